@@ -1,0 +1,165 @@
+"""The contract between the steps: two tables, checked when written and when read.
+
+clips          one row per clip of the study: what it is, who shows it, what it shows, what the file holds
+probabilities  one row per clip: six class probabilities of one encoder, or of the fused ones
+
+A table that breaks its contract can be neither written nor read: a `DataError` names file, row and clip.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from blemore.errors import DataError
+from blemore.files import whole_file
+from blemore.labels import CLASSES
+
+NO_FOLD = -1
+"""Fold of a test clip."""
+
+ROSTER_COLUMNS = (
+    "clip",  # name without extension, unique
+    "file",  # path below the data set's root
+    "split",  # "train" | "test"
+    "person",  # "A412"; missing for test clips, whose names carry no identity
+    "fold",  # 0.. for train clips, NO_FOLD for test clips
+    "mix",  # 1 blend, 0 single; missing for test clips
+    "emotion_1",
+    "emotion_2",  # missing for singles
+    "emotion_1_salience",  # percent; 100 for singles
+    "emotion_2_salience",  # percent; missing for singles
+)
+PROBE_COLUMNS = (
+    "container",
+    "video_codec",
+    "width",  # px, as shown (after rotation)
+    "height",
+    "rotation",  # degrees, 0 | 90 | 180 | 270
+    "fps",  # mean frames per second
+    "duration",  # s
+    "audio_codec",  # missing: the clip has no sound
+    "audio_rate",  # Hz
+    "audio_channels",
+    "bytes",
+    "sha256",
+    "quarantine",  # "" usable; else the reason why the clip was set aside
+)
+CLIPS_COLUMNS = ROSTER_COLUMNS + PROBE_COLUMNS
+PROBABILITY_COLUMNS = ("clip", "person", "split", "fold", *CLASSES)
+
+SUM_TOLERANCE = 1e-6
+
+
+def check_probabilities(table: pd.DataFrame, where: str, clips: pd.Series | None = None) -> None:
+    """Refuse a probabilities table that breaks the contract, naming every faulty row.
+
+    Parameters
+    ----------
+    table : at least the columns clip, ang, disg, fea, hap, sad, neu.
+    where : the file's name, for the message.
+    clips : clip names that must all be there, and no other (optional).
+
+    Raises
+    ------
+    DataError : missing columns, doubled or missing or unknown clips, NaN, a value outside [0, 1], a row not summing to 1.
+    """
+    missing = [column for column in ("clip", *CLASSES) if column not in table.columns]
+    if missing:
+        raise DataError(
+            where, [f"column {name!r} is missing (found: {', '.join(map(str, table.columns))})" for name in missing]
+        )
+    wrong = [name for name in CLASSES if not pd.api.types.is_numeric_dtype(table[name])]
+    if wrong:
+        raise DataError(where, [f"column {name!r} holds {table[name].dtype}, expected numbers" for name in wrong])
+    names = table["clip"].astype(str).to_numpy()
+    values = table[list(CLASSES)].to_numpy(float, na_value=np.nan)
+    faults = []
+
+    def tell(bad: np.ndarray, what: str) -> None:
+        faults.extend(
+            f"row {row + 1}, clip {names[row]}: {what}, found {values[row].tolist()}" for row in np.flatnonzero(bad)
+        )
+
+    unknown = ~np.isfinite(values).all(axis=1)
+    tell(unknown, "a probability is NaN or infinite")
+    outside = ~unknown & ((values < 0) | (values > 1 + SUM_TOLERANCE)).any(axis=1)
+    tell(outside, "a probability lies outside 0..1")
+    tell(
+        ~unknown & ~outside & (np.abs(values.sum(axis=1) - 1) > SUM_TOLERANCE), "the six probabilities do not sum to 1"
+    )
+    doubled = pd.Series(names).duplicated().to_numpy()
+    faults.extend(
+        f"row {row + 1}, clip {names[row]}: the clip stands in more than one row" for row in np.flatnonzero(doubled)
+    )
+    if clips is not None:
+        expected, found = set(clips.astype(str)), set(names)
+        faults.extend(f"clip {name}: no row" for name in sorted(expected - found))
+        faults.extend(f"clip {name}: unknown, no such clip in the study" for name in sorted(found - expected))
+    if faults:
+        raise DataError(where, faults)
+
+
+def _check_clips(table: pd.DataFrame, where: str) -> None:
+    faults = [f"column {name!r} is missing" for name in ROSTER_COLUMNS if name not in table.columns]
+    if not faults:
+        faults += [
+            f"clip {name}: stands in more than one row" for name in table.loc[table["clip"].duplicated(), "clip"]
+        ]
+        train = table[table["split"] == "train"]
+        faults += [f"clip {name}: a train clip without a person" for name in train.loc[train["person"].isna(), "clip"]]
+        folds = train.groupby("person")["fold"].nunique()
+        faults += [f"person {name}: in {n} folds" for name, n in folds[folds > 1].items()]
+    if faults:
+        raise DataError(where, faults)
+
+
+def write_clips(table: pd.DataFrame, path: str | Path) -> None:
+    """Write a clips table (or a roster, the part known before the files are opened) as Parquet, sorted by clip."""
+    _check_clips(table, str(path))
+    columns = [name for name in CLIPS_COLUMNS if name in table.columns]
+    _write_parquet(table[columns].sort_values("clip", kind="stable"), path)
+
+
+def read_clips(path: str | Path) -> pd.DataFrame:
+    """Read a clips table or a roster, checked."""
+    table = pd.read_parquet(path)
+    _check_clips(table, str(path))
+    return table
+
+
+def usable(clips: pd.DataFrame) -> pd.DataFrame:
+    """The clips that were not quarantined."""
+    return clips[clips["quarantine"] == ""].reset_index(drop=True)
+
+
+def write_probabilities(table: pd.DataFrame, path: str | Path) -> None:
+    """Write a probabilities table as Parquet: float64, sorted by clip, checked."""
+    check_probabilities(table, str(path))
+    table = table[list(PROBABILITY_COLUMNS)].astype({name: "float64" for name in CLASSES} | {"fold": "int64"})
+    _write_parquet(table.sort_values("clip", kind="stable"), path)
+
+
+def read_probabilities(path: str | Path, clips: pd.Series | None = None) -> pd.DataFrame:
+    """Read a probabilities table, from us or from outside (.parquet or .csv), checked.
+
+    An outside table needs only the columns clip and the six classes. Clip names lose their extension.
+    """
+    path = Path(path)
+    if path.suffix not in (".parquet", ".csv"):
+        raise DataError(str(path), ["a probabilities table is a .csv or a .parquet file"])
+    table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, float_precision="round_trip")
+    if "clip" in table.columns:
+        table["clip"] = clip_names(table["clip"])
+    check_probabilities(table, str(path), clips)
+    return table
+
+
+def clip_names(names: pd.Series) -> pd.Series:
+    """Clip names without folder and video extension."""
+    return names.astype(str).str.replace(r"^.*/", "", regex=True).str.replace(r"\.(mov|mp4|MOV|MP4)$", "", regex=True)
+
+
+def _write_parquet(table: pd.DataFrame, path: str | Path) -> None:
+    with whole_file(path) as temporary:
+        table.reset_index(drop=True).to_parquet(temporary, index=False)
