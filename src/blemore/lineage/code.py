@@ -1,0 +1,55 @@
+"""Which source files a job depends on: read from the import statements, so no list can go stale."""
+
+import ast
+from functools import cache
+from pathlib import Path
+
+PACKAGE = "blemore"
+
+
+def sources(root: Path, *starts: str) -> list[str]:
+    """Files whose content decides what a job does: the starts and every module of the package they reach.
+
+    Parameters
+    ----------
+    root : the repository.
+    starts : files below `root`, e.g. "workflow_scripts/fuse.py". What is loaded by name (an encoder's module, a
+        fusion method) cannot be seen in import statements: name its file as a further start.
+
+    Returns
+    -------
+    Paths relative to `root`, sorted.
+
+    Raises
+    ------
+    FileNotFoundError : a start does not exist.
+    """
+    found: set[str] = set()
+    waiting = list(starts)
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting.extend(_imports(root, path))
+    return sorted(found)
+
+
+@cache
+def _imports(root: Path, path: str) -> tuple[str, ...]:
+    """Files of the package that `path` imports anywhere, also inside functions."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse((root / path).read_bytes(), path)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return tuple(sorted({file for name in names if name.split(".")[0] == PACKAGE for file in _files(root, name)}))
+
+
+def _files(root: Path, module: str) -> list[str]:
+    """The file of a module and the `__init__.py` of the packages above it, as far as they hold any code."""
+    parts = module.split(".")
+    candidates = [Path("src", *parts[:depth], "__init__.py") for depth in range(1, len(parts) + 1)]
+    candidates.append(Path("src", *parts).with_suffix(".py"))
+    return [str(path) for path in candidates if (root / path).is_file() and (root / path).stat().st_size > 0]

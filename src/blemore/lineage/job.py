@@ -1,0 +1,38 @@
+"""What every job does around its one package call: log to its own file, one thread, say what it made."""
+
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def job(snakemake: Any) -> Iterator[None]:
+    """Run a job's work: logging goes to the rule's log file; the last lines name outputs and loaded modules.
+
+    The log is written anew by each run of the job and holds times, so it is no payload.
+    """
+    log = Path(snakemake.log[0])
+    handler = logging.FileHandler(log, mode="w")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    logging.captureWarnings(True)
+    started = time.monotonic()
+    try:
+        yield
+        for path in snakemake.output:
+            logging.info("made %s (%d bytes)", path, Path(path).stat().st_size)
+        loaded = sorted(name for name in sys.modules if name.split(".")[0] == "blemore")
+        logging.info("modules %s", " ".join(loaded))
+        logging.info("done in %.1f s", time.monotonic() - started)
+    except BaseException as error:
+        logging.exception("the job failed: %s", error)
+        raise
+    finally:
+        root.removeHandler(handler)
+        handler.close()

@@ -1,0 +1,91 @@
+"""After a kill -9: end what that run left running, release its lock, so that the next run finishes the work.
+
+A job that outlives its Snakemake would go on writing beside the next run's copy of the same job. Every job carries
+the workspace in its environment (`MARK`, set by rules/common.smk), so such orphans can be told from other work.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+
+MARK = "BLEMORE_WORKSPACE"
+"""Environment variable of every job: the workspace it works for."""
+
+CALLER = "BLEMORE_CALLER_PID"
+"""Environment variable of a Snakemake that a wrapper (make) started: the wrapper's process id."""
+
+
+class RunActive(RuntimeError):
+    """A healthy run is at work in this workspace."""
+
+
+def _read(process: psutil.Process) -> tuple[list[str], str, dict[str, str]]:
+    try:
+        return process.cmdline(), process.cwd(), process.environ()
+    except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+        return [], "", {}
+
+
+def _is_snakemake(command: list[str]) -> bool:
+    return any(Path(word).name == "snakemake" for word in command[:3])
+
+
+def _caller_died(process: psutil.Process, environment: dict[str, str]) -> bool:
+    """Whether a wrapper (make, dvc) started this Snakemake and is gone."""
+    ancestors = {parent.pid: parent for parent in process.parents()}
+    if CALLER in environment:
+        return int(environment[CALLER]) not in ancestors
+    if "DVC_STAGE" in environment:
+        return not any(Path(word).name == "dvc" for parent in ancestors.values() for word in _read(parent)[0][:3])
+    return False
+
+
+def survey(workspace: Path) -> tuple[list[psutil.Process], list[psutil.Process]]:
+    """Healthy runs (Snakemake's main processes) and orphans of dead runs in this workspace."""
+    place = str(workspace.resolve())
+    own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    mains, marked = [], []
+    for process in psutil.process_iter():
+        if process.pid in own:
+            continue
+        command, folder, environment = _read(process)
+        if environment.get(MARK) == place:
+            marked.append(process)
+        elif folder == place and _is_snakemake(command):
+            mains.append((process, environment))
+    healthy = [process for process, environment in mains if not _caller_died(process, environment)]
+    orphans = [process for process, environment in mains if _caller_died(process, environment)]
+    alive = {process.pid for process in healthy}
+    orphans += [process for process in marked if not alive & {parent.pid for parent in process.parents()}]
+    return healthy, orphans
+
+
+def stale_lock(workspace: Path) -> bool:
+    """Whether a lock of Snakemake lies in the workspace while no run is at work there."""
+    locks = workspace / ".snakemake" / "locks"
+    return locks.is_dir() and any(locks.iterdir()) and not survey(workspace)[0]
+
+
+def recover(workspace: Path) -> list[str]:
+    """End the orphans of dead runs and release their lock; say what was done, one sentence each (none: nothing to do).
+
+    Raises
+    ------
+    RunActive : a healthy run is at work here; nothing was touched.
+    """
+    healthy, orphans = survey(workspace)
+    if healthy:
+        raise RunActive(f"a run is at work here (process {healthy[0].pid}): wait for it, or end it first")
+    done = []
+    for process in orphans:
+        process.kill()
+    psutil.wait_procs(orphans, timeout=30)
+    if orphans:
+        done.append(f"ended {len(orphans)} process(es) that a killed run had left behind")
+    if stale_lock(workspace):
+        subprocess.run([sys.executable, "-m", "snakemake", "--unlock"], cwd=workspace, check=True, capture_output=True)
+        done.append("released the lock of a killed run")
+    return done
