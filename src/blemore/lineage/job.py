@@ -1,5 +1,7 @@
 """What every job does around its one package call: log to its own file, one thread, say what it made."""
 
+import hashlib
+import json
 import logging
 import sys
 import time
@@ -7,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from blemore.files import sha256
 
 
 @contextmanager
@@ -36,3 +40,13 @@ def job(snakemake: Any) -> Iterator[None]:
     finally:
         root.removeHandler(handler)
         handler.close()
+
+
+def work_key(snakemake: Any) -> str:
+    """Hash of all that decides a job's result: content of its inputs (code among them), parameters, wildcards.
+
+    A training's saved state is kept under this key: another learning rate or another crop never resumes it.
+    """
+    parts = [(path, sha256(path)) for path in sorted(snakemake.input)]
+    about = json.dumps([snakemake.rule, parts, dict(snakemake.params), dict(snakemake.wildcards)], sort_keys=True)
+    return hashlib.sha256(about.encode()).hexdigest()[:32]

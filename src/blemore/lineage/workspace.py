@@ -5,14 +5,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 
-def orphans(folders: Iterable[Path], patterns: Iterable[str]) -> list[Path]:
-    """Files below `folders` that match none of the rules' output patterns (regular expressions on relative paths).
+def orphans(folders: Iterable[Path], made: Iterable[re.Pattern]) -> list[Path]:
+    """Files below `folders` that match none of the rules' output patterns (on paths relative to the workspace).
 
     Left behind by another study (another data set, number of shards, an encoder taken out) or by a killed job.
     """
-    made = re.compile("|".join(f"(?:{pattern})" for pattern in patterns))
+    made = list(made)
     files = (path for folder in folders if folder.is_dir() for path in folder.rglob("*") if path.is_file())
-    return sorted(path for path in files if not made.fullmatch(path.as_posix()))
+    return sorted(path for path in files if not any(pattern.match(path.as_posix()) for pattern in made))
 
 
 def remove(paths: Iterable[Path]) -> None:

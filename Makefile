@@ -1,0 +1,48 @@
+# `make submission` and `make test` need Python 3.11, git and make, nothing else.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := submission
+.PHONY: submission test test-all lint lock benchmarks
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+UV := uv==0.13.9
+CORES ?= all
+# pip's folder of wheels, where a machine has one, is passed on to uv (which ignores pip's settings).
+FIND_LINKS := $(if $(wildcard $(PIP_FIND_LINKS)/.),$(PIP_FIND_LINKS))
+INSTALL = $(if $(FIND_LINKS),UV_FIND_LINKS=$(FIND_LINKS)) .venv/bin/uv pip install --quiet --python .venv/bin/python
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+submission: .venv/runtime  ## the whole study; goes on where a killed run stopped
+	blemore recover
+	BLEMORE_CALLER_PID=$$PPID snakemake --cores $(CORES) submission
+
+test: .venv/developer  ## style, types, import contracts, then every test
+	$(MAKE) --no-print-directory lint
+	python -m pytest -n 2
+
+lint: .venv/developer
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile rules
+	lint-imports
+	mypy
+
+benchmarks: .venv/developer
+	for script in benchmarks/*.py; do echo "== $$script"; python $$script; done
+
+lock: .venv/developer
+	bash envs/lock.sh
+
+.venv/bin/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "Python 3.11 is needed, found " + sys.version)'
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check $(UV)
+
+.venv/runtime: requirements.lock pyproject.toml | .venv/bin/uv
+	$(INSTALL) -r requirements.lock
+	$(INSTALL) --no-deps --editable .
+	touch $@
+
+.venv/developer: requirements-dev.lock .venv/runtime
+	$(INSTALL) -r requirements-dev.lock
+	touch $@

@@ -1,0 +1,29 @@
+"""Clips of blended emotions in, one challenge submission out. Read the includes from top to bottom."""
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "params.yaml"
+
+
+conda: "envs/blemore.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/prepare.smk"
+include: "rules/encode.smk"
+include: "rules/fuse.smk"
+include: "rules/calibrate.smk"
+include: "rules/evaluate.smk"
+include: "rules/submit.smk"
+
+
+onstart:
+    begin_run()
+
+
+onsuccess:
+    end_run()

@@ -1,0 +1,21 @@
+"""
+Fused probabilities to decisions: presence and salience thresholds, and the label-free offset per individual.
+
+NEEDS   results/fusion/probabilities.parquet, views.parquet, results/clips/clips.parquet
+MAKES   results/calibration/thresholds.json, decisions.parquet, offsets.parquet
+"""
+
+
+rule calibrate:
+    input:
+        clips=CLIPS,
+        **FUSION,
+        code=code("calibrate"),
+    output:
+        **CALIBRATION,
+    log:
+        "logs/calibrate.log",
+    params:
+        calibration=lookup("calibration", within=config),
+    script:
+        "../workflow_scripts/calibrate.py"

@@ -1,0 +1,109 @@
+"""Everything the rules share: the study's lists, wildcard constraints, input functions. No rules here."""
+
+import os
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+REPOSITORY = Path(workflow.basedir)
+sys.path.insert(0, str(REPOSITORY / "src"))
+os.environ["PYTHONPATH"] = str(REPOSITORY / "src")  # jobs use this checkout's package, also in a clone
+
+from blemore.encoders.settings import encoder_settings
+from blemore.errors import DataError
+from blemore.lineage import run
+from blemore.lineage.code import sources
+from blemore.media.shards import shard_of, shard_names
+from blemore.params import check_params, read_schema
+
+try:
+    check_params(config, read_schema("schemas/params.schema.yaml"))
+    DATA = f"data/{config['dataset']}"
+    OPTIONS = config[config["dataset"]]
+    CLIP_FILES = run.clip_files(config["dataset"], Path(DATA), OPTIONS)
+except DataError as error:
+    raise WorkflowError(str(error))
+
+SHARDS = shard_names(config["media"]["shards"])
+FOLDS = range(OPTIONS["folds"])
+ENCODERS = list(config["encoders"])
+FROZEN = [name for name in ENCODERS if config["encoders"][name]["learning"] == "frozen"]
+FINETUNED = [name for name in ENCODERS if config["encoders"][name]["learning"] == "finetuned"]
+KINDS = ["faces", "body", "audio", "pieces", "probe"]
+MEDIA = {kind: f"results/media/{kind}/{{shard}}.parquet" for kind in KINDS}
+
+CLIPS = "results/clips/clips.parquet"
+FOLD = {
+    "probabilities": "results/encoders/{finetuned}/fold{fold}.parquet",
+    "curve": "results/encoders/{finetuned}/fold{fold}.csv",
+    "weights": "results/encoders/{finetuned}/fold{fold}.safetensors",
+}
+FUSION = {
+    "weights": "results/fusion/weights.json",
+    "probabilities": "results/fusion/probabilities.parquet",
+    "views": "results/fusion/views.parquet",
+}
+CALIBRATION = {
+    "thresholds": "results/calibration/thresholds.json",
+    "decisions": "results/calibration/decisions.parquet",
+    "offsets": "results/calibration/offsets.parquet",
+}
+CURVES = collect(FOLD["curve"], finetuned=FINETUNED, fold=FOLDS)
+PLOTS = collect("results/plots/{plot}.png", plot=["surface", "encoders", "weights", "confusion", "curves"])
+PROBABILITIES = collect("results/encoders/{name}/probabilities.parquet", name=ENCODERS)
+
+
+wildcard_constraints:
+    actor="A[0-9]+",
+    shard="|".join(SHARDS),
+    fold="|".join(map(str, FOLDS)),
+    frozen="|".join(FROZEN) or "none",
+    finetuned="|".join(FINETUNED) or "none",
+
+
+def code(rule, *modules):
+    """A rule's script, the modules behind it, those loaded by name, and the lock: what it does hangs on their content."""
+    by_name = [f"src/blemore/{module}.py" for module in modules]
+    return [*sources(REPOSITORY, f"workflow_scripts/{rule}.py", *by_name), "requirements.lock"]
+
+
+def encoder_code(rule):
+    """Input function: the rule's code with the one encoder module that the wildcard's entry names."""
+
+    def files(wildcards):
+        return code(rule, f"encoders/{config['encoders'][wildcards[0]]['module']}")
+
+    return files
+
+
+def encoder_params(wildcards):
+    """The slice of params.yaml that the encoder's jobs need at the present scale."""
+    return encoder_settings(config["encoders"], wildcards[0], config["weights"])
+
+
+def encoder_media(wildcards):
+    """Every shard of the one kind of media that the encoder reads."""
+    kind = config["encoders"][wildcards[0]]["media"]
+    return collect(MEDIA[kind], shard=SHARDS)
+
+
+def shard_clips(wildcards):
+    """The raw clips of one shard."""
+    number = SHARDS.index(wildcards.shard)
+    return [f"{DATA}/{file}" for file in CLIP_FILES if shard_of(Path(file).stem, len(SHARDS)) == number]
+
+
+def begin_run():
+    """Remove what no rule of the present study makes; refuse a study that will not fit on the disk."""
+    made = [file.regex() for rule in workflow.rules for file in rule.output]
+    run.begin(REPOSITORY, config, made, [f"{DATA}/{file}" for file in CLIP_FILES], FOLDS)
+
+
+def end_run():
+    """Version a complete study with DVC and say what was made."""
+    run.end(REPOSITORY)
+
+
+run.mark(REPOSITORY)

@@ -1,0 +1,44 @@
+"""
+What the study can honestly say of itself: out-of-fold, actor-disjoint scores with intervals, and the plots.
+
+NEEDS   results/calibration/decisions.parquet, results/fusion/, results/encoders/*/, results/clips/clips.parquet
+MAKES   results/metrics.json, results/plots/*.png
+"""
+
+
+rule evaluate:
+    input:
+        "results/metrics.json",
+        PLOTS,
+
+
+rule score:
+    input:
+        clips=CLIPS,
+        decisions="results/calibration/decisions.parquet",
+        tables=PROBABILITIES,
+        code=code("score"),
+    output:
+        "results/metrics.json",
+    log:
+        "logs/score.log",
+    params:
+        study=dict(dataset=config["dataset"], weights=config["weights"], seed=config["seed"]),
+    script:
+        "../workflow_scripts/score.py"
+
+
+rule plot:
+    input:
+        clips=CLIPS,
+        metrics="results/metrics.json",
+        **FUSION,
+        **CALIBRATION,
+        curves=CURVES,
+        code=code("plot"),
+    output:
+        PLOTS,
+    log:
+        "logs/plot.log",
+    script:
+        "../workflow_scripts/plot.py"

@@ -1,0 +1,58 @@
+"""
+Decode every clip once: face crops, body crops, audio and the 2 s piece, one file per shard and kind.
+
+NEEDS   the raw clips, train_metadata.csv, submission_template.json
+MAKES   results/clips/{roster,clips}.parquet, quarantine.csv, results/media/{kind}/{shard}.parquet
+"""
+
+
+rule prepare:
+    input:
+        CLIPS,
+        collect(list(MEDIA.values()), shard=SHARDS),
+
+
+rule roster:
+    input:
+        metadata=f"{DATA}/train_metadata.csv",
+        template=f"{DATA}/submission_template.json",
+        code=code("roster", f"datasets/{config['dataset']}"),
+    output:
+        "results/clips/roster.parquet",
+    log:
+        "logs/roster.log",
+    params:
+        data=dict(name=config["dataset"], root=DATA, options=OPTIONS, files=run.digest(CLIP_FILES)),
+    script:
+        "../workflow_scripts/roster.py"
+
+
+rule prepare_shard:
+    input:
+        clips=shard_clips,
+        gate=ancient("results/clips/roster.parquet"),
+        code=code("prepare_shard"),
+    output:
+        **MEDIA,
+    log:
+        "logs/prepare_shard/{shard}.log",
+    params:
+        samples=lookup("media/samples", within=config),
+    script:
+        "../workflow_scripts/prepare_shard.py"
+
+
+rule clips:
+    input:
+        roster="results/clips/roster.parquet",
+        probes=collect(MEDIA["probe"], shard=SHARDS),
+        code=code("clips"),
+    output:
+        clips=CLIPS,
+        quarantine="results/clips/quarantine.csv",
+    log:
+        "logs/clips.log",
+    params:
+        max_bad_share=lookup("media/max_bad_share", within=config),
+    script:
+        "../workflow_scripts/clips.py"

@@ -1,0 +1,125 @@
+"""What happens around a whole run of the workflow: before the first job, and after the last."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from blemore.errors import MissingDataError
+from blemore.lineage import recovery, workspace
+
+COMPLETE = "Nothing to be done"
+"""What Snakemake says of a target that is up to date."""
+
+
+def clip_files(dataset: str, root: Path, options: Mapping[str, Any]) -> list[str]:
+    """Paths below `root` of every clip of the study, sorted.
+
+    Raises
+    ------
+    MissingDataError : the data set has to be fetched first; says what, from where, and the command.
+    """
+    module = import_module(f"blemore.datasets.{dataset}")
+    advice = module.how_to_get(root)
+    if advice is not None:
+        raise MissingDataError(f"dataset: {dataset}", [advice])
+    return module.clip_files(root, options)
+
+
+def digest(names: Iterable[str]) -> str:
+    """sha256 of a list of names: a short parameter that changes when a clip comes or goes."""
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()
+
+
+def mark(root: Path) -> None:
+    """Mark this run's jobs as the workspace's own, and tell who meets the lock of a killed run how to go on."""
+    if recovery.MARK in os.environ:  # a job of a run that is already marked
+        return
+    os.environ[recovery.MARK] = str(root.resolve())
+    if recovery.stale_lock(root):
+        print(
+            "A run in this folder was killed and left its lock. `blemore recover` (or `make submission`) ends what is "
+            "left of that run and releases the lock; finished work is kept.",
+            file=sys.stderr,
+        )
+
+
+def begin(
+    root: Path, config: Mapping[str, Any], made: Sequence[re.Pattern], clips: Sequence[str], folds: Sequence[int]
+) -> None:
+    """Before the first job: remove other studies' files from results/, and refuse a study that will not fit.
+
+    Parameters
+    ----------
+    made : the output patterns of every rule; a file under results/ (and the generated data set) matching none goes.
+    clips : every raw clip's path; those not made yet count with the demo's typical size.
+    """
+    from blemore.media.preflight import check_disk, estimate
+
+    folders = [Path("results"), Path("data/demo")] if config["dataset"] == "demo" else [Path("results")]
+    left = workspace.orphans(folders, made)
+    if left:
+        print(f"Removing {len(left)} file(s) that no rule of this study makes (DVC keeps what it has versioned):")
+        print("\n".join(f"  {path}" for path in left[:20]) + ("\n  ..." if len(left) > 20 else ""))
+        workspace.remove(left)
+    sizes = [Path(clip).stat().st_size if Path(clip).exists() else DEMO_CLIP_BYTES for clip in clips]
+    scale = config["weights"]
+    need = estimate(sizes, config["media"]["samples"], config["encoders"], scale, len(folds))
+    there = sum(path.stat().st_size for folder in ("data", "results", ".dvc/cache") for path in _files(root / folder))
+    check_disk(need, shutil.disk_usage(root).free + there, str(root))
+
+
+DEMO_CLIP_BYTES = 60_000
+"""Typical size of a generated clip that is not made yet."""
+
+
+def _files(folder: Path) -> Iterable[Path]:
+    return (path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else ()
+
+
+def end(root: Path) -> None:
+    """After the last job: version a complete study with DVC, and say what was made and where.
+
+    A partial run is not committed: dvc.lock would claim that stale files came from the new parameters. When DVC itself
+    is the caller (DVC_STAGE in the environment) it commits its stages on its own.
+    """
+    if "DVC_STAGE" in os.environ:
+        return
+    dry = subprocess.run(
+        [sys.executable, "-m", "snakemake", "-n", "submission"], cwd=root, capture_output=True, text=True, check=True
+    )
+    if COMPLETE not in dry.stdout + dry.stderr:
+        print("The study is not complete yet: nothing was versioned. `snakemake submission` finishes it.")
+        return
+    commit = subprocess.run(["dvc", "commit", "--force", "--quiet"], cwd=root, capture_output=True, text=True)
+    if commit.returncode:
+        print(f"DVC did not version this study (`dvc commit` says why): {commit.stderr.strip()}", file=sys.stderr)
+    print(summary(root))
+
+
+def summary(root: Path) -> str:
+    """What the finished study made, where, and its honest headline: the closing lines of a run."""
+    metrics = json.loads((root / "results/metrics.json").read_text())
+    fused = metrics["fused"]
+    with open(root / "results/clips/quarantine.csv") as file:
+        bad = sum(1 for _ in file) - 1
+    lines = [
+        "",
+        "The study is finished.",
+        f"  submission   results/submission/submission.zip ({metrics['test_clips']} test clips, checked)",
+        f"  scores       results/metrics.json: ACC_presence {fused['acc_presence']:.3f}, "
+        f"ACC_salience {fused['acc_salience']:.3f} (out-of-fold, no individual seen in training)",
+        "  plots        results/plots/",
+        f"  quarantine   {bad} clip(s)" + (", listed in results/clips/quarantine.csv" if bad else ""),
+        "  versions     dvc.lock (commit it with your study: git add dvc.lock)",
+    ]
+    if metrics["note"]:
+        lines.append(f"  {metrics['note']}")
+    return "\n".join(lines)

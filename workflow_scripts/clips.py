@@ -1,0 +1,11 @@
+"""Join roster and probes to the clips table; list what was quarantined, stop when it is too much."""
+
+from blemore.lineage.job import job
+from blemore.media.clips import gather, write_quarantine
+from blemore.tables import read_clips, write_clips
+
+with job(snakemake):
+    roster = read_clips(snakemake.input.roster)
+    clips = gather(roster, snakemake.input.probes, snakemake.params.max_bad_share)
+    write_clips(clips, snakemake.output.clips)
+    write_quarantine(clips, snakemake.output.quarantine)

@@ -1,0 +1,12 @@
+"""Check metadata, names and template against each other before any work; list the study's clips."""
+
+from importlib import import_module
+from pathlib import Path
+
+from blemore.lineage.job import job
+from blemore.tables import write_clips
+
+with job(snakemake):
+    data = snakemake.params.data
+    dataset = import_module(f"blemore.datasets.{data['name']}")
+    write_clips(dataset.roster(Path(data["root"]), data["options"]), snakemake.output[0])
