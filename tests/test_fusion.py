@@ -1,0 +1,166 @@
+"""Fusion weights are the best ones, never saw the clips they are used on, and survive missing encoders."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from simulated import study
+
+from blemore.errors import DataError
+from blemore.fusion import simplex
+from blemore.fusion.run import FINAL, fuse
+from blemore.labels import CLASSES, soft_labels
+from blemore.tables import check_probabilities
+
+OPTIONS = {"method": "simplex", "l2": 0.05}
+
+
+def stack(seed: int = 0, encoders: int = 3, clips: int = 60) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    soft = np.eye(6)[rng.integers(0, 6, clips)]
+    logits = np.arange(encoders)[::-1, None, None] * soft + rng.normal(0, 1, (encoders, clips, 6))
+    values = np.exp(logits)
+    return values / values.sum(axis=2, keepdims=True), soft
+
+
+def objective(weights, probabilities, soft, l2) -> float:
+    mixed = np.tensordot(weights, probabilities, 1)
+    return -np.mean(np.sum(soft * np.log(mixed), axis=1)) + l2 * np.sum((weights - 1 / len(weights)) ** 2)
+
+
+@pytest.mark.parametrize("l2", [0.0, 0.05, 1.0])
+def test_no_weights_on_the_simplex_are_better(l2):
+    probabilities, soft = stack()
+    best = simplex.fit(probabilities, soft, l2=l2)
+    value = objective(best, probabilities, soft, l2)
+    assert (best >= 0).all()
+    assert best.sum() == pytest.approx(1)
+    for other in np.random.default_rng(1).dirichlet(np.ones(3), 300):
+        assert value <= objective(other, probabilities, soft, l2) + 1e-9
+        near = 0.99 * best + 0.01 * other
+        assert value <= objective(near, probabilities, soft, l2) + 1e-9
+
+
+def test_a_strong_penalty_gives_equal_weights_and_none_prefers_the_better_encoder():
+    probabilities, soft = stack()
+    assert simplex.fit(probabilities, soft, l2=1e4) == pytest.approx([1 / 3] * 3, abs=1e-3)
+    weights = simplex.fit(probabilities, soft, l2=0.0)
+    assert weights[0] > weights[1:].max()
+
+
+@given(st.integers(0, 1000), st.integers(1, 4))
+def test_a_missing_encoder_leaves_the_others_their_proportions(seed, encoders):
+    rng = np.random.default_rng(seed)
+    probabilities, _ = stack(seed, encoders, 8)
+    weights = rng.dirichlet(np.ones(encoders))
+    gone = rng.random((encoders, 8)) < 0.4
+    probabilities[gone] = np.nan
+    mixed = simplex.apply(weights, probabilities)
+    for clip in range(8):
+        here = ~gone[:, clip]
+        if not here.any():
+            assert np.isnan(mixed[clip]).all()
+        else:
+            expected = (weights[here] / weights[here].sum()) @ probabilities[here, clip]
+            assert mixed[clip] == pytest.approx(expected)
+
+
+def test_a_clip_that_only_a_weightless_encoder_has_is_still_fused():
+    probabilities, _ = stack(clips=1)
+    probabilities[0] = np.nan
+    assert simplex.apply(np.array([1.0, 0, 0]), probabilities)[0] == pytest.approx(probabilities[1:, 0].mean(axis=0))
+
+
+def test_weights_are_fitted_on_clips_that_all_encoders_have():
+    probabilities, soft = stack()
+    gappy = probabilities.copy()
+    gappy[1, 40:] = np.nan
+    assert np.array_equal(
+        simplex.fit(gappy, soft, l2=0.05), simplex.fit(probabilities[:, :40].copy(), soft[:40], l2=0.05)
+    )
+    gappy[0, :40] = np.nan
+    with pytest.raises(ValueError, match="no labelled clip has a row in every encoder"):
+        simplex.fit(gappy, soft, l2=0.05)
+
+
+def test_fused_tables_keep_the_contract():
+    clips, tables = study()
+    fused = fuse(tables, clips, OPTIONS)
+    check_probabilities(fused.probabilities, "fused", clips["clip"])
+    train = clips.loc[clips["split"] == "train", "clip"]
+    for outer in (FINAL, *range(5)):
+        check_probabilities(fused.views[fused.views["outer"] == outer], f"view {outer}", train)
+    assert set(fused.weights["folds"]) == {"0", "1", "2", "3", "4"}
+    assert json.loads(json.dumps(fused.weights, allow_nan=False)) == fused.weights
+
+
+def test_a_train_clip_is_fused_with_its_own_folds_view_and_a_test_clip_with_the_final_weights():
+    clips, tables = study()
+    fused = fuse(tables, clips, OPTIONS)
+    own = fused.views[fused.views["outer"] == fused.views["fold"]].sort_values("clip").reset_index(drop=True)
+    train = fused.probabilities[fused.probabilities["split"] == "train"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(own.drop(columns="outer"), train)
+    weights = fused.weights["final"]
+    test = fused.probabilities[fused.probabilities["split"] == "test"].set_index("clip")
+    expected = sum(
+        weights[name] * table.set_index("clip").loc[test.index, list(CLASSES)] for name, table in tables.items()
+    )
+    assert test[list(CLASSES)].to_numpy() == pytest.approx(expected.to_numpy())
+
+
+def test_a_folds_weights_never_saw_that_folds_labels():
+    clips, tables = study()
+    before = fuse(tables, clips, OPTIONS)
+    changed = clips.copy()
+    in_fold = changed["fold"] == 2
+    columns = ["emotion_1", "emotion_2", "emotion_1_salience", "emotion_2_salience"]
+    changed.loc[in_fold, columns] = changed.loc[in_fold, columns].to_numpy()[::-1]
+    after = fuse(tables, changed, OPTIONS)
+    assert after.weights["folds"]["2"] == before.weights["folds"]["2"]
+    assert after.weights["final"] != before.weights["final"]
+
+
+def test_the_same_tables_in_another_order_give_the_same_result():
+    clips, tables = study()
+    one = fuse(tables, clips, OPTIONS)
+    mixed = {name: tables[name].sample(frac=1, random_state=1) for name in reversed(tables)}
+    two = fuse(mixed, clips.sample(frac=1, random_state=2), OPTIONS)
+    assert one.weights == two.weights
+    pd.testing.assert_frame_equal(one.probabilities, two.probabilities)
+    pd.testing.assert_frame_equal(one.views, two.views)
+
+
+def test_quarantined_clips_are_left_out_and_must_not_stand_in_a_table():
+    clips, tables = study()
+    clips.loc[3, "quarantine"] = "unreadable"
+    with pytest.raises(DataError, match="no usable clip"):
+        fuse(tables, clips, OPTIONS)
+    tables = {name: table.drop(index=3) for name, table in tables.items()}
+    assert clips.loc[3, "clip"] not in set(fuse(tables, clips, OPTIONS).probabilities["clip"])
+
+
+def test_tables_that_disagree_with_the_study_are_refused_naming_clip_and_table():
+    clips, tables = study()
+    tables["e1"].loc[0, "fold"] = 3
+    with pytest.raises(DataError, match=r"e1: clip A100_00 has fold 3, the study says 0"):
+        fuse(tables, clips, OPTIONS)
+
+
+def test_a_clip_without_any_row_is_named():
+    clips, tables = study()
+    with pytest.raises(DataError, match="A100_05"):
+        fuse({name: table.drop(index=5) for name, table in tables.items()}, clips, OPTIONS)
+
+
+def test_an_unknown_method_is_refused_with_the_known_ones():
+    clips, tables = study()
+    with pytest.raises(DataError, match="simplex"):
+        fuse(tables, clips, {"method": "stacking"})
+
+
+def test_soft_labels_of_the_simulated_study_are_known():
+    clips, _ = study()
+    assert soft_labels(clips[clips["split"] == "train"]).sum(axis=1) == pytest.approx(1)
