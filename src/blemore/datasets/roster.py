@@ -1,0 +1,174 @@
+"""The roster: every clip of a study, who shows what in it, and its fold. Known before a single clip is opened.
+
+Made from the names of the files and from the challenge's `train_metadata.csv`, which must agree. Everything that
+is wrong is told at once. No clip is opened here: names and the two small tables are enough.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from blemore.datasets.folds import folds_of_clips, folds_of_persons
+from blemore.datasets.names import TEST_NAME, ClipName, parse_name
+from blemore.errors import DataError
+from blemore.labels import CLASSES, check_labels
+from blemore.tables import NO_FOLD, ROSTER_COLUMNS, clip_names
+
+METADATA = "train_metadata.csv"
+TEMPLATE = "submission_template.json"
+
+LABEL_COLUMNS = ("mix", "emotion_1", "emotion_2", "emotion_1_salience", "emotion_2_salience")
+
+
+def read_roster(root: Path, files: Sequence[str], folds_csv: Path | None = None) -> pd.DataFrame:
+    """The checked roster of a data set named like BLEMORE.
+
+    Parameters
+    ----------
+    root : folder with `train_metadata.csv` and, optionally, `submission_template.json`.
+    files : paths below root, "train/<name>.mov" and "test/test_<number>.mov", in any order; they need not exist.
+    folds_csv : table with the columns person, fold that replaces the metadata's folds (optional). It must name
+        every person of the training clips; further persons are ignored.
+
+    Returns
+    -------
+    Columns ``tables.ROSTER_COLUMNS``, sorted by clip. The order of a blend's emotions is that of its name.
+    `mix` and the saliences are float64, NaN where missing.
+
+    Raises
+    ------
+    DataError : every fault of names, metadata, folds and template.
+    """
+    root = Path(root)
+    train, test, faults = _sort_files(files)
+    parsed, name_faults = _parse_names(train["clip"])
+    faults += name_faults
+    if train.empty:
+        faults.append("there is no training clip, expected train/A<id>_..._ver<n>.mov")
+    faults += _template_faults(root / TEMPLATE, test["clip"])
+    metadata, table_faults = _read_table(
+        root / METADATA, ("filename", *LABEL_COLUMNS, *(() if folds_csv else ("fold",)))
+    )
+    if folds_csv:
+        persons, person_faults = _read_table(Path(folds_csv), ("person", "fold"))
+        table_faults += person_faults
+    faults += table_faults
+    if table_faults:
+        raise DataError(str(root), faults)
+    nameless = metadata["filename"].isna()
+    faults += [f"{METADATA}: row {row + 1}: filename is empty" for row in np.flatnonzero(nameless)]
+    metadata = metadata[~nameless].assign(clip=lambda table: clip_names(table["filename"]))
+    faults += _metadata_faults(metadata, train["clip"], parsed)
+
+    if folds_csv:
+        folds, fold_faults = folds_of_persons(persons, Path(folds_csv).name, parsed["person"])
+    else:
+        folds, fold_faults = folds_of_clips(metadata, METADATA, parsed["person"])
+    faults += fold_faults
+    if faults:
+        raise DataError(str(root), faults)
+
+    table = train.merge(parsed.reset_index(), on="clip")
+    table["fold"] = table["clip"].map(folds)
+    table = pd.concat([table, test.assign(fold=NO_FOLD)])
+    numbers = dict.fromkeys(("mix", "emotion_1_salience", "emotion_2_salience"), "float64")
+    table = table.reindex(columns=list(ROSTER_COLUMNS)).astype({"fold": "int64"} | numbers)
+    return table.sort_values("clip", kind="stable").reset_index(drop=True)
+
+
+def _sort_files(files: Iterable[str]) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """Train files and test files (columns file, clip, split), and the faults of files that are neither."""
+    table = pd.DataFrame({"file": list(files)}, dtype="str")
+    table["clip"] = clip_names(table["file"])
+    table["split"] = table["file"].str.split("/").str[0]
+    strays = table["file"][~table["split"].isin(["train", "test"])]
+    faults = [f"{file}: neither in train/ nor in test/" for file in strays]
+    faults += [
+        f"clip {clip}: in more than one file: {', '.join(sorted(group))}"
+        for clip, group in table[table["clip"].duplicated(keep=False)].groupby("clip")["file"]
+    ]
+    table = table.drop_duplicates("clip")
+    test = table[table["split"] == "test"]
+    faults += [
+        f"{file}: not a test clip's name, expected test_<number>.mov"
+        for file, clip in zip(test["file"], test["clip"], strict=True)
+        if not TEST_NAME.fullmatch(clip)
+    ]
+    return table[table["split"] == "train"], test, faults
+
+
+def _parse_names(clips: pd.Series) -> tuple[pd.DataFrame, list[str]]:
+    """What the readable names say (index clip), and the faults of the others."""
+    rows, faults = {}, []
+    for clip in clips:
+        try:
+            name = parse_name(clip)
+        except ValueError as error:
+            faults.append(f"clip {clip}: {error}")
+        else:
+            rows[clip] = (*name, name.mix)
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=[*ClipName._fields, "mix"])
+    return table.rename_axis("clip"), faults
+
+
+def _template_faults(path: Path, clips: pd.Series) -> list[str]:
+    """Where the challenge's template and the test files disagree; nothing without a template."""
+    if not path.exists():
+        return []
+    try:
+        keys = json.loads(path.read_text("utf-8"))["predictions"].keys()
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return [f'{path.name}: not {{"predictions": {{"test_0001.mov": [], ...}}}}: {error!r}']
+    asked, found = set(clip_names(pd.Series(list(keys), dtype="str"))), set(clips)
+    return [
+        *(f"clip {clip}: in {path.name}, but there is no such file in test/" for clip in sorted(asked - found)),
+        *(f"clip {clip}: in test/, but not in {path.name}" for clip in sorted(found - asked)),
+    ]
+
+
+def _read_table(path: Path, columns: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
+    """The named columns of a CSV file as text (empty cells missing), and its faults."""
+    if not path.exists():
+        return pd.DataFrame(), [f"{path} is missing"]
+    try:
+        table = pd.read_csv(path, dtype="str", encoding="utf-8-sig", skipinitialspace=True)
+    except (ValueError, UnicodeError) as error:  # pandas' parser errors are ValueErrors
+        return pd.DataFrame(), [f"{path.name}: cannot be read as CSV: {error}"]
+    found = ", ".join(map(str, table.columns))
+    missing = [column for column in columns if column not in table.columns]
+    faults = [f"{path.name}: column {column!r} is missing (found: {found})" for column in missing]
+    return (table[list(columns)].apply(lambda cells: cells.str.strip()) if not missing else table), faults
+
+
+def _metadata_faults(metadata: pd.DataFrame, clips: pd.Series, parsed: pd.DataFrame) -> list[str]:
+    """Where metadata and files disagree, and labels that are wrong in themselves."""
+    faults = check_labels(metadata, METADATA)
+    listed, found = set(metadata["clip"]), set(clips)
+    faults += [f"clip {clip}: in {METADATA}, but there is no such file in train/" for clip in sorted(listed - found)]
+    faults += [f"clip {clip}: in train/, but without a row in {METADATA}" for clip in sorted(found - listed)]
+
+    known = metadata["emotion_1"].isin(CLASSES) & (metadata["emotion_2"].isna() | metadata["emotion_2"].isin(CLASSES))
+    rows = metadata[known & metadata["clip"].isin(parsed.index)].drop_duplicates("clip")
+    written = _label_text(rows)
+    named = _label_text(parsed.loc[rows["clip"]])
+    faults += [
+        f"clip {clip}: the name says {says}, {METADATA} says {other}"
+        for clip, says, other in zip(rows["clip"], named, written, strict=True)
+        if says != other
+    ]
+    return faults
+
+
+def _label_text(table: pd.DataFrame) -> list[str]:
+    """Labels as comparable text, "ang" or "ang 70 + sad 30", whichever emotion the table names first."""
+    shares = [pd.to_numeric(table[f"emotion_{k}_salience"], errors="coerce") for k in (1, 2)]
+    texts = []
+    for first, second, *percent in zip(table["emotion_1"], table["emotion_2"], *shares, strict=True):
+        pair = [(CLASSES.index(first), f"{first} {percent[0]:g}")]
+        if pd.notna(second):
+            pair.append((CLASSES.index(second), f"{second} {percent[1]:g}"))
+        texts.append(" + ".join(text for _, text in sorted(pair)) if len(pair) == 2 else first)
+    return texts
