@@ -4,6 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [ -d "${PIP_FIND_LINKS:-/nope}" ] && export UV_FIND_LINKS="$PIP_FIND_LINKS"
+# The lock's own torch pin would be preferred to a CPU wheel: forget it before solving.
+sed -i '/^torch==/d' requirements.lock requirements-dev.lock
 solve() {
   .venv/bin/uv pip compile --quiet --generate-hashes --no-emit-find-links --python-version 3.11 \
     --custom-compile-command "make lock" "$@"

@@ -8,8 +8,8 @@ MAKES   results/calibration/thresholds.json, decisions.parquet, offsets.parquet
 
 rule calibrate:
     input:
-        clips=CLIPS,
         **FUSION,
+        clips=CLIPS,
         code=code("calibrate"),
     output:
         **CALIBRATION,

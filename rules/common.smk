@@ -9,7 +9,9 @@ from snakemake.exceptions import WorkflowError
 
 REPOSITORY = Path(workflow.basedir)
 sys.path.insert(0, str(REPOSITORY / "src"))
-os.environ["PYTHONPATH"] = str(REPOSITORY / "src")  # jobs use this checkout's package, also in a clone
+os.environ["PYTHONPATH"] = str(
+    REPOSITORY / "src"
+)  # jobs use this checkout's package, also in a clone
 
 from blemore.encoders.settings import encoder_settings
 from blemore.errors import DataError
@@ -30,7 +32,9 @@ SHARDS = shard_names(config["media"]["shards"])
 FOLDS = range(OPTIONS["folds"])
 ENCODERS = list(config["encoders"])
 FROZEN = [name for name in ENCODERS if config["encoders"][name]["learning"] == "frozen"]
-FINETUNED = [name for name in ENCODERS if config["encoders"][name]["learning"] == "finetuned"]
+FINETUNED = [
+    name for name in ENCODERS if config["encoders"][name]["learning"] == "finetuned"
+]
 KINDS = ["faces", "body", "audio", "pieces", "probe"]
 MEDIA = {kind: f"results/media/{kind}/{{shard}}.parquet" for kind in KINDS}
 
@@ -51,7 +55,10 @@ CALIBRATION = {
     "offsets": "results/calibration/offsets.parquet",
 }
 CURVES = collect(FOLD["curve"], finetuned=FINETUNED, fold=FOLDS)
-PLOTS = collect("results/plots/{plot}.png", plot=["surface", "encoders", "weights", "confusion", "curves"])
+PLOTS = collect(
+    "results/plots/{plot}.png",
+    plot=["surface", "encoders", "weights", "confusion", "curves"],
+)
 PROBABILITIES = collect("results/encoders/{name}/probabilities.parquet", name=ENCODERS)
 
 
@@ -66,7 +73,10 @@ wildcard_constraints:
 def code(rule, *modules):
     """A rule's script, the modules behind it, those loaded by name, and the lock: what it does hangs on their content."""
     by_name = [f"src/blemore/{module}.py" for module in modules]
-    return [*sources(REPOSITORY, f"workflow_scripts/{rule}.py", *by_name), "requirements.lock"]
+    return [
+        *sources(REPOSITORY, f"workflow_scripts/{rule}.py", *by_name),
+        "requirements.lock",
+    ]
 
 
 def encoder_code(rule):
@@ -92,13 +102,19 @@ def encoder_media(wildcards):
 def shard_clips(wildcards):
     """The raw clips of one shard."""
     number = SHARDS.index(wildcards.shard)
-    return [f"{DATA}/{file}" for file in CLIP_FILES if shard_of(Path(file).stem, len(SHARDS)) == number]
+    return [
+        f"{DATA}/{file}"
+        for file in CLIP_FILES
+        if shard_of(Path(file).stem, len(SHARDS)) == number
+    ]
 
 
 def begin_run():
     """Remove what no rule of the present study makes; refuse a study that will not fit on the disk."""
     made = [file.regex() for rule in workflow.rules for file in rule.output]
-    run.begin(REPOSITORY, config, made, [f"{DATA}/{file}" for file in CLIP_FILES], FOLDS)
+    run.begin(
+        REPOSITORY, config, made, [f"{DATA}/{file}" for file in CLIP_FILES], FOLDS
+    )
 
 
 def end_run():

@@ -23,17 +23,19 @@ rule score:
     log:
         "logs/score.log",
     params:
-        study=dict(dataset=config["dataset"], weights=config["weights"], seed=config["seed"]),
+        study=dict(
+            dataset=config["dataset"], weights=config["weights"], seed=config["seed"]
+        ),
     script:
         "../workflow_scripts/score.py"
 
 
 rule plot:
     input:
-        clips=CLIPS,
-        metrics="results/metrics.json",
         **FUSION,
         **CALIBRATION,
+        clips=CLIPS,
+        metrics="results/metrics.json",
         curves=CURVES,
         code=code("plot"),
     output:

@@ -22,7 +22,12 @@ rule roster:
     log:
         "logs/roster.log",
     params:
-        data=dict(name=config["dataset"], root=DATA, options=OPTIONS, files=run.digest(CLIP_FILES)),
+        data=dict(
+            name=config["dataset"],
+            root=DATA,
+            options=OPTIONS,
+            files=run.digest(CLIP_FILES),
+        ),
     script:
         "../workflow_scripts/roster.py"
 
