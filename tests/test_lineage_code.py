@@ -1,0 +1,66 @@
+"""The sources behind a job are read from its imports."""
+
+from pathlib import Path
+
+from blemore.lineage.code import sources
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def package(root: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
+
+
+def test_imports_are_followed_through_modules_and_inside_functions(tmp_path: Path) -> None:
+    root = package(
+        tmp_path,
+        {
+            "workflow_scripts/fuse.py": "from blemore.fusion.run import fuse\n",
+            "src/blemore/__init__.py": "",
+            "src/blemore/fusion/__init__.py": "",
+            "src/blemore/fusion/run.py": "def fuse():\n    from blemore import tables\n",
+            "src/blemore/tables.py": "import numpy\n",
+            "src/blemore/unused.py": "",
+        },
+    )
+    assert sources(root, "workflow_scripts/fuse.py") == [
+        "src/blemore/fusion/run.py",
+        "src/blemore/tables.py",
+        "workflow_scripts/fuse.py",
+    ]
+
+
+def test_a_module_loaded_by_name_comes_with_its_own_imports(tmp_path: Path) -> None:
+    root = package(
+        tmp_path,
+        {
+            "workflow_scripts/embed.py": "",
+            "src/blemore/encoders/audio.py": "import blemore.sound\n",
+            "src/blemore/sound.py": "",
+        },
+    )
+    (root / "src/blemore/sound.py").write_text("RATE = 16000\n")
+    found = sources(root, "workflow_scripts/embed.py", "src/blemore/encoders/audio.py")
+    assert found == ["src/blemore/encoders/audio.py", "src/blemore/sound.py", "workflow_scripts/embed.py"]
+
+
+def test_circular_imports_end(tmp_path: Path) -> None:
+    root = package(
+        tmp_path,
+        {
+            "script.py": "import blemore.one\n",
+            "src/blemore/one.py": "import blemore.two\n",
+            "src/blemore/two.py": "import blemore.one\n",
+        },
+    )
+    assert sources(root, "script.py") == ["script.py", "src/blemore/one.py", "src/blemore/two.py"]
+
+
+def test_fusion_does_not_depend_on_any_encoder() -> None:
+    found = sources(REPOSITORY, "workflow_scripts/fuse.py")
+    assert "src/blemore/tables.py" in found
+    assert not [path for path in found if "/encoders/" in path or "/media/" in path]

@@ -1,0 +1,77 @@
+"""One workspace holds one study, and a killed run is recovered from."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from blemore.lineage import recovery
+from blemore.lineage.workspace import orphans, remove
+
+
+def test_files_that_no_rule_makes_are_found_and_removed_with_their_empty_folders(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("results/encoders/s4d/fold0.parquet", "results/encoders/gone/fold0.parquet", "results/.x.csv.7.tmp"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text("x")
+    left = orphans([Path("results")], [re.compile(r"results/encoders/(?P<e>s4d)/fold(?P<f>0|1)\.parquet$")])
+    assert [str(path) for path in left] == ["results/.x.csv.7.tmp", "results/encoders/gone/fold0.parquet"]
+    remove(left)
+    assert not Path("results/encoders/gone").exists()
+    assert Path("results/encoders/s4d/fold0.parquet").exists()
+
+
+@pytest.fixture
+def sleeper():
+    """Start processes that sleep, in a folder and with an environment; end them all afterwards."""
+    started = []
+
+    def start(folder: Path, command: list[str] | None = None, **environment: str) -> subprocess.Popen:
+        command = command or [sys.executable, "-c", "import time; time.sleep(60)"]
+        process = subprocess.Popen(command, cwd=folder, env={**os.environ, **environment})
+        started.append(process)
+        for _ in range(100):  # until the new program runs
+            if psutil.Process(process.pid).cmdline()[-1:] == command[-1:]:
+                break
+            time.sleep(0.05)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_orphans_of_a_killed_run_are_ended_and_other_work_is_left(tmp_path: Path, sleeper) -> None:
+    here, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
+    here.mkdir(), elsewhere.mkdir()
+    orphan = sleeper(here, **{recovery.MARK: str(here)})
+    stranger = sleeper(elsewhere, **{recovery.MARK: str(elsewhere)})
+    done = recovery.recover(here)
+    assert done == ["ended 1 process(es) that a killed run had left behind"]
+    assert not psutil.pid_exists(orphan.pid)
+    assert stranger.poll() is None
+
+
+def test_a_healthy_run_is_never_touched(tmp_path: Path, sleeper) -> None:
+    program = tmp_path / "snakemake"
+    program.write_text("import time; time.sleep(60)")
+    run = sleeper(tmp_path, [sys.executable, str(program)])
+    with pytest.raises(recovery.RunActive, match=str(run.pid)):
+        recovery.recover(tmp_path)
+    assert run.poll() is None
+
+
+def test_a_run_whose_make_was_killed_counts_as_an_orphan(tmp_path: Path, sleeper) -> None:
+    program = tmp_path / "snakemake"
+    program.write_text("import time; time.sleep(60)")
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    run = sleeper(tmp_path, [sys.executable, str(program)], **{recovery.CALLER: str(dead.pid)})
+    assert recovery.recover(tmp_path)
+    assert not psutil.pid_exists(run.pid)
