@@ -216,5 +216,11 @@ def test_own_folds_must_name_every_person_once(tmp_path):
 
 def test_folds_have_no_gap(tmp_path):
     faults = faults_of(tmp_path, data_set(tmp_path, metadata(CLIPS).replace({"fold": {2: 4}})))
-    assert len(faults) == 1
-    assert "no clip is in fold 2, 3" in faults[0]
+    assert ["fold 2 of 0..4" in faults[0], "fold 3 of 0..4" in faults[1]] == [True, True]
+
+
+def test_the_folds_are_those_that_the_study_expects(tmp_path):
+    files = data_set(tmp_path)
+    assert len(read_roster(tmp_path, files, None, 3)) == 9
+    assert "no clip is in fold 3" in faults_of(tmp_path, files, None, 4)[0]
+    assert "fold 2, but the study has folds 0..1" in faults_of(tmp_path, files, None, 2)[0]

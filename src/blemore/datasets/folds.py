@@ -29,7 +29,7 @@ def folds_of_clips(metadata: pd.DataFrame, where: str, persons: pd.Series) -> tu
         if len(own) > 1:
             places = ", ".join(f"{int(fold)} ({clips} clips)" for (_, fold), clips in own.items())
             faults.append(f"person {person}: in folds {places}; all clips of a person belong in one fold")
-    return folds, faults + _gap_faults(folds, where)
+    return folds, faults
 
 
 def folds_of_persons(table: pd.DataFrame, where: str, persons: pd.Series) -> tuple[pd.Series, list[str]]:
@@ -47,15 +47,17 @@ def folds_of_persons(table: pd.DataFrame, where: str, persons: pd.Series) -> tup
     folds = numbers[~doubled].set_axis(table["person"][~doubled])
     absent = sorted(set(persons) - set(folds.index))
     faults += [f"{where}: person {person}: no row, every person of the training clips needs one" for person in absent]
-    of_clips = persons.map(folds)
-    return of_clips, faults + _gap_faults(of_clips, where)
+    return persons.map(folds), faults
 
 
-def _gap_faults(folds: pd.Series, where: str) -> list[str]:
-    """Folds are numbered 0, 1, ... without a gap, and there are two at least."""
-    used = sorted(int(fold) for fold in folds.dropna().unique())
+def numbering_faults(folds: pd.Series, where: str, expected: int | None) -> list[str]:
+    """Folds are numbered 0, 1, ... without a gap; there are as many as expected, and two at least."""
+    used = {int(fold) for fold in folds.dropna()}
     if len(used) < 2:
-        return [f"{where}: at least two folds are needed, found {used}"]
-    gaps = sorted(set(range(used[-1])) - set(used))
-    listed = ", ".join(map(str, gaps[:20]))
-    return [f"{where}: no clip is in fold {listed}; number the folds 0, 1, ... without a gap"] if gaps else []
+        return [f"{where}: at least two folds are needed, found {sorted(used)}"]
+    wanted = range(max(used) + 1 if expected is None else expected)
+    faults = [f"{where}: no clip is in fold {fold} of 0..{wanted[-1]}" for fold in sorted(set(wanted) - used)[:20]]
+    above = sorted(used - set(wanted))
+    if above:
+        faults.append(f"{where}: fold {', '.join(map(str, above))}, but the study has folds 0..{wanted[-1]}")
+    return faults

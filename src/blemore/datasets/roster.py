@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from blemore.datasets.folds import folds_of_clips, folds_of_persons
+from blemore.datasets.folds import folds_of_clips, folds_of_persons, numbering_faults
 from blemore.datasets.names import TEST_NAME, ClipName, parse_name
 from blemore.errors import DataError
 from blemore.labels import CLASSES, check_labels
@@ -23,7 +23,9 @@ TEMPLATE = "submission_template.json"
 LABEL_COLUMNS = ("mix", "emotion_1", "emotion_2", "emotion_1_salience", "emotion_2_salience")
 
 
-def read_roster(root: Path, files: Sequence[str], folds_csv: Path | None = None) -> pd.DataFrame:
+def read_roster(
+    root: Path, files: Sequence[str], folds_csv: Path | None = None, folds: int | None = None
+) -> pd.DataFrame:
     """The checked roster of a data set named like BLEMORE.
 
     Parameters
@@ -32,6 +34,7 @@ def read_roster(root: Path, files: Sequence[str], folds_csv: Path | None = None)
     files : paths below root, "train/<name>.mov" and "test/test_<number>.mov", in any order; they need not exist.
     folds_csv : table with the columns person, fold that replaces the metadata's folds (optional). It must name
         every person of the training clips; further persons are ignored.
+    folds : number of folds that the study expects, numbered from 0; without it, any number from 2 is right.
 
     Returns
     -------
@@ -64,15 +67,17 @@ def read_roster(root: Path, files: Sequence[str], folds_csv: Path | None = None)
     faults += _metadata_faults(metadata, train["clip"], parsed)
 
     if folds_csv:
-        folds, fold_faults = folds_of_persons(persons, Path(folds_csv).name, parsed["person"])
+        where = Path(folds_csv).name
+        fold_of, fold_faults = folds_of_persons(persons, where, parsed["person"])
     else:
-        folds, fold_faults = folds_of_clips(metadata, METADATA, parsed["person"])
-    faults += fold_faults
+        where = METADATA
+        fold_of, fold_faults = folds_of_clips(metadata, where, parsed["person"])
+    faults += fold_faults + numbering_faults(fold_of, where, folds)
     if faults:
         raise DataError(str(root), faults)
 
     table = train.merge(parsed.reset_index(), on="clip")
-    table["fold"] = table["clip"].map(folds)
+    table["fold"] = table["clip"].map(fold_of)
     table = pd.concat([table, test.assign(fold=NO_FOLD)])
     numbers = dict.fromkeys(("mix", "emotion_1_salience", "emotion_2_salience"), "float64")
     table = table.reindex(columns=list(ROSTER_COLUMNS)).astype({"fold": "int64"} | numbers)
@@ -83,7 +88,7 @@ def _sort_files(files: Iterable[str]) -> tuple[pd.DataFrame, pd.DataFrame, list[
     """Train files and test files (columns file, clip, split), and the faults of files that are neither."""
     table = pd.DataFrame({"file": list(files)}, dtype="str")
     table["clip"] = clip_names(table["file"])
-    table["split"] = table["file"].str.split("/").str[0]
+    table["split"] = table["file"].str.extract(r"^([^/]*)/", expand=False)
     strays = table["file"][~table["split"].isin(["train", "test"])]
     faults = [f"{file}: neither in train/ nor in test/" for file in strays]
     faults += [
