@@ -1,0 +1,141 @@
+"""Real runs of both runners on a tiny study, in clones of this repository with their params.yaml edited."""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).parents[2]
+ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith(("BLEMORE_", "DVC_", "GIT_"))}
+IDENTITY = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
+
+TINY = {
+    "demo": {
+        "train_actors": 2,
+        "test_actors": 1,
+        "folds": 2,
+        "intensities": [4],
+        "neutral": 1,
+        "seconds": [1.0, 1.1],
+        "size": 128,
+    },
+    "shards": 2,
+    "epochs": 1,
+}
+
+
+class Study:
+    """A workspace: a clone in which commands are run as a user would."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess:
+        done = subprocess.run(command, cwd=self.folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=1200)
+        if check and done.returncode:
+            raise AssertionError(f"{' '.join(command)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def git(self, *command: str) -> str:
+        return self.run("git", *IDENTITY, *command).stdout
+
+    def edit_params(self, change) -> None:
+        """Apply `change` to the parsed params.yaml and write it back."""
+        path = self.folder / "params.yaml"
+        values = yaml.safe_load(path.read_text())
+        change(values)
+        path.write_text(yaml.safe_dump(values, sort_keys=False))
+
+    def submission(self, cores: int = 2) -> str:
+        done = self.run("snakemake", "--cores", str(cores), "submission")
+        return done.stdout + done.stderr
+
+    def would_run(self, target: str = "submission") -> dict[str, int]:
+        """Rules that Snakemake would run now, with the number of jobs of each."""
+        done = self.run("snakemake", "-n", target)
+        text = done.stdout + done.stderr
+        if "Nothing to be done" in text:
+            return {}
+        table = re.search(r"^job\s+count\n-+\s+-+\n(.*?)^total", text, re.M | re.S)
+        assert table, text
+        counts = {name: int(count) for name, count in (line.split() for line in table[1].splitlines())}
+        return {name: count for name, count in counts.items() if name not in TARGETS}
+
+    def repro(self, *targets: str) -> list[str]:
+        """Run `dvc repro`; the rules that executed a job, one entry a job."""
+        done = self.run("dvc", "repro", *targets)
+        text = done.stdout + done.stderr
+        return [rule for rule in re.findall(r"^(?:local)?rule (\w+):$", text, re.M) if rule not in TARGETS]
+
+    def payload(self) -> dict[str, str]:
+        """sha256 of every file of the study that holds no times, hosts or costs."""
+        volatile = yaml.safe_load((self.folder / "schemas/volatile_files.yaml").read_text())["volatile"]
+        files = [path for top in ("data", "results") for path in (self.folder / top).rglob("*") if path.is_file()]
+        names = {path.relative_to(self.folder).as_posix(): path for path in files}
+        return {
+            name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for name, path in sorted(names.items())
+            if not any(Path(name).match(pattern) for pattern in volatile)
+        }
+
+    def copy(self, folder: Path) -> "Study":
+        shutil.copytree(self.folder, folder, symlinks=True)
+        return Study(folder)
+
+
+TARGETS = ("data", "prepare", "encode", "evaluate", "submission")
+"""Rules without a script: names for what a step makes."""
+
+
+def make_tiny(values: dict) -> None:
+    """Turn the committed params.yaml into a study of about half a minute."""
+    values["demo"].update(TINY["demo"])
+    values["media"]["shards"] = TINY["shards"]
+    for entry in values["encoders"].values():
+        if "epochs" in entry["tiny"]:
+            entry["tiny"]["epochs"] = TINY["epochs"]
+
+
+def clone(folder: Path) -> Study:
+    """Clone this repository as it stands in the working tree, commit the tiny params there."""
+    subprocess.run(["git", "clone", "--quiet", str(REPOSITORY), str(folder)], check=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=REPOSITORY,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    for name in filter(None, listed.split("\0")):
+        source, target = REPOSITORY / name, folder / name
+        if source.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+        else:
+            target.unlink(missing_ok=True)
+    study = Study(folder)
+    study.edit_params(make_tiny)
+    study.git("add", "--all")
+    study.git("commit", "--quiet", "-m", "A tiny study")
+    return study
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Study:
+    """A finished tiny study. Tests never change it: they work in copies."""
+    study = clone(tmp_path_factory.mktemp("finished") / "study")
+    study.log = study.submission()
+    study.git("add", "dvc.lock")
+    study.git("commit", "--quiet", "-m", "The study's versions")
+    return study
+
+
+@pytest.fixture
+def study(finished: Study, tmp_path: Path) -> Study:
+    """A copy of the finished study, to be changed freely."""
+    return finished.copy(tmp_path / "study")

@@ -1,0 +1,153 @@
+"""Snakemake inside, DVC outside: staleness is a matter of content, and each is a no-op after the other."""
+
+import os
+import random
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from blemore.submission import check
+
+from .conftest import Study
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
+
+AFTER_ENCODE = {"fuse": 1, "calibrate": 1, "score": 1, "plot": 1, "write_submission": 1}
+
+
+def test_a_run_ends_with_a_checked_submission_and_says_where(finished: Study) -> None:
+    assert check(finished.folder / "results/submission/submission.zip") == []
+    assert "results/submission/submission.zip" in finished.log
+    assert finished.git("status", "--porcelain") == ""
+
+
+def test_after_a_run_neither_runner_executes_a_job(study: Study) -> None:
+    assert study.would_run() == {}
+    before = study.payload()
+    assert study.repro() == []
+    assert study.payload() == before
+    assert study.git("status", "--porcelain") == ""
+
+
+def test_dvc_repro_alone_makes_the_same_study_and_leaves_snakemake_nothing(study: Study) -> None:
+    expected = study.payload()
+    for folder in ("results", "data", ".snakemake", ".dvc/cache"):
+        shutil.rmtree(study.folder / folder)
+    (study.folder / "dvc.lock").unlink()
+    assert study.repro()
+    assert study.payload() == expected
+    assert study.would_run() == {}
+
+
+def test_shuffled_times_rerun_nothing(study: Study) -> None:
+    shuffle = random.Random(0)
+    now = time.time()
+    for top in ("data", "results", "src", "rules", "workflow_scripts", "requirements.lock"):
+        for path in [study.folder / top, *(study.folder / top).rglob("*")]:
+            os.utime(path, (now - shuffle.random() * 1e6,) * 2)
+    assert study.would_run() == {}
+    assert study.repro() == []
+
+
+def test_a_branch_with_an_edit_and_back_again_reruns_nothing(study: Study) -> None:
+    study.git("checkout", "--quiet", "-b", "other")
+    for name in ("src/blemore/fusion/simplex.py", "workflow_scripts/fuse.py"):
+        path = study.folder / name
+        path.write_text(path.read_text() + "\n# an edit\n")
+    study.git("commit", "--quiet", "-am", "An edit")
+    assert study.would_run()
+    study.git("checkout", "--quiet", "-")
+    assert study.would_run() == {}
+    assert study.repro() == []
+
+
+def test_a_fresh_clone_that_pulls_runs_nothing(study: Study, tmp_path: Path) -> None:
+    study.run("dvc", "remote", "add", "--default", "local", str(tmp_path / "remote"))
+    study.git("commit", "--quiet", "-am", "A remote")
+    study.run("dvc", "push")
+    study.git("clone", "--quiet", str(study.folder), str(tmp_path / "clone"))
+    other = Study(tmp_path / "clone")
+    other.run("dvc", "pull")
+    assert other.payload() == study.payload()
+    assert other.would_run() == {}
+    assert other.repro() == []
+
+
+def test_everything_made_is_versioned_and_comes_back_byte_for_byte(study: Study, tmp_path: Path) -> None:
+    lock = yaml.safe_load((study.folder / "dvc.lock").read_text())
+    outs = [out["path"] for stage in lock["stages"].values() for out in stage["outs"]]
+    expected = study.payload()
+    loose = [name for name in expected if not any(name == out or name.startswith(f"{out}/") for out in outs)]
+    assert loose == []
+    study.run("dvc", "remote", "add", "--default", "local", str(tmp_path / "remote"))
+    study.run("dvc", "push")
+    shutil.rmtree(study.folder / "results")
+    shutil.rmtree(study.folder / ".dvc/cache")
+    study.run("dvc", "pull")
+    assert study.payload() == expected
+
+
+def test_a_learning_rate_reruns_its_encoder_and_what_follows(study: Study) -> None:
+    study.edit_params(lambda values: values["encoders"]["videomae"]["tiny"].update(learning_rate=0.002))
+    assert study.would_run() == {"train_fold": 2, "gather_folds": 1, **AFTER_ENCODE}
+    executed = study.repro()
+    assert sorted(executed) == sorted(["train_fold", "train_fold", "gather_folds", *AFTER_ENCODE])
+    assert study.would_run() == {}
+
+
+@pytest.mark.parametrize(
+    ("module", "rules"),
+    [
+        ("fusion/simplex.py", AFTER_ENCODE),
+        ("encoders/vitmoe.py", {"train_fold": 2, "gather_folds": 1, **AFTER_ENCODE}),
+        ("submission.py", {"write_submission": 1}),
+    ],
+)
+def test_editing_a_module_reruns_exactly_the_rules_that_use_it(study: Study, module: str, rules: dict) -> None:
+    path = study.folder / "src/blemore" / module
+    path.write_text(path.read_text() + "\n# an edit\n")
+    assert study.would_run() == rules
+
+
+def test_editing_a_module_that_no_rule_uses_reruns_nothing(study: Study) -> None:
+    path = study.folder / "src/blemore/cli.py"
+    path.write_text(path.read_text() + "\n# an edit\n")
+    assert study.would_run() == {}
+    assert study.repro() == []
+
+
+def test_a_changed_byte_of_a_clip_reruns_its_shard_only(study: Study) -> None:
+    clip = study.folder / "data/demo/train/A901_ang_int4_ver1.mov"
+    clip.write_bytes(clip.read_bytes() + b"\0")
+    jobs = study.would_run()
+    assert jobs["prepare_shard"] == 1
+    assert "demo_actor" not in jobs
+
+
+def test_a_stage_alone_leaves_only_what_follows(study: Study) -> None:
+    study.edit_params(lambda values: values["encoders"]["videomae"]["tiny"].update(learning_rate=0.002))
+    study.repro("encode")
+    assert study.would_run() == AFTER_ENCODE
+
+
+def test_an_experiment_on_fusion_trains_nothing(study: Study) -> None:
+    done = study.run("dvc", "exp", "run", "-S", "fusion.l2=0.5", "--name", "strong-pull")
+    assert "rule fuse:" in done.stdout + done.stderr
+    assert "rule train_fold:" not in done.stdout + done.stderr
+    temporary = study.run("dvc", "exp", "run", "--temp", "-S", "fusion.l2=0.9", "--name", "stronger-pull")
+    assert "rule fuse:" in temporary.stdout + temporary.stderr
+    assert "rule train_fold:" not in temporary.stdout + temporary.stderr
+    shown = study.run("dvc", "exp", "show", "--csv").stdout
+    assert "strong-pull" in shown
+    assert "stronger-pull" in shown
+
+
+def test_taking_an_encoder_out_leaves_no_orphan(study: Study) -> None:
+    study.edit_params(lambda values: values["encoders"].pop("videomae"))
+    log = study.submission()
+    assert "results/encoders/videomae/probabilities.parquet" in log
+    assert not (study.folder / "results/encoders/videomae").exists()
+    assert study.would_run() == {}
