@@ -1,0 +1,66 @@
+"""Decision thresholds that never saw the clips they decide: one pair per fold left out, one for test clips."""
+
+import numpy as np
+
+from blemore.decoding import decode
+from blemore.labels import CLASSES
+from blemore.surface import Chosen, exact_optimum
+
+
+def fit(probabilities: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None) -> Chosen:
+    """The thresholds of the exact optimum of the Score on these clips (see `surface.exact_optimum`).
+
+    Parameters
+    ----------
+    probabilities : (n, 6); truth : (n, 6) saliences in percent; weights : (n,) optional.
+    """
+    return exact_optimum(probabilities, truth, weights)
+
+
+def leave_one_fold_out(
+    probabilities: np.ndarray, truth: np.ndarray, fold: np.ndarray
+) -> tuple[np.ndarray, dict[int, Chosen]]:
+    """Decide each fold's clips with thresholds fitted on all other folds.
+
+    Parameters
+    ----------
+    probabilities : (n, 6) out-of-fold; truth : (n, 6) saliences in percent; fold : (n,) ints, at least two different.
+
+    Returns
+    -------
+    (n, 6) int64 saliences in percent, and the thresholds used for each fold.
+    """
+    saliences = np.zeros((len(fold), len(CLASSES)), dtype=np.int64)
+    chosen = {}
+    for left_out in np.unique(fold).tolist():
+        inside = fold == left_out
+        if inside.all():
+            raise ValueError("honest thresholds need at least two folds")
+        chosen[left_out] = fit(probabilities[~inside], truth[~inside])
+        saliences[inside] = decode(probabilities[inside], chosen[left_out].alpha, chosen[left_out].beta)
+    return saliences, chosen
+
+
+def commonest_decision(truth: np.ndarray) -> np.ndarray:
+    """The one decision to make without looking at a clip: the most frequent true label of the training clips.
+
+    The most frequent set of emotions first, for ACC_presence; then its most frequent saliences. Ties: singles before
+    blends, then the order of the classes, then 30/70 before 50/50 before 70/30.
+
+    Parameters
+    ----------
+    truth : (n, 6) saliences in percent, n >= 1.
+
+    Returns
+    -------
+    (6,) int64 saliences in percent.
+    """
+    whole = np.rint(truth).astype(np.int64)
+    labels, counts = np.unique(whole, axis=0, return_counts=True)
+    sets, of_set = np.unique(labels > 0, axis=0, return_inverse=True)
+    set_counts = np.bincount(of_set.ravel(), counts)
+    # Python's max keeps the first of equals: order the sets as promised, and the labels by rising salience.
+    order = sorted(range(len(sets)), key=lambda k: (sets[k].sum(), np.flatnonzero(sets[k]).tolist()))
+    best_set = max(order, key=lambda k: set_counts[k])
+    inside = np.flatnonzero(of_set.ravel() == best_set).tolist()
+    return labels[max(inside, key=lambda k: counts[k])]
