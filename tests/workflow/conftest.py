@@ -5,13 +5,16 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
 REPOSITORY = Path(__file__).parents[2]
-ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith(("BLEMORE_", "DVC_", "GIT_"))}
+OURS = ("BLEMORE_", "DVC_", "GIT_", "MAKE", "MFLAGS", "PYTEST_")
+ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith(OURS)}
+ENVIRONMENT["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 IDENTITY = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
 
 TINY = {
@@ -27,6 +30,9 @@ TINY = {
     "shards": 2,
     "epochs": 1,
 }
+
+
+MAKE = ("make", "--old-file=.venv/runtime", "submission")
 
 
 class Study:
@@ -52,8 +58,13 @@ class Study:
         path.write_text(yaml.safe_dump(values, sort_keys=False))
 
     def submission(self, cores: int = 2) -> str:
+        """Run the workflow; what it printed."""
         done = self.run("snakemake", "--cores", str(cores), "submission")
         return done.stdout + done.stderr
+
+    def make(self, check: bool = True) -> subprocess.CompletedProcess:
+        """`make submission` as in the README, in this environment instead of installing another."""
+        return self.run(*MAKE, check=check)
 
     def would_run(self, target: str = "submission") -> dict[str, int]:
         """Rules that Snakemake would run now, with the number of jobs of each."""

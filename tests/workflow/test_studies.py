@@ -1,0 +1,94 @@
+"""Another data set, bad clips, bad parameters: what a user meets, in real runs."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from .conftest import Study, clone
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
+
+
+def as_blemore(study: Study) -> None:
+    """Turn the demo's clips into the real data set's place, and choose it."""
+    shutil.copytree(study.folder / "data/demo", study.folder / "data/blemore")
+    (study.folder / "data/blemore/truth.json").unlink()
+
+    def change(values: dict) -> None:
+        values["dataset"] = "blemore"
+        values["blemore"]["folds"] = values["demo"]["folds"]
+
+    study.edit_params(change)
+
+
+@pytest.mark.parametrize("runner", ["snakemake", "dvc"])
+def test_with_blemore_nothing_of_the_demo_is_made_or_needed(finished: Study, tmp_path: Path, runner: str) -> None:
+    study = clone(tmp_path / "study")
+    shutil.copytree(finished.folder / "data/demo", study.folder / "data/demo")
+    as_blemore(study)
+    shutil.rmtree(study.folder / "data/demo")
+    if runner == "snakemake":
+        study.submission()
+    else:
+        study.repro()
+    assert not (study.folder / "data/demo").exists()
+    demo = json.loads((finished.folder / "results/submission/submission.json").read_text())
+    assert json.loads((study.folder / "results/submission/submission.json").read_text()) == demo
+    assert study.would_run() == {}
+    assert study.repro() == []
+
+
+def test_blemore_without_its_data_says_what_to_download_and_how_to_import(study: Study) -> None:
+    study.edit_params(lambda values: values.update(dataset="blemore"))
+    for command in (("snakemake", "submission"), ("dvc", "repro")):
+        refused = study.run(*command, check=False)
+        text = refused.stdout + refused.stderr
+        assert refused.returncode
+        assert "zenodo" in text.lower()
+        assert "blemore data import" in text
+
+
+def test_another_number_of_shards_leaves_no_file_of_the_old_ones(study: Study) -> None:
+    study.edit_params(lambda values: values["media"].update(shards=1))
+    study.submission()
+    assert len(list((study.folder / "results/media/faces").iterdir())) == 1
+    assert study.would_run() == {}
+
+
+def test_a_bad_clip_is_set_aside_and_a_bad_test_clip_still_gets_a_prediction(study: Study) -> None:
+    folder = study.folder / "data/demo"
+    as_blemore(study)
+    folder = study.folder / "data/blemore"
+    (folder / "train/A901_ang_int4_ver1.mov").write_bytes(b"")
+    clip = folder / "test/test_0001.mov"
+    clip.write_bytes(clip.read_bytes()[:3000])
+    study.edit_params(lambda values: values["media"].update(max_bad_share=0.05))
+    log = study.submission()
+    listed = pd.read_csv(study.folder / "results/clips/quarantine.csv")
+    assert set(listed["clip"]) == {"A901_ang_int4_ver1", "test_0001"}
+    assert listed["quarantine"].str.len().min() > 0
+    assert "2 clip(s)" in log
+    predictions = json.loads((study.folder / "results/submission/submission.json").read_text())["predictions"]
+    assert predictions["test_0001.mov"]
+    study.edit_params(lambda values: values["media"].update(max_bad_share=0.0))
+    stopped = study.run("snakemake", "submission", check=False)
+    assert stopped.returncode
+    assert "A901_ang_int4_ver1" in stopped.stdout + stopped.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda values: values["fusion"].update(l3=0.1), ["fusion.l3"]),
+        (lambda values: values["media"].update(shards="many"), ["media.shards"]),
+        (lambda values: values["encoders"]["videomae"]["tiny"].update(epochs=0), ["encoders.videomae.tiny.epochs"]),
+    ],
+)
+def test_a_wrong_parameter_is_refused_before_any_work(study: Study, change, words: list[str]) -> None:
+    study.edit_params(change)
+    refused = study.run("snakemake", "-n", check=False)
+    assert refused.returncode
+    assert all(word in refused.stdout + refused.stderr for word in words)
