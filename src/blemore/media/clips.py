@@ -1,0 +1,55 @@
+"""Join the roster with what the files turned out to hold, and stop when too many had to be set aside."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from blemore.errors import DataError
+from blemore.files import whole_file
+from blemore.tables import CLIPS_COLUMNS
+
+WHOLE_NUMBERS = ("width", "height", "rotation", "audio_rate", "audio_channels", "bytes")
+
+QUARANTINE_COLUMNS = ("clip", "file", "quarantine")
+
+
+def gather(roster: pd.DataFrame, probes: Sequence[Path], max_bad_share: float) -> pd.DataFrame:
+    """The clips table: roster and probes joined, one row per clip.
+
+    Parameters
+    ----------
+    roster : `tables.ROSTER_COLUMNS`.
+    probes : the probe file of every shard.
+    max_bad_share : 0..1; one quarantined clip is always allowed, more only up to this share of all clips.
+
+    Returns
+    -------
+    `tables.CLIPS_COLUMNS`, sorted by clip; quarantined clips are in it, `tables.usable` leaves them out.
+
+    Raises
+    ------
+    DataError : clips without a probe, probed twice or unknown to the roster; too many quarantined clips.
+    """
+    probe = pd.concat([pd.read_parquet(path) for path in probes], ignore_index=True)
+    doubled = probe.loc[probe["clip"].duplicated(), "clip"]
+    faults = [f"clip {name}: probed more than once; remove results of another number of shards" for name in doubled]
+    known, probed = set(roster["clip"]), set(probe["clip"])
+    faults += [f"clip {name}: in the roster, but in no shard; prepare it again" for name in sorted(known - probed)]
+    faults += [f"clip {name}: in a shard, but not in the roster" for name in sorted(probed - known)]
+    if faults:
+        raise DataError("prepared clips", faults)
+    clips = roster.merge(probe, on="clip", validate="one_to_one").sort_values("clip", ignore_index=True)
+    clips = clips.astype({name: "Int64" for name in WHOLE_NUMBERS})
+    bad = clips[clips["quarantine"] != ""]
+    allowed = max(1, int(max_bad_share * len(clips)))
+    if len(bad) > allowed:
+        what = f"raw clips ({len(bad)} of {len(clips)} cannot be used, at most {allowed} may; fetch them again)"
+        raise DataError(what, [f"{row.file}: {row.quarantine}" for row in bad.itertuples()])
+    return clips[list(CLIPS_COLUMNS)]
+
+
+def write_quarantine(clips: pd.DataFrame, path: Path) -> None:
+    """Write the quarantined clips of a clips table as CSV (clip, file, reason in `quarantine`), for people."""
+    with whole_file(path) as temporary:
+        clips.loc[clips["quarantine"] != "", list(QUARANTINE_COLUMNS)].to_csv(temporary, index=False)

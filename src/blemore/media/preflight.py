@@ -1,0 +1,104 @@
+"""How much disk a study will need, before the first hour is spent: an estimate on the large side."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from blemore.errors import DataError
+
+JPEG_BYTES_PER_PIXEL = {75: 0.22, 85: 0.29, 90: 0.36, 95: 0.51, 100: 0.95}
+"""Quality -> bytes per pixel, measured with `pictures.jpeg` on 224 px crops of a detailed 720p film; faces need
+about two thirds of it (0.25 at 92). Between the qualities: a straight line."""
+
+ROW_BYTES = 150
+"""Parquet: box, landmarks, times and page headers of one sample."""
+
+CLIP_SECONDS = 4.0
+"""Mean length assumed of a clip, s: it cannot be told from the file's size, and clips last 1 to 30 s."""
+
+PIECE_BITS_PER_PIXEL = 0.15
+"""H.264 at the piece's settings, lively picture: bit per pixel and frame; plus the sound's bit rate."""
+
+PIECE_SOUND_BITS = 64_000
+PIECE_ASPECT = 16 / 9
+
+WEIGHTS_BYTES = {"tiny": 4e6, "pretrained": 4.1e8}
+"""float32 weights of one network: ViT-B with experts has 100 million parameters, the other base models fewer."""
+
+STATE_FACTOR = 3
+"""A training state holds the weights and AdamW's two moments."""
+
+FEATURE_BYTES = 13 * 2 * 768 * 4
+"""Features of one clip of a frozen encoder: mean and deviation of up to 13 layers, 768 wide, float32."""
+
+
+def estimate(
+    clip_bytes: Sequence[int],
+    media: Mapping[str, Any],
+    encoders: Mapping[str, Mapping[str, Any]],
+    scale: str,
+    folds: int,
+) -> dict[str, int]:
+    """Bytes per kind that the whole study will lay down.
+
+    Parameters
+    ----------
+    clip_bytes : size of every raw clip.
+    media : `faces`, `body`, `audio` and `piece` options, as `prepare.prepare_shard` takes them.
+    encoders : name -> entry with `learning` ("frozen" | "finetuned").
+    scale : "tiny" | "pretrained".
+    folds : models of a finetuned encoder.
+
+    Returns
+    -------
+    raw, faces, body, audio, pieces, encoders (weights fetched, features, models of all folds, one training
+    state each), dvc_copy (DVC keeps a second copy of everything) and total.
+    """
+    count = len(clip_bytes)
+    piece = media["piece"]
+    picture_bits = PIECE_BITS_PER_PIXEL * PIECE_ASPECT * piece["height"] ** 2 * piece["fps"]
+    sizes = {
+        "raw": sum(clip_bytes),
+        "faces": count * _crops(media["faces"]),
+        "body": count * _crops(media["body"]),
+        "audio": count * CLIP_SECONDS * media["audio"]["rate"] * 2,
+        "pieces": count * piece["seconds"] * (picture_bits + PIECE_SOUND_BITS) / 8,
+        "encoders": sum(_encoder(entry, scale, count, folds) for entry in encoders.values()),
+    }
+    sizes["dvc_copy"] = sum(sizes.values())
+    sizes["total"] = sum(sizes.values())
+    return {kind: int(np.ceil(size)) for kind, size in sizes.items()}
+
+
+def _crops(options: Mapping[str, Any]) -> float:
+    """Bytes of one clip's crops."""
+    per_pixel = np.interp(options["quality"], list(JPEG_BYTES_PER_PIXEL), list(JPEG_BYTES_PER_PIXEL.values()))
+    return options["frames"] * (options["size"] ** 2 * float(per_pixel) + ROW_BYTES)
+
+
+def _encoder(entry: Mapping[str, Any], scale: str, clips: int, folds: int) -> float:
+    weights = WEIGHTS_BYTES[scale]
+    if entry["learning"] == "frozen":
+        return weights + clips * FEATURE_BYTES
+    return weights * (1 + folds + STATE_FACTOR)
+
+
+def check_disk(needed: Mapping[str, int], free: int, where: str) -> None:
+    """Stop before anything is written when it will not fit.
+
+    Parameters
+    ----------
+    needed : bytes per kind, from `estimate`.
+    free : bytes.
+    where : the folder looked at, for the message.
+
+    Raises
+    ------
+    DataError : less is free than the total needed.
+    """
+    if needed["total"] <= free:
+        return
+    parts = ", ".join(f"{kind} {size / 1e9:.1f}" for kind, size in needed.items() if kind != "total")
+    what = f"about {needed['total'] / 1e9:.1f} GB will be needed ({parts}), {free / 1e9:.1f} GB are free"
+    raise DataError(where, [f"{what}; free some space, or move the study to a larger disk"])

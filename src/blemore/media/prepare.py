@@ -1,0 +1,204 @@
+"""Prepare one shard of clips: each clip is decoded once, and everything the encoders need is made from that."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from blemore.errors import MissingDataError
+from blemore.files import sha256, whole_file
+from blemore.media.crops import body_boxes, centre_box, face_crop, square_crop
+from blemore.media.decode import BadClip, OpenClip, decoded, open_clip
+from blemore.media.detectors import Detector, load_detector
+from blemore.media.pictures import Sampler, Shape, even_times, jpeg, no_higher, shape_of
+from blemore.media.piece import PieceFrames, cut_piece
+from blemore.media.schemas import AUDIO, BODY, FACES, PIECES, POINTS, PROBE
+from blemore.media.sound import Sound
+from blemore.media.track import Track, find_faces, follow
+
+log = logging.getLogger(__name__)
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Prepared:
+    """The rows of one clip, per kind of file."""
+
+    probe: Row
+    faces: list[Row] = field(default_factory=list)
+    body: list[Row] = field(default_factory=list)
+    audio: list[Row] = field(default_factory=list)
+    pieces: list[Row] = field(default_factory=list)
+
+
+def prepare_shard(
+    clips: Mapping[str, Path],
+    options: Mapping[str, Any],
+    *,
+    faces: Path,
+    body: Path,
+    audio: Path,
+    pieces: Path,
+    probe: Path,
+) -> None:
+    """Decode the clips of a shard and write five Parquet files, rows sorted by clip (and sample).
+
+    A clip that cannot be used is only listed in `probe`, with the reason in the column `quarantine`.
+
+    Parameters
+    ----------
+    clips : name -> file.
+    options : `faces` {detector, frames, size, every, detect_height, quality}, `body` {frames, size, quality},
+        `audio` {rate}, `piece` {seconds, height, fps}; sizes in px, rate in Hz, quality 1..100.
+    faces, body, audio, pieces, probe : the files to write; `schemas` says what they hold.
+
+    Raises
+    ------
+    MissingDataError : a clip's file is not there, or the detector needs something that is not installed.
+    """
+    absent = [f"clip {name}: no file {path}" for name, path in sorted(clips.items()) if not Path(path).is_file()]
+    if absent:
+        raise MissingDataError("clips", absent)
+    cv2.setNumThreads(1)
+    detector = load_detector(options["faces"]["detector"])
+    kinds = {"faces": (faces, FACES), "body": (body, BODY), "audio": (audio, AUDIO), "pieces": (pieces, PIECES)}
+    kinds["probe"] = (probe, PROBE)
+    with ExitStack() as files:
+        writers = {}
+        for kind, (path, schema) in kinds.items():
+            temporary = files.enter_context(whole_file(path))
+            # JPEG, H.264 and noise do not shrink further; a dictionary of them would only be a second copy.
+            writers[kind] = files.enter_context(
+                pq.ParquetWriter(temporary, schema, compression="NONE", use_dictionary=False)
+            )
+        for number, (name, path) in enumerate(sorted(clips.items()), start=1):
+            prepared = prepare_clip(name, Path(path), options, detector)
+            log.info("clip %d/%d %s%s", number, len(clips), name, _remark(prepared))
+            for kind, writer in writers.items():
+                rows = [prepared.probe] if kind == "probe" else getattr(prepared, kind)
+                if rows:
+                    writer.write_table(pa.Table.from_pylist(rows, kinds[kind][1]))
+
+
+def _remark(prepared: Prepared) -> str:
+    if prepared.probe["quarantine"]:
+        return f": set aside, {prepared.probe['quarantine']}"
+    if not any(row["detected"] for row in prepared.faces):
+        return ": no face found, the middle of the picture is taken"
+    return ""
+
+
+def prepare_clip(name: str, path: Path, options: Mapping[str, Any], detector: Detector) -> Prepared:
+    """Everything about one clip, from one decoding; see `prepare_shard`."""
+    facts: Row = dict.fromkeys(PROBE.names) | {"clip": name, "bytes": path.stat().st_size, "sha256": sha256(path)}
+    try:
+        with open_clip(path) as clip:
+            facts |= clip.facts()
+            media = decode_media(clip, options)
+    except BadClip as reason:
+        return Prepared(facts | {"quarantine": str(reason)})
+    width, height = media.shape.shown
+    facts |= {"width": width, "height": height, "rotation": media.shape.rotation, "quarantine": ""}
+    track = track_face(media, options["faces"], detector)
+    rate = options["audio"]["rate"]
+    sound = {"clip": name, "rate": rate, "samples": media.samples.astype("<i2").tobytes()}
+    piece = cut_piece(
+        media.small, media.shape.rotation, media.samples, rate=rate,
+        fps=options["piece"]["fps"], seconds=options["piece"]["seconds"],
+    )  # fmt: skip
+    return Prepared(
+        facts,
+        face_rows(name, media, track, options["faces"]),
+        body_rows(name, media, track, options["body"]),
+        [sound | {"silent": not media.samples.any()}],
+        [{"clip": name, "start": piece.start, "reason": piece.reason, "mp4": piece.mp4}],
+    )
+
+
+@dataclass(frozen=True)
+class Media:
+    """What one pass over a clip leaves in memory."""
+
+    shape: Shape
+    faces: list[tuple[float, np.ndarray]]  # (time in s, RGB picture) of the face samples
+    body: list[tuple[float, np.ndarray]]  # of the body samples; equal times share their picture
+    samples: np.ndarray  # (n,) int16 mono
+    small: list[av.VideoFrame]  # at the piece's rate and size; empty when not asked for
+
+
+def decode_media(clip: OpenClip, options: Mapping[str, Any], with_piece: bool = True) -> Media:
+    """Decode a clip once and keep what is needed of it."""
+    face_times, body_times = (
+        even_times(clip.times, clip.duration, options[kind]["frames"]) for kind in ("faces", "body")
+    )
+    sampler, sound = Sampler(np.concatenate([face_times, body_times])), Sound()
+    small = PieceFrames(options["piece"]["fps"], options["piece"]["height"], clip.duration)
+    shape = None
+    for time, frame in decoded(clip):
+        if isinstance(frame, av.AudioFrame):
+            sound.take(time, frame)
+            continue
+        shape = shape or shape_of(frame, clip.video.sample_aspect_ratio)
+        sampler.take(time, frame, shape)
+        if with_piece:
+            small.take(time, frame, shape)
+    sampler.finish(shape)
+    small.finish()
+    samples = sound.samples(options["audio"]["rate"], clip.duration)
+    return Media(shape, sampler.at(face_times), sampler.at(body_times), samples, small.frames)
+
+
+def track_face(media: Media, options: Mapping[str, Any], detector: Detector) -> Track:
+    """The face on each face sample, in px of the small pictures it was looked for in scaled to the shown picture."""
+    small = [no_higher(picture, options["detect_height"]) for _, picture in media.faces]
+    track = follow(small, find_faces(small, detector, options["every"]), options["every"])
+    factor = media.shape.shown[1] / small[0].shape[0]
+    return Track(track.boxes * factor, track.landmarks * factor, track.detected, track.tracked)
+
+
+def face_rows(name: str, media: Media, track: Track, options: Mapping[str, Any]) -> list[Row]:
+    """Rows of the faces file."""
+    rows = []
+    points = [column for column, _ in POINTS]
+    for k, (time, picture) in enumerate(media.faces):
+        box, landmarks = track.boxes[k], track.landmarks[k]
+        if np.isnan(box).any():
+            box = centre_box(*media.shape.shown)
+            crop = square_crop(picture, centre_box(*picture.shape[1::-1]), options["size"])
+        else:
+            crop = face_crop(picture, landmarks * (picture.shape[0] / media.shape.shown[1]), options["size"])
+        rows.append(
+            _sample(name, k, time, box)
+            | {"detected": bool(track.detected[k]), "tracked": bool(track.tracked[k])}
+            | dict(zip(points, landmarks.ravel().tolist(), strict=True))
+            | {"jpeg": jpeg(crop, options["quality"])}
+        )
+    return rows
+
+
+def body_rows(name: str, media: Media, track: Track, options: Mapping[str, Any]) -> list[Row]:
+    """Rows of the body file; the box comes from the face, between its samples from their straight line."""
+    face_times = [time for time, _ in media.faces]
+    times = [time for time, _ in media.body]
+    faces = np.stack([np.interp(times, face_times, column) for column in track.boxes.T], axis=1)
+    rows = []
+    for k, box in enumerate(body_boxes(faces, *media.shape.shown)):
+        time, picture = media.body[k]
+        crop = square_crop(picture, box * (picture.shape[0] / media.shape.shown[1]), options["size"])
+        rows.append(_sample(name, k, time, box) | {"jpeg": jpeg(crop, options["quality"])})
+    return rows
+
+
+def _sample(name: str, frame: int, time: float, box: Sequence[float]) -> Row:
+    return {"clip": name, "frame": frame, "time": time} | dict(
+        zip(("x", "y", "width", "height"), map(float, box), strict=True)
+    )

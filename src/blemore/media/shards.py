@@ -1,0 +1,55 @@
+"""Which shard a clip lies in, and how the prepared files are read; `schemas` says what they hold.
+
+A shard is one file per kind (faces, body, audio, pieces, probe) for many clips: 3,050 clips make a few dozen
+files, not hundreds of thousands. The workflow asks for shard numbers at every start, so what reads files is
+imported where it is needed.
+"""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+
+def shard_of(clip: str, shards: int) -> int:
+    """Number (0..shards-1) of the shard that a clip lies in; it depends on no other clip."""
+    return zlib.crc32(clip.encode()) % shards
+
+
+def read_frames(paths: Sequence[Path], size: int) -> dict[str, np.ndarray]:
+    """All crops of faces or body files.
+
+    Returns
+    -------
+    clip -> (T, size, size, 3) uint8 RGB, T samples in order of time; scaled by area where sizes differ.
+    """
+    import cv2
+
+    frames: dict[str, list[np.ndarray]] = {}
+    for clip, data in _rows(paths, "jpeg"):
+        picture = cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+        if picture.shape[0] != size:
+            how = cv2.INTER_AREA if picture.shape[0] > size else cv2.INTER_LINEAR
+            picture = cv2.resize(picture, (size, size), interpolation=how)
+        frames.setdefault(clip, []).append(picture)
+    return {clip: np.stack(pictures) for clip, pictures in frames.items()}
+
+
+def read_audio(paths: Sequence[Path]) -> dict[str, np.ndarray]:
+    """All sound of audio files: clip -> (n_samples,) float32 in [-1, 1], mono, at the rate it was prepared with."""
+    return {clip: np.frombuffer(data, "<i2").astype(np.float32) / 32768 for clip, data in _rows(paths, "samples")}
+
+
+def read_pieces(paths: Sequence[Path]) -> dict[str, bytes]:
+    """All pieces: clip -> bytes of an MP4 file."""
+    return dict(_rows(paths, "mp4"))
+
+
+def _rows(paths: Sequence[Path], column: str) -> Iterator[tuple[str, bytes]]:
+    import pyarrow.parquet as pq
+
+    for path in paths:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(columns=["clip", column]):
+                yield from zip(batch["clip"].to_pylist(), batch[column].to_pylist(), strict=True)
