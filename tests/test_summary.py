@@ -1,0 +1,91 @@
+"""The summary's numbers are those of the metrics, its intervals those of persons, its controls real controls."""
+
+import json
+
+import numpy as np
+import pytest
+from simulated import study
+
+from blemore.calibration.run import calibrate
+from blemore.calibration.summary import summarise
+from blemore.calibration.thresholds import leave_one_fold_out
+from blemore.fusion.run import fuse
+from blemore.labels import CLASSES
+from blemore.metrics import acc_presence, acc_salience, true_saliences
+
+
+@pytest.fixture(scope="module")
+def case():
+    clips, tables = study(persons=12, seed=4)
+    fused = fuse(tables, clips, {"method": "simplex", "l2": 0.05})
+    decisions = calibrate(fused.views, fused.probabilities, clips, {"kappa": 20.0}).decisions
+    return decisions, tables, clips
+
+
+def summary_of(case, **changes):
+    return summarise(*case, **{"dataset": "demo", "seed": 17, "draws": 300, "permutations": 300} | changes)
+
+
+def test_scores_are_those_of_the_decisions(case):
+    decisions, tables, clips = case
+    summary = summary_of(case)
+    train = clips[clips["split"] == "train"].sort_values("clip")
+    truth = true_saliences(train)
+    for variant in ("global", "person_offset"):
+        said = decisions[(decisions["variant"] == variant) & (decisions["split"] == "train")].sort_values("clip")
+        entry = summary["variants"][variant]
+        assert entry["acc_presence"] == acc_presence(said[list(CLASSES)].to_numpy(), truth)
+        assert entry["acc_salience"] == acc_salience(said[list(CLASSES)].to_numpy(), truth)
+        assert (entry["clips"], entry["blends"]) == (len(truth), 12 * 30)
+    values = tables["e1"].set_index("clip").loc[train["clip"], list(CLASSES)].to_numpy()
+    said, _ = leave_one_fold_out(values, truth, train["fold"].to_numpy())
+    assert summary["encoders"]["e1"]["acc_presence"] == acc_presence(said, truth)
+
+
+def test_the_summary_is_json_without_nan_and_the_same_again(case):
+    text = json.dumps(summary_of(case), allow_nan=False, sort_keys=True)
+    assert text == json.dumps(summary_of(case), allow_nan=False, sort_keys=True)
+    assert "say nothing about BLEMORE" in summary_of(case)["note"]
+    assert "note" not in summary_of(case, dataset="blemore")
+
+
+def test_intervals_hold_the_score_and_come_from_persons(case):
+    summary = summary_of(case)
+    for entry in [*summary["variants"].values(), *summary["encoders"].values()]:
+        for name, (low, high) in entry["interval"].items():
+            assert low <= entry[name] <= high
+    decisions, tables, clips = case
+    clips = clips.copy()
+    clips.loc[clips["split"] == "train", "person"] = "A1"  # one person only: nothing to draw, no width
+    low, high = summarise(decisions, tables, clips, dataset="demo", seed=1)["variants"]["global"]["interval"]["score"]
+    assert low == high
+
+
+def test_an_encoder_of_pure_chance_is_told_from_one_that_sees(case):
+    encoders = summary_of(case)["encoders"]
+    assert encoders["e0"]["permutation_p"] == pytest.approx(1 / 301)
+    assert encoders["e2"]["permutation_p"] > 0.05
+
+
+def test_the_fusion_is_compared_with_the_best_single_encoder(case):
+    summary = summary_of(case)
+    paired = summary["fused_minus_best_single"]
+    assert paired["best_single"] == "e0"
+    expected = summary["variants"]["global"]["acc_presence"] - summary["encoders"]["e0"]["acc_presence"]
+    assert paired["acc_presence"] == pytest.approx(expected)
+    assert paired["lower_5_percent"] <= paired["acc_presence"]
+
+
+def test_another_encoder_leaves_the_others_numbers_alone(case):
+    decisions, tables, clips = case
+    fewer = {name: tables[name] for name in ("e0", "e2")}
+    assert summary_of((decisions, fewer, clips))["encoders"]["e2"] == summary_of(case)["encoders"]["e2"]
+
+
+def test_an_encoder_that_lacks_clips_is_scored_on_those_it_has(case):
+    decisions, tables, clips = case
+    gappy = tables | {"e0": tables["e0"].iloc[:100]}
+    summary = summary_of((decisions, gappy, clips))
+    assert summary["encoders"]["e0"]["clips"] == 100
+    assert summary["fused_minus_best_single"]["clips"] in (100, summary["variants"]["global"]["clips"])
+    assert np.isfinite(summary["fused_minus_best_single"]["lower_5_percent"])
