@@ -1,0 +1,132 @@
+"""The study's parameters against their schema: every fault at once, with what was found, expected and meant."""
+
+import difflib
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from blemore.errors import DataError
+from blemore.schema import Keys, dotted, expected, meaning, part
+
+_STRICT = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
+    {  # stricter than JSON Schema: 12.0 is no whole number, and .nan and .inf are no numbers
+        "integer": lambda _, value: isinstance(value, int) and not isinstance(value, bool),
+        "number": lambda _, value: (
+            isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        ),
+    }
+)
+_Validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=_STRICT)
+
+
+def read_schema(path: str | Path) -> dict[str, Any]:
+    """A JSON Schema (draft 2020-12) written as YAML."""
+    return yaml.safe_load(Path(path).read_text("utf-8"))
+
+
+def check_params(values: Mapping[str, Any], schema: Mapping[str, Any], where: str = "params.yaml") -> None:
+    """Refuse parameters that the schema does not allow or that contradict each other.
+
+    Parameters
+    ----------
+    values : the parameters, as read from YAML.
+    schema : their schema; only its own `$defs` are followed.
+    where : the file's name, for the message.
+
+    Raises
+    ------
+    DataError : one fault per wrong key: its path ("encoders.s4d.tiny.epochs"), what was found, what is expected, and
+        what the key means.
+    """
+    errors = sorted(_Validator(schema).iter_errors(values), key=lambda error: dotted(tuple(error.absolute_path)))
+    faults = [fault for error in errors for fault in _explain(error, schema)]
+    faults += list(_contradictions(values, {keys for keys, _, _ in faults}))
+    sentences = []
+    for keys, text, meant in faults:
+        words = meaning(schema, keys if meant is None else meant)
+        sentences.append(f"{dotted(keys)}: {text}" + (f" (meaning: {words})" if words else ""))
+    if sentences:
+        raise DataError(where, dict.fromkeys(sentences))
+
+
+Fault = tuple[Keys, str, Keys | None]
+"""Path of the wrong key, what is wrong, and the key whose meaning helps (None: the key itself)."""
+
+
+def _explain(error: jsonschema.ValidationError, schema: Mapping[str, Any]) -> Iterator[Fault]:
+    """The faults behind one validation error."""
+    keys = tuple(error.absolute_path)
+    if error.validator == "additionalProperties":
+        known = list(error.schema["properties"])
+        for name in sorted(str(name) for name in error.instance if name not in known):
+            close = difflib.get_close_matches(name, known, n=1)
+            advice = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"
+            yield (*keys, name), f"unknown key, {advice}", (*keys, *close)
+    elif error.validator == "required":
+        for name in error.validator_value:
+            if name not in error.instance:
+                yield (*keys, name), f"missing, expected {expected(part(schema, (*keys, name)))}", None
+    elif "propertyNames" in error.absolute_schema_path:
+        yield (*keys, error.instance), f"not a name, expected text that matches {error.validator_value}", keys
+    else:
+        found = f"found {_shown(error.instance)}, expected {expected(part(schema, keys))}"
+        yield keys, found + _yaml_advice(error), None
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"a block with the keys {', '.join(map(str, value))}" if value else "an empty block"
+    return "nothing (null)" if value is None else repr(value)
+
+
+def _yaml_advice(error: jsonschema.ValidationError) -> str:
+    """YAML reads 1e-3 as text: say how to write it."""
+    if error.validator != "type" or not isinstance(error.instance, str) or "string" in error.validator_value:
+        return ""
+    try:
+        number = float(error.instance)
+    except ValueError:
+        return ""
+    return f"; it is text to YAML, write {number}, without quotes and with a point before any e"
+
+
+def _contradictions(values: Mapping[str, Any], faulty: set[Keys]) -> Iterator[Fault]:
+    """Values that are right one by one but not together; what has a fault of its own is passed over."""
+
+    def sound(*keys: str) -> bool:
+        return not any(fault[: len(keys)] == keys or keys[: len(fault)] == fault for fault in faulty)
+
+    if sound("dataset") and values["dataset"] not in values:
+        yield ("dataset",), f"found {values['dataset']!r}, but there is no block of options of that name", None
+    if sound("demo"):
+        demo = values["demo"]
+        if demo["train_actors"] < demo["folds"]:
+            text = f"found {demo['train_actors']}, expected at least demo.folds, {demo['folds']}"
+            yield ("demo", "train_actors"), text, None
+        actors = demo["train_actors"] + demo["test_actors"]
+        if actors > 99:
+            text = f"found {actors} actors together with demo.train_actors, expected at most 99 (A901 to A999)"
+            yield ("demo", "test_actors"), text, None
+        if demo["seconds"][0] > demo["seconds"][1]:
+            yield ("demo", "seconds"), f"found {demo['seconds']}, expected the shorter one first", None
+    if ("encoders",) in faulty:
+        return
+    for name, encoder in values["encoders"].items():
+        for scale in ("tiny", "pretrained"):
+            if sound("encoders", name):
+                for key, text in _encoder_contradictions(encoder["media"], encoder[scale]):
+                    yield ("encoders", name, scale, key), text, None
+
+
+def _encoder_contradictions(media: str, numbers: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Key and fault of one encoder's numbers at one scale."""
+    if media == "audio" and "flip" in numbers:
+        yield "flip", "sound cannot be mirrored, leave the key out"
+    if "layers" in numbers and numbers["layers"][0] > numbers["layers"][1]:
+        yield "layers", f"found {numbers['layers']}, expected the lower layer first"
+    if "warmup" in numbers and ("epochs" not in numbers or numbers["warmup"] > numbers["epochs"]):
+        yield "warmup", f"found {numbers['warmup']}, expected at most the number of epochs"

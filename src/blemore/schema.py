@@ -1,0 +1,82 @@
+"""A JSON Schema in words: what a key means and what it may be."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Keys = tuple[str | int, ...]
+"""Where a value stands: ("encoders", "s4d", "tiny", "epochs")."""
+
+TYPES = {
+    "object": "a block of keys",
+    "array": "a list",
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "null",
+}
+
+
+def dotted(keys: Keys) -> str:
+    """A key's path as people write it: "demo.seconds[0]"."""
+    text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
+    return text.removeprefix(".") or "the whole file"
+
+
+def part(schema: Mapping[str, Any], keys: Keys) -> Mapping[str, Any]:
+    """The part of a schema that speaks of one key; empty where it speaks of none. Local references are followed."""
+    node = _resolved(schema, schema)
+    for key in keys:
+        if isinstance(key, int):
+            node = node.get("items", {})
+        elif "properties" in node and key in node["properties"]:
+            node = node["properties"][key]
+        else:
+            others = node.get("additionalProperties", {})
+            node = others if isinstance(others, Mapping) else {}
+        node = _resolved(node, schema)
+    return node
+
+
+def _resolved(node: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A node with the part that its `$ref` points to ("#/$defs/name"); what the node says itself wins."""
+    if "$ref" not in node:
+        return node
+    target: Any = schema
+    for step in node["$ref"].removeprefix("#/").split("/"):
+        target = target[step]
+    return {**_resolved(target, schema), **node}
+
+
+def meaning(schema: Mapping[str, Any], keys: Keys) -> str:
+    """What a key means: its own description, else that of the nearest block around it; "" without any."""
+    for length in range(len(keys), -1, -1):
+        node = part(schema, keys[:length])
+        if "description" in node:
+            return node["description"]
+    return ""
+
+
+def expected(node: Mapping[str, Any]) -> str:
+    """What a part of a schema allows, in words: "a whole number from 1 to 1000"."""
+    if "enum" in node:
+        return f"one of {', '.join(map(str, node['enum']))}"
+    if "type" not in node:
+        return "another value"
+    types = node["type"] if isinstance(node["type"], Sequence) and not isinstance(node["type"], str) else [node["type"]]
+    text = " or ".join(TYPES[name] for name in types)
+    limits = (
+        ("minimum", "from {}"),
+        ("exclusiveMinimum", "above {}"),
+        ("maximum", "to {}"),
+        ("multipleOf", "in steps of {}"),
+        ("minLength", "of at least {} character(s)"),
+        ("minProperties", "with at least {} entry"),
+        ("pattern", "that matches {}"),
+    )
+    words = [text, *(form.format(node[name]) for name, form in limits if name in node)]
+    if "items" in node:
+        low, high = (node.get(name) for name in ("minItems", "maxItems"))
+        words.append(f"of {low} value(s)" if low == high else f"of {low} or more values")
+        words.append(f"({'each different and ' if 'uniqueItems' in node else ''}{expected(node['items'])})")
+    return " ".join(words)

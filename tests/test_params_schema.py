@@ -1,0 +1,134 @@
+"""A wrong params.yaml is refused at the door, and the message says what the key means."""
+
+import copy
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from blemore.errors import DataError
+from blemore.params import check_params, read_schema
+from blemore.schema import part
+
+REPOSITORY = Path(__file__).parents[1]
+SCHEMA = read_schema(REPOSITORY / "schemas/params.schema.yaml")
+PARAMS = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
+
+REMOVED = object()
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """The project's parameters with one key set, or removed."""
+    values = copy.deepcopy(PARAMS)
+    *blocks, last = path.split(".")
+    block = values
+    for key in blocks:
+        block = block[key]
+    if value is REMOVED:
+        del block[last]
+    else:
+        block[last] = value
+    return values
+
+
+def faults_of(values: Mapping[str, Any]) -> list[str]:
+    with pytest.raises(DataError) as caught:
+        check_params(values, SCHEMA)
+    return caught.value.faults
+
+
+def test_the_schema_is_a_valid_one():
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+def test_the_projects_own_parameters_are_right_at_both_scales_and_for_both_data_sets():
+    check_params(PARAMS, SCHEMA)
+    check_params(PARAMS | {"dataset": "blemore", "weights": "pretrained"}, SCHEMA)
+    check_params(changed("blemore.folds_csv", "my/folds.csv"), SCHEMA)
+
+
+def blocks(node: Mapping[str, Any], keys: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+    """Every key of the schema with its part; "s4d" stands for any encoder."""
+    children = dict(node["properties"]) if "properties" in node else {}
+    if isinstance(node.get("additionalProperties"), Mapping):
+        children["s4d"] = node["additionalProperties"]
+    for name in children:
+        child = part(SCHEMA, (*keys, name))
+        yield (*keys, name), child
+        yield from blocks(child, (*keys, name))
+
+
+def test_every_key_says_what_it_means_and_none_has_a_default():
+    found = dict(blocks(SCHEMA))
+    assert len(found) > 50
+    for keys, node in found.items():
+        assert len(node["description"]) > 8, keys
+        assert "default" not in node, keys
+        assert {"type", "enum"} & set(node), keys
+        assert not [key for key, value in node.items() if value is None], (keys, "a comma split the description")
+
+
+def test_every_block_refuses_unknown_keys():
+    for keys, node in [((), SCHEMA), *blocks(SCHEMA)]:
+        if "properties" in node:
+            assert node["additionalProperties"] is False, keys
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("encoders.s4d.tiny.epoch", 3, ["encoders.s4d.tiny.epoch:", "unknown key", "'epochs'", "passes over"]),
+        ("encoders.s4d.moduel", "vitmoe", ["encoders.s4d.moduel:", "'module'", "its family"]),
+        ("wieghts", "tiny", ["wieghts:", "'weights'", "scale of every network"]),
+        ("media.samples.audio.zzz", 1, ["media.samples.audio.zzz:", "known here: rate", "the sound"]),
+        ("seed", "17", ["seed:", "found '17'", "a whole number from 0", "random choice"]),
+        ("seed", True, ["seed:", "found True"]),
+        ("demo.folds", 5.0, ["demo.folds:", "found 5.0", "a whole number from 2"]),
+        ("encoders.s4d.tiny.learning_rate", "1e-3", ["learning_rate:", "write 0.001", "step size"]),
+        ("encoders.s4d.tiny.learning_rate", float("nan"), ["learning_rate:", "found nan", "above 0 to 1"]),
+        ("encoders.s4d.tiny.epochs", 0, ["encoders.s4d.tiny.epochs:", "found 0", "from 1 to 1000"]),
+        ("encoders.s4d.media", "smell", ["encoders.s4d.media:", "faces, body, audio, pieces", "looks at"]),
+        ("demo.size", 65, ["demo.size:", "found 65", "in steps of 2", "px"]),
+        ("demo.intensities", [1, 1], ["demo.intensities:", "each different", "intensities at which"]),
+        ("demo.intensities", [1, 5], ["demo.intensities[1]:", "found 5", "from 1 to 4"]),
+        ("demo.seconds", [2.0], ["demo.seconds:", "of 2 value(s)", "shortest and longest"]),
+        ("demo", None, ["demo:", "nothing (null)", "a block of keys"]),
+        ("demo.neutral", REMOVED, ["demo.neutral:", "missing", "neutral clips"]),
+        ("blemore", REMOVED, ["blemore:", "missing", "challenge"]),
+        ("encoders.s4d.pretrained.checkpoint", REMOVED, ["checkpoint:", "missing", "weights come from"]),
+        ("encoders.s4d.tiny.batch", REMOVED, ["encoders.s4d.tiny.batch:", "missing", "clips per training step"]),
+        ("fusion.l2", REMOVED, ["fusion.l2:", "missing", "equal weights"]),
+        ("fusion.l2", -1, ["fusion.l2:", "found -1", "from 0"]),
+        ("encoders", {}, ["encoders:", "at least 1"]),
+        ("encoders.S4D", PARAMS["encoders"]["s4d"], ["encoders.S4D:", "not a name"]),
+        ("demo.train_actors", 2, ["demo.train_actors:", "found 2", "at least demo.folds", "actors"]),
+        ("demo.test_actors", 95, ["demo.test_actors:", "at most 99"]),
+        ("demo.seconds", [2.5, 1.9], ["demo.seconds:", "shorter one first"]),
+        ("dataset", "ravdess", ["dataset:", "'ravdess'", "no block"]),
+        ("encoders.wav2vec2_prosody.tiny.flip", True, ["wav2vec2_prosody.tiny.flip:", "mirror"]),
+        ("encoders.wav2vec2_prosody.tiny.layers", [4, 2], ["tiny.layers:", "lower layer first"]),
+        ("encoders.s4d.tiny.warmup", 1000, ["s4d.tiny.warmup:", "at most the number of epochs"]),
+    ],
+)
+def test_a_wrong_key_is_named_with_what_was_expected_and_what_it_means(path, value, words):
+    faults = faults_of(changed(path, value))
+    assert len(faults) == 1, faults
+    assert [word for word in words if word not in faults[0]] == [], faults
+
+
+def test_all_faults_are_told_at_once():
+    values = changed("demo.train_actors", 3)
+    values["fusion"] = {"methd": "simplex"}
+    values["encoders"]["s4d"]["tiny"]["epochs"] = 0
+    values["encoders"]["wav2vec2_prosody"]["tiny"]["layers"] = [4, 2]
+    told = "\n".join(faults_of(values))
+    for words in ("demo.train_actors", "'method'", "fusion.method: missing", "s4d.tiny.epochs", "tiny.layers"):
+        assert words in told
+
+
+def test_the_meaning_stands_in_the_message_people_see():
+    with pytest.raises(DataError, match=r"params\.yaml: 1 fault\(s\)\n  - seed: found -1.*\(meaning: start of every"):
+        check_params(changed("seed", -1), SCHEMA)
