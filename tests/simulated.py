@@ -81,7 +81,7 @@ def study(
     clips.loc[hidden, ["emotion_1", "emotion_2"]] = None
     clips.loc[hidden, ["emotion_1_salience", "emotion_2_salience", "mix"]] = np.nan
 
-    style = dict(zip(clips["person"].unique(), rng.normal(0, 0.5, (persons + 1, 6)), strict=True))
+    style = {person: rng.normal(0, 0.5, 6) for person in clips["person"].unique()}
     tables = {}
     for e in range(encoders):
         strength = 0.0 if e == encoders - 1 else 4.0 - e

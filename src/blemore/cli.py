@@ -1,0 +1,201 @@
+"""`blemore ...`: the study's own functions, for people and their own tables.
+
+Exit codes: 0 done, 1 the data is wrong or not there (the message says what and where), 2 the command was called wrongly.
+Imports stand inside the commands: `blemore --help` must not wait for pandas.
+"""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from blemore.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+app = typer.Typer(
+    name="blemore",
+    help="Blended emotions in short videos: score, decide and check, with the challenge's own rules.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Probabilities = Annotated[
+    Path, typer.Argument(help="Table with the columns clip, ang, disg, fea, hap, sad, neu (.csv or .parquet).")
+]
+Truth = Annotated[Path, typer.Option(help="Labels in the form of the challenge's train_metadata.csv.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+class Grid(StrEnum):
+    """Where thresholds are looked for."""
+
+    official = "official"
+    exact = "exact"
+
+
+@app.command()
+def evaluate(
+    predictions: Annotated[Path, typer.Argument(help='Predictions as JSON, with or without the outer "predictions".')],
+    truth: Truth,
+    as_json: AsJson = False,
+) -> None:
+    """ACC_presence, ACC_salience and Score of predictions."""
+    from blemore.challenge import read_predictions, read_truth
+    from blemore.metrics import scores, true_saliences
+
+    with _reading(truth):
+        labels = read_truth(truth)
+    with _reading(predictions):
+        names, saliences = read_predictions(predictions)
+    expected, found = set(labels["clip"]), set(names)
+    faults = [f"clip {name}: not predicted" for name in sorted(expected - found)]
+    faults += [f"clip {name}: not in {truth}" for name in sorted(found - expected)]
+    if faults:
+        raise DataError(str(predictions), faults)
+    row = {name: k for k, name in enumerate(names)}
+    _tell(scores(saliences[[row[name] for name in labels["clip"]]], true_saliences(labels)), as_json)
+
+
+@app.command()
+def thresholds(
+    probabilities: Probabilities,
+    truth: Truth,
+    grid: Annotated[
+        Grid, typer.Option(help="The challenge's 20 x 20 grid, or every value that can differ.")
+    ] = Grid.exact,
+    as_json: AsJson = False,
+) -> None:
+    """The best alpha and beta for a table of probabilities, with the accuracies on the clips they are chosen on."""
+    from dataclasses import asdict
+
+    from blemore.surface import exact_optimum, official_grid
+
+    values, saliences = _labelled(probabilities, truth)
+    search = official_grid if grid is Grid.official else exact_optimum
+    _tell(asdict(search(values, saliences)), as_json)
+
+
+@app.command()
+def decode(
+    probabilities: Probabilities,
+    alpha: Annotated[float, typer.Option(min=0, max=1, help="Presence threshold.")],
+    beta: Annotated[float, typer.Option(min=0, max=1, help="Salience threshold: up to this difference 50/50.")],
+    out: Annotated[Path, typer.Option(help="The predictions file to write, in the challenge's form.")],
+    as_json: AsJson = False,
+) -> None:
+    """Probabilities to predictions, by the challenge's rules."""
+    from blemore.challenge import EXTENSION, emotions_of
+    from blemore.decoding import decode as decide
+    from blemore.files import write_json
+    from blemore.labels import CLASSES
+
+    table = _probabilities(probabilities)
+    saliences = decide(table[list(CLASSES)].to_numpy(float), alpha, beta)
+    said = {f"{clip}{EXTENSION}": emotions_of(row) for clip, row in zip(table["clip"], saliences, strict=True)}
+    write_json(out, {"predictions": said})
+    blends = sum(len(emotions) == 2 for emotions in said.values())
+    _tell({"clips": len(said), "blends": blends, "predictions": str(out)}, as_json)
+
+
+@app.command()
+def check_submission(
+    file: Annotated[Path, typer.Argument(help="The submission, .json or .zip.")],
+    clips: Annotated[
+        Path | None, typer.Option(help="CSV with a column clip or filename: the clips that must be there.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say whether the challenge would take a submission; if not, every fault with its clip."""
+    from blemore.submission import check
+
+    faults = check(file, None if clips is None else _clip_column(clips))
+    if as_json:
+        typer.echo(json.dumps({"ok": not faults, "faults": faults}, indent=2))
+    elif faults:
+        typer.echo(f"{file}: {len(faults)} fault(s)")
+        for fault in faults:
+            typer.echo(f"  - {fault}")
+    else:
+        typer.echo(f"{file}: ok")
+    if faults:
+        raise typer.Exit(1)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; faults of the data end it with a message and exit code 1, never with a traceback."""
+    try:
+        app(None if arguments is None else list(arguments), prog_name="blemore")
+    except DataError as error:
+        _fail(str(error))
+    except OSError as error:
+        _fail(f"{error.filename or 'blemore'}: {error.strerror or error}")
+
+
+def _fail(message: str) -> None:
+    from rich.console import Console
+
+    Console(stderr=True).print(message, style="red", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(1)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn a reader's complaint about a broken file (they are all ValueErrors) into a DataError that names the file."""
+    try:
+        yield
+    except DataError:
+        raise
+    except ValueError as error:
+        raise DataError(str(path), [f"cannot be read: {error}"]) from error
+
+
+def _probabilities(path: Path) -> "pd.DataFrame":
+    from blemore.tables import read_probabilities
+
+    with _reading(path):
+        return read_probabilities(path)
+
+
+def _labelled(probabilities: Path, truth: Path) -> tuple["np.ndarray", "np.ndarray"]:
+    """(n, 6) probabilities and true saliences of the truth's clips; unlabelled test rows are left aside."""
+    from blemore.challenge import read_truth
+    from blemore.labels import CLASSES
+    from blemore.metrics import true_saliences
+    from blemore.tables import check_probabilities
+
+    with _reading(truth):
+        labels = read_truth(truth)
+    table = _probabilities(probabilities)
+    if "split" in table.columns:
+        table = table[(table["split"] != "test") | table["clip"].isin(labels["clip"])]
+    check_probabilities(table, str(probabilities), labels["clip"])
+    values = table.set_index("clip").loc[labels["clip"], list(CLASSES)].to_numpy(float)
+    return values, true_saliences(labels)
+
+
+def _clip_column(path: Path) -> list[str]:
+    import pandas as pd
+
+    with _reading(path):
+        table = pd.read_csv(path, dtype=str)
+    for name in ("clip", "filename"):
+        if name in table.columns:
+            return table[name].dropna().tolist()
+    raise DataError(str(path), [f"expected a column clip or filename, found: {', '.join(table.columns)}"])
+
+
+def _tell(result: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(result, indent=2, allow_nan=False))
+        return
+    for name, value in result.items():
+        typer.echo(f"{name:<14}{value:.4f}" if isinstance(value, float) else f"{name:<14}{value}")

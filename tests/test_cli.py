@@ -1,0 +1,159 @@
+"""The commands give the functions' numbers, name what is wrong, and keep their exit codes: 0 done, 1 data, 2 usage."""
+
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from simulated import study
+
+from blemore.calibration.thresholds import fit
+from blemore.cli import main
+from blemore.labels import CLASSES
+from blemore.metrics import true_saliences
+from blemore.surface import official_grid
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Truth, probabilities and predictions of a small study, on disk."""
+    clips, tables = study(persons=4, test=0)
+    clips = clips.sort_values("clip", ignore_index=True)
+    clips.rename(columns={"clip": "filename"}).to_csv(tmp_path / "truth.csv", index=False)
+    table = tables["e0"].sort_values("clip", ignore_index=True)
+    table[["clip", *CLASSES]].to_csv(tmp_path / "p.csv", index=False)
+    return tmp_path, clips, table
+
+
+def run(*arguments, code: int = 0, capsys=None) -> str:
+    """Run the command in this process; its exit code must be `code`. Gives stdout, or stderr when it failed."""
+    with pytest.raises(SystemExit) as end:
+        main([str(argument) for argument in arguments])
+    assert (end.value.code or 0) == code
+    captured = capsys.readouterr()
+    assert "Traceback" not in captured.err
+    return captured.out if code == 0 else captured.out + captured.err
+
+
+def test_thresholds_then_decode_then_evaluate_give_the_same_score(files, capsys):
+    folder, clips, table = files
+    truth = folder / "truth.csv"
+    chosen = json.loads(run("thresholds", folder / "p.csv", "--truth", truth, "--json", capsys=capsys))
+    expected = fit(table[list(CLASSES)].to_numpy(), true_saliences(clips))
+    assert chosen["score"] == expected.score
+    out = folder / "predictions.json"
+    pair = ["--alpha", chosen["alpha"], "--beta", chosen["beta"]]
+    said = run("decode", folder / "p.csv", *pair, "--out", out, capsys=capsys)
+    assert str(out) in said
+    scored = json.loads(run("evaluate", out, "--truth", truth, "--json", capsys=capsys))
+    for name in ("acc_presence", "acc_salience", "score"):
+        assert scored[name] == chosen[name]
+    assert (scored["clips"], scored["blends"]) == (len(clips), 4 * 30)
+    assert run("check-submission", out, "--clips", truth, capsys=capsys).endswith("ok\n")
+
+
+def test_the_official_grid_is_the_kits(files, capsys):
+    folder, clips, table = files
+    chosen = json.loads(
+        run(
+            "thresholds",
+            folder / "p.csv",
+            "--truth",
+            folder / "truth.csv",
+            "--grid",
+            "official",
+            "--json",
+            capsys=capsys,
+        )
+    )
+    expected = official_grid(table[list(CLASSES)].to_numpy(), true_saliences(clips))
+    assert (chosen["alpha"], chosen["beta"], chosen["score"]) == (expected.alpha, expected.beta, expected.score)
+
+
+def test_a_missing_and_an_unknown_prediction_are_refused_by_name(files, capsys):
+    folder, clips, _ = files
+    said = {name: [{"emotion": "ang", "salience": 100}] for name in clips["clip"][1:]} | {
+        "A9_x": [{"emotion": "ang", "salience": 100}]
+    }
+    (folder / "s.json").write_text(json.dumps(said))
+    text = run("evaluate", folder / "s.json", "--truth", folder / "truth.csv", code=1, capsys=capsys)
+    assert f"clip {clips['clip'][0]}: not predicted" in text
+    assert "clip A9_x: not in" in text
+
+
+def test_a_bad_table_is_refused_naming_row_and_clip(files, capsys):
+    folder, _, table = files
+    table.loc[2, "ang"] = np.nan
+    table.to_csv(folder / "bad.csv", index=False)
+    text = run(
+        "decode", folder / "bad.csv", "--alpha", 0.1, "--beta", 0.1, "--out", folder / "o.json", code=1, capsys=capsys
+    )
+    assert f"row 3, clip {table['clip'][2]}: a probability is NaN" in text
+    assert not (folder / "o.json").exists()
+
+
+@pytest.mark.parametrize("name", ["none.csv", "none.parquet"])
+def test_a_file_that_is_not_there_is_named(files, capsys, name):
+    folder, _, _ = files
+    text = run("thresholds", folder / name, "--truth", folder / "truth.csv", code=1, capsys=capsys)
+    assert name in text
+    assert "none.csv" in run("thresholds", folder / "p.csv", "--truth", folder / "none.csv", code=1, capsys=capsys)
+    assert "none.json" in run("check-submission", folder / "none.json", code=1, capsys=capsys)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("x.csv", b""), ("x.csv", b"\xff\xfe\x00"), ("x.parquet", b"no parquet")]
+)
+def test_a_broken_file_is_named_without_a_traceback(files, capsys, name, content):
+    folder, _, _ = files
+    (folder / name).write_bytes(content)
+    assert name in run("thresholds", folder / name, "--truth", folder / "truth.csv", code=1, capsys=capsys)
+
+
+def test_every_fault_of_a_submission_is_told(files, capsys):
+    folder, _, _ = files
+    bad = {f"test_{k:04d}.mov": [{"emotion": "joy", "salience": 100}] for k in range(60)}
+    (folder / "s.json").write_text(json.dumps({"predictions": bad}))
+    text = run("check-submission", folder / "s.json", code=1, capsys=capsys)
+    assert all(f"clip {name}: unknown emotion" in text for name in bad)
+    told = run("check-submission", folder / "s.json", "--json", code=1, capsys=capsys)
+    assert len(json.loads(told)["faults"]) == 60
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["evaluate"],
+        ["nothing"],
+        ["evaluate", "x.json", "--truth", "t.csv", "--unknown"],
+        ["decode", "p.csv", "--alpha", "2", "--beta", "0.1", "--out", "o.json"],
+        ["decode", "p.csv", "--alpha", "much", "--beta", "0.1", "--out", "o.json"],
+        ["thresholds", "p.csv", "--truth", "t.csv", "--grid", "fine"],
+    ],
+)
+def test_a_wrong_call_ends_with_two(capsys, arguments):
+    run(*arguments, code=2, capsys=capsys)
+
+
+def test_our_own_tables_test_rows_do_not_stand_in_the_way(files, capsys):
+    folder, _, table = files
+    extra = pd.concat([table, table.iloc[:1].assign(clip="test_0001", split="test", fold=-1)])
+    extra.to_parquet(folder / "ours.parquet")
+    arguments = ["thresholds", folder / "ours.parquet", "--truth", folder / "truth.csv"]
+    assert "score" in run(*arguments, capsys=capsys)
+
+
+def test_help_starts_without_the_heavy_libraries():
+    code = (
+        "import sys, blemore.cli\n"
+        "try: blemore.cli.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'numpy', 'pandas', 'torch', 'scipy', 'matplotlib', 'cv2', 'numba'} & set(sys.modules)))"
+    )
+    start = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert time.perf_counter() - start < 5  # 0.3 s alone; a busy machine must not fail it
