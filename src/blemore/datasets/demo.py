@@ -1,0 +1,44 @@
+"""The data set `demo`: generated actors with BLEMORE's names and tables, so that everything runs without a download.
+
+The clips are computed from the options alone. No score on them says anything about BLEMORE.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from blemore.demo import schedule
+
+
+def train_actors(options: Mapping) -> list[str]:
+    """Ids of the training actors, "A901" .."""
+    return schedule.actors(options, "train")
+
+
+def actor_files(actor: str, options: Mapping) -> list[str]:
+    """Clip files of one training actor, below the data set's root, sorted."""
+    return sorted(f"train/{display.name}.mov" for display in schedule.displays(actor, options))
+
+
+def test_files(options: Mapping) -> list[str]:
+    """Test clip files below the data set's root, sorted."""
+    return [f"test/{name}" for name in schedule.test_names(options)]
+
+
+def clip_files(root: Path, options: Mapping) -> list[str]:
+    """All clip files below the data set's root, sorted; they need not exist yet."""
+    train = [file for actor in train_actors(options) for file in actor_files(actor, options)]
+    return sorted(train + test_files(options))
+
+
+def roster(root: Path, options: Mapping) -> pd.DataFrame:
+    """The roster (``tables.ROSTER_COLUMNS``) of all clips, names and tables checked against each other."""
+    from blemore.datasets.roster import read_roster
+
+    return read_roster(root, clip_files(root, options), folds=options["folds"])
+
+
+def how_to_get(root: Path) -> str | None:
+    """None: nothing has to be fetched, the workflow makes the clips."""
+    return None

@@ -1,0 +1,200 @@
+"""Hair: a painted scalp with a soft hairline, and several hundred tufts that grow over the head as narrow ribbons."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from blemore.demo.head import Head
+
+CENTRE = np.array([0.0, 7.45, 0.35])
+"""Middle of the skull (dm); directions of growth and distances from the head are measured from here."""
+
+HAIRLINE = (
+    (0, 8.10),
+    (28, 8.06),
+    (48, 7.86),
+    (62, 7.62),
+    (76, 7.30),
+    (90, 7.36),
+    (112, 7.10),
+    (140, 6.72),
+    (180, 6.55),
+)
+"""Height of the hairline (dm) at angles (degrees) around the head, from the forehead to the nape."""
+DOWN = np.array([0.0, -1.0, 0.0])
+FOREHEAD_ANGLES = 55
+SOFT_EDGE = 0.16
+"""Width (dm) over which the hairline thins out."""
+
+
+@dataclass(frozen=True)
+class Style:
+    """How hair grows. Lengths in dm.
+
+    tufts : how many; length, sides : on top and on the sides; volume : distance of the outer layer from the skin;
+    sweep : -1..1 sideways combing; forward : 1 combed to the face, -1 to the back; fall : pull downwards;
+    curl : random turning per step; width : of a tuft; raise_line : hairline moved up at the forehead
+    """
+
+    tufts: int
+    length: float
+    sides: float
+    volume: float
+    sweep: float
+    forward: float
+    fall: float
+    curl: float
+    width: float
+    raise_line: float
+
+
+STYLES = {
+    "crop": Style(650, 0.26, 0.14, 0.05, 0.25, 0.55, 0.1, 0.12, 0.055, 0.0),
+    "swept": Style(620, 0.75, 0.22, 0.13, 0.8, -0.1, 0.25, 0.10, 0.075, 0.02),
+    "brushed_back": Style(620, 0.80, 0.45, 0.12, 0.1, -0.9, 0.1, 0.08, 0.070, 0.04),
+    "curly": Style(900, 0.30, 0.24, 0.22, 0.0, 0.1, 0.0, 1.1, 0.075, 0.0),
+    "long": Style(620, 2.6, 2.4, 0.14, 0.75, -0.35, 0.9, 0.07, 0.090, 0.0),
+    "bob": Style(620, 1.45, 1.15, 0.16, 0.7, -0.2, 0.9, 0.06, 0.090, 0.0),
+    "tied": Style(560, 1.3, 1.1, 0.05, 0.1, -1.0, 0.0, 0.04, 0.075, 0.0),
+    "receding": Style(520, 0.22, 0.16, 0.045, 0.1, -0.3, 0.1, 0.12, 0.055, 0.22),
+    "shaved": Style(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.05, 0.03),
+}
+CHOICES = {
+    "female": (("long", "bob", "tied", "curly", "swept"), (0.34, 0.24, 0.22, 0.12, 0.08)),
+    "male": (("crop", "swept", "brushed_back", "curly", "receding", "shaved"), (0.28, 0.22, 0.18, 0.12, 0.12, 0.08)),
+}
+
+
+@dataclass(frozen=True)
+class Tufts:
+    """Ribbons as a mesh. points, tangents, normals : (m, 3); uv : (m, 2); shade : (m,) brightness; triangles : (k, 3)."""
+
+    points: np.ndarray
+    tangents: np.ndarray
+    normals: np.ndarray
+    uv: np.ndarray
+    shade: np.ndarray
+    triangles: np.ndarray
+
+
+def random_style(rng: np.random.Generator, build: str) -> str:
+    """Name of a hair style that fits `build` ("female" or "male")."""
+    names, shares = CHOICES[build]
+    return names[rng.choice(len(names), p=shares)]
+
+
+def scalp_cover(template: np.ndarray, style: Style) -> np.ndarray:
+    """(n,) float32: 1 inside the hairline, 0 outside, -1.. far outside; about 0.5 on the line itself."""
+    x, y, z = (template - CENTRE).T
+    angle = np.degrees(np.arctan2(np.abs(x), z))
+    degrees, heights = np.array(HAIRLINE).T
+    line = np.interp(angle, degrees, heights)
+    line = line + style.raise_line * np.clip((FOREHEAD_ANGLES + 20 - angle) / 30, 0, 1) * (
+        0.6 + 0.8 * np.clip((angle - 15) / 20, 0, 1)
+    )
+    return np.clip(0.5 + (y + CENTRE[1] - line) / SOFT_EDGE, -1.5, 1.0).astype(np.float32)
+
+
+def _roots(rng, shape, head: Head, cover, count):
+    """Random places on the scalp: points (count, 3), outward normals (count, 3)."""
+    visible = head.template[:, 2] > -0.2  # the camera never sees the back of the head
+    rooted = (cover > 0.55) & visible
+    triangles = head.triangles[rooted[head.triangles].all(axis=1)]
+    corner = shape[triangles]
+    normal = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+    area = np.linalg.norm(normal, axis=1)
+    chosen = rng.choice(len(triangles), size=count, p=area / area.sum())
+    weight = rng.dirichlet([1, 1, 1], size=count)
+    points = (corner[chosen] * weight[..., None]).sum(axis=1)
+    return points, normal[chosen] / area[chosen, None]
+
+
+def grow(rng: np.random.Generator, shape: np.ndarray, head: Head, cover: np.ndarray, style: Style) -> Tufts:
+    """Let `style.tufts` tufts grow from the scalp of a head of `shape` (n, 3), never into the head.
+
+    Each step adds the combing direction, the pull downwards and some curl, then keeps the tip outside the skull,
+    whose distance from CENTRE is read from the nearest vertices.
+    """
+    steps = 11 if style.length > 1 else 7
+    skull = head.parts["body"] & (head.template[:, 1] > 6.3) & (head.masks["inside_mouth"] < 0.5)
+    ray = shape[skull] - CENTRE
+    distance = np.linalg.norm(ray, axis=1)
+    tree = cKDTree(ray / distance[:, None])
+
+    root, normal = _roots(rng, shape, head, cover, style.tufts)
+    side_height = np.clip((root[:, 1] - 7.55) / 0.45, 0, 1)
+    length = (style.sides + (style.length - style.sides) * side_height) * rng.uniform(0.75, 1.15, len(root))
+    layer = rng.uniform(0.1, 1.0, len(root))
+    parting = 0.22 * np.sign(style.sweep) if style.sweep else 0.0
+    away = np.tanh((root[:, 0] - parting) / 0.12)
+    if 0 < abs(style.sweep) and style.fall < 0.5:
+        away = np.where(root[:, 1] > 7.75, np.sign(style.sweep) * -1.0 + 0.35 * away, away)
+    comb = np.stack([abs(style.sweep) * away, np.full(len(root), -0.15), np.full(len(root), style.forward)], axis=1)
+    comb += rng.normal(0, 0.08, comb.shape)
+    heading = comb
+    path = [root + normal * 0.004]
+    for step in range(1, steps):
+        gone = step / (steps - 1)
+        outward = path[-1] - CENTRE
+        outward /= np.linalg.norm(outward, axis=1, keepdims=True)
+        pull = style.fall * min(1.0, 1.6 * gone)
+        heading = (1 - pull) * heading + pull * DOWN + style.curl * rng.normal(0, 0.5, heading.shape)
+        on_head = np.clip((path[-1][:, 1:2] - 6.9) / 0.4, 0, 1)
+        heading = heading - on_head * outward * (heading * outward).sum(axis=1, keepdims=True)
+        heading /= np.linalg.norm(heading, axis=1, keepdims=True) + 1e-6
+        point = path[-1] + heading * (length / (steps - 1))[:, None]
+        out = point - CENTRE
+        reach = np.linalg.norm(out, axis=1)
+        near, index = tree.query(out / reach[:, None], k=4)
+        weight = 1 / (near + 0.02)
+        surface = (distance[index] * weight).sum(axis=1) / weight.sum(axis=1)
+        shell = surface + 0.012 + style.volume * layer * min(1.0, 2.2 * gone)
+        hangs = np.clip((7.2 - point[:, 1]) / 0.4, 0, 1)  # below the ears hair falls free of the head
+        wanted = np.where(point[:, 1] < 6.4, reach, np.maximum(shell, hangs * reach + (1 - hangs) * shell))
+        path.append(CENTRE + out / reach[:, None] * wanted[:, None])
+    return _ribbons(rng, np.stack(path, axis=1), layer, style.width)
+
+
+def _ribbons(rng, path, layer, width) -> Tufts:
+    """Ribbons along paths (tufts, steps, 3), tapering at both ends; deeper layers and roots are darker."""
+    tufts, steps, _ = path.shape
+    tangent = np.gradient(path, axis=1)
+    tangent /= np.linalg.norm(tangent, axis=2, keepdims=True) + 1e-6
+    outward = path - CENTRE
+    outward /= np.linalg.norm(outward, axis=2, keepdims=True)
+    side = np.cross(tangent, outward) + 0.15 * rng.normal(size=(tufts, 1, 3))
+    side /= np.linalg.norm(side, axis=2, keepdims=True) + 1e-6
+    along = np.linspace(0, 1, steps)
+    taper = np.clip(0.55 + 3 * along, 0, 1) * (1 - 0.6 * along**3)
+    half = side * (width / 2 * rng.uniform(0.6, 1.3, tufts)[:, None] * taper)[..., None]
+    points = np.stack([path - half, path + half], axis=2)  # (tufts, steps, 2, 3)
+    normal = np.cross(side, tangent)
+    normal *= np.sign((normal * outward).sum(axis=2, keepdims=True))
+    u0 = rng.uniform(0, 0.8, tufts)[:, None]
+    uv = np.stack(
+        [
+            np.broadcast_to(np.stack([u0, u0 + 0.2], axis=2), (tufts, steps, 2)),
+            np.broadcast_to(along[None, :, None], (tufts, steps, 2)),
+        ],
+        axis=3,
+    )
+    depth = (0.55 + 0.45 * layer)[:, None] * (0.78 + 0.22 * np.minimum(1, 2.5 * along))
+    shade = np.broadcast_to((depth * rng.uniform(0.86, 1.14, (tufts, 1)))[..., None], (tufts, steps, 2))
+    corner = np.arange(tufts * steps * 2).reshape(tufts, steps, 2)
+    a, b, c, d = corner[:, :-1, 0], corner[:, :-1, 1], corner[:, 1:, 0], corner[:, 1:, 1]
+    triangles = np.concatenate(
+        [np.stack([a, b, c], axis=-1).reshape(-1, 3), np.stack([b, d, c], axis=-1).reshape(-1, 3)]
+    )
+
+    def twice(vectors):
+        return np.repeat(vectors[:, :, None], 2, axis=2).reshape(-1, 3).astype(np.float32)
+
+    return Tufts(
+        points=points.reshape(-1, 3).astype(np.float32),
+        tangents=twice(tangent),
+        normals=twice(normal),
+        uv=uv.reshape(-1, 2).astype(np.float32),
+        shade=shade.reshape(-1).astype(np.float32),
+        triangles=triangles.astype(np.int32),
+    )

@@ -1,0 +1,107 @@
+"""Make the data set `demo`: the clips of each actor, and the tables.
+
+root/train/A901_ang_int1_ver1.mov ...   root/test/test_0001.mov ...
+root/train_metadata.csv   root/submission_template.json
+root/truth.json           what the test clips show and every actor's style: for tests and the report, never for training
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+from blemore.demo import schedule
+from blemore.demo.schedule import Display
+from blemore.demo.style import Style, random_style
+from blemore.files import write_json, write_text
+from blemore.labels import EMOTIONS
+
+BUILDS = ("female", "male")
+NOTICE = "Generated actors. Scores on these clips say nothing about BLEMORE."
+
+
+def _build_of(actor: str) -> str:
+    return BUILDS[int(actor.removeprefix("A")) % len(BUILDS)]
+
+
+def actor_style(actor: str, seed: int) -> Style:
+    """The actor's habits; they depend on seed and name alone."""
+    from blemore.demo.clip import generator
+
+    return random_style(generator(seed, actor, "style"), _build_of(actor))
+
+
+@cache
+def _cast(actor: str, seed: int):
+    """The actor, put together once per process."""
+    from blemore.demo.actor import Actor
+    from blemore.demo.clip import generator
+
+    return Actor(generator(seed, actor, "looks"), _build_of(actor))
+
+
+def _play(actor: str, display: Display, path: Path, options: Mapping, seed: int) -> None:
+    from blemore.demo.clip import write_clip
+
+    write_clip(path, _cast(actor, seed), actor_style(actor, seed), display, options, seed)
+
+
+def make_actor(actor: str, options: Mapping, seed: int, root: Path) -> None:
+    """Write all training clips of one actor ("A901" ..) below root/train."""
+    for display in schedule.displays(actor, options):
+        _play(actor, display, Path(root) / "train" / f"{display.name}.mov", options, seed)
+
+
+def _shuffled_test(options: Mapping, seed: int) -> dict[str, tuple[str, Display]]:
+    """Test file name -> actor and display, in an order that tells nothing."""
+    from blemore.demo.clip import generator
+
+    shown = [(a, display) for a in schedule.actors(options, "test") for display in schedule.displays(a, options)]
+    order = generator(seed, "test order").permutation(len(shown))
+    return {name: shown[k] for name, k in zip(schedule.test_names(options), order, strict=True)}
+
+
+def make_test(options: Mapping, seed: int, root: Path) -> None:
+    """Write all test clips below root/test: the test actors' clips, shuffled and numbered."""
+    for name, (actor, display) in _shuffled_test(options, seed).items():
+        _play(actor, display, Path(root) / "test" / name, options, seed)
+
+
+def _labels(display: Display) -> dict:
+    """The challenge's label columns of one clip; saliences are given for blends only."""
+    blend = len(display.emotions) == 2
+    first, second = display.emotions if blend else ((*display.emotions, "neu")[0], None)
+    one, two = display.saliences if blend else (None, None)
+    return {
+        "mix": int(blend), "emotion_1": first, "emotion_2": second, "emotion_1_salience": one, "emotion_2_salience": two,
+    }  # fmt: skip
+
+
+def make_tables(options: Mapping, seed: int, root: Path) -> None:
+    """Write train_metadata.csv, submission_template.json and truth.json below root. Nothing is rendered."""
+    root = Path(root)
+    rows = [
+        {"filename": display.name, "fold": schedule.fold_of(actor, options)} | _labels(display)
+        for actor in schedule.actors(options, "train")
+        for display in schedule.displays(actor, options)
+    ]
+    table = pd.DataFrame(rows).sort_values("filename", kind="stable")
+    table = table.astype({"emotion_1_salience": "Int64", "emotion_2_salience": "Int64"})
+    write_text(root / "train_metadata.csv", table.to_csv(index=False, lineterminator="\n"))
+    test = _shuffled_test(options, seed)
+    write_json(root / "submission_template.json", {"predictions": {name: [] for name in sorted(test)}})
+    styles = {
+        actor: actor_style(actor, seed) for split in ("train", "test") for actor in schedule.actors(options, split)
+    }
+    write_json(
+        root / "truth.json",
+        {
+            "notice": NOTICE,
+            "test": {name: {"person": actor} | _labels(display) for name, (actor, display) in test.items()},
+            "style": {
+                actor: {"slope": style.slope, "prominence": dict(zip(EMOTIONS, style.prominence.tolist(), strict=True))}
+                for actor, style in styles.items()
+            },
+        },
+    )
