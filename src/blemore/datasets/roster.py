@@ -52,11 +52,11 @@ def read_roster(
     if train.empty:
         faults.append("there is no training clip, expected train/A<id>_..._ver<n>.mov")
     faults += _template_faults(root / TEMPLATE, test["clip"])
-    metadata, table_faults = _read_table(
+    metadata, table_faults = read_table(
         root / METADATA, ("filename", *LABEL_COLUMNS, *(() if folds_csv else ("fold",)))
     )
     if folds_csv:
-        persons, person_faults = _read_table(Path(folds_csv), ("person", "fold"))
+        persons, person_faults = read_table(Path(folds_csv), ("person", "fold"))
         table_faults += person_faults
     faults += table_faults
     if table_faults:
@@ -119,22 +119,30 @@ def _parse_names(clips: pd.Series) -> tuple[pd.DataFrame, list[str]]:
     return table.rename_axis("clip"), faults
 
 
-def _template_faults(path: Path, clips: pd.Series) -> list[str]:
-    """Where the challenge's template and the test files disagree; nothing without a template."""
+def template_clips(path: Path) -> tuple[list[str] | None, list[str]]:
+    """Test clips that the challenge's template asks for, None where it is absent or unreadable, and its faults."""
     if not path.exists():
-        return []
+        return None, []
     try:
         keys = json.loads(path.read_text("utf-8"))["predictions"].keys()
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        return [f'{path.name}: not {{"predictions": {{"test_0001.mov": [], ...}}}}: {error!r}']
-    asked, found = set(clip_names(pd.Series(list(keys), dtype="str"))), set(clips)
+        return None, [f'{path.name}: not {{"predictions": {{"test_0001.mov": [], ...}}}}: {error!r}']
+    return clip_names(pd.Series(list(keys), dtype="str")).tolist(), []
+
+
+def _template_faults(path: Path, clips: pd.Series) -> list[str]:
+    """Where the challenge's template and the test files disagree; nothing without a template."""
+    wanted, faults = template_clips(path)
+    if wanted is None:
+        return faults
+    asked, found = set(wanted), set(clips)
     return [
         *(f"clip {clip}: in {path.name}, but there is no such file in test/" for clip in sorted(asked - found)),
         *(f"clip {clip}: in test/, but not in {path.name}" for clip in sorted(found - asked)),
     ]
 
 
-def _read_table(path: Path, columns: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
+def read_table(path: Path, columns: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
     """The named columns of a CSV file as text (empty cells missing), and its faults."""
     if not path.exists():
         return pd.DataFrame(), [f"{path} is missing"]

@@ -1,0 +1,180 @@
+"""Import the challenge's data from what was downloaded: found by name, sorted, copied whole, checked.
+
+Running it again is always safe: what is already there and equal is kept, what a killed run left half-written is
+removed, and a file that differs is refused unless it is to be replaced.
+"""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+
+from blemore.datasets.completeness import BLEMORE, Check, Published, check_data, some
+from blemore.datasets.names import TEST_NAME, parse_name
+from blemore.datasets.roster import METADATA, TEMPLATE
+from blemore.datasets.sources import BROKEN, Source, broken, file_source, find_files, need_space
+from blemore.errors import DataError
+from blemore.files import whole_file
+
+SPARE = ".import"
+"""Folder below the root for zips unpacked out of zips, gone after the import."""
+
+
+@dataclass
+class Report:
+    """What an import did."""
+
+    root: str
+    new: int = 0  # files that were not there before
+    linked: int = 0  # of those, hard links instead of copies
+    replaced: int = 0
+    kept: int = 0  # already there and equal
+    bytes: int = 0  # written
+    ignored: list[str] = field(default_factory=list)  # found, but none of the challenge's files
+    broken: list[str] = field(default_factory=list)  # could not be read; all others were imported
+    check: Check = field(default_factory=Check)
+
+    @property
+    def complete(self) -> bool:
+        return self.check.complete and not self.broken
+
+    def lines(self) -> list[str]:
+        """The report in sentences."""
+        written = f"{self.new} new ({self.linked} of them linked), {self.replaced} replaced, {self.kept} already there"
+        lines = [f"Imported into {self.root}: {written}; {self.bytes / 1e9:.2f} GB written."]
+        if self.ignored:
+            lines.append(f"Ignored, {len(self.ignored)} (none of the challenge's files): {some(self.ignored)}")
+        return lines + [f"Broken: {fault}" for fault in self.broken] + self.check.lines()
+
+
+def import_data(
+    paths: list[Path],
+    root: Path,
+    *,
+    link: bool = False,
+    replace: bool = False,
+    published: Published = BLEMORE,
+    show_progress: bool = False,
+) -> Report:
+    """Bring clips and tables from folders and zips into root/train, root/test and root.
+
+    Parameters
+    ----------
+    paths : zips and folders as downloaded, in whatever layout.
+    root : folder of the data set; made if needed.
+    link : hard-link clips that lie unpacked on the same disk instead of copying them.
+    replace : replace files that are there but differ.
+    published : sizes of the record to compare with.
+
+    Raises
+    ------
+    DataError : before anything is written, every fault: a path that is not there, a damaged or locked zip, two
+        different files of one name, a file that is there but differs, too little room. An entry that proves damaged
+        only while it is copied is told in the report instead; everything else is imported.
+    """
+    root = Path(root)
+    _remove_leftovers(root)
+    report = Report(str(root))
+    with find_files(paths, root / SPARE) as sources:
+        chosen, report.ignored = _choose(sources)
+        to_write = _plan(chosen, root, replace, report, show_progress)
+        need_space(root, sum(source.size for source in to_write.values() if not (link and source.path)))
+        for target, source in track(
+            to_write.items(), "Importing", console=Console(stderr=True), disable=not show_progress
+        ):
+            _write(source, target, link, report)
+    report.check = check_data(root, published)
+    return report
+
+
+def _place(name: str) -> str | None:
+    """Where a file belongs below root; None for what is none of the challenge's files."""
+    if name in (METADATA, TEMPLATE):
+        return name
+    clip, extension = os.path.splitext(name)
+    if extension.lower() != ".mov":
+        return None
+    if TEST_NAME.fullmatch(clip):
+        return f"test/{clip}.mov"
+    try:
+        parse_name(clip)
+    except ValueError:
+        return None
+    return f"train/{clip}.mov"
+
+
+def _choose(sources: list[Source]) -> tuple[dict[str, Source], list[str]]:
+    """One source for each place below root, and what was ignored. Different files for one place are refused."""
+    chosen: dict[str, Source] = {}
+    ignored, faults = [], []
+    for source in sources:
+        place = _place(source.name)
+        if place is None:
+            ignored.append(source.shown)
+        elif place not in chosen:
+            chosen[place] = source
+        elif not source.same_as(chosen[place]):
+            faults.append(f"{place}: two different files on offer, {chosen[place].shown} and {source.shown}; give one")
+    if not chosen:
+        seen = f"saw {some(ignored)}" if ignored else "saw no file at all"
+        faults.append(f"none of the challenge's files found (A*.mov, test_*.mov, {METADATA}, {TEMPLATE}); {seen}")
+    if faults:
+        raise DataError("import", faults)
+    return chosen, ignored
+
+
+def _plan(
+    chosen: dict[str, Source], root: Path, replace: bool, report: Report, show_progress: bool
+) -> dict[Path, Source]:
+    """What has to be written, by target; counts in the report what is kept. A file that differs is refused."""
+    to_write, faults = {}, []
+    for place, source in track(
+        sorted(chosen.items()), "Comparing", console=Console(stderr=True), disable=not show_progress
+    ):
+        target = root / place
+        if not target.exists():
+            to_write[target] = source
+        elif source.same_as(file_source(target)):
+            report.kept += 1
+        elif replace:
+            to_write[target] = source
+        else:
+            faults.append(f"{place}: differs from {source.shown}; --replace takes the new one")
+    if faults:
+        raise DataError(str(root), faults)
+    return to_write
+
+
+def _write(source: Source, target: Path, link: bool, report: Report) -> None:
+    """Copy or link one file, whole or not at all, and count it in the report."""
+    there = target.exists()
+    linked = link and source.path is not None
+    try:
+        if linked:
+            _link(source.path, target)
+        else:
+            source.copy_to(target)
+    except BROKEN as error:
+        report.broken.append(f"{source.shown}: {broken(error)}")
+        return
+    report.replaced += there
+    report.new += not there
+    report.linked += linked and not there
+    report.bytes += 0 if linked else source.size
+
+
+def _link(path: Path, target: Path) -> None:
+    try:
+        with whole_file(target) as temporary:
+            os.link(path.resolve(), temporary)
+    except OSError as error:
+        raise DataError(str(target), [f"cannot be linked to {path} ({error.strerror}); leave out --link"]) from error
+
+
+def _remove_leftovers(root: Path) -> None:
+    """Half-written files of a killed import (a killed process cannot tidy up)."""
+    for folder in (root, root / "train", root / "test"):
+        for leftover in folder.glob(".*.tmp"):
+            leftover.unlink()

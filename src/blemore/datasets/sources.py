@@ -1,0 +1,168 @@
+"""Where the challenge's files come from: folders and zips as downloaded, in whatever layout.
+
+Searched are folders with all below them, the zips in them, and the zips directly inside a zip.
+"""
+
+import os
+import re
+import shutil
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import BinaryIO
+
+from blemore.errors import DataError
+from blemore.files import sha256, whole_file
+
+CHUNK = 1 << 20
+"""Bytes read at a time."""
+
+LOCKED = 0x1
+"""Bit of a zip entry's flags: it needs a password."""
+
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
+"""What reading a zip's entry raises when it is damaged, cut off, or packed in a way that Python cannot read."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file on offer: in a folder (`path`) or in a zip (`archive`, `entry`)."""
+
+    shown: str  # "videos.zip: part1/A26_ang_int1_ver1.mov"
+    name: str  # last part of its path
+    size: int  # bytes
+    path: Path | None = None
+    archive: zipfile.ZipFile | None = None
+    entry: zipfile.ZipInfo | None = None
+
+    def open(self) -> BinaryIO:
+        """Open for reading. Reading a zip's entry to its end checks its CRC-32."""
+        return open(self.path, "rb") if self.path is not None else self.archive.open(self.entry)
+
+    @cached_property
+    def crc(self) -> int:
+        """CRC-32 of the bytes; a zip already knows it."""
+        if self.entry is not None:
+            return self.entry.CRC
+        value = 0
+        with self.open() as file:
+            while chunk := file.read(CHUNK):
+                value = zlib.crc32(chunk, value)
+        return value
+
+    def same_as(self, other: "Source") -> bool:
+        """Equal bytes: by sha256 between files, by size and CRC-32 where a zip is involved."""
+        if self.size != other.size:
+            return False
+        if self.path is not None and other.path is not None:
+            return self.path.samefile(other.path) or sha256(self.path) == sha256(other.path)
+        return self.crc == other.crc
+
+    def copy_to(self, target: Path) -> None:
+        """Copy in pieces, whole or not at all; raises one of BROKEN where a zip's entry is damaged."""
+        with whole_file(target) as temporary, self.open() as file, open(temporary, "wb") as out:
+            shutil.copyfileobj(file, out, CHUNK)
+
+
+def file_source(path: Path) -> Source:
+    """A file of a folder."""
+    return Source(str(path), path.name, path.stat().st_size, path=path)
+
+
+def need_space(folder: Path, size: int) -> None:
+    """Refuse (DataError) to write more bytes than are free where `folder` is, or will be."""
+    there = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    free = shutil.disk_usage(there).free
+    if size > free:
+        needed = f"{size / 1e9:.2f} GB are needed, {free / 1e9:.2f} GB are free"
+        raise DataError(str(folder), [f"{needed}; make room, or link unpacked clips of the same disk (--link)"])
+
+
+@contextmanager
+def find_files(paths: Sequence[Path], spare: Path) -> Iterator[list[Source]]:
+    """Every file in folders and zips; zips stay open, and zips out of zips lie unpacked in `spare`, inside the context.
+
+    Raises
+    ------
+    DataError : every path that is not there, every zip that is damaged or locked.
+    """
+    shutil.rmtree(spare, ignore_errors=True)  # a killed run's
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, spare, ignore_errors=True)
+        search = _Search(stack, spare)
+        sources = [source for path in paths for source in search.path(Path(path))]
+        if search.faults:
+            raise DataError("import", search.faults)
+        yield sources
+
+
+class _Search:
+    def __init__(self, stack: ExitStack, spare: Path):
+        self.stack = stack
+        self.spare = spare
+        self.faults: list[str] = []
+
+    def path(self, path: Path) -> Iterator[Source]:
+        if path.is_dir():
+            for folder, folders, names in os.walk(path):
+                folders[:] = sorted(name for name in folders if not _is_junk(name))
+                for name in sorted(names):
+                    if not _is_junk(name):
+                        yield from self.file(Path(folder) / name)
+        elif path.is_file():
+            yield from self.file(path)
+        else:
+            self.faults.append(f"{path}: no such file or folder")
+
+    def file(self, path: Path) -> Iterator[Source]:
+        if path.suffix.lower() == ".zip":
+            yield from self.zip(path, str(path), deep=True)
+        elif path.is_file():  # not so: a link that leads nowhere, a socket
+            yield file_source(path)
+
+    def zip(self, path: Path, shown: str, deep: bool) -> Iterator[Source]:
+        try:
+            archive = self.stack.enter_context(zipfile.ZipFile(path))
+        except (*BROKEN, OSError) as error:
+            self.faults.append(f"{shown}: not a whole zip ({error}); download it again")
+            return
+        for entry in archive.infolist():
+            parts = re.split(r"[\\/]", entry.filename)
+            link = stat.S_ISLNK(entry.external_attr >> 16)
+            if not parts[-1] or link or any(_is_junk(part) for part in parts):
+                continue
+            source = Source(f"{shown}: {entry.filename}", parts[-1], entry.file_size, archive=archive, entry=entry)
+            if entry.flag_bits & LOCKED:
+                self.faults.append(f"{source.shown}: needs a password; unpack the zip first and give the folder")
+                return
+            if deep and source.name.lower().endswith(".zip"):
+                yield from self.zip_in_zip(source)
+            else:
+                yield source
+
+    def zip_in_zip(self, source: Source) -> Iterator[Source]:
+        need_space(self.spare, source.size)
+        unpacked = self.spare / f"{zlib.crc32(source.shown.encode()):08x}.zip"
+        try:
+            source.copy_to(unpacked)
+        except BROKEN as error:
+            self.faults.append(f"{source.shown}: {broken(error)}")
+            return
+        yield from self.zip(unpacked, source.shown, deep=False)
+
+
+def broken(error: Exception) -> str:
+    """What to do about an entry whose reading raised one of BROKEN."""
+    if isinstance(error, NotImplementedError):
+        return f"packed in a way that cannot be read here ({error}); unpack the zip first and give the folder"
+    return f"damaged ({error}); download its zip again"
+
+
+def _is_junk(name: str) -> bool:
+    """What macOS leaves in folders and zips."""
+    return name in ("__MACOSX", ".DS_Store") or name.startswith("._")
