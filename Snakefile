@@ -21,6 +21,14 @@ include: "rules/evaluate.smk"
 include: "rules/submit.smk"
 
 
+rule submission:
+    default_target: True
+    input:
+        "results/submission/submission.zip",
+        "results/metrics.json",
+        PLOTS,
+
+
 onstart:
     begin_run()
 

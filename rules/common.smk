@@ -17,7 +17,7 @@ from blemore.encoders.settings import encoder_settings
 from blemore.errors import DataError
 from blemore.lineage import run
 from blemore.lineage.code import sources
-from blemore.media.shards import shard_of, shard_names
+from blemore.media.shards import shard_of
 from blemore.params import check_params, read_schema
 
 try:
@@ -28,7 +28,7 @@ try:
 except DataError as error:
     raise WorkflowError(str(error))
 
-SHARDS = shard_names(config["media"]["shards"])
+SHARDS = [f"{number:03d}" for number in range(config["media"]["shards"])]
 FOLDS = range(OPTIONS["folds"])
 ENCODERS = list(config["encoders"])
 FROZEN = [name for name in ENCODERS if config["encoders"][name]["learning"] == "frozen"]

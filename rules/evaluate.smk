@@ -23,9 +23,7 @@ rule score:
     log:
         "logs/score.log",
     params:
-        study=dict(
-            dataset=config["dataset"], weights=config["weights"], seed=config["seed"]
-        ),
+        study=dict(dataset=config["dataset"], seed=config["seed"]),
     script:
         "../workflow_scripts/score.py"
 

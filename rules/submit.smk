@@ -1,22 +1,13 @@
 """
 The challenge's file, checked as the challenge would. Inductive: no test clip's decision uses another test clip.
 
-NEEDS   results/calibration/decisions.parquet, results/clips/clips.parquet, submission_template.json
+NEEDS   results/calibration/decisions.parquet, submission_template.json
 MAKES   results/submission/submission.json, submission.zip (one root file, submission_template.json)
 """
 
 
-rule submission:
-    default_target: True
-    input:
-        "results/submission/submission.zip",
-        "results/metrics.json",
-        PLOTS,
-
-
 rule write_submission:
     input:
-        clips=CLIPS,
         decisions="results/calibration/decisions.parquet",
         template=f"{DATA}/submission_template.json",
         code=code("write_submission"),

@@ -118,7 +118,7 @@ def write_clips(table: pd.DataFrame, path: str | Path) -> None:
     """Write a clips table (or a roster, the part known before the files are opened) as Parquet, sorted by clip."""
     _check_clips(table, str(path))
     columns = [name for name in CLIPS_COLUMNS if name in table.columns]
-    _write_parquet(table[columns].sort_values("clip", kind="stable"), path)
+    write_table(table[columns].sort_values("clip", kind="stable"), path)
 
 
 def read_clips(path: str | Path) -> pd.DataFrame:
@@ -137,7 +137,7 @@ def write_probabilities(table: pd.DataFrame, path: str | Path) -> None:
     """Write a probabilities table as Parquet: float64, sorted by clip, checked."""
     check_probabilities(table, str(path))
     table = table[list(PROBABILITY_COLUMNS)].astype({name: "float64" for name in CLASSES} | {"fold": "int64"})
-    _write_parquet(table.sort_values("clip", kind="stable"), path)
+    write_table(table.sort_values("clip", kind="stable"), path)
 
 
 def read_probabilities(path: str | Path, clips: pd.Series | None = None) -> pd.DataFrame:
@@ -160,6 +160,7 @@ def clip_names(names: pd.Series) -> pd.Series:
     return names.astype(str).str.replace(r"^.*/", "", regex=True).str.replace(r"\.(mov|mp4|MOV|MP4)$", "", regex=True)
 
 
-def _write_parquet(table: pd.DataFrame, path: str | Path) -> None:
+def write_table(table: pd.DataFrame, path: str | Path) -> None:
+    """Write any table as Parquet, without an index, whole or not at all."""
     with whole_file(path) as temporary:
         table.reset_index(drop=True).to_parquet(temporary, index=False)

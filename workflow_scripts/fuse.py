@@ -1,0 +1,15 @@
+"""Fit the encoders' weights on out-of-fold rows and fuse."""
+
+from pathlib import Path
+
+from blemore.files import write_json
+from blemore.fusion.run import fuse
+from blemore.lineage.job import job
+from blemore.tables import read_clips, read_probabilities, write_probabilities, write_table
+
+with job(snakemake):
+    tables = {Path(path).parent.name: read_probabilities(path) for path in snakemake.input.tables}
+    fused = fuse(tables, read_clips(snakemake.input.clips), snakemake.params.fusion)
+    write_json(snakemake.output.weights, fused.weights)
+    write_probabilities(fused.probabilities, snakemake.output.probabilities)
+    write_table(fused.views, snakemake.output.views)
