@@ -312,7 +312,7 @@ def test_the_command_says_what_was_done_and_what_to_do_next(downloads, tmp_path)
 def test_the_command_refuses_in_one_message(tmp_path):
     result = CliRunner().invoke(app, ["import", str(tmp_path / "no.zip"), "--root", str(tmp_path / "data")])
     assert result.exit_code == 1
-    assert "no.zip: no such file or folder" in result.output
+    assert "no.zip: no such file or folder" in str(result.exception)
     result = CliRunner().invoke(app, ["import", str(tmp_path / "no.zip"), "--json"])
     assert "no such file" in json.loads(result.output)["refused"][0]
 

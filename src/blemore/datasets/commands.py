@@ -1,15 +1,21 @@
-"""`blemore data ...`: bring the challenge's data in, and check that it is whole."""
+"""`blemore data ...`: bring the challenge's data in, and check that it is whole.
+
+Exit codes: 0 complete; 1 something is missing or wrong (what was found is kept), or refused before any work.
+Imports stand inside the commands: `blemore --help` must not wait for pandas.
+"""
 
 import dataclasses
 import json
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from blemore.datasets.completeness import Check, check_data
-from blemore.datasets.importing import Report, import_data
 from blemore.errors import DataError
+
+if TYPE_CHECKING:
+    from blemore.datasets.completeness import Check
+    from blemore.datasets.importing import Report
 
 app = typer.Typer(help="Import and check the challenge's data.", no_args_is_help=True)
 
@@ -17,7 +23,7 @@ NEXT = "Next: set `dataset: blemore` and `weights: pretrained` in params.yaml, t
 AGAIN = "Get or repair what is named above, then run `blemore data import PATH...` again: what is imported stays."
 
 Root = Annotated[Path, typer.Option(help="Folder of the data set.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
 @app.command("import")
@@ -28,35 +34,34 @@ def import_command(
         bool, typer.Option("--link", help="Hard-link unpacked clips of the same disk; never edit them afterwards.")
     ] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Replace files that are there but differ.")] = False,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Find clips and tables in zips and folders, sort them into place, check that the data is whole.
 
-    Run it again at any time: what is there is kept. Exit code 0: complete; 1: something is missing or wrong.
+    Run it again at any time: what is there is kept.
     """
+    from blemore.datasets.importing import import_data
+
     try:
         report = import_data(paths, root, link=link, replace=replace, show_progress=not as_json)
     except DataError as error:
-        _refuse(error, as_json)
+        if not as_json:
+            raise
+        typer.echo(json.dumps({"complete": False, "refused": error.faults}, indent=2))
+        raise typer.Exit(1) from error
     _tell(report, as_json)
 
 
 @app.command("check")
-def check_command(root: Root = Path("data/blemore"), as_json: Json = False) -> None:
-    """Say what is missing or wrong. Exit code 0: complete; 1: something is missing or wrong."""
+def check_command(root: Root = Path("data/blemore"), as_json: AsJson = False) -> None:
+    """Say what is missing or wrong."""
+    from blemore.datasets.completeness import check_data
+
     _tell(check_data(root), as_json)
 
 
-def _refuse(error: DataError, as_json: bool) -> NoReturn:
-    if as_json:
-        typer.echo(json.dumps({"complete": False, "refused": error.faults}, indent=2))
-    else:
-        typer.echo(f"Refused. {error}", err=True)
-    raise typer.Exit(1)
-
-
-def _tell(result: Report | Check, as_json: bool) -> NoReturn:
-    """Print a Report or a Check, and exit with its code."""
+def _tell(result: "Report | Check", as_json: bool) -> NoReturn:
+    """Print what was done or found, and exit with its code."""
     if as_json:
         typer.echo(json.dumps({"complete": result.complete, **dataclasses.asdict(result)}, indent=2))
     else:
