@@ -198,4 +198,4 @@ def _tell(result: dict[str, Any], as_json: bool) -> None:
         typer.echo(json.dumps(result, indent=2, allow_nan=False))
         return
     for name, value in result.items():
-        typer.echo(f"{name:<14}{value:.4f}" if isinstance(value, float) else f"{name:<14}{value}")
+        typer.echo(f"{name:<14}{value:.6f}" if isinstance(value, float) else f"{name:<14}{value}")
