@@ -17,7 +17,9 @@ def drawings():
     clips, tables = study(persons=5, encoders=2)
     fused = fuse(tables, clips, {"method": "simplex", "l2": 0.05})
     result = calibrate(fused.views, fused.probabilities, clips, {"kappa": 20.0})
-    summary = summarise(result.decisions, tables, clips, dataset="demo", seed=1, draws=50, permutations=50)
+    summary = summarise(
+        result.decisions, tables, clips, dataset="demo", weights="tiny", seed=1, draws=50, permutations=50
+    )
     view = fused.views[fused.views["outer"] == FINAL]
     decisions = result.decisions[result.decisions["variant"] == "global"]
     curve = pd.DataFrame({"epoch": [1, 2, 3], "loss": [1.7, 1.5, 1.4]})

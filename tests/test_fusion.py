@@ -12,7 +12,7 @@ from simulated import study
 from blemore.errors import DataError
 from blemore.fusion import simplex
 from blemore.fusion.run import FINAL, fuse
-from blemore.labels import CLASSES, soft_labels
+from blemore.labels import CLASSES
 from blemore.tables import check_probabilities
 
 OPTIONS = {"method": "simplex", "l2": 0.05}
@@ -149,6 +149,12 @@ def test_tables_that_disagree_with_the_study_are_refused_naming_clip_and_table()
         fuse(tables, clips, OPTIONS)
 
 
+def test_a_table_from_outside_needs_only_clips_and_probabilities():
+    clips, tables = study()
+    bare = {name: table[["clip", *CLASSES]] for name, table in tables.items()}
+    pd.testing.assert_frame_equal(fuse(bare, clips, OPTIONS).probabilities, fuse(tables, clips, OPTIONS).probabilities)
+
+
 def test_a_clip_without_any_row_is_named():
     clips, tables = study()
     with pytest.raises(DataError, match="A100_05"):
@@ -159,8 +165,3 @@ def test_an_unknown_method_is_refused_with_the_known_ones():
     clips, tables = study()
     with pytest.raises(DataError, match="simplex"):
         fuse(tables, clips, {"method": "stacking"})
-
-
-def test_soft_labels_of_the_simulated_study_are_known():
-    clips, _ = study()
-    assert soft_labels(clips[clips["split"] == "train"]).sum(axis=1) == pytest.approx(1)

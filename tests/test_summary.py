@@ -23,7 +23,9 @@ def case():
 
 
 def summary_of(case, **changes):
-    return summarise(*case, **{"dataset": "demo", "seed": 17, "draws": 300, "permutations": 300} | changes)
+    return summarise(
+        *case, **{"dataset": "demo", "weights": "tiny", "seed": 17, "draws": 300, "permutations": 300} | changes
+    )
 
 
 def test_scores_are_those_of_the_decisions(case):
@@ -57,7 +59,9 @@ def test_intervals_hold_the_score_and_come_from_persons(case):
     decisions, tables, clips = case
     clips = clips.copy()
     clips.loc[clips["split"] == "train", "person"] = "A1"  # one person only: nothing to draw, no width
-    low, high = summarise(decisions, tables, clips, dataset="demo", seed=1)["variants"]["global"]["interval"]["score"]
+    low, high = summarise(decisions, tables, clips, dataset="demo", weights="tiny", seed=1)["variants"]["global"][
+        "interval"
+    ]["score"]
     assert low == high
 
 

@@ -54,6 +54,7 @@ def summarise(
     clips: pd.DataFrame,
     *,
     dataset: str,
+    weights: str,
     seed: int,
     draws: int = 1000,
     permutations: int = 1000,
@@ -66,13 +67,14 @@ def summarise(
     tables : out-of-fold probabilities table of each encoder.
     clips : clips table of the study.
     dataset : name of the data set; "demo" adds a note that its scores say nothing about BLEMORE.
+    weights : the scale of the encoders, "tiny" or "pretrained"; kept beside the scores.
     seed : of the persons drawn and of the permutations.
     draws, permutations : how many.
 
     Returns
     -------
     JSON-able dict: "variants" {name: entry}, "encoders" {name: entry + "permutation_p" + "thresholds"}, "trivial"
-    entry (the other folds' commonest label), "fused_minus_best_single", "protocol", "dataset", "quarantined" and, for
+    entry (the other folds' commonest label), "fused_minus_best_single", "protocol", "dataset", "weights", "quarantined" and, for
     the demo, "note". An entry holds acc_presence, acc_salience, score, clips, blends, and "interval" with [low, high]
     of each accuracy.
     """
@@ -109,6 +111,7 @@ def summarise(
 
     summary = {
         "dataset": dataset,
+        "weights": weights,
         "quarantined": int((clips["quarantine"] != "").sum()),
         "variants": variants,
         "encoders": encoders,

@@ -21,6 +21,8 @@ from blemore.tables import PROBABILITY_COLUMNS, check_probabilities, usable
 FINAL = -1
 """Value of a view's column `outer` for the weights fitted on all train clips."""
 
+_OWNER = ["person", "split", "fold"]
+
 
 @dataclass(frozen=True)
 class Fused:
@@ -95,13 +97,16 @@ def _stack(tables: Mapping[str, pd.DataFrame], clips: pd.DataFrame) -> np.ndarra
     """(E, n, 6) probabilities in the order of `clips`; NaN where an encoder lacks a clip."""
     if not tables:
         raise DataError("fusion", ["no encoder to fuse"])
+    study = clips.set_index("clip")[_OWNER].add_suffix("_study").reset_index()
     faults = []
     for name, table in tables.items():
         check_probabilities(table, name)
-        known = table.merge(clips[["clip", "person", "split", "fold"]], on="clip", how="left", suffixes=("", "_study"))
+        known = table.merge(study, on="clip", how="left")
         strange = known["split_study"].isna()
         faults += [f"{name}: clip {clip} is no usable clip of the study" for clip in known.loc[strange, "clip"]]
-        for column in ("split", "fold", "person"):
+        for column in _OWNER:
+            if column not in table.columns:  # a table from outside needs only clips and probabilities
+                continue
             other = known[f"{column}_study"]
             differs = ~strange & (known[column] != other) & ~(known[column].isna() & other.isna())
             faults += [
