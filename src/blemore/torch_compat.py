@@ -5,6 +5,8 @@ The registry's torchvision and torchaudio are CUDA builds. Beside a CPU torch th
 although they need nothing of what is compiled. Importing this module heals that: where a library loads nothing is
 changed; else the two operators that torchvision describes at import (`nms`, `qnms`) get their schemas, without an
 implementation, and torchaudio is told that its extension is absent. Calling a compiled part still fails, loudly.
+
+A module that needs one of them begins with `from blemore.torch_compat import torch` and a line `# isort: split`.
 """
 
 import sys

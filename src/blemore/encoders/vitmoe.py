@@ -1,0 +1,184 @@
+"""S4D-ViTMoE, a video transformer for faces with adapter experts in its upper half (Chen et al., arXiv 2409.06154).
+
+Written anew; parameter names and shapes are those of the public network (MSA-LMC/S4D), so that its checkpoints load.
+Preprocessing: 16 frames of 160 px face crops, ImageNet mean and standard deviation.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from blemore.encoders.base import Network, Pictures
+from blemore.encoders.checkpoints import checkpoint_file, load_tensors
+from blemore.encoders.experts import AdapterExperts
+from blemore.errors import DataError
+from blemore.labels import CLASSES
+from blemore.torch_compat import torch
+
+# isort: split
+import torch.nn.functional as F
+from timm.layers import Mlp
+from torch import Tensor, nn
+
+PICTURES = Pictures(count=16, size=160, time_first=False)
+TINY_PICTURES = Pictures(count=8, size=64, time_first=False)
+TINY = {"dim": 96, "depth": 4, "heads": 4, "patch": 16, "experts": 4}
+
+BALANCE = 1e-3
+"""Coefficient of the experts' balance loss."""
+TUBELET = 2
+"""Frames per token."""
+
+logger = logging.getLogger(__name__)
+
+
+def build(settings: Mapping) -> "ViTMoE":
+    """The network for the six classes: small from scratch, or full size from a checkpoint."""
+    if settings["scale"] == "tiny":
+        return ViTMoE(len(CLASSES), pictures=TINY_PICTURES, **TINY)
+    path = checkpoint_file(settings)
+    network = ViTMoE(len(CLASSES))
+    report = network.load(load_tensors(path))
+    if not report.loaded:
+        raise DataError(str(path), ["no tensor has a name and shape of the ViTMoE network: is it another network's?"])
+    logger.info(
+        "%s: %d tensors loaded, %d fresh, %d not used",
+        path,
+        len(report.loaded),
+        len(report.missing),
+        len(report.unexpected),
+    )
+    return network
+
+
+class Loaded(NamedTuple):
+    """What became of a checkpoint, as sorted lists of names."""
+
+    loaded: list[str]
+    missing: list[str]
+    """Names of ours that the checkpoint does not have, or in another shape: left fresh."""
+    unexpected: list[str]
+    """Names of the checkpoint that were not used."""
+
+
+class Attention(nn.Module):
+    """Self-attention whose keys have no bias."""
+
+    def __init__(self, dim: int, heads: int):
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(dim, 3 * dim, bias=False)
+        self.q_bias = nn.Parameter(torch.zeros(dim))
+        self.v_bias = nn.Parameter(torch.zeros(dim))
+        self.proj = nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, N, dim) -> (B, N, dim)."""
+        bias = torch.cat([self.q_bias, torch.zeros_like(self.q_bias), self.v_bias])
+        qkv = F.linear(x, self.qkv.weight, bias).unflatten(-1, (3, self.heads, -1))  # (B, N, 3, heads, dim / heads)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (B, heads, N, dim / heads)
+        return self.proj(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+
+
+class Block(nn.Module):
+    """Pre-norm transformer block; with experts, an adapter mixture stands beside the MLP."""
+
+    def __init__(self, dim: int, heads: int, experts: int):
+        super().__init__()
+        self.norm1 = nn.LayerNorm(dim, eps=1e-6)
+        self.attn = Attention(dim, heads)
+        self.norm2 = nn.LayerNorm(dim, eps=1e-6)
+        self.mlp = Mlp(dim, 4 * dim)
+        if experts:
+            self.moe_layer = AdapterExperts(dim, experts, hidden=dim // 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, N, dim) -> (B, N, dim)."""
+        x = x + self.attn(self.norm1(x))
+        y = self.norm2(x)
+        return x + self.mlp(y) + self.moe_layer(y) if hasattr(self, "moe_layer") else x + self.mlp(y)
+
+
+class PatchEmbedding(nn.Module):
+    """Tokens of `TUBELET` frames by patch by patch pixels."""
+
+    def __init__(self, dim: int, patch: int):
+        super().__init__()
+        kernel = (TUBELET, patch, patch)
+        self.proj = nn.Conv3d(3, dim, kernel_size=kernel, stride=kernel)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 3, T, H, W) -> (B, T / 2 * H / patch * W / patch, dim)."""
+        return self.proj(x).flatten(2).transpose(1, 2)
+
+
+class ViTMoE(Network):
+    """The network; its defaults are the public one: 100,513,646 parameters under 380 names with 7 classes."""
+
+    def __init__(
+        self, num_classes: int, *, pictures: Pictures = PICTURES,
+        dim: int = 768, depth: int = 12, heads: int = 12, patch: int = 16, experts: int = 8,
+    ):  # fmt: skip
+        super().__init__()
+        self.pictures = pictures
+        self.depth = depth
+        self.patch_embed = PatchEmbedding(dim, patch)
+        self.blocks = nn.ModuleList(Block(dim, heads, experts if k >= depth // 2 else 0) for k in range(depth))
+        self.fc_norm = nn.LayerNorm(dim, eps=1e-6)
+        self.head = nn.ModuleDict({kind: nn.Linear(dim, num_classes) for kind in ("image", "video")})
+        self.apply(_initialise)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (B, num_classes) of clips (B, 3, T, H, W) or of pictures (B, 3, H, W), each with its own head."""
+        kind = "video"
+        if x.ndim == 4:
+            kind = "image"
+            x = x.unsqueeze(2).expand(-1, -1, TUBELET, -1, -1)  # (B, 3, 2, H, W): one tubelet
+        x = self.patch_embed(x)
+        x = x + sinusoid_table(x.shape[1], x.shape[2]).to(x)
+        for block in self.blocks:
+            x = block(x)
+        return self.head[kind](self.fc_norm(x.mean(dim=1)))
+
+    def auxiliary_loss(self) -> Tensor | float:
+        """The balance losses of the last training pass, times their coefficient."""
+        return BALANCE * sum(part.balance_loss for part in self.modules() if isinstance(part, AdapterExperts))
+
+    def layer_of(self, name: str) -> int:
+        """See Network."""
+        if name.startswith("patch_embed."):
+            return 0
+        return int(name.split(".")[1]) + 1 if name.startswith("blocks.") else self.depth + 1
+
+    def load(self, tensors: Mapping[str, Tensor]) -> Loaded:
+        """Take over what fits of a pre-training or fine-tuning checkpoint, and say what did not.
+
+        The prefixes `module.`, `encoder.` and `backbone.` are dropped; the pre-training decoder, and a head of
+        another number of classes, are left out.
+        """
+        ours = self.state_dict()
+        fitting, unexpected = {}, []
+        for name, tensor in tensors.items():
+            short = name
+            for prefix in ("module.", "encoder.", "backbone."):
+                short = short.removeprefix(prefix)
+            if short in ours and ours[short].shape == tensor.shape:
+                fitting[short] = tensor
+            else:
+                unexpected.append(name)
+        self.load_state_dict(fitting, strict=False)
+        return Loaded(sorted(fitting), sorted(ours.keys() - fitting.keys()), sorted(unexpected))
+
+
+def sinusoid_table(tokens: int, dim: int) -> Tensor:
+    """Fixed positions (1, tokens, dim): sines in the even, cosines in the odd columns (Vaswani et al. 2017)."""
+    column = torch.arange(dim, dtype=torch.float64)
+    angle = torch.arange(tokens, dtype=torch.float64)[:, None] / 10000 ** (2 * (column // 2) / dim)
+    return torch.where(column % 2 == 0, angle.sin(), angle.cos()).float().unsqueeze(0)
+
+
+def _initialise(part: nn.Module) -> None:
+    if isinstance(part, nn.Linear | nn.Conv3d):
+        nn.init.xavier_uniform_(part.weight.flatten(1))  # a view: for a patch embedding too, as masked autoencoders do
+        if part.bias is not None:
+            nn.init.zeros_(part.bias)

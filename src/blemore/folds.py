@@ -1,0 +1,53 @@
+"""Rows of the probabilities table out of the models of all folds; light imports, no torch."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from blemore.errors import DataError
+from blemore.labels import CLASSES
+from blemore.tables import PROBABILITY_COLUMNS, check_probabilities, read_probabilities, usable
+
+
+def probability_rows(clips: pd.DataFrame, probabilities: np.ndarray) -> pd.DataFrame:
+    """Rows of the probabilities table: identity from `clips`, (n_clips, 6) `probabilities` (divided by their sums)."""
+    table = clips[["clip", "person", "split", "fold"]].reset_index(drop=True)
+    shares = np.asarray(probabilities, float)
+    table[list(CLASSES)] = shares / shares.sum(axis=1, keepdims=True)
+    return table
+
+
+def gather_folds(folds: Sequence[Path], clips: pd.DataFrame) -> pd.DataFrame:
+    """Join the folds' tables: the one row of each train clip, and the mean over folds of each test clip's rows.
+
+    Parameters
+    ----------
+    folds : one probabilities table per fold; together they hold each usable train clip once and each usable test
+        clip in every one.
+    clips : clips table.
+
+    Raises
+    ------
+    DataError : a clip is missing, unknown, or in the wrong number of tables.
+    """
+    rows = pd.concat([read_probabilities(path) for path in folds], ignore_index=True)
+    clips = usable(clips).sort_values("clip").reset_index(drop=True)
+    found = Counter(rows["clip"])
+    expected = {
+        clip: 1 if split == "train" else len(folds) for clip, split in zip(clips["clip"], clips["split"], strict=True)
+    }
+    faults = [
+        f"clip {clip}: in {found[clip]} tables, expected in {number}"
+        for clip, number in expected.items()
+        if found[clip] != number
+    ]
+    faults += [f"clip {name}: unknown, no such usable clip" for name in sorted(set(rows["clip"]) - set(clips["clip"]))]
+    if faults:
+        raise DataError("fold tables " + ", ".join(map(str, folds)), faults)
+    means = rows.groupby("clip", sort=True)[list(CLASSES)].mean()
+    table = probability_rows(clips, means.loc[clips["clip"]].to_numpy())
+    check_probabilities(table, "gathered folds", clips["clip"])
+    return table[list(PROBABILITY_COLUMNS)]
