@@ -26,7 +26,7 @@ rule submission:
     input:
         "results/submission/submission.zip",
         "results/metrics.json",
-        PLOTS,
+        PLOTS.values(),
 
 
 onstart:

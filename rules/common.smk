@@ -55,10 +55,11 @@ CALIBRATION = {
     "offsets": "results/calibration/offsets.parquet",
 }
 CURVES = collect(FOLD["curve"], finetuned=FINETUNED, fold=FOLDS)
-PLOTS = collect(
-    "results/plots/{plot}.png",
-    plot=["surface", "encoders", "weights", "confusion", "curves"],
-)
+PLOTS = {
+    plot: f"results/plots/{plot}.png"
+    for plot in ["surface", "encoders", "weights", "confusion", "curves"]
+}
+PLOTS["table"] = "results/plots/curves.csv"
 PROBABILITIES = collect("results/encoders/{name}/probabilities.parquet", name=ENCODERS)
 
 

@@ -9,7 +9,7 @@ MAKES   results/metrics.json, results/plots/*.png
 rule evaluate:
     input:
         "results/metrics.json",
-        PLOTS,
+        PLOTS.values(),
 
 
 rule score:
@@ -37,7 +37,7 @@ rule plot:
         curves=CURVES,
         code=code("plot"),
     output:
-        PLOTS,
+        **PLOTS,
     log:
         "logs/plot.log",
     script:

@@ -160,6 +160,12 @@ def clip_names(names: pd.Series) -> pd.Series:
     return names.astype(str).str.replace(r"^.*/", "", regex=True).str.replace(r"\.(mov|mp4|MOV|MP4)$", "", regex=True)
 
 
+def write_csv(table: pd.DataFrame, path: str | Path) -> None:
+    """Write any table as CSV for people, without an index, whole or not at all."""
+    with whole_file(path) as temporary:
+        table.to_csv(temporary, index=False)
+
+
 def write_table(table: pd.DataFrame, path: str | Path) -> None:
     """Write any table as Parquet, without an index, whole or not at all."""
     with whole_file(path) as temporary:

@@ -107,13 +107,14 @@ def end(root: Path) -> None:
 def summary(root: Path) -> str:
     """What the finished study made, where, and its honest headline: the closing lines of a run."""
     metrics = json.loads((root / "results/metrics.json").read_text())
-    fused = metrics["fused"]
+    fused = metrics["variants"]["global"]
+    predictions = json.loads((root / "results/submission/submission.json").read_text())["predictions"]
     with open(root / "results/clips/quarantine.csv") as file:
         bad = sum(1 for _ in file) - 1
     lines = [
         "",
         "The study is finished.",
-        f"  submission   results/submission/submission.zip ({metrics['test_clips']} test clips, checked)",
+        f"  submission   results/submission/submission.zip ({len(predictions)} test clips, checked)",
         f"  scores       results/metrics.json: ACC_presence {fused['acc_presence']:.3f}, "
         f"ACC_salience {fused['acc_salience']:.3f} (out-of-fold, no individual seen in training)",
         "  plots        results/plots/",
