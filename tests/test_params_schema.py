@@ -108,9 +108,11 @@ def test_every_block_refuses_unknown_keys():
         ("demo.test_actors", 95, ["demo.test_actors:", "at most 99"]),
         ("demo.seconds", [2.5, 1.9], ["demo.seconds:", "shorter one first"]),
         ("dataset", "ravdess", ["dataset:", "'ravdess'", "no block"]),
-        ("encoders.wav2vec2_prosody.tiny.flip", True, ["wav2vec2_prosody.tiny.flip:", "mirror"]),
+        ("encoders.wav2vec2_prosody.tiny.epochs", 3, ["wav2vec2_prosody.tiny.epochs:", "not trained", "passes over"]),
+        ("encoders.wav2vec2_prosody.tiny.layers", REMOVED, ["wav2vec2_prosody.tiny.layers:", "missing", "averaged"]),
+        ("encoders.s4d.tiny.layers", [1, 2], ["s4d.tiny.layers:", "frozen encoders only"]),
         ("encoders.wav2vec2_prosody.tiny.layers", [4, 2], ["tiny.layers:", "lower layer first"]),
-        ("encoders.s4d.tiny.warmup", 1000, ["s4d.tiny.warmup:", "at most the number of epochs"]),
+        ("encoders.s4d.tiny.warm_up", 2, ["s4d.tiny.warm_up:", "found 2", "from 0 to 1", "share"]),
     ],
 )
 def test_a_wrong_key_is_named_with_what_was_expected_and_what_it_means(path, value, words):

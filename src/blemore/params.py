@@ -118,15 +118,17 @@ def _contradictions(values: Mapping[str, Any], faulty: set[Keys]) -> Iterator[Fa
     for name, encoder in values["encoders"].items():
         for scale in ("tiny", "pretrained"):
             if sound("encoders", name):
-                for key, text in _encoder_contradictions(encoder["media"], encoder[scale]):
+                for key, text in _encoder_contradictions(encoder["learning"], encoder[scale]):
                     yield ("encoders", name, scale, key), text, None
 
 
-def _encoder_contradictions(media: str, numbers: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Key and fault of one encoder's numbers at one scale."""
-    if media == "audio" and "flip" in numbers:
-        yield "flip", "sound cannot be mirrored, leave the key out"
-    if "layers" in numbers and numbers["layers"][0] > numbers["layers"][1]:
-        yield "layers", f"found {numbers['layers']}, expected the lower layer first"
-    if "warmup" in numbers and ("epochs" not in numbers or numbers["warmup"] > numbers["epochs"]):
-        yield "warmup", f"found {numbers['warmup']}, expected at most the number of epochs"
+def _encoder_contradictions(learning: str, numbers: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Key and fault of one encoder's numbers at one scale: what would be passed over in silence is refused."""
+    for key in numbers:
+        if learning == "frozen" and key not in ("layers", "checkpoint"):
+            yield key, "a frozen encoder is not trained, leave the key out"
+    if "layers" in numbers:
+        if learning == "finetuned":
+            yield "layers", "layers are averaged in frozen encoders only, leave the key out"
+        elif numbers["layers"][0] > numbers["layers"][1]:
+            yield "layers", f"found {numbers['layers']}, expected the lower layer first"

@@ -1,5 +1,6 @@
 """Is the challenge's data whole? What is missing, what is wrong, and what differs from the published record."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -70,9 +71,9 @@ def check_data(root: Path, published: Published = BLEMORE) -> Check:
     stems = {Path(file).stem for file in files}
     absent = sorted(file for file in asked if Path(file).stem not in stems)
 
-    check = Check(*(sum(file.startswith(split) for file in files) for split in ("train/", "test/")))
+    check = Check(train=_count(files, "train/"), test=_count(files, "test/"))
     check.missing = [name for name in (METADATA, TEMPLATE) if not (root / name).is_file()]
-    check.missing += [f"clips in {split}" for split in ("train/", "test/") if not _any(files | asked, split)]
+    check.missing += [f"clips in {split}" for split in ("train/", "test/") if not _count(files | asked, split)]
     check.missing += absent
     all_files = sorted([*files, *absent])  # with what is missing put in, only what is wrong besides is a fault
     if METADATA not in check.missing:
@@ -86,15 +87,15 @@ def check_data(root: Path, published: Published = BLEMORE) -> Check:
     return check
 
 
-def _any(files: set[str], split: str) -> bool:
-    return any(file.startswith(split) for file in files)
+def _count(files: Iterable[str], split: str) -> int:
+    return sum(file.startswith(split) for file in files)
 
 
 def _deviations(check: Check, files: list[str], published: Published) -> list[str]:
     """Where the sizes differ from the published record's (missing clips counted in)."""
     told = []
     for split, what, expected in (("train/", "training", published.train), ("test/", "test", published.test)):
-        number = sum(file.startswith(split) for file in files)
+        number = _count(files, split)
         if number != expected:
             told.append(f"{number} {what} clips, the published record has {expected}")
     if check.folds and tuple(check.folds) != published.folds:

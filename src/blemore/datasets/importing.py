@@ -14,7 +14,7 @@ from rich.progress import track
 from blemore.datasets.completeness import BLEMORE, Check, Published, check_data, some
 from blemore.datasets.names import TEST_NAME, parse_name
 from blemore.datasets.roster import METADATA, TEMPLATE
-from blemore.datasets.sources import BROKEN, Source, broken, file_source, find_files, need_space
+from blemore.datasets.sources import BROKEN, FileSource, Source, broken, file_source, find_files, need_space
 from blemore.errors import DataError
 from blemore.files import whole_file
 
@@ -80,7 +80,9 @@ def import_data(
     with find_files(paths, root / SPARE) as sources:
         chosen, report.ignored = _choose(sources)
         to_write = _plan(chosen, root, replace, report, show_progress)
-        need_space(root, sum(source.size for source in to_write.values() if not (link and source.path)))
+        need_space(
+            root, sum(source.size for source in to_write.values() if not (link and isinstance(source, FileSource)))
+        )
         for target, source in track(
             to_write.items(), "Importing", console=Console(stderr=True), disable=not show_progress
         ):
@@ -150,9 +152,9 @@ def _plan(
 def _write(source: Source, target: Path, link: bool, report: Report) -> None:
     """Copy or link one file, whole or not at all, and count it in the report."""
     there = target.exists()
-    linked = link and source.path is not None
+    linked = link and isinstance(source, FileSource)
     try:
-        if linked:
+        if link and isinstance(source, FileSource):
             _link(source.path, target)
         else:
             source.copy_to(target)

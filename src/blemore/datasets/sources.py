@@ -9,12 +9,13 @@ import shutil
 import stat
 import zipfile
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from blemore.errors import DataError
 from blemore.files import sha256, whole_file
@@ -30,36 +31,27 @@ BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
 
 
 @dataclass(frozen=True)
-class Source:
-    """One file on offer: in a folder (`path`) or in a zip (`archive`, `entry`)."""
+class Source(ABC):
+    """One file on offer."""
 
     shown: str  # "videos.zip: part1/A26_ang_int1_ver1.mov"
     name: str  # last part of its path
     size: int  # bytes
-    path: Path | None = None
-    archive: zipfile.ZipFile | None = None
-    entry: zipfile.ZipInfo | None = None
 
-    def open(self) -> BinaryIO:
+    @abstractmethod
+    def open(self) -> IO[bytes]:
         """Open for reading. Reading a zip's entry to its end checks its CRC-32."""
-        return open(self.path, "rb") if self.path is not None else self.archive.open(self.entry)
 
-    @cached_property
+    @property
+    @abstractmethod
     def crc(self) -> int:
-        """CRC-32 of the bytes; a zip already knows it."""
-        if self.entry is not None:
-            return self.entry.CRC
-        value = 0
-        with self.open() as file:
-            while chunk := file.read(CHUNK):
-                value = zlib.crc32(chunk, value)
-        return value
+        """CRC-32 of the bytes."""
 
     def same_as(self, other: "Source") -> bool:
         """Equal bytes: by sha256 between files, by size and CRC-32 where a zip is involved."""
         if self.size != other.size:
             return False
-        if self.path is not None and other.path is not None:
+        if isinstance(self, FileSource) and isinstance(other, FileSource):
             return self.path.samefile(other.path) or sha256(self.path) == sha256(other.path)
         return self.crc == other.crc
 
@@ -69,9 +61,42 @@ class Source:
             shutil.copyfileobj(file, out, CHUNK)
 
 
-def file_source(path: Path) -> Source:
+@dataclass(frozen=True)
+class FileSource(Source):
     """A file of a folder."""
-    return Source(str(path), path.name, path.stat().st_size, path=path)
+
+    path: Path
+
+    def open(self) -> IO[bytes]:
+        return open(self.path, "rb")
+
+    @cached_property
+    def crc(self) -> int:  # read once, however often it is compared
+        value = 0
+        with self.open() as file:
+            while chunk := file.read(CHUNK):
+                value = zlib.crc32(chunk, value)
+        return value
+
+
+@dataclass(frozen=True)
+class ZipSource(Source):
+    """A file in a zip, which knows its CRC-32."""
+
+    archive: zipfile.ZipFile
+    entry: zipfile.ZipInfo
+
+    def open(self) -> IO[bytes]:
+        return self.archive.open(self.entry)
+
+    @property
+    def crc(self) -> int:
+        return self.entry.CRC
+
+
+def file_source(path: Path) -> FileSource:
+    """A file of a folder."""
+    return FileSource(str(path), path.name, path.stat().st_size, path)
 
 
 def need_space(folder: Path, size: int) -> None:
@@ -136,7 +161,7 @@ class _Search:
             link = stat.S_ISLNK(entry.external_attr >> 16)
             if not parts[-1] or link or any(_is_junk(part) for part in parts):
                 continue
-            source = Source(f"{shown}: {entry.filename}", parts[-1], entry.file_size, archive=archive, entry=entry)
+            source = ZipSource(f"{shown}: {entry.filename}", parts[-1], entry.file_size, archive, entry)
             if entry.flag_bits & LOCKED:
                 self.faults.append(f"{source.shown}: needs a password; unpack the zip first and give the folder")
                 return
