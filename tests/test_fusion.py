@@ -165,3 +165,11 @@ def test_an_unknown_method_is_refused_with_the_known_ones():
     clips, tables = study()
     with pytest.raises(DataError, match="simplex"):
         fuse(tables, clips, {"method": "stacking"})
+
+
+def test_a_single_encoder_gets_all_the_weight():
+    clips, tables = study()
+    fused = fuse({"e0": tables["e0"]}, clips, OPTIONS)
+    assert fused.weights["final"] == {"e0": 1.0}
+    both = fused.probabilities.set_index("clip")[list(CLASSES)], tables["e0"].set_index("clip")[list(CLASSES)]
+    assert both[0].to_numpy() == pytest.approx(both[1].loc[both[0].index].to_numpy())

@@ -7,7 +7,7 @@ Every function takes tables or dicts as the steps make them, the path to write, 
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,7 @@ from blemore.labels import CLASSES
 from blemore.metrics import true_saliences
 from blemore.surface import surface
 
+Grid = Literal["x", "y"]
 DPI = 120
 INK, MUTED, GRID, WARNING = "#1f2933", "#7b8794", "#e4e7eb", "#b44d12"
 PRESENCE, SALIENCE = "#0f609b", "#e07b39"
@@ -50,7 +51,7 @@ def plot_surface(
     alphas, betas = np.linspace(0, HIGHEST_ALPHA, SURFACE_STEPS), np.linspace(0, 1, SURFACE_STEPS)
     scores = surface(values, true_saliences(labelled), alphas, betas).score()
     figure = _figure("Score over both thresholds", 7.2, 4.6)
-    axes = _axes(figure, note, grid=False)
+    axes = _axes(figure, note, grid=None)
     image = axes.pcolormesh(alphas, betas, scores.T, cmap="viridis", shading="nearest", rasterized=True)
     bar = figure.colorbar(image, ax=axes, pad=0.02)
     bar.set_label("Score on all train clips, out-of-fold", color=INK)
@@ -170,10 +171,11 @@ def plot_confusion(path: str | Path, decisions: pd.DataFrame, clips: pd.DataFram
     names = ["+".join(CLASSES[k] for k in _places(row)) for row in sets]
     side = 2.6 + 0.36 * len(sets)
     figure = _figure("Which set of emotions is taken for which", side + 1.2, side)
-    axes = _axes(figure, note, grid=False)
-    image = axes.imshow(shares, cmap=SEQUENTIAL, vmin=0, vmax=max(0.5, shares.max()), aspect="equal")
+    axes = _axes(figure, note, grid=None)
+    darkest = max(0.5, shares.max())
+    image = axes.imshow(shares, cmap=SEQUENTIAL, vmin=0, vmax=darkest, aspect="equal")
     for row, column in np.argwhere(shares >= 0.05):
-        dark = shares[row, column] > 0.6 * image.norm.vmax
+        dark = shares[row, column] > 0.6 * darkest
         colour = "white" if dark else INK
         axes.text(column, row, f"{100 * shares[row, column]:.0f}", ha="center", va="center", fontsize=7, color=colour)
     singles = sum(sum(row) == 1 for row in sets) - 0.5
@@ -231,13 +233,13 @@ def _figure(title: str, width: float, height: float) -> Figure:
     return figure
 
 
-def _axes(figure: Figure, note: str | None, grid: str | bool) -> Axes:
+def _axes(figure: Figure, note: str | None, grid: Grid | None) -> Axes:
     axes = figure.subplots()
     _dress(axes, note, grid)
     return axes
 
 
-def _dress(axes: Axes, note: str | None, grid: str | bool) -> None:
+def _dress(axes: Axes, note: str | None, grid: Grid | None) -> None:
     if note is not None:
         axes.set_title(note, loc="left", fontsize=9, color=WARNING)
     for side in ("top", "right"):
@@ -246,7 +248,7 @@ def _dress(axes: Axes, note: str | None, grid: str | bool) -> None:
         axes.spines[side].set_color(MUTED)
     axes.tick_params(colors=INK, length=3)
     axes.set_axisbelow(True)
-    if isinstance(grid, str):
+    if grid is not None:
         axes.grid(axis=grid, color=GRID, linewidth=0.8)
 
 

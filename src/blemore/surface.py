@@ -53,7 +53,7 @@ class Surface:
 
     def score(self) -> np.ndarray:
         """(a, b) Score in 0..1."""
-        return combine(self.acc_presence()[:, None], self.acc_salience())
+        return np.asarray(combine(self.acc_presence()[:, None], self.acc_salience()))
 
 
 def surface(
@@ -104,7 +104,7 @@ def official_grid(probabilities: np.ndarray, truth: np.ndarray) -> Chosen:
     table = surface(probabilities, truth)
     # The first maximum in row order: rows are alphas, so the smallest alpha wins, then the smallest beta.
     a, b = np.unravel_index(np.argmax(table.score()), table.salience.shape)
-    return _chosen(table, a, b, float(OFFICIAL_GRID[a]), float(OFFICIAL_GRID[b]))
+    return _chosen(table, int(a), int(b), float(OFFICIAL_GRID[a]), float(OFFICIAL_GRID[b]))
 
 
 def exact_surface(probabilities: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None) -> Surface:
@@ -146,7 +146,7 @@ def exact_optimum(probabilities: np.ndarray, truth: np.ndarray, weights: np.ndar
     # Between neighbouring floats the midpoint is one of them: take the one that belongs to the cell.
     alpha = alpha if alpha > low_alpha[a] else high_alpha[a]
     beta = beta if beta < high_beta[b] else low_beta[b]
-    return _chosen(table, a, b, float(alpha), float(beta))
+    return _chosen(table, int(a), int(b), float(alpha), float(beta))
 
 
 class _Rows:

@@ -65,7 +65,7 @@ def calibrate(
     folds = np.unique(fold).tolist()
     by_view = _values_of_views(views, labelled["clip"], [FINAL, *folds])
 
-    thresholds = {variant: {"folds": {}} for variant in VARIANTS}
+    thresholds: dict[str, Any] = {variant: {"folds": {}} for variant in VARIANTS}
     decided = {variant: np.zeros((len(labelled), len(CLASSES)), dtype=np.int64) for variant in VARIANTS}
     offset_rows = np.zeros((len(persons), len(CLASSES)))
     for outer in (FINAL, *folds):

@@ -85,12 +85,10 @@ def summarise(
     drawn = _generator(seed, "persons").multinomial(len(persons), chances, size=draws).astype(float)
     truth = _Truth(labelled["clip"], true_saliences(labelled), labelled["fold"].to_numpy(), person, drawn)
 
-    variants, fused = {}, None
-    for variant in VARIANTS:
-        rows = decisions[decisions["variant"] == variant].set_index("clip")
-        saliences = rows.loc[truth.clips, list(CLASSES)].to_numpy()
-        variants[variant] = _entry(saliences, truth)
-        fused = saliences if variant == FUSED else fused
+    decided = {
+        variant: decisions[decisions["variant"] == variant].set_index("clip").loc[truth.clips, list(CLASSES)].to_numpy()
+        for variant in VARIANTS
+    }
 
     encoders, said = {}, {}
     for name in sorted(tables):
@@ -113,10 +111,10 @@ def summarise(
         "dataset": dataset,
         "weights": weights,
         "quarantined": int((clips["quarantine"] != "").sum()),
-        "variants": variants,
+        "variants": {variant: _entry(saliences, truth) for variant, saliences in decided.items()},
         "encoders": encoders,
         "trivial": _entry(trivial, truth),
-        "fused_minus_best_single": _paired(fused, truth, encoders, said),
+        "fused_minus_best_single": _paired(decided[FUSED], truth, encoders, said),
         "protocol": PROTOCOL,
     }
     return summary | {"note": DEMO_NOTE} if dataset == "demo" else summary

@@ -3,6 +3,7 @@
 import numpy as np
 
 from blemore.decoding import decode
+from blemore.errors import DataError
 from blemore.labels import CLASSES
 from blemore.surface import Chosen, exact_optimum
 
@@ -29,13 +30,17 @@ def leave_one_fold_out(
     Returns
     -------
     (n, 6) int64 saliences in percent, and the thresholds used for each fold.
+
+    Raises
+    ------
+    DataError : one fold only.
     """
     saliences = np.zeros((len(fold), len(CLASSES)), dtype=np.int64)
     chosen = {}
     for left_out in np.unique(fold).tolist():
         inside = fold == left_out
         if inside.all():
-            raise ValueError("honest thresholds need at least two folds")
+            raise DataError("thresholds", [f"honest thresholds need at least two folds, found only {left_out}"])
         chosen[left_out] = fit(probabilities[~inside], truth[~inside])
         saliences[inside] = decode(probabilities[inside], chosen[left_out].alpha, chosen[left_out].beta)
     return saliences, chosen

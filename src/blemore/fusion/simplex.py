@@ -6,6 +6,8 @@ A fusion method is a module with `fit` and `apply`, found by its name in `params
 import numpy as np
 from scipy.optimize import minimize
 
+from blemore.errors import DataError
+
 FLOOR = 1e-12
 """Added to a probability before its logarithm: an encoder may give a true class no probability at all."""
 PRECISION = 1e-12
@@ -32,14 +34,14 @@ def fit(probabilities: np.ndarray, soft: np.ndarray, *, l2: float) -> np.ndarray
 
     Raises
     ------
-    ValueError : no clip that all encoders have, or a negative `l2`.
+    DataError : no clip that all encoders have. ValueError : a negative `l2`, or no minimum found.
     """
     if l2 < 0:
         raise ValueError(f"l2 must be at least 0, found {l2}")
     encoders = len(probabilities)
     complete = np.isfinite(probabilities).all(axis=(0, 2))
     if not complete.any():
-        raise ValueError("no labelled clip has a row in every encoder's table: weights cannot be fitted")
+        raise DataError("fusion", ["no labelled clip has a row in every encoder's table: weights cannot be fitted"])
     known, soft = probabilities[:, complete], soft[complete]
     clips = len(soft)
     equal = np.full(encoders, 1 / encoders)
