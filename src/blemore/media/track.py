@@ -1,15 +1,15 @@
 """The face of a clip from sample to sample: detected on some, followed on the others, without jitter at rest."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from blemore.media.detectors import LANDMARKS, Detector, Face
 
-LIKE = 0.6
-"""Correlation (-1..1) from which a followed face looks like the detected one."""
+LIKE = 0.7
+"""Correlation (-1..1) from which a followed face looks like the detected one; below it the detector looks again."""
 
 TEMPLATE = 64
 """Longest side, px, of the face picture that is looked for: finer costs time and gains nothing below a pixel."""
@@ -20,8 +20,8 @@ REACH = 0.5
 SAME_SIZE = 2.0
 """A detection more than this factor larger or smaller than the clip's median is another thing, not the face."""
 
-REST_SAMPLES = 1.5
-REST_MOVE = 0.08
+REST_SAMPLES = 1.2
+REST_MOVE = 0.06
 """Smoothing: standard deviations in samples, and in face sizes moved; a head that moves is not smoothed."""
 
 
@@ -33,38 +33,60 @@ class Track:
     landmarks: np.ndarray  # (n, 5, 2) x, y, smoothed; NaN likewise
     detected: np.ndarray  # (n,) bool: the detector found the face on this very picture
     tracked: np.ndarray  # (n,) bool: not detected here, followed from a picture where it was
+    likeness: np.ndarray  # (n,) -1..1: how much the face followed looks like the detected one; 1 where detected
+
+    def scaled(self, factor: float) -> "Track":
+        """The same track in pictures `factor` times as large."""
+        return replace(self, boxes=self.boxes * factor, landmarks=self.landmarks * factor)
 
 
-def find_faces(pictures: Sequence[np.ndarray], detector: Detector, every: int) -> list[Face | None]:
-    """Look for the face on the first, every `every`-th and the last picture; None where not looked or not found.
+def track_face(pictures: Sequence[np.ndarray], detector: Detector, every: int) -> Track:
+    """Detect on the first, every `every`-th and the last picture, follow between, detect where following fails.
 
     Where the detector finds nothing, the neighbours are tried, nearest first, up to the next picture of the row.
+
+    Parameters
+    ----------
+    pictures : n pictures (H, W, 3) uint8 RGB of one clip, in order of time.
     """
-    found: dict[int, Face | None] = {}
+    looked: dict[int, Face | None] = {}
     last = len(pictures) - 1
+
+    def look(k: int) -> Face | None:
+        if k not in looked:
+            faces = detector.find(pictures[k])
+            looked[k] = faces[0] if faces else None
+        return looked[k]
+
     for due in sorted({*range(0, len(pictures), every), last}):
-        for near in sorted(range(due - every + 1, due + every), key=lambda k: (abs(k - due), -k)):
-            if not 0 <= near <= last:
-                continue
-            if near not in found:
-                faces = detector.find(pictures[near])
-                found[near] = faces[0] if faces else None
-            if found[near] is not None:
+        near = range(max(0, due - every + 1), min(last, due + every - 1) + 1)
+        for k in sorted(near, key=lambda k: abs(k - due)):
+            if look(k) is not None:
                 break
-    faces = [found.get(k) for k in range(len(pictures))]
-    sizes = [face.box[3] for face in faces if face is not None]
-    if not sizes:
-        return faces
-    size = float(np.median(sizes))
+    track = follow(pictures, _one_face(looked, len(pictures)), every)
+    doubtful = [k for k in np.flatnonzero(track.likeness < LIKE) if k not in looked]
+    if doubtful and any(looked.values()):
+        for k in doubtful:
+            look(k)
+        track = follow(pictures, _one_face(looked, len(pictures)), every)
+    return track
+
+
+def _one_face(looked: Mapping[int, Face | None], count: int) -> list[Face | None]:
+    """Per picture the detected face, without those of another size than the clip's."""
+    sizes = [face.box[3] for face in looked.values() if face is not None]
+    size = float(np.median(sizes)) if sizes else 0.0
+    faces = [looked.get(k) for k in range(count)]
     return [face if face and size / SAME_SIZE <= face.box[3] <= size * SAME_SIZE else None for face in faces]
 
 
 def follow(pictures: Sequence[np.ndarray], faces: Sequence[Face | None], every: int) -> Track:
     """Fill the gaps between detections and smooth.
 
-    In a gap the face is put on the straight line between its neighbours and then moved to where the picture
-    looks most like the nearest detected face. It counts as tracked when it does look like it, or when
-    detections close by (at most twice `every` samples apart) hold it from both sides.
+    In a gap the detected face before and the one after are looked for around the straight line between them;
+    where either is found again, its landmarks move with it (both: their mean, the nearer counts more), else the
+    straight line stands. A face counts as tracked when it was found again, or when detections close by (at
+    most twice `every` samples apart) hold it from both sides.
 
     Parameters
     ----------
@@ -76,38 +98,46 @@ def follow(pictures: Sequence[np.ndarray], faces: Sequence[Face | None], every: 
     detected = np.isin(np.arange(count), seen)
     if not len(seen):
         nothing = np.full((count, 4 + 2 * len(LANDMARKS)), np.nan)
-        return Track(nothing[:, :4], nothing[:, 4:].reshape(count, -1, 2), detected, detected.copy())
-    known = np.stack([np.concatenate([faces[k].box, faces[k].landmarks.ravel()]) for k in seen])  # (n_seen, 14)
-    values = np.stack([np.interp(np.arange(count), seen, column) for column in known.T], axis=1)  # (n, 14)
-    tracked = np.zeros(count, bool)
-    grey = {k: cv2.cvtColor(pictures[k], cv2.COLOR_RGB2GRAY) for k in range(count)}
+        points = nothing[:, 4:].reshape(count, -1, 2)
+        return Track(nothing[:, :4], points, detected, detected.copy(), np.zeros(count))
+    known = {k: np.concatenate([faces[k].box, faces[k].landmarks.ravel()]) for k in seen}  # (14,) each
+    lines = np.stack(list(known.values()))
+    values = np.stack([np.interp(np.arange(count), seen, column) for column in lines.T], axis=1)  # (n, 14)
+    tracked, likeness = np.zeros(count, bool), np.ones(count)
+    grey = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in pictures]
     for k in np.flatnonzero(~detected):
-        nearest = seen[np.argmin(np.abs(seen - k))]
-        move, likeness = _find_again(grey[nearest], faces[nearest].box, grey[k], values[k, :4])
-        before, after = seen[seen < k], seen[seen > k]
-        held = len(before) and len(after) and after[0] - before[-1] <= 2 * every
-        tracked[k] = likeness >= LIKE or held
-        if likeness >= LIKE:
-            values[k, 0:2] += move
-            values[k, 4:] += np.tile(move, len(LANDMARKS))
+        sides = [*seen[seen < k][-1:], *seen[seen > k][:1]]  # the detection before, the one after
+        found = [_find_again(grey[side], known[side][:4], grey[k], values[k, :4]) for side in sides]
+        likeness[k] = max(like for _, like in found)
+        moved = [
+            (known[side] + np.concatenate([move, np.zeros(2), np.tile(move, len(LANDMARKS))]), 1 / abs(side - k))
+            for side, (move, like) in zip(sides, found, strict=True)
+            if like >= LIKE
+        ]
+        if moved:
+            places, weights = zip(*moved, strict=True)
+            values[k] = np.average(places, axis=0, weights=weights)
+        tracked[k] = bool(moved) or (len(sides) == 2 and sides[1] - sides[0] <= 2 * every)
     landmarks = values[:, 4:].reshape(count, len(LANDMARKS), 2)
-    return Track(values[:, :4], _smooth(landmarks, float(np.median(values[:, 3]))), detected, tracked)
+    smooth = _smooth(landmarks, float(np.median(values[:, 3])))
+    return Track(values[:, :4], smooth, detected, tracked, likeness)
 
 
 def _find_again(
     known: np.ndarray, box: np.ndarray, other: np.ndarray, expected: np.ndarray
 ) -> tuple[np.ndarray, float]:
-    """Where in `other` (grey) the face in `box` of `known` stands: (move from `expected` in px, likeness)."""
+    """How far (x, y in px) the face in `box` of `known` (grey) has moved in `other`, and how alike it looks there.
+
+    It is looked for around the box `expected`; its size stays.
+    """
     factor = min(1.0, TEMPLATE / max(box[2:]))
     face = _cut(known, box, factor)
-    margin = REACH * expected[2:]
-    # The template's size is the known box's; only its place comes from the expectation.
-    centre = expected[:2] + expected[2:] / 2
-    place = np.concatenate([centre - box[2:] / 2 - margin, box[2:] + 2 * margin])
-    likeness = cv2.matchTemplate(_cut(other, place, factor), face, cv2.TM_CCOEFF_NORMED)
+    corner = expected[:2] + (expected[2:] - box[2:]) / 2 - REACH * box[2:]
+    field = _cut(other, np.concatenate([corner, (1 + 2 * REACH) * box[2:]]), factor)
+    likeness = cv2.matchTemplate(field, face, cv2.TM_CCOEFF_NORMED)
     _, best, _, (x, y) = cv2.minMaxLoc(likeness)
     peak = np.array([x + _vertex(likeness[y], x), y + _vertex(likeness[:, x], y)])
-    return (peak - (np.array(likeness.shape[::-1]) - 1) / 2) / factor, best
+    return corner + peak / factor - box[:2], best
 
 
 def _cut(picture: np.ndarray, box: np.ndarray, factor: float) -> np.ndarray:

@@ -1,0 +1,150 @@
+"""CPU time of preparing a clip, beside the one thing that cannot be avoided: decoding it once.
+
+    python benchmarks/decode.py
+
+Prints CPU seconds (median of several runs in this one process) and their ratio to PyAV decoding the same clip.
+The clip, 4 s of 1080p25 with sound, is made here: textured, moving, at the bit rate of a good camera.
+"""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from blemore.media.crops import body_boxes, face_crop, square_crop
+from blemore.media.decode import open_clip
+from blemore.media.detectors import Face, load_detector
+from blemore.media.pictures import jpeg, no_higher
+from blemore.media.piece import cut_piece
+from blemore.media.prepare import Media, decode_media, prepare_clip
+from blemore.media.track import Track, follow
+
+RUNS = 7
+WIDTH, HEIGHT, FPS, SECONDS, RATE = 1920, 1080, 25, 4, 48000
+BIT_RATE = 12_000_000
+OPTIONS = {
+    "faces": {"detector": "mtcnn", "frames": 16, "size": 160, "every": 4, "detect_height": 320, "quality": 92},
+    "body": {"frames": 16, "size": 224, "quality": 90},
+    "audio": {"rate": 16000},
+    "piece": {"seconds": 2.0, "height": 320, "fps": 25},
+}
+FACE = Face(np.array([850.0, 250, 200, 270]), np.array([[905.0, 350], [995, 350], [950, 400], [915, 450], [985, 450]]))
+"""Where a face would stand in the clip, so that crops are made of the size that they have in truth."""
+
+
+def make_clip(path: Path) -> None:
+    """A sharp texture that pans, a second one that swings before it, and a chord."""
+    rng = np.random.default_rng(0)
+    coarse = cv2.resize(
+        rng.integers(0, 255, (150, 300, 3), dtype=np.uint8), (2400, 1200), interpolation=cv2.INTER_CUBIC
+    )
+    fine = cv2.GaussianBlur(rng.integers(0, 255, (1200, 2400, 3), dtype=np.uint8), (0, 0), 2)
+    texture = cv2.addWeighted(coarse, 0.6, fine, 1.0, -80)
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=FPS, options={"preset": "medium", "threads": "1"})
+        video.width, video.height, video.pix_fmt, video.bit_rate = WIDTH, HEIGHT, "yuv420p", BIT_RATE
+        sound = container.add_stream("aac", rate=RATE, layout="stereo")
+        for k in range(FPS * SECONDS):
+            pan = round(100 + 90 * np.sin(k / 9))
+            picture = texture[pan // 3 : pan // 3 + HEIGHT, pan : pan + WIDTH].copy()
+            left = round(800 + 200 * np.sin(k / 7))
+            picture[250:700, left : left + 300] = texture[k : k + 450, 1500:1800]
+            container.mux(video.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(video.encode(None))
+        times = np.arange(RATE * SECONDS) / RATE
+        wave = 0.3 * np.sin(2 * np.pi * np.array([[220.0], [330.0]]) * times).astype(np.float32)
+        for start in range(0, wave.shape[1], 1024):
+            part = np.ascontiguousarray(wave[:, start : start + 1024])
+            frame = av.AudioFrame.from_ndarray(part, format="fltp", layout="stereo")
+            frame.sample_rate, frame.pts, frame.time_base = RATE, start, Fraction(1, RATE)
+            container.mux(sound.encode(frame))
+        container.mux(sound.encode(None))
+
+
+def decode(path: Path) -> None:
+    """What PyAV needs to decode video and sound once, one thread, nothing kept."""
+    with av.open(str(path)) as container:
+        for stream in container.streams:
+            stream.codec_context.thread_type = "NONE"
+            stream.codec_context.thread_count = 1
+        for packet in container.demux():
+            packet.decode()
+
+
+def decode_and_keep(path: Path, with_piece: bool) -> Media:
+    """One pass: sampled pictures, sound, and on demand the small frames of the piece."""
+    with open_clip(path) as clip:
+        return decode_media(clip, OPTIONS, with_piece)
+
+
+def crops(media: Media) -> list[np.ndarray]:
+    """Face and body crops of every sample, the face standing at `FACE`."""
+    faces = [face_crop(picture, FACE.landmarks, OPTIONS["faces"]["size"]) for _, picture in media.faces]
+    boxes = body_boxes(np.tile(FACE.box, (len(media.body), 1)), *media.shape.shown)
+    pairs = zip(media.body, boxes, strict=True)
+    return faces + [square_crop(picture, box, OPTIONS["body"]["size"]) for (_, picture), box in pairs]
+
+
+def tracking(media: Media) -> Track:
+    """Following the face between five detections."""
+    small = [no_higher(picture, OPTIONS["faces"]["detect_height"]) for _, picture in media.faces]
+    face = FACE.scaled(small[0].shape[0] / HEIGHT)
+    return follow(small, [face if k % 4 == 0 or k == len(small) - 1 else None for k in range(len(small))], 4)
+
+
+def cpu(job: Callable[[], object], runs: int = RUNS) -> float:
+    """Median CPU time of a job, s."""
+    job()
+    times = []
+    for _ in range(runs):
+        start = time.process_time()
+        job()
+        times.append(time.process_time() - start)
+    return statistics.median(times)
+
+
+def main() -> None:
+    """Make the clip, time everything, print the table."""
+    cv2.setNumThreads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "clip.mp4"
+        make_clip(path)
+        megabits = path.stat().st_size * 8 / SECONDS / 1e6
+        print(f"{SECONDS} s, {WIDTH} x {HEIGHT}, {FPS} fps, {megabits:.1f} Mbit/s; median of {RUNS} runs, one thread\n")
+        media = decode_and_keep(path, with_piece=True)
+        detector = load_detector("mtcnn")
+        pictures = [no_higher(picture, OPTIONS["faces"]["detect_height"]) for _, picture in media.faces]
+        options, rate = OPTIONS["piece"], OPTIONS["audio"]["rate"]
+        one = cpu(lambda: decode(path))
+        kept = cpu(lambda: crops(decode_and_keep(path, with_piece=False)))
+        small = cpu(lambda: decode_and_keep(path, with_piece=True)) - cpu(
+            lambda: decode_and_keep(path, with_piece=False)
+        )
+        cut = cpu(
+            lambda: cut_piece(media.small, 0, media.samples, rate=rate, fps=options["fps"], seconds=options["seconds"])
+        )
+        cut_crops = crops(media)
+        rows = {
+            "PyAV decodes video and sound once": one,
+            "decoding + sampled crops + sound (target 1.6)": kept,
+            "JPEG of 32 crops": cpu(lambda: [jpeg(crop, 92) for crop in cut_crops]),
+            "detection, 5 of 16 samples": cpu(
+                lambda: [detector.find(picture) for picture in pictures[::4] + pictures[-1:]]
+            ),
+            "tracking on the other 11": cpu(lambda: tracking(media)),
+            "piece: small frames of the whole clip": small,
+            "piece: choosing and encoding 2 s": cut,
+            "everything: prepare_clip": cpu(lambda: prepare_clip("clip", path, OPTIONS, detector)),
+        }
+        for name, seconds in rows.items():
+            print(f"{name:48} {seconds:7.3f} CPU s  {seconds / one:6.2f} x")
+
+
+if __name__ == "__main__":
+    main()
