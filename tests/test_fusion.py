@@ -1,6 +1,10 @@
 """Fusion weights are the best ones, never saw the clips they are used on, and survive missing encoders."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -42,6 +46,33 @@ def test_no_weights_on_the_simplex_are_better(l2):
         assert value <= objective(other, probabilities, soft, l2) + 1e-9
         near = 0.99 * best + 0.01 * other
         assert value <= objective(near, probabilities, soft, l2) + 1e-9
+
+
+@given(st.integers(0, 1000), st.integers(1, 6), st.sampled_from([0.0, 0.05, 1.0]))
+def test_the_fitted_weights_meet_the_conditions_of_a_minimum(seed, encoders, l2):
+    probabilities, soft = stack(seed, encoders)
+    weights = simplex.fit(probabilities, soft, l2=l2)
+    mixed = np.tensordot(weights, probabilities, 1)
+    slope = -np.mean(np.sum(soft * probabilities / mixed, axis=2), axis=1) + 2 * l2 * (weights - 1 / encoders)
+    assert weights @ slope - slope.min() < 1e-7  # no corner of the simplex lies downhill
+    assert weights.sum() == pytest.approx(1)
+
+
+def test_the_number_of_threads_does_not_change_a_bit_of_the_weights():
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from test_fusion import stack\nfrom blemore.fusion import simplex\n"
+        "print(simplex.fit(*stack(clips=2000, encoders=12), l2=0.05).tobytes().hex())"
+    )
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", code, str(Path(__file__).parent)],
+            env=os.environ | {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads},
+            capture_output=True, text=True, check=True,
+        ).stdout
+        for threads in ("1", "2")
+    }  # fmt: skip
+    assert len(said) == 1
 
 
 def test_a_strong_penalty_gives_equal_weights_and_none_prefers_the_better_encoder():
