@@ -30,6 +30,7 @@ except DataError as error:
 
 SHARDS = [f"{number:03d}" for number in range(config["media"]["shards"])]
 FOLDS = range(OPTIONS["folds"])
+FOLDS_CSV = [OPTIONS["folds_csv"]] if OPTIONS.get("folds_csv") else []
 ENCODERS = list(config["encoders"])
 FROZEN = [name for name in ENCODERS if config["encoders"][name]["learning"] == "frozen"]
 FINETUNED = [

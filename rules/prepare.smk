@@ -16,6 +16,7 @@ rule roster:
     input:
         metadata=f"{DATA}/train_metadata.csv",
         template=f"{DATA}/submission_template.json",
+        folds=FOLDS_CSV,
         code=code("roster", f"datasets/{config['dataset']}"),
     output:
         "results/clips/roster.parquet",

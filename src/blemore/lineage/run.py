@@ -1,5 +1,6 @@
 """What happens around a whole run of the workflow: before the first job, and after the last."""
 
+import csv
 import hashlib
 import json
 import os
@@ -109,8 +110,8 @@ def summary(root: Path) -> str:
     metrics = json.loads((root / "results/metrics.json").read_text())
     fused = metrics["variants"]["global"]
     predictions = json.loads((root / "results/submission/submission.json").read_text())["predictions"]
-    with open(root / "results/clips/quarantine.csv") as file:
-        bad = sum(1 for _ in file) - 1
+    with open(root / "results/clips/quarantine.csv", newline="") as file:
+        bad = list(csv.DictReader(file))
     lines = [
         "",
         "The study is finished.",
@@ -118,7 +119,8 @@ def summary(root: Path) -> str:
         f"  scores       results/metrics.json: ACC_presence {fused['acc_presence']:.3f}, "
         f"ACC_salience {fused['acc_salience']:.3f} (out-of-fold, no individual seen in training)",
         "  plots        results/plots/",
-        f"  quarantine   {bad} clip(s)" + (", listed in results/clips/quarantine.csv" if bad else ""),
+        f"  quarantine   {len(bad)} clip(s)" + (", listed in results/clips/quarantine.csv" if bad else ""),
+        *(f"               {row['file']}: {row['quarantine']}" for row in bad[:10]),
         "  versions     dvc.lock (commit it with your study: git add dvc.lock)",
     ]
     if metrics["note"]:
