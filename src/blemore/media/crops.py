@@ -27,7 +27,7 @@ def face_crop(picture: np.ndarray, landmarks: np.ndarray, size: int) -> np.ndarr
     Parameters
     ----------
     picture : (H, W, 3) uint8.
-    landmarks : (5, 2) px, in the order of `detectors.LANDMARKS`.
+    landmarks : (5, 2) px from the picture's corner, in the order of `detectors.LANDMARKS`.
     size : px.
 
     Returns
@@ -53,7 +53,9 @@ def face_crop(picture: np.ndarray, landmarks: np.ndarray, size: int) -> np.ndarr
     scale = size / side
     turn = scale * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])  # (2, 2)
     shift = np.array([0.5, EYE_LINE]) * size - turn @ (eyes - corner)
-    matrix = np.column_stack([turn / shrunk, shift])
+    turn = turn / shrunk
+    shift += turn @ [0.5, 0.5] - 0.5  # OpenCV counts from the middle of the first pixel, landmarks from its corner
+    matrix = np.column_stack([turn, shift])
     return cv2.warpAffine(part, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
