@@ -36,16 +36,37 @@ PARTS = {
 }
 MASKS = {"lips": "lips", "inside_mouth": "inside-mouth", "ears": "ears"}
 
-SIDED_UNITS = (
-    "browDown browOuterUp cheekSquint eyeBlink eyeLookDown eyeLookUp eyeSquint eyeWide mouthDimple mouthFrown "
-    "mouthLowerDown mouthPress mouthSmile mouthStretch mouthUpperUp noseSneer"
-).split()
-MIDDLE_UNITS = (
-    "browInnerUp jawOpen mouthClose mouthFunnel mouthPucker mouthRollLower mouthRollUpper mouthShrugLower "
-    "mouthShrugUpper"
-).split()
+SIDED_UNITS = [
+    "browDown",
+    "browOuterUp",
+    "cheekSquint",
+    "eyeBlink",
+    "eyeLookDown",
+    "eyeLookUp",
+    "eyeSquint",
+    "eyeWide",
+    "mouthDimple",
+    "mouthFrown",
+    "mouthLowerDown",
+    "mouthPress",
+    "mouthSmile",
+    "mouthStretch",
+    "mouthUpperUp",
+    "noseSneer",
+]
+MIDDLE_UNITS = [
+    "browInnerUp",
+    "jawOpen",
+    "mouthClose",
+    "mouthFunnel",
+    "mouthPucker",
+    "mouthRollLower",
+    "mouthRollUpper",
+    "mouthShrugLower",
+    "mouthShrugUpper",
+]
 
-HEAD_SHAPES = "oval rectangular round square triangular diamond".split()
+HEAD_SHAPES = ["oval", "rectangular", "round", "square", "triangular", "diamond"]
 IDENTITY_PAIRS = {
     "head": "head-fat-incr/decr head-scale-horiz-incr/decr head-scale-vert-incr/decr head-age-incr/decr head-angle-in/out",
     "nose": "nose-hump-incr/decr nose-scale-horiz-incr/decr nose-scale-vert-incr/decr nose-scale-depth-incr/decr "
@@ -103,12 +124,12 @@ def read_mesh(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarra
 def read_target(path: Path, vertices: int) -> np.ndarray:
     """Displacements (vertices, 3) in dm of a MakeHuman target file, packed or not."""
     displacement = np.zeros((vertices, 3))
-    lines = gzip.open(path, "rt") if path.suffix == ".gz" else path.open()
-    with lines:
-        for line in lines:
-            words = line.split()
-            if len(words) == 4 and not line.startswith("#"):
-                displacement[int(words[0])] = [float(word) for word in words[1:]]
+    packed = path.read_bytes()
+    text = (gzip.decompress(packed) if path.suffix == ".gz" else packed).decode()
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) == 4 and not line.startswith("#"):
+            displacement[int(words[0])] = [float(word) for word in words[1:]]
     return displacement
 
 

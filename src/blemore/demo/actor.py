@@ -7,7 +7,7 @@ import numpy as np
 
 from blemore.demo import geometry, rasteriser
 from blemore.demo.expressions import UNITS, sparse_displacements
-from blemore.demo.hair import STYLES, grow, random_style, scalp_cover
+from blemore.demo.hair import STYLES, grow, scalp_cover
 from blemore.demo.head import load_head, random_shape
 from blemore.demo.skin import (
     eye_coordinates,
@@ -23,8 +23,10 @@ LIDS_FOLLOW = 3.5
 """Strength of the lids' own movement per radian of upward or downward gaze."""
 TEETH_BEHIND = -0.05
 """Depth (dm) by which teeth and tongue yield to lips that lie on them."""
+VISIBILITY_SAMPLES = 768
+"""Resolution at which hidden hair is found."""
 MOUTH_INSIDE = np.array([0.22, 0.07, 0.07])
-TEETH, TONGUE = np.array([0.86, 0.83, 0.77]), np.array([0.62, 0.30, 0.30])
+TEETH, TONGUE = np.array([0.95, 0.92, 0.86]), np.array([0.62, 0.30, 0.30])
 
 
 @dataclass(frozen=True)
@@ -63,18 +65,21 @@ def _shoulder_share(template: np.ndarray) -> np.ndarray:
 
 
 class Actor:
-    """A person made from `rng`, whose build is "female" or "male". All randomness is spent here: frames have none."""
+    """A person made from `rng`, with a build ("female" or "male") and one of `hair.STYLES`.
 
-    def __init__(self, rng: np.random.Generator, build: str):
+    All randomness is spent here: frames have none.
+    """
+
+    def __init__(self, rng: np.random.Generator, build: str, hair_style: str):
         head = load_head()
-        self.build = build
-        self.hair_style = random_style(rng, build)
+        self.hair_style = hair_style
         self._shape = random_shape(rng, build)
         self._look = random_complexion(rng, build)
         self._lips = head.masks["lips"] * head.parts["body"]
         self._build_surface(rng)
         self._build_light(rng)
         self._background: dict[int, np.ndarray] = {}
+        self._drop_hidden_hair()
 
     def _build_surface(self, rng: np.random.Generator) -> None:
         head, look, style = load_head(), self._look, STYLES[self.hair_style]
@@ -94,7 +99,8 @@ class Actor:
         hair = tufts.shade[:, None] * look.hair
         openness = np.clip(head.masks["openness"] * 1.15, 0, 1)
         openness[~body] = 0.8
-        openness[teeth | tongue] = 0.62
+        openness[tongue] = 0.6
+        openness[teeth] = 0.9
         openness[inside] = 0.45
         kind = np.full(len(template), geometry.SKIN, np.int8)
         kind[~body | inside] = geometry.TEETH_LIKE
@@ -145,7 +151,7 @@ class Actor:
     def _build_light(self, rng: np.random.Generator) -> None:
         lamp = np.array([rng.choice([-1, 1]) * rng.uniform(0.25, 0.65), rng.uniform(0.35, 0.6), 0.8])
         self._lamp = (lamp / np.linalg.norm(lamp)).astype(np.float32)
-        half = self._lamp + [0, 0, 1]
+        half = self._lamp + np.array([0, 0, 1])
         self._half = (half / np.linalg.norm(half)).astype(np.float32)
         warm = rng.uniform(-0.04, 0.05)
         key = np.array([1 + warm, 1.0, 1 - warm]) * rng.uniform(0.62, 0.74)
@@ -182,6 +188,26 @@ class Actor:
     def _turns(pose: Pose) -> tuple[np.ndarray, np.ndarray]:
         return geometry.rotation(pose.pitch, pose.yaw, pose.roll), geometry.rotation(pose.lean, 0, pose.roll * 0.15)
 
+    def _drop_hidden_hair(self) -> None:
+        """Forget strands that no turn of the head ever shows: most of them lie below others."""
+        shown = np.zeros(len(self._triangles), bool)
+        shown[: self._skin_triangles] = True
+        rest = np.zeros(len(UNITS), np.float32)
+        for yaw in (-0.38, -0.15, 0.15, 0.38):
+            for pitch in (-0.2, 0.2):
+                points = self.vertices(rest, Pose(pitch=pitch, yaw=yaw))
+                seen, _, _ = self._see(points, VISIBILITY_SAMPLES)
+                shown[np.unique(seen[seen >= 0])] = True
+        self._triangles, self._material = self._triangles[shown], self._material[shown]
+
+    def _see(self, points: np.ndarray, samples: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What each of samples x samples sees of moved vertices: triangle, depth, and the projected vertices."""
+        shown = geometry.project(points, samples, self._zoom, self._offset)
+        depth = np.full((samples, samples), -np.inf, np.float32)
+        seen = np.full((samples, samples), rasteriser.NOTHING, np.int32)
+        rasteriser.visible_triangles(shown, self._triangles, self._material, self._bias, depth, seen)
+        return seen, depth, shown
+
     def frame(self, strengths: np.ndarray, pose: Pose, size: int) -> np.ndarray:
         """The picture (size, size, 3) uint8 RGB of unit strengths (n_units,) and a pose."""
         points = self.vertices(strengths, pose)
@@ -191,11 +217,7 @@ class Actor:
             normals, self._kind, self._openness, self._tangents, self._normals, trunk @ head,
             self._lamp, self._half, self._lamps, self._ambient,
         )  # fmt: skip
-        samples = size * rasteriser.SAMPLES
-        shown = geometry.project(points, samples, self._zoom, self._offset)
-        depth = np.full((samples, samples), -np.inf, np.float32)
-        seen = np.full((samples, samples), rasteriser.NOTHING, np.int32)
-        rasteriser.visible_triangles(shown, self._triangles, self._material, self._bias, depth, seen)
+        seen, depth, shown = self._see(points, size * rasteriser.SAMPLES)
         units, patterns = wrinkles()
         folds = rasteriser.mix_folds(np.clip(strengths[units], 0, 1.2).astype(np.float32), patterns)
         return rasteriser.resolve(

@@ -17,10 +17,10 @@ ACTION_UNITS = {
     5: {"eyeWide": 1.35},  # upper lid raiser
     6: {"cheekSquint": 0.75, "eyeSquint": 0.55},  # cheek raiser
     7: {"eyeSquint": 0.9, "eyeBlink": 0.16},  # lid tightener
-    9: {"noseSneer": 1.7, "browDown": 0.25},  # nose wrinkler
+    9: {"noseSneer": 1.7},  # nose wrinkler
     10: {"mouthUpperUp": 1.25, "noseSneer": 0.5},  # upper lip raiser
-    12: {"mouthSmile": 0.95},  # lip corner puller
-    15: {"mouthFrown": 1.5},  # lip corner depressor
+    12: {"mouthSmile": 1.08},  # lip corner puller
+    15: {"mouthFrown": 1.1},  # lip corner depressor
     17: {"mouthShrugLower": 1.0, "mouthShrugUpper": 0.35},  # chin raiser
     20: {"mouthStretch": 1.35},  # lip stretcher
     23: {"mouthPress": 0.35, "mouthRollLower": 0.7, "mouthRollUpper": 0.4},  # lip tightener
@@ -37,7 +37,7 @@ EMOTION_UNITS = {
     "ang": {4: 1.0, 5: 0.55, 7: 0.7, 23: 0.9, 17: 0.3},
     "disg": {9: 1.0, 10: 0.85, 15: 0.4, 4: 0.3, 7: 0.45, 17: 0.35},
     "fea": {1: 1.0, 2: 0.75, 4: 0.35, 5: 1.0, 20: 0.9, 25: 0.4, 26: 0.35},
-    "hap": {6: 0.9, 12: 1.0, 25: 0.45},
+    "hap": {6: 0.9, 12: 1.0, 25: 0.6},
     "sad": {1: 1.0, 4: 0.25, 15: 1.0, 17: 0.5, 43: 0.22},
 }
 
@@ -80,7 +80,7 @@ def brow_pull(template: np.ndarray) -> dict[int, np.ndarray]:
     inner *= np.clip((height - 7.42) / 0.08, 0, 1) * (depth > 1.0)  # never the lids, never the back of the head
     lift, draw = np.zeros_like(template), np.zeros_like(template)
     lift[:, 1] = 0.055 * inner
-    draw[:, 0], draw[:, 1] = -0.045 * side * inner, -0.030 * inner
+    draw[:, 0], draw[:, 1] = -0.022 * side * inner, -0.028 * inner
     return {1: lift, 4: draw}
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 CAMERA_DISTANCE = 22.0
-FIELD_WIDTH = 3.7
+FIELD_WIDTH = 3.5
 """Width of the picture in dm at the depth z = 0 (head, neck and part of the shoulders)."""
 LOOK_AT = 7.0
 NECK = (6.3, 0.1)

@@ -23,6 +23,8 @@ HAIRLINE = (
 )
 """Height of the hairline (dm) at angles (degrees) around the head, from the forehead to the nape."""
 DOWN = np.array([0.0, -1.0, 0.0])
+LONG_STEPS, SHORT_STEPS = 9, 6
+"""Points along a tuft."""
 FOREHEAD_ANGLES = 55
 SOFT_EDGE = 0.16
 """Width (dm) over which the hairline thins out."""
@@ -50,20 +52,21 @@ class Style:
 
 
 STYLES = {
-    "crop": Style(650, 0.26, 0.14, 0.05, 0.25, 0.55, 0.1, 0.12, 0.055, 0.0),
-    "swept": Style(620, 0.75, 0.22, 0.13, 0.8, -0.1, 0.25, 0.10, 0.075, 0.02),
-    "brushed_back": Style(620, 0.80, 0.45, 0.12, 0.1, -0.9, 0.1, 0.08, 0.070, 0.04),
-    "curly": Style(900, 0.30, 0.24, 0.22, 0.0, 0.1, 0.0, 1.1, 0.075, 0.0),
-    "long": Style(620, 2.6, 2.4, 0.14, 0.75, -0.35, 0.9, 0.07, 0.090, 0.0),
-    "bob": Style(620, 1.45, 1.15, 0.16, 0.7, -0.2, 0.9, 0.06, 0.090, 0.0),
-    "tied": Style(560, 1.3, 1.1, 0.05, 0.1, -1.0, 0.0, 0.04, 0.075, 0.0),
-    "receding": Style(520, 0.22, 0.16, 0.045, 0.1, -0.3, 0.1, 0.12, 0.055, 0.22),
+    "crop": Style(480, 0.26, 0.14, 0.05, 0.25, 0.55, 0.1, 0.12, 0.065, 0.0),
+    "swept": Style(480, 0.75, 0.22, 0.13, 0.8, -0.1, 0.25, 0.10, 0.085, 0.02),
+    "brushed_back": Style(480, 0.80, 0.45, 0.12, 0.1, -0.9, 0.1, 0.08, 0.080, 0.04),
+    "curly": Style(700, 0.30, 0.24, 0.22, 0.0, 0.1, 0.0, 1.1, 0.085, 0.0),
+    "long": Style(460, 2.6, 2.2, 0.14, 0.75, -0.35, 0.9, 0.07, 0.115, 0.0),
+    "bob": Style(460, 1.45, 1.15, 0.16, 0.7, -0.2, 0.9, 0.06, 0.115, 0.0),
+    "tied": Style(460, 1.3, 0.9, 0.05, 0.1, -1.0, 0.0, 0.04, 0.085, 0.0),
+    "receding": Style(400, 0.22, 0.16, 0.045, 0.1, -0.3, 0.1, 0.12, 0.065, 0.22),
     "shaved": Style(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.05, 0.03),
 }
-CHOICES = {
-    "female": (("long", "bob", "tied", "curly", "swept"), (0.34, 0.24, 0.22, 0.12, 0.08)),
-    "male": (("crop", "swept", "brushed_back", "curly", "receding", "shaved"), (0.28, 0.22, 0.18, 0.12, 0.12, 0.08)),
+SUITED = {
+    "female": ("long", "bob", "tied", "curly", "swept"),
+    "male": ("crop", "brushed_back", "swept", "receding", "curly", "shaved"),
 }
+"""Styles dealt round to actors of each build, so that even few actors look different."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +79,6 @@ class Tufts:
     uv: np.ndarray
     shade: np.ndarray
     triangles: np.ndarray
-
-
-def random_style(rng: np.random.Generator, build: str) -> str:
-    """Name of a hair style that fits `build` ("female" or "male")."""
-    names, shares = CHOICES[build]
-    return names[rng.choice(len(names), p=shares)]
 
 
 def scalp_cover(template: np.ndarray, style: Style) -> np.ndarray:
@@ -116,7 +113,7 @@ def grow(rng: np.random.Generator, shape: np.ndarray, head: Head, cover: np.ndar
     Each step adds the combing direction, the pull downwards and some curl, then keeps the tip outside the skull,
     whose distance from CENTRE is read from the nearest vertices.
     """
-    steps = 11 if style.length > 1 else 7
+    steps = LONG_STEPS if style.length > 1 else SHORT_STEPS
     skull = head.parts["body"] & (head.template[:, 1] > 6.3) & (head.masks["inside_mouth"] < 0.5)
     ray = shape[skull] - CENTRE
     distance = np.linalg.norm(ray, axis=1)
@@ -128,7 +125,7 @@ def grow(rng: np.random.Generator, shape: np.ndarray, head: Head, cover: np.ndar
     layer = rng.uniform(0.1, 1.0, len(root))
     parting = 0.22 * np.sign(style.sweep) if style.sweep else 0.0
     away = np.tanh((root[:, 0] - parting) / 0.12)
-    if 0 < abs(style.sweep) and style.fall < 0.5:
+    if abs(style.sweep) > 0 and style.fall < 0.5:
         away = np.where(root[:, 1] > 7.75, np.sign(style.sweep) * -1.0 + 0.35 * away, away)
     comb = np.stack([abs(style.sweep) * away, np.full(len(root), -0.15), np.full(len(root), style.forward)], axis=1)
     comb += rng.normal(0, 0.08, comb.shape)
@@ -140,6 +137,10 @@ def grow(rng: np.random.Generator, shape: np.ndarray, head: Head, cover: np.ndar
         outward /= np.linalg.norm(outward, axis=1, keepdims=True)
         pull = style.fall * min(1.0, 1.6 * gone)
         heading = (1 - pull) * heading + pull * DOWN + style.curl * rng.normal(0, 0.5, heading.shape)
+        before_face = np.clip((8.05 - path[-1][:, 1]) / 0.2, 0, 1) * np.clip((path[-1][:, 2] - 0.75) / 0.3, 0, 1)
+        heading = heading + before_face[:, None] * np.stack(
+            [1.5 * np.sign(path[-1][:, 0]), np.zeros(len(root)), np.full(len(root), -0.8)], axis=1
+        )
         on_head = np.clip((path[-1][:, 1:2] - 6.9) / 0.4, 0, 1)
         heading = heading - on_head * outward * (heading * outward).sum(axis=1, keepdims=True)
         heading /= np.linalg.norm(heading, axis=1, keepdims=True) + 1e-6
@@ -153,7 +154,17 @@ def grow(rng: np.random.Generator, shape: np.ndarray, head: Head, cover: np.ndar
         hangs = np.clip((7.2 - point[:, 1]) / 0.4, 0, 1)  # below the ears hair falls free of the head
         wanted = np.where(point[:, 1] < 6.4, reach, np.maximum(shell, hangs * reach + (1 - hangs) * shell))
         path.append(CENTRE + out / reach[:, None] * wanted[:, None])
-    return _ribbons(rng, np.stack(path, axis=1), layer, style.width)
+    path = np.stack(path, axis=1)  # (tufts, steps, 3)
+    kept = ~_in_the_way(path, style.length)
+    return _ribbons(rng, path[kept], layer[kept], style.width)
+
+
+def _in_the_way(path: np.ndarray, length: float) -> np.ndarray:
+    """(tufts,) bool: tufts that would hang over the eyes, or short ones that stand out below the ears."""
+    x, y, z = np.abs(path[..., 0]), path[..., 1], path[..., 2]
+    over_face = (x < 0.60) & (y < 7.72) & (z > 0.8)
+    too_low = (y < 6.95) & (length < 1.4)
+    return (over_face | too_low).any(axis=1)
 
 
 def _ribbons(rng, path, layer, width) -> Tufts:

@@ -33,24 +33,28 @@ def actor_style(actor: str, seed: int) -> Style:
 
 
 @cache
-def _cast(actor: str, seed: int):
-    """The actor, put together once per process."""
+def cast(actor: str, seed: int):
+    """The actor (`actor.Actor`), put together once per process."""
     from blemore.demo.actor import Actor
     from blemore.demo.clip import generator
+    from blemore.demo.hair import SUITED
 
-    return Actor(generator(seed, actor, "looks"), _build_of(actor))
+    build = _build_of(actor)
+    turn = (int(actor.removeprefix("A")) - schedule.FIRST_ACTOR) // len(BUILDS) + seed
+    return Actor(generator(seed, actor, "looks"), build, SUITED[build][turn % len(SUITED[build])])
 
 
-def _play(actor: str, display: Display, path: Path, options: Mapping, seed: int) -> None:
+def make_clip(actor: str, display: Display, path: Path, options: Mapping, seed: int) -> None:
+    """Write one clip of an actor to `path`."""
     from blemore.demo.clip import write_clip
 
-    write_clip(path, _cast(actor, seed), actor_style(actor, seed), display, options, seed)
+    write_clip(path, cast(actor, seed), actor_style(actor, seed), display, options, seed)
 
 
 def make_actor(actor: str, options: Mapping, seed: int, root: Path) -> None:
     """Write all training clips of one actor ("A901" ..) below root/train."""
     for display in schedule.displays(actor, options):
-        _play(actor, display, Path(root) / "train" / f"{display.name}.mov", options, seed)
+        make_clip(actor, display, Path(root) / "train" / f"{display.name}.mov", options, seed)
 
 
 def _shuffled_test(options: Mapping, seed: int) -> dict[str, tuple[str, Display]]:
@@ -65,7 +69,7 @@ def _shuffled_test(options: Mapping, seed: int) -> dict[str, tuple[str, Display]
 def make_test(options: Mapping, seed: int, root: Path) -> None:
     """Write all test clips below root/test: the test actors' clips, shuffled and numbered."""
     for name, (actor, display) in _shuffled_test(options, seed).items():
-        _play(actor, display, Path(root) / "test" / name, options, seed)
+        make_clip(actor, display, Path(root) / "test" / name, options, seed)
 
 
 def _labels(display: Display) -> dict:

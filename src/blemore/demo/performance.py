@@ -24,10 +24,12 @@ CHANNEL_NOISE = 0.30
 FADED_SHARE, FADED_TO = 0.10, 0.4
 """One clip in ten is played weakly in the face, and, independently, one in ten in the voice."""
 UNIT_NOISE, STRAY_UNITS, STRAY_NOISE = 0.45, 5, 0.21
+STRAYING = [INDEX[unit] for unit in UNITS if unit not in (25, 26, 43, 63, 64)]
+"""Units that move without a reason: neither the lids nor those that open the mouth."""
 ONSET = dict(zip(EMOTIONS, (0.22, 0.35, 0.18, 0.30, 0.60), strict=True))
 """Seconds from rest to apex."""
 JAW_WITH_VOICE = 0.55
-HUM_JAW = 0.15
+HUM_JAW = 0.04
 """Share of the jaw's movement with the voice in a neutral clip: a hum keeps the lips closed."""
 PITCH_RANGE, YAW_RANGE, ROLL_RANGE = (-0.20, 0.22), (-0.38, 0.38), (-0.22, 0.22)
 """Beyond these turns of the head (radians) face detectors begin to fail."""
@@ -87,9 +89,9 @@ def face_curves(rng, weights: np.ndarray, style: Style, voice: Voice, frames: in
         shown = strength * (course * wave)[:, None] * units * style.unit_gain * deviation
         hidden *= 1 - 0.999 * np.clip(shown, 0, 1.25)  # two emotions that share a unit do not add up beyond it
     strengths = 1 - hidden
-    stray = rng.choice(len(UNITS) - 3, STRAY_UNITS, replace=False)  # never the lids
+    stray = rng.choice(STRAYING, STRAY_UNITS, replace=False)
     strengths[:, stray] += np.abs(rng.normal(0, STRAY_NOISE, STRAY_UNITS)) * smooth_step((time - onset) / 0.4)[:, None]
-    strengths += style.rest * (np.arange(len(UNITS)) < len(UNITS) - 3)
+    strengths[:, STRAYING] += style.rest[STRAYING]
     calm = 1 - min(1.0, 2 * float(weights.sum()))
     jaw = _openness(voice, frames) * (1 - calm * (1 - HUM_JAW)) * math.exp(rng.normal(0, 0.15))
     strengths[:, INDEX[26]] += JAW_WITH_VOICE * jaw

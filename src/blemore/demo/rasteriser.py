@@ -35,8 +35,8 @@ def visible_triangles(points, triangles, material, bias, depth, seen):
         area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
         if area == 0 or (area > 0 and material[t] != HAIR):  # seen from behind; strands have two sides
             continue
-        top = max(0, int(math.ceil(min(ay, by, cy) - HALF)))
-        bottom = min(height - 1, int(math.floor(max(ay, by, cy) - HALF)))
+        top = max(0, math.ceil(min(ay, by, cy) - HALF))
+        bottom = min(height - 1, math.floor(max(ay, by, cy) - HALF))
         lowest, highest = min(ax, bx, cx) - HALF, max(ax, bx, cx) - HALF
         if bottom < top or highest < 0 or lowest > width - 1 or math.floor(highest) < math.ceil(lowest):
             continue
@@ -62,7 +62,7 @@ def visible_triangles(points, triangles, material, bias, depth, seen):
                 elif start[edge] < 0:
                     high = -ONE
             z_row = start[0] * az + start[1] * bz + start[2] * cz
-            for column in range(int(math.ceil(low)), int(math.floor(high)) + 1):
+            for column in range(math.ceil(low), math.floor(high) + 1):
                 z = z_row + z_slope * np.float32(column)
                 if z > depth[row, column]:
                     depth[row, column] = z
@@ -106,6 +106,14 @@ def _shade(t, px, py, points, triangles, material, uv, albedo, lit, cover, maps,
     v = wa * uv[a, 1] + wb * uv[b, 1] + wc * uv[c, 1]
     shine = wa * lit[a, 3] + wb * lit[b, 3] + wc * lit[c, 3]
     kind = material[t]
+    cloth = ZERO
+    if kind == SKIN:
+        cloth = min(max(wa * cover[a, 1] + wb * cover[b, 1] + wc * cover[c, 1], ZERO), ONE)
+    if cloth == ONE:
+        for channel in range(3):
+            light = wa * lit[a, channel] + wb * lit[b, channel] + wc * lit[c, channel]
+            out[channel] += min(WHITE * colours[1, channel] * light, WHITE)
+        return
     if kind == SKIN:
         row, column, right, below = _corner(folds, u, v)
         crease = (ONE + _texel(folds, row, column, right, below, 0)) / PLAIN
@@ -113,7 +121,6 @@ def _shade(t, px, py, points, triangles, material, uv, albedo, lit, cover, maps,
         strands = _texel(skin_map, row, column, right, below, 3) / WHITE
         scalp = wa * cover[a, 0] + wb * cover[b, 0] + wc * cover[c, 0] + (strands - HALF) * STRAND_RELIEF
         scalp = min(max(scalp, ZERO), ONE)
-        cloth = min(max(wa * cover[a, 1] + wb * cover[b, 1] + wc * cover[c, 1], ZERO), ONE)
         shine *= (ONE - cloth) * (ONE - HALF * scalp)
         dark = HALF * (ONE + strands)
     elif kind == EYE:

@@ -55,7 +55,7 @@ def random_complexion(rng: np.random.Generator, build: str) -> Complexion:
     iris = IRIS_COLOURS[rng.choice(4) if tone < 0.4 else rng.choice(2)]
     makeup = float(build == "female" and rng.random() < 0.5)
     natural = skin * np.array([0.92, 0.70, 0.69])
-    lips = skin * np.array([0.88, 0.50, 0.52]) if makeup else natural
+    lips = skin * np.array([0.88, 0.56, 0.58]) if makeup else natural
     beard = float(rng.uniform(0.15, 1.0)) if build == "male" and rng.random() < 0.6 else 0.0
     width = rng.uniform(0.026, 0.036) if build == "female" else rng.uniform(0.034, 0.048)
     arch = rng.uniform(0.03, 0.06) if build == "female" else rng.uniform(0.015, 0.045)
@@ -112,11 +112,11 @@ def _brows(rng: np.random.Generator, width: float, arch: float) -> np.ndarray:
         middle = 7.575 + arch * np.sin(np.clip(place, 0, 1) * 2.4) - 0.07 * np.clip(place - 0.62, 0, 1)
         half = width * (0.75 + 0.6 * np.sin(np.pi * np.clip(place * 0.8 + 0.12, 0, 1))) * (1 - 0.75 * place**2.5)
         height = middle + half * rng.uniform(-1, 1, place.size) - 0.01
-        starts = np.stack([side * (0.105 + 0.45 * place), height], axis=1)
+        starts = np.stack([side * (0.125 + 0.43 * place), height], axis=1)
         angle = np.radians(72 - 85 * np.sqrt(place)) + rng.normal(0, 0.14, place.size)
         directions = np.stack([side * np.cos(angle), np.sin(angle)], axis=1)
         cover = np.maximum(cover, _strokes(rng, starts, directions, rng.uniform(0.03, 0.06, place.size), 2))
-        u = np.clip((side * x - 0.105) / 0.45, -0.2, 1.2)
+        u = np.clip((side * x - 0.125) / 0.43, -0.2, 1.2)
         line = 7.585 + arch * np.sin(np.clip(u, 0, 1) * 2.4) - 0.07 * np.clip(u - 0.62, 0, 1)
         soft = np.exp(-(((y - line) / (width * (1.05 - 0.6 * np.clip(u, 0, 1)))) ** 2))
         soft *= np.clip(u / 0.12 + 0.6, 0, 1) * np.clip((1.04 - u) / 0.15, 0, 1)
@@ -155,7 +155,7 @@ def paint_skin(rng: np.random.Generator, look: Complexion) -> np.ndarray:
     tint(0.93 * brows, np.minimum(hair_on_skin, 0.62))
     for _ in range(look.freckles):
         place = rng.uniform(-0.6, 0.6), rng.uniform(6.6, 8.0)
-        tint(rng.uniform(0.1, 0.3) * _spot(x, y, *place, 0.011, 0.011), [0.66, 0.5, 0.45])
+        tint(rng.uniform(0.1, 0.3) * _spot(x, y, *place, 0.010, 0.010), [0.78, 0.62, 0.56])
     skin *= 1 + 0.014 * fine[..., None] + 0.025 * coarse[..., None] * np.array([0.5, 1, 1])
     inside = np.clip((y - 6.12) / 0.2, 0, 1) * np.clip((0.98 - across) / 0.1, 0, 1)
     skin = 1 + (skin - 1) * inside[..., None]
@@ -183,12 +183,12 @@ def wrinkles() -> tuple[np.ndarray, np.ndarray]:
         1: 0.16 * sum(fold(0.02, h, 0.30, 0.022) for h in (7.84, 7.93, 8.02)),
         2: 0.13 * sum(fold(0.36, h, 0.24, 0.022, -0.12) for h in (7.84, 7.93)),
         4: 0.34 * fold(0.055, 7.58, 0.09, 0.020, 1.45) + 0.15 * fold(0.0, 7.44, 0.10, 0.025),
-        6: 0.12 * sum(fold(0.58, h, 0.09, 0.014, a) for h, a in ((7.40, 0.35), (7.34, 0.05), (7.28, -0.25)))
-        + 0.18 * fold(0.34, 7.20, 0.17, 0.025, 0.10),
+        6: 0.09 * sum(fold(0.58, h, 0.09, 0.014, a) for h, a in ((7.40, 0.35), (7.34, 0.05), (7.28, -0.25)))
+        + 0.13 * fold(0.34, 7.20, 0.17, 0.03, 0.10),
         9: 0.20 * sum(fold(0.05, h, 0.09, 0.022, 0.45) for h in (7.46, 7.36))
         + 0.16 * fold(0.24, 7.02, 0.10, 0.03, -1.0),
         10: 0.26 * fold(0.27, 6.90, 0.15, 0.030, -1.05),
-        12: 0.32 * fold(0.335, 6.86, 0.17, 0.028, -1.05),
+        12: 0.24 * fold(0.335, 6.86, 0.17, 0.036, -1.05),
         15: 0.24 * fold(0.30, 6.60, 0.09, 0.024, 1.15),
         17: 0.18 * fold(0.0, 6.46, 0.13, 0.03),
     }

@@ -23,6 +23,8 @@ MEAN_SHARE = 0.55
 """Share of the whole display in each syllable; the rest follows one of its emotions, drawn syllable by syllable."""
 VOICE_NOISE = 0.16
 """Standard deviation of a clip's own deviation from the typical values."""
+LOUDNESS = 0.13
+"""Root mean square of a sound of level 1: peaks stay clear of the limit."""
 FADE_IN, FLOOR = 0.02, 0.0012
 """Seconds of fade at both ends, and the room's noise."""
 
@@ -114,7 +116,7 @@ def synthesise(pitch, level, breath, rough, tilt, vowel_1, vowel_2, tract, noise
 
 def vocalise(rng: np.random.Generator, style: Style, weights: np.ndarray, seconds: float) -> Voice:
     """A clip's voice for display weights (5,) of the emotions (all 0: a calm hum)."""
-    n = int(round(seconds * RATE))
+    n = round(seconds * RATE)
     typical, total = _typical_values(), min(1.0, float(weights.sum()))
     share = weights / max(float(weights.sum()), 1e-6)
     mean = total * (share @ typical[:5]) + (1 - total) * typical[5]
@@ -152,7 +154,10 @@ def vocalise(rng: np.random.Generator, style: Style, weights: np.ndarray, second
         np.clip(tracks["tilt"], 0.05, 0.95), tracks["vowel_1"], tracks["vowel_2"], style.tract,
         rng.normal(size=n), rng.normal(size=(n, 2)), np.array(FORMANTS_ABOVE),
     )  # fmt: skip
-    sound = np.tanh(1.44 * sound + rng.normal(0, FLOOR, n)) * 0.97
+    voiced = tracks["level"] > 0
+    if voiced.any():  # the vowel's resonances must not decide how loud a sound is
+        sound *= LOUDNESS * np.sqrt(np.mean(tracks["level"][voiced] ** 2) / np.mean(sound[voiced] ** 2))
+    sound = np.tanh(sound + rng.normal(0, FLOOR, n))
     sound -= sound.mean()
     sound *= smooth_step(time / FADE_IN) * smooth_step((n / RATE - time) / FADE_IN)
     envelope = tracks["level"] / max(0.5, tracks["level"].max())
