@@ -23,7 +23,7 @@ rule score:
     log:
         "logs/score.log",
     params:
-        study=dict(dataset=config["dataset"], seed=config["seed"]),
+        study={key: config[key] for key in ("dataset", "weights", "seed")},
     script:
         "../workflow_scripts/score.py"
 

@@ -16,6 +16,7 @@ import typer
 
 from blemore.datasets.commands import app as data_app
 from blemore.errors import DataError
+from blemore.lineage.commands import recover, summary
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +31,8 @@ app = typer.Typer(
 )
 
 app.add_typer(data_app, name="data")
+app.command()(recover)
+app.command()(summary)
 
 Probabilities = Annotated[
     Path, typer.Argument(help="Table with the columns clip, ang, disg, fea, hap, sad, neu (.csv or .parquet).")

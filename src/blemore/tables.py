@@ -148,7 +148,7 @@ def read_probabilities(path: str | Path, clips: pd.Series | None = None) -> pd.D
     path = Path(path)
     if path.suffix not in (".parquet", ".csv"):
         raise DataError(str(path), ["a probabilities table is a .csv or a .parquet file"])
-    table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, float_precision="round_trip")
+    table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
     if "clip" in table.columns:
         table["clip"] = clip_names(table["clip"])
     check_probabilities(table, str(path), clips)

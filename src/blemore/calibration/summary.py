@@ -74,8 +74,8 @@ def summarise(
     Returns
     -------
     JSON-able dict: "variants" {name: entry}, "encoders" {name: entry + "permutation_p" + "thresholds"}, "trivial"
-    entry (the other folds' commonest label), "fused_minus_best_single", "protocol", "dataset", "weights", "quarantined" and, for
-    the demo, "note". An entry holds acc_presence, acc_salience, score, clips, blends, and "interval" with [low, high]
+    entry (the other folds' commonest label), "fused_minus_best_single", "protocol", "dataset", "weights", "quarantined" and
+    "note" (None unless demo). An entry holds acc_presence, acc_salience, score, clips, blends, and "interval" with [low, high]
     of each accuracy.
     """
     train = clips[clips["split"] == "train"]
@@ -117,7 +117,7 @@ def summarise(
         "fused_minus_best_single": _paired(decided[FUSED], truth, encoders, said),
         "protocol": PROTOCOL,
     }
-    return summary | {"note": DEMO_NOTE} if dataset == "demo" else summary
+    return summary | {"note": DEMO_NOTE if dataset == "demo" else None}
 
 
 def _entry(saliences: np.ndarray, truth: _Truth) -> dict[str, Any]:
