@@ -19,9 +19,9 @@ IDENTITY = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "
 
 TINY = {
     "demo": {
-        "train_actors": 2,
+        "train_actors": 3,
         "test_actors": 1,
-        "folds": 2,
+        "folds": 3,
         "intensities": [4],
         "neutral": 1,
         "seconds": [1.0, 1.1],
@@ -129,6 +129,10 @@ def clone(folder: Path) -> Study:
             shutil.copy2(source, target)
         else:
             target.unlink(missing_ok=True)
+    for compiled in (REPOSITORY / "src").rglob("*.nb[ci]"):  # numba's cache, which would cost each clone 20 s
+        target = folder / compiled.relative_to(REPOSITORY)
+        target.parent.mkdir(exist_ok=True)
+        shutil.copy2(compiled, target)
     study = Study(folder)
     study.edit_params(make_tiny)
     study.git("add", "--all")
