@@ -1,12 +1,9 @@
 """What preparing a clip promises: one decoding, one clock for picture and sound, whatever the file is like."""
 
 import io
-import subprocess
-import sys
 from fractions import Fraction
 
 import av
-import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,17 +15,14 @@ from media_samples import (
     flash,
     moving_bar,
     outputs,
-    talking_clip,
     tone,
     write_clip,
 )
 
-from blemore.errors import MissingDataError
-from blemore.media import decode as decode_module
 from blemore.media.pictures import even_times
 from blemore.media.piece import choose_window
 from blemore.media.prepare import prepare_shard
-from blemore.media.shards import read_audio, read_frames, read_pieces, shard_of
+from blemore.media.shards import read_frames
 
 
 def prepare(folder, clips, options=OPTIONS):
@@ -228,91 +222,3 @@ def test_pieces_obey_height_and_rate_and_carry_no_time_of_making(tmp_path):
         assert container.streams.audio[0].codec_context.name == "aac"
         assert "creation_time" not in container.metadata
         assert sum(1 for _ in container.decode(video)) == 20
-
-
-def test_each_clip_is_decoded_once(tmp_path, monkeypatch):
-    path = talking_clip(tmp_path / "clip.mov")
-    opened, pictures = [], []
-    real = decode_module.decoded
-
-    def counting(clip):
-        opened.append(clip)
-        for time, frame in real(clip):
-            pictures.append(isinstance(frame, av.VideoFrame))
-            yield time, frame
-
-    opens = []
-    real_open = av.open
-    monkeypatch.setattr(decode_module.av, "open", lambda *a, **k: opens.append(a) or real_open(*a, **k))
-    monkeypatch.setattr("blemore.media.prepare.decoded", counting)
-    prepare(tmp_path, {"clip": path})
-    assert len(opened) == 1
-    assert sum(pictures) == 55
-    assert sum(a[0] == str(path) for a in opens) == 1
-
-
-def test_the_bytes_are_the_same_in_every_process_and_order(tmp_path):
-    clips = {"b": talking_clip(tmp_path / "b.mov"), "a": write_clip(tmp_path / "a.mov", wave=tone(1.0, 48000))}
-    prepare(tmp_path, clips)
-    again = outputs(tmp_path / "again")
-    program = (
-        "import sys; sys.path[:0] = ['tests']\n"
-        "from pathlib import Path\n"
-        "from media_samples import OPTIONS, outputs\n"
-        "from blemore.media.prepare import prepare_shard\n"
-        f"folder = Path({str(tmp_path)!r})\n"
-        "clips = {'a': folder / 'a.mov', 'b': folder / 'b.mov'}\n"
-        "prepare_shard(clips, OPTIONS, **outputs(folder / 'again'))\n"
-    )
-    subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True)
-    for kind, path in outputs(tmp_path / "out").items():
-        assert path.read_bytes() == again[kind].read_bytes(), kind
-    assert pd.read_parquet(again["faces"])["clip"].is_monotonic_increasing
-
-
-@given(st.sets(st.text(min_size=1, max_size=12), min_size=1, max_size=30), st.text(min_size=1), st.integers(1, 16))
-def test_adding_a_clip_touches_one_shard(names, new, shards):
-    def contents(clips):
-        return {k: sorted(c for c in clips if shard_of(c, shards) == k) for k in range(shards)}
-
-    before, after = contents(names), contents(names | {new})
-    assert sum(before[k] != after[k] for k in range(shards)) == (new not in names)
-    assert all(0 <= shard_of(name, shards) < shards for name in names)
-
-
-def test_an_empty_shard_gives_empty_tables_with_all_columns(tmp_path):
-    tables = prepare(tmp_path, {})
-    assert all(len(table) == 0 for table in tables.values())
-    assert "jpeg" in tables["faces"]
-    assert "quarantine" in tables["probe"]
-    assert read_frames([tmp_path / "out" / "faces.parquet"], 160) == {}
-
-
-def test_readers_give_frames_sound_and_pieces_by_clip(tmp_path):
-    clips = {"a": write_clip(tmp_path / "a.mov", wave=tone(1.0, 48000)), "b": write_clip(tmp_path / "b.mov")}
-    prepare(tmp_path, clips)
-    files = outputs(tmp_path / "out")
-    frames = read_frames([files["faces"]], 64)
-    assert {clip: (part.shape, part.dtype) for clip, part in frames.items()} == {
-        clip: ((16, 64, 64, 3), np.dtype(np.uint8)) for clip in clips
-    }
-    sound = read_audio([files["audio"]])
-    assert sound["a"].dtype == np.float32
-    assert 0.3 < np.abs(sound["a"]).max() <= 1
-    assert sorted(read_pieces([files["pieces"]])) == ["a", "b"]
-
-
-def test_face_and_body_may_be_sampled_differently(tmp_path):
-    options = OPTIONS | {"body": OPTIONS["body"] | {"frames": 5}}
-    tables = prepare(tmp_path, {"clip": talking_clip(tmp_path / "clip.mov", seconds=1.0)}, options)
-    assert (len(tables["faces"]), len(tables["body"])) == (16, 5)
-
-
-def test_a_missing_file_is_an_error_and_not_a_bad_clip(tmp_path):
-    with pytest.raises(MissingDataError, match="gone"):
-        prepare(tmp_path, {"gone": tmp_path / "gone.mov", "gone2": tmp_path / "gone2.mov"})
-
-
-def test_crops_are_jpeg_files_of_the_size_asked_for(tmp_path):
-    row = prepare_one(tmp_path)["faces"].iloc[0]
-    assert cv2.imdecode(np.frombuffer(row["jpeg"], np.uint8), cv2.IMREAD_COLOR).shape == (160, 160, 3)
