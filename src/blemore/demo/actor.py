@@ -96,6 +96,7 @@ class Actor:
         albedo += self._lips[:, None] * (look.lips - look.skin)
         for where, colour in ((inside, MOUTH_INSIDE), (teeth, TEETH), (tongue, TONGUE), (lashes, look.skin * 0.22)):
             albedo[where] = colour
+        albedo[eyes] = 1
         hair = tufts.shade[:, None] * look.hair
         openness = np.clip(head.masks["openness"] * 1.15, 0, 1)
         openness[~body] = 0.8
@@ -120,7 +121,7 @@ class Actor:
         m = len(tufts.points)
         n = len(template)
         self._rest = np.concatenate([self._shape, tufts.points]).astype(np.float32)
-        self._triangles = np.concatenate([head.triangles[self._drawn], tufts.triangles + n]).astype(np.int32)
+        self._triangles = np.concatenate([head.triangles[self._drawn], tufts.triangles + n]).astype(np.uint32)
         self._skin_triangles = int(self._drawn.sum())
         self._material = np.concatenate(
             [material[self._drawn], np.full(len(tufts.triangles), rasteriser.HAIR, np.int8)]
@@ -214,13 +215,13 @@ class Actor:
         head, trunk = self._turns(pose)
         normals = geometry.normals_of(points, self._triangles, self._skin_triangles)
         lit = geometry.light(
-            normals, self._kind, self._openness, self._tangents, self._normals, trunk @ head,
+            normals, self._kind, self._openness, self._albedo, self._tangents, self._normals, trunk @ head,
             self._lamp, self._half, self._lamps, self._ambient,
         )  # fmt: skip
         seen, depth, shown = self._see(points, size * rasteriser.SAMPLES)
         units, patterns = wrinkles()
         folds = rasteriser.mix_folds(np.clip(strengths[units], 0, 1.2).astype(np.float32), patterns)
         return rasteriser.resolve(
-            seen, depth, self._backdrop(size), shown, self._triangles, self._material, self._uv, self._albedo, lit,
-            self._cover, self._maps, folds, self._colours,
+            seen, depth, self._backdrop(size), shown, self._triangles, self._material, self._uv, self._cover, lit,
+            self._maps, folds, self._colours,
         )  # fmt: skip

@@ -20,7 +20,7 @@ ACTION_UNITS = {
     9: {"noseSneer": 1.7},  # nose wrinkler
     10: {"mouthUpperUp": 1.25, "noseSneer": 0.5},  # upper lip raiser
     12: {"mouthSmile": 1.08},  # lip corner puller
-    15: {"mouthFrown": 1.1},  # lip corner depressor
+    15: {"mouthFrown": 1.3},  # lip corner depressor
     17: {"mouthShrugLower": 1.0, "mouthShrugUpper": 0.35},  # chin raiser
     20: {"mouthStretch": 1.35},  # lip stretcher
     23: {"mouthPress": 0.35, "mouthRollLower": 0.7, "mouthRollUpper": 0.4},  # lip tightener

@@ -105,8 +105,8 @@ def normals_of(vertices, triangles, count):
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def light(normals, kind, openness, hair_tangents, hair_normals, turn, lamp, half, lamps, ambient):
-    """Light arriving at each vertex: (n, 4) float32, red, green, blue factors and added white shine.
+def light(normals, kind, openness, albedo, hair_tangents, hair_normals, turn, lamp, half, lamps, ambient):
+    """Light leaving each vertex: (n, 5) float32 red, green, blue (0-255), added white shine, and the light that arrived.
 
     Skin: wrapped diffuse light, wrapped further in red (light that wanders below the skin), Blinn shine. Hair:
     Kajiya & Kay (1989), whose shine runs as a ring around the strands.
@@ -115,7 +115,7 @@ def light(normals, kind, openness, hair_tangents, hair_normals, turn, lamp, half
     """
     n = normals.shape[0]
     first_hair = n - hair_tangents.shape[0]
-    out = np.empty((n, 4), np.float32)
+    out = np.empty((n, 5), np.float32)
     side = 1.0 if lamp[0] > 0 else -1.0
     tangent = np.zeros(3, np.float32)
     normal = np.zeros(3, np.float32)
@@ -151,16 +151,21 @@ def light(normals, kind, openness, hair_tangents, hair_normals, turn, lamp, half
             shine = 0.16 * glow**24 * max(0.0, 0.25 + 0.75 * toward) * shade
         elif kind[v] == EYES:
             red = green = blue = 0.35 + 0.5 * max(0.0, facing)
+        elif kind[v] == TEETH_LIKE:
+            red = green = blue = 0.6 + 0.25 * max(0.0, facing)
         else:
             red = max(0.0, (facing + 0.30) / 1.30)
             green = max(0.0, (facing + 0.14) / 1.14)
             blue = max(0.0, (facing + 0.10) / 1.10)
-            if kind[v] == SKIN:
-                shine = SKIN_SHINE * max(0.0, toward) ** SKIN_GLOSS * shade
-        out[v, 0] = sky + shade * (lamps[0, 0] * red + lamps[1, 0] * fill)
-        out[v, 1] = sky + shade * (lamps[0, 1] * green + lamps[1, 1] * fill)
-        out[v, 2] = sky + shade * (lamps[0, 2] * blue + lamps[1, 2] * fill)
-        out[v, 3] = shine
+            shine = SKIN_SHINE * max(0.0, toward) ** SKIN_GLOSS * shade
+        red = sky + shade * (lamps[0, 0] * red + lamps[1, 0] * fill)
+        green = sky + shade * (lamps[0, 1] * green + lamps[1, 1] * fill)
+        blue = sky + shade * (lamps[0, 2] * blue + lamps[1, 2] * fill)
+        out[v, 0] = 255 * albedo[v, 0] * red
+        out[v, 1] = 255 * albedo[v, 1] * green
+        out[v, 2] = 255 * albedo[v, 2] * blue
+        out[v, 3] = 255 * shine
+        out[v, 4] = 255 * green
     return out
 
 

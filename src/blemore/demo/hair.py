@@ -26,7 +26,7 @@ DOWN = np.array([0.0, -1.0, 0.0])
 LONG_STEPS, SHORT_STEPS = 9, 6
 """Points along a tuft."""
 FOREHEAD_ANGLES = 55
-SOFT_EDGE = 0.16
+SOFT_EDGE = 0.20
 """Width (dm) over which the hairline thins out."""
 
 
@@ -53,8 +53,8 @@ class Style:
 
 STYLES = {
     "crop": Style(480, 0.26, 0.14, 0.05, 0.25, 0.55, 0.1, 0.12, 0.065, 0.0),
-    "swept": Style(480, 0.75, 0.22, 0.13, 0.8, -0.1, 0.25, 0.10, 0.085, 0.02),
-    "brushed_back": Style(480, 0.80, 0.45, 0.12, 0.1, -0.9, 0.1, 0.08, 0.080, 0.04),
+    "swept": Style(480, 0.75, 0.22, 0.13, 0.8, -0.1, 0.25, 0.05, 0.085, 0.02),
+    "brushed_back": Style(480, 0.80, 0.45, 0.12, 0.1, -0.9, 0.1, 0.05, 0.080, 0.04),
     "curly": Style(700, 0.30, 0.24, 0.22, 0.0, 0.1, 0.0, 1.1, 0.085, 0.0),
     "long": Style(460, 2.6, 2.2, 0.14, 0.75, -0.35, 0.9, 0.07, 0.115, 0.0),
     "bob": Style(460, 1.45, 1.15, 0.16, 0.7, -0.2, 0.9, 0.06, 0.115, 0.0),
@@ -96,7 +96,7 @@ def scalp_cover(template: np.ndarray, style: Style) -> np.ndarray:
 def _roots(rng, shape, head: Head, cover, count):
     """Random places on the scalp: points (count, 3), outward normals (count, 3)."""
     visible = head.template[:, 2] > -0.2  # the camera never sees the back of the head
-    rooted = (cover > 0.55) & visible
+    rooted = (cover > 0.42) & visible
     triangles = head.triangles[rooted[head.triangles].all(axis=1)]
     corner = shape[triangles]
     normal = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])

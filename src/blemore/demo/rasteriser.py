@@ -14,7 +14,7 @@ ZERO, HALF, ONE, WHITE = np.float32(0), np.float32(0.5), np.float32(1), np.float
 """Typed, because a plain number would turn the arithmetic into the slower float64."""
 PLAIN = np.float32(180)
 """Skin map value that leaves the skin's colour as it is (`skin.PLAIN`)."""
-STRAND_RELIEF = np.float32(0.9)
+STRAND_RELIEF = np.float32(0.6)
 """How far strands of the painted scalp reach across the hairline, as a share of its soft edge."""
 FOLD_DEPTH = 0.05
 """Samples of one pixel further apart (dm) lie on two sides of a fold and are shaded separately."""
@@ -28,7 +28,6 @@ def visible_triangles(points, triangles, material, bias, depth, seen):
     Each row's span inside a triangle is computed, not searched: most tufts of hair are long, thin and oblique.
     """
     height, width = seen.shape
-    slope, start, run = np.empty(3, np.float32), np.empty(3, np.float32), np.empty(3, np.float32)
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         ax, ay, bx, by, cx, cy = points[a, 0], points[a, 1], points[b, 0], points[b, 1], points[c, 0], points[c, 1]
@@ -37,36 +36,50 @@ def visible_triangles(points, triangles, material, bias, depth, seen):
             continue
         top = max(0, math.ceil(min(ay, by, cy) - HALF))
         bottom = min(height - 1, math.floor(max(ay, by, cy) - HALF))
-        lowest, highest = min(ax, bx, cx) - HALF, max(ax, bx, cx) - HALF
-        if bottom < top or highest < 0 or lowest > width - 1 or math.floor(highest) < math.ceil(lowest):
+        lowest, highest = max(min(ax, bx, cx) - HALF, ZERO), min(max(ax, bx, cx) - HALF, np.float32(width - 1))
+        if bottom < top or math.floor(highest) < math.ceil(lowest):
             continue
         inverse = ONE / area
         az, bz, cz = points[a, 2] + bias[a], points[b, 2] + bias[b], points[c, 2] + bias[c]
-        # the share of a corner at column x (of sample centres) is start + slope * x
-        slope[0], slope[1] = (by - cy) * inverse, (cy - ay) * inverse
-        slope[2] = -slope[0] - slope[1]
-        for edge in range(3):
-            run[edge] = ONE / slope[edge] if slope[edge] != 0 else ZERO
-        z_slope = slope[0] * az + slope[1] * bz + slope[2] * cz
+        # the share of a corner is linear in the column and row of a sample: start + row * down + column * across
+        across_a, across_b = (by - cy) * inverse, (cy - ay) * inverse
+        across_c = -across_a - across_b
+        down_a, down_b = (cx - bx) * inverse, (ax - cx) * inverse
+        start_a = (bx * cy - cx * by) * inverse + HALF * (across_a + down_a)
+        start_b = (cx * ay - ax * cy) * inverse + HALF * (across_b + down_b)
+        run_a, run_b, run_c = _reciprocal(across_a), _reciprocal(across_b), _reciprocal(across_c)
+        z_across = across_a * az + across_b * bz + across_c * cz
         for row in range(top, bottom + 1):
-            py = row + HALF
-            start[0] = ((bx - HALF) * (cy - py) - (cx - HALF) * (by - py)) * inverse
-            start[1] = ((cx - HALF) * (ay - py) - (ax - HALF) * (cy - py)) * inverse
-            start[2] = ONE - start[0] - start[1]
-            low, high = max(lowest, ZERO), min(highest, np.float32(width - 1))
-            for edge in range(3):
-                if slope[edge] > 0:
-                    low = max(low, -start[edge] * run[edge])
-                elif slope[edge] < 0:
-                    high = min(high, -start[edge] * run[edge])
-                elif start[edge] < 0:
-                    high = -ONE
-            z_row = start[0] * az + start[1] * bz + start[2] * cz
-            for column in range(math.ceil(low), math.floor(high) + 1):
-                z = z_row + z_slope * np.float32(column)
-                if z > depth[row, column]:
-                    depth[row, column] = z
-                    seen[row, column] = t
+            share_a, share_b = start_a + np.float32(row) * down_a, start_b + np.float32(row) * down_b
+            share_c = ONE - share_a - share_b
+            low, high = _narrow(lowest, highest, share_a, across_a, run_a)
+            low, high = _narrow(low, high, share_b, across_b, run_b)
+            low, high = _narrow(low, high, share_c, across_c, run_c)
+            z_row = share_a * az + share_b * bz + share_c * cz
+            line = np.uint32(row)
+            for place in range(math.ceil(low), math.floor(high) + 1):
+                column = np.uint32(place)
+                z = z_row + z_across * np.float32(place)
+                if z > depth[line, column]:
+                    depth[line, column] = z
+                    seen[line, column] = t
+
+
+@njit(cache=True, fastmath=True, error_model="numpy")
+def _reciprocal(x):
+    return ONE / x if x != 0 else ZERO
+
+
+@njit(cache=True, fastmath=True, error_model="numpy")
+def _narrow(low, high, share, across, run):
+    """The columns from low to high where share + column * across >= 0; run = 1 / across."""
+    if across > 0:
+        low = max(low, -share * run)
+    elif across < 0:
+        high = min(high, -share * run)
+    elif share < 0:
+        high = low - ONE
+    return low, high
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
@@ -75,24 +88,31 @@ def _corner(picture, u, v):
     height, width = picture.shape[0], picture.shape[1]
     x = min(max(u * np.float32(width) - HALF, ZERO), np.float32(width - 1.001))
     y = min(max(v * np.float32(height) - HALF, ZERO), np.float32(height - 1.001))
-    column, row = int(x), int(y)
+    column, row = np.uint32(x), np.uint32(y)  # unsigned: no wrap-around to check
     return row, column, x - np.float32(column), y - np.float32(row)
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
 def _texel(picture, row, column, right, below, channel):
     """Bilinear value of one channel at the place given by `_corner`."""
-    left_top, right_top = np.float32(picture[row, column, channel]), np.float32(picture[row, column + 1, channel])
-    left_low, right_low = (
-        np.float32(picture[row + 1, column, channel]),
-        np.float32(picture[row + 1, column + 1, channel]),
-    )
-    upper = left_top + right * (right_top - left_top)
-    return upper + below * (left_low + right * (right_low - left_low) - upper)
+    next_row, next_column = row + np.uint32(1), column + np.uint32(1)
+    left, other = np.float32(picture[row, column, channel]), np.float32(picture[row, next_column, channel])
+    upper = left + right * (other - left)
+    left, other = np.float32(picture[next_row, column, channel]), np.float32(picture[next_row, next_column, channel])
+    return upper + below * (left + right * (other - left) - upper)
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def _shade(t, px, py, points, triangles, material, uv, albedo, lit, cover, maps, folds, colours, out):
+def _nearest(picture, u, v):
+    """Nearest texel of a (h, w) picture at u, v in [0, 1]."""
+    height, width = picture.shape
+    column = np.uint32(min(max(u * np.float32(width), ZERO), np.float32(width - 1)))
+    row = np.uint32(min(max(v * np.float32(height), ZERO), np.float32(height - 1)))
+    return np.float32(picture[row, column])
+
+
+@njit(cache=True, fastmath=True, error_model="numpy", inline="always")
+def _shade(t, px, py, points, triangles, material, uv, cover, lit, maps, folds, colours, out):
     """Add the colour (0-255) of triangle `t` at sample place px, py to `out` (3,)."""
     skin_map, eye_map, strand_map = maps
     a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
@@ -104,54 +124,55 @@ def _shade(t, px, py, points, triangles, material, uv, albedo, lit, cover, maps,
     wc = ONE - wa - wb
     u = wa * uv[a, 0] + wb * uv[b, 0] + wc * uv[c, 0]
     v = wa * uv[a, 1] + wb * uv[b, 1] + wc * uv[c, 1]
+    red = wa * lit[a, 0] + wb * lit[b, 0] + wc * lit[c, 0]
+    green = wa * lit[a, 1] + wb * lit[b, 1] + wc * lit[c, 1]
+    blue = wa * lit[a, 2] + wb * lit[b, 2] + wc * lit[c, 2]
     shine = wa * lit[a, 3] + wb * lit[b, 3] + wc * lit[c, 3]
     kind = material[t]
-    cloth = ZERO
     if kind == SKIN:
+        light = wa * lit[a, 4] + wb * lit[b, 4] + wc * lit[c, 4]
         cloth = min(max(wa * cover[a, 1] + wb * cover[b, 1] + wc * cover[c, 1], ZERO), ONE)
-    if cloth == ONE:
-        for channel in range(3):
-            light = wa * lit[a, channel] + wb * lit[b, channel] + wc * lit[c, channel]
-            out[channel] += min(WHITE * colours[1, channel] * light, WHITE)
-        return
-    if kind == SKIN:
-        row, column, right, below = _corner(folds, u, v)
-        crease = (ONE + _texel(folds, row, column, right, below, 0)) / PLAIN
-        row, column, right, below = _corner(skin_map, u, v)
-        strands = _texel(skin_map, row, column, right, below, 3) / WHITE
-        scalp = wa * cover[a, 0] + wb * cover[b, 0] + wc * cover[c, 0] + (strands - HALF) * STRAND_RELIEF
-        scalp = min(max(scalp, ZERO), ONE)
-        shine *= (ONE - cloth) * (ONE - HALF * scalp)
-        dark = HALF * (ONE + strands)
+        if cloth < ONE:
+            crease = (ONE + _nearest(folds, u, v)) / PLAIN
+            row, column, right, below = _corner(skin_map, u, v)
+            red *= crease * _texel(skin_map, row, column, right, below, 0)
+            green *= crease * _texel(skin_map, row, column, right, below, 1)
+            blue *= crease * _texel(skin_map, row, column, right, below, 2)
+        hair = wa * cover[a, 0] + wb * cover[b, 0] + wc * cover[c, 0]
+        if hair > -STRAND_RELIEF and cloth < ONE:
+            strands = _texel(skin_map, row, column, right, below, 3) / WHITE
+            hair = min(max(hair + (strands - HALF) * STRAND_RELIEF, ZERO), ONE)
+            dark = HALF * (ONE + strands) * light
+            red += hair * (colours[0, 0] * dark - red)
+            green += hair * (colours[0, 1] * dark - green)
+            blue += hair * (colours[0, 2] * dark - blue)
+            shine *= ONE - HALF * hair
+        if cloth > 0:
+            red += cloth * (colours[1, 0] * light - red)
+            green += cloth * (colours[1, 1] * light - green)
+            blue += cloth * (colours[1, 2] * light - blue)
+            shine *= ONE - cloth
     elif kind == EYE:
         row, column, right, below = _corner(eye_map, u, v)
+        red *= _texel(eye_map, row, column, right, below, 0) / WHITE
+        green *= _texel(eye_map, row, column, right, below, 1) / WHITE
+        blue *= _texel(eye_map, row, column, right, below, 2) / WHITE
     elif kind == HAIR:
-        row, column, right, below = _corner(strand_map, u, v)
-        streak = HALF + _texel(strand_map, row, column, right, below, 0) / WHITE
-        shine *= streak
-    for channel in range(3):
-        light = wa * lit[a, channel] + wb * lit[b, channel] + wc * lit[c, channel]
-        if kind == EYE:
-            colour = _texel(eye_map, row, column, right, below, channel) / WHITE
-        else:
-            colour = wa * albedo[a, channel] + wb * albedo[b, channel] + wc * albedo[c, channel]
-            if kind == SKIN:
-                colour *= _texel(skin_map, row, column, right, below, channel) * crease
-                colour += scalp * (colours[0, channel] * dark - colour)
-                colour += cloth * (colours[1, channel] - colour)
-            elif kind == HAIR:
-                colour *= streak
-        out[channel] += min(WHITE * (colour * light + shine), WHITE)
+        streak = HALF + _nearest(strand_map, u, v) / WHITE
+        red, green, blue, shine = red * streak, green * streak, blue * streak, shine * streak
+    out[0] += min(red + shine, WHITE)
+    out[1] += min(green + shine, WHITE)
+    out[2] += min(blue + shine, WHITE)
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def resolve(seen, depth, background, points, triangles, material, uv, albedo, lit, cover, maps, folds, colours):
+def resolve(seen, depth, background, points, triangles, material, uv, cover, lit, maps, folds, colours):
     """Shade what the samples see: (h, w, 3) uint8.
 
-    seen, depth : (2h, 2w) from `visible_triangles`; background : (h, w, 3) uint8; uv : (n, 2);
-    albedo : (n, 3); lit : (n, 4) from `geometry.light`; cover : (n, 2) share of scalp hair and of cloth, both cut to
-    [0, 1] per pixel; maps : skin (.., .., 4), eye (.., .., 3), strands (.., .., 1), uint8; folds : (.., .., 1) float32
-    brightness change by wrinkles; colours : (2, 3) of hair and cloth.
+    seen, depth : (2h, 2w) from `visible_triangles`; background : (h, w, 3) uint8; uv : (n, 2); cover : (n, 2) share of
+    scalp hair and of cloth, both cut to [0, 1] per pixel; lit : (n, 5) from `geometry.light`; maps : skin (.., .., 4),
+    eye (.., .., 3), strands (.., ..), uint8; folds : (.., ..) float32 brightness change by wrinkles;
+    colours : (2, 3) float32 of hair and cloth.
     """
     picture = background.copy()
     height, width = background.shape[0], background.shape[1]
@@ -173,34 +194,22 @@ def resolve(seen, depth, background, points, triangles, material, uv, albedo, li
             total[:] = 0
             if smooth and not hair and nearest - farthest < FOLD_DEPTH:
                 x, y = np.float32(2 * column + 1), np.float32(2 * row + 1)
-                _shade(t, x, y, points, triangles, material, uv, albedo, lit, cover, maps, folds, colours, total)
+                _shade(np.uint32(t), x, y, points, triangles, material, uv, cover, lit, maps, folds, colours, total)
                 shaded = 1
             else:
-                shaded = 2 if hair else 4  # hair is busy enough for two
+                shaded = 4
+                if hair:  # busy enough to do with the diagonal, or with one where a single strand fills the pixel
+                    shaded = 1 if seen[2 * row + 1, 2 * column + 1] == t else 2
                 for number in range(shaded):
-                    k = number * 3 if hair else number  # the diagonal
+                    k = number * 3 if hair else number
                     i, j = 2 * row + k // 2, 2 * column + k % 2
                     if seen[i, j] < 0:
                         for channel in range(3):
                             total[channel] += background[row, column, channel]
                         continue
+                    one = np.uint32(seen[i, j])
                     x, y = np.float32(j) + HALF, np.float32(i) + HALF
-                    _shade(
-                        seen[i, j],
-                        x,
-                        y,
-                        points,
-                        triangles,
-                        material,
-                        uv,
-                        albedo,
-                        lit,
-                        cover,
-                        maps,
-                        folds,
-                        colours,
-                        total,
-                    )
+                    _shade(one, x, y, points, triangles, material, uv, cover, lit, maps, folds, colours, total)
             for channel in range(3):
                 picture[row, column, channel] = np.uint8(max(ZERO, total[channel]) / np.float32(shaded))
     return picture
@@ -208,13 +217,13 @@ def resolve(seen, depth, background, points, triangles, material, uv, albedo, li
 
 @njit(cache=True, fastmath=True, error_model="numpy")
 def mix_folds(strengths, patterns):
-    """Sum of wrinkle patterns (k, h, w) weighted by `strengths` (k,): (h, w, 1) float32."""
+    """Sum of wrinkle patterns (k, h, w) weighted by `strengths` (k,): (h, w) float32."""
     count, height, width = patterns.shape
-    out = np.zeros((height, width, 1), np.float32)
+    out = np.zeros((height, width), np.float32)
     for k in range(count):
         if strengths[k] < 0.02:
             continue
         for row in range(height):
             for column in range(width):
-                out[row, column, 0] += strengths[k] * patterns[k, row, column]
+                out[row, column] += strengths[k] * patterns[k, row, column]
     return out

@@ -227,7 +227,7 @@ def eye_coordinates(points: np.ndarray) -> np.ndarray:
 
 
 def paint_strands(rng: np.random.Generator) -> np.ndarray:
-    """(128, 64, 1) uint8 brightness of a tuft of hair: streaks along its length (downwards)."""
+    """(128, 64) uint8 brightness of a tuft of hair: streaks along its length (downwards)."""
     streaks = cv2.GaussianBlur(rng.normal(size=(128, 64)), (0, 0), sigmaX=1.6, sigmaY=25)
     streaks = 0.5 + 0.24 * streaks / streaks.std()
-    return np.clip(streaks * 255, 0, 255).astype(np.uint8)[..., None]
+    return np.clip(streaks * 255, 0, 255).astype(np.uint8)
