@@ -110,7 +110,7 @@ def test_sound_of_another_rate_is_refused(voice, tmp_path):
 
 
 def test_videomae_pools_all_patches(body):
-    clips = torch.randn(2, 16, 3, 64, 64)
+    clips = torch.randn(2, 8, 3, 64, 64)
     body.eval()
     with torch.no_grad():
         before = body(clips)
@@ -153,6 +153,25 @@ def test_pictures_are_spread_over_the_clip_and_normalised():
     means = torch.tensor(base.IMAGENET_MEAN).view(1, 1, 3, 1, 1).expand(2, 4, 3, 1, 1)
     assert Pictures(4, 1).normalise(means).abs().max() == 0
     assert Pictures(4, 1, time_first=False).normalise(means).shape == (2, 3, 4, 1, 1)
+
+
+def test_relative_pictures_show_what_moves_whatever_the_face_and_the_light():
+    face, motion = torch.rand(1, 1, 3, 8, 8), torch.rand(1, 4, 3, 8, 8)
+    motion[:, 0] = 0
+    relative = Pictures(4, 8, relative=True)
+    seen = relative.normalise(face + motion)
+    assert seen[:, 0].abs().max() == 0
+    torch.testing.assert_close(relative.normalise(0.5 * (face + motion) + 0.1), seen, rtol=0.02, atol=0.02)
+    assert relative.normalise(torch.ones(1, 4, 3, 8, 8)).abs().max() == 0
+
+
+def test_the_border_is_cut_off():
+    frames = np.zeros((2, 8, 8, 3), np.uint8)
+    frames[:, 2:6, 2:6] = 1
+    wanted = Pictures(count=2, size=4, border=2)
+    assert wanted.read_size == 8
+    assert wanted.choose(frames).shape == (2, 4, 4, 3)
+    assert wanted.choose(frames).min() == 1
 
 
 def test_torch_s_neighbours_import_after_the_compatibility_module_and_torchaudio_computes():

@@ -85,7 +85,7 @@ def read_pictures(shards: Iterable[Path], clips: pd.Series, wanted: Pictures) ->
     pictures = torch.zeros((len(clips), wanted.count, wanted.size, wanted.size, 3), dtype=torch.uint8)
     missing = {clip: row for row, clip in enumerate(clips)}
     for shard in shards:
-        for clip, frames in read_frames([Path(shard)], wanted.size).items():
+        for clip, frames in read_frames([Path(shard)], wanted.read_size).items():
             if clip in missing:
                 pictures[missing.pop(clip)] = torch.tensor(wanted.choose(frames))
     if missing:

@@ -32,6 +32,10 @@ class Pictures:
     """Preprocessing of a visual encoder: `count` frames evenly spread over the clip, `size` px square, normalised.
 
     time_first : the network takes (B, T, 3, S, S) if true, (B, 3, T, S, S) if false.
+    border : px that are read around the square and cut off, to look closer than the prepared crops do.
+    relative : in place of `mean` and `std`, each frame minus the clip's first, over the clip's standard deviation.
+        A small network that starts from nothing then sees what moves, not who it is: on the generated actors that
+        doubles its share of right answers for unseen persons.
     """
 
     count: int
@@ -39,16 +43,28 @@ class Pictures:
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
     time_first: bool = True
+    border: int = 0
+    relative: bool = False
+
+    @property
+    def read_size(self) -> int:
+        """Side in px at which `choose` wants the frames."""
+        return self.size + 2 * self.border
 
     def choose(self, frames: np.ndarray) -> np.ndarray:
-        """`count` of a clip's frames, first and last included: (T, S, S, 3) -> (count, S, S, 3)."""
-        return frames[np.linspace(0, len(frames) - 1, self.count).round().astype(int)]
+        """`count` of a clip's frames, first and last included, without border: (T, R, R, 3) -> (count, S, S, 3)."""
+        inner = slice(self.border, self.border + self.size)
+        return frames[np.linspace(0, len(frames) - 1, self.count).round().astype(int), inner, inner]
 
     def normalise(self, pictures: Tensor) -> Tensor:
         """(B, T, 3, S, S) float in [0, 1] -> what the network takes."""
-        mean = torch.tensor(self.mean, device=pictures.device).view(3, 1, 1)
-        std = torch.tensor(self.std, device=pictures.device).view(3, 1, 1)
-        pictures = (pictures - mean) / std
+        if self.relative:
+            spread = pictures.std(dim=(1, 2, 3, 4), keepdim=True) + 1e-3  # a blank clip stays blank
+            pictures = (pictures - pictures[:, :1]) / spread
+        else:
+            mean = torch.tensor(self.mean, device=pictures.device).view(3, 1, 1)
+            std = torch.tensor(self.std, device=pictures.device).view(3, 1, 1)
+            pictures = (pictures - mean) / std
         return pictures if self.time_first else pictures.transpose(1, 2)  # (B, 3, T, S, S)
 
 
@@ -83,6 +99,18 @@ class Embedder(ABC):
 def build(settings: Mapping) -> Network | Embedder:
     """The encoder that the settings describe, from the module they name."""
     return importlib.import_module(f"blemore.encoders.{settings['module']}").build(settings)
+
+
+def initialise(part: nn.Module) -> None:
+    """Fresh weights as masked autoencoders have them: Glorot and uniform, no bias (for `network.apply`).
+
+    A patch embedding counts as the linear layer that it is. On few clips this learns far faster than small normal
+    weights do.
+    """
+    if isinstance(part, nn.Linear | nn.Conv3d):
+        nn.init.xavier_uniform_(part.weight.flatten(1))  # a view
+        if part.bias is not None:
+            nn.init.zeros_(part.bias)
 
 
 def seed_of(name: str) -> int:

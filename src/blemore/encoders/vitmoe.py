@@ -1,14 +1,15 @@
 """S4D-ViTMoE, a video transformer for faces with adapter experts in its upper half (Chen et al., arXiv 2409.06154).
 
 Written anew; parameter names and shapes are those of the public network (MSA-LMC/S4D), so that its checkpoints load.
-Preprocessing: 16 frames of 160 px face crops, ImageNet mean and standard deviation.
+Preprocessing: 16 frames of 160 px face crops, ImageNet mean and standard deviation; small: 8 frames of the inner
+48 of 80 px, relative to the first.
 """
 
 import logging
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from blemore.encoders.base import Network, Pictures
+from blemore.encoders.base import Network, Pictures, initialise
 from blemore.encoders.checkpoints import checkpoint_file, load_tensors
 from blemore.encoders.experts import AdapterExperts
 from blemore.errors import DataError
@@ -21,7 +22,7 @@ from timm.layers import Mlp
 from torch import Tensor, nn
 
 PICTURES = Pictures(count=16, size=160, time_first=False)
-TINY_PICTURES = Pictures(count=8, size=64, time_first=False)
+TINY_PICTURES = Pictures(count=8, size=48, time_first=False, border=16, relative=True)
 TINY = {"dim": 96, "depth": 4, "heads": 4, "patch": 16, "experts": 4}
 
 BALANCE = 1e-3
@@ -126,7 +127,7 @@ class ViTMoE(Network):
         self.blocks = nn.ModuleList(Block(dim, heads, experts if k >= depth // 2 else 0) for k in range(depth))
         self.fc_norm = nn.LayerNorm(dim, eps=1e-6)
         self.head = nn.ModuleDict({kind: nn.Linear(dim, num_classes) for kind in ("image", "video")})
-        self.apply(_initialise)
+        self.apply(initialise)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (B, num_classes) of clips (B, 3, T, H, W) or of pictures (B, 3, H, W), each with its own head."""
@@ -175,10 +176,3 @@ def sinusoid_table(tokens: int, dim: int) -> Tensor:
     column = torch.arange(dim, dtype=torch.float64)
     angle = torch.arange(tokens, dtype=torch.float64)[:, None] / 10000 ** (2 * (column // 2) / dim)
     return torch.where(column % 2 == 0, angle.sin(), angle.cos()).float().unsqueeze(0)
-
-
-def _initialise(part: nn.Module) -> None:
-    if isinstance(part, nn.Linear | nn.Conv3d):
-        nn.init.xavier_uniform_(part.weight.flatten(1))  # a view: for a patch embedding too, as masked autoencoders do
-        if part.bias is not None:
-            nn.init.zeros_(part.bias)
