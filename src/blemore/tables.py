@@ -74,7 +74,7 @@ def check_probabilities(table: pd.DataFrame, where: str, clips: pd.Series | None
         raise DataError(where, [f"column {name!r} holds {table[name].dtype}, expected numbers" for name in wrong])
     names = table["clip"].astype(str).to_numpy()
     values = table[list(CLASSES)].to_numpy(float, na_value=np.nan)
-    faults = []
+    faults: list[str] = []
 
     def tell(bad: np.ndarray, what: str) -> None:
         faults.extend(
