@@ -31,7 +31,7 @@ SOFT_EDGE = 0.20
 
 
 @dataclass(frozen=True)
-class Style:
+class Haircut:
     """How hair grows. Lengths in dm.
 
     tufts : how many; length, sides : on top and on the sides; volume : distance of the outer layer from the skin;
@@ -51,22 +51,22 @@ class Style:
     raise_line: float
 
 
-STYLES = {
-    "crop": Style(480, 0.26, 0.14, 0.05, 0.25, 0.55, 0.1, 0.12, 0.065, 0.0),
-    "swept": Style(480, 0.75, 0.22, 0.13, 0.8, -0.1, 0.25, 0.05, 0.085, 0.02),
-    "brushed_back": Style(480, 0.80, 0.45, 0.12, 0.1, -0.9, 0.1, 0.05, 0.080, 0.04),
-    "curly": Style(700, 0.30, 0.24, 0.22, 0.0, 0.1, 0.0, 1.1, 0.085, 0.0),
-    "long": Style(460, 2.6, 2.2, 0.14, 0.75, -0.35, 0.9, 0.07, 0.115, 0.0),
-    "bob": Style(460, 1.45, 1.15, 0.16, 0.7, -0.2, 0.9, 0.06, 0.115, 0.0),
-    "tied": Style(460, 1.3, 0.9, 0.05, 0.1, -1.0, 0.0, 0.04, 0.085, 0.0),
-    "receding": Style(400, 0.22, 0.16, 0.045, 0.1, -0.3, 0.1, 0.12, 0.065, 0.22),
-    "shaved": Style(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.05, 0.03),
+HAIRCUTS = {
+    "crop": Haircut(480, 0.26, 0.14, 0.05, 0.25, 0.55, 0.1, 0.12, 0.065, 0.0),
+    "swept": Haircut(480, 0.75, 0.22, 0.13, 0.8, -0.1, 0.25, 0.05, 0.085, 0.02),
+    "brushed_back": Haircut(480, 0.80, 0.45, 0.12, 0.1, -0.9, 0.1, 0.05, 0.080, 0.04),
+    "curly": Haircut(700, 0.30, 0.24, 0.22, 0.0, 0.1, 0.0, 1.1, 0.085, 0.0),
+    "long": Haircut(460, 2.6, 2.2, 0.14, 0.75, -0.35, 0.9, 0.07, 0.115, 0.0),
+    "bob": Haircut(460, 1.45, 1.15, 0.16, 0.7, -0.2, 0.9, 0.06, 0.115, 0.0),
+    "tied": Haircut(460, 1.3, 0.9, 0.05, 0.1, -1.0, 0.0, 0.04, 0.085, 0.0),
+    "receding": Haircut(400, 0.22, 0.16, 0.045, 0.1, -0.3, 0.1, 0.12, 0.065, 0.22),
+    "shaved": Haircut(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.05, 0.03),
 }
 SUITED = {
     "female": ("long", "bob", "tied", "curly", "swept"),
     "male": ("crop", "brushed_back", "swept", "receding", "curly", "shaved"),
 }
-"""Styles dealt round to actors of each build, so that even few actors look different."""
+"""Haircuts dealt round to actors of each build, so that even few actors look different."""
 
 
 @dataclass(frozen=True)
@@ -81,13 +81,13 @@ class Tufts:
     triangles: np.ndarray
 
 
-def scalp_cover(template: np.ndarray, style: Style) -> np.ndarray:
+def scalp_cover(template: np.ndarray, cut: Haircut) -> np.ndarray:
     """(n,) float32: 1 inside the hairline, 0 outside, -1.. far outside; about 0.5 on the line itself."""
     x, y, z = (template - CENTRE).T
     angle = np.degrees(np.arctan2(np.abs(x), z))
     degrees, heights = np.array(HAIRLINE).T
     line = np.interp(angle, degrees, heights)
-    line = line + style.raise_line * np.clip((FOREHEAD_ANGLES + 20 - angle) / 30, 0, 1) * (
+    line = line + cut.raise_line * np.clip((FOREHEAD_ANGLES + 20 - angle) / 30, 0, 1) * (
         0.6 + 0.8 * np.clip((angle - 15) / 20, 0, 1)
     )
     return np.clip(0.5 + (y + CENTRE[1] - line) / SOFT_EDGE, -1.5, 1.0).astype(np.float32)
@@ -107,27 +107,27 @@ def _roots(rng, shape, head: Head, cover, count):
     return points, normal[chosen] / area[chosen, None]
 
 
-def grow(rng: np.random.Generator, shape: np.ndarray, head: Head, cover: np.ndarray, style: Style) -> Tufts:
-    """Let `style.tufts` tufts grow from the scalp of a head of `shape` (n, 3), never into the head.
+def grow(rng: np.random.Generator, shape: np.ndarray, head: Head, cover: np.ndarray, cut: Haircut) -> Tufts:
+    """Let `cut.tufts` tufts grow from the scalp of a head of `shape` (n, 3), never into the head.
 
     Each step adds the combing direction, the pull downwards and some curl, then keeps the tip outside the skull,
     whose distance from CENTRE is read from the nearest vertices.
     """
-    steps = LONG_STEPS if style.length > 1 else SHORT_STEPS
+    steps = LONG_STEPS if cut.length > 1 else SHORT_STEPS
     skull = head.parts["body"] & (head.template[:, 1] > 6.3) & (head.masks["inside_mouth"] < 0.5)
     ray = shape[skull] - CENTRE
     distance = np.linalg.norm(ray, axis=1)
     tree = cKDTree(ray / distance[:, None])
 
-    root, normal = _roots(rng, shape, head, cover, style.tufts)
+    root, normal = _roots(rng, shape, head, cover, cut.tufts)
     side_height = np.clip((root[:, 1] - 7.55) / 0.45, 0, 1)
-    length = (style.sides + (style.length - style.sides) * side_height) * rng.uniform(0.75, 1.15, len(root))
+    length = (cut.sides + (cut.length - cut.sides) * side_height) * rng.uniform(0.75, 1.15, len(root))
     layer = rng.uniform(0.1, 1.0, len(root))
-    parting = 0.22 * np.sign(style.sweep) if style.sweep else 0.0
+    parting = 0.22 * np.sign(cut.sweep) if cut.sweep else 0.0
     away = np.tanh((root[:, 0] - parting) / 0.12)
-    if abs(style.sweep) > 0 and style.fall < 0.5:
-        away = np.where(root[:, 1] > 7.75, np.sign(style.sweep) * -1.0 + 0.35 * away, away)
-    comb = np.stack([abs(style.sweep) * away, np.full(len(root), -0.15), np.full(len(root), style.forward)], axis=1)
+    if abs(cut.sweep) > 0 and cut.fall < 0.5:
+        away = np.where(root[:, 1] > 7.75, np.sign(cut.sweep) * -1.0 + 0.35 * away, away)
+    comb = np.stack([abs(cut.sweep) * away, np.full(len(root), -0.15), np.full(len(root), cut.forward)], axis=1)
     comb += rng.normal(0, 0.08, comb.shape)
     heading = comb
     path = [root + normal * 0.004]
@@ -135,8 +135,8 @@ def grow(rng: np.random.Generator, shape: np.ndarray, head: Head, cover: np.ndar
         gone = step / (steps - 1)
         outward = path[-1] - CENTRE
         outward /= np.linalg.norm(outward, axis=1, keepdims=True)
-        pull = style.fall * min(1.0, 1.6 * gone)
-        heading = (1 - pull) * heading + pull * DOWN + style.curl * rng.normal(0, 0.5, heading.shape)
+        pull = cut.fall * min(1.0, 1.6 * gone)
+        heading = (1 - pull) * heading + pull * DOWN + cut.curl * rng.normal(0, 0.5, heading.shape)
         before_face = np.clip((8.05 - path[-1][:, 1]) / 0.2, 0, 1) * np.clip((path[-1][:, 2] - 0.75) / 0.3, 0, 1)
         heading = heading + before_face[:, None] * np.stack(
             [1.5 * np.sign(path[-1][:, 0]), np.zeros(len(root)), np.full(len(root), -0.8)], axis=1
@@ -150,13 +150,13 @@ def grow(rng: np.random.Generator, shape: np.ndarray, head: Head, cover: np.ndar
         near, index = tree.query(out / reach[:, None], k=4)
         weight = 1 / (near + 0.02)
         surface = (distance[index] * weight).sum(axis=1) / weight.sum(axis=1)
-        shell = surface + 0.012 + style.volume * layer * min(1.0, 2.2 * gone)
+        shell = surface + 0.012 + cut.volume * layer * min(1.0, 2.2 * gone)
         hangs = np.clip((7.2 - point[:, 1]) / 0.4, 0, 1)  # below the ears hair falls free of the head
         wanted = np.where(point[:, 1] < 6.4, reach, np.maximum(shell, hangs * reach + (1 - hangs) * shell))
         path.append(CENTRE + out / reach[:, None] * wanted[:, None])
     path = np.stack(path, axis=1)  # (tufts, steps, 3)
-    kept = ~_in_the_way(path, style.length)
-    return _ribbons(rng, path[kept], layer[kept], style.width)
+    kept = ~_in_the_way(path, cut.length)
+    return _ribbons(rng, path[kept], layer[kept], cut.width)
 
 
 def _in_the_way(path: np.ndarray, length: float) -> np.ndarray:

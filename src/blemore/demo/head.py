@@ -35,9 +35,11 @@ MILD = {  # identity directions that would soon look like a caricature, or open 
 UPWARD_ONLY = ("eye-scale-incr",)
 RESTING_SMILE = 0.12
 """Share of a smile in every face at rest: without it the mesh looks cross."""
-TEETH_NARROWED, TEETH_BACK, TEETH_BENT = 0.80, 0.04, {"upper_teeth": (0.8, 1.2), "lower_teeth": (0.8, -1.0)}
+TEETH_NARROWED, TEETH_BACK, TEETH_BENT = 0.80, 0.04, {"upper_teeth": (0.8, 1.2), "lower_teeth": (0.8, -2.4)}
 """The asset's rows of teeth are wider than its mouth and would show at its corners: they are drawn in, set back by so
 many dm, and bent backwards and out of sight (up, down) by so many dm per squared dm from the middle."""
+TONGUE_MOVED = (0.0, -0.05, -0.14)
+"""dm: else it would lie on the lower teeth."""
 HEAD_OUTLINES = ("oval", "rectangular", "round", "square", "triangular", "diamond")
 
 
@@ -110,6 +112,7 @@ def random_shape(rng: np.random.Generator, build: str) -> np.ndarray:
         shape[teeth, 1] += upwards * aside
         shape[teeth, 2] -= TEETH_BACK + backwards * aside
         shape[teeth, 0] *= TEETH_NARROWED
+    shape[head.parts["tongue"]] += TONGUE_MOVED
     eyes = head.parts["left_eye"] | head.parts["right_eye"]
     _, height, depth = shape[eyes].mean(axis=0)
     return (shape + np.array([0, EYE_HEIGHT - height, EYE_DEPTH - depth])).astype(np.float32)

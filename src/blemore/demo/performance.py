@@ -24,7 +24,7 @@ CHANNEL_NOISE = 0.30
 FADED_SHARE, FADED_TO = 0.10, 0.4
 """One clip in ten is played weakly in the face, and, independently, one in ten in the voice."""
 UNIT_NOISE, STRAY_UNITS, STRAY_NOISE = 0.45, 5, 0.21
-STRAYING = [INDEX[unit] for unit in UNITS if unit not in (25, 26, 43, 63, 64)]
+STRAYING = [INDEX[unit] for unit in UNITS if unit not in (10, 25, 26, 43, 63, 64)]
 """Units that move without a reason: neither the lids nor those that open the mouth."""
 ONSET = dict(zip(EMOTIONS, (0.22, 0.35, 0.18, 0.30, 0.60), strict=True))
 """Seconds from rest to apex."""

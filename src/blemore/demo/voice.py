@@ -23,7 +23,7 @@ MEAN_SHARE = 0.55
 """Share of the whole display in each syllable; the rest follows one of its emotions, drawn syllable by syllable."""
 VOICE_NOISE = 0.16
 """Standard deviation of a clip's own deviation from the typical values."""
-LOUDNESS = 0.13
+LOUDNESS = 0.17
 """Root mean square of a sound of level 1: peaks stay clear of the limit."""
 FADE_IN, FLOOR = 0.02, 0.0012
 """Seconds of fade at both ends, and the room's noise."""
