@@ -51,3 +51,15 @@ def gather_folds(folds: Sequence[Path], clips: pd.DataFrame) -> pd.DataFrame:
     table = probability_rows(clips, means.loc[clips["clip"]].to_numpy())
     check_probabilities(table, "gathered folds", clips["clip"])
     return table[list(PROBABILITY_COLUMNS)]
+
+
+def join_curves(paths: Sequence[str | Path]) -> pd.DataFrame:
+    """The loss curves of all folds in one table: encoder, fold, epoch, loss, learning_rate.
+
+    Parameters
+    ----------
+    paths : one CSV per encoder and fold, named <encoder>/<fold>.csv.
+    """
+    columns = ["encoder", "fold", "epoch", "loss", "learning_rate"]
+    parts = [pd.read_csv(path).assign(encoder=Path(path).parent.name, fold=Path(path).stem) for path in paths]
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)

@@ -46,8 +46,8 @@ def fit(probabilities: np.ndarray, soft: np.ndarray, *, l2: float) -> np.ndarray
     complete = np.isfinite(probabilities).all(axis=(0, 2))
     if not complete.any():
         raise DataError("fusion", ["no labelled clip has a row in every encoder's table: weights cannot be fitted"])
-    counted = np.nonzero(soft * complete[:, None])  # (clip, class) pairs that enter the cross-entropy: m of them
-    known, share = probabilities[:, *counted], soft[counted] / complete.sum()  # (E, m), (m,)
+    clip, kind = np.nonzero(soft * complete[:, None])  # (clip, class) pairs that enter the cross-entropy: m of them
+    known, share = probabilities[:, clip, kind], soft[clip, kind] / complete.sum()  # (E, m), (m,)
     equal = np.full(len(probabilities), 1 / len(probabilities))
 
     def objective(weights: np.ndarray) -> tuple[float, np.ndarray]:
