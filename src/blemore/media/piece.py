@@ -14,8 +14,9 @@ from blemore.media.pictures import Shape, upright
 GREY_WIDTH = 64
 """Width, px, of the grey pictures whose differences measure motion: coarse enough not to see the camera's noise."""
 
-CODEC = {"preset": "veryfast", "crf": "23", "threads": "1", "bf": "0"}
-"""x264: one thread and no B frames, so that bytes depend on the pictures alone and picture times are plain."""
+CODEC = {"preset": "veryfast", "crf": "23", "threads": "1", "bf": "0", "x264-params": "mbtree=0"}
+"""x264: one thread, no macroblock tree (it is not reproducible even so), so that bytes depend on the pictures alone; no
+B frames, so that picture times are plain."""
 
 SOUND_BITS = 64_000
 """AAC bit rate, bit/s."""
