@@ -58,6 +58,13 @@ def test_the_fitted_weights_meet_the_conditions_of_a_minimum(seed, encoders, l2)
     assert weights.sum() == pytest.approx(1)
 
 
+@pytest.mark.parametrize(("seed", "encoders"), [(372, 3), (404, 2), (463, 3), (809, 2)])
+def test_the_search_ends_where_its_momentum_once_left_the_simplex(seed, encoders):
+    weights = simplex.fit(*stack(seed, encoders), l2=0.0)
+    assert weights.min() >= 0
+    assert weights.sum() == pytest.approx(1)
+
+
 def test_the_number_of_threads_does_not_change_a_bit_of_the_weights():
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"

@@ -82,7 +82,8 @@ def _minimise(objective: Callable[[np.ndarray], tuple[float, np.ndarray]], start
             return moved
         uphill = np.sum((ahead - moved) * (moved - weights)) > 0
         faster = 1.0 if uphill else (1 + np.sqrt(1 + 4 * speed**2)) / 2
-        ahead = moved if uphill else moved + (speed - 1) / faster * (moved - weights)
+        # The momentum must not leave the simplex: beyond it a mixed probability can be negative.
+        ahead = moved if uphill else _onto_simplex(moved + (speed - 1) / faster * (moved - weights))
         weights, speed, step = moved, faster, step * GROWTH
     raise ValueError(f"the weights were not found within {MOST_ITERATIONS} iterations")
 
