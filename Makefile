@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := submission
-.PHONY: submission test test-all lint lock benchmarks
+.PHONY: submission test lint lock benchmarks
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV := uv==0.13.9
@@ -18,7 +18,7 @@ submission: .venv/runtime  ## the whole study; goes on where a killed run stoppe
 
 test: .venv/developer  ## style, types, import contracts, then every test
 	$(MAKE) --no-print-directory lint
-	python -m pytest -n 2
+	python -m pytest --durations=15
 
 lint: .venv/developer
 	ruff check .

@@ -212,7 +212,7 @@ def plot_curves(path: str | Path, curves: Mapping[str, Mapping[str, pd.DataFrame
         for k, (fold, curve) in enumerate(sorted(curves[names[position]].items())):
             shade = 0.35 + 0.6 * k / max(1, len(curves[names[position]]) - 1)
             axes.plot(curve["epoch"], curve["loss"], color=PRESENCE, alpha=shade, linewidth=1.6, label=f"fold {fold}")
-        axes.set(xlabel="epoch", ylabel="loss (soft cross-entropy)" if position % columns == 0 else "")
+        axes.set(xlabel="epoch", ylabel="loss (KL divergence, nats)" if position % columns == 0 else "")
         axes.annotate(names[position], (0.97, 0.94), xycoords="axes fraction", ha="right", va="top", weight="bold")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if not names:

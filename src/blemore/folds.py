@@ -58,8 +58,11 @@ def join_curves(paths: Sequence[str | Path]) -> pd.DataFrame:
 
     Parameters
     ----------
-    paths : one CSV per encoder and fold, named <encoder>/<fold>.csv.
+    paths : one CSV per encoder and fold, named <encoder>/fold<number>.csv.
     """
     columns = ["encoder", "fold", "epoch", "loss", "learning_rate"]
-    parts = [pd.read_csv(path).assign(encoder=Path(path).parent.name, fold=Path(path).stem) for path in paths]
+    parts = [
+        pd.read_csv(path).assign(encoder=Path(path).parent.name, fold=Path(path).stem.removeprefix("fold"))
+        for path in paths
+    ]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)

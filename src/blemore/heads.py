@@ -4,6 +4,7 @@ A model is fitted per fold on the train clips of the other folds. Its regularisa
 soft cross-entropy in inner folds that share no person; scaler and head see nothing of the outer fold.
 """
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def fit_head(features: Path, clips: pd.DataFrame, settings: Mapping, *, seed: in
 
     Raises
     ------
-    DataError : usable clips without features, or fewer than two persons to learn from.
+    DataError : usable clips without features.
     """
     clips = usable(clips).sort_values("clip").reset_index(drop=True)
     x = read_features(features, clips["clip"])
@@ -59,8 +60,6 @@ def fit_head(features: Path, clips: pd.DataFrame, settings: Mapping, *, seed: in
     for held_out in folds:
         part = train & (fold != held_out)
         shown = ~train | (fold == held_out)
-        if len(np.unique(person[part])) < 2:
-            raise DataError(f"encoder {settings['name']}", [f"fold {held_out}: fewer than two persons to learn from"])
         strength = choose_strength(x[part], labels[part], person[part])
         outputs = predict(fit(x[part], labels[part], strength), x[shown])
         probabilities[shown] += outputs / np.where(train[shown], 1, len(folds))[:, None]
@@ -82,7 +81,13 @@ def read_features(path: Path, clips: pd.Series) -> np.ndarray:
 
 
 def choose_strength(x: np.ndarray, labels: np.ndarray, persons: np.ndarray) -> float:
-    """The C with the least mean soft cross-entropy over inner folds that share no person."""
+    """The C with the least mean soft cross-entropy over inner folds that share no person.
+
+    With a single person there is no such split: then the smallest C, the strongest pull, is taken and said in the log.
+    """
+    if len(np.unique(persons)) < 2:
+        logging.warning("a single person to learn from: nothing to choose on, the strongest regularisation is taken")
+        return min(STRENGTHS)
     inner = GroupKFold(min(INNER_FOLDS, len(np.unique(persons))))
     parts = list(inner.split(x, groups=persons))
     losses = []

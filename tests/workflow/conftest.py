@@ -19,12 +19,12 @@ IDENTITY = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "
 
 TINY = {
     "demo": {
-        "train_actors": 3,
+        "train_actors": 2,
         "test_actors": 1,
-        "folds": 3,
+        "folds": 2,
         "intensities": [4],
         "neutral": 1,
-        "seconds": [1.0, 1.1],
+        "seconds": [0.8, 0.9],
         "size": 128,
     },
     "shards": 2,

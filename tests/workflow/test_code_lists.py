@@ -8,7 +8,7 @@ import pytest
 
 from .conftest import Study
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.slow
 
 
 def records(study: Study) -> list[dict]:

@@ -15,7 +15,7 @@ from blemore.lineage.recovery import survey
 
 from .conftest import ENVIRONMENT, MAKE, Study, clone
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("recovery")]
+pytestmark = pytest.mark.slow
 
 
 def start(study: Study) -> subprocess.Popen:

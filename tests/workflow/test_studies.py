@@ -9,7 +9,7 @@ import pytest
 
 from .conftest import Study, clone
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.slow
 
 
 def as_blemore(study: Study) -> None:

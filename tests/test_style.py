@@ -1,0 +1,78 @@
+"""The house stays tidy: short rules, thin scripts, one stage per step, one list of versions."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from blemore.lineage.code import sources
+from blemore.params import check_params, read_schema
+
+REPOSITORY = Path(__file__).parents[1]
+RULE_FILES = sorted((REPOSITORY / "rules").glob("*.smk"))
+SCRIPTS = sorted((REPOSITORY / "workflow_scripts").glob("*.py"))
+RULE = re.compile(r"^rule (\w+):\n((?:[ \t]+.*\n|\n)*)", re.M)
+
+
+def rules() -> dict[str, str]:
+    """Every rule's text, by its name."""
+    text = "".join(path.read_text() for path in [REPOSITORY / "Snakefile", *RULE_FILES])
+    return {match[1]: match[0] for match in RULE.finditer(text)}
+
+
+@pytest.mark.parametrize("name", rules())
+def test_a_rule_has_at_most_15_lines(name: str) -> None:
+    assert len([line for line in rules()[name].splitlines() if line.strip()]) <= 15
+
+
+@pytest.mark.parametrize("path", RULE_FILES, ids=lambda path: path.name)
+def test_a_rule_file_has_at_most_100_lines_and_opens_with_its_contract(path: Path) -> None:
+    text = path.read_text()
+    assert text.count("\n") <= 100
+    assert text.startswith('"""')
+    if path.stem != "common":
+        assert "NEEDS" in text.split('"""')[1]
+        assert "MAKES" in text.split('"""')[1]
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_a_script_has_at_most_25_lines_and_the_name_of_its_rule(path: Path) -> None:
+    assert path.read_text().count("\n") <= 25
+    assert f'"../workflow_scripts/{path.name}"' in rules()[path.stem]
+
+
+def test_every_step_is_one_rule_file_and_one_stage() -> None:
+    stages = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
+    included = re.findall(r'include: "rules/(\w+)\.smk"', (REPOSITORY / "Snakefile").read_text())
+    assert list(stages) == [name for name in included if name != "common"]
+    assert {path.stem for path in RULE_FILES} == set(included)
+
+
+def test_a_rule_that_runs_a_script_lists_its_code() -> None:
+    for name, text in rules().items():
+        if "script:" in text:
+            assert "code(" in text, name
+
+
+def test_every_script_has_sources_that_exist() -> None:
+    for path in SCRIPTS:
+        found = sources(REPOSITORY, f"workflow_scripts/{path.name}")
+        assert "src/blemore/lineage/job.py" in found
+
+
+def test_the_environment_pins_what_the_lock_pins() -> None:
+    lock = dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", (REPOSITORY / "requirements.lock").read_text(), flags=re.M))
+    pinned = yaml.safe_load((REPOSITORY / "envs/blemore.yaml").read_text())["dependencies"][-1]["pip"]
+    assert dict(pin.split("==") for pin in pinned).items() <= lock.items()
+    developers = re.findall(r"^([a-z0-9._-]+)==(\S+)", (REPOSITORY / "requirements-dev.lock").read_text(), flags=re.M)
+    assert all(lock.get(name, version) == version for name, version in developers)
+
+
+def test_the_committed_params_obey_their_schema() -> None:
+    values = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
+    check_params(values, read_schema(REPOSITORY / "schemas/params.schema.yaml"))
+
+
+def test_no_init_file_holds_code() -> None:
+    assert [path for path in (REPOSITORY / "src").rglob("__init__.py") if path.stat().st_size] == []
