@@ -5,6 +5,12 @@ NEEDS   results/fusion/probabilities.parquet, views.parquet, results/clips/clips
 MAKES   results/calibration/thresholds.json, decisions.parquet, offsets.parquet
 """
 
+CALIBRATION = {
+    "thresholds": "results/calibration/thresholds.json",
+    "decisions": "results/calibration/decisions.parquet",
+    "offsets": "results/calibration/offsets.parquet",
+}
+
 
 rule calibrate:
     input:

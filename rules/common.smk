@@ -9,9 +9,7 @@ from snakemake.exceptions import WorkflowError
 
 REPOSITORY = Path(workflow.basedir)
 sys.path.insert(0, str(REPOSITORY / "src"))
-os.environ["PYTHONPATH"] = str(
-    REPOSITORY / "src"
-)  # jobs use this checkout's package, also in a clone
+os.environ["PYTHONPATH"] = str(REPOSITORY / "src")  # jobs use this checkout's package, also in a clone
 
 from blemore.encoders.settings import encoder_settings
 from blemore.errors import DataError
@@ -33,34 +31,11 @@ FOLDS = range(OPTIONS["folds"])
 FOLDS_CSV = [OPTIONS["folds_csv"]] if OPTIONS.get("folds_csv") else []
 ENCODERS = list(config["encoders"])
 FROZEN = [name for name in ENCODERS if config["encoders"][name]["learning"] == "frozen"]
-FINETUNED = [
-    name for name in ENCODERS if config["encoders"][name]["learning"] == "finetuned"
-]
+FINETUNED = [name for name in ENCODERS if config["encoders"][name]["learning"] == "finetuned"]
 KINDS = ["faces", "body", "audio", "pieces", "probe"]
 MEDIA = {kind: f"results/media/{kind}/{{shard}}.parquet" for kind in KINDS}
 
 CLIPS = "results/clips/clips.parquet"
-FOLD = {
-    "probabilities": "results/encoders/{finetuned}/fold{fold}.parquet",
-    "curve": "results/encoders/{finetuned}/fold{fold}.csv",
-    "weights": "results/encoders/{finetuned}/fold{fold}.safetensors",
-}
-FUSION = {
-    "weights": "results/fusion/weights.json",
-    "probabilities": "results/fusion/probabilities.parquet",
-    "views": "results/fusion/views.parquet",
-}
-CALIBRATION = {
-    "thresholds": "results/calibration/thresholds.json",
-    "decisions": "results/calibration/decisions.parquet",
-    "offsets": "results/calibration/offsets.parquet",
-}
-CURVES = collect(FOLD["curve"], finetuned=FINETUNED, fold=FOLDS)
-PLOTS = {
-    plot: f"results/plots/{plot}.png"
-    for plot in ["surface", "encoders", "weights", "confusion", "curves"]
-}
-PLOTS["table"] = "results/plots/curves.csv"
 PROBABILITIES = collect("results/encoders/{name}/probabilities.parquet", name=ENCODERS)
 
 
@@ -81,42 +56,10 @@ def code(rule, *modules):
     ]
 
 
-def encoder_code(rule):
-    """Input function: the rule's code with the one encoder module that the wildcard's entry names."""
-
-    def files(wildcards):
-        return code(rule, f"encoders/{config['encoders'][wildcards[0]]['module']}")
-
-    return files
-
-
-def encoder_params(wildcards):
-    """The slice of params.yaml that the encoder's jobs need at the present scale."""
-    return encoder_settings(config["encoders"], wildcards[0], config["weights"])
-
-
-def encoder_media(wildcards):
-    """Every shard of the one kind of media that the encoder reads."""
-    kind = config["encoders"][wildcards[0]]["media"]
-    return collect(MEDIA[kind], shard=SHARDS)
-
-
-def shard_clips(wildcards):
-    """The raw clips of one shard."""
-    number = SHARDS.index(wildcards.shard)
-    return [
-        f"{DATA}/{file}"
-        for file in CLIP_FILES
-        if shard_of(Path(file).stem, len(SHARDS)) == number
-    ]
-
-
 def begin_run():
     """Remove what no rule of the present study makes; refuse a study that will not fit on the disk."""
     made = [file.regex() for rule in workflow.rules for file in rule.output]
-    run.begin(
-        REPOSITORY, config, made, [f"{DATA}/{file}" for file in CLIP_FILES], FOLDS
-    )
+    run.begin(REPOSITORY, config, made, [f"{DATA}/{file}" for file in CLIP_FILES], FOLDS)
 
 
 def end_run():

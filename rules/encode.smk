@@ -5,6 +5,32 @@ NEEDS   results/clips/clips.parquet, results/media/{kind}/{shard}.parquet of the
 MAKES   results/encoders/{name}/probabilities.parquet; frozen: features.parquet; finetuned: fold{fold}.*
 """
 
+FOLD = {
+    "probabilities": "results/encoders/{finetuned}/fold{fold}.parquet",
+    "curve": "results/encoders/{finetuned}/fold{fold}.csv",
+    "weights": "results/encoders/{finetuned}/fold{fold}.safetensors",
+}
+
+
+def encoder_code(rule):
+    """Input function: the rule's code with the one encoder module that the wildcard's entry names."""
+
+    def files(wildcards):
+        return code(rule, f"encoders/{config['encoders'][wildcards[0]]['module']}")
+
+    return files
+
+
+def encoder_params(wildcards):
+    """The slice of params.yaml that the encoder's jobs need at the present scale."""
+    return encoder_settings(config["encoders"], wildcards[0], config["weights"])
+
+
+def encoder_media(wildcards):
+    """Every shard of the one kind of media that the encoder reads."""
+    kind = config["encoders"][wildcards[0]]["media"]
+    return collect(MEDIA[kind], shard=SHARDS)
+
 
 rule encode:
     input:

@@ -5,6 +5,10 @@ NEEDS   results/calibration/decisions.parquet, results/fusion/, results/encoders
 MAKES   results/metrics.json, results/plots/*.png
 """
 
+CURVES = collect(FOLD["curve"], finetuned=FINETUNED, fold=FOLDS)
+PLOTS = {plot: f"results/plots/{plot}.png" for plot in ["surface", "encoders", "weights", "confusion", "curves"]}
+PLOTS["table"] = "results/plots/curves.csv"
+
 
 rule evaluate:
     input:

@@ -5,6 +5,12 @@ NEEDS   results/encoders/*/probabilities.parquet, results/clips/clips.parquet
 MAKES   results/fusion/weights.json, probabilities.parquet, views.parquet
 """
 
+FUSION = {
+    "weights": "results/fusion/weights.json",
+    "probabilities": "results/fusion/probabilities.parquet",
+    "views": "results/fusion/views.parquet",
+}
+
 
 rule fuse:
     input:

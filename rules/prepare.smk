@@ -6,6 +6,12 @@ MAKES   results/clips/{roster,clips}.parquet, quarantine.csv, results/media/{kin
 """
 
 
+def shard_clips(wildcards):
+    """The raw clips of one shard."""
+    number = SHARDS.index(wildcards.shard)
+    return [f"{DATA}/{file}" for file in CLIP_FILES if shard_of(Path(file).stem, len(SHARDS)) == number]
+
+
 rule prepare:
     input:
         CLIPS,
@@ -23,12 +29,7 @@ rule roster:
     log:
         "logs/roster.log",
     params:
-        data=dict(
-            name=config["dataset"],
-            root=DATA,
-            options=OPTIONS,
-            files=run.digest(CLIP_FILES),
-        ),
+        data=dict(name=config["dataset"], root=DATA, options=OPTIONS, files=run.digest(CLIP_FILES)),
     script:
         "../workflow_scripts/roster.py"
 
