@@ -99,7 +99,9 @@ def end(root: Path) -> None:
     if COMPLETE not in dry.stdout + dry.stderr:
         print("The study is not complete yet: nothing was versioned. `snakemake submission` finishes it.")
         return
-    commit = subprocess.run(["dvc", "commit", "--force", "--quiet"], cwd=root, capture_output=True, text=True)
+    commit = subprocess.run(
+        [sys.executable, "-m", "dvc", "commit", "--force", "--quiet"], cwd=root, capture_output=True, text=True
+    )
     if commit.returncode:
         print(f"DVC did not version this study (`dvc commit` says why): {commit.stderr.strip()}", file=sys.stderr)
     print(summary(root))
