@@ -16,6 +16,9 @@ from typing import Any
 from blemore.errors import MissingDataError
 from blemore.lineage import recovery, workspace
 
+DEMO_CLIP_BYTES = 90_000
+"""Typical size of a generated clip that is not made yet."""
+
 COMPLETE = "Nothing to be done"
 """What Snakemake says of a target that is up to date."""
 
@@ -75,10 +78,6 @@ def begin(
     need = estimate(sizes, config["media"]["samples"], config["encoders"], scale, len(folds))
     there = sum(path.stat().st_size for folder in ("data", "results", ".dvc/cache") for path in _files(root / folder))
     check_disk(need, shutil.disk_usage(root).free + there, str(root))
-
-
-DEMO_CLIP_BYTES = 60_000
-"""Typical size of a generated clip that is not made yet."""
 
 
 def _files(folder: Path) -> Iterable[Path]:
