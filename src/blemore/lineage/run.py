@@ -19,6 +19,9 @@ from blemore.lineage import recovery, workspace
 DEMO_CLIP_BYTES = 90_000
 """Typical size of a generated clip that is not made yet."""
 
+LAST_STAGE = "submit"
+"""The stage of dvc.yaml that ends a study."""
+
 COMPLETE = "Nothing to be done"
 """What Snakemake says of a target that is up to date."""
 
@@ -91,6 +94,8 @@ def end(root: Path) -> None:
     is the caller (DVC_STAGE in the environment) it commits its stages on its own.
     """
     if "DVC_STAGE" in os.environ:
+        if os.environ["DVC_STAGE"] == LAST_STAGE:
+            print(summary(root))
         return
     dry = subprocess.run(
         [sys.executable, "-m", "snakemake", "-n", "submission"], cwd=root, capture_output=True, text=True, check=True
