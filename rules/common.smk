@@ -59,7 +59,10 @@ def code(rule, *modules):
 def begin_run():
     """Remove what no rule of the present study makes; refuse a study that will not fit on the disk."""
     made = [file.regex() for rule in workflow.rules for file in rule.output]
-    run.begin(REPOSITORY, config, made, [f"{DATA}/{file}" for file in CLIP_FILES], FOLDS)
+    try:
+        run.begin(REPOSITORY, config, made, [f"{DATA}/{file}" for file in CLIP_FILES], FOLDS)
+    except DataError as error:
+        raise WorkflowError(str(error))
 
 
 def end_run():
