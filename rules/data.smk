@@ -38,6 +38,7 @@ rule demo_test:
         collect("data/demo/{file}", file=demo.test_files(config["demo"])),
     log:
         "logs/demo_test.log",
+    priority: 1  # the longest of the jobs that make clips goes first
     params:
         demo=lookup("demo", within=config),
         seed=config["seed"],
