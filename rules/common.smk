@@ -60,7 +60,7 @@ def begin_run():
     """Remove what no rule of the present study makes; refuse a study that will not fit on the disk."""
     made = [file.regex() for rule in workflow.rules for file in rule.output]
     try:
-        run.begin(REPOSITORY, config, made, [f"{DATA}/{file}" for file in CLIP_FILES], FOLDS)
+        run.begin(REPOSITORY, config, made, DATA, CLIP_FILES, len(FOLDS))
     except DataError as error:
         raise WorkflowError(str(error))
 

@@ -37,7 +37,6 @@ rule roster:
 rule prepare_shard:
     input:
         clips=shard_clips,
-        gate=ancient("results/clips/roster.parquet"),
         code=code("prepare_shard"),
     output:
         **MEDIA,

@@ -112,6 +112,11 @@ def make_tiny(values: dict) -> None:
             entry["tiny"]["epochs"] = TINY["epochs"]
 
 
+def only_the_quick_encoder(values: dict) -> None:
+    """Leave the frozen encoder alone in the study, for promises that have nothing to do with training."""
+    values["encoders"] = {"wav2vec2_prosody": values["encoders"]["wav2vec2_prosody"]}
+
+
 def clone(folder: Path) -> Study:
     """Clone this repository as it stands in the working tree, commit the tiny params there."""
     subprocess.run(["git", "clone", "--quiet", str(REPOSITORY), str(folder)], check=True)

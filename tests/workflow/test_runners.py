@@ -127,6 +127,15 @@ def test_a_changed_byte_of_a_clip_reruns_its_shard_only(study: Study) -> None:
     assert "demo_actor" not in jobs
 
 
+def test_a_changed_clip_is_prepared_again_also_when_the_metadata_changed_with_it(study: Study) -> None:
+    clip = study.folder / "data/demo/train/A901_ang_int4_ver1.mov"
+    clip.write_bytes(clip.read_bytes() + b"\0")
+    metadata = study.folder / "data/demo/train_metadata.csv"
+    metadata.write_text(metadata.read_text() + "\n")
+    jobs = study.would_run()
+    assert (jobs["roster"], jobs["prepare_shard"]) == (1, 1)
+
+
 def test_a_stage_alone_leaves_only_what_follows(study: Study) -> None:
     study.edit_params(lambda values: values["encoders"]["videomae"]["tiny"].update(learning_rate=0.002))
     study.repro("encode")

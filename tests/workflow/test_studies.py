@@ -7,19 +7,22 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from .conftest import Study, clone
+from blemore.submission import check
+
+from .conftest import Study, clone, only_the_quick_encoder
 
 pytestmark = pytest.mark.slow
 
 
 def as_blemore(study: Study) -> None:
-    """Turn the demo's clips into the real data set's place, and choose it."""
+    """Copy the demo's clips to the real data set's place, and choose that, with one quick encoder."""
     shutil.copytree(study.folder / "data/demo", study.folder / "data/blemore")
     (study.folder / "data/blemore/truth.json").unlink()
 
     def change(values: dict) -> None:
         values["dataset"] = "blemore"
         values["blemore"]["folds"] = values["demo"]["folds"]
+        only_the_quick_encoder(values)
 
     study.edit_params(change)
 
@@ -35,8 +38,8 @@ def test_with_blemore_nothing_of_the_demo_is_made_or_needed(finished: Study, tmp
     else:
         study.repro()
     assert not (study.folder / "data/demo").exists()
-    demo = json.loads((finished.folder / "results/submission/submission.json").read_text())
-    assert json.loads((study.folder / "results/submission/submission.json").read_text()) == demo
+    assert check(study.folder / "results/submission/submission.zip") == []
+    assert not list((study.folder / "results").rglob("*videomae*"))
     assert study.would_run() == {}
     assert study.repro() == []
 
@@ -51,8 +54,23 @@ def test_blemore_without_its_data_says_what_to_download_and_how_to_import(study:
         assert "blemore data import" in text
 
 
+def test_faulty_metadata_is_refused_before_any_work_all_faults_at_once(study: Study) -> None:
+    as_blemore(study)
+    metadata = study.folder / "data/blemore/train_metadata.csv"
+    table = pd.read_csv(metadata)
+    table = table[table["filename"] != "A901_ang_int4_ver1"].replace({"emotion_1": {"hap": "joy"}})
+    table.to_csv(metadata, index=False)
+    refused = study.run("snakemake", "submission", check=False)
+    text = refused.stdout + refused.stderr
+    assert refused.returncode
+    assert "A901_ang_int4_ver1" in text
+    assert "joy" in text
+    assert "rule prepare_shard" not in text.split("Job stats")[-1]
+
+
 def test_another_number_of_shards_leaves_no_file_of_the_old_ones(study: Study) -> None:
     study.edit_params(lambda values: values["media"].update(shards=1))
+    study.edit_params(only_the_quick_encoder)
     study.submission()
     assert len(list((study.folder / "results/media/faces").iterdir())) == 1
     assert study.would_run() == {}

@@ -59,26 +59,38 @@ def mark(root: Path) -> None:
 
 
 def begin(
-    root: Path, config: Mapping[str, Any], made: Sequence[re.Pattern], clips: Sequence[str], folds: Sequence[int]
+    root: Path, config: Mapping[str, Any], made: Sequence[re.Pattern], data: str, files: Sequence[str], folds: int
 ) -> None:
-    """Before the first job: remove other studies' files from results/, and refuse a study that will not fit.
+    """Before the first job: refuse faulty tables and a study that will not fit; remove other studies' files.
+
+    Metadata, names and template are checked here and not by a job that the others wait for: such an input would have to
+    be `ancient`, and Snakemake does not look at the other changes of a job below an ancient input that is remade.
 
     Parameters
     ----------
     made : the output patterns of every rule; a file under results/ (and the generated data set) matching none goes.
-    clips : every raw clip's path; those not made yet count with the demo's typical size.
+    data : the data set's folder.
+    files : every raw clip's path below it; those not made yet count with the demo's typical size.
+    folds : how many.
+
+    Raises
+    ------
+    DataError : every fault of metadata, names and template; or the disk is too small.
     """
     from blemore.media.preflight import check_disk, estimate
 
-    folders = [Path("results"), Path("data/demo")] if config["dataset"] == "demo" else [Path("results")]
+    generated = any(pattern.match(f"{data}/{files[0]}") for pattern in made)
+    if not generated:
+        import_module(f"blemore.datasets.{config['dataset']}").roster(Path(data), config[config["dataset"]])
+    folders = [Path("results"), Path(data)] if generated else [Path("results")]
     left = workspace.orphans(folders, made)
     if left:
         print(f"Removing {len(left)} file(s) that no rule of this study makes (DVC keeps what it has versioned):")
         print("\n".join(f"  {path}" for path in left[:20]) + ("\n  ..." if len(left) > 20 else ""))
         workspace.remove(left)
-    sizes = [Path(clip).stat().st_size if Path(clip).exists() else DEMO_CLIP_BYTES for clip in clips]
-    scale = config["weights"]
-    need = estimate(sizes, config["media"]["samples"], config["encoders"], scale, len(folds))
+    clips = [Path(data, file) for file in files]
+    sizes = [clip.stat().st_size if clip.exists() else DEMO_CLIP_BYTES for clip in clips]
+    need = estimate(sizes, config["media"]["samples"], config["encoders"], config["weights"], folds)
     there = sum(path.stat().st_size for folder in ("data", "results", ".dvc/cache") for path in _files(root / folder))
     check_disk(need, shutil.disk_usage(root).free + there, str(root))
 
