@@ -157,3 +157,28 @@ def test_help_starts_without_the_heavy_libraries():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
     assert time.perf_counter() - start < 5  # 0.3 s alone; a busy machine must not fail it
+
+
+def test_predictions_of_unlabelled_test_clips_are_left_aside_but_no_other_unknown_clip_is(files, capsys):
+    folder, _, table = files
+    said = folder / "said.json"
+    run("decode", folder / "p.csv", "--alpha", 0.2, "--beta", 0.2, "--out", said, capsys=capsys)
+    value = json.loads(said.read_text())
+    alone = run("evaluate", said, "--truth", folder / "truth.csv", capsys=capsys)
+    value["predictions"]["test_0001.mov"] = [{"emotion": "ang", "salience": 100.0}]
+    said.write_text(json.dumps(value))
+    assert run("evaluate", said, "--truth", folder / "truth.csv", capsys=capsys) == alone
+    value["predictions"]["A999_ang_int1_ver1.mov"] = [{"emotion": "ang", "salience": 100.0}]
+    said.write_text(json.dumps(value))
+    assert "A999_ang_int1_ver1" in run("evaluate", said, "--truth", folder / "truth.csv", code=1, capsys=capsys)
+
+
+def test_the_truth_of_test_clips_is_a_truth_like_any_other(files, capsys):
+    folder, clips, table = files
+    names = {clip: f"test_{row:04d}" for row, clip in enumerate(clips["clip"])}
+    clips.assign(filename=clips["clip"].map(names)).drop(columns="clip").to_csv(folder / "truth.csv", index=False)
+    table.assign(clip=table["clip"].map(names))[["clip", *CLASSES]].to_csv(folder / "p.csv", index=False)
+    said = folder / "said.json"
+    run("decode", folder / "p.csv", "--alpha", 0.2, "--beta", 0.2, "--out", said, capsys=capsys)
+    scored = json.loads(run("evaluate", said, "--truth", folder / "truth.csv", "--json", capsys=capsys))
+    assert scored["clips"] == len(clips)
