@@ -160,7 +160,7 @@ def test_help_starts_without_the_heavy_libraries():
 
 
 def test_predictions_of_unlabelled_test_clips_are_left_aside_but_no_other_unknown_clip_is(files, capsys):
-    folder, _, table = files
+    folder, _, _ = files
     said = folder / "said.json"
     run("decode", folder / "p.csv", "--alpha", 0.2, "--beta", 0.2, "--out", said, capsys=capsys)
     value = json.loads(said.read_text())
