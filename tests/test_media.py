@@ -20,7 +20,7 @@ from media_samples import (
 )
 
 from blemore.media.pictures import even_times
-from blemore.media.piece import choose_window
+from blemore.media.piece import choose_window, motion
 from blemore.media.prepare import prepare_shard
 from blemore.media.shards import read_frames
 
@@ -222,3 +222,15 @@ def test_pieces_obey_height_and_rate_and_carry_no_time_of_making(tmp_path):
         assert container.streams.audio[0].codec_context.name == "aac"
         assert "creation_time" not in container.metadata
         assert sum(1 for _ in container.decode(video)) == 20
+
+
+def test_the_noise_of_an_encoder_is_no_motion():
+    rng = np.random.default_rng(0)
+    still = np.full((90, 160), 120, np.uint8)
+    pictures = [still + rng.integers(-1, 2, still.shape).astype(np.uint8) for _ in range(5)]
+    frames = [av.VideoFrame.from_ndarray(picture, format="gray") for picture in pictures]
+    assert not motion(frames).any()
+    frames[3] = av.VideoFrame.from_ndarray(
+        np.roll(still + np.arange(160, dtype=np.uint8) // 2, 8, axis=1), format="gray"
+    )
+    assert motion(frames)[3] > 0

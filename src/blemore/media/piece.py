@@ -14,6 +14,9 @@ from blemore.media.pictures import Shape, upright
 GREY_WIDTH = 64
 """Width, px, of the grey pictures whose differences measure motion: coarse enough not to see the camera's noise."""
 
+CODEC_NOISE = 2.0
+"""Grey values by which a coarse pixel of a still picture may change from frame to frame: the encoder's, not motion."""
+
 CODEC = {"preset": "veryfast", "crf": "23", "threads": "1", "bf": "0", "x264-params": "mbtree=0"}
 """x264: one thread, no macroblock tree (it is not reproducible even so), so that bytes depend on the pictures alone; no
 B frames, so that picture times are plain."""
@@ -63,7 +66,10 @@ class PieceFrames:
 
 
 def motion(frames: list[av.VideoFrame]) -> np.ndarray:
-    """(n_frames,) mean absolute difference of grey values (0..255) to the frame before; 0 for the first."""
+    """(n_frames,) mean absolute difference of grey values (0..255) to the frame before; 0 for the first.
+
+    What lies within `CODEC_NOISE` does not count: shares of a still clip's noise would outweigh its sound.
+    """
     values = np.zeros(len(frames))
     before = None
     for k, frame in enumerate(frames):
@@ -74,7 +80,7 @@ def motion(frames: list[av.VideoFrame]) -> np.ndarray:
         size = GREY_WIDTH, max(1, round(GREY_WIDTH * plane.height / plane.width))
         grey = cv2.resize(luma, size, interpolation=cv2.INTER_AREA).astype(np.float32)
         if before is not None:
-            values[k] = float(np.abs(grey - before).mean())
+            values[k] = float(np.maximum(np.abs(grey - before) - CODEC_NOISE, 0).mean())
         before = grey
     return values
 
