@@ -49,7 +49,7 @@ def test_a_run_killed_ten_times_ends_with_the_bytes_of_an_undisturbed_run(finish
     kills = 0
     while kills < 10:
         run = start(study)
-        time.sleep(chance.uniform(3, 10))
+        time.sleep(chance.uniform(2, 7))
         if run.poll() is None:
             kill(run, chance.choice(["all", "make", "snakemake"]))
             kills += 1

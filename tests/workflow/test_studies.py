@@ -68,23 +68,17 @@ def test_faulty_metadata_is_refused_before_any_work_all_faults_at_once(study: St
     assert "rule prepare_shard" not in text.split("Job stats")[-1]
 
 
-def test_another_number_of_shards_leaves_no_file_of_the_old_ones(study: Study) -> None:
-    study.edit_params(lambda values: values["media"].update(shards=1))
-    study.edit_params(only_the_quick_encoder)
-    study.submission()
-    assert len(list((study.folder / "results/media/faces").iterdir())) == 1
-    assert study.would_run() == {}
-
-
-def test_a_bad_clip_is_set_aside_and_a_bad_test_clip_still_gets_a_prediction(study: Study) -> None:
-    folder = study.folder / "data/demo"
+def test_a_switch_sets_bad_clips_aside_predicts_bad_test_clips_and_leaves_no_old_file(study: Study) -> None:
     as_blemore(study)
     folder = study.folder / "data/blemore"
     (folder / "train/A901_ang_int4_ver1.mov").write_bytes(b"")
     clip = folder / "test/test_0001.mov"
     clip.write_bytes(clip.read_bytes()[:3000])
-    study.edit_params(lambda values: values["media"].update(max_bad_share=0.05))
+    study.edit_params(lambda values: values["media"].update(max_bad_share=0.05, shards=1))
     log = study.submission()
+    assert [path.name for path in (study.folder / "results/media/faces").iterdir()] == ["000.parquet"]
+    assert [path.name for path in (study.folder / "results/encoders").iterdir()] == ["wav2vec2_prosody"]
+    assert study.would_run() == {}
     listed = pd.read_csv(study.folder / "results/clips/quarantine.csv")
     assert set(listed["clip"]) == {"A901_ang_int4_ver1", "test_0001"}
     assert listed["quarantine"].str.len().min() > 0
