@@ -12,6 +12,7 @@ from blemore.augmentation import augment
 from blemore.encoders import vitmoe
 from blemore.encoders.base import Pictures
 from blemore.errors import DataError
+from blemore.folds import gather_folds
 from blemore.labels import CLASSES
 from blemore.recipe import Recipe, half_precision
 from blemore.tables import read_probabilities
@@ -140,7 +141,7 @@ def test_folds_are_gathered_to_one_row_per_train_clip_and_the_mean_of_test_rows(
     for fold in (0, 1):
         run(study, tmp_path / str(fold), fold=fold, epochs=1)
         paths.append(tmp_path / str(fold) / "rows.parquet")
-    table = training.gather_folds(paths, clips)
+    table = gather_folds(paths, clips)
     assert table["clip"].tolist() == sorted(clips["clip"])
     parts = [read_probabilities(path).set_index("clip") for path in paths]
     table = table.set_index("clip")
@@ -149,7 +150,7 @@ def test_folds_are_gathered_to_one_row_per_train_clip_and_the_mean_of_test_rows(
     np.testing.assert_allclose(table.loc["A900_0", list(CLASSES)].astype(float),
                                parts[0].loc["A900_0", list(CLASSES)].astype(float))  # fmt: skip
     with pytest.raises(DataError, match="clip A901_0: in 0 tables, expected in 1"):
-        training.gather_folds(paths[:1], clips)
+        gather_folds(paths[:1], clips)
 
 
 def test_augmentation_treats_all_frames_alike_and_never_turns_a_clip_upside_down():

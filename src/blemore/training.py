@@ -17,7 +17,7 @@ from blemore.augmentation import augment
 from blemore.encoders.base import Network, Pictures, build, seed_of, use_one_thread
 from blemore.errors import DataError
 from blemore.files import whole_file, write_bytes
-from blemore.folds import gather_folds, probability_rows
+from blemore.folds import probability_rows
 from blemore.labels import CLASSES, soft_labels
 from blemore.media.shards import read_frames
 from blemore.progress import Rounds
@@ -30,8 +30,6 @@ from blemore.training_state import Row, TrainingState, training_identity
 import torch.nn.functional as F
 from safetensors.torch import save as safetensors_bytes
 from torch import Tensor
-
-__all__ = ["fit", "gather_folds", "predict", "read_pictures", "train_fold"]
 
 SAVE_EVERY = 10.0
 """Least seconds between two saved states."""
