@@ -1,34 +1,43 @@
-"""How far a long loop is: a bar with the time left on a terminal, one line per round in a log."""
+"""How far a long loop is: a bar with the time left on a terminal, a line now and then in a log."""
 
 import sys
-from collections.abc import Iterator
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 
-class Rounds:
-    """Iterate over `first`..`last` (last included) and show progress; `tell` adds what a round found."""
+class Steps:
+    """`with Steps("17/s4d/fold0", 30) as steps: ... steps.advance(1, "loss 0.31")`.
 
-    def __init__(self, title: str, first: int, last: int):
+    title : what is being done.
+    total : steps in all.
+    done : steps that were done before.
+    every : without a terminal, a line is printed after this many steps, and after the last.
+    """
+
+    def __init__(self, title: str, total: int, *, done: int = 0, every: int = 1):
         self.title = title
-        self.first = first
-        self.last = last
-        self.found = ""
+        self.total = total
+        self.done = done
+        self.every = every
+        self.bar: Progress | None = None
 
-    def tell(self, found: str) -> None:
-        """Show `found` at the end of the present round."""
-        self.found = found
+    def __enter__(self) -> "Steps":
+        if sys.stderr.isatty():
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            self.bar = Progress(*columns, console=Console(stderr=True))
+            self.task = self.bar.add_task(self.title, total=self.total, completed=self.done)
+            self.bar.start()
+        return self
 
-    def __iter__(self) -> Iterator[int]:
-        if not sys.stderr.isatty():
-            for number in range(self.first, self.last + 1):
-                yield number
-                print(f"{self.title} {number}/{self.last} {self.found}", file=sys.stderr, flush=True)
-            return
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True)) as bar:
-            task = bar.add_task(self.title, total=self.last, completed=self.first - 1)
-            for number in range(self.first, self.last + 1):
-                yield number
-                bar.update(task, advance=1, description=f"{self.title} {self.found}")
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def advance(self, steps: int, found: str = "") -> None:
+        """Count `steps` as done and show what they found."""
+        before, self.done = self.done, self.done + steps
+        if self.bar is not None:
+            self.bar.update(self.task, advance=steps, description=f"{self.title} {found}".rstrip())
+        elif self.done == self.total or self.done // self.every > before // self.every:
+            print(f"{self.title} {self.done}/{self.total} {found}".rstrip(), file=sys.stderr, flush=True)

@@ -9,9 +9,10 @@ import logging
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from blemore.encoders.base import Network, Pictures, initialise
 from blemore.encoders.checkpoints import checkpoint_file, load_tensors
 from blemore.encoders.experts import AdapterExperts
+from blemore.encoders.network import Network, initialise
+from blemore.encoders.pictures import Pictures
 from blemore.errors import DataError
 from blemore.labels import CLASSES
 from blemore.torch_compat import torch
@@ -21,8 +22,8 @@ import torch.nn.functional as F
 from timm.layers import Mlp
 from torch import Tensor, nn
 
-PICTURES = Pictures(count=16, size=160, time_first=False)
-TINY_PICTURES = Pictures(count=8, size=48, time_first=False, border=16, relative=True)
+PICTURES = Pictures(count=16, size=160, time_first=False, kept=16)
+TINY_PICTURES = Pictures(count=8, size=48, time_first=False, border=16, relative=True, kept=16)
 TINY = {"dim": 96, "depth": 4, "heads": 4, "patch": 16, "experts": 4}
 
 BALANCE = 1e-3
@@ -121,7 +122,7 @@ class ViTMoE(Network):
         dim: int = 768, depth: int = 12, heads: int = 12, patch: int = 16, experts: int = 8,
     ):  # fmt: skip
         super().__init__()
-        self.pictures = pictures
+        self.preprocessing = pictures
         self.depth = depth
         self.patch_embed = PatchEmbedding(dim, patch)
         self.blocks = nn.ModuleList(Block(dim, heads, experts if k >= depth // 2 else 0) for k in range(depth))

@@ -7,9 +7,14 @@ imported where it is needed.
 
 import zlib
 from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
+
+BATCH_ROWS = 256
+"""Rows read at a time: a few megabytes."""
 
 
 def shard_of(clip: str, shards: int) -> int:
@@ -17,23 +22,38 @@ def shard_of(clip: str, shards: int) -> int:
     return zlib.crc32(clip.encode()) % shards
 
 
-def read_frames(paths: Sequence[Path], size: int) -> dict[str, np.ndarray]:
-    """All crops of faces or body files.
+def read_jpegs(path: Path) -> Iterator[tuple[str, list[bytes]]]:
+    """(clip, JPEG files of its samples in order of time) of a faces or body file, one clip in memory at a time."""
+    for clip, rows in groupby(_rows([path], "jpeg"), key=itemgetter(0)):
+        yield clip, [data for _, data in rows]
 
-    Returns
-    -------
-    clip -> (T, size, size, 3) uint8 RGB, T samples in order of time; scaled by area where sizes differ.
-    """
+
+def decode_frames(jpegs: Sequence[bytes], size: int) -> np.ndarray:
+    """(T, size, size, 3) uint8 RGB; scaled by area where sizes differ."""
     import cv2
 
-    frames: dict[str, list[np.ndarray]] = {}
-    for clip, data in _rows(paths, "jpeg"):
+    frames = np.empty((len(jpegs), size, size, 3), np.uint8)
+    for frame, data in zip(frames, jpegs, strict=True):
         picture = cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
         if picture.shape[0] != size:
             how = cv2.INTER_AREA if picture.shape[0] > size else cv2.INTER_LINEAR
             picture = cv2.resize(picture, (size, size), interpolation=how)
-        frames.setdefault(clip, []).append(picture)
-    return {clip: np.stack(pictures) for clip, pictures in frames.items()}
+        frame[:] = picture
+    return frames
+
+
+def read_frames(paths: Sequence[Path], size: int) -> dict[str, np.ndarray]:
+    """All crops of faces or body files: clip -> (T, size, size, 3) uint8 RGB, as `decode_frames` gives them."""
+    return {clip: decode_frames(jpegs, size) for path in paths for clip, jpegs in read_jpegs(path)}
+
+
+def read_samples(path: Path) -> Iterator[tuple[str, int, bytes]]:
+    """(clip, rate in Hz, little-endian int16 samples) of an audio file."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(columns=["clip", "rate", "samples"], batch_size=BATCH_ROWS):
+            yield from zip(*(batch[name].to_pylist() for name in ("clip", "rate", "samples")), strict=True)
 
 
 def read_audio(paths: Sequence[Path]) -> dict[str, np.ndarray]:
@@ -51,5 +71,5 @@ def _rows(paths: Sequence[Path], column: str) -> Iterator[tuple[str, bytes]]:
 
     for path in paths:
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(columns=["clip", column]):
+            for batch in file.iter_batches(columns=["clip", column], batch_size=BATCH_ROWS):
                 yield from zip(batch["clip"].to_pylist(), batch[column].to_pylist(), strict=True)

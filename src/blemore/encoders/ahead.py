@@ -1,0 +1,52 @@
+"""Media of clips, decoded by worker threads ahead of the device, and put together in batches of equal shape."""
+
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from blemore.encoders.base import Embedder, Preprocessing
+
+AHEAD = 16
+"""Clips decoded or waiting per worker: memory, against a device that waits."""
+
+
+def decoded(
+    reader: Preprocessing | Embedder, shards: Iterable[Path], wanted: Collection[str], workers: int = 1
+) -> Iterator[tuple[str, Any]]:
+    """(clip, what `reader.decode` makes of it) for the wanted clips, always in the files' order."""
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque = deque()
+        for shard in shards:
+            for clip, raw in reader.read(Path(shard)):
+                if clip in wanted:
+                    waiting.append((clip, pool.submit(reader.decode, raw)))
+                if len(waiting) >= AHEAD * workers:
+                    first, media = waiting.popleft()
+                    yield first, media.result()
+        for clip, media in waiting:
+            yield clip, media.result()
+
+
+def alike(
+    items: Iterable[tuple[Any, Any]], most: int, shape: Callable[[Any], Any] = np.shape
+) -> Iterator[tuple[list, list]]:
+    """(keys, media) of at most `most` items of the same shape each; what is left comes at the end.
+
+    Sound of clips of different lengths thus never needs padding.
+    """
+    groups: dict[Any, list[tuple[Any, Any]]] = {}
+    for item in items:
+        group = groups.setdefault(shape(item[1]), [])
+        group.append(item)
+        if len(group) == most:
+            yield _parted(groups.pop(shape(item[1])))
+    for group in groups.values():
+        yield _parted(group)
+
+
+def _parted(group: Sequence[tuple[Any, Any]]) -> tuple[list, list]:
+    return [key for key, _ in group], [media for _, media in group]

@@ -1,0 +1,92 @@
+"""The two ways in which a torch network is an encoder: finetuned (`Network`), or frozen (`NetworkEmbedder`)."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from blemore.encoders.base import Embedder, Preprocessing
+from blemore.encoders.device import use_one_thread
+from blemore.errors import DataError
+from blemore.torch_compat import torch
+
+# isort: split
+from torch import Tensor, nn
+
+
+class Network(nn.Module, ABC):
+    """A network to finetune. `forward`: what `preprocessing.tensor` gives -> logits (B, 6)."""
+
+    preprocessing: Preprocessing
+    depth: int
+    """Number of transformer layers."""
+
+    @abstractmethod
+    def layer_of(self, name: str) -> int:
+        """The layer a parameter belongs to: 0 stem, 1..depth transformer, depth + 1 head (for layer decay)."""
+
+    def auxiliary_loss(self) -> Tensor | float:
+        """What the last training pass adds to the loss, coefficient included; nothing unless a network says so."""
+        return 0.0
+
+    def checkpoint_gradients(self) -> None:
+        """From now on keep only the layers' inputs in training, and compute the rest again on the way back.
+
+        Raises
+        ------
+        DataError : this network cannot.
+        """
+        raise DataError(
+            type(self).__name__, ["gradient checkpointing is not offered, leave gradient_checkpointing out"]
+        )
+
+
+class NetworkEmbedder(Embedder):
+    """A frozen network: evaluation mode, no gradients, on the device that the job may use.
+
+    network : any torch module.
+    preprocessing : what it reads.
+    batch : most clips at once.
+    """
+
+    def __init__(self, network: nn.Module, preprocessing: Preprocessing, *, batch: int = 8):
+        self.device = use_one_thread()
+        self.network = network.eval().requires_grad_(False).to(self.device)
+        self.preprocessing = preprocessing
+        self.batch = batch
+
+    @abstractmethod
+    def features(self, batch: Tensor) -> Tensor:
+        """A batch as `preprocessing.tensor` gives it, on the device -> (B, ...) float32."""
+
+    def read(self, shard: Path) -> Iterator[tuple[str, Any]]:
+        """See Embedder."""
+        return self.preprocessing.read(shard)
+
+    def decode(self, raw: Any) -> np.ndarray:
+        """See Embedder."""
+        return self.preprocessing.decode(raw)
+
+    @torch.inference_mode()
+    def embed(self, clips: Sequence[np.ndarray]) -> np.ndarray:
+        """See Embedder."""
+        return self.features(to_device(self.preprocessing.tensor(clips), self.device)).float().cpu().numpy()
+
+
+def to_device(batch: Tensor, device: torch.device) -> Tensor:
+    """A batch on the device, through pinned memory where that lets the copy run beside the work."""
+    return batch if device.type == "cpu" else batch.pin_memory().to(device, non_blocking=True)
+
+
+def initialise(part: nn.Module) -> None:
+    """Fresh weights as masked autoencoders have them: Glorot and uniform, no bias (for `network.apply`).
+
+    A patch embedding counts as the linear layer that it is. On few clips this learns far faster than small normal
+    weights do.
+    """
+    if isinstance(part, nn.Linear | nn.Conv3d):
+        nn.init.xavier_uniform_(part.weight.flatten(1))  # a view
+        if part.bias is not None:
+            nn.init.zeros_(part.bias)

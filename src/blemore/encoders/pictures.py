@@ -1,0 +1,89 @@
+"""Preprocessing of visual encoders: frames of a clip, sampled, normalised; changed in training."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from blemore.encoders.augmentation import JITTER, augment
+from blemore.encoders.base import Preprocessing
+from blemore.media.shards import decode_frames, read_jpegs
+from blemore.torch_compat import torch
+
+# isort: split
+from torch import Tensor
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Pictures(Preprocessing):
+    """`count` frames evenly spread over the clip, `size` px square, normalised.
+
+    A clip with fewer prepared frames than `count` shows some of them twice, evenly spread.
+
+    time_first : the network takes (B, T, 3, S, S) if true, (B, 3, T, S, S) if false.
+    border : px that are read around the square and cut off, to look closer than the prepared crops do.
+    relative : in place of `mean` and `std`, each frame minus the clip's first, over the clip's standard deviation.
+        A small network that starts from nothing then sees what moves, not who it is: on the generated actors that
+        doubles its share of right answers for unseen persons.
+    kept : most frames held in memory of each clip; above `count` the temporal jitter of training has more to choose
+        from. None: all that are prepared.
+    """
+
+    count: int
+    size: int
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+    time_first: bool = True
+    border: int = 0
+    relative: bool = False
+    kept: int | None = None
+
+    @property
+    def read_size(self) -> int:
+        """Side in px at which frames are decoded."""
+        return self.size + 2 * self.border
+
+    def read(self, shard: Path) -> Iterator[tuple[str, list[bytes]]]:
+        """(clip, JPEG files of its frames) of a faces or body file."""
+        return read_jpegs(shard)
+
+    def decode(self, raw: Sequence[bytes]) -> np.ndarray:
+        """(T, size, size, 3) uint8, T evenly spread frames, without border."""
+        if self.kept is not None and len(raw) > self.kept:
+            raw = [raw[k] for k in spread(len(raw), self.kept)]
+        inner = slice(self.border, self.border + self.size)
+        return np.ascontiguousarray(decode_frames(raw, self.read_size)[:, inner, inner])
+
+    def tensor(self, clips: Sequence[np.ndarray]) -> Tensor:
+        """See Preprocessing: `count` frames, first and last included."""
+        return self.normalise(as_float([clip[spread(len(clip), self.count)] for clip in clips]))
+
+    def augmented(self, clips: Sequence[np.ndarray], generator: torch.Generator) -> Tensor:
+        """See Preprocessing: begin and end move by up to `JITTER` of the clip; mirrored, shifted, other light."""
+        ends = (JITTER * torch.rand(len(clips), 2, generator=generator)).numpy()  # (B, 2) shares of the clip
+        chosen = [clip[spread(len(clip), self.count, *cut)] for clip, cut in zip(clips, ends, strict=True)]
+        return self.normalise(augment(as_float(chosen), generator))
+
+    def normalise(self, pictures: Tensor) -> Tensor:
+        """(B, T, 3, S, S) float in [0, 1] -> what the network takes."""
+        if self.relative:
+            spread = pictures.std(dim=(1, 2, 3, 4), keepdim=True) + 1e-3  # a blank clip stays blank
+            pictures = (pictures - pictures[:, :1]) / spread
+        else:
+            pictures = (pictures - torch.tensor(self.mean).view(3, 1, 1)) / torch.tensor(self.std).view(3, 1, 1)
+        return pictures if self.time_first else pictures.transpose(1, 2)  # (B, 3, T, S, S)
+
+
+def spread(frames: int, count: int, cut_begin: float = 0.0, cut_end: float = 0.0) -> np.ndarray:
+    """(count,) indices evenly spread over `frames`, both ends included; shares of the clip may be cut off its ends."""
+    last = frames - 1
+    return np.linspace(cut_begin * last, (1 - cut_end) * last, count).round().astype(int)
+
+
+def as_float(clips: Sequence[np.ndarray]) -> Tensor:
+    """Clips (T, S, S, 3) uint8 of equal shape -> (B, T, 3, S, S) float32 in [0, 1]."""
+    return torch.from_numpy(np.stack(clips)).permute(0, 1, 4, 2, 3).contiguous().float() / 255

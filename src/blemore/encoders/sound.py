@@ -1,0 +1,67 @@
+"""Preprocessing of speech networks: 16 kHz mono, each clip to zero mean and unit variance."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from blemore.encoders.augmentation import augment_sound
+from blemore.encoders.base import Preprocessing
+from blemore.errors import DataError
+from blemore.media.shards import read_samples
+from blemore.torch_compat import torch
+
+# isort: split
+from torch import Tensor
+
+RATE = 16000
+"""Hz; what the public speech networks were trained at."""
+SHORTEST = 720
+"""Samples; below, the convolutions leave less than two vectors, too few for a spread over time. Shorter: zeros follow."""
+
+
+@dataclass(frozen=True)
+class Sound(Preprocessing):
+    """Whole clips, never padded to a common length: in a batch, padding would change the features even with a mask.
+
+    seconds : length of the windows that training sees, s; a shorter clip is repeated. None: not for training.
+    """
+
+    seconds: float | None = None
+
+    def read(self, shard: Path) -> Iterator[tuple[str, bytes]]:
+        """(clip, little-endian int16 samples) of an audio file; another rate than 16 kHz is refused.
+
+        Raises
+        ------
+        DataError : clips prepared at another rate.
+        """
+        faults = []
+        for clip, rate, samples in read_samples(shard):
+            if rate != RATE:
+                text = f"prepared at {rate} Hz, the network hears {RATE} Hz only: set media: samples: audio: rate"
+                faults.append(f"clip {clip}: {text}")
+            elif not faults:
+                yield clip, samples
+        if faults:
+            raise DataError(str(shard), faults)
+
+    def decode(self, raw: bytes) -> np.ndarray:
+        """(n,) int16."""
+        samples = np.frombuffer(raw, "<i2")
+        return np.pad(samples, (0, max(0, SHORTEST - len(samples))))
+
+    def tensor(self, clips: Sequence[np.ndarray]) -> Tensor:
+        """See Preprocessing: (B, n) float32."""
+        return standardised(torch.from_numpy(np.stack(clips).astype(np.float32) / 32768))
+
+    def augmented(self, clips: Sequence[np.ndarray], generator: torch.Generator) -> Tensor:
+        """See Preprocessing: a window of each clip from a random start, its gain drawn, (B, seconds * 16000) float32."""
+        return standardised(augment_sound(clips, round(self.seconds * RATE), generator))
+
+
+def standardised(samples: Tensor) -> Tensor:
+    """(B, n) -> zero mean and unit variance clip by clip; silence stays silence."""
+    mean, variance = samples.mean(dim=1, keepdim=True), samples.var(dim=1, keepdim=True, correction=0)
+    return (samples - mean) / torch.sqrt(variance + 1e-7)
