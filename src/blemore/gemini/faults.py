@@ -1,0 +1,133 @@
+"""What a failed request means. Never by the status alone: a bad key comes as 400, a spent daily quota as 429."""
+
+import email.utils
+import re
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+LONGEST_WAIT = 900.0
+"""s; a service that asks for more is out of quota, and the run stops."""
+
+
+class Meaning(Enum):
+    """What to do after a failed request."""
+
+    stop = "stop the run"
+    again = "ask again"
+    leave = "leave this piece"
+
+
+class Failure(Exception):
+    """A request that brought no vector.
+
+    wait : s that the service asks all workers to wait, if it does.
+    everybody : whether all workers pause, not only the one that was told.
+    maybe_paid : whether the service may have done the work and charged for it.
+    """
+
+    def __init__(
+        self,
+        meaning: Meaning,
+        reason: str,
+        *,
+        wait: float | None = None,
+        everybody: bool = False,
+        maybe_paid: bool = False,
+    ):
+        super().__init__(reason)
+        self.meaning = meaning
+        self.reason = reason
+        self.wait = wait
+        self.everybody = everybody
+        self.maybe_paid = maybe_paid
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer that is not 200: status, the JSON body as far as it is one, headers with names in small letters."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str]
+
+
+def failure(reply: Reply) -> Failure:
+    """The failure behind an answer.
+
+    Stops the run: a bad key (by its reason), 401, 403, 404, FAILED_PRECONDITION, the daily quota, and what is not
+    understood. Asked again: any other 429 (all workers wait), 408, 5xx. Costs one piece: any other 400, and 413.
+    """
+    error = _error(reply.body)
+    details = [part for part in error.get("details") or [] if isinstance(part, dict)]
+    said = f"HTTP {reply.status} {error.get('status') or ''}".strip()
+    said += f": {error['message']}" if error.get("message") else ""
+    reasons = {str(part.get("reason")) for part in details}
+    if any(reason.startswith("API_KEY_") for reason in reasons) or "API key not valid" in said:
+        return Failure(Meaning.stop, f"the API key is refused ({said})")
+    if error.get("status") == "FAILED_PRECONDITION":
+        return Failure(Meaning.stop, f"the account or region may not use the service ({said})")
+    if reply.status == 429:
+        return _too_many(said, details, reply)
+    if reply.status == 408 or 500 <= reply.status < 600:
+        wait = _asked_wait(details, reply.headers)
+        return Failure(Meaning.again, said, wait=wait, everybody=wait is not None)
+    if reply.status in (400, 413):
+        return Failure(Meaning.leave, said)
+    advice = {
+        401: "check the API key",
+        403: "the key may not use this model",
+        404: "check gemini.model and the address",
+    }
+    return Failure(Meaning.stop, said + f" ({advice.get(reply.status, 'an answer that is not understood')})")
+
+
+def _too_many(said: str, details: list[dict[str, Any]], reply: Reply) -> Failure:
+    quotas = [
+        str(violation.get("quotaId", "")) + str(violation.get("subject", ""))
+        for part in details
+        for violation in part.get("violations") or []
+        if isinstance(violation, dict)
+    ]
+    if any(re.search(r"per_?day|daily", quota, re.IGNORECASE) for quota in quotas):
+        return Failure(Meaning.stop, f"the daily quota is used up ({said})")
+    wait = _asked_wait(details, reply.headers)
+    if wait is not None and wait > LONGEST_WAIT:
+        return Failure(Meaning.stop, f"the quota is used up for {wait:.0f} s ({said})")
+    return Failure(Meaning.again, said, wait=wait, everybody=True)
+
+
+def _error(body: Any) -> dict[str, Any]:
+    """The object that Google's errors carry under "error", however it is wrapped; empty where there is none."""
+    if isinstance(body, list) and len(body) == 1:
+        body = body[0]
+    if isinstance(body, dict):
+        inner = body.get("error", body)
+        if isinstance(inner, dict):
+            return inner
+    return {}
+
+
+def _asked_wait(details: list[dict[str, Any]], headers: Mapping[str, str]) -> float | None:
+    """s to wait by retryDelay and Retry-After, the longer of the two; None where neither says anything."""
+    waits = [*_retry_delays(details), *_retry_after(headers.get("retry-after", ""))]
+    return max(waits, default=None)
+
+
+def _retry_delays(details: list[dict[str, Any]]) -> Iterator[float]:
+    for part in details:
+        if match := re.fullmatch(r"(\d+(?:\.\d*)?)s", str(part.get("retryDelay", ""))):
+            yield float(match[1])
+
+
+def _retry_after(text: str) -> Iterator[float]:
+    """Seconds, or a date."""
+    if re.fullmatch(r"\s*\d+(\.\d*)?\s*", text):
+        yield float(text)
+    elif text:
+        try:
+            yield max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
+        except ValueError:
+            return  # neither: as if nothing had been said

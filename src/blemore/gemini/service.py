@@ -1,0 +1,194 @@
+"""What is asked of whom, at what price and under which terms; imports nothing that takes time."""
+
+import datetime
+import ipaddress
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from blemore.errors import DataError, MissingDataError
+
+MODEL = "gemini-embedding-2"
+DIMENSIONS = 3072
+"""What the service gives when it is not asked for fewer."""
+
+LEAST_DIMENSIONS, MOST_DIMENSIONS = 128, 3072
+
+ENDPOINT = "https://generativelanguage.googleapis.com"
+API_VERSION = "v1beta"
+MIME = "video/mp4"
+SAMPLED_FPS = 1
+"""Pictures per second that the service looks at in a video of up to 32 s; its sound is not heard."""
+
+LONGEST_SECONDS = 120.0
+"""Longest video that the service takes."""
+
+USD_PER_SECOND = 0.0008
+"""Price of a second of video on the paid tier."""
+
+PRICE_SOURCE = "https://ai.google.dev/gemini-api/docs/pricing, $12.00 per million video tokens, 66 tokens a second"
+PRICE_DATE = "2026-11-23"
+"""When the price was last looked at; check before use."""
+
+TERMS = (
+    "Paid services: pieces and vectors are not used to improve Google's products; they are logged for a limited time "
+    "to detect abuse (55 days by the usage policies) and may pass through any country where Google works.",
+    "Unpaid quota: Google may use them to improve its products, and people may read them; its terms say not to submit "
+    "sensitive, confidential or personal information. In the EEA, Switzerland and the UK the paid terms hold for both.",
+    "Sources: https://ai.google.dev/gemini-api/terms (effective 2026-03-23), "
+    "https://ai.google.dev/gemini-api/docs/usage-policies, https://ai.google.dev/gemini-api/docs/zdr; "
+    "looked at 2026-11-23. They change: check before use.",
+)
+
+BACKENDS = ("off", "stand-in", "api")
+KEYS = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
+APPROVAL = ("by", "date", "basis")
+STAND_IN = "stand-in"
+STAND_IN_VERSION = 1
+"""To be raised whenever the stand-in's vectors change, so that older ones are not taken for them."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """One way to have pieces embedded.
+
+    backend : "stand-in" or "api".
+    requests_per_minute : most requests that start in a minute; the stand-in needs no such care.
+    concurrency : most requests under way at a time.
+    max_usd : most that may ever be spent on what one cache folder holds.
+    base_url : where requests go; for the stand-in it is known once that has started.
+    timeout : s, for one request.
+    """
+
+    backend: str
+    model: str
+    dimensions: int
+    requests_per_minute: float
+    concurrency: int
+    max_usd: float
+    base_url: str = ENDPOINT
+    timeout: float = 60.0
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> "Service":
+        """The service that the block `gemini` of the parameters describes."""
+        names = ("backend", "model", "dimensions", "requests_per_minute", "concurrency", "max_usd")
+        return cls(**{name: settings[name] for name in names})
+
+    @property
+    def origin(self) -> str:
+        """Who makes the vectors: part of every cache key, so that vectors of one maker never pass for another's."""
+        if self.backend == STAND_IN:
+            return f"{STAND_IN} {STAND_IN_VERSION}"
+        return urlsplit(self.base_url).hostname or self.base_url
+
+    @property
+    def cache(self) -> Path:
+        """Where the workflow keeps the vectors: outside all that Snakemake or DVC may delete."""
+        return Path("cache/gemini-stand-in" if self.backend == STAND_IN else "cache/gemini")
+
+    def price(self, seconds: float) -> float:
+        """USD for a piece of that length."""
+        return 0.0 if self.backend == STAND_IN else seconds * USD_PER_SECOND
+
+
+def check_service(service: Mapping[str, Any], dataset: str) -> list[str]:
+    """What is wrong with the block `gemini` of the parameters for that data set; empty when it may be used.
+
+    The backend alone decides what happens, never whether a key is at hand. `off` is always right here; the encoder
+    then has to be switched off too.
+    """
+    faults = []
+    backend = service.get("backend")
+    if backend not in BACKENDS:
+        faults.append(f"gemini.backend: found {backend!r}, expected one of {', '.join(BACKENDS)}")
+    if backend == STAND_IN and dataset == "blemore":
+        faults.append(
+            "gemini.backend: stand-in says nothing about real faces, it is not used with dataset blemore; "
+            "set it to api (with transfer_approved), or set it to off and switch the encoder off"
+        )
+    if backend == "api" and dataset != "demo":
+        faults += _approval_faults(service.get("transfer_approved"))
+    faults += _number_faults(service)
+    return faults
+
+
+def _approval_faults(approval: Any) -> list[str]:
+    where = "gemini.transfer_approved"
+    wanted = "{by: who approved it, date: YYYY-MM-DD, basis: what allows it, such as consent or a contract}"
+    if not isinstance(approval, Mapping):
+        return [
+            f"{where}: clips of real people would be sent to {ENDPOINT}; first have that approved, then set {wanted}"
+        ]
+    faults = [
+        f"{where}.{name}: missing, expected {wanted}" for name in APPROVAL if not str(approval.get(name) or "").strip()
+    ]
+    date = approval.get("date")
+    if date and not isinstance(date, datetime.date):
+        try:
+            datetime.date.fromisoformat(str(date).strip())
+        except ValueError:
+            faults.append(f"{where}.date: found {date!r}, expected a date such as 2026-11-23")
+    return faults
+
+
+def _number_faults(service: Mapping[str, Any]) -> list[str]:
+    faults = []
+    if not str(service.get("model") or "").strip():
+        faults.append(f"gemini.model: missing, expected a name such as {MODEL}")
+    bounds = {
+        "dimensions": (LEAST_DIMENSIONS, MOST_DIMENSIONS, int),
+        "requests_per_minute": (0, math.inf, float),
+        "concurrency": (1, 64, int),
+        "max_usd": (0, math.inf, float),
+    }
+    for name, (least, most, kind) in bounds.items():
+        value = service.get(name)
+        right = isinstance(value, int | float if kind is float else int) and not isinstance(value, bool)
+        if not right or not least <= value < math.inf or value > most:  # type: ignore[operator]
+            what = "a whole number" if kind is int else "a number"
+            faults.append(f"gemini.{name}: found {value!r}, expected {what} from {least} to {most}")
+    if service.get("requests_per_minute") == 0:
+        faults.append("gemini.requests_per_minute: found 0, with which nothing is ever sent")
+    return faults
+
+
+def check_url(url: str) -> None:
+    """Refuse an address that is none, or that would carry key and faces unencrypted over a network."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise DataError(url, [f"no address of a service, expected something like {ENDPOINT}"])
+    if parts.scheme == "http" and not is_local(url):
+        raise DataError(url, ["http sends key and pieces in the clear, use https"])
+
+
+def is_local(url: str) -> bool:
+    """Whether an address is this machine itself."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def api_key(environment: Mapping[str, str] | None = None) -> str:
+    """The key from GOOGLE_API_KEY or else GEMINI_API_KEY, without the blanks around it.
+
+    Raises
+    ------
+    MissingDataError : neither holds anything.
+    """
+    environment = os.environ if environment is None else environment
+    for name in KEYS:
+        if key := environment.get(name, "").strip():
+            return key
+    raise MissingDataError(
+        "Gemini",
+        [f"no API key: set {KEYS[0]} or {KEYS[1]} (a blank one counts as missing), or set gemini.backend to off"],
+    )
