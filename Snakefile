@@ -14,6 +14,7 @@ conda: "envs/blemore.yaml"
 include: "rules/common.smk"
 include: "rules/data.smk"
 include: "rules/prepare.smk"
+include: "rules/embed.smk"
 include: "rules/encode.smk"
 include: "rules/fuse.smk"
 include: "rules/calibrate.smk"
@@ -26,6 +27,8 @@ rule submission:
     input:
         "results/submission/submission.zip",
         "results/metrics.json",
+        "results/encoders.csv",
+        "results/licences.json",
         PLOTS.values(),
 
 

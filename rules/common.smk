@@ -11,7 +11,8 @@ REPOSITORY = Path(workflow.basedir)
 sys.path.insert(0, str(REPOSITORY / "src"))
 os.environ["PYTHONPATH"] = str(REPOSITORY / "src")  # jobs use this checkout's package, also in a clone
 
-from blemore.encoders.settings import encoder_settings
+from blemore.encoders import settings
+from blemore.encoders.weight_files import local_files
 from blemore.errors import DataError
 from blemore.lineage import run
 from blemore.lineage.code import sources
@@ -29,14 +30,16 @@ except DataError as error:
 SHARDS = [f"{number:03d}" for number in range(config["media"]["shards"])]
 FOLDS = range(OPTIONS["folds"])
 FOLDS_CSV = [OPTIONS["folds_csv"]] if OPTIONS.get("folds_csv") else []
-ENCODERS = list(config["encoders"])
-FROZEN = [name for name in ENCODERS if config["encoders"][name]["learning"] == "frozen"]
-FINETUNED = [name for name in ENCODERS if config["encoders"][name]["learning"] == "finetuned"]
+ENTRIES = config["encoders"]
+ENCODERS = settings.enabled_encoders(config)
+FROZEN, FINETUNED, GIVEN = (
+    [name for name in ENCODERS if ENTRIES[name]["learning"] == how] for how in ("frozen", "finetuned", "given")
+)
+ALL_SETTINGS = [settings.encoder_settings(config, name) for name in ENCODERS]
 KINDS = ["faces", "body", "audio", "pieces", "probe"]
 MEDIA = {kind: f"results/media/{kind}/{{shard}}.parquet" for kind in KINDS}
 
 CLIPS = "results/clips/clips.parquet"
-PROBABILITIES = collect("results/encoders/{name}/probabilities.parquet", name=ENCODERS)
 
 
 wildcard_constraints:
@@ -45,6 +48,7 @@ wildcard_constraints:
     fold="|".join(map(str, FOLDS)),
     frozen="|".join(FROZEN) or "none",
     finetuned="|".join(FINETUNED) or "none",
+    given="|".join(GIVEN) or "none",
 
 
 def code(rule, *modules):
@@ -60,7 +64,7 @@ def begin_run():
     """Remove what no rule of the present study makes; refuse a study that will not fit on the disk."""
     made = [file.regex() for rule in workflow.rules for file in rule.output]
     try:
-        run.begin(REPOSITORY, config, made, DATA, CLIP_FILES, len(FOLDS))
+        run.begin(REPOSITORY, config, ALL_SETTINGS, made, DATA, CLIP_FILES, len(FOLDS))
     except DataError as error:
         raise WorkflowError(str(error))
 

@@ -1,35 +1,17 @@
 """
 Every encoder to one probabilities table: out-of-fold rows of training clips, the fold models' mean for test clips.
 
-NEEDS   results/clips/clips.parquet, results/media/{kind}/{shard}.parquet of the one kind that the encoder reads
-MAKES   results/encoders/{name}/probabilities.parquet; frozen: features.parquet; finetuned: fold{fold}.*
+NEEDS   results/clips/clips.parquet; frozen: results/features/; finetuned: results/media/{kind}/; given: a file
+MAKES   results/encoders/{name}/probabilities.parquet; finetuned: fold{fold}.*
 """
 
 FOLD = {
     "probabilities": "results/encoders/{finetuned}/fold{fold}.parquet",
     "curve": "results/encoders/{finetuned}/fold{fold}.csv",
     "weights": "results/encoders/{finetuned}/fold{fold}.safetensors",
+    "cost": "results/encoders/{finetuned}/fold{fold}.cost.json",
 }
-
-
-def encoder_code(rule):
-    """Input function: the rule's code with the one encoder module that the wildcard's entry names."""
-
-    def files(wildcards):
-        return code(rule, f"encoders/{config['encoders'][wildcards[0]]['module']}")
-
-    return files
-
-
-def encoder_params(wildcards):
-    """The slice of params.yaml that the encoder's jobs need at the present scale."""
-    return encoder_settings(config["encoders"], wildcards[0], config["weights"])
-
-
-def encoder_media(wildcards):
-    """Every shard of the one kind of media that the encoder reads."""
-    kind = config["encoders"][wildcards[0]]["media"]
-    return collect(MEDIA[kind], shard=SHARDS)
+PROBABILITIES = collect("results/encoders/{name}/probabilities.parquet", name=ENCODERS)
 
 
 rule encode:
@@ -37,33 +19,18 @@ rule encode:
         PROBABILITIES,
 
 
-rule embed:
-    input:
-        clips=CLIPS,
-        media=encoder_media,
-        code=encoder_code("embed"),
-    output:
-        "results/encoders/{frozen}/features.parquet",
-    log:
-        "logs/embed/{frozen}.log",
-    params:
-        encoder=encoder_params,
-        seed=config["seed"],
-    script:
-        "../workflow_scripts/embed.py"
-
-
 rule fit_head:
     input:
         clips=CLIPS,
-        features="results/encoders/{frozen}/features.parquet",
+        features=FEATURES["features"],
+        persons=outside("persons"),
         code=code("fit_head"),
     output:
         "results/encoders/{frozen}/probabilities.parquet",
     log:
         "logs/fit_head/{frozen}.log",
     params:
-        encoder=encoder_params,
+        encoder=encoder_params(settings.head_settings),
         seed=config["seed"],
     script:
         "../workflow_scripts/fit_head.py"
@@ -73,13 +40,14 @@ rule train_fold:
     input:
         clips=CLIPS,
         media=encoder_media,
+        weights=encoder_weights,
         code=encoder_code("train_fold"),
     output:
         **FOLD,
     log:
         "logs/train_fold/{finetuned}/fold{fold}.log",
     params:
-        encoder=encoder_params,
+        encoder=encoder_params(settings.network_settings),
         seed=config["seed"],
     script:
         "../workflow_scripts/train_fold.py"
@@ -96,3 +64,17 @@ rule gather_folds:
         "logs/gather_folds/{finetuned}.log",
     script:
         "../workflow_scripts/gather_folds.py"
+
+
+rule take_over:
+    input:
+        clips=CLIPS,
+        table=outside("file"),
+        persons=outside("persons"),
+        code=code("take_over"),
+    output:
+        "results/encoders/{given}/probabilities.parquet",
+    log:
+        "logs/take_over/{given}.log",
+    script:
+        "../workflow_scripts/take_over.py"

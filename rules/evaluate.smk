@@ -1,18 +1,29 @@
 """
 What the study can honestly say of itself: out-of-fold, actor-disjoint scores with intervals, and the plots.
 
-NEEDS   results/calibration/decisions.parquet, results/fusion/, results/encoders/*/, results/clips/clips.parquet
-MAKES   results/metrics.json, results/plots/*.png
+NEEDS   results/calibration/decisions.parquet, results/fusion/, results/encoders/*/, results/clips/clips.parquet, costs
+MAKES   results/metrics.json, encoders.csv, licences.json, results/plots/*
 """
 
+COSTS = [
+    *collect(FEATURES["cost"], frozen=FROZEN),
+    *collect(FOLD["cost"], finetuned=FINETUNED, fold=FOLDS),
+]
 CURVES = collect(FOLD["curve"], finetuned=FINETUNED, fold=FOLDS)
 PLOTS = {plot: f"results/plots/{plot}.png" for plot in ["surface", "encoders", "weights", "confusion", "curves"]}
 PLOTS["table"] = "results/plots/curves.csv"
 
 
+STUDY = {key: config[key] for key in ("dataset", "weights", "seed")}
+STUDY["origins"] = {name: settings.origin(config, name) for name in ENCODERS}
+STUDY["unknown"] = settings.unknown_disjointness(config)
+
+
 rule evaluate:
     input:
         "results/metrics.json",
+        "results/encoders.csv",
+        "results/licences.json",
         PLOTS.values(),
 
 
@@ -21,13 +32,14 @@ rule score:
         clips=CLIPS,
         decisions="results/calibration/decisions.parquet",
         tables=PROBABILITIES,
-        code=code("score"),
+        code=code("score", f"fusion/{config['fusion']['method']}"),
     output:
         "results/metrics.json",
     log:
         "logs/score.log",
     params:
-        study={key: config[key] for key in ("dataset", "weights", "seed")},
+        study=STUDY,
+        options={key: config[key] for key in ("fusion", "calibration")},
     script:
         "../workflow_scripts/score.py"
 
@@ -46,3 +58,31 @@ rule plot:
         "logs/plot.log",
     script:
         "../workflow_scripts/plot.py"
+
+
+rule compare:
+    input:
+        metrics="results/metrics.json",
+        weights=FUSION["weights"],
+        costs=COSTS,
+        code=code("compare"),
+    output:
+        "results/encoders.csv",
+    log:
+        "logs/compare.log",
+    script:
+        "../workflow_scripts/compare.py"
+
+
+rule licences:
+    input:
+        weights=[local_files(one) for one in ALL_SETTINGS],
+        code=code("licences"),
+    output:
+        "results/licences.json",
+    log:
+        "logs/licences.log",
+    params:
+        encoders=ALL_SETTINGS,
+    script:
+        "../workflow_scripts/licences.py"

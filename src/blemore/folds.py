@@ -1,5 +1,6 @@
 """Rows of the probabilities table out of the models of all folds; light imports, no torch."""
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from blemore.errors import DataError
+from blemore.errors import DataError, MissingDataError
 from blemore.labels import CLASSES
 from blemore.tables import PROBABILITY_COLUMNS, check_probabilities, read_probabilities, usable
 
@@ -66,3 +67,40 @@ def join_curves(paths: Sequence[str | Path]) -> pd.DataFrame:
         for path in paths
     ]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def check_persons(sidecar: Path, clips: pd.DataFrame) -> None:
+    """Refuse a sidecar by which a person of a fold was among those whom the fold's outside model was trained on.
+
+    Parameters
+    ----------
+    sidecar : JSON: {"0": ["A26", "A412"], "1": [...]}, the persons behind each fold's model; or {"all": [...]} where one
+        model made everything ({"all": []} for a network that saw none of them).
+    clips : clips table.
+
+    Raises
+    ------
+    MissingDataError, DataError : no such file; not in the sidecar's form; a fold that it does not name; a person who was
+        trained on and judged.
+    """
+    if not Path(sidecar).is_file():
+        raise MissingDataError(str(sidecar), ["no such file: name the persons there, or set persons: null (unknown)"])
+    try:
+        said = json.loads(Path(sidecar).read_text("utf-8"))
+    except ValueError as error:
+        raise DataError(str(sidecar), [f"no JSON file ({error})"]) from error
+    train = usable(clips)
+    train = train[train["split"] == "train"]
+    folds = [str(fold) for fold in sorted(train["fold"].unique())]
+    form = 'expected {"0": ["A26", ...], "1": [...]} with a list for every fold, or {"all": [...]}'
+    if not isinstance(said, dict) or not all(isinstance(names, list) for names in said.values()):
+        raise DataError(str(sidecar), [form])
+    if "all" in said:
+        said = dict.fromkeys(folds, said["all"])
+    faults = [f"fold {fold}: not named; {form}" for fold in folds if fold not in said]
+    for fold in folds:
+        judged = set(train.loc[train["fold"] == int(fold), "person"])
+        seen = sorted(judged & set(map(str, said.get(fold, []))))
+        faults += [f"fold {fold}: its model was trained on {person}, whom it judges" for person in seen]
+    if faults:
+        raise DataError(str(sidecar), faults)

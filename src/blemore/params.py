@@ -53,6 +53,12 @@ def check_params(values: Mapping[str, Any], schema: Mapping[str, Any], where: st
         raise DataError(where, dict.fromkeys(sentences))
 
 
+TRAINING = (
+    "epochs", "batch", "micro_batch", "gradient_checkpointing", "early_stopping", "learning_rate", "weight_decay",
+    "layer_decay", "warm_up", "largest_gradient", "seconds",
+)  # fmt: skip
+"""Numbers of the training loop."""
+
 Fault = tuple[Keys, str, Keys | None]
 """Path of the wrong key, what is wrong, and the key whose meaning helps (None: the key itself)."""
 
@@ -116,16 +122,24 @@ def _contradictions(values: Mapping[str, Any], faulty: set[Keys]) -> Iterator[Fa
     if ("encoders",) in faulty:
         return
     for name, encoder in values["encoders"].items():
+        if not sound("encoders", name):
+            continue
+        for key in ("file", "persons"):
+            if key in encoder and encoder["module"] != "precomputed":
+                yield ("encoders", name, key), "for module precomputed only, leave the key out", None
+        if encoder["learning"] == "given" and encoder["module"] != "precomputed":
+            yield ("encoders", name, "learning"), "given is for module precomputed only", None
         for scale in ("tiny", "pretrained"):
-            if sound("encoders", name):
-                for key, text in _encoder_contradictions(encoder["learning"], encoder[scale]):
-                    yield ("encoders", name, scale, key), text, None
+            for key, text in _encoder_contradictions(encoder["learning"], encoder.get(scale, {})):
+                yield ("encoders", name, scale, key), text, None
+    if not any(encoder["enabled"] for name, encoder in values["encoders"].items() if sound("encoders", name)):
+        yield ("encoders",), "all are switched off, expected at least one with enabled: true", None
 
 
 def _encoder_contradictions(learning: str, numbers: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Key and fault of one encoder's numbers at one scale: what would be passed over in silence is refused."""
     for key in numbers:
-        if learning == "frozen" and key not in ("layers", "checkpoint"):
+        if learning == "frozen" and key in TRAINING:
             yield key, "a frozen encoder is not trained, leave the key out"
     if "layers" in numbers:
         if learning == "finetuned":

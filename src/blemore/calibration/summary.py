@@ -4,7 +4,7 @@ Everything is counted on the out-of-fold decisions of the usable train clips; te
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,9 @@ PROTOCOL = {
     "person_offset": "Label-free, from all clips of the person together (transductive); its prior comes from the other folds' labels.",
     "shortcut": "The other folds' out-of-fold probabilities come from base models that saw the reported fold in training: "
     "the usual shortcut of stacking, not fully nested.",
+    "disjointness": "By fold: trained here, without the fold's persons. Declared: a sidecar names whom an outside model was "
+    "trained on. Unknown: nobody says; the headline is repeated without such encoders. What a public checkpoint saw in its "
+    "pre-training is not known here.",
     "interval": "90 %, percentiles over persons drawn with replacement.",
     "permutation": "Share of label permutations over all clips with at least the observed ACC_presence (the observed one counts in).",
 }
@@ -56,6 +59,9 @@ def summarise(
     dataset: str,
     weights: str,
     seed: int,
+    origins: Mapping[str, str],
+    unknown: Collection[str] = (),
+    without_unknown: pd.DataFrame | None = None,
     draws: int = 1000,
     permutations: int = 1000,
 ) -> dict[str, Any]:
@@ -69,12 +75,15 @@ def summarise(
     dataset : name of the data set; "demo" adds a note that its scores say nothing about BLEMORE.
     weights : the scale of the encoders, "tiny" or "pretrained"; kept beside the scores.
     seed : of the persons drawn and of the permutations.
+    origins : what each encoder's figures can tell, as `encoders.settings.origin` says it.
+    unknown : encoders of which nobody says whom their models were trained on.
+    without_unknown : decisions made without those (`known.decisions_without`).
     draws, permutations : how many.
 
     Returns
     -------
-    JSON-able dict: "variants" {name: entry}, "encoders" {name: entry + "permutation_p" + "thresholds"}, "trivial"
-    entry (the other folds' commonest label), "fused_minus_best_single", "protocol", "dataset", "weights", "quarantined" and
+    JSON-able dict: "variants" {name: entry}, "without_unknown" entry or None, "encoders" {name: entry + "origin" +
+    "disjointness" ("by fold", "declared" by an outside table's sidecar, or "unknown") + "permutation_p" + "thresholds"}, "trivial" entry (the other folds' commonest label), "fused_minus_best_single", "protocol", "dataset", "weights", "quarantined" and
     "note" (None unless demo). An entry holds acc_presence, acc_salience, score, clips, blends, and "interval" with [low, high]
     of each accuracy.
     """
@@ -85,10 +94,7 @@ def summarise(
     drawn = _generator(seed, "persons").multinomial(len(persons), chances, size=draws).astype(float)
     truth = _Truth(labelled["clip"], true_saliences(labelled), labelled["fold"].to_numpy(), person, drawn)
 
-    decided = {
-        variant: decisions[decisions["variant"] == variant].set_index("clip").loc[truth.clips, list(CLASSES)].to_numpy()
-        for variant in VARIANTS
-    }
+    decided = {variant: _decided(decisions, variant, truth) for variant in VARIANTS}
 
     encoders, said = {}, {}
     for name in sorted(tables):
@@ -96,6 +102,8 @@ def summarise(
         values = tables[name].set_index("clip").loc[here.clips, list(CLASSES)].to_numpy(float)
         saliences, chosen = leave_one_fold_out(values, here.saliences, here.fold)
         encoders[name] = _entry(saliences, here) | {
+            "origin": origins[name],
+            "disjointness": _disjointness(name, origins[name], unknown),
             "permutation_p": _permutation_p(
                 saliences, here.saliences, permutations, _generator(seed, f"permute/{name}")
             ),
@@ -112,12 +120,25 @@ def summarise(
         "weights": weights,
         "quarantined": int((clips["quarantine"] != "").sum()),
         "variants": {variant: _entry(saliences, truth) for variant, saliences in decided.items()},
+        "without_unknown": None if without_unknown is None else _entry(_decided(without_unknown, FUSED, truth), truth),
         "encoders": encoders,
         "trivial": _entry(trivial, truth),
         "fused_minus_best_single": _paired(decided[FUSED], truth, encoders, said),
         "protocol": PROTOCOL,
     }
     return summary | {"note": DEMO_NOTE if dataset == "demo" else None}
+
+
+def _decided(decisions: pd.DataFrame, variant: str, truth: _Truth) -> np.ndarray:
+    """(n, 6) saliences of one variant, in the order of the labelled clips."""
+    rows = decisions[decisions["variant"] == variant].set_index("clip")
+    return rows.loc[truth.clips, list(CLASSES)].to_numpy()
+
+
+def _disjointness(name: str, origin: str, unknown: Collection[str]) -> str:
+    if name in unknown:
+        return "unknown"
+    return "declared" if origin == "outside" else "by fold"
 
 
 def _entry(saliences: np.ndarray, truth: _Truth) -> dict[str, Any]:

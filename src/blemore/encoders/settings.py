@@ -1,20 +1,77 @@
-"""One encoder's settings at one scale: the slice of params.yaml that its jobs see."""
+"""One encoder's settings: the slices of params.yaml that its jobs see."""
 
 from collections.abc import Mapping
 from typing import Any
 
 SCALES = ("tiny", "pretrained")
+ABOUT_TAKING_PART = ("enabled", "weights", "persons")
+HEAD = ("head", "layers")
+"""Settings of a frozen encoder's head: another choice fits a head again, and embeds nothing."""
 
 
-def encoder_settings(encoders: Mapping[str, Mapping[str, Any]], name: str, scale: str) -> dict[str, Any]:
-    """Entry `name` with the chosen scale's block laid flat and the other scale's left out.
+def enabled_encoders(config: Mapping[str, Any]) -> list[str]:
+    """Names of the encoders that take part; one whose service is switched off (`gemini.backend: off`) does not."""
+    return [
+        name
+        for name, entry in config["encoders"].items()
+        if entry["enabled"] and config.get(entry["module"], {}).get("backend") not in ("off", False)  # YAML 1.1 reads off as false
+    ]
+
+
+def encoder_settings(config: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Entry `name` with its scale's block laid flat and the other scale's left out.
 
     So changing the full-size learning rate reruns nothing of a tiny study.
 
+    Parameters
+    ----------
+    config : the whole of params.yaml.
+
     Returns
     -------
-    {"name", "module", "media", "learning", "scale", **the scale's block}
+    {"name", "module", "learning", "scale", **what else the entry says, **the scale's block}. The scale is the entry's
+    own `weights`, else the study's. A module with a block of its own name at the top level (gemini) finds it under
+    "service", together with "dataset".
     """
-    entry = encoders[name]
-    general = {key: value for key, value in entry.items() if key not in SCALES}
-    return {"name": name, "scale": scale, **general, **entry[scale]}
+    entry = config["encoders"][name]
+    scale = entry.get("weights", config["weights"])
+    general = {key: value for key, value in entry.items() if key not in (*SCALES, *ABOUT_TAKING_PART)}
+    settings = {"name": name, "scale": scale, **general, **entry.get(scale, {})}
+    if entry["module"] in config:
+        settings["service"] = {**config[entry["module"]], "dataset": config["dataset"]}
+    return settings
+
+
+def network_settings(config: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The part of an encoder's settings that decides its network, or its features."""
+    return {key: value for key, value in encoder_settings(config, name).items() if key not in HEAD}
+
+
+def head_settings(config: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The part of a frozen encoder's settings that decides its head."""
+    settings = encoder_settings(config, name)
+    return {key: settings[key] for key in ("name", *HEAD) if key in settings}
+
+
+def unknown_disjointness(config: Mapping[str, Any]) -> list[str]:
+    """Encoders from outside of which nobody says whom their models were trained on."""
+    entries = config["encoders"]
+    return [name for name in enabled_encoders(config) if "persons" in entries[name] and not entries[name]["persons"]]
+
+
+def origin(config: Mapping[str, Any], name: str) -> str:
+    """What an encoder's figures can tell, in one word for tables and plots.
+
+    "finetuned" (trained on the study's clips), "pretrained" (frozen, from a checkpoint), "computed" (no weights at
+    all), "random" (frozen and never trained), "stand-in" (in place of a service), "service", "outside".
+    """
+    entry, settings = config["encoders"][name], encoder_settings(config, name)
+    if "file" in settings:
+        return "outside"
+    if "service" in settings:
+        return "stand-in" if settings["service"]["backend"] == "stand-in" else "service"
+    if settings["learning"] == "finetuned":
+        return "finetuned"
+    if not any(scale in entry for scale in SCALES):
+        return "computed"
+    return "pretrained" if settings["scale"] == "pretrained" else "random"

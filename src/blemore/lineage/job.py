@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import resource
 import sys
 import time
 from collections.abc import Iterator
@@ -10,12 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from blemore.files import sha256
+from blemore.files import sha256, write_json
 
 
 @contextmanager
 def job(snakemake: Any) -> Iterator[None]:
     """Run a job's work: logging goes to the rule's log file; the last lines name outputs and loaded modules.
+    A rule with an output `cost` gets there what the job used.
 
     The log is written anew by each run of the job and holds times, so it is no payload.
     """
@@ -29,6 +31,8 @@ def job(snakemake: Any) -> Iterator[None]:
     started = time.monotonic()
     try:
         yield
+        if "cost" in snakemake.output.keys():  # noqa: SIM118  (a Namedlist, not a dict)
+            write_json(snakemake.output.cost, cost(time.monotonic() - started))
         for path in snakemake.output:
             logging.info("made %s (%d bytes)", path, Path(path).stat().st_size)
         loaded = sorted(name for name in sys.modules if name.split(".")[0] == "blemore")
@@ -40,6 +44,19 @@ def job(snakemake: Any) -> Iterator[None]:
     finally:
         root.removeHandler(handler)
         handler.close()
+
+
+def cost(seconds: float) -> dict[str, Any]:
+    """What this process has used so far: wall and CPU seconds, imports included in the latter, memory, device."""
+    torch = sys.modules.get("torch")
+    cuda = torch is not None and torch.cuda.is_initialized()
+    return {
+        "seconds": round(seconds, 2),
+        "cpu_seconds": round(time.process_time(), 2),
+        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "device": torch.cuda.get_device_name() if cuda else "cpu",
+        "peak_gpu_mb": round(torch.cuda.max_memory_allocated() / 2**20) if cuda else 0,
+    }
 
 
 def work_key(snakemake: Any) -> str:

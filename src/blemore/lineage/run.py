@@ -59,15 +59,22 @@ def mark(root: Path) -> None:
 
 
 def begin(
-    root: Path, config: Mapping[str, Any], made: Sequence[re.Pattern], data: str, files: Sequence[str], folds: int
+    root: Path,
+    config: Mapping[str, Any],
+    encoders: Sequence[Mapping[str, Any]],
+    made: Sequence[re.Pattern],
+    data: str,
+    files: Sequence[str],
+    folds: int,
 ) -> None:
-    """Before the first job: refuse faulty tables and a study that will not fit; remove other studies' files.
+    """Before the first job: refuse what cannot end well, all of a kind at once; remove other studies' files.
 
     Metadata, names and template are checked here and not by a job that the others wait for: such an input would have to
     be `ancient`, and Snakemake does not look at the other changes of a job below an ancient input that is remade.
 
     Parameters
     ----------
+    encoders : settings of every encoder that takes part.
     made : the output patterns of every rule; a file under results/ (and the generated data set) matching none goes.
     data : the data set's folder.
     files : every raw clip's path below it; those not made yet count with the demo's typical size.
@@ -75,9 +82,22 @@ def begin(
 
     Raises
     ------
-    DataError : every fault of metadata, names and template; or the disk is too small.
+    DataError : every missing checkpoint and forbidden service; every fault of metadata, names and template; or the disk
+        is too small.
     """
+    from blemore.gemini.service import check_service
     from blemore.media.preflight import check_disk, estimate
+    from blemore.weights.check import missing_checkpoints
+
+    faults = missing_checkpoints(encoders)
+    for settings in encoders:
+        if "service" in settings:
+            faults += [
+                f"encoder {settings['name']}: {fault}"
+                for fault in check_service(settings["service"], config["dataset"])
+            ]
+    if faults:
+        raise MissingDataError("encoders", faults)
 
     generated = any(pattern.match(f"{data}/{files[0]}") for pattern in made)
     if not generated:
@@ -90,7 +110,7 @@ def begin(
         workspace.remove(left)
     clips = [Path(data, file) for file in files]
     sizes = [clip.stat().st_size if clip.exists() else DEMO_CLIP_BYTES for clip in clips]
-    need = estimate(sizes, config["media"]["samples"], config["encoders"], config["weights"], folds)
+    need = estimate(sizes, config["media"]["samples"], encoders, folds)
     there = sum(path.stat().st_size for folder in ("data", "results", ".dvc/cache") for path in _files(root / folder))
     check_disk(need, shutil.disk_usage(root).free + there, str(root))
 

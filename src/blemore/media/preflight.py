@@ -29,15 +29,14 @@ WEIGHTS_BYTES = {"tiny": 4e6, "pretrained": 4.1e8}
 STATE_FACTOR = 3
 """A training state holds the weights and AdamW's two moments."""
 
-FEATURE_BYTES = 13 * 2 * 768 * 4
-"""Features of one clip of a frozen encoder: mean and deviation of up to 13 layers, 768 wide, float32."""
+FEATURE_BYTES = 25 * 2 * 1024 * 2
+"""Features of one clip of a large speech network: mean and deviation of 25 layers, 1024 wide, float16; others less."""
 
 
 def estimate(
     clip_bytes: Sequence[int],
     media: Mapping[str, Any],
-    encoders: Mapping[str, Mapping[str, Any]],
-    scale: str,
+    encoders: Sequence[Mapping[str, Any]],
     folds: int,
 ) -> dict[str, int]:
     """Bytes per kind that the whole study will lay down.
@@ -46,8 +45,7 @@ def estimate(
     ----------
     clip_bytes : size of every raw clip.
     media : `faces`, `body`, `audio` and `piece` options, as `prepare.prepare_shard` takes them.
-    encoders : name -> entry with `learning` ("frozen" | "finetuned").
-    scale : "tiny" | "pretrained".
+    encoders : settings of every encoder that takes part, with `learning` and `scale`.
     folds : models of a finetuned encoder.
 
     Returns
@@ -64,7 +62,7 @@ def estimate(
         "body": count * _crops(media["body"]),
         "audio": count * CLIP_SECONDS * media["audio"]["rate"] * 2,
         "pieces": count * piece["seconds"] * (picture_bits + PIECE_SOUND_BITS) / 8,
-        "encoders": sum(_encoder(entry, scale, count, folds) for entry in encoders.values()),
+        "encoders": sum(_encoder(settings, count, folds) for settings in encoders),
     }
     sizes["dvc_copy"] = sum(sizes.values())
     sizes["total"] = sum(sizes.values())
@@ -77,9 +75,11 @@ def _crops(options: Mapping[str, Any]) -> float:
     return options["frames"] * (options["size"] ** 2 * float(per_pixel) + ROW_BYTES)
 
 
-def _encoder(entry: Mapping[str, Any], scale: str, clips: int, folds: int) -> float:
-    weights = WEIGHTS_BYTES[scale]
-    if entry["learning"] == "frozen":
+def _encoder(settings: Mapping[str, Any], clips: int, folds: int) -> float:
+    weights = WEIGHTS_BYTES[settings["scale"]]
+    if settings["learning"] == "given":
+        return 0
+    if settings["learning"] == "frozen":
         return weights + clips * FEATURE_BYTES
     return weights * (1 + folds + STATE_FACTOR)
 

@@ -1,0 +1,107 @@
+"""What comes from outside: features in the challenge kit's form, and finished probability tables.
+
+Beside either may lie a sidecar that names the persons whom the outside model was trained on (`folds.check_persons`).
+With it, no person is judged by a model that saw them, or the job ends; without it nobody knows, and every report says so.
+"""
+
+import logging
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from blemore.encoders.base import Embedder
+from blemore.errors import DataError, MissingDataError
+from blemore.folds import probability_rows
+from blemore.labels import CLASSES
+from blemore.tables import clip_names, read_probabilities, usable
+
+
+def build(settings: Mapping) -> "Precomputed":
+    """Features from settings["file"]."""
+    return Precomputed()
+
+
+class Precomputed(Embedder):
+    """The rows of an `.npz` file with X (n_clips, n_features) and filenames (n_clips,)."""
+
+    batch = 1024
+
+    def read(self, shard: Path) -> Iterator[tuple[str, np.ndarray]]:
+        """(clip, features) of the file.
+
+        Raises
+        ------
+        MissingDataError, DataError : no such file; not such a file; arrays of other shapes, doubled names, NaN.
+        """
+        x, names = _arrays(shard)
+        faults = []
+        if x.ndim != 2 or names.ndim != 1 or len(x) != len(names):
+            faults.append(f"expected X (n, d) and filenames (n,), found {x.shape} and {names.shape}")
+        else:
+            names = clip_names(pd.Series(names)).to_numpy()
+            faults += [f"clip {name}: stands in more than one row" for name in names[pd.Series(names).duplicated()]]
+            faults += [f"clip {name}: a feature is NaN or infinite" for name in names[~np.isfinite(x).all(axis=1)]]
+        if faults:
+            raise DataError(str(shard), faults)
+        yield from zip(names, x.astype(np.float32), strict=True)
+
+    def embed(self, clips: Sequence[np.ndarray]) -> np.ndarray:
+        """The features as they are."""
+        return np.stack(clips)
+
+
+def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    if not Path(path).is_file():
+        raise MissingDataError(str(path), ["no such file: put the features there, or switch the encoder off"])
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            missing = [name for name in ("X", "filenames") if name not in file.files]
+            if missing:
+                found = ", ".join(file.files)
+                raise DataError(str(path), [f"array {name!r} is missing (found: {found})" for name in missing])
+            return file["X"], file["filenames"]
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        advice = "save numbers and text only, np.savez(path, X=X, filenames=np.array(names, dtype=str))"
+        raise DataError(str(path), [f"cannot be read ({error}); {advice}"]) from error
+
+
+def take_over(path: Path, clips: pd.DataFrame) -> pd.DataFrame:
+    """A finished probabilities table as a table of this study.
+
+    Parameters
+    ----------
+    path : .csv or .parquet with at least clip and the six classes; out-of-fold rows for train clips. Clips that were
+        set aside are left out; a usable clip may be missing, the fusion then goes without this table.
+    clips : clips table.
+
+    Raises
+    ------
+    MissingDataError, DataError : no such file; rows that break the table's contract, name unknown clips or disagree with
+        the study's persons, splits or folds.
+    """
+    if not Path(path).is_file():
+        raise MissingDataError(str(path), ["no such file: put the table there, or switch the encoder off"])
+    table = read_probabilities(path)
+    faults = [
+        f"clip {name}: no such clip in the study" for name in table.loc[~table["clip"].isin(clips["clip"]), "clip"]
+    ]
+    both = table.merge(clips[["clip", "person", "split", "fold"]], on="clip", suffixes=("_outside", ""))
+    for column in ("person", "split", "fold"):
+        outside = f"{column}_outside"
+        if outside in both.columns:
+            wrong = both[(both[outside] != both[column]) & ~(both[outside].isna() & both[column].isna())]
+            faults += [
+                f"clip {row['clip']}: {column} {row[outside]}, in this study {row[column]}"
+                for row in wrong.to_dict("records")
+            ]
+    if faults:
+        raise DataError(str(path), faults)
+    good = usable(clips).sort_values("clip").reset_index(drop=True)
+    kept = good[good["clip"].isin(table["clip"])].reset_index(drop=True)
+    if len(kept) < len(good):
+        logging.warning("%s: %d of %d usable clips have no row", path, len(good) - len(kept), len(good))
+    values = table.set_index("clip").loc[kept["clip"], list(CLASSES)].to_numpy(float)
+    return probability_rows(kept, values)

@@ -1,0 +1,10 @@
+"""One row per encoder: honest scores, weight in the fusion, cost."""
+
+from blemore.comparison import compare, read_costs
+from blemore.files import read_json
+from blemore.lineage.job import job
+from blemore.tables import write_csv
+
+with job(snakemake):
+    metrics, weights = read_json(snakemake.input.metrics), read_json(snakemake.input.weights)
+    write_csv(compare(metrics, weights, read_costs(snakemake.input.costs)), snakemake.output[0])

@@ -1,0 +1,17 @@
+"""Embed every clip once with a frozen encoder."""
+
+from pathlib import Path
+
+from blemore.encoders.embedding import embed
+from blemore.lineage.job import job
+from blemore.tables import read_clips
+
+with job(snakemake):
+    embed(
+        snakemake.params.encoder,
+        read_clips(snakemake.input.clips),
+        [Path(path) for path in snakemake.input.media],
+        Path(snakemake.output.features),
+        seed=snakemake.params.seed,
+        workers=snakemake.threads,
+    )
