@@ -1,75 +1,169 @@
-"""Where pretrained weights come from, and one clear error at once where they are missing.
+"""Pretrained weights into networks: tensors alone, never a file's code; one clear error at once where they are missing.
 
-Weights are never fetched unasked: the hub is only asked when the environment says HF_HUB_OFFLINE=0. Imported before
-transformers, which reads that variable once.
+`weight_files` says where they are looked for. safetensors and torch files are read, the latter with `weights_only`.
 """
 
 import argparse
+import logging
 import os
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
+from blemore.encoders.weight_files import (
+    CONFIG,
+    WEIGHTS,
+    fetched_files,
+    file_fault,
+    how_to_get,
+    is_hub_name,
+    model_type,
+    off,
+    weight_files,
+)
 from blemore.errors import DataError, MissingDataError
+from blemore.files import sha256
 from blemore.torch_compat import torch
 
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# isort: split
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")  # transformers asks the hub to convert what it loads
+
+MOST_MISSING = 0.1
+"""Share of a network's own tensors that a checkpoint may lack; the rest of them starts fresh, with a warning."""
+
+logger = logging.getLogger(__name__)
 
 
 def checkpoint_file(settings: Mapping) -> Path:
-    """The checkpoint file that the settings name.
+    """The checkpoint file that the settings name, whole as far as its ends tell.
 
     Raises
     ------
     MissingDataError : there is no such file; says where to put it and which line of the parameters names it.
+    DataError : the file is cut short, a web page, a git-lfs pointer, or has not the sha256 that the settings name.
     """
-    path = Path(settings["checkpoint"])
-    if not path.is_file():
-        raise MissingDataError(
-            f"encoder {settings['name']}", [f"no checkpoint file {path}: put it there, {_or(settings)}"]
-        )
-    return path
+    return _files(settings)[-1]
 
 
 def load_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a torch checkpoint, by name; no code of the file is ever run.
+    """The tensors of a torch or safetensors checkpoint, by name; no code of the file is ever run.
 
-    Understands a bare state dict and a dict that holds one under "model" beside optimizer, epoch, scaler and args
-    (an argparse.Namespace, the only class let through).
+    Understands a bare state dict and a dict that holds one under "model" (or "state_dict") beside optimizer, epoch,
+    scaler and args (an argparse.Namespace, the only class let through).
+
+    Raises
+    ------
+    DataError : the file cannot be read, or holds something else than tensors.
     """
+    path = Path(path)
     try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
         with torch.serialization.safe_globals([argparse.Namespace]):
             loaded = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(str(path), [f"not a checkpoint of tensors alone, its code was not run ({reason})"]) from error
-    tensors = loaded["model"] if isinstance(loaded, dict) and "model" in loaded else loaded
-    if not isinstance(tensors, dict) or not all(isinstance(value, torch.Tensor) for value in tensors.values()):
+        raise _holds_code(path, error) from error
+    except (SafetensorError, RuntimeError, EOFError, ValueError, OSError) as error:  # a broken archive may be any
+        raise DataError(str(path), [f"cannot be read, it is damaged: fetch it again ({_first_line(error)})"]) from error
+    if isinstance(loaded, dict):
+        loaded = next((loaded[key] for key in ("model", "state_dict") if key in loaded), loaded)
+    if not isinstance(loaded, dict) or not all(isinstance(value, torch.Tensor) for value in loaded.values()):
         raise DataError(str(path), ["expected a state dict, or a dict with a state dict under 'model'"])
-    return tensors
+    return loaded
+
+
+def timm_tensors(settings: Mapping) -> dict[str, torch.Tensor]:
+    """The tensors of a checkpoint for a timm network: a local file or folder, or a hub repository such as
+    "timm/vit_base_patch16_clip_224.openai" from the local cache. Names are the file's own: timm's
+    `checkpoint_filter_fn` of the network's module turns open_clip's into timm's.
+
+    Raises
+    ------
+    MissingDataError, DataError : as `checkpoint_file`.
+    """
+    return load_tensors(_files(settings)[-1])
 
 
 def from_pretrained(architecture: type, settings: Mapping, **options) -> torch.nn.Module:
-    """A transformers model from a local folder (as `save_pretrained` writes it) or a hub name.
+    """A transformers model from a local folder (as `save_pretrained` writes it) or a hub name, at the settings' revision.
+
+    Parameters
+    ----------
+    architecture : a model class of transformers.
+    options : as its `from_pretrained` takes them, e.g. num_labels. A head of another size starts fresh with
+        ignore_mismatched_sizes=True.
 
     Raises
     ------
     MissingDataError : the weights are neither in a folder of that name nor in the hub's local cache.
+    DataError : they are another network's, damaged, or not tensors alone.
     """
+    files = _files(settings)
+    where = f"encoder {settings['name']}"
+    if not (files[-1].parent / CONFIG).is_file() or files[-1].name not in WEIGHTS:
+        raise DataError(where, [f"{files[-1]}: name the folder that holds {CONFIG} and {' or '.join(WEIGHTS)}"])
+    wanted = getattr(getattr(architecture, "config_class", None), "model_type", None)
+    found = model_type(settings)
+    if wanted and found != wanted:
+        raise DataError(where, [f"{files[0].parent} is a {found!r} network by its {CONFIG}, {wanted!r} is needed here"])
     try:
-        return architecture.from_pretrained(
-            settings["checkpoint"], local_files_only=os.environ["HF_HUB_OFFLINE"] != "0", **options
+        network, told = architecture.from_pretrained(
+            str(files[-1].parent), local_files_only=True, weights_only=True, output_loading_info=True, **options
         )
-    except OSError as error:
-        wanted = settings["checkpoint"]
-        raise MissingDataError(
-            f"encoder {settings['name']}",
-            [
-                f"no weights {wanted}: put config.json and model.safetensors of that model into a folder, {_or(settings)}, "
-                f"or let the hub be asked once with HF_HUB_OFFLINE=0 ({str(error).splitlines()[0]})"
-            ],
+    except pickle.UnpicklingError as error:
+        raise _holds_code(files[-1], error) from error
+    except (SafetensorError, RuntimeError, EOFError, ValueError, OSError) as error:
+        raise DataError(
+            str(files[-1]), [f"does not load into {architecture.__name__}: {_first_line(error)}"]
         ) from error
+    _check_names(network, told, files[-1])
+    return network
 
 
-def _or(settings: Mapping) -> str:
-    return f"or name its place in the parameters, encoders: {settings['name']}: {settings['scale']}: checkpoint"
+def _check_names(network: torch.nn.Module, told: Mapping, path: Path) -> None:
+    """Refuse weights that do not name the network's body; transformers itself would start it at random, silently."""
+    prefix = f"{network.base_model_prefix}."
+    names = set(network.state_dict())
+    body = {name for name in names if name.startswith(prefix)} or names  # a bare body has no prefix of its own
+    lacking = sorted(body & set(told["missing_keys"]))
+    if len(lacking) > MOST_MISSING * len(body):
+        foreign = ", ".join(sorted(told["unexpected_keys"])[:3]) or "nothing else"
+        raise DataError(
+            str(path),
+            [
+                f"{len(lacking)} of {len(body)} tensors of {type(network).__name__} are not in it, such as "
+                f"{', '.join(lacking[:3])}; it holds {foreign} instead: is it another network's?"
+            ],
+        )
+    if lacking:
+        logger.warning("%s: %d tensors are not in it and start fresh: %s", path, len(lacking), ", ".join(lacking))
+
+
+def _files(settings: Mapping) -> list[Path]:
+    """Files of the checkpoint, looked over; fetched first where that is allowed."""
+    files = weight_files(settings)
+    if not files and os.environ["HF_HUB_OFFLINE"] == "0" and is_hub_name(settings["checkpoint"]):
+        files = fetched_files(settings)
+    where = f"encoder {settings['name']}"
+    if not files:
+        advice = f"{how_to_get(settings)}; or switch it off with {off(settings)}"
+        raise MissingDataError(where, [f"no weights {settings['checkpoint']} on this machine: {advice}"])
+    faults = [f"{file} {fault}" for file in files if (fault := file_fault(file))]
+    if not faults and "sha256" in settings and (found := sha256(files[-1])) != settings["sha256"]:
+        faults = [f"{files[-1]} has sha256 {found}, the parameters want {settings['sha256']}"]
+    if faults:
+        raise DataError(where, faults)
+    return files
+
+
+def _holds_code(path: Path, error: pickle.UnpicklingError) -> DataError:
+    """torch's own message begins with the advice to run the code; the line that tells what was found is kept."""
+    found = str(error).partition("WeightsUnpickler error:")[2].strip() or "no reason given"
+    return DataError(str(path), [f"not a checkpoint of tensors alone, its code was not run ({found.splitlines()[0]})"])
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

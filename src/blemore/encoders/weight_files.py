@@ -1,0 +1,185 @@
+"""The files of a checkpoint on this machine, looked for without torch and without a network.
+
+A checkpoint is named in one of three forms: a file; a folder as transformers' `save_pretrained` writes it; or a name
+on the Hugging Face hub ("facebook/wav2vec2-base"), which is looked for in the hub's local cache, at the settings'
+`revision` where one is pinned. Weights are never fetched unasked: the hub is asked only when the environment says
+HF_HUB_OFFLINE=0. Imported before huggingface_hub, which reads that variable once.
+"""
+
+import json
+import os
+import re
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+"""Names of the weights in a transformers folder; the first that is there is read."""
+CONFIG = "config.json"
+TIMM_WEIGHTS = ("model.safetensors", "open_clip_model.safetensors", "pytorch_model.bin", "open_clip_pytorch_model.bin")
+"""Names of the weights in timm's hub repositories; those of OpenAI's CLIP hold both towers, as open_clip saves them."""
+SUFFIXES = (".safetensors", ".bin", ".pt", ".pth")
+HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+
+FILE_MODULES = ("vitmoe",)
+"""Modules whose checkpoint is always one file."""
+TIMM_MODULES = ("image",)
+"""Modules whose checkpoint is a file, or a repository, of timm's."""
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+def is_hub_name(checkpoint: str) -> bool:
+    """Whether a checkpoint is a name on the hub: "owner/name" that is neither a file's name nor in a folder here."""
+    path = Path(checkpoint)
+    return (
+        HUB_NAME.fullmatch(checkpoint) is not None
+        and path.suffix not in SUFFIXES
+        and not path.exists()
+        and not path.parent.exists()
+    )
+
+
+def weight_files(settings: Mapping) -> list[Path]:
+    """Files that loading the checkpoint reads, the weights last; empty where they are not complete on this machine.
+
+    settings : the encoder's slice of the parameters, with "module", "checkpoint" and optionally "revision".
+    """
+    name = settings["checkpoint"]
+    path = Path(name)
+    if path.is_file():
+        return [path]
+    if settings["module"] in FILE_MODULES:
+        return []
+    if path.is_dir():
+        there = {file.name: file for file in path.iterdir() if file.is_file()}
+    elif is_hub_name(name):
+        there = _cached(name, settings.get("revision"))
+    else:
+        return []
+    timm = settings["module"] in TIMM_MODULES
+    weights = next((there[known] for known in (TIMM_WEIGHTS if timm else WEIGHTS) if known in there), None)
+    if weights is None:
+        return []
+    if timm:
+        return [weights]
+    return [there[CONFIG], weights] if CONFIG in there else []
+
+
+def local_files(settings: Mapping) -> list[Path]:
+    """Those of `weight_files` that the parameters name by a path: the inputs of a job, followed by their content.
+
+    Files in the hub's cache lie elsewhere on each machine; a pinned revision is what names their content.
+    """
+    if "checkpoint" not in settings or not Path(settings["checkpoint"]).exists():
+        return []
+    return weight_files(settings)
+
+
+def fetched_files(settings: Mapping) -> list[Path]:
+    """Ask the hub for the files of a checkpoint that is named by its hub name; they stay in the local cache."""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError
+
+    name, revision = settings["checkpoint"], settings.get("revision")
+    timm = settings["module"] in TIMM_MODULES
+    files = [] if timm else [Path(hf_hub_download(name, CONFIG, revision=revision))]
+    for file in TIMM_WEIGHTS if timm else WEIGHTS:
+        try:
+            return [*files, Path(hf_hub_download(name, file, revision=revision))]
+        except EntryNotFoundError:
+            continue
+    return []
+
+
+def local_files(settings: Mapping) -> list[Path]:
+    """Files of a checkpoint that is a path, to be inputs of the job that reads them; empty for a name on the hub.
+
+    Empty also without a checkpoint (scale "tiny"; encoders that need none) and where nothing is there.
+    """
+    if "checkpoint" not in settings or is_hub_name(settings["checkpoint"]):
+        return []
+    return weight_files(settings)
+
+
+def _cached(name: str, revision: str | None) -> dict[str, Path]:
+    """File name -> path in the hub's local cache, of the pinned revision (else the one that "main" last was)."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = {file: try_to_load_from_cache(name, file, revision=revision) for file in (CONFIG, *TIMM_WEIGHTS)}
+    return {file: Path(path) for file, path in found.items() if isinstance(path, str)}
+
+
+def file_fault(path: Path) -> str | None:
+    """What is wrong with a file of a checkpoint as far as its first and last bytes tell; None if nothing is.
+
+    Finds empty files, git-lfs pointers, web pages saved in a file's place, and files that were cut short.
+    """
+    size = path.stat().st_size
+    with open(path, "rb") as file:
+        head = file.read(200)
+    if not head:
+        return "is empty"
+    if head.startswith(b"version https://git-lfs"):
+        return "is a git-lfs pointer, not the file itself: fetch it with `git lfs pull`, or download it"
+    if head.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+        return "is a web page, not the file itself: download the file, not the page that shows it"
+    if path.suffix == ".json":
+        return _json_fault(path)
+    if path.suffix == ".safetensors":
+        return _safetensors_fault(path, size)
+    if head.startswith(b"PK") and not zipfile.is_zipfile(path):
+        return f"is cut short: {size} bytes are there, the end of the archive is not"
+    if not head.startswith((b"PK", b"\x80")):
+        return "is no torch file"
+    return None
+
+
+def _json_fault(path: Path) -> str | None:
+    try:
+        found = json.loads(path.read_bytes())
+    except ValueError as error:
+        return f"is no JSON: {error}"
+    return None if isinstance(found, dict) else "is not a block of keys"
+
+
+def _safetensors_fault(path: Path, size: int) -> str | None:
+    """The format: 8 bytes with the header's length, the header (JSON), the tensors' bytes."""
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if size < 8 or length > size - 8:
+            return f"is no whole safetensors file: its header wants {length} bytes, the file has {size}"
+        try:
+            header = json.loads(file.read(length))
+            ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError):
+            return "is no safetensors file: its header cannot be read"
+    wanted = 8 + length + max(ends, default=0)
+    return None if size == wanted else f"is cut short or overlong: {wanted} bytes expected, {size} found"
+
+
+def model_type(settings: Mapping) -> str | None:
+    """`model_type` of a transformers folder's config.json; None where there is none to read."""
+    config = next((file for file in weight_files(settings) if file.name == CONFIG), None)
+    if config is None or file_fault(config) is not None:
+        return None
+    return json.loads(config.read_bytes()).get("model_type")
+
+
+def off(settings: Mapping) -> str:
+    """The line of params.yaml that switches an encoder off."""
+    return f"encoders: {settings['name']}: enabled: false"
+
+
+def how_to_get(settings: Mapping, files: Iterable[str] = ()) -> str:
+    """What to do about a checkpoint that is not there; `files` are those wanted of a hub repository, if known."""
+    name = settings["checkpoint"]
+    place = f"encoders: {settings['name']}: {settings['scale']}: checkpoint"
+    if settings["module"] in FILE_MODULES or Path(name).suffix in SUFFIXES:
+        return f"put that file there, or name its place in {place}"
+    what = WEIGHTS[0] if settings["module"] in TIMM_MODULES else f"{CONFIG} and {WEIGHTS[0]} or {WEIGHTS[1]}"
+    if not is_hub_name(name):
+        return f"put {what} into that folder, or name another place in {place}"
+    at = ["--revision", settings["revision"]] if settings.get("revision") else []
+    command = " ".join(["HF_HUB_OFFLINE=0 hf download", name, *files, *at])
+    return f"fetch it once with `{command}`, or put {what} into a folder and name that in {place}"

@@ -1,0 +1,125 @@
+"""Which checkpoints of a study are there, missing or wrong; nothing is loaded and no network is asked."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from blemore.encoders.weight_files import (
+    CONFIG,
+    FILE_MODULES,
+    TIMM_MODULES,
+    WEIGHTS,
+    file_fault,
+    how_to_get,
+    is_hub_name,
+    model_type,
+    off,
+    weight_files,
+)
+from blemore.files import sha256
+from blemore.weights.known import checkpoint_of, entry_of, known, none_needed
+
+
+def missing_checkpoints(encoders: Iterable[Mapping[str, Any]]) -> list[str]:
+    """One fault for each checkpoint that is missing or plainly wrong, with the line that switches its encoder off.
+
+    Reads only the beginnings and ends of files, so that it costs nothing at each start of the workflow.
+
+    encoders : settings of every encoder that takes part, as `encoder_settings` gives them.
+    """
+    faults = [(settings, _first_fault(settings)) for settings in encoders]
+    return [
+        f"encoder {settings['name']}: {fault}; or switch it off with {off(settings)}"
+        for settings, fault in faults
+        if fault
+    ]
+
+
+def state(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """How it stands with one encoder's checkpoint; the files that are there are read whole, for their sha256.
+
+    Returns
+    -------
+    encoder, scale, checkpoint, state ("there", "missing", "wrong", "none needed" or "service"), said (why, what to
+    do; "" if nothing), files (path -> sha256), hub, revision (pinned in the parameters), known_revision, off (the
+    line that switches the encoder off).
+    """
+    entry = entry_of(settings)
+    told = {
+        "encoder": settings["name"],
+        "scale": settings["scale"],
+        "checkpoint": checkpoint_of(settings),
+        "hub": entry.get("hub"),
+        "revision": settings.get("revision"),
+        "known_revision": entry.get("revision"),
+        "off": off(settings),
+        "files": {},
+    }
+    reason = none_needed(settings)
+    if reason is not None:
+        return told | {"state": "none needed", "said": reason}
+    if "service" in settings:
+        return told | {"state": "service", "said": "`blemore gemini plan` says what it costs and what is sent"}
+    files = weight_files(settings)
+    told["files"] = {str(file): sha256(file) for file in files}
+    fault = _first_fault(settings)
+    if fault:
+        return told | {"state": "wrong" if files or Path(settings["checkpoint"]).exists() else "missing", "said": fault}
+    wanted = pinned_sha256(settings, entry)
+    differing = [
+        f"{path} has sha256 {found}, expected {wanted[Path(path).name]}"
+        for path, found in told["files"].items()
+        if wanted.get(Path(path).name) not in (None, found)
+    ]
+    if differing:
+        return told | {"state": "wrong", "said": "; ".join(differing)}
+    unsure = "" if any(wanted.get(file.name) for file in files) else "its sha256 is not known here, nothing to compare"
+    return told | {"state": "there", "said": unsure}
+
+
+def pinned_sha256(settings: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, str | None]:
+    """File name -> sha256 that it must have: the parameters' own for the weights, else the known one."""
+    wanted = dict(entry.get("files", {}))
+    files = weight_files(settings)
+    if files and "sha256" in settings:
+        wanted[files[-1].name] = settings["sha256"]
+    return wanted
+
+
+def _first_fault(settings: Mapping[str, Any]) -> str | None:
+    """What keeps a checkpoint from being read, as far as can be told without reading it whole; None if nothing."""
+    if none_needed(settings) is not None or "service" in settings:
+        return None
+    files = weight_files(settings)
+    if not files:
+        return _absence(settings)
+    for file in files:
+        fault = file_fault(file)
+        if fault:
+            return f"{file} {fault}"
+    wanted = known()["modules"].get(settings["module"])
+    found = model_type(settings)
+    if wanted and found not in wanted:
+        return (
+            f"{settings['checkpoint']} is a {found} network by its {CONFIG}, module {settings['module']} reads "
+            f"{' or '.join(wanted)}: name another in encoders: {settings['name']}: {settings['scale']}: checkpoint"
+        )
+    return None
+
+
+def _absence(settings: Mapping[str, Any]) -> str:
+    """What exactly is not there, and how to get it."""
+    name = settings["checkpoint"]
+    folder = Path(name)
+    entry = entry_of(settings)
+    advice = how_to_get(settings, entry.get("files", ()))
+    if entry and not is_hub_name(name):
+        advice += f" (from https://huggingface.co/{entry['hub']})"
+    wanted = [CONFIG, " or ".join(WEIGHTS)]
+    if settings["module"] in TIMM_MODULES:
+        wanted = [WEIGHTS[0]]
+    if settings["module"] not in FILE_MODULES and folder.is_dir():
+        lacking = [names for names in wanted if not any((folder / part).is_file() for part in names.split(" or "))]
+        return f"folder {name} holds no {', and no '.join(lacking)}: {advice}"
+    kind = f"weights {name}" if is_hub_name(name) else f"file {name}" if Path(name).suffix else f"folder {name}"
+    return f"no {kind} on this machine: {advice}"

@@ -1,0 +1,99 @@
+"""`blemore weights ...`: which checkpoints the study's encoders need, and whether they are there.
+
+Exit codes: 0 everything is there, 1 something is missing or wrong.
+Imports stand inside the commands: `blemore --help` must be fast.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from blemore.errors import DataError
+
+app = typer.Typer(help="Checkpoints of the encoders: sources, licences, what is there.", no_args_is_help=True)
+
+Params = Annotated[Path, typer.Option(help="The study's parameters.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+@app.command("list")
+def list_command(as_json: AsJson = False) -> None:
+    """Every full-size checkpoint that is known: source, licences of code and weights, size, hub name and revision."""
+    from blemore.weights.known import known
+
+    if as_json:
+        typer.echo(json.dumps(known(), indent=2, default=str))
+        return
+    rows = [(f"{name}\n{', '.join(entry['modules'])}", _lines(entry)) for name, entry in known()["checkpoints"].items()]
+    rows += [(name, f"none needed: {reason}") for name, reason in known()["none_needed"].items()]
+    _table(f"Known checkpoints, looked up {known()['looked_up']}; ? is not known here", ("checkpoint", "what"), rows)
+
+
+@app.command("check")
+def check_command(
+    encoder: Annotated[str | None, typer.Argument(help="One encoder of the parameters; all that take part.")] = None,
+    params: Params = Path("params.yaml"),
+    as_json: AsJson = False,
+) -> None:
+    """For each encoder of the study: is its checkpoint there, whole, and the one that is known? No network is asked."""
+    import yaml
+
+    from blemore.encoders.settings import encoder_settings
+    from blemore.weights.check import state
+    from blemore.weights.known import study_settings
+
+    values = yaml.safe_load(params.read_text("utf-8"))
+    if encoder is not None and encoder not in values["encoders"]:
+        raise DataError(str(params), [f"no encoder {encoder}, known there: {', '.join(values['encoders'])}"])
+    chosen = study_settings(values) if encoder is None else [encoder_settings(values, encoder)]
+    states = [state(settings) for settings in chosen]
+    if as_json:
+        typer.echo(json.dumps(states, indent=2))
+    else:
+        _show(states)
+    if any(one["state"] in ("missing", "wrong") for one in states):
+        raise typer.Exit(1)
+
+
+def _lines(entry: dict[str, Any]) -> str:
+    """One known checkpoint in words."""
+    terms = entry["licence"]
+    files = [f"{file} (sha256 {digest or '?'})" for file, digest in entry["files"].items()]
+    told = {
+        "what": entry["what"],
+        "weights' licence": f"{terms['weights'] or '?'}; {terms['said_by']}",
+        "code's licence": f"{terms['code'] or '?'}; the authors' own code: {terms['original_code'] or '?'}",
+        "size": "?" if entry["megabytes"] is None else f"{entry['megabytes']} MB",
+        "source": entry["source"],
+        "on the hub": f"{entry['hub']} at revision {entry['revision'] or '?'}" if entry["hub"] else "no",
+        "files": ", ".join(files) or "none",
+        "paper": entry["paper"] or "?",
+        "note": entry["note"],
+    }
+    return "\n".join(f"{key}: {text}" for key, text in told.items() if text is not None)
+
+
+def _show(states: list[dict[str, Any]]) -> None:
+    rows = []
+    for one in states:
+        pinned = f"revision {one['revision']}" if one["revision"] else ""
+        if not pinned and one["known_revision"]:
+            pinned = f"revision not pinned in the parameters; known: {one['known_revision']}"
+        switch = f"or switch it off: {one['off']}" if one["state"] in ("missing", "wrong") else ""
+        files = [f"{path}: sha256 {digest}" for path, digest in one["files"].items()]
+        lines = [one["checkpoint"], pinned, *files, one["said"], switch]
+        rows.append((f"{one['encoder']}\n{one['scale']}", one["state"], "\n".join(filter(None, lines))))
+    _table("Checkpoints of the study's encoders", ("encoder", "state", "what to know"), rows)
+
+
+def _table(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*columns, title=title, show_lines=True)
+    for row in rows:
+        table.add_row(*(Text(cell, overflow="fold") for cell in row))
+    Console().print(table)
