@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from blemore.encoders import experts, vitmoe
-from blemore.encoders.base import Pictures
 from blemore.encoders.checkpoints import load_tensors
+from blemore.encoders.pictures import Pictures
 from blemore.encoders.vitmoe import ViTMoE
 from blemore.errors import DataError, MissingDataError
 
@@ -137,6 +137,54 @@ def test_the_position_table_is_videomae_s_for_any_size(tokens, dim):
     torch.testing.assert_close(vitmoe.sinusoid_table(tokens, dim), get_sinusoid_encoding_table(tokens, dim))
 
 
+def test_a_clip_of_the_network_s_own_size_has_its_own_table(network):
+    assert network.grid == (2, 2, 2)
+    assert torch.equal(network.positions((2, 2, 2)), vitmoe.sinusoid_table(8, 32))
+    assert "places" not in network.state_dict()
+
+
+def test_positions_of_another_size_lie_between_their_neighbours(network):
+    own = network.places.unflatten(1, network.grid)[0]  # (2, 2, 2, 32)
+    finer = network.positions((2, 6, 2)).unflatten(1, (2, 6, 2))[0]
+    assert torch.equal(finer[:, 0], own[:, 0])
+    assert torch.equal(finer[:, -1], own[:, -1])
+    torch.testing.assert_close(finer[:, 2], (2 * own[:, 0] + own[:, 1]) / 3)  # thirds from row to row
+    later = network.positions((4, 2, 2)).unflatten(1, (4, 2, 2))[0]
+    torch.testing.assert_close(later[1], (3 * own[0] + own[1]) / 4)
+
+
+def test_a_single_tubelet_has_the_places_of_the_first(network):
+    torch.testing.assert_close(network.positions((1, 2, 2)), vitmoe.sinusoid_table(8, 32)[:, :4])
+
+
+def test_clips_of_other_sizes_go_through(network):
+    network.eval()
+    for shape in [(2, 3, 8, 16, 16), (2, 3, 4, 24, 16), (2, 3, 2, 8, 8)]:
+        assert network(torch.randn(shape)).shape == (2, 6)
+
+
+def test_gradient_checkpointing_changes_neither_loss_nor_gradients(network):
+    clips = torch.randn(2, 3, 4, 16, 16)
+    outcomes = []
+    for again in (False, True):
+        if again:
+            network.checkpoint_gradients()
+        torch.manual_seed(5)  # the router's noise
+        network.train().zero_grad()
+        loss = network(clips).logsumexp(dim=1).sum() + 1000 * network.auxiliary_loss()
+        loss.backward()
+        gradients = {
+            name: parameter.grad.clone() for name, parameter in network.named_parameters() if parameter.grad is not None
+        }
+        outcomes.append((loss.detach(), gradients))
+    (plain, before), (checkpointed, after) = outcomes
+    assert torch.equal(plain, checkpointed)
+    assert before.keys() == after.keys()
+    assert "blocks.3.moe_layer.router.noise_linear.weight" in before
+    for name, gradient in before.items():
+        torch.testing.assert_close(after[name], gradient, rtol=1e-4, atol=1e-5)
+
+
 def pretraining_checkpoint(network: torch.nn.Module) -> dict[str, torch.Tensor]:
     """The names of the public pre-training checkpoint, for a network of any size."""
     blocks = {name: torch.randn_like(tensor) for name, tensor in network.state_dict().items()
@@ -170,6 +218,22 @@ def test_a_finetuned_save_with_a_namespace_loads_without_its_head_of_seven(netwo
     heads = [f"head.{kind}.{part}" for kind in ("image", "video") for part in ("bias", "weight")]
     assert report.missing == heads
     assert report.unexpected == [f"module.{name}" for name in heads]
+
+
+def test_a_finetuned_save_with_six_classes_loads_whole_heads_too(network, tmp_path):
+    saved = {
+        "model": network.state_dict(),
+        "optimizer": {},
+        "epoch": 3,
+        "scaler": {},
+        "args": argparse.Namespace(lr=1e-5),
+    }
+    torch.save(saved, tmp_path / "finetuned.pt")
+    other = small_network()
+    report = other.load(load_tensors(tmp_path / "finetuned.pt"))
+    assert (report.missing, report.unexpected) == ([], [])
+    clips = torch.randn(2, 3, 4, 16, 16)
+    assert torch.equal(other.eval()(clips), network.eval()(clips))
 
 
 def test_a_checkpoint_that_carries_code_is_refused_and_its_code_not_run(tmp_path):

@@ -1,47 +1,63 @@
-"""VideoMAE, finetuned on body crops (Tong et al. 2022, arXiv 2203.12602; transformers' network).
+"""VideoMAE on body crops (Tong et al. 2022, arXiv 2203.12602; transformers' network): finetuned, or frozen.
 
 Preprocessing: ImageNet mean and standard deviation; frames and size as the checkpoint's configuration says (the
-public base models: 16 frames of 224 px). Small: 8 frames of the inner 64 of 96 px, relative to the first.
+public models: 16 frames of 224 px). Small: 8 frames of the inner 64 of 96 px, relative to the first.
+
+Finetuned: a new head on the mean over all patch tokens.
+Frozen: the clip's prepared frames are cut into consecutive windows as long as the network sees; each window's patch
+tokens are averaged, then the windows: (width,) float32. The last window is filled by repeating the last frame, and so
+is a clip that is shorter than one window.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from blemore.encoders.base import Network, Pictures, initialise
+import numpy as np
+
 from blemore.encoders.checkpoints import from_pretrained
+from blemore.encoders.network import Network, NetworkEmbedder, initialise
+from blemore.encoders.pictures import Pictures, as_float
 from blemore.labels import CLASSES
-from blemore.torch_compat import torch
 
 # isort: split
-from transformers import VideoMAEConfig, VideoMAEForVideoClassification
+from torch import Tensor
+from transformers import VideoMAEConfig, VideoMAEForVideoClassification, VideoMAEModel
 
-TINY_PICTURES = Pictures(count=8, size=64, border=16, relative=True)
 TINY = {
-    "image_size": TINY_PICTURES.size, "num_frames": TINY_PICTURES.count, "patch_size": 16,
+    "image_size": 64, "num_frames": 8, "patch_size": 16,
     "hidden_size": 96, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 384,
 }  # fmt: skip
+CLOSER = {"border": 16, "relative": True, "kept": 16}
+"""How the small network looks at pictures."""
 HEAD = {"num_labels": len(CLASSES), "use_mean_pooling": True}
 """Mean pooling: without it the network classifies from the first patch alone."""
 
 
-def build(settings: Mapping) -> "VideoMAE":
-    """The network for the six classes: small from scratch, or from a checkpoint with a new head."""
-    if settings["scale"] == "tiny":
+def build(settings: Mapping) -> "VideoMAE | VideoMAEWindows":
+    """Small with random weights, or from a checkpoint; finetuned with a new head for the six classes."""
+    tiny = settings["scale"] == "tiny"
+    if settings["learning"] == "frozen":
+        network = VideoMAEModel(VideoMAEConfig(**TINY)) if tiny else from_pretrained(VideoMAEModel, settings)
+        size = {"count": network.config.num_frames, "size": network.config.image_size}
+        return VideoMAEWindows(network, Windows(**size, **CLOSER) if tiny else Windows(**size))
+    if tiny:
         network = VideoMAEForVideoClassification(VideoMAEConfig(**TINY, **HEAD)).apply(initialise)
-        return VideoMAE(network, TINY_PICTURES)
+        return VideoMAE(network, Pictures(count=TINY["num_frames"], size=TINY["image_size"], **CLOSER))
     network = from_pretrained(VideoMAEForVideoClassification, settings, ignore_mismatched_sizes=True, **HEAD)
-    return VideoMAE(network, Pictures(count=network.config.num_frames, size=network.config.image_size))
+    frames = network.config.num_frames
+    return VideoMAE(network, Pictures(count=frames, size=network.config.image_size, kept=frames))
 
 
 class VideoMAE(Network):
     """`network` with the preprocessing it needs."""
 
-    def __init__(self, network: VideoMAEForVideoClassification, pictures: Pictures):
+    def __init__(self, network: VideoMAEForVideoClassification, preprocessing: Pictures):
         super().__init__()
         self.network = network
-        self.pictures = pictures
+        self.preprocessing = preprocessing
         self.depth = network.config.num_hidden_layers
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """Clips (B, T, 3, S, S) -> logits (B, 6)."""
         return self.network(x).logits
 
@@ -51,3 +67,28 @@ class VideoMAE(Network):
         if "embeddings" in parts:
             return 0
         return int(parts[parts.index("layer") + 1]) + 1 if "layer" in parts else self.depth + 1
+
+    def checkpoint_gradients(self) -> None:
+        """See Network."""
+        self.network.gradient_checkpointing_enable({"use_reentrant": False})
+
+
+@dataclass(frozen=True)
+class Windows(Pictures):
+    """All prepared frames (at most `kept`), in consecutive windows of `count`."""
+
+    def tensor(self, clips: Sequence[np.ndarray]) -> Tensor:
+        """Clips (T, S, S, 3) -> (B, windows, count, 3, S, S); the last frame fills the last window."""
+        frames = len(clips[0])
+        windows = -(-frames // self.count)
+        index = np.minimum(np.arange(windows * self.count), frames - 1)
+        return self.normalise(as_float(clips))[:, index].unflatten(1, (windows, self.count))
+
+
+class VideoMAEWindows(NetworkEmbedder):
+    """The frozen network, averaged over patches and windows: (width,) float32."""
+
+    def features(self, batch: Tensor) -> Tensor:
+        """(B, windows, T, 3, S, S) -> (B, width)."""
+        windows = self.network(batch.flatten(0, 1)).last_hidden_state.mean(dim=1)  # (B * windows, width)
+        return windows.unflatten(0, batch.shape[:2]).mean(dim=1)

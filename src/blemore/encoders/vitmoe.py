@@ -6,7 +6,8 @@ Preprocessing: 16 frames of 160 px face crops, ImageNet mean and standard deviat
 """
 
 import logging
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from blemore.encoders.checkpoints import checkpoint_file, load_tensors
@@ -21,6 +22,7 @@ from blemore.torch_compat import torch
 import torch.nn.functional as F
 from timm.layers import Mlp
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 PICTURES = Pictures(count=16, size=160, time_first=False, kept=16)
 TINY_PICTURES = Pictures(count=8, size=48, time_first=False, border=16, relative=True, kept=16)
@@ -110,8 +112,8 @@ class PatchEmbedding(nn.Module):
         self.proj = nn.Conv3d(3, dim, kernel_size=kernel, stride=kernel)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, 3, T, H, W) -> (B, T / 2 * H / patch * W / patch, dim)."""
-        return self.proj(x).flatten(2).transpose(1, 2)
+        """(B, 3, T, H, W) -> (B, dim, T / 2, H / patch, W / patch)."""
+        return self.proj(x)
 
 
 class ViTMoE(Network):
@@ -124,6 +126,9 @@ class ViTMoE(Network):
         super().__init__()
         self.preprocessing = pictures
         self.depth = depth
+        self.grid = (pictures.count // TUBELET, pictures.size // patch, pictures.size // patch)
+        self.register_buffer("places", sinusoid_table(math.prod(self.grid), dim), persistent=False)
+        self.checkpointing = False
         self.patch_embed = PatchEmbedding(dim, patch)
         self.blocks = nn.ModuleList(Block(dim, heads, experts if k >= depth // 2 else 0) for k in range(depth))
         self.fc_norm = nn.LayerNorm(dim, eps=1e-6)
@@ -137,10 +142,25 @@ class ViTMoE(Network):
             kind = "image"
             x = x.unsqueeze(2).expand(-1, -1, TUBELET, -1, -1)  # (B, 3, 2, H, W): one tubelet
         x = self.patch_embed(x)
-        x = x + sinusoid_table(x.shape[1], x.shape[2]).to(x)
+        x = x.flatten(2).transpose(1, 2) + self.positions(x.shape[2:])
         for block in self.blocks:
-            x = block(x)
+            x = checkpoint(block, x, use_reentrant=False) if self.checkpointing and self.training else block(x)
         return self.head[kind](self.fc_norm(x.mean(dim=1)))
+
+    def positions(self, grid: Sequence[int]) -> Tensor:
+        """The position table (1, t * h * w, dim) of `grid` = (t, h, w): of another size than its own, resampled.
+
+        A single tubelet has the places of the first one, as in the public pre-training code.
+        """
+        if tuple(grid) == self.grid:
+            return self.places
+        own = self.places.transpose(1, 2).unflatten(2, self.grid)  # (1, dim, t, h, w)
+        own = own[:, :, :1] if grid[0] == 1 else own
+        return F.interpolate(own, size=tuple(grid), mode="trilinear", align_corners=False).flatten(2).transpose(1, 2)
+
+    def checkpoint_gradients(self) -> None:
+        """See Network."""
+        self.checkpointing = True
 
     def auxiliary_loss(self) -> Tensor | float:
         """The balance losses of the last training pass, times their coefficient."""

@@ -1,0 +1,82 @@
+"""A picture network of timm's, frozen: each frame embedded by itself, then mean and standard deviation over time.
+
+Preprocessing: 16 frames, size, mean and standard deviation as timm states them for the architecture that
+settings["architecture"] names. For vit_base_patch16_clip_quickgelu_224.openai (CLIP, Radford et al. 2021, arXiv
+2103.00020) that is 224 px and CLIP's own mean (0.481, 0.458, 0.408) and standard deviation (0.269, 0.261, 0.276). Its
+weights were trained with QuickGELU; under the name without it, timm computes with another activation.
+Small: a vision transformer with random weights on 8 frames of the inner 48 of 80 px, relative to the first.
+"""
+
+import difflib
+import inspect
+import logging
+from collections.abc import Mapping
+
+from blemore.encoders.checkpoints import timm_tensors
+from blemore.encoders.network import NetworkEmbedder
+from blemore.encoders.pictures import Pictures
+from blemore.errors import DataError
+from blemore.torch_compat import torch
+
+# isort: split
+import timm
+from timm.models.vision_transformer import VisionTransformer
+from torch import Tensor, nn
+
+FRAMES = 16
+TINY_PICTURES = Pictures(count=8, size=48, border=16, relative=True, kept=8)
+TINY = {"img_size": 48, "patch_size": 16, "embed_dim": 96, "depth": 4, "num_heads": 4}
+CLIP_NAMES = "visual."
+"""What the names of the picture tower begin with in a file that holds both of CLIP's."""
+
+logger = logging.getLogger(__name__)
+
+
+def build(settings: Mapping) -> "Image":
+    """Small with random weights, or a named architecture with the weights of a checkpoint."""
+    if settings["scale"] == "tiny":
+        return Image(VisionTransformer(num_classes=0, **TINY), TINY_PICTURES)
+    name = settings["architecture"]
+    known = timm.list_pretrained()
+    if name not in known:
+        near = ", ".join(difflib.get_close_matches(name, known, n=3)) or "none"
+        fault = f"architecture {name!r}: timm knows no weights of that name (architecture.weights); near it: {near}"
+        raise DataError(f"encoder {settings['name']}", [fault])
+    stated = timm.get_pretrained_cfg(name)
+    network = timm.create_model(name, pretrained=False, num_classes=0)  # True would ask the hub
+    load(network, timm_tensors(settings), settings)
+    size = stated.input_size[-1]
+    return Image(network, Pictures(count=FRAMES, size=size, mean=stated.mean, std=stated.std, kept=FRAMES), batch=4)
+
+
+def load(network: nn.Module, tensors: Mapping[str, Tensor], settings: Mapping) -> list[str]:
+    """Every tensor of the network from a checkpoint in timm's or open_clip's names; returns names that are not used.
+
+    Raises
+    ------
+    DataError : tensors are missing or have another shape; says which.
+    """
+    if any(name.startswith(CLIP_NAMES) for name in tensors):
+        tensors = inspect.getmodule(type(network)).checkpoint_filter_fn(dict(tensors), network)
+    ours = network.state_dict()
+    faults = [
+        f"{name}: shape {tuple(tensor.shape)} wanted, {tuple(tensors[name].shape) if name in tensors else 'nothing'} found"
+        for name, tensor in ours.items()
+        if name not in tensors or tensors[name].shape != tensor.shape
+    ]
+    if faults:
+        where = f"{settings['checkpoint']} does not fit {settings['architecture']}"
+        raise DataError(f"encoder {settings['name']}: {where}", faults)
+    network.load_state_dict({name: tensors[name] for name in ours})
+    unused = sorted(tensors.keys() - ours.keys())
+    logger.info("%s: %d tensors loaded, not used: %s", settings["checkpoint"], len(ours), ", ".join(unused) or "none")
+    return unused
+
+
+class Image(NetworkEmbedder):
+    """The network, frame by frame: (2 * width,) float32, means, then standard deviations over time."""
+
+    def features(self, batch: Tensor) -> Tensor:
+        """(B, T, 3, S, S) -> (B, 2 * width)."""
+        frames = self.network(batch.flatten(0, 1)).unflatten(0, batch.shape[:2])  # (B, T, width)
+        return torch.cat([frames.mean(dim=1), frames.std(dim=1, correction=0)], dim=1)

@@ -1,0 +1,77 @@
+"""TimeSformer, finetuned on body crops (Bertasius et al. 2021, arXiv 2102.05095; transformers' network).
+
+Attention over time and attention over space take turns. Preprocessing: mean 0.45 and standard deviation 0.225 in all
+three colours; frames and size as the checkpoint's configuration says (the public base model: 8 frames of 224 px).
+Small: 8 frames of the inner 64 of 96 px, relative to the first.
+"""
+
+from collections.abc import Mapping
+
+from blemore.encoders.checkpoints import from_pretrained
+from blemore.encoders.network import Network, initialise
+from blemore.encoders.pictures import Pictures
+from blemore.errors import DataError
+from blemore.labels import CLASSES
+
+# isort: split
+from torch import Tensor
+from transformers import TimesformerConfig, TimesformerForVideoClassification
+
+MEAN = (0.45, 0.45, 0.45)
+STD = (0.225, 0.225, 0.225)
+TINY = {
+    "image_size": 64, "num_frames": 8, "patch_size": 16,
+    "hidden_size": 96, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 384,
+}  # fmt: skip
+
+
+def build(settings: Mapping) -> "TimeSformer":
+    """The network for the six classes: small from scratch, or from a checkpoint with a new head."""
+    if settings["scale"] == "tiny":
+        network = TimesformerForVideoClassification(TimesformerConfig(**TINY, num_labels=len(CLASSES)))
+        network = network.apply(initialise)
+        closer = {"border": 16, "relative": True, "kept": 2 * TINY["num_frames"]}
+        return TimeSformer(network, Pictures(count=TINY["num_frames"], size=TINY["image_size"], **closer))
+    network = from_pretrained(
+        TimesformerForVideoClassification, settings, ignore_mismatched_sizes=True, num_labels=len(CLASSES)
+    )
+    frames = network.config.num_frames
+    return TimeSformer(network, Pictures(frames, network.config.image_size, mean=MEAN, std=STD, kept=frames))
+
+
+class TimeSformer(Network):
+    """`network` with the preprocessing it needs."""
+
+    def __init__(self, network: TimesformerForVideoClassification, preprocessing: Pictures):
+        super().__init__()
+        self.network = network
+        self.preprocessing = preprocessing
+        self.depth = network.config.num_hidden_layers
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Clips (B, T, 3, S, S) -> logits (B, 6).
+
+        Raises
+        ------
+        DataError : clips of another number of frames, or another size, than the network was made for. transformers
+            would compute all the same, with time and place mixed up.
+        """
+        config = self.network.config
+        wanted = (config.num_frames, 3, config.image_size, config.image_size)
+        if tuple(x.shape[1:]) != wanted:
+            found = tuple(x.shape[1:])
+            raise DataError(
+                "TimeSformer", [f"clips of shape {found} given, made for {wanted} (frames, colours, height, width)"]
+            )
+        return self.network(x).logits
+
+    def layer_of(self, name: str) -> int:
+        """See Network."""
+        parts = name.split(".")  # network.timesformer.encoder.layer.3...
+        if "embeddings" in parts:
+            return 0
+        return int(parts[parts.index("layer") + 1]) + 1 if "layer" in parts else self.depth + 1
+
+    def checkpoint_gradients(self) -> None:
+        """See Network."""
+        self.network.gradient_checkpointing_enable({"use_reentrant": False})
