@@ -18,8 +18,9 @@ def drawings():
     fused = fuse(tables, clips, {"method": "simplex", "l2": 0.05})
     result = calibrate(fused.views, fused.probabilities, clips, {"kappa": 20.0})
     summary = summarise(
-        result.decisions, tables, clips, dataset="demo", weights="tiny", seed=1, draws=50, permutations=50
-    )
+        result.decisions, tables, clips, dataset="demo", weights="tiny", seed=1, draws=50, permutations=50,
+        origins={"e0": "finetuned", "e1": "random"}, unknown=["e0"],
+    )  # fmt: skip
     view = fused.views[fused.views["outer"] == FINAL]
     decisions = result.decisions[result.decisions["variant"] == "global"]
     curve = pd.DataFrame({"epoch": [1, 2, 3], "loss": [1.7, 1.5, 1.4]})
@@ -55,6 +56,16 @@ def test_a_figure_of_the_demo_says_so(drawings, tmp_path, monkeypatch, name):
     with_note, without = ({axes.get_title(loc="left") for axes in figure.axes} for figure in drawn)
     assert DEMO_NOTE in with_note
     assert DEMO_NOTE not in without
+
+
+def test_an_encoder_that_is_not_judged_or_not_known_to_be_disjoint_says_so_in_the_figure(
+    drawings, tmp_path, monkeypatch
+):
+    drawn = []
+    monkeypatch.setattr(figures, "_save", lambda figure, path: drawn.append(figure))
+    drawings["encoders"](tmp_path / "x.png", None)
+    labels = {label.get_text() for label in drawn[0].axes[0].get_yticklabels()}
+    assert {"e0 (disjointness unknown)", "e1 (random)"} <= labels
 
 
 def test_a_curve_with_gaps_is_drawn(tmp_path):

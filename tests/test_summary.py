@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from simulated import study
 
+from blemore.calibration.known import decisions_without
 from blemore.calibration.run import calibrate
 from blemore.calibration.summary import summarise
 from blemore.calibration.thresholds import leave_one_fold_out
@@ -22,10 +23,12 @@ def case():
     return decisions, tables, clips
 
 
+ORIGINS = {"e0": "finetuned", "e1": "outside", "e2": "random"}
+
+
 def summary_of(case, **changes):
-    return summarise(
-        *case, **{"dataset": "demo", "weights": "tiny", "seed": 17, "draws": 300, "permutations": 300} | changes
-    )
+    numbers = {"dataset": "demo", "weights": "tiny", "seed": 17, "draws": 300, "permutations": 300, "origins": ORIGINS}
+    return summarise(*case, **numbers | changes)
 
 
 def test_scores_are_those_of_the_decisions(case):
@@ -59,9 +62,7 @@ def test_intervals_hold_the_score_and_come_from_persons(case):
     decisions, tables, clips = case
     clips = clips.copy()
     clips.loc[clips["split"] == "train", "person"] = "A1"  # one person only: nothing to draw, no width
-    low, high = summarise(decisions, tables, clips, dataset="demo", weights="tiny", seed=1)["variants"]["global"][
-        "interval"
-    ]["score"]
+    low, high = summary_of((decisions, tables, clips))["variants"]["global"]["interval"]["score"]
     assert low == high
 
 
@@ -93,3 +94,27 @@ def test_an_encoder_that_lacks_clips_is_scored_on_those_it_has(case):
     assert summary["encoders"]["e0"]["clips"] == 100
     assert summary["fused_minus_best_single"]["clips"] in (100, summary["variants"]["global"]["clips"])
     assert np.isfinite(summary["fused_minus_best_single"]["lower_5_percent"])
+
+
+def test_the_headline_is_repeated_without_encoders_of_unknown_disjointness(case):
+    _, tables, clips = case
+    options = {"fusion": {"method": "simplex", "l2": 0.05}, "calibration": {"kappa": 20.0}}
+    others = decisions_without(["e1"], tables, clips, **options)
+    summary = summary_of(case, unknown=["e1"], without_unknown=others)
+    fused = fuse({name: tables[name] for name in ("e0", "e2")}, clips, options["fusion"])
+    said = calibrate(fused.views, fused.probabilities, clips, options["calibration"]).decisions
+    alone = summary_of((said, tables, clips))["variants"]["global"]
+    assert summary["without_unknown"] == alone
+    assert summary["without_unknown"] != summary["variants"]["global"]
+    assert {name: entry["disjointness"] for name, entry in summary["encoders"].items()} == {
+        "e0": "by fold", "e1": "unknown", "e2": "by fold",
+    }  # fmt: skip
+    assert summary_of(case)["encoders"]["e1"]["disjointness"] == "declared"
+    assert summary_of(case)["without_unknown"] is None
+
+
+def test_nothing_is_repeated_where_nothing_is_unknown_or_nothing_would_be_left(case):
+    _, tables, clips = case
+    options = {"fusion": {"method": "simplex", "l2": 0.05}, "calibration": {"kappa": 20.0}}
+    assert decisions_without([], tables, clips, **options) is None
+    assert decisions_without(list(tables), tables, clips, **options) is None

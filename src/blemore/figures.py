@@ -115,11 +115,18 @@ def plot_encoders(path: str | Path, summary: Mapping[str, Any], *, note: str | N
         )  # fmt: skip
         axes.set_xlabel(name)
         axes.set_xlim(0, 1.18 * max(entry["interval"][metric][1] for _, entry in entries) + 0.02)
-        axes.set_yticks(places, [label for label, _ in entries])
+        axes.set_yticks(places, [_label(name, entry) for name, entry in entries])
     figure.supxlabel(
         "on out-of-fold decisions of train clips; bars: 90 % interval over persons", fontsize=9, color=MUTED
     )
     _save(figure, path)
+
+
+def _label(name: str, entry: Mapping[str, Any]) -> str:
+    """An encoder's name, and what keeps its figures from being judged."""
+    doubts = [entry["origin"]] if entry.get("origin") in ("random", "stand-in") else []
+    doubts += ["disjointness unknown"] if entry.get("disjointness") == "unknown" else []
+    return f"{name} ({', '.join(doubts)})" if doubts else name
 
 
 def plot_weights(path: str | Path, weights: Mapping[str, Any], *, note: str | None = None) -> None:

@@ -29,6 +29,7 @@ TINY = {
     },
     "shards": 2,
     "epochs": 1,
+    "encoders": ["s4d", "videomae", "wav2vec2_prosody"],
 }
 
 
@@ -107,14 +108,16 @@ def make_tiny(values: dict) -> None:
     """Turn the committed params.yaml into a study of about half a minute."""
     values["demo"].update(TINY["demo"])
     values["media"]["shards"] = TINY["shards"]
-    for entry in values["encoders"].values():
-        if "epochs" in entry["tiny"]:
+    for name, entry in values["encoders"].items():
+        entry["enabled"] = name in TINY["encoders"]
+        if "epochs" in entry.get("tiny", {}):
             entry["tiny"]["epochs"] = TINY["epochs"]
 
 
 def only_the_quick_encoder(values: dict) -> None:
-    """Leave the frozen encoder alone in the study, for promises that have nothing to do with training."""
-    values["encoders"] = {"wav2vec2_prosody": values["encoders"]["wav2vec2_prosody"]}
+    """Leave an encoder without a network alone in the study, for promises that have nothing to do with training."""
+    for name, entry in values["encoders"].items():
+        entry["enabled"] = name == "face_geometry"
 
 
 def clone(folder: Path) -> Study:

@@ -66,16 +66,6 @@ def weight_files(settings: Mapping) -> list[Path]:
     return [there[CONFIG], weights] if CONFIG in there else []
 
 
-def local_files(settings: Mapping) -> list[Path]:
-    """Those of `weight_files` that the parameters name by a path: the inputs of a job, followed by their content.
-
-    Files in the hub's cache lie elsewhere on each machine; a pinned revision is what names their content.
-    """
-    if "checkpoint" not in settings or not Path(settings["checkpoint"]).exists():
-        return []
-    return weight_files(settings)
-
-
 def fetched_files(settings: Mapping) -> list[Path]:
     """Ask the hub for the files of a checkpoint that is named by its hub name; they stay in the local cache."""
     from huggingface_hub import hf_hub_download

@@ -115,6 +115,20 @@ def begin(
     check_disk(need, shutil.disk_usage(root).free + there, str(root))
 
 
+def _without_unknown(metrics: Mapping[str, Any]) -> list[str]:
+    """The headline again, where some encoders' models may have seen the persons whom they judge."""
+    unknown = [name for name, entry in metrics["encoders"].items() if entry["disjointness"] == "unknown"]
+    if not unknown:
+        return []
+    again = metrics["without_unknown"]
+    said = (
+        "nothing is left"
+        if again is None
+        else f"ACC_presence {again['acc_presence']:.3f}, ACC_salience {again['acc_salience']:.3f}"
+    )
+    return [f"               without {', '.join(unknown)} (disjointness unknown): {said}"]
+
+
 def _files(folder: Path) -> Iterable[Path]:
     return (path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else ()
 
@@ -156,6 +170,8 @@ def summary(root: Path) -> str:
         f"  submission   results/submission/submission.zip ({len(predictions)} test clips, checked)",
         f"  scores       results/metrics.json: ACC_presence {fused['acc_presence']:.3f}, "
         f"ACC_salience {fused['acc_salience']:.3f} (out-of-fold, no individual seen in training)",
+        *_without_unknown(metrics),
+        "  encoders     results/encoders.csv: each alone, its weight and cost; licences in results/licences.json",
         "  plots        results/plots/",
         f"  quarantine   {len(bad)} clip(s)" + (", listed in results/clips/quarantine.csv" if bad else ""),
         *(f"               {row['file']}: {row['quarantine']}" for row in bad[:10]),
