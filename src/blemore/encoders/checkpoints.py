@@ -161,8 +161,8 @@ def _files(settings: Mapping) -> list[Path]:
 
 def _holds_code(path: Path, error: pickle.UnpicklingError) -> DataError:
     """torch's own message begins with the advice to run the code; the line that tells what was found is kept."""
-    found = str(error).partition("WeightsUnpickler error:")[2].strip() or "no reason given"
-    return DataError(str(path), [f"not a checkpoint of tensors alone, its code was not run ({found.splitlines()[0]})"])
+    found = next((f" ({line.strip()})" for line in str(error).splitlines() if "unsupported" in line.lower()), "")
+    return DataError(str(path), [f"not a checkpoint of tensors alone, its code was not run{found}"])
 
 
 def _first_line(error: Exception) -> str:
