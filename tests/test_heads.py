@@ -14,6 +14,7 @@ import small_study
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
 
 from blemore.errors import DataError
 from blemore.heads import fit_head, fold_probabilities, linear, logistic
@@ -123,6 +124,15 @@ def test_the_chosen_strength_has_the_least_cross_entropy_by_scikit_learn_too():
         losses.append(loss)
     assert linear.choose_strength(logistic.products(x), labels, persons) == linear.STRENGTHS[np.argmin(losses)]
     assert 0 < np.argmin(losses) < len(losses) - 1
+
+
+def test_scaling_is_that_of_scikit_learn_even_far_from_zero():
+    noise = np.random.default_rng(0)
+    x = (noise.normal(size=(300, 8)) * 10.0 ** np.arange(-3, 5) + 50).astype(np.float32)
+    x[:, 3] = 0.1
+    scaler = StandardScaler().fit(x[:200].astype(float))
+    for found, expected in zip(standardised(x[:200], x[200:]), (x[:200], x[200:]), strict=True):
+        np.testing.assert_allclose(found, scaler.transform(expected.astype(float)), atol=1e-2 * 0.5)
 
 
 @pytest.mark.parametrize("head", HEADS)

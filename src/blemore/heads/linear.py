@@ -11,7 +11,7 @@ import numpy as np
 from blemore.heads import logistic
 from blemore.heads.inner import cross_entropy, inner_parts, standardised
 
-STRENGTHS = (0.01, 0.1, 1.0, 3.0, 10.0, 30.0, 100.0)
+STRENGTHS = (0.03, 0.3, 1.0, 3.0, 10.0, 30.0)
 """Strengths to choose from: the variance of a logit that the penalty expects, so that the same numbers fit any number
 of features. The most regularised first: a tie goes to it."""
 SEARCH = 1e-2

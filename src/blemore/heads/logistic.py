@@ -23,6 +23,7 @@ from scipy.linalg import cho_factor, cho_solve
 CURVATURE = 0.25
 MOST_STEPS = 1000
 
+Precision = type[np.floating]
 Solve = Callable[[np.ndarray], np.ndarray]
 
 
@@ -33,7 +34,7 @@ class Wide:
         self.features = x.shape[1]
         self.gram = x @ x.T
 
-    def solvers(self, seen: np.ndarray, shifts: Sequence[float], dtype: np.dtype) -> list[Solve]:
+    def solvers(self, seen: np.ndarray, shifts: Sequence[float], dtype: Precision) -> list[Solve]:
         """For each shift c: r -> (I + c G)^-1 r, with G the inner products of the seen clips around their mean."""
         gram = self.gram[np.ix_(seen, seen)].astype(dtype)
         mean = gram.mean(axis=0)
@@ -61,18 +62,18 @@ class Narrow:
         self.features = x.shape[1]
         self.x = x
 
-    def solvers(self, seen: np.ndarray, shifts: Sequence[float], dtype: np.dtype) -> list[Solve]:
+    def solvers(self, seen: np.ndarray, shifts: Sequence[float], dtype: Precision) -> list[Solve]:
         """As `Wide.solvers`: (I + c x x')^-1 = I - c x (I + c x' x)^-1 x' (Woodbury)."""
         x = self.x[seen].astype(dtype)
         x -= x.mean(axis=0)
         products = x.T @ x
 
         def solver(shift: float) -> Solve:
-            shift = np.asarray(shift, dtype)
-            matrix = shift * products
+            weight = np.asarray(shift, dtype)
+            matrix = weight * products
             matrix[np.diag_indices_from(matrix)] += 1
             factor = cho_factor(matrix.T, lower=True, overwrite_a=True, check_finite=False)
-            return lambda r: r - shift * (x @ cho_solve(factor, x.T @ r, check_finite=False))
+            return lambda r: r - weight * (x @ cho_solve(factor, x.T @ r, check_finite=False))
 
         return [solver(shift) for shift in shifts]
 
@@ -112,7 +113,7 @@ def fit(
     strengths: Sequence[float],
     *,
     tolerance: float,
-    dtype: type = np.float64,
+    dtype: Precision = np.float64,
 ) -> Fitted:
     """The models of some rows of the clips, one per strength, all at once.
 
@@ -126,14 +127,16 @@ def fit(
         within `MOST_STEPS` steps is named in the log.
     dtype : precision of the steps; half the time in float32, for tolerances down to 1e-4.
     """
-    targets = np.asarray(labels[seen], dtype)
+    targets: np.ndarray = np.asarray(labels[seen], dtype)
     means = targets.mean(axis=0)
-    absent = np.where(means > 0, 0, -np.inf).astype(dtype)  # added to the logits: a class not seen has probability 0
+    absent: np.ndarray = np.where(means > 0, 0, -np.inf).astype(
+        dtype
+    )  # added to the logits: a class not seen has probability 0
     weights = np.asarray(strengths, dtype)[:, None, None] / clips.features  # C, (S, 1, 1)
     solvers = clips.solvers(seen, [CURVATURE * float(c) for c in weights.ravel()], dtype)
 
     # Present iterates and, for the momentum, what lies ahead: dual, logits without intercept, intercept.
-    start = np.log(np.where(means > 0, means, 1)).astype(dtype)
+    start: np.ndarray = np.log(np.where(means > 0, means, 1)).astype(dtype)
     now = State(
         np.zeros((len(solvers), *targets.shape), dtype),
         np.zeros((len(solvers), *targets.shape), dtype),
@@ -165,8 +168,8 @@ def fit(
 
         away = State(new.dual - now.dual, new.logits - now.logits, new.intercept - now.intercept)
         uphill = total(weights * error * (away.logits + away.intercept)) + total(ahead.dual * away.logits) > 0
-        faster = np.where(uphill, 1, (1 + np.sqrt(1 + 4 * speed**2)) / 2).astype(dtype)
-        momentum = np.where(uphill, 0, (speed - 1) / faster).astype(dtype)
+        faster: np.ndarray = np.where(uphill, 1, (1 + np.sqrt(1 + 4 * speed**2)) / 2).astype(dtype)
+        momentum: np.ndarray = np.where(uphill, 0, (speed - 1) / faster).astype(dtype)
         before = ((ahead.logits + ahead.intercept)[going], error[going])
         ahead = State(
             *(part[going] + (momentum * change)[going] for part, change in zip(new.parts(), away.parts(), strict=True))
@@ -174,7 +177,7 @@ def fit(
         now = State(*(part[going] for part in new.parts()))
         speed, length, weights, waiting = faster[going], length[going], weights[going], waiting[going]
     else:
-        names = ", ".join(f"{strengths[k]:g}" for k in waiting)
+        names = ", ".join(f"{strengths[k]:g}" for k in waiting.tolist())
         logging.warning(
             "the linear head did not converge for strength %s within %d steps: a step still moves a logit by %.1g",
             names, MOST_STEPS, moved.max(),

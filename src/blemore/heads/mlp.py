@@ -92,7 +92,7 @@ def choose(x: np.ndarray, labels: np.ndarray, persons: np.ndarray, name: str) ->
             loss = 0.0
             for network, (_, unseen), (_, outside) in zip(inner, parts, scaled, strict=True):
                 network.epoch()
-                loss += cross_entropy(labels[unseen], network.predict(outside))
+                loss += float(cross_entropy(labels[unseen], network.predict(outside)))
             if loss < least:
                 least, reached = loss, epoch
             elif epoch - reached >= PATIENCE:
