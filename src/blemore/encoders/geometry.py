@@ -101,9 +101,9 @@ class Geometry(Embedder):
         shape, motion = measured(column, points)
         time = column["time"][:, None]
         found = np.stack([column["detected"].mean(axis=1), column["tracked"].mean(axis=1)], axis=1)
-        found = np.where(np.isnan(points).any(axis=(1, 2, 3))[:, None], np.nan, found)
-        numbers = [shape_statistics(shape, time), motion_statistics(motion), found]
-        return np.concatenate(numbers, axis=1).astype(np.float32)
+        numbers = np.concatenate([shape_statistics(shape, time), motion_statistics(motion), found], axis=1)
+        numbers[np.isnan(tracks).any(axis=(1, 2))] = np.nan
+        return numbers.astype(np.float32)
 
     def remark(self, clip: np.ndarray) -> str:
         """See Embedder."""
