@@ -134,8 +134,11 @@ def checked(vectors: list[list[float] | None], dimensions: int) -> np.ndarray:
 
     Raises
     ------
-    Failure : not one vector of that length (the run stops); NaN, infinite, zero, or a norm far from 1 (this piece).
+    Failure : none (ask again); more than one, or one of another length (the run stops); NaN, infinite or zero numbers,
+        or a norm far from 1 (this piece is lost).
     """
+    if not vectors:
+        raise Failure(Meaning.again, "an answer without a vector", maybe_paid=True)
     if len(vectors) != 1:
         raise Failure(Meaning.stop, f"{len(vectors)} vectors for one piece", maybe_paid=True)
     vector = np.array(vectors[0] or [], np.float64)

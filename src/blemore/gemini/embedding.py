@@ -142,6 +142,8 @@ class Run:
             advance(len(tasks) - len(todo))
             if todo:
                 with connect(self.service) as client:
+                    if self.service.approval:
+                        self.ledger.note(approved=self.service.approval, origin=self.service.origin)
                     if not self.made:
                         self._first(todo, client, advance)
                     self._rest(todo, client, advance)

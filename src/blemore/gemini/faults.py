@@ -61,7 +61,7 @@ def failure(reply: Reply) -> Failure:
     understood. Asked again: any other 429 (all workers wait), 408, 5xx. Costs one piece: any other 400, and 413.
     """
     error = _error(reply.body)
-    details = [part for part in error.get("details") or [] if isinstance(part, dict)]
+    details = _parts(error.get("details"))
     said = f"HTTP {reply.status} {error.get('status') or ''}".strip()
     said += f": {error['message']}" if error.get("message") else ""
     reasons = {str(part.get("reason")) for part in details}
@@ -88,8 +88,7 @@ def _too_many(said: str, details: list[dict[str, Any]], reply: Reply) -> Failure
     quotas = [
         str(violation.get("quotaId", "")) + str(violation.get("subject", ""))
         for part in details
-        for violation in part.get("violations") or []
-        if isinstance(violation, dict)
+        for violation in _parts(part.get("violations"))
     ]
     if any(re.search(r"per_?day|daily", quota, re.IGNORECASE) for quota in quotas):
         return Failure(Meaning.stop, f"the daily quota is used up ({said})")
@@ -108,6 +107,11 @@ def _error(body: Any) -> dict[str, Any]:
         if isinstance(inner, dict):
             return inner
     return {}
+
+
+def _parts(value: Any) -> list[dict[str, Any]]:
+    """The objects of a list, whatever else stands in its place."""
+    return [part for part in value if isinstance(part, dict)] if isinstance(value, list) else []
 
 
 def _asked_wait(details: list[dict[str, Any]], headers: Mapping[str, str]) -> float | None:

@@ -1,11 +1,13 @@
 """What is asked of whom, at what price and under which terms; imports nothing that takes time."""
 
 import datetime
+import hashlib
 import ipaddress
 import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,26 +32,24 @@ LONGEST_SECONDS = 120.0
 USD_PER_SECOND = 0.0008
 """Price of a second of video on the paid tier."""
 
-PRICE_SOURCE = "https://ai.google.dev/gemini-api/docs/pricing, $12.00 per million video tokens, 66 tokens a second"
+PRICE_SOURCE = "https://ai.google.dev/gemini-api/docs/pricing: $12.00 per million tokens of video, paid tier"
 PRICE_DATE = "2026-11-23"
-"""When the price was last looked at; check before use."""
+"""When copies of the pages on price and terms were last read; both change, so check before use."""
 
 TERMS = (
     "Paid services: pieces and vectors are not used to improve Google's products; they are logged for a limited time "
     "to detect abuse (55 days by the usage policies) and may pass through any country where Google works.",
     "Unpaid quota: Google may use them to improve its products, and people may read them; its terms say not to submit "
     "sensitive, confidential or personal information. In the EEA, Switzerland and the UK the paid terms hold for both.",
-    "Sources: https://ai.google.dev/gemini-api/terms (effective 2026-03-23), "
+    "Sources: https://ai.google.dev/gemini-api/terms (as of 2026-03-23), "
     "https://ai.google.dev/gemini-api/docs/usage-policies, https://ai.google.dev/gemini-api/docs/zdr; "
-    "looked at 2026-11-23. They change: check before use.",
+    f"copies read {PRICE_DATE}. They change: check before use.",
 )
 
 BACKENDS = ("off", "stand-in", "api")
 KEYS = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
 APPROVAL = ("by", "date", "basis")
 STAND_IN = "stand-in"
-STAND_IN_VERSION = 1
-"""To be raised whenever the stand-in's vectors change, so that older ones are not taken for them."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ class Service:
     max_usd : most that may ever be spent on what one cache folder holds.
     base_url : where requests go; for the stand-in it is known once that has started.
     timeout : s, for one request.
+    approval : who approved that clips of real people are sent, when and why; kept in the ledger.
     """
 
     backend: str
@@ -72,18 +73,21 @@ class Service:
     max_usd: float
     base_url: str = ENDPOINT
     timeout: float = 60.0
+    approval: str = ""
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> "Service":
         """The service that the block `gemini` of the parameters describes."""
         names = ("backend", "model", "dimensions", "requests_per_minute", "concurrency", "max_usd")
-        return cls(**{name: settings[name] for name in names})
+        approval = settings.get("transfer_approved")
+        said = ", ".join(str(approval[name]) for name in APPROVAL) if approval else ""
+        return cls(**{name: settings[name] for name in names}, approval=said)
 
     @property
     def origin(self) -> str:
         """Who makes the vectors: part of every cache key, so that vectors of one maker never pass for another's."""
         if self.backend == STAND_IN:
-            return f"{STAND_IN} {STAND_IN_VERSION}"
+            return f"{STAND_IN} {_stand_in_code()}"
         return urlsplit(self.base_url).hostname or self.base_url
 
     @property
@@ -96,6 +100,12 @@ class Service:
         return 0.0 if self.backend == STAND_IN else seconds * USD_PER_SECOND
 
 
+@lru_cache(maxsize=1)
+def _stand_in_code() -> str:
+    """Changes with the stand-in's code, so that vectors of an older one are not taken for its own."""
+    return hashlib.sha256(Path(__file__).with_name("stand_in.py").read_bytes()).hexdigest()[:12]
+
+
 def check_service(service: Mapping[str, Any], dataset: str) -> list[str]:
     """What is wrong with the block `gemini` of the parameters for that data set; empty when it may be used.
 
@@ -103,7 +113,7 @@ def check_service(service: Mapping[str, Any], dataset: str) -> list[str]:
     then has to be switched off too.
     """
     faults = []
-    backend = service.get("backend")
+    backend = "off" if service.get("backend") is False else service.get("backend")  # YAML reads a bare off as false
     if backend not in BACKENDS:
         faults.append(f"gemini.backend: found {backend!r}, expected one of {', '.join(BACKENDS)}")
     if backend == STAND_IN and dataset == "blemore":

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from blemore.gemini.service import DIMENSIONS, LEAST_DIMENSIONS, MOST_DIMENSIONS, SAMPLED_FPS, STAND_IN_VERSION
+from blemore.gemini.service import DIMENSIONS, LEAST_DIMENSIONS, MOST_DIMENSIONS, SAMPLED_FPS
 
 SIDE = 24
 """Width and height of the small grey pictures, px."""
@@ -85,7 +85,7 @@ def vector_of(mp4: bytes, dimensions: int) -> np.ndarray:
 @lru_cache(maxsize=2)
 def _projection(dimensions: int) -> np.ndarray:
     """(2 * SIDE^2 + 1, dimensions) normal random numbers, the same on every machine."""
-    rng = np.random.default_rng([*f"blemore stand-in {STAND_IN_VERSION}".encode(), dimensions])
+    rng = np.random.default_rng([*b"blemore stand-in", dimensions])
     return rng.standard_normal((2 * SIDE * SIDE + 1, dimensions))
 
 

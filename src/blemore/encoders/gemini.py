@@ -1,0 +1,68 @@
+"""Gemini Embedding 2 on the short piece of each clip: one vector from Google's service, or from a local stand-in.
+
+Which of the two the block `gemini` of the parameters says, never the presence of a key. Vectors are kept in a cache
+of their own (blemore.gemini.store), which outlives the outputs of the workflow: nothing is paid for twice.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from blemore.encoders.base import Embedder
+from blemore.errors import DataError
+from blemore.gemini.embedding import Run
+from blemore.gemini.service import STAND_IN, Service, check_service
+from blemore.media.shards import read_pieces
+
+STAND_IN_REMARK = "stand-in: a projection of the pixels, not Gemini"
+
+
+class Gemini(Embedder):
+    """Pieces (MP4 files) -> (n, dimensions) float32 of norm 1; a row of NaN where the service refuses a piece."""
+
+    batch = 256  # enough that workers are seldom idle, 25 MB of pieces
+
+    def __init__(self, service: Service, folder: Path):
+        self.run = Run(service, folder)
+        self._reasons: dict[bytes, str] = {}
+
+    def read(self, shard: Path) -> Iterator[tuple[str, bytes]]:
+        """(clip, MP4 file)."""
+        yield from read_pieces([shard]).items()
+
+    def embed(self, clips: Sequence[bytes]) -> np.ndarray:
+        """What the cache does not hold is asked for.
+
+        Raises
+        ------
+        DataError : key, model, quota, spending limit or connection; what came before is kept.
+        """
+        vectors, reasons = self.run.vectors([(f"{k + 1} of {len(clips)}", mp4) for k, mp4 in enumerate(clips)])
+        self._reasons = dict(zip(clips, reasons, strict=True))
+        return vectors
+
+    def remark(self, clip: bytes) -> str:
+        """Why a piece of the last `embed` has no vector; else that the stand-in made it, if it did."""
+        if reason := self._reasons.get(clip):
+            return f"not embedded: {reason}"
+        return STAND_IN_REMARK if self.run.service.backend == STAND_IN else ""
+
+
+def build(settings: Mapping) -> Gemini:
+    """The encoder for settings["service"]: the block `gemini` of the parameters, and the name of the data set.
+
+    Raises
+    ------
+    DataError : the block is wrong, or says `off`.
+    """
+    service = settings["service"]
+    faults = check_service(service, service["dataset"])
+    if service.get("backend") in ("off", False):  # YAML reads a bare off as false
+        faults.append(
+            f"gemini.backend is off, which leaves encoder {settings['name']} nothing to ask: switch the encoder off too"
+        )
+    if faults:
+        raise DataError(f"encoder {settings['name']}", faults)
+    chosen = Service.of(service)
+    return Gemini(chosen, chosen.cache)

@@ -1,0 +1,181 @@
+"""`blemore gemini ...`: what embedding with Google's service would send and cost, and doing it.
+
+Options that are not given come from the block `gemini` of the params.yaml in the working folder, so that the vectors
+are the ones that the workflow will look for. Imports stand inside the commands: `blemore --help` must be fast.
+"""
+
+import dataclasses
+import json
+import threading
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from blemore.errors import DataError
+from blemore.gemini.service import DIMENSIONS, ENDPOINT, MODEL, Service, check_service, check_url, is_local
+
+if TYPE_CHECKING:
+    import numpy as np
+
+app = typer.Typer(help="Gemini Embedding 2: plan and pay for the vectors of pieces, once.", no_args_is_help=True)
+
+DEFAULTS: dict[str, Any] = {
+    "model": MODEL,
+    "dimensions": DIMENSIONS,
+    "requests_per_minute": 100,  # the free quota of the model before it; what an account may do stands in AI Studio
+    "concurrency": 4,
+    "max_usd": 10.0,  # twice what all of BLEMORE costs
+}
+
+CHUNK = 256
+"""Pieces held in memory at a time."""
+
+Pieces = Annotated[Path, typer.Option(help="Folder of .mp4 pieces, or of the workflow's pieces/*.parquet.")]
+Cache = Annotated[Path, typer.Option(help="Folder where vectors and the ledger are kept, for good.")]
+BaseUrl = Annotated[str, typer.Option(help="Address of the service.")]
+Model = Annotated[str | None, typer.Option(help=f"Name of the model (else from params.yaml, else {MODEL}).")]
+Dimensions = Annotated[
+    int | None, typer.Option(help=f"Numbers per piece, 128 to 3072 (else from params.yaml, else {DIMENSIONS}).")
+]
+Rpm = Annotated[float | None, typer.Option(help="Most requests a minute (else from params.yaml, else 100).")]
+MaxUsd = Annotated[
+    float | None, typer.Option(help="Most that this cache may ever cost, USD (else from params.yaml, else 10).")
+]
+Params = Annotated[Path, typer.Option(help="The study's parameters; the file may be missing.")]
+
+PIECES = Path("results/media/pieces")
+CACHE = Path("cache/gemini")
+PARAMS = Path("params.yaml")
+
+
+@app.command("plan")
+def plan_command(
+    pieces: Pieces = PIECES,
+    cache: Cache = CACHE,
+    base_url: BaseUrl = ENDPOINT,
+    model: Model = None,
+    dimensions: Dimensions = None,
+    rpm: Rpm = None,
+    max_usd: MaxUsd = None,
+    params: Params = PARAMS,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+) -> None:
+    """What would be sent to whom, what it costs and how long it takes. Needs no key, opens no connection."""
+    service, _ = _service(params, base_url, model, dimensions, rpm, max_usd)
+    _show_plan(service, pieces, cache, as_json)
+
+
+@app.command("embed")
+def embed_command(
+    pieces: Pieces = PIECES,
+    cache: Cache = CACHE,
+    base_url: BaseUrl = ENDPOINT,
+    model: Model = None,
+    dimensions: Dimensions = None,
+    rpm: Rpm = None,
+    max_usd: MaxUsd = None,
+    params: Params = PARAMS,
+    out: Annotated[Path | None, typer.Option(help="Parquet table of the vectors: clip, features, remark.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan.")] = False,
+) -> None:
+    """Send the pieces that are not in the cache; the key comes from GOOGLE_API_KEY or GEMINI_API_KEY.
+
+    Killed, stopped at the limit or out of quota: the same command goes on, and pays for nothing twice.
+    """
+    service, faults = _service(params, base_url, model, dimensions, rpm, max_usd)
+    if dry_run:
+        _show_plan(service, pieces, cache, as_json=False)
+        return
+    if faults:
+        raise DataError(str(params), faults)
+    check_url(base_url)
+    _embed(service, pieces, cache, out)
+
+
+def _embed(service: Service, pieces: Path, cache: Path, out: Path | None) -> None:
+    import numpy as np
+
+    from blemore.gemini.embedding import Run
+    from blemore.gemini.pieces import read_folder
+    from blemore.progress import Steps
+
+    total = sum(1 for _ in read_folder(pieces))
+    typer.echo(f"{total} pieces; those that are not in {cache} go to {service.base_url}", err=True)
+    run = Run(service, cache)
+    names: list[str] = []
+    reasons: list[str] = []
+    parts: list[np.ndarray] = []
+    source = read_folder(pieces)
+    lock = threading.Lock()
+    with Steps("gemini", total, every=100) as steps:
+
+        def advance(count: int) -> None:
+            with lock:
+                steps.advance(count, f"${run.budget.spent:.2f}")
+
+        while chunk := list(islice(source, CHUNK)):
+            vectors, why = run.vectors(chunk, advance=advance)
+            names += [clip for clip, _ in chunk]
+            reasons += why
+            if out is not None:
+                parts.append(vectors)
+    lost = [f"{clip}: {reason}" for clip, reason in zip(names, reasons, strict=True) if reason]
+    typer.echo(
+        f"{total} pieces: {run.made} vectors made, {total - run.made - len(lost)} were in the cache or are equal to "
+        f"another piece, {len(lost)} cannot be embedded; ${run.ledger.spent():.4f} spent by this cache so far"
+    )
+    for line in lost:
+        typer.echo(f"  - {line}")
+    typer.echo(f"vectors   {cache / 'vectors'}\nledger    {run.ledger.path}")
+    if out is not None:
+        _write(out, names, np.concatenate(parts), reasons)
+        typer.echo(f"table     {out}")
+
+
+def _show_plan(service: Service, pieces: Path, cache: Path, as_json: bool) -> None:
+    from blemore.gemini.pieces import read_folder
+    from blemore.gemini.plan import make_plan
+
+    plan = make_plan(read_folder(pieces), service, cache)
+    if as_json:
+        about = {"endpoint": service.base_url, "model": service.model, "dimensions": service.dimensions}
+        typer.echo(json.dumps({**dataclasses.asdict(plan), **about, "max_usd": service.max_usd}, indent=2))
+    else:
+        typer.echo("\n".join(plan.lines(service, cache)))
+
+
+def _service(
+    params: Path, base_url: str, model: str | None, dimensions: int | None, rpm: float | None, max_usd: float | None
+) -> tuple[Service, list[str]]:
+    """The service that options and params.yaml describe together, and what speaks against sending anything to it.
+
+    A study of real people needs the approval here as in the workflow; pieces in any other folder are the caller's own
+    responsibility, and a server on this machine is no transfer.
+    """
+    study: dict[str, Any] = {}
+    if params.is_file():
+        import yaml
+
+        study = yaml.safe_load(params.read_text("utf-8")) or {}
+    given = {"model": model, "dimensions": dimensions, "requests_per_minute": rpm, "max_usd": max_usd}
+    block = DEFAULTS | (study.get("gemini") or {}) | {name: value for name, value in given.items() if value is not None}
+    block["backend"] = "api"
+    if faults := check_service(block, "demo"):
+        raise DataError("blemore gemini", faults)
+    dataset = "demo" if is_local(base_url) else study.get("dataset", "demo")
+    return dataclasses.replace(Service.of(block), base_url=base_url), check_service(block, dataset)
+
+
+def _write(path: Path, clips: list[str], vectors: "np.ndarray", reasons: list[str]) -> None:
+    """The table in the form of the workflow's features: clip, features (fixed-size list of float32), remark."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from blemore.files import whole_file
+
+    values = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1])
+    table = pa.table({"clip": clips, "features": values, "remark": reasons}).sort_by("clip")
+    with whole_file(path) as temporary:
+        pq.write_table(table.replace_schema_metadata({"shape": json.dumps([vectors.shape[1]])}), temporary)

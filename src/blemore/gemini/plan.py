@@ -1,0 +1,94 @@
+"""What a run would do, and what that means: no key, no network, nothing written."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from blemore.gemini.pieces import seconds_of
+from blemore.gemini.service import (
+    LONGEST_SECONDS,
+    PRICE_DATE,
+    PRICE_SOURCE,
+    STAND_IN,
+    TERMS,
+    USD_PER_SECOND,
+    Service,
+)
+from blemore.gemini.store import Cache, Ledger, cache_key
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Counts are of pieces; equal pieces count as one miss.
+
+    seconds, bytes, usd : of the misses, all together.
+    minutes : the least that the misses take at the rate limit.
+    spent : USD that the cache folder's ledger holds so far.
+    """
+
+    pieces: int
+    hits: int
+    refused: int
+    misses: int
+    seconds: float
+    bytes: int
+    usd: float
+    minutes: float
+    spent: float
+
+    def lines(self, service: Service, folder: Path) -> list[str]:
+        """For people."""
+        kept = f"cache            {folder}: {self.hits} of {self.pieces} pieces are there"
+        kept += f", {self.refused} cannot be embedded" if self.refused else ""
+        if service.backend == STAND_IN:
+            return [
+                kept,
+                f"to make          {self.misses}, by a local STAND-IN for the service: nothing is sent, nothing is paid",
+            ]
+        over = self.spent + self.usd > service.max_usd
+        return [
+            kept,
+            f"to send          {self.misses} pieces, {self.seconds:.0f} s of video, {self.bytes / 1e6:.1f} MB",
+            f"to whom          {service.base_url}, model {service.model}, {service.dimensions} numbers per piece",
+            "what             the MP4 file of each piece: face and upper body, and the voice (which the service does "
+            "not hear); no clip name, no label, no person's number",
+            f"cost             ${self.usd:.2f} at ${USD_PER_SECOND} per second ({PRICE_SOURCE}; {PRICE_DATE}, check before use)",
+            f"spent so far     ${self.spent:.2f}, limit ${service.max_usd:.2f}"
+            + (": the run will stop at the limit, what it made is kept" if over else ""),
+            f"time             {self.minutes:.1f} minutes at least, at {service.requests_per_minute:g} requests a minute",
+            *(f"terms            {line}" for line in TERMS),
+        ]
+
+
+def make_plan(pieces: Iterable[tuple[str, bytes]], service: Service, folder: Path) -> Plan:
+    """What a run over these pieces (clip, MP4 file) with this cache folder would ask for."""
+    cache = Cache(folder)
+    count = hits = refused = size = 0
+    seconds = 0.0
+    missing: set[str] = set()
+    for _, mp4 in pieces:
+        count += 1
+        key = cache_key(mp4, service)
+        if cache.vector(key, service.dimensions) is not None:
+            hits += 1
+        elif cache.refusal(key) is not None:
+            refused += 1
+        elif key not in missing:
+            length = seconds_of(mp4)
+            if length is None or length > LONGEST_SECONDS:
+                refused += 1
+                continue
+            missing.add(key)
+            seconds += length
+            size += len(mp4)
+    return Plan(
+        pieces=count,
+        hits=hits,
+        refused=refused,
+        misses=len(missing),
+        seconds=seconds,
+        bytes=size,
+        usd=service.price(seconds),
+        minutes=0.0 if service.backend == STAND_IN else len(missing) / service.requests_per_minute,
+        spent=Ledger(folder / "ledger.jsonl").spent(),
+    )

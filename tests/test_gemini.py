@@ -1,0 +1,728 @@
+"""What embedding with Gemini promises: nothing is paid for twice, no fault is mistaken for another, no key gets out."""
+
+import hashlib
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from gemini_server import BAD_KEY, DAILY, KEY, Server, make_pieces, retry_delay, too_many, vector, write_pieces
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from media_samples import moving_bar, write_clip
+from typer.testing import CliRunner
+
+from blemore.errors import DataError, MissingDataError
+from blemore.gemini.client import checked
+from blemore.gemini.commands import app
+from blemore.gemini.embedding import TRIES, Run
+from blemore.gemini.faults import Failure, Meaning, Reply, failure
+from blemore.gemini.limits import Budget, Pace, Stopped
+from blemore.gemini.service import ENDPOINT, USD_PER_SECOND, Service, api_key, check_service, check_url
+from blemore.gemini.stand_in import Answer, StandIn, error, look, vector_of
+from blemore.gemini.store import Cache, Ledger, alone, cache_key
+
+PRICE = 2 * USD_PER_SECOND  # of a piece of two seconds
+SERVICE = Service("api", "gemini-embedding-2", 128, 60_000, 4, 10.0, timeout=20.0)
+BLOCK = {
+    "backend": "stand-in",
+    "model": "gemini-embedding-2",
+    "dimensions": 128,
+    "requests_per_minute": 300,
+    "concurrency": 4,
+    "max_usd": 10.0,
+    "transfer_approved": None,
+}
+APPROVED = {"by": "A. Head", "date": "2026-11-02", "basis": "consent form 4"}
+
+
+@pytest.fixture(autouse=True)
+def outside(monkeypatch, tmp_path):
+    """A key, a proxy that must not be asked, and a folder of its own."""
+    monkeypatch.setenv("GOOGLE_API_KEY", KEY)
+    monkeypatch.delenv("GEMINI_API_KEY", raising=False)
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def pieces():
+    return make_pieces(60)
+
+
+def run(tmp_path, server, **changes):
+    return Run(replace(SERVICE, base_url=server.url, **changes), tmp_path / "cache", first_wait=0.001)
+
+
+def command(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def embed(server, folder, cache, *more):
+    return command("embed", "--pieces", folder, "--cache", cache, "--base-url", server.url, "--rpm", 60_000,
+                   "--dimensions", 128, *more)  # fmt: skip
+
+
+# What is paid for is kept
+
+
+def test_a_second_run_asks_for_nothing(tmp_path, pieces, monkeypatch):
+    folder = write_pieces(tmp_path / "pieces", pieces[:12])
+    with Server() as server:
+        first = embed(server, folder, tmp_path / "cache", "--out", tmp_path / "a.parquet")
+        assert first.exit_code == 0, first.output
+        assert "12 vectors made" in first.output
+        assert len(server.asked) == 12
+        assert set(server.lengths) == {1}
+    monkeypatch.delenv("GOOGLE_API_KEY")  # all hits need no key, and no server: this one is gone
+    second = embed(server, folder, tmp_path / "cache", "--out", tmp_path / "b.parquet")
+    assert second.exit_code == 0, second.output
+    assert "0 vectors made, 12 were in the cache" in second.output
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+    table = pd.read_parquet(tmp_path / "a.parquet")
+    for clip, mp4 in pieces[:12]:
+        found = table.set_index("clip").loc[clip, "features"]
+        np.testing.assert_allclose(found, vector(mp4, 128), atol=1e-6)
+    assert json.loads(pq.read_schema(tmp_path / "a.parquet").metadata[b"shape"]) == [128]
+    assert Ledger(tmp_path / "cache/ledger.jsonl").spent() == pytest.approx(12 * PRICE)
+
+
+def test_after_kill_9_only_what_is_missing_is_sent(tmp_path, pieces):
+    folder = write_pieces(tmp_path / "pieces", pieces[:40])
+    cache = tmp_path / "cache"
+    with Server(latency=0.05) as server:
+        program = "from blemore.gemini.commands import app; app()"
+        options = ["--pieces", folder, "--cache", cache, "--base-url", server.url, "--rpm", 60_000, "--dimensions", 128]
+        child = subprocess.Popen(
+            [sys.executable, "-c", program, "embed", *map(str, options)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=os.environ,
+        )
+        while len(server.asked) < 12:
+            assert child.poll() is None, "it ended before it could be killed"
+            time.sleep(0.01)
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        time.sleep(0.3)  # what was under way ends at the server
+        sent = len(server.asked)
+        service = replace(SERVICE, base_url=server.url)
+        kept = {mp4 for _, mp4 in pieces[:40] if Cache(cache).vector(cache_key(mp4, service), 128) is not None}
+        assert 0 < len(kept) < 40
+        server.latency = 0
+        again = embed(server, folder, cache)
+        assert again.exit_code == 0, again.output
+        second = server.asked[sent:]
+    assert len(second) == len(set(second)) == 40 - len(kept)
+    assert not kept & set(second)
+    assert sent + len(second) - 40 <= 4  # the concurrency
+    ledger = Ledger(cache / "ledger.jsonl")
+    assert ledger.spent() == pytest.approx(PRICE * (sent + len(second)), abs=4 * PRICE)
+    assert ledger.spent() >= PRICE * 40 - 1e-9
+
+
+def test_equal_pieces_are_asked_for_once(tmp_path, pieces):
+    with Server() as server:
+        vectors, _ = run(tmp_path, server).vectors([("a", pieces[0][1]), ("b", pieces[0][1]), ("c", pieces[1][1])])
+        assert len(server.asked) == 2
+    assert (vectors[0] == vectors[1]).all()
+    assert (vectors[0] != vectors[2]).any()
+
+
+@given(data=st.data())
+@settings(max_examples=20, deadline=None)
+def test_a_cache_key_changes_with_all_that_decides_a_vector(data):
+    mp4 = data.draw(st.binary(max_size=20))
+    key = cache_key(mp4, SERVICE)
+    assert key == cache_key(mp4, replace(SERVICE, concurrency=9, max_usd=1.0, requests_per_minute=5))
+    others = [
+        replace(SERVICE, model="another"),
+        replace(SERVICE, dimensions=256),
+        replace(SERVICE, base_url="http://127.0.0.1:1"),
+        replace(SERVICE, backend="stand-in"),
+    ]
+    keys = [key, cache_key(mp4 + b"x", SERVICE), *(cache_key(mp4, other) for other in others)]
+    assert len(set(keys)) == len(keys)
+
+
+def test_a_broken_cache_file_counts_as_missing(tmp_path, pieces):
+    with Server() as server:
+        first, _ = run(tmp_path, server).vectors(pieces[:2])
+        path = next((tmp_path / "cache/vectors").rglob("*.npy"))
+        path.write_bytes(path.read_bytes()[:-9])
+        again, _ = run(tmp_path, server).vectors(pieces[:2])
+        assert len(server.asked) == 3
+    assert (first == again).all()
+
+
+def test_a_ledger_line_cut_by_a_kill_is_passed_over_and_costs_what_it_may_have_cost(tmp_path):
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    done, failed, _ = (ledger.sent(key * 64, SERVICE, 1.0) for key in "abc")
+    ledger.done(done, 1.0)
+    ledger.failed(failed, 0.0, "HTTP 500")
+    with open(ledger.path, "a") as file:
+        file.write('{"event": "do')
+    assert ledger.spent() == 2.0  # of the third request nobody knows
+    ledger.sent("d" * 64, SERVICE, 1.0)
+    assert ledger.spent() == 3.0
+    assert len(list(ledger.lines())) == 6
+
+
+def test_only_one_run_at_a_time_asks_for_a_cache(tmp_path):
+    waited, order = threading.Event(), []
+
+    def second():
+        with alone(tmp_path, waited.set):
+            order.append("second")
+
+    with alone(tmp_path):
+        thread = threading.Thread(target=second)
+        thread.start()
+        assert waited.wait(10)
+        order.append("first")
+    thread.join(10)
+    assert order == ["first", "second"]
+
+
+# Rate, concurrency, pauses, money
+
+
+class FakeTime:
+    """A clock that only sleeping moves."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def clock(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+@given(rate=st.integers(1, 600), delays=st.lists(st.floats(0, 30), min_size=2, max_size=80))
+@settings(max_examples=60, deadline=None)
+def test_no_minute_sees_more_requests_than_the_limit(rate, delays):
+    fake = FakeTime()
+    pace = Pace(rate, threading.Event(), fake.clock, fake.sleep)
+    starts = []
+    for delay in delays:
+        fake.sleep(delay)
+        pace.wait()
+        starts.append(fake.now)
+    for k, start in enumerate(starts):
+        assert sum(start <= other < start + 60 - 1e-6 for other in starts[k:]) <= rate
+
+
+def test_the_server_sees_no_faster_requests_than_the_limit(tmp_path, pieces):
+    with Server() as server:
+        run(tmp_path, server, requests_per_minute=600).vectors(pieces[:10])
+    assert server.times[-1] - server.times[0] > 0.5 * 9 * 0.1  # an even pace, were it not for the way to the server
+
+
+def test_no_more_requests_are_under_way_than_the_concurrency(tmp_path, pieces):
+    with Server(latency=0.02) as server:
+        run(tmp_path, server, concurrency=3).vectors(pieces[:20])
+    assert 2 <= server.most_under_way <= 3
+
+
+def test_the_first_request_goes_alone(tmp_path, pieces):
+    under_way = []
+    with Server(latency=0.1) as server:
+        server.fault = lambda number, mp4: under_way.append((number, len(server.asked))) and None
+        run(tmp_path, server).vectors(pieces[:8])
+    assert under_way[0] == (1, 1)
+
+
+def test_a_429_with_a_delay_pauses_all_workers(tmp_path, pieces):
+    said = []
+
+    def fault(number, mp4):
+        if number == 5:
+            said.append(time.monotonic())
+            return too_many(retry_delay("1.5s"))
+        return None
+
+    with Server(fault) as server:
+        vectors, _ = run(tmp_path, server, concurrency=3).vectors(pieces)
+    assert np.isfinite(vectors).all()
+    during = [at for at in server.times if said[0] < at < said[0] + 1.5]
+    assert len(during) <= 2  # what the other two workers had under way; each alone would have sent dozens
+
+
+def test_a_pause_holds_and_a_stop_ends_all_waiting():
+    fake, stop = FakeTime(), threading.Event()
+    pace = Pace(None, stop, fake.clock, fake.sleep)
+    pace.pause(30)
+    pace.pause(5)  # the longer one stays
+    pace.wait()
+    assert fake.now == pytest.approx(30)
+    pace.rest(10)
+    assert fake.now == pytest.approx(40)
+    stop.set()
+    for waiting in (pace.wait, lambda: pace.rest(1)):
+        with pytest.raises(Stopped):
+            waiting()
+
+
+def test_the_spending_limit_stops_before_it_is_exceeded_and_keeps_what_is_paid(tmp_path, pieces):
+    with Server() as server:
+        poor = run(tmp_path, server, max_usd=5.5 * PRICE)
+        with pytest.raises(DataError, match=r"spending limit of \$0\.01 is reached.*--max-usd"):
+            poor.vectors(pieces[:10])
+        assert len(server.asked) == 5 == poor.made
+        with pytest.raises(DataError, match="spending limit"):  # the ledger remembers
+            run(tmp_path, server, max_usd=5.5 * PRICE).vectors(pieces[:10])
+        assert len(server.asked) == 5
+        rich = run(tmp_path, server, max_usd=10.0)
+        rich.vectors(pieces[:10])
+        assert len(server.asked) == 10
+        assert rich.made == 5
+    assert rich.ledger.spent() == pytest.approx(10 * PRICE)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), max_size=40), st.floats(0, 5))
+@settings(deadline=None)
+def test_a_budget_never_gives_more_than_its_limit(requests, limit):
+    budget = Budget(limit, 0.0)
+    for usd, paid in requests:
+        if budget.take(usd):
+            budget.settle(usd, usd if paid else 0.0)
+    assert budget.spent <= limit + 1e-6
+
+
+# Faults
+
+
+def answer(status, name="", message="no", *details):
+    return Answer(status, error(status, name, message, *details))
+
+
+STOPS = {
+    "a bad key, which comes as 400": answer(400, "INVALID_ARGUMENT", "API key not valid.", BAD_KEY),
+    "401": answer(401, "UNAUTHENTICATED"),
+    "403": answer(403, "PERMISSION_DENIED"),
+    "404": answer(404, "NOT_FOUND"),
+    "a region that is not served, which comes as 400": answer(400, "FAILED_PRECONDITION", "User location"),
+    "the daily quota, which comes as 429": too_many(DAILY, retry_delay("20s")),
+    "a 429 that asks for hours": too_many(retry_delay("7200s")),
+    "a redirection": Answer(302, b"", {"Location": "https://example.org"}),
+    "a status that nobody knows": answer(409, "ABORTED"),
+    "a vector of another length": Answer(200, {"embeddings": [{"values": [1.0] * 64}]}),
+    "two vectors for one piece": Answer(200, {"embeddings": [{"values": [1.0] * 128}] * 2}),
+}
+AGAIN = {
+    "429": too_many(),
+    "429 with retryDelay": too_many(retry_delay("0.01s")),
+    "429 with Retry-After": too_many(**{"Retry-After": "0"}),
+    "408": answer(408),
+    "500": answer(500, "INTERNAL"),
+    "502 without JSON": Answer(502, b"<html>Bad gateway</html>"),
+    "503": answer(503, "UNAVAILABLE"),
+    "504": answer(504, "DEADLINE_EXCEEDED"),
+    "bad JSON": Answer(200, b'{"embeddings": [{"val'),
+    "JSON of another form": Answer(200, b'["no"]'),
+    "no vector": Answer(200, {"embeddings": []}),
+    "no body": Answer(200, b""),
+    "a dropped connection": "hang up",
+}
+LEAVES = {
+    "any other 400": answer(400, "INVALID_ARGUMENT", "The video is corrupt"),
+    "413": answer(413, "", "Payload too large"),
+    "a vector of zeros": Answer(200, {"embeddings": [{"values": [0.0] * 128}]}),
+    "NaN": Answer(200, b'{"embeddings": [{"values": [' + b"NaN, " * 127 + b"1.0]}]}"),
+}
+
+
+@pytest.mark.parametrize("name", STOPS)
+def test_the_run_stops_at_once_at(name, tmp_path, pieces):
+    with Server(lambda number, mp4: STOPS[name]) as server:
+        with pytest.raises(DataError, match=r"0 vector\(s\) of this run are kept"):
+            run(tmp_path, server).vectors(pieces[:9])
+        assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("name", AGAIN)
+def test_a_piece_is_asked_for_again_after(name, tmp_path, pieces):
+    with Server(lambda number, mp4: AGAIN[name] if number in (1, 3, 4) else None) as server:
+        vectors, reasons = run(tmp_path, server).vectors(pieces[:5])
+        assert len(server.asked) == 8
+    np.testing.assert_allclose(vectors, [vector(mp4, 128) for _, mp4 in pieces[:5]], atol=1e-6)
+    assert reasons == [""] * 5
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_one_piece_alone_is_lost_by(name, tmp_path, pieces):
+    bad = pieces[3][1]
+    with Server(lambda number, mp4: LEAVES[name] if mp4 == bad else None) as server:
+        vectors, reasons = run(tmp_path, server).vectors(pieces[:6])
+        assert np.isnan(vectors[3]).all()
+        assert np.isfinite(np.delete(vectors, 3, 0)).all()
+        assert reasons[3]
+        assert len(server.asked) == 6
+        again, reasons = run(tmp_path, server).vectors(pieces[:6])
+        assert len(server.asked) == 6  # the refusal is remembered
+    np.testing.assert_array_equal(again, vectors)
+    assert reasons[3]
+
+
+def test_a_refused_first_piece_is_believed_once_another_is_taken(tmp_path, pieces):
+    with Server(lambda number, mp4: LEAVES["413"] if number <= 2 else None) as server:
+        _, reasons = run(tmp_path, server).vectors(pieces[:4])
+    assert [bool(reason) for reason in reasons] == [True, True, False, False]
+
+
+def test_when_all_first_pieces_are_refused_it_is_our_fault_and_nothing_is_remembered(tmp_path, pieces):
+    with Server(lambda number, mp4: LEAVES["any other 400"]) as server:
+        with pytest.raises(DataError, match="none was taken"):
+            run(tmp_path, server).vectors(pieces[:9])
+        assert len(server.asked) == 3
+    with Server() as server:
+        _, reasons = run(tmp_path, server).vectors(pieces[:9])
+        assert reasons == [""] * 9
+
+
+def test_no_answer_in_time_is_asked_again_and_counted_as_paid(tmp_path, pieces):
+    slow = threading.Event()
+
+    def fault(number, mp4):
+        if number == 1:
+            slow.wait(10)
+
+    with Server(fault) as server:
+        patient = run(tmp_path, server, timeout=0.5)
+        vectors, _ = patient.vectors(pieces[:2])
+        slow.set()
+    assert np.isfinite(vectors).all()
+    assert patient.ledger.spent() == pytest.approx(3 * PRICE)
+    assert any(line.get("reason") == "no answer within 0.5 s" for line in patient.ledger.lines())
+
+
+def test_without_a_service_the_run_stops_and_says_what_is_kept(tmp_path, pieces):
+    with Server(lambda number, mp4: "hang up" if number > 3 else None) as server:
+        broken = run(tmp_path, server)
+        with pytest.raises(DataError, match=rf"(?s)3 vector\(s\).*kept.*{TRIES} tries failed"):
+            broken.vectors(pieces[:20])
+    gone = run(tmp_path, server)
+    with pytest.raises(DataError, match="no connection to http://127"):
+        gone.vectors(pieces[:20])
+    assert gone.ledger.spent() == pytest.approx(broken.ledger.spent())  # what was never sent costs nothing
+
+
+def test_a_piece_on_which_the_service_always_fails_is_put_aside_and_named(tmp_path, pieces):
+    with Server(lambda number, mp4: AGAIN["500"] if mp4 == pieces[2][1] else None) as server:
+        stubborn = run(tmp_path, server)
+        stubborn.first_wait = 0.01
+        with pytest.raises(DataError, match=r"(?s)59 vector\(s\).*clip002: put aside, HTTP 500"):
+            stubborn.vectors(pieces)
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "wait"),
+    [
+        ([retry_delay("36s")], {}, 36),
+        ([retry_delay("0.25s")], {}, 0.25),
+        ([], {"retry-after": "7"}, 7),
+        ([retry_delay("3s")], {"retry-after": "7"}, 7),
+        ([retry_delay("soon")], {"retry-after": "soon"}, None),
+        ([], {}, None),
+    ],
+)
+def test_the_wait_that_the_service_asks_for_is_understood(body, headers, wait):
+    found = failure(Reply(429, error(429, "RESOURCE_EXHAUSTED", "slow down", *body), headers))
+    assert (found.meaning, found.wait, found.everybody) == (Meaning.again, wait, True)
+
+
+def test_a_date_to_wait_for_is_understood():
+    at = (datetime.now(UTC) + timedelta(seconds=60)).strftime("%a, %d %b %Y %H:%M:%S GMT")
+    found = failure(Reply(503, None, {"retry-after": at}))
+    assert 30 < found.wait <= 60
+
+
+@given(
+    status=st.integers(300, 599),
+    body=st.recursive(
+        st.none() | st.booleans() | st.text(max_size=8) | st.integers(),
+        lambda inner: (
+            st.lists(inner, max_size=2)
+            | st.dictionaries(
+                st.sampled_from(["error", "details", "violations", "status", "reason"]), inner, max_size=3
+            )
+        ),
+        max_leaves=8,
+    ),
+)
+@settings(max_examples=150, deadline=None)
+def test_whatever_an_answer_holds_it_has_a_meaning(status, body):
+    found = failure(Reply(status, body, {}))
+    if status in (401, 403, 404):
+        assert found.meaning is Meaning.stop
+    if status >= 500 and not isinstance(body, dict | list):
+        assert found.meaning is Meaning.again
+
+
+@pytest.mark.parametrize("dimensions", [128, 3072])
+def test_vectors_come_out_with_norm_one(dimensions):
+    whole = np.full(dimensions, 1 / np.sqrt(dimensions))
+    assert np.linalg.norm(checked([list(whole)], dimensions)) == pytest.approx(1, abs=1e-6)
+    part = [list(whole * 0.7)]  # as earlier models give shorter vectors
+    if dimensions == 3072:
+        with pytest.raises(Failure, match=r"norm 0\.7"):
+            checked(part, dimensions)
+    else:
+        assert np.linalg.norm(checked(part, dimensions)) == pytest.approx(1, abs=1e-6)
+
+
+# The key
+
+
+def test_the_key_is_in_no_log_no_ledger_and_no_message(tmp_path, pieces, caplog, capfd):
+    """Google's own messages repeat it, for a suspended account for one."""
+    message = f"Permission denied: Consumer 'api_key:{KEY}' has been suspended."
+    faults = {2: "hang up", 4: answer(500, "INTERNAL", message), 7: answer(403, "PERMISSION_DENIED", message)}
+    caplog.set_level(logging.DEBUG)
+    with Server(lambda number, mp4: faults.get(number)) as server, pytest.raises(DataError) as caught:
+        run(tmp_path, server, concurrency=1).vectors(pieces[:9])
+    assert "Consumer 'api_key:[key]'" in str(caught.value)
+    assert caplog.records
+    shown = "".join(traceback.format_exception(caught.value)) + caplog.text + "".join(capfd.readouterr())
+    written = "".join(path.read_text(errors="replace") for path in tmp_path.rglob("*") if path.is_file())
+    assert KEY not in shown + written
+    assert KEY[8:20] not in shown + written
+
+
+def test_google_api_key_comes_first_and_a_blank_key_is_none():
+    assert api_key({"GOOGLE_API_KEY": " a\n", "GEMINI_API_KEY": "b"}) == "a"
+    assert api_key({"GOOGLE_API_KEY": " \t", "GEMINI_API_KEY": "b"}) == "b"
+    for empty in ({}, {"GOOGLE_API_KEY": "  ", "GEMINI_API_KEY": "\n"}):
+        with pytest.raises(MissingDataError, match="GOOGLE_API_KEY"):
+            api_key(empty)
+
+
+def test_without_a_key_nothing_is_sent(tmp_path, pieces, monkeypatch):
+    monkeypatch.setenv("GOOGLE_API_KEY", "   ")
+    with Server() as server:
+        with pytest.raises(MissingDataError, match="no API key"):
+            run(tmp_path, server).vectors(pieces[:2])
+        assert not server.asked
+
+
+def test_key_and_pieces_never_go_unencrypted_over_a_network():
+    for good in (ENDPOINT, "http://127.0.0.1:8080", "http://localhost:1"):
+        check_url(good)
+    for bad in ("http://example.org", "ftp://example.org", "example.org"):
+        with pytest.raises(DataError):
+            check_url(bad)
+
+
+# The plan
+
+
+@pytest.mark.parametrize("arguments", [["plan"], ["plan", "--json"], ["embed", "--dry-run"]])
+def test_a_plan_opens_no_socket_needs_no_key_and_writes_nothing(arguments, tmp_path, pieces, monkeypatch):
+    folder = write_pieces(tmp_path / "pieces", pieces[:10])
+    service = replace(SERVICE, dimensions=128)
+    cache = Cache(tmp_path / "cache")
+    cache.keep(cache_key(pieces[0][1], service), vector(pieces[0][1], 128))
+    (folder / "broken.mp4").write_bytes(b"no video")
+    before = sorted(tmp_path.rglob("*"))
+
+    def refuse(*_args, **_kwargs):
+        raise AssertionError("a socket was opened")
+
+    monkeypatch.delenv("GOOGLE_API_KEY")
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    result = command(*arguments, "--pieces", folder, "--cache", tmp_path / "cache", "--dimensions", 128, "--rpm", 3)
+    assert result.exit_code == 0, result.output
+    if "--json" in arguments:
+        plan = json.loads(result.output)
+        assert (plan["pieces"], plan["hits"], plan["misses"], plan["refused"]) == (11, 1, 9, 1)
+        assert plan["usd"] == pytest.approx(9 * PRICE)
+        assert plan["minutes"] == pytest.approx(3)
+    else:
+        for said in (
+            "1 of 11 pieces are there",
+            "9 pieces, 18 s",
+            ENDPOINT,
+            "$0.01",
+            "3.0 minutes",
+            "check before use",
+        ):
+            assert said in result.output
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_options_that_are_not_given_come_from_the_study(tmp_path, pieces):
+    folder = write_pieces(tmp_path / "pieces", pieces[:2])
+    (tmp_path / "params.yaml").write_text(json.dumps({"dataset": "demo", "gemini": BLOCK | {"dimensions": 256}}))
+    plan = json.loads(command("plan", "--pieces", folder, "--json").output)
+    assert plan["dimensions"] == 256
+    assert plan["minutes"] == pytest.approx(2 / 300)
+
+
+def test_clips_of_real_people_are_not_sent_by_hand_without_approval_either(tmp_path, pieces):
+    folder = write_pieces(tmp_path / "pieces", pieces[:2])
+    (tmp_path / "params.yaml").write_text(json.dumps({"dataset": "blemore", "gemini": BLOCK}))
+    result = command("embed", "--pieces", folder, "--cache", tmp_path / "cache")
+    assert isinstance(result.exception, DataError)
+    assert "gemini.transfer_approved" in str(result.exception)
+
+
+def test_pieces_come_from_the_workflows_shards_too(tmp_path, pieces):
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    for k in (0, 1):
+        clips, files = zip(*pieces[3 * k : 3 * k + 3], strict=True)
+        pq.write_table(pa.table({"clip": clips, "mp4": files}), folder / f"{k:03d}.parquet")
+    with Server() as server:
+        assert embed(server, folder, tmp_path / "cache").exit_code == 0
+        assert set(server.asked) == {mp4 for _, mp4 in pieces[:6]}
+
+
+@pytest.mark.parametrize("content", [None, "shard"])
+def test_a_folder_without_pieces_is_named(content, tmp_path):
+    folder = tmp_path / "pieces"
+    folder.mkdir()
+    if content:
+        pq.write_table(pa.table({"clip": ["a"], "jpeg": [b""]}), folder / "000.parquet")
+    result = command("plan", "--pieces", folder)
+    assert isinstance(result.exception, DataError)
+    assert str(folder) in str(result.exception)
+
+
+# The stand-in and the encoder
+
+
+def test_the_stand_in_sees_one_picture_a_second_and_says_the_same_always():
+    still = make_pieces(1, shade=60)[0][1]
+    assert look(still).shape == (2, 24, 24)
+    first = vector_of(still, 128)
+    assert np.linalg.norm(first) == pytest.approx(1, abs=1e-6)
+    np.testing.assert_array_equal(first, vector_of(still, 128))
+    program = "import sys; sys.path[:0] = sys.argv[1:]\n"
+    program += "from gemini_server import make_pieces; from blemore.gemini.stand_in import vector_of\n"
+    program += (
+        "import hashlib; print(hashlib.sha256(vector_of(make_pieces(1, shade=60)[0][1], 128).tobytes()).hexdigest())"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program, os.path.dirname(__file__)], check=True, capture_output=True, text=True
+    )
+    assert said.stdout.strip() == hashlib.sha256(first.tobytes()).hexdigest()
+
+
+def test_alike_pictures_lie_nearer_than_others(tmp_path):
+    def piece(name, shift):
+        path = write_clip(tmp_path / name, draw=lambda time, width, height: moving_bar(time + shift, width, height))
+        return vector_of(path.read_bytes(), 256)
+
+    here, near, far = piece("a.mp4", 0.0), piece("b.mp4", 0.02), piece("c.mp4", 1.0)
+    assert here @ near > here @ far
+
+
+def shard(folder, pieces):
+    path = folder / "000.parquet"
+    clips, files = zip(*pieces, strict=True)
+    pq.write_table(pa.table({"clip": clips, "mp4": files}), path)
+    return path
+
+
+def build(**changes):
+    from blemore.encoders.gemini import build
+
+    service = BLOCK | {"dataset": "demo"} | changes
+    return build({"name": "gemini", "module": "gemini", "media": "pieces", "learning": "frozen", "service": service})
+
+
+def test_the_encoder_with_the_stand_in_needs_no_key_and_says_what_it_is(tmp_path, pieces, monkeypatch, caplog):
+    monkeypatch.delenv("GOOGLE_API_KEY")
+    threads = threading.active_count()
+    encoder = build()
+    rows = dict(encoder.read(shard(tmp_path, [*pieces[:3], ("broken", b"no video")])))
+    clips = [encoder.decode(raw) for raw in rows.values()]
+    features = encoder.embed(clips)
+    assert features.shape == (4, 128)
+    assert features.dtype == np.float32
+    np.testing.assert_allclose(features[:3], [vector_of(mp4, 128) for _, mp4 in pieces[:3]], atol=1e-6)
+    assert np.isnan(features[3]).all()
+    assert encoder.remark(clips[0]).startswith("stand-in")
+    assert encoder.remark(clips[3]) == "not embedded: no readable video"
+    assert "STAND-IN" in caplog.text
+    assert threading.active_count() == threads  # the server is gone
+    np.testing.assert_array_equal(build().embed(clips), features)
+    np.testing.assert_array_equal(build().embed(clips[1:2]), features[1:2])  # a row depends on its own clip alone
+    assert (tmp_path / "cache/gemini-stand-in/vectors").is_dir()
+    assert not (tmp_path / "cache/gemini").exists()
+
+
+def test_the_encoder_with_the_api_asks_the_service_and_keeps_who_approved(tmp_path, pieces, monkeypatch):
+    encoder = build(backend="api", dataset="blemore", transfer_approved=APPROVED)
+    assert encoder.run.service.base_url == ENDPOINT
+    with Server() as server:
+        encoder.run.service = replace(encoder.run.service, base_url=server.url)
+        features = encoder.embed([mp4 for _, mp4 in pieces[:3]])
+    np.testing.assert_allclose(features, [vector(mp4, 128) for _, mp4 in pieces[:3]], atol=1e-6)
+    assert encoder.remark(pieces[0][1]) == ""
+    notes = [line for line in Ledger(tmp_path / "cache/gemini/ledger.jsonl").lines() if line["event"] == "note"]
+    assert notes[0]["approved"] == "A. Head, 2026-11-02, consent form 4"
+
+
+@pytest.mark.parametrize("off", ["off", False])
+def test_an_encoder_that_is_off_cannot_be_built(off):
+    with pytest.raises(DataError, match="switch the encoder off"):
+        build(backend=off)
+
+
+@pytest.mark.parametrize(
+    ("changes", "dataset", "said"),
+    [
+        ({}, "demo", []),
+        ({"backend": "off"}, "blemore", []),
+        ({"backend": False}, "blemore", []),
+        ({"backend": "api"}, "demo", []),
+        ({"backend": "api", "transfer_approved": APPROVED}, "blemore", []),
+        ({"backend": "api", "transfer_approved": APPROVED | {"date": date(2026, 11, 2)}}, "blemore", []),
+        ({}, "blemore", ["stand-in says nothing about real faces"]),
+        ({"backend": "api"}, "blemore", ["transfer_approved"]),
+        ({"backend": "api"}, "anything_else", ["transfer_approved"]),
+        ({"backend": "api", "transfer_approved": {"by": " "}}, "blemore", [".by", ".date", ".basis"]),
+        ({"backend": "api", "transfer_approved": APPROVED | {"date": "soon"}}, "blemore", [".date"]),
+        ({"backend": "vertex", "dimensions": 4000, "concurrency": 0}, "demo", ["backend", "dimensions", "concurrency"]),
+        ({"requests_per_minute": 0, "max_usd": -1.0, "model": ""}, "demo", ["model", "max_usd", "requests_per"]),
+    ],
+)
+def test_the_settings_are_checked_all_at_once(changes, dataset, said):
+    faults = check_service(BLOCK | changes, dataset)
+    assert len(faults) == len(said)
+    for part, fault in zip(said, faults, strict=True):
+        assert part in fault
+
+
+def test_the_check_of_the_settings_loads_nothing_heavy():
+    program = "import sys, blemore.gemini.service, blemore.gemini.commands\n"
+    program += "print([name for name in ('torch', 'google.genai', 'av', 'numpy', 'pandas') if name in sys.modules])"
+    said = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert said.stdout.strip() == "[]"
+
+
+def test_a_local_server_answers_wrong_requests_as_the_service_does(pieces):
+    with StandIn() as server:
+        assert server.answer("/v1beta/models/x:generateContent", {}, b"{}").status == 404
+        path = "/v1beta/models/gemini-embedding-2:batchEmbedContents"
+        assert server.answer(path, {}, b"{}").status == 403
+        assert server.answer(path, {"x-goog-api-key": "k"}, b"{").status == 400
