@@ -6,13 +6,19 @@ although they need nothing of what is compiled. Importing this module heals that
 changed; else the two operators that torchvision describes at import (`nms`, `qnms`) get their schemas, without an
 implementation, and torchaudio is told that its extension is absent. Calling a compiled part still fails, loudly.
 
+torch's compiler (`torch._dynamo`, 4 CPU seconds to import) is put off until something uses it: optimizers, torchvision
+and transformers import it only to mark functions that it shall leave alone, and nothing is compiled here.
+
 A module that needs one of them begins with `from blemore.torch_compat import torch` and a line `# isort: split`.
 """
 
 import sys
+from collections.abc import Callable
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import torch
 
@@ -51,6 +57,41 @@ def _absent_extension() -> ModuleType:
     extension.fail_if_no_align = fail_if_no_align
     return extension
 
+
+class _Later(ModuleType):
+    """Stands for a module of torch's compiler; whoever asks for more than the marks gets the module itself."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # asked of every module in passing, by `inspect`
+            raise AttributeError(name)
+        return getattr(_compiler(self.__name__), name)
+
+
+def _compiler(name: str) -> ModuleType:
+    """The real module of torch's compiler, in place of what stands for it."""
+    if isinstance(sys.modules.get("torch._dynamo"), _Later):
+        del sys.modules["torch._dynamo"], sys.modules["torch._dynamo.utils"], torch._dynamo
+    return import_module(name)
+
+
+def _unmarked(function: Callable | None = None, *_: Any, **__: Any) -> Any:
+    """What "leave this function alone", "take it as it is" mean without a compiler: the function itself."""
+    return (lambda marked: marked) if function is None else function
+
+
+def _put_off_compiler() -> None:
+    later, utils = _Later("torch._dynamo"), _Later("torch._dynamo.utils")
+    later.__path__ = [str(Path(torch.__file__).parent / "_dynamo")]  # its other modules are found as ever
+    later.disable = later.allow_in_graph = later.assume_constant_result = _unmarked
+    later.graph_break = lambda *_, **__: None
+    later.utils = utils
+    utils.is_compile_supported = lambda device: _compiler("torch._dynamo.utils").is_compile_supported(device)
+    sys.modules["torch._dynamo"] = torch._dynamo = later
+    sys.modules["torch._dynamo.utils"] = utils
+
+
+if "torch._dynamo" not in sys.modules:
+    _put_off_compiler()
 
 if not _loads("torchvision", "_C.so"):
     TORCHVISION_OPERATORS = _declare_torchvision_operators()  # the schemas live as long as this object

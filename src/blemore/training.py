@@ -1,29 +1,33 @@
-"""Finetuning of a video network on one fold: one loop for every encoder that learns.
+"""Finetuning of a network on one fold: one loop for every encoder that learns, of pictures or of sound.
 
-Soft-label KL divergence, AdamW, warm-up and cosine, a fixed number of epochs (no peeking at the held-out fold).
-All pictures are decoded once and held in memory as bytes: 3 GB for 2,456 clips of 16 frames at 160 px, twice that
-at 224 px. An interrupted training goes on from its last saved epoch and ends, on a CPU, in the very same bytes.
+Soft-label KL divergence, AdamW, warm-up and cosine, a fixed number of epochs or early stopping on persons set aside
+from those trained on (no peeking at the held-out fold). Clips are decoded once and held in memory as bytes: 3 GB for
+2,456 clips of 16 frames at 160 px, twice that at 224 px. An interrupted training goes on from its last saved epoch and
+ends, on a CPU, in the very same bytes.
 """
 
+import logging
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from blemore.augmentation import augment
-from blemore.encoders.base import Network, Pictures, build, seed_of, use_one_thread
+from blemore.encoders.base import build, seed_of
+from blemore.encoders.device import use_one_thread
+from blemore.encoders.memory import MicroBatch, told_when_full
+from blemore.encoders.network import Network, to_device
 from blemore.errors import DataError
 from blemore.files import whole_file, write_bytes
 from blemore.folds import probability_rows
 from blemore.labels import CLASSES, soft_labels
-from blemore.media.shards import read_frames
-from blemore.progress import Rounds
+from blemore.progress import Steps
 from blemore.recipe import Recipe, half_precision
 from blemore.tables import usable, write_probabilities
 from blemore.torch_compat import torch
+from blemore.training_data import Examples, picked, plain_batches, read_media
 from blemore.training_state import Row, TrainingState, training_identity
 
 # isort: split
@@ -33,11 +37,12 @@ from torch import Tensor
 
 SAVE_EVERY = 10.0
 """Least seconds between two saved states."""
+logger = logging.getLogger(__name__)
 
 
 def train_fold(
     settings: Mapping, clips: pd.DataFrame, shards: Sequence[Path], *,
-    fold: int, seed: int, state: Path, probabilities: Path, curve: Path, weights: Path,
+    fold: int, seed: int, state: Path, probabilities: Path, curve: Path, weights: Path, workers: int = 1,
 ) -> None:  # fmt: skip
     """Train on the usable train clips outside `fold`; predict the clips of `fold` and all test clips.
 
@@ -45,104 +50,139 @@ def train_fold(
     ----------
     settings : the encoder's slice of the parameters with name and scale; see `Recipe` for the numbers of the loop.
     clips : clips table.
-    shards : prepared media files with pictures (faces or body).
+    shards : prepared media files of the kind that the encoder reads.
     fold : the fold held out.
     seed : with the encoder's name and the fold it decides weights, order and augmentation.
     state : where an interrupted training is kept; ignored if it comes from another training, removed at the end.
     probabilities : written; probabilities table.
-    curve : written; CSV with epoch, loss (mean KL divergence, nats), learning_rate (of the head, at its last step).
+    curve : written; CSV with the columns of `training_state.Row`; inner_loss is empty without early stopping.
     weights : written; safetensors.
+    workers : threads that decode clips.
 
     Raises
     ------
-    DataError : usable clips without pictures, or nothing to train on.
+    DataError : usable clips that are in no shard, nothing to train on, nobody left beside the persons set aside, a loss
+        that is no number, a device whose memory does not hold one clip.
     """
     name = f"{seed}/{settings['name']}/fold{fold}"
     clips = usable(clips).sort_values("clip").reset_index(drop=True)
     learned = np.array((clips["split"] == "train") & (clips["fold"] != fold))
     if not learned.any():
         raise DataError(f"encoder {settings['name']}", [f"fold {fold}: no train clips outside this fold"])
-    device = use_one_thread()
-    torch.manual_seed(seed_of(name))
-    network = build(settings).to(device)
-    pictures = read_pictures(shards, clips["clip"], network.pictures)
-    labels = torch.tensor(soft_labels(clips[learned]), dtype=torch.float32)
-    identity = training_identity(name, settings, pictures[learned], labels, device)
-    rows = fit(network, pictures[learned], labels, Recipe.of(settings), name=name, state=state, identity=identity)
-    table = probability_rows(clips[~learned], predict(network, pictures[~learned]))
-    write_probabilities(table, probabilities)
+    recipe = Recipe.of(settings)
+    inner = np.zeros(learned.sum(), bool)
+    if recipe.early_stopping:
+        inner = recipe.early_stopping.set_aside(clips.loc[learned, "person"], name)
+    with told_when_full(name):
+        device = use_one_thread()
+        network = build(settings, name).to(device)
+        if recipe.gradient_checkpointing:
+            network.checkpoint_gradients()
+        media = read_media(shards, clips["clip"], network.preprocessing, workers)
+        labels = torch.tensor(soft_labels(clips[learned]), dtype=torch.float32)
+        examples = Examples(picked(media, learned), labels)
+        sets = {"learned": examples.where(~inner), "inner": examples.where(inner)}
+        identity = training_identity(name, settings, sets, device)
+        rows = fit(network, **sets, recipe=recipe, name=name, state=state, identity=identity)
+        found = predict(network, picked(media, ~learned), name)
+    write_probabilities(probability_rows(clips[~learned], found), probabilities)
     with whole_file(curve) as temporary:
-        pd.DataFrame(rows, columns=["epoch", "loss", "learning_rate"]).to_csv(temporary, index=False)
+        pd.DataFrame(rows, columns=Row._fields).to_csv(temporary, index=False)
     tensors = {key: tensor.cpu().contiguous() for key, tensor in network.state_dict().items()}
     write_bytes(weights, safetensors_bytes(tensors))
     Path(state).unlink(missing_ok=True)
 
 
-def read_pictures(shards: Iterable[Path], clips: pd.Series, wanted: Pictures) -> Tensor:
-    """Pictures (n_clips, count, S, S, 3) uint8 in the order of `clips`; shards are opened one at a time."""
-    pictures = torch.zeros((len(clips), wanted.count, wanted.size, wanted.size, 3), dtype=torch.uint8)
-    missing = {clip: row for row, clip in enumerate(clips)}
-    for shard in shards:
-        for clip, frames in read_frames([Path(shard)], wanted.read_size).items():
-            if clip in missing:
-                pictures[missing.pop(clip)] = torch.tensor(wanted.choose(frames))
-    if missing:
-        raise DataError("prepared media", [f"clip {clip}: no pictures" for clip in sorted(missing)])
-    return pictures
-
-
 def fit(
-    network: Network, pictures: Tensor, labels: Tensor, recipe: Recipe, *, name: str, state: Path, identity: str
+    network: Network, learned: Examples, inner: Examples, recipe: Recipe, *, name: str, state: Path, identity: str
 ) -> list[Row]:
-    """The loop: train `network` in place; returns epoch, loss and learning rate of each epoch.
+    """The loop: train `network` in place; returns the curve.
 
-    Each epoch draws its order, augmentation and noise from its own seed, so no random state outlives an epoch.
+    Where `inner` has examples, their best epoch ends in the network. Each epoch draws its order and augmentation from
+    its own seed, each step the network's noise, so no random state outlives them.
     """
     device = next(network.parameters()).device
     optimizer = recipe.optimizer(network)
-    half = half_precision(device)
-    scaler = torch.amp.GradScaler(device.type, enabled=half is torch.float16)
-    kept = TrainingState(state, identity, network, optimizer, scaler)
-    rows = kept.load()
+    scaler = torch.amp.GradScaler(device.type, enabled=half_precision(device) is torch.float16)
+    kept = TrainingState(state, identity, {"network": network, "optimizer": optimizer, "scaler": scaler})
+    kept.load()
     saved = time.monotonic()
-    batches = math.ceil(len(pictures) / recipe.batch)
-    network.train()
-    for epoch in (rounds := Rounds(name, len(rows) + 1, recipe.epochs)):
-        torch.manual_seed(seed_of(f"{name}/epoch{epoch}"))
-        generator = torch.Generator().manual_seed(seed_of(f"{name}/epoch{epoch}/order"))
-        total = 0.0
-        for k, chosen in enumerate(torch.randperm(len(pictures), generator=generator).split(recipe.batch)):
-            factor = recipe.factor((epoch - 1) * batches + k, recipe.epochs * batches)
-            for group in optimizer.param_groups:
-                group["lr"] = recipe.learning_rate * group["scale"] * factor
-            batch = network.pictures.normalise(augment(as_float(pictures[chosen], device), generator))
-            with torch.autocast(device.type, dtype=half, enabled=half is not None):
-                logits = network(batch)
-            loss = F.kl_div(F.log_softmax(logits.float(), dim=1), labels[chosen].to(device), reduction="batchmean")
-            optimizer.zero_grad()
-            scaler.scale(loss + network.auxiliary_loss()).backward()
-            scaler.unscale_(optimizer)
-            torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.largest_gradient)
-            scaler.step(optimizer)
-            scaler.update()
-            total += loss.item() * len(chosen)
-        rows.append((epoch, total / len(pictures), recipe.learning_rate * factor))
-        rounds.tell(f"loss {rows[-1][1]:.4f}")
-        if epoch < recipe.epochs and time.monotonic() - saved >= SAVE_EVERY:
-            kept.save(rows)
-            saved = time.monotonic()
-    return rows
+    micro = MicroBatch(min(recipe.batch, recipe.micro_batch or recipe.batch), name)
+    batches = math.ceil(len(learned) / recipe.batch)
+    with Steps(name, recipe.epochs, done=len(kept.rows)) as steps:
+        while len(kept.rows) < recipe.epochs and not recipe.stops(kept.inner_losses):
+            epoch = f"{name}/epoch{len(kept.rows) + 1}"
+            generator = torch.Generator().manual_seed(seed_of(epoch))
+            network.train()
+            total = torch.zeros((), device=device)
+            for k, (batch, labels) in enumerate(
+                learned.batches(recipe.batch, network.preprocessing, generator, device)
+            ):
+                rate = recipe.set_rate(optimizer, len(kept.rows) * batches + k, recipe.epochs * batches)
+                total += len(batch) * micro.run(find_gradients, network, batch, labels, scaler, f"{epoch}/step{k}")
+                scaler.unscale_(optimizer)
+                torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.largest_gradient)
+                scaler.step(optimizer)
+                scaler.update()
+            loss = checked(total.item() / len(learned), epoch)
+            inner_loss = checked(soft_cross_entropy(network, inner, epoch), epoch) if len(inner) else None
+            kept.add(Row(len(kept.rows) + 1, loss, inner_loss, rate))
+            steps.advance(1, f"loss {loss:.4f}" + ("" if inner_loss is None else f", inner {inner_loss:.4f}"))
+            if len(kept.rows) < recipe.epochs and time.monotonic() - saved >= SAVE_EVERY:
+                kept.save()
+                saved = time.monotonic()
+    kept.use_best()
+    return kept.rows
+
+
+def find_gradients(
+    size: int, network: Network, batch: Tensor, labels: Tensor, scaler: torch.amp.GradScaler, seed: str
+) -> Tensor:
+    """Leave the gradients of the mean loss of `batch` in `network`, from parts of at most `size` clips; the mean loss.
+
+    The network's own noise starts at `seed`: with fewer clips at once, a step begins again as it was. A network's
+    auxiliary loss is that of each part, weighted by its clips.
+    """
+    torch.manual_seed(seed_of(seed))
+    network.zero_grad()
+    device = next(network.parameters()).device
+    half = half_precision(device)
+    total = torch.zeros((), device=device)
+    for part, wanted in zip(batch.split(size), labels.split(size), strict=True):
+        with torch.autocast(device.type, dtype=half, enabled=half is not None):
+            logits = network(to_device(part, device))
+        loss = F.kl_div(F.log_softmax(logits.float(), dim=1), to_device(wanted, device), reduction="batchmean")
+        share = len(part) / len(batch)
+        scaler.scale(share * (loss + network.auxiliary_loss())).backward()
+        total += share * loss.detach()
+    return total
 
 
 @torch.inference_mode()
-def predict(network: Network, pictures: Tensor, batch: int = 16) -> np.ndarray:
-    """Probabilities (n_clips, 6) float64 of pictures (n_clips, T, S, S, 3) uint8, in single precision."""
+def predicted_logits(network: Network, clips: Sequence[np.ndarray], name: str, batch: int = 16) -> Tensor:
+    """Logits (n_clips, 6) float64 of clips as `Preprocessing.decode` makes them, in single precision, on the CPU."""
     device = next(network.parameters()).device
     network.eval()
-    logits = [network(network.pictures.normalise(as_float(part, device))) for part in pictures.split(batch)]
-    return torch.cat(logits).double().softmax(dim=1).cpu().numpy() if len(pictures) else np.zeros((0, len(CLASSES)))
+    logits = torch.zeros((len(clips), len(CLASSES)), dtype=torch.float64)
+    micro = MicroBatch(batch, name)
+    for places, group in plain_batches(clips, batch, network.preprocessing, device):
+        parts = micro.run(lambda size, group: [network(to_device(part, device)) for part in group.split(size)], group)
+        logits[places] = torch.cat(parts).double().cpu()
+    return logits
 
 
-def as_float(pictures: Tensor, device: torch.device) -> Tensor:
-    """(B, T, S, S, 3) uint8 -> (B, T, 3, S, S) float32 in [0, 1] on the device."""
-    return pictures.to(device).permute(0, 1, 4, 2, 3).contiguous().float() / 255
+def predict(network: Network, clips: Sequence[np.ndarray], name: str) -> np.ndarray:
+    """Probabilities (n_clips, 6) float64; `name` for messages."""
+    return predicted_logits(network, clips, name).softmax(dim=1).numpy()
+
+
+def soft_cross_entropy(network: Network, examples: Examples, name: str) -> float:
+    """Mean over examples of the soft cross-entropy, nats."""
+    return F.cross_entropy(predicted_logits(network, examples.clips, name), examples.labels.double()).item()
+
+
+def checked(loss: float, epoch: str) -> float:
+    """The loss, which must be a number."""
+    if not math.isfinite(loss):
+        raise DataError(epoch, [f"the loss is {loss}: the training diverged, take a smaller learning_rate"])
+    return loss

@@ -4,11 +4,13 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from blemore.encoders.base import Embedder, Preprocessing
+
+T = TypeVar("T")
 
 AHEAD = 16
 """Clips decoded or waiting per worker: memory, against a device that waits."""
@@ -46,6 +48,16 @@ def alike(
             yield _parted(groups.pop(shape(item[1])))
     for group in groups.values():
         yield _parted(group)
+
+
+def prefetched(items: Iterator[T]) -> Iterator[T]:
+    """The same items in the same order, the next one made by a thread while the last one is used."""
+    with ThreadPoolExecutor(1) as pool:
+        end = object()
+        coming = pool.submit(next, items, end)
+        while (item := coming.result()) is not end:
+            coming = pool.submit(next, items, end)
+            yield item
 
 
 def _parted(group: Sequence[tuple[Any, Any]]) -> tuple[list, list]:

@@ -1,12 +1,61 @@
-"""Where a job computes."""
+"""Where a job computes: one thread of a CPU, or a CUDA device that no other job of the study uses."""
+
+import fcntl
+import logging
+import os
+from functools import cache
+from pathlib import Path
 
 from blemore.torch_compat import torch
 
+LOCKS = Path("cache/devices")
+"""Folder of the lock files, in the study's folder."""
 
+logger = logging.getLogger(__name__)
+_held: list = []  # locked files; a lock lasts as long as its file is open, at most to the end of the process
+
+
+@cache
 def use_one_thread() -> torch.device:
-    """One CPU thread, reproducible operations where torch has them; the device to compute on."""
+    """One CPU thread, reproducible operations where torch has them; the device to compute on, the same for a process."""
     torch.set_num_threads(1)
     if not torch.cuda.is_available():  # one thread of a CPU adds up in one order anyway
         return torch.device("cpu")
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else matrix products are not reproducible
     torch.use_deterministic_algorithms(True, warn_only=True)
-    return torch.device("cuda")
+    device = torch.device("cuda", chosen_device(torch.cuda.device_count(), LOCKS))
+    torch.cuda.set_device(device)
+    return device
+
+
+def chosen_device(count: int, folder: Path) -> int:
+    """Number of a device that no other job holds; if all are held, of the one with most free memory."""
+    device = free_device(count, folder)
+    if device is not None:
+        return device
+    free = [torch.cuda.mem_get_info(k)[0] for k in range(count)]
+    device = free.index(max(free))
+    logger.warning(
+        "all %d CUDA device(s) are held by other jobs: sharing device %d, which has most free memory (%.1f GB); "
+        "the runner's resource gpu should be the number of devices",
+        count, device, free[device] / 1e9,
+    )  # fmt: skip
+    return device
+
+
+def free_device(count: int, folder: Path) -> int | None:
+    """Number of the first of `count` devices that no process holds, held from now on by this one; None if all are.
+
+    A device k is held by a lock on folder/gpu<k>.lock, which ends with the process, however that ends.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        file = (folder / f"gpu{number}.lock").open("w")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+        else:
+            _held.append(file)
+            return number
+    return None

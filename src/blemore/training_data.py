@@ -1,0 +1,89 @@
+"""Clips of a training in memory, and the batches that they become ahead of the device."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+
+from blemore.encoders.ahead import alike, decoded, prefetched
+from blemore.encoders.base import Preprocessing
+from blemore.errors import DataError
+from blemore.torch_compat import torch
+
+# isort: split
+from torch import Tensor
+
+K = TypeVar("K")
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Clips with what they show.
+
+    clips : as `Preprocessing.decode` makes them, n arrays.
+    labels : soft labels (n, 6) float32.
+    """
+
+    clips: list[np.ndarray]
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def where(self, chosen: np.ndarray) -> "Examples":
+        """Those for which `chosen` (n,) is true."""
+        return Examples(picked(self.clips, chosen), self.labels[torch.from_numpy(chosen)])
+
+    def batches(
+        self, size: int, preprocessing: Preprocessing, generator: torch.Generator, device: torch.device
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """All examples once, in random order, changed at random: batches of at most `size`, on the CPU, and labels.
+
+        Everything is drawn from `generator`, whose draws do not depend on the device.
+        """
+        order = torch.randperm(len(self), generator=generator).split(size)
+        made = (
+            (self.labels[rows], preprocessing.augmented([self.clips[row] for row in rows.tolist()], generator))
+            for rows in order
+        )
+        for labels, batch in ahead_of(device, made):
+            yield batch, labels
+
+
+def read_media(
+    shards: Sequence[Path], clips: pd.Series, preprocessing: Preprocessing, workers: int = 1
+) -> list[np.ndarray]:
+    """What `preprocessing` keeps of each clip, in the order of `clips`; shards are opened one at a time.
+
+    Raises
+    ------
+    DataError : clips that are in no shard.
+    """
+    found = dict(decoded(preprocessing, shards, set(clips), workers))
+    missing = [f"clip {clip}: not in the prepared files" for clip in sorted(set(clips) - set(found))]
+    if missing:
+        raise DataError(", ".join(str(shard) for shard in shards), missing)
+    return [found[clip] for clip in clips]
+
+
+def picked(clips: Sequence[np.ndarray], chosen: np.ndarray) -> list[np.ndarray]:
+    """The clips for which `chosen` (n,) is true."""
+    return [clip for clip, taken in zip(clips, chosen, strict=True) if taken]
+
+
+def plain_batches(
+    clips: Sequence[np.ndarray], size: int, preprocessing: Preprocessing, device: torch.device
+) -> Iterator[tuple[list[int], Tensor]]:
+    """All clips once, unchanged: places in `clips`, and a batch of at most `size` clips of equal shape, on the CPU."""
+    groups = alike(enumerate(clips), size)
+    return ahead_of(device, ((places, preprocessing.tensor(group)) for places, group in groups))
+
+
+def ahead_of(device: torch.device, made: Iterator[tuple[K, Tensor]]) -> Iterator[tuple[K, Tensor]]:
+    """What is `made`; for a GPU each tensor in pinned memory, the next one made while the last one is worked on."""
+    if device.type == "cpu":
+        return made
+    return prefetched((key, tensor.pin_memory()) for key, tensor in made)
