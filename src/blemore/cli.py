@@ -16,7 +16,9 @@ import typer
 
 from blemore.datasets.commands import app as data_app
 from blemore.errors import DataError
+from blemore.gemini.commands import app as gemini_app
 from blemore.lineage.commands import recover, summary
+from blemore.weights.commands import app as weights_app
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,6 +33,8 @@ app = typer.Typer(
 )
 
 app.add_typer(data_app, name="data")
+app.add_typer(weights_app, name="weights")
+app.add_typer(gemini_app, name="gemini")
 app.command()(recover)
 app.command()(summary)
 
