@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn.functional import kl_div
 
 from blemore.encoders.base import seed_of
+from blemore.encoders.device import use_one_thread
 from blemore.heads.inner import cross_entropy, inner_parts, standardised
 from blemore.labels import CLASSES
 
@@ -30,7 +31,7 @@ class Trained:
     """A network in training on standardised features; its randomness comes from its name alone."""
 
     def __init__(self, x: np.ndarray, labels: np.ndarray, hidden: int, name: str):
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        device = use_one_thread()
         seed = seed_of(name)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)

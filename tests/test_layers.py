@@ -1,0 +1,126 @@
+"""The study of layer ranges: honest scores, the range that holds the signal found, the paper's layers compared."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import simulated
+import typer
+from typer.testing import CliRunner
+
+from blemore.calibration.summary import DEMO_NOTE
+from blemore.calibration.thresholds import leave_one_fold_out
+from blemore.errors import DataError
+from blemore.heads import fit_head
+from blemore.labels import CLASSES, soft_labels
+from blemore.layers.commands import layers
+from blemore.layers.figure import plot_layers
+from blemore.layers.study import study_layers
+from blemore.metrics import scores, true_saliences
+from blemore.tables import write_clips
+
+
+@pytest.fixture(autouse=True)
+def few_strengths(monkeypatch):
+    monkeypatch.setattr("blemore.heads.linear.STRENGTHS", (0.1, 1.0, 10.0))
+
+
+def make_features(path, clips: pd.DataFrame, number: int, telling: range, *, noise: float = 1.0):
+    """Features of `number` layers, of which `telling` hold the labels."""
+    rng = np.random.default_rng(1)
+    values = rng.normal(size=(len(clips), number, 6)) * noise
+    train = (clips["split"] == "train").to_numpy()
+    for layer in telling:
+        values[train, layer] += 2 * soft_labels(clips[train])
+    flat = pa.FixedSizeListArray.from_arrays(pa.array(values.astype(np.float16).ravel()), number * 6)
+    table = pa.table({"clip": clips["clip"].tolist(), "features": flat, "remark": [""] * len(clips)})
+    pq.write_table(table.replace_schema_metadata({"shape": json.dumps([number, 6])}), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def clips():
+    return simulated.study(persons=6, folds=3, encoders=1)[0]
+
+
+def test_every_range_has_a_row_and_those_that_hold_the_labels_win(clips, tmp_path):
+    study = study_layers(make_features(tmp_path / "f.parquet", clips, 5, range(2, 4)), clips, "w", seed=17)
+    assert len(study.table) == 15
+    assert study.best in [(2, 3), (1, 3), (2, 4), (1, 4)]
+    scored = study.table.set_index(["first", "last"])["score"]
+    assert scored[(2, 3)] > scored[(0, 1)] + 0.1
+    assert scored[study.best] == scored.max()
+    assert (study.table["score_low"] <= study.table["score"]).all()
+    assert (study.table["score"] <= study.table["score_high"]).all()
+    assert study.paper is None
+    assert study.picked <= scored.max()
+
+
+def test_a_row_is_what_the_head_with_these_layers_reaches_with_thresholds_of_other_folds(clips, tmp_path):
+    path = make_features(tmp_path / "f.parquet", clips, 4, range(1, 3))
+    study = study_layers(path, clips, "w", seed=17)
+    row = study.table[(study.table["first"] == 1) & (study.table["last"] == 3)].iloc[0]
+    table = fit_head(path, clips, {"name": "w", "layers": [1, 3]}, seed=17).set_index("clip")
+    train = clips[clips["split"] == "train"].sort_values("clip")
+    truth, fold = true_saliences(train), train["fold"].to_numpy()
+    decided, _ = leave_one_fold_out(table.loc[train["clip"], list(CLASSES)].to_numpy(), truth, fold)
+    expected = scores(decided, truth)
+    for name in ("acc_presence", "acc_salience", "score"):
+        assert row[name] == pytest.approx(expected[name], abs=1e-12)
+
+
+def test_the_best_of_layers_that_know_nothing_is_worth_less_when_picked_on_other_folds(clips, tmp_path):
+    differences = []
+    for number in (4, 5, 6):
+        path = make_features(tmp_path / "f.parquet", clips, number, range(0), noise=number)
+        study = study_layers(path, clips, "w", seed=17)
+        differences.append(study.table["score"].max() - study.picked)
+    assert np.mean(differences) > 0
+
+
+def test_the_papers_layers_are_compared_where_the_network_has_them(clips, tmp_path, monkeypatch):
+    path = make_features(tmp_path / "f.parquet", clips, 4, range(1, 2), noise=0.5)
+    monkeypatch.setattr("blemore.layers.study.PAPER", (3, 3))
+    study = study_layers(path, clips, "w", seed=17)
+    scored = study.table.set_index(["first", "last"])["score"]
+    difference, low, high = study.paper
+    assert difference == pytest.approx(scored.max() - scored[(3, 3)])
+    assert 0 < low <= difference <= high
+    plot_layers(tmp_path / "one.png", study)
+    plot_layers(tmp_path / "two.png", study_layers(path, clips, "w", seed=17))
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+
+
+def test_features_without_layers_are_refused(clips, tmp_path):
+    values = pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(3 * len(clips), np.float32)), 3)
+    pq.write_table(pa.table({"clip": clips["clip"].tolist(), "features": values}), tmp_path / "flat.parquet")
+    with pytest.raises(DataError, match="hold no layers"):
+        study_layers(tmp_path / "flat.parquet", clips, "w", seed=17)
+
+
+def test_the_command_writes_table_and_pictures_and_says_what_is_selection_and_what_is_demo(
+    clips, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    write_clips(clips, "results/clips/clips.parquet")
+    for name in ("hubert", "wavlm"):
+        (tmp_path / "results/encoders" / name).mkdir(parents=True)
+        make_features(tmp_path / "results/encoders" / name / "features.parquet", clips, 2, range(1, 2))
+    (tmp_path / "params.yaml").write_text("dataset: demo\n")
+    app = typer.Typer()
+    app.command()(layers)
+    done = CliRunner().invoke(app, ["hubert", "results/encoders/wavlm/features.parquet"])
+    assert done.exit_code == 0, done.output
+    assert "selection" in done.output
+    assert "picked on the other folds: Score" in done.output
+    assert "the network does not have them" in done.output
+    assert DEMO_NOTE in done.output
+    table = pd.read_csv("studies/layers/layers.csv")
+    assert table.groupby("encoder").size().to_dict() == {"hubert": 3, "wavlm": 3}
+    assert (tmp_path / "studies/layers/hubert.png").is_file()
+    with pytest.raises(DataError, match=r"results/encoders/none/features.parquet: not there") as caught:
+        CliRunner().invoke(app, ["none", "--clips", "no.parquet"], catch_exceptions=False)
+    assert "no.parquet: not there" in str(caught.value)
