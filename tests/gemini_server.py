@@ -2,18 +2,25 @@
 
 import base64
 import hashlib
+import io
 import json
+import ssl
 import struct
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import av
 import numpy as np
 
+from blemore.gemini.embedding import Run
+from blemore.gemini.service import USD_PER_SECOND, Service
 from blemore.gemini.stand_in import Answer, StandIn, error
 
+PRICE = 2 * USD_PER_SECOND  # of a piece of two seconds
+SERVICE = Service("api", "gemini-embedding-2", 128, 60_000, 4, 10.0, timeout=20.0)
 KEY = "AIzaSy-not-a-real-key-0123456789"
 SECONDS = 2.0
 
@@ -77,8 +84,6 @@ def vector(mp4: bytes, dimensions: int) -> np.ndarray:
 
 def make_pieces(count: int, shade: int = 120, fps: int = 4) -> list[tuple[str, bytes]]:
     """(clip, MP4 file) of two seconds each, all alike but for a free box at the end that makes their bytes differ."""
-    import io
-
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=fps, options={"threads": "1", "bf": "0"})
@@ -98,3 +103,18 @@ def write_pieces(folder: Path, pieces: list[tuple[str, bytes]]) -> Path:
     for clip, mp4 in pieces:
         (folder / f"{clip}.mp4").write_bytes(mp4)
     return folder
+
+
+def run(tmp_path: Path, server: StandIn, first_wait: float = 0.001, **changes: object) -> Run:
+    """A run that asks the server, with a cache below `tmp_path`."""
+    return Run(replace(SERVICE, base_url=server.url, **changes), tmp_path / "cache", first_wait)
+
+
+def prepare(monkeypatch, tmp_path: Path) -> None:
+    """A key, a proxy that must not be asked, a folder of its own; no certificates, which take 0.1 s per client."""
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", lambda *_args, **_kwargs: None)
+    monkeypatch.setenv("GOOGLE_API_KEY", KEY)
+    monkeypatch.delenv("GEMINI_API_KEY", raising=False)
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.chdir(tmp_path)

@@ -64,6 +64,7 @@ class Client:
 
         self._service = service
         self._key = key
+        logging.getLogger("httpx2").setLevel(logging.WARNING)  # one line per request, which the ledger has
         self._http = httpx2.Client(trust_env=False, timeout=service.timeout)  # the environment's proxies are not asked
         options = types.HttpOptions(
             base_url=service.base_url,

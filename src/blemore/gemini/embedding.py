@@ -5,80 +5,53 @@ rest. Whatever ends a run, what was paid for is in the cache, and the next run a
 """
 
 import logging
-import random
-import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from blemore.errors import DataError
+from blemore.gemini.asking import FIRST_WAIT, Asker, Task
 from blemore.gemini.client import Asks, connected
-from blemore.gemini.faults import Failure, Meaning
-from blemore.gemini.limits import Budget, Pace, Stopped
+from blemore.gemini.limits import Stopped
 from blemore.gemini.pieces import seconds_of
-from blemore.gemini.service import LONGEST_SECONDS, STAND_IN, Service
+from blemore.gemini.service import LONGEST_SECONDS, Service
 from blemore.gemini.store import Cache, Ledger, alone, cache_key
 
 log = logging.getLogger(__name__)
-
-TRIES = 8
-"""Requests for one piece before it is put aside."""
-
-FIRST_WAIT, LAST_WAIT = 1.0, 60.0
-"""s: before the second try, doubled for each further one, at most the latter; a random share of it is waited."""
 
 REFUSED_FIRST = 3
 """Pieces refused one after the other, before any was taken, that stop the run: then it is not the pieces' fault."""
 
 
-@dataclass
-class Task:
-    """A piece that is not in the cache."""
-
-    key: str
-    clip: str
-    mp4: bytes
-    usd: float
-
-
-@dataclass
 class Run:
-    """Asks for pieces and keeps what comes. One `Run` per process and cache folder.
+    """Asks for pieces and keeps what comes: one per process and cache folder, for any number of calls of `vectors`."""
 
-    made : vectors that this run brought. refused : pieces that the service does not take.
-    first_wait : s; shorter in tests.
-    """
+    def __init__(self, service: Service, folder: Path, first_wait: float = FIRST_WAIT):
+        self.service = service
+        self.folder = folder
+        self.cache = Cache(folder)
+        self.ledger = Ledger(folder / "ledger.jsonl")
+        self.asker = Asker(service, self.cache, self.ledger, first_wait)
 
-    service: Service
-    folder: Path
-    first_wait: float = FIRST_WAIT
-    made: int = 0
-    refused: int = 0
-    stop: threading.Event = field(default_factory=threading.Event)
+    @property
+    def made(self) -> int:
+        """Vectors that this run brought."""
+        return self.asker.made
 
-    def __post_init__(self) -> None:
-        self.cache = Cache(self.folder)
-        self.ledger = Ledger(self.folder / "ledger.jsonl")
-        limit = None if self.service.backend == STAND_IN else self.service.requests_per_minute
-        self.pace = Pace(limit, self.stop)
-        self.budget = Budget(self.service.max_usd, 0.0)
-        self.late: dict[str, str] = {}  # clips put aside, and why
-        self._lock = threading.Lock()
+    @property
+    def spent(self) -> float:
+        """USD that this cache folder cost, as far as this run has looked."""
+        return self.asker.budget.spent
 
     def vectors(
         self,
         pieces: Sequence[tuple[str, bytes]],
-        connect: Callable[[Service], AbstractContextManager[Asks]] = connected,
         advance: Callable[[int], None] = lambda count: None,
     ) -> tuple[np.ndarray, list[str]]:
         """The vectors of some pieces (clip, MP4 file), asking for those that are not in the cache.
 
-        connect : makes the client; called only when there is something to ask for.
         advance : told how many more pieces are settled, from any thread.
 
         Returns
@@ -94,7 +67,7 @@ class Run:
         tasks = self._missing(pieces, keys)
         advance(len(pieces) - len(tasks))
         if tasks:
-            self._ask(tasks, connect, advance)
+            self._ask(tasks, advance)
         found = [self.cache.vector(key, self.service.dimensions) for key in keys]
         nothing = np.full(self.service.dimensions, np.nan, np.float32)
         reasons = [
@@ -116,7 +89,7 @@ class Run:
                 reason = (
                     "no readable video" if seconds is None else f"{seconds:.0f} s of video: {LONGEST_SECONDS:.0f} go"
                 )
-                self._refuse(key, reason)
+                self.cache.refuse(key, reason)
             else:
                 tasks[key] = Task(key, clip, mp4, self.service.price(seconds))
         return list(tasks.values())
@@ -125,30 +98,22 @@ class Run:
         """Whether nothing needs to be asked for."""
         return self.cache.vector(key, self.service.dimensions) is not None or self.cache.refusal(key) is not None
 
-    def _refuse(self, key: str, reason: str) -> None:
-        self.cache.refuse(key, reason)
-        with self._lock:
-            self.refused += 1
-
-    def _ask(
-        self,
-        tasks: Sequence[Task],
-        connect: Callable[[Service], AbstractContextManager[Asks]],
-        advance: Callable[[int], None],
-    ) -> None:
+    def _ask(self, tasks: Sequence[Task], advance: Callable[[int], None]) -> None:
         with alone(self.folder, lambda: log.warning("waiting for another run that uses %s", self.folder)):
-            self.budget.spent = self.ledger.spent()
+            self.asker.budget.spent = self.ledger.spent()
             todo = deque(task for task in tasks if not self._known(task.key))  # that run may have made some
             advance(len(tasks) - len(todo))
             if todo:
-                with connect(self.service) as client:
+                with connected(self.service) as client:
                     if self.service.approval:
                         self.ledger.note(approved=self.service.approval, origin=self.service.origin)
                     if not self.made:
                         self._first(todo, client, advance)
                     self._rest(todo, client, advance)
-        if self.late:
-            raise self._ended([f"clip {clip}: put aside, {reason}" for clip, reason in sorted(self.late.items())])
+        if self.asker.late:
+            raise self.asker.ended(
+                [f"clip {clip}: put aside, {reason}" for clip, reason in sorted(self.asker.late.items())]
+            )
 
     def _first(self, todo: deque[Task], client: Asks, advance: Callable[[int], None]) -> None:
         """Pieces one by one until one is taken; until then a refusal may be ours, and is not remembered."""
@@ -156,25 +121,25 @@ class Run:
         refused: list[tuple[str, str]] = []
         while todo and len(refused) < REFUSED_FIRST:
             task = todo.popleft()
-            reason = self._settle(task, client)
+            reason = self.asker.settle(task, client)
             advance(1)
             if reason:
                 refused.append((task.key, reason))
             if believed or not reason:
                 for key, why in refused:
-                    self._refuse(key, why)
+                    self.cache.refuse(key, why)
                 return
-        raise self._ended([f"the first {len(refused)} piece(s) were refused, none was taken: {refused[-1][1]}"])
+        raise self.asker.ended([f"the first {len(refused)} piece(s) were refused, none was taken: {refused[-1][1]}"])
 
     def _rest(self, todo: deque[Task], client: Asks, advance: Callable[[int], None]) -> None:
         def work() -> None:
-            while not self.stop.is_set():
+            while not self.asker.stop.is_set():
                 try:
                     task = todo.popleft()
                 except IndexError:
                     return
-                if reason := self._settle(task, client):
-                    self._refuse(task.key, reason)
+                if reason := self.asker.settle(task, client):
+                    self.cache.refuse(task.key, reason)
                 advance(1)
 
         ends = []
@@ -183,76 +148,11 @@ class Run:
             try:
                 for worker in as_completed(workers):
                     if (error := worker.exception()) is not None:
-                        self.stop.set()  # requests under way still end, and their vectors are kept
+                        self.asker.stop.set()  # requests under way still end, and their vectors are kept
                         if not isinstance(error, Stopped):
                             ends.append(error)
             except BaseException:  # such as Ctrl-C
-                self.stop.set()
+                self.asker.stop.set()
                 raise
         if ends:
             raise ends[0]
-
-    def _settle(self, task: Task, client: Asks) -> str:
-        """Ask until the piece is taken or put aside (gives ""), or refused (gives the reason)."""
-        before, reason = self.made, ""
-        for tries in range(TRIES):
-            self.pace.wait()
-            failure = self._once(task, client)
-            if failure is None:
-                return ""
-            reason = failure.reason
-            log.info("clip %s, try %d: %s", task.clip, tries + 1, failure.reason)
-            if failure.meaning is Meaning.stop:
-                raise self._ended([f"clip {task.clip}: {failure.reason}"])
-            if failure.meaning is Meaning.leave:
-                return failure.reason
-            if tries + 1 < TRIES:
-                self._wait(failure, tries)
-        if self.made == before:  # nothing at all got through meanwhile
-            raise self._ended([f"clip {task.clip}: {TRIES} tries failed, the last one: {reason}"])
-        with self._lock:
-            self.late[task.clip] = reason
-        return ""
-
-    def _once(self, task: Task, client: Asks) -> Failure | None:
-        """One request, within the budget and in the ledger; None when the piece is taken and kept."""
-        if not self.budget.take(task.usd):
-            raise self._ended([self._too_dear(task)])
-        paid = task.usd  # unless the answer says otherwise
-        try:
-            request = self.ledger.sent(task.key, self.service, task.usd)
-            try:
-                vector = client.embed(task.mp4)
-            except Failure as failure:
-                paid = task.usd if failure.maybe_paid else 0.0
-                self.ledger.failed(request, paid, failure.reason)
-                return failure
-            self.cache.keep(task.key, vector)
-            self.ledger.done(request, paid)
-        finally:
-            self.budget.settle(task.usd, paid)
-        with self._lock:
-            self.made += 1
-        return None
-
-    def _wait(self, failure: Failure, tries: int) -> None:
-        """Pause everybody, or rest alone, at least as long as the service asks, and longer with every try."""
-        wait = min(LAST_WAIT, self.first_wait * 2**tries)
-        wait *= random.uniform(0.5, 1)  # so that workers do not come back all at once; no result depends on it
-        if failure.everybody:
-            wait = max(wait, failure.wait or 0.0)
-            log.warning("all requests pause for %.1f s: %s", wait, failure.reason)
-            self.pace.pause(wait)
-        else:
-            self.pace.rest(wait)
-
-    def _too_dear(self, task: Task) -> str:
-        return (
-            f"the spending limit of ${self.budget.limit:.2f} is reached: ${self.budget.spent:.4f} are spent by "
-            f"{self.ledger.path}, the next piece costs ${task.usd:.4f}; raise max_usd (--max-usd) to go on"
-        )
-
-    def _ended(self, faults: list[str]) -> DataError:
-        self.stop.set()
-        kept = f"{self.made} vector(s) of this run are kept in {self.folder}, the next run goes on from there"
-        return DataError(f"Gemini ({kept})", faults)
