@@ -5,6 +5,7 @@ of their own (blemore.gemini.store), which outlives the outputs of the workflow:
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,33 +19,42 @@ from blemore.media.shards import read_pieces
 STAND_IN_REMARK = "stand-in: a projection of the pixels, not Gemini"
 
 
+@dataclass(frozen=True)
+class Piece:
+    """A piece that knows its clip, so that messages can name it."""
+
+    clip: str
+    mp4: bytes
+
+
 class Gemini(Embedder):
-    """Pieces (MP4 files) -> (n, dimensions) float32 of norm 1; a row of NaN where the service refuses a piece."""
+    """Pieces -> (n, dimensions) float32 of norm 1; a row of NaN where the service refuses a piece."""
 
     batch = 256  # enough that workers are seldom idle, 25 MB of pieces
 
     def __init__(self, service: Service, folder: Path):
         self.run = Run(service, folder)
-        self._reasons: dict[bytes, str] = {}
+        self._reasons: dict[str, str] = {}  # of the last call of `embed`, by clip
 
-    def read(self, shard: Path) -> Iterator[tuple[str, bytes]]:
-        """(clip, MP4 file)."""
-        yield from read_pieces([shard]).items()
+    def read(self, shard: Path) -> Iterator[tuple[str, Piece]]:
+        """(clip, its piece)."""
+        for clip, mp4 in read_pieces([shard]).items():
+            yield clip, Piece(clip, mp4)
 
-    def embed(self, clips: Sequence[bytes]) -> np.ndarray:
+    def embed(self, clips: Sequence[Piece]) -> np.ndarray:
         """What the cache does not hold is asked for.
 
         Raises
         ------
         DataError : key, model, quota, spending limit or connection; what came before is kept.
         """
-        vectors, reasons = self.run.vectors([(f"{k + 1} of {len(clips)}", mp4) for k, mp4 in enumerate(clips)])
-        self._reasons = dict(zip(clips, reasons, strict=True))
+        vectors, reasons = self.run.vectors([(piece.clip, piece.mp4) for piece in clips])
+        self._reasons = {piece.clip: reason for piece, reason in zip(clips, reasons, strict=True)}
         return vectors
 
-    def remark(self, clip: bytes) -> str:
+    def remark(self, clip: Piece) -> str:
         """Why a piece of the last `embed` has no vector; else that the stand-in made it, if it did."""
-        if reason := self._reasons.get(clip):
+        if reason := self._reasons.get(clip.clip):
             return f"not embedded: {reason}"
         return STAND_IN_REMARK if self.run.service.backend == STAND_IN else ""
 
