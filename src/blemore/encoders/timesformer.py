@@ -74,4 +74,4 @@ class TimeSformer(Network):
 
     def checkpoint_gradients(self) -> None:
         """See Network."""
-        self.network.gradient_checkpointing_enable({"use_reentrant": False})
+        self.network.activation_checkpointing_enable({"use_reentrant": False})

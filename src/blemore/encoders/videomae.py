@@ -70,7 +70,7 @@ class VideoMAE(Network):
 
     def checkpoint_gradients(self) -> None:
         """See Network."""
-        self.network.gradient_checkpointing_enable({"use_reentrant": False})
+        self.network.activation_checkpointing_enable({"use_reentrant": False})
 
 
 @dataclass(frozen=True)
