@@ -1,0 +1,182 @@
+"""Prosody without a network: statistics of pitch, level, voice quality, rhythm and spectrum over a clip.
+
+settings["features"] = "functionals" (what is meant where nothing is said): FEATURES below, from `descriptors`. A
+descriptor is summed up over the frames where it means something; where no frame does (a whisper has no pitch) its
+statistics are 0. "egemaps": the 88 functionals of eGeMAPS v02 from openSMILE, for research only and installed apart.
+
+All but "level" are the same for a louder recording. A silent or very short clip gives finite numbers, too.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from blemore.encoders.base import Embedder
+from blemore.encoders.descriptors import CEPSTRA, HOP, QUALITY, RATE, SPECTRAL, Tracks, tracks
+from blemore.encoders.sound import Sound
+from blemore.errors import DataError, MissingDataError
+
+FRAME = HOP / RATE
+"""Seconds between frames."""
+SPREAD = ("mean", "std", "p20", "p80")
+MODULATION = ((1, 3), (3, 6), (6, 12))
+"""Hz; slow syllables, fast syllables and laughter, tremor."""
+FEATURES = (
+    "level", "level_std", "level_p20", "level_p50", "level_slope", "level_rise", "level_fall",
+    *(f"level_modulation_{low}_{high}" for low, high in MODULATION),
+    "share_sounding", "share_voiced", "sounds_per_second", "sound_seconds", "sound_seconds_std", "pause_seconds",
+    *(f"pitch_{name}" for name in (*SPREAD, "slope", "range", "rise", "fall", "tremor")),
+    "jitter_mean", "jitter_p80", "shimmer_mean", "shimmer_p80",
+    *(f"{track}_{name}" for track in QUALITY for name in SPREAD),
+    *(f"{track}_{name}" for track in (*SPECTRAL, "flux") for name in SPREAD),
+    *(f"mfcc{k}_{name}" for name in ("mean", "std", "change") for k in range(1, CEPSTRA)),
+)  # fmt: skip
+"""Names of the functionals, in order. Levels in dB (only "level" re full scale, the others re the clip's loudest
+frames), pitch in semitones, slopes per second, rise and fall per 10 ms frame, jitter and shimmer as the mean change
+between voiced neighbours (semitones, dB); the descriptors' units stand in `descriptors.Tracks`."""
+
+
+def build(settings: Mapping) -> "Functionals | Egemaps":
+    """The embedder for settings["features"]."""
+    wanted = settings.get("features", "functionals")
+    if wanted == "egemaps":
+        return Egemaps(settings["name"])
+    if wanted != "functionals":
+        raise DataError(f"encoder {settings['name']}", [f"features {wanted}: expected functionals or egemaps"])
+    return Functionals()
+
+
+class Functionals(Embedder):
+    """(len(FEATURES),) float32 of each clip."""
+
+    def __init__(self) -> None:
+        self.sound = Sound()
+
+    def read(self, shard: Path) -> Iterator[tuple[str, bytes]]:
+        """See Embedder; sound of another rate than 16 kHz is refused."""
+        return self.sound.read(shard)
+
+    def decode(self, raw: bytes) -> np.ndarray:
+        """See Embedder: (n,) int16, zeros after a clip shorter than one frame."""
+        return self.sound.decode(raw)
+
+    def embed(self, clips: Sequence[np.ndarray]) -> np.ndarray:
+        """See Embedder."""
+        return np.stack([self.of_samples(samples.astype(float) / 32768) for samples in clips]).astype(np.float32)
+
+    def of_samples(self, samples: np.ndarray) -> np.ndarray:
+        """Features of (n,) samples in [-1, 1]."""
+        return functionals(tracks(samples))
+
+    def remark(self, clip: np.ndarray) -> str:
+        """See Embedder: "silent" where there is no sound at all."""
+        return "" if clip.any() else "silent"
+
+
+class Egemaps(Functionals):
+    """openSMILE's eGeMAPS v02: (88,) float32 of each clip.
+
+    Raises
+    ------
+    MissingDataError : the package opensmile is not installed.
+    """
+
+    def __init__(self, name: str):
+        super().__init__()
+        try:
+            import opensmile
+        except ImportError as error:
+            text = "features: egemaps needs openSMILE, whose licence allows research only: pip install opensmile, "
+            raise MissingDataError(f"encoder {name}", [text + "or set features: functionals"]) from error
+        kind, level = opensmile.FeatureSet.eGeMAPSv02, opensmile.FeatureLevel.Functionals
+        self.smile = opensmile.Smile(feature_set=kind, feature_level=level)
+
+    def of_samples(self, samples: np.ndarray) -> np.ndarray:
+        """See Functionals."""
+        return self.smile.process_signal(samples.astype(np.float32), RATE).to_numpy()[0]
+
+
+def functionals(found: Tracks) -> np.ndarray:
+    """The numbers that FEATURES names, of one clip."""
+    sounding, voiced = found.sounding, found.voiced
+    values = [*_level(found), *_rhythm(sounding, voiced), *_pitch(found)]
+    pairs = voiced[1:] & voiced[:-1]
+    for track in (found.pitch, found.level):
+        change = np.abs(np.diff(track))[pairs]
+        values += [_mean(change), _percentile(change, 80)]
+    for track in found.quality.values():
+        values += _spread(track[voiced])
+    for track in (*found.spectral.values(), found.flux):
+        values += _spread(track[sounding])
+    cepstra = found.cepstra[sounding] if sounding.any() else np.zeros((1, CEPSTRA - 1))
+    change = np.abs(np.diff(found.cepstra, axis=0))[sounding[1:] & sounding[:-1]]
+    values += [*cepstra.mean(axis=0), *cepstra.std(axis=0), *(change.mean(axis=0) if len(change) else 0 * cepstra[0])]
+    return np.array(values, float)
+
+
+def _level(found: Tracks) -> list[float]:
+    loudest = np.percentile(found.level, 95)
+    level = (found.level - loudest)[found.sounding]
+    modulation = [0.0] * len(MODULATION)
+    if found.sounding.any():
+        envelope = 10 ** ((found.level - loudest) / 20)
+        power = np.abs(np.fft.rfft(envelope - envelope.mean(), max(512, len(envelope)))) ** 2
+        hertz = np.fft.rfftfreq(max(512, len(envelope)), FRAME)
+        modulation = [
+            power[(hertz >= low) & (hertz < high)].sum() / max(power.sum(), 1e-10) for low, high in MODULATION
+        ]
+    steps = _steps(found.level, found.sounding)
+    return [
+        loudest, _std(level), _percentile(level, 20), _percentile(level, 50), _slope(found.level, found.sounding),
+        _mean(steps[steps > 0]), _mean(steps[steps < 0]), *modulation,
+    ]  # fmt: skip
+
+
+def _rhythm(sounding: np.ndarray, voiced: np.ndarray) -> list[float]:
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], sounding, [False]]).astype(int)))
+    starts, ends = edges[::2], edges[1::2]
+    lengths, pauses = (ends - starts) * FRAME, (starts[1:] - ends[:-1]) * FRAME
+    return [
+        sounding.mean(), voiced.sum() / max(1, sounding.sum()), len(starts) / (len(sounding) * FRAME),
+        _mean(lengths), _std(lengths), _mean(pauses),
+    ]  # fmt: skip
+
+
+def _pitch(found: Tracks) -> list[float]:
+    pitch, voiced = found.pitch, found.voiced
+    steps = _steps(pitch, voiced)
+    bend = np.abs(np.diff(pitch, 2))[voiced[2:] & voiced[1:-1] & voiced[:-2]]  # trembling bends it all the time
+    return [
+        *_spread(pitch[voiced]), _slope(pitch, voiced), _percentile(pitch[voiced], 95) - _percentile(pitch[voiced], 5),
+        _mean(steps[steps > 0]), _mean(steps[steps < 0]), _mean(bend),
+    ]  # fmt: skip
+
+
+def _spread(values: np.ndarray) -> list[float]:
+    return [_mean(values), _std(values), *(np.percentile(values, (20, 80)) if len(values) else (0.0, 0.0))]
+
+
+def _steps(track: np.ndarray, there: np.ndarray) -> np.ndarray:
+    return np.diff(track)[there[1:] & there[:-1]]
+
+
+def _slope(track: np.ndarray, there: np.ndarray) -> float:
+    """Of a straight line through the frames that are there, per second."""
+    time = np.flatnonzero(there) * FRAME
+    if len(time) < 2:
+        return 0.0
+    time = time - time.mean()
+    return float(time @ track[there] / (time @ time))
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if len(values) else 0.0
+
+
+def _std(values: np.ndarray) -> float:
+    return float(values.std()) if len(values) else 0.0
+
+
+def _percentile(values: np.ndarray, percent: float) -> float:
+    return float(np.percentile(values, percent)) if len(values) else 0.0

@@ -1,0 +1,86 @@
+"""Frozen speech networks: what each layer of WavLM, HuBERT or a relative hears in a voice.
+
+Preprocessing: 16 kHz mono, each clip to zero mean and unit variance; clips of one length at a time, since padding would
+change the features of networks that normalise over time, even with a mask.
+Features of a clip: for ALL layers the mean and the standard deviation over time, (layers + 1, 2 x width) float16, so
+that any choice of layers can be studied without another pass. Index 0 is the transformer's input, index k the output
+of layer k. The head averages the layers that the settings choose; it refuses layers that are not there.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from blemore.encoders.checkpoints import checkpoint_file, from_pretrained
+from blemore.encoders.filterbank import hear_bands
+from blemore.encoders.network import NetworkEmbedder, initialise
+from blemore.encoders.sound import RATE, Sound
+from blemore.encoders.weight_files import model_type
+from blemore.errors import DataError
+from blemore.torch_compat import torch
+
+# isort: split
+from torch import Tensor
+from transformers import HubertModel, PreTrainedModel, Wav2Vec2Model, WavLMModel
+
+ARCHITECTURES = {"wav2vec2": Wav2Vec2Model, "hubert": HubertModel, "wavlm": WavLMModel}
+"""By `model_type` of a checkpoint's config.json. Another of transformers' networks with the same interface is one line."""
+TINY = {
+    "conv_dim": (120, 128), "conv_kernel": (400, 3), "conv_stride": (160, 4), "feat_extract_norm": "layer",
+    "hidden_size": 64, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 256,
+    "num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 4,
+}  # fmt: skip
+"""The same networks, small: windows of 25 ms, two convolutions (one vector per 40 ms) and four transformer layers."""
+STILL = {"mask_time_prob": 0.0, "mask_feature_prob": 0.0, "layerdrop": 0.0}
+"""transformers draws masks from numpy's global generator: an interrupted training would not end in the same bytes."""
+
+
+def build(settings: Mapping) -> "Speech":
+    """The frozen network: small with random weights, of settings["architecture"], or what the checkpoint says it is.
+
+    Raises
+    ------
+    DataError : a checkpoint of a network that is not among ARCHITECTURES.
+    MissingDataError : no checkpoint.
+    """
+    if settings["scale"] == "tiny":
+        return Speech(speech_network(ARCHITECTURES[settings["architecture"]], settings))
+    if model_type(settings) is None:
+        checkpoint_file(settings)  # fetched where that is allowed, else the error that says what is missing
+    found = model_type(settings)
+    if found not in ARCHITECTURES:
+        text = f"{settings['checkpoint']} is a {found!r} network, module speech reads {', '.join(ARCHITECTURES)}"
+        raise DataError(f"encoder {settings['name']}", [text])
+    return Speech(speech_network(ARCHITECTURES[found], settings))
+
+
+def speech_network(architecture: type[PreTrainedModel], settings: Mapping) -> PreTrainedModel:
+    """A network without a head: small with random weights, or from the settings' checkpoint."""
+    if settings["scale"] != "tiny":
+        return from_pretrained(architecture, settings, **STILL)
+    network = architecture(architecture.config_class(**TINY | STILL))
+    network.encoder.layers.apply(initialise)
+    hear_bands(*(layer.conv for layer in network.feature_extractor.conv_layers), rate=RATE)
+    return network
+
+
+class Speech(NetworkEmbedder):
+    """`network` read at all its layers."""
+
+    def __init__(self, network: PreTrainedModel, *, batch: int = 8):
+        super().__init__(network, Sound(), batch=batch)
+
+    def features(self, batch: Tensor) -> Tensor:
+        """(B, n) -> (B, layers + 1, 2 * width) float32: means, then standard deviations over time."""
+        states = self.network(batch, output_hidden_states=True).hidden_states  # each (B, time, width)
+        layers = [torch.cat([x.mean(dim=1), x.std(dim=1, correction=0)], dim=1) for x in states]
+        return torch.stack(layers, dim=1)
+
+    def embed(self, clips: list[np.ndarray]) -> np.ndarray:
+        """See Embedder: (n, layers + 1, 2 * width) float16; what would be infinite is the largest float16."""
+        largest = np.finfo(np.float16).max
+        return super().embed(clips).clip(-largest, largest).astype(np.float16)
+
+    def remark(self, clip: np.ndarray) -> str:
+        """See Embedder: "silent" where there is no sound at all."""
+        return "" if clip.any() else "silent"
