@@ -16,7 +16,6 @@ from blemore.encoders.videomae import Windows
 from blemore.errors import DataError, MissingDataError
 from blemore.media.shards import read_jpegs
 
-VOICE = {"name": "prosody", "module": "wav2vec2", "media": "audio", "learning": "frozen", "scale": "tiny"}
 BODY = {"name": "videomae", "module": "videomae", "media": "body", "learning": "finetuned", "scale": "tiny"}
 TIME = BODY | {"name": "timesformer", "module": "timesformer"}
 WINDOWS = BODY | {"name": "videomae_frozen", "learning": "frozen"}
@@ -24,18 +23,6 @@ IMAGE = {"name": "clip", "module": "image", "media": "faces", "learning": "froze
 SMALL_FILE = {"num_frames": 4, "image_size": 32, "num_labels": 400}
 """Of networks that are saved as checkpoints, beside the small networks' other sizes."""
 OPENAI = "vit_base_patch16_clip_quickgelu_224.openai"
-
-
-@pytest.fixture(scope="module")
-def voice():
-    torch.manual_seed(0)
-    return base.build(VOICE | {"layers": [2, 4]})
-
-
-@pytest.fixture(scope="module")
-def sounds():
-    noise = np.random.default_rng(0)
-    return [noise.uniform(-0.5, 0.5, n).astype(np.float32) for n in (16000, 9000, 400, 16000)]
 
 
 @pytest.fixture
@@ -51,79 +38,6 @@ def time_former():
 @pytest.fixture
 def frames():
     return np.random.default_rng(0).integers(0, 256, (11, 64, 64, 3), dtype=np.uint8)
-
-
-def test_frozen_features_do_not_depend_on_the_batch(voice, sounds):
-    together = voice.embed(sounds)
-    alone = np.concatenate([voice.embed([samples]) for samples in sounds])
-    np.testing.assert_allclose(together, alone, atol=1e-5)
-    assert together.shape == (4, 128)
-    assert together.dtype == np.float32
-
-
-def test_features_do_not_depend_on_loudness_or_offset(voice, sounds):
-    np.testing.assert_allclose(voice.embed([sounds[0] * 0.1 + 0.2]), voice.embed(sounds[:1]), atol=1e-3)
-
-
-def test_a_silent_clip_and_an_empty_one_have_features(voice):
-    assert np.isfinite(voice.embed([np.zeros(8000, np.float32), np.zeros(0, np.float32)])).all()
-
-
-def test_layers_2_to_4_are_the_outputs_of_the_second_to_fourth_layer(voice, sounds):
-    outputs = []
-    hooks = [layer.register_forward_hook(lambda _, __, output: outputs.append(output))
-             for layer in voice.network.encoder.layers]  # fmt: skip
-    features = voice.embed(sounds[:1])[0]
-    for hook in hooks:
-        hook.remove()
-    states = torch.cat([output[0] if isinstance(output, tuple) else output for output in outputs[1:4]])
-    expected = torch.cat([states.mean(1), states.std(1, correction=0)], dim=1).mean(0)
-    np.testing.assert_allclose(features, expected, atol=1e-5)
-
-
-def test_a_frozen_network_has_no_gradients_and_stays_in_evaluation(voice):
-    assert not voice.network.training
-    assert not any(parameter.requires_grad for parameter in voice.network.parameters())
-
-
-@pytest.mark.parametrize("layers", [[2, 5], [0, 3], [3, 2]])
-def test_layers_that_the_network_does_not_have_are_refused(layers):
-    with pytest.raises(DataError, match="the network has layers 1 to 4"):
-        base.build(VOICE | {"layers": layers})
-
-
-def test_a_saved_voice_folder_loads_with_the_same_features(voice, sounds, tmp_path):
-    voice.network.save_pretrained(tmp_path)
-    loaded = base.build(VOICE | {"layers": [2, 4], "scale": "pretrained", "checkpoint": str(tmp_path)})
-    np.testing.assert_allclose(loaded.embed(sounds[:1]), voice.embed(sounds[:1]), atol=1e-6)
-
-
-def test_features_of_every_usable_clip_are_written_sorted_and_twice_the_same(tmp_path):
-    clips = small_study.make_clips(persons=2, tests=2)
-    shards = small_study.write_sound(clips, tmp_path)
-    clips.loc[3, "quarantine"] = "unreadable"
-    settings = VOICE | {"layers": [2, 4]}
-    for name in ("once", "twice"):
-        embedding.embed(settings, clips.sample(frac=1, random_state=1), shards, tmp_path / name, seed=17)
-    assert (tmp_path / "once").read_bytes() == (tmp_path / "twice").read_bytes()
-    table = pq.read_table(tmp_path / "once")
-    assert table["clip"].to_pylist() == sorted(clips.loc[clips["quarantine"] == "", "clip"])
-    assert str(table["features"].type) == "fixed_size_list<element: float>[128]"
-    embedding.embed(settings, clips, shards, tmp_path / "other", seed=18)
-    assert (tmp_path / "once").read_bytes() != (tmp_path / "other").read_bytes()
-
-
-def test_a_clip_without_prepared_sound_is_named(tmp_path):
-    clips = small_study.make_clips(persons=2, tests=2)
-    shards = small_study.write_sound(clips[clips["clip"] != "A901_3"], tmp_path)
-    with pytest.raises(DataError, match="clip A901_3: not in the prepared audio files"):
-        embedding.embed(VOICE | {"layers": [2, 4]}, clips, shards, tmp_path / "out", seed=17)
-
-
-def test_sound_of_another_rate_is_refused(voice, tmp_path):
-    shards = small_study.write_sound(small_study.make_clips(1, 1, 0), tmp_path, shards=1, rate=8000)
-    with pytest.raises(DataError, match="prepared at 8000 Hz"):
-        voice.read(shards[0])
 
 
 def test_videomae_pools_all_patches(body):
@@ -288,6 +202,39 @@ def test_a_timm_state_dict_loads_whole_without_its_head_and_with_clip_s_normalis
     assert (pictures.count, pictures.size, pictures.relative) == (16, 224, False)
     assert pictures.mean == pytest.approx((0.4815, 0.4578, 0.4082), abs=1e-4)
     assert pictures.std == pytest.approx((0.2686, 0.2613, 0.2758), abs=1e-4)
+
+
+def both_towers(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """A picture tower in timm's names as open_clip saves it, beside parts of the tower for text."""
+    long = {"patch_embed.proj": "conv1", "cls_token": "class_embedding", "pos_embed": "positional_embedding",
+            "norm_pre": "ln_pre", "blocks.": "transformer.resblocks.", "norm1": "ln_1", "norm2": "ln_2", "qkv.": "in_proj_",
+            "attn.proj": "attn.out_proj", "mlp.fc1": "mlp.c_fc", "mlp.fc2": "mlp.c_proj"}  # fmt: skip
+    towers = {
+        "logit_scale": torch.ones(()),
+        "token_embedding.weight": torch.ones(9, 4),
+        "visual.proj": torch.ones(48, 7),
+    }
+    for name, tensor in tensors.items():
+        if name.startswith("head."):
+            continue
+        for short, word in long.items():
+            name = name.replace(short, word)
+        name = name.replace("norm.", "ln_post.") if name.startswith("norm.") else name
+        towers[f"visual.{name}"] = tensor.squeeze() if "embedding" in name else tensor
+    return towers
+
+
+def test_open_clip_s_file_of_both_towers_loads_its_picture_tower(tmp_path, monkeypatch):
+    from safetensors.torch import save_file
+
+    tensors = small_clip(monkeypatch).state_dict()
+    save_file(
+        {name: tensor.contiguous() for name, tensor in both_towers(tensors).items()},
+        tmp_path / "open_clip_model.safetensors",
+    )
+    settings = IMAGE | {"scale": "pretrained", "checkpoint": str(tmp_path), "architecture": OPENAI}
+    ours = base.build(settings, "17/image").network.state_dict()
+    assert all(torch.equal(tensor, tensors[name]) for name, tensor in ours.items())
 
 
 def test_a_timm_state_dict_of_another_network_is_refused_tensor_by_tensor(tmp_path, monkeypatch):
