@@ -1,0 +1,281 @@
+"""What the full-size networks cost: the constants behind `blemore plan`, measured on this machine with random weights.
+
+python benchmarks/measure.py [NAME...]      writes src/blemore/planning/networks.json (only the named ones anew;
+                                            "small": the small networks and a head)
+
+Measured per clip: floating point operations of a forward pass (2 per multiply-add), CPU seconds of one thread, and the
+bytes that a training step keeps for the way back, in single precision and under autocast, with and without gradient
+checkpointing. No weights are needed: what a network costs does not depend on their values.
+"""
+
+import json
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from blemore.files import write_json
+from blemore.torch_compat import torch
+
+# isort: split
+import timm
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+from transformers import (
+    HubertConfig,
+    HubertModel,
+    TimesformerConfig,
+    TimesformerForVideoClassification,
+    VideoMAEConfig,
+    VideoMAEForVideoClassification,
+    VideoMAEModel,
+    Wav2Vec2Config,
+    Wav2Vec2Model,
+    WavLMConfig,
+    WavLMModel,
+)
+
+from blemore.encoders.base import build
+from blemore.encoders.network import NetworkEmbedder
+from blemore.encoders.pictures import Pictures
+from blemore.encoders.settings import enabled_encoders, encoder_settings
+from blemore.encoders.sound import RATE
+from blemore.encoders.vitmoe import ViTMoE
+from blemore.heads import fold_probabilities
+from blemore.labels import CLASSES
+from blemore.tables import NO_FOLD
+
+ROOT = Path(__file__).parents[1]
+FILE = ROOT / "src/blemore/planning/networks.json"
+SECONDS = 4.0
+"""Length of the clip of sound, s: the length that `blemore plan` assumes of a clip."""
+LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096}
+LARGE_SPEECH = {**LARGE, "feat_extract_norm": "layer", "do_stable_layer_norm": True}
+
+
+def s4d() -> tuple[nn.Module, Tensor]:
+    """S4D-ViTMoE, one clip of 16 face crops."""
+    return ViTMoE(6), torch.rand(1, 3, 16, 160, 160)
+
+
+def wav2vec2_base() -> tuple[nn.Module, Tensor]:
+    """Wav2Vec2 base, one clip of sound; in training its convolutions stand still."""
+    network = Wav2Vec2Model(Wav2Vec2Config(layerdrop=0.0))
+    network.freeze_feature_encoder()
+    return network, torch.randn(1, round(SECONDS * 16000))
+
+
+def timesformer_base() -> tuple[nn.Module, Tensor]:
+    """TimeSformer base, one clip of 8 body crops."""
+    return TimesformerForVideoClassification(TimesformerConfig(num_labels=6)), torch.rand(1, 8, 3, 224, 224)
+
+
+def videomae_base() -> tuple[nn.Module, Tensor]:
+    """VideoMAE base with a head, one clip of 16 body crops."""
+    return VideoMAEForVideoClassification(VideoMAEConfig(num_labels=6)), torch.rand(1, 16, 3, 224, 224)
+
+
+def videomae_large() -> tuple[nn.Module, Tensor]:
+    """VideoMAE large, one clip of 32 body crops: two windows."""
+    return VideoMAEModel(VideoMAEConfig(**LARGE)), torch.rand(2, 16, 3, 224, 224)
+
+
+def wavlm_large() -> tuple[nn.Module, Tensor]:
+    """WavLM large, one clip of sound."""
+    return WavLMModel(WavLMConfig(**LARGE_SPEECH)), torch.randn(1, round(SECONDS * 16000))
+
+
+def hubert_large() -> tuple[nn.Module, Tensor]:
+    """HuBERT large, one clip of sound."""
+    return HubertModel(HubertConfig(**LARGE_SPEECH, conv_bias=True)), torch.randn(1, round(SECONDS * 16000))
+
+
+def clip_base() -> tuple[nn.Module, Tensor]:
+    """CLIP's ViT-B/16, one clip of 16 pictures."""
+    return timm.create_model("vit_base_patch16_clip_quickgelu_224", num_classes=0), torch.rand(16, 3, 224, 224)
+
+
+NETWORKS: dict[str, tuple[Callable[[], tuple[nn.Module, Tensor]], str, str, bool]] = {
+    # name: build, module, checkpoint, finetuned in the study
+    "s4d": (s4d, "vitmoe", "vit_base_voxceleb2+affectnet_100.pt", True),
+    "wav2vec2-base": (wav2vec2_base, "wav2vec2", "facebook/wav2vec2-base", True),
+    "timesformer-base": (timesformer_base, "timesformer", "facebook/timesformer-base-finetuned-k400", True),
+    "videomae-base": (videomae_base, "videomae", "MCG-NJU/videomae-base-finetuned-kinetics", True),
+    "videomae-large": (videomae_large, "videomae", "MCG-NJU/videomae-large", False),
+    "wavlm-large": (wavlm_large, "speech", "microsoft/wavlm-large", False),
+    "hubert-large": (hubert_large, "speech", "facebook/hubert-large-ll60k", False),
+    "clip-vit-b16": (clip_base, "image", "timm/vit_base_patch16_clip_224.openai", False),
+}
+
+
+def operations(network: nn.Module, batch: Tensor) -> int:
+    """Floating point operations of a forward pass; attention written out, so that the counter sees it."""
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        network.eval()(batch)
+    return counter.get_total_flops()
+
+
+def cpu_seconds(network: nn.Module, batch: Tensor, runs: int = 3) -> float:
+    """Median CPU seconds of a forward pass in evaluation, one thread, after one to warm up."""
+    network.eval()
+    times = []
+    with torch.inference_mode():
+        for _ in range(runs + 1):
+            start = time.process_time()
+            network(batch)
+            times.append(time.process_time() - start)
+    return statistics.median(times[1:])
+
+
+def kept_bytes(network: nn.Module, batch: Tensor, half: bool) -> int:
+    """Bytes that one training pass keeps for the way back, the weights aside; each storage counted once."""
+    weights = {parameter.untyped_storage().data_ptr() for parameter in network.parameters()}
+    kept: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor  # the graph holds it, so no address comes twice
+
+    network.train()
+    with (
+        torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor),
+        torch.autocast("cpu", dtype=torch.bfloat16, enabled=half),
+    ):
+        result = network(batch)
+    del result
+    return sum(kept.values())
+
+
+def per_clip_bytes(network: nn.Module, batch: Tensor, half: bool) -> int:
+    """Bytes that each further clip of the batch adds: what is kept once, such as weights in half precision, drops out."""
+    return kept_bytes(network, torch.cat([batch, batch]), half) - kept_bytes(network, batch, half)
+
+
+def depth_of(network: nn.Module) -> int:
+    config = getattr(network, "config", None)
+    return len(network.blocks) if config is None else config.num_hidden_layers
+
+
+def checkpointed(network: nn.Module) -> None:
+    """Keep only the layers' inputs from now on."""
+    if hasattr(network, "gradient_checkpointing_enable"):
+        network.gradient_checkpointing_enable({"use_reentrant": False})
+    elif hasattr(network, "checkpoint_gradients"):
+        network.checkpoint_gradients()
+
+
+def measure(name: str) -> dict:
+    """All constants of one network."""
+    build, module, checkpoint, finetuned = NETWORKS[name]
+    torch.manual_seed(0)
+    network, batch = build()
+    depth = depth_of(network)
+    told = {
+        "module": module,
+        "checkpoint": checkpoint,
+        "what": build.__doc__,
+        "input": list(batch.shape),
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "depth": depth,
+        "forward_gflop": round(operations(network, batch) / 1e9, 1),
+        "forward_cpu_seconds": round(cpu_seconds(network, batch), 2),
+        "kept_mb_single": round(kept_bytes(network, batch, half=False) / 1e6),
+    }
+    if finetuned:
+        told["kept_mb_half"] = round(per_clip_bytes(network, batch, half=True) / 1e6)
+        full = told["kept_mb_half"]
+        checkpointed(network)
+        inputs = per_clip_bytes(network, batch, half=True) / 1e6
+        told["kept_mb_half_checkpointed"] = round(inputs + full / depth)  # the layers' inputs, and one layer anew
+    return told
+
+
+def small() -> dict[str, float]:
+    """CPU seconds of a forward pass of one clip, by module and learning, of the small networks in params.yaml.
+
+    A training step counts as three passes, so its seconds are divided by three.
+    """
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    found = {}
+    for name in enabled_encoders(params):
+        settings = encoder_settings({**params, "weights": "tiny"}, name)
+        encoder = build(settings, seed=name)
+        if hasattr(encoder, "preprocessing"):
+            found[f"{settings['module']} {settings['learning']}"] = round(_small_seconds(encoder), 4)
+    return found
+
+
+def _small_seconds(encoder: nn.Module | NetworkEmbedder, clips: int = 16, runs: int = 3) -> float:
+    reading = encoder.preprocessing
+    noise = np.random.default_rng(0)
+    if isinstance(reading, Pictures):
+        media = noise.integers(0, 256, (clips, reading.kept or 16, reading.size, reading.size, 3), np.uint8)
+    else:
+        media = noise.integers(-3000, 3000, (clips, 2 * RATE), np.int16)
+    times = []
+    for _ in range(runs + 1):
+        start = time.process_time()
+        if isinstance(encoder, NetworkEmbedder):
+            encoder.embed(list(media))
+            passes = 1
+        else:
+            encoder.train()
+            encoder(reading.augmented(list(media), torch.Generator().manual_seed(0))).square().sum().backward()
+            passes = 3
+        times.append((time.process_time() - start) / clips / passes)
+    return statistics.median(times[1:])
+
+
+def head_seconds(clips: int = 3050, width: int = 1536) -> float:
+    """CPU seconds of a linear head on as many random features as the challenge has clips, all folds."""
+    persons = 58
+    number = np.arange(clips)
+    table = pd.DataFrame({
+        "clip": [f"c{k:04d}" for k in number],
+        "split": np.where(number < 2456, "train", "test"),
+        "person": [f"A{k % persons}" for k in number],
+        "fold": np.where(number < 2456, number % persons % 5, NO_FOLD),
+        "emotion_1": np.array(CLASSES)[number % len(CLASSES)],
+        "emotion_2": None, "emotion_1_salience": 100.0, "emotion_2_salience": np.nan,
+    })  # fmt: skip
+    features = np.random.default_rng(0).normal(size=(clips, width)).astype(np.float32)
+    start = time.process_time()
+    fold_probabilities(features, table, {"name": "measure"}, seed=0)
+    return round(time.process_time() - start, 1)
+
+
+def processor() -> str:
+    """The CPU's name, where the system tells it."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    found = json.loads(FILE.read_text()) if FILE.exists() else {"networks": {}}
+    for name in sys.argv[1:] or [*NETWORKS, "small"]:
+        start = time.monotonic()
+        if name == "small":
+            found["tiny"], found["head_cpu_seconds"] = small(), head_seconds()
+        else:
+            found["networks"][name] = measure(name)
+        print(f"{name} ({time.monotonic() - start:.0f} s)", flush=True)
+        found["measured"] = {
+            "on": f"{processor()}, one thread, torch {torch.__version__}",
+            "day": date.today().isoformat(),
+        }
+        write_json(FILE, found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""Clips per second of the embedding step, media loading included, over a bare forward loop on tensors in memory.
+
+python benchmarks/throughput.py [--clips N] [--workers N] [NAME...]     (in the folder of a study with results/media)
+
+The full-size networks have random weights. Both sides run the same batches on the same device, in turns; the ratio of
+their speeds is of wall-clock time, best of the rounds. Aim: at least 0.9. A GPU is measured too where there is one.
+"""
+
+import argparse
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from blemore.torch_compat import torch
+
+# isort: split
+import timm
+from torch import nn
+from transformers import (
+    HubertConfig,
+    HubertModel,
+    TimesformerConfig,
+    TimesformerModel,
+    VideoMAEConfig,
+    VideoMAEModel,
+    Wav2Vec2Config,
+    Wav2Vec2Model,
+    WavLMConfig,
+    WavLMModel,
+)
+
+from blemore.encoders.ahead import alike, decoded
+from blemore.encoders.base import Preprocessing
+from blemore.encoders.embedding import embedded
+from blemore.encoders.network import NetworkEmbedder, to_device
+from blemore.encoders.pictures import Pictures
+from blemore.encoders.sound import Sound
+from blemore.encoders.videomae import Windows
+from blemore.encoders.vitmoe import ViTMoE
+
+LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096}
+LARGE_SPEECH = {**LARGE, "feat_extract_norm": "layer", "do_stable_layer_norm": True}
+BATCH = 2
+"""Clips at once: few, so that a handful of clips makes several batches."""
+
+NETWORKS: dict[str, tuple[str, Preprocessing, Callable[[], nn.Module]]] = {
+    # name: kind of media, what the network reads, the network
+    "s4d": ("faces", Pictures(16, 160, time_first=False, kept=16), lambda: ViTMoE(6)),
+    "wav2vec2-base": ("audio", Sound(), lambda: Wav2Vec2Model(Wav2Vec2Config())),
+    "timesformer-base": ("body", Pictures(8, 224, kept=8), lambda: TimesformerModel(TimesformerConfig())),
+    "videomae-base": ("body", Pictures(16, 224, kept=16), lambda: VideoMAEModel(VideoMAEConfig())),
+    "clip-vit-b16": ("faces", Pictures(16, 224, kept=16), lambda: timm.create_model(CLIP, num_classes=0)),
+    "wavlm-large": ("audio", Sound(), lambda: WavLMModel(WavLMConfig(**LARGE_SPEECH))),
+    "hubert-large": ("audio", Sound(), lambda: HubertModel(HubertConfig(**LARGE_SPEECH, conv_bias=True))),
+    "videomae-large": ("body", Windows(16, 224), lambda: VideoMAEModel(VideoMAEConfig(**LARGE))),
+}
+CLIP = "vit_base_patch16_clip_quickgelu_224"
+
+
+class Bare(NetworkEmbedder):
+    """Any network; what it gives is averaged to one number per clip, so that only its forward pass counts."""
+
+    def features(self, batch: torch.Tensor) -> torch.Tensor:
+        clips = len(batch)
+        if isinstance(self.preprocessing, Windows):
+            batch = batch.flatten(0, 1)
+        elif isinstance(self.network, timm.models.VisionTransformer):
+            batch = batch.flatten(0, 1)  # frame by frame
+        result = self.network(batch)
+        result = result if isinstance(result, torch.Tensor) else result.last_hidden_state
+        return result.reshape(clips, -1).mean(dim=1, keepdim=True)
+
+
+def seconds(work: Callable[[], object], device: torch.device) -> float:
+    """Wall-clock seconds, the device's work included."""
+    start = time.perf_counter()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def compare(name: str, clips: int, workers: int, rounds: int) -> tuple[float, float]:
+    """Clips per second of (embedding step, bare forward loop)."""
+    kind, reading, build = NETWORKS[name]
+    shards = sorted(Path("results/media", kind).glob("*.parquet"))
+    if not shards:
+        raise SystemExit(f"no results/media/{kind}: run this in the folder of a finished study")
+    torch.manual_seed(0)
+    encoder = Bare(build(), reading, batch=BATCH)
+    wanted = first_clips(reading, shards, clips)
+    tensors = [
+        to_device(reading.tensor(media), encoder.device)
+        for _, media in alike(decoded(encoder, shards, wanted), encoder.batch)
+    ]
+
+    @torch.inference_mode()
+    def bare() -> None:
+        for batch in tensors:
+            encoder.features(batch).cpu()
+
+    def ours() -> None:
+        embedded(encoder, shards, wanted, name, workers)
+
+    bare()  # to warm up
+    times = [(seconds(ours, encoder.device), seconds(bare, encoder.device)) for _ in range(rounds)]
+    best_ours, best_bare = (min(column) for column in zip(*times, strict=True))
+    return len(wanted) / best_ours, len(wanted) / best_bare
+
+
+def first_clips(reading: Preprocessing, shards: list[Path], clips: int) -> set[str]:
+    """The first clips of the files."""
+    wanted: set[str] = set()
+    for shard in shards:
+        for clip, _ in reading.read(shard):
+            wanted.add(clip)
+            if len(wanted) == clips:
+                return wanted
+    return wanted
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", default=list(NETWORKS))
+    parser.add_argument("--clips", type=int, default=8)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=3)
+    chosen = parser.parse_args()
+    logging.disable()
+    torch.set_num_threads(1)
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU, one thread"
+    print(f"| network ({device}) | embedding step, clips/s | bare forward, clips/s | ratio |\n|---|---:|---:|---:|")
+    for name in chosen.names:
+        ours, bare = compare(name, chosen.clips, chosen.workers, chosen.rounds)
+        print(f"| {name} | {ours:.3f} | {bare:.3f} | {ours / bare:.2f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

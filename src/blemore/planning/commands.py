@@ -1,0 +1,79 @@
+"""`blemore plan`: jobs, hours, memory and disk of a study before it is begun."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def plan(
+    params: Annotated[Path, typer.Option(help="The study's parameters.")] = Path("params.yaml"),
+    dataset: Annotated[str | None, typer.Option(help="What if: this data set in place of the parameters' own.")] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="What if: tiny or pretrained, for every encoder without weights of its own.")
+    ] = None,
+    gpu_memory: Annotated[float | None, typer.Option(min=1, help="Memory of the one GPU, in GB.")] = None,
+    gpu_tflops: Annotated[
+        float, typer.Option(min=1, help="Its peak in half precision, TFLOP/s (71: a GeForce RTX 3090).")
+    ] = 71.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """What the study will cost: jobs, CPU and GPU hours, memory and disk (DVC's copy included), step by step."""
+    import json
+
+    import yaml
+
+    from blemore.errors import DataError
+    from blemore.planning.study import plan as planned
+
+    values = yaml.safe_load(params.read_text("utf-8"))
+    values |= {key: value for key, value in (("dataset", dataset), ("weights", weights)) if value is not None}
+    if values["dataset"] not in values or values["dataset"] not in ("demo", "blemore"):
+        raise DataError("--dataset", [f"found {values['dataset']!r}, expected demo or blemore"])
+    if values["weights"] not in ("tiny", "pretrained"):
+        raise DataError("--weights", [f"found {values['weights']!r}, expected tiny or pretrained"])
+    found = planned(values, params.parent, gpu_memory=gpu_memory, gpu_tflops=gpu_tflops)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        _show(found, gpu_memory)
+
+
+def _show(found: dict[str, Any], gpu_memory: float | None) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    study, clips = found["study"], found["clips"]
+    title = (
+        f"{study['dataset']}, {study['weights']}: {study['encoders']} encoders, {clips['train']} train and "
+        f"{clips['test']} test clips, {clips['folds']} folds"
+    )
+    table = Table("step", title=title)
+    columns = {"jobs": "jobs", "cpu_hours": "CPU h", "memory_gb": "memory GB"}
+    if gpu_memory is not None:
+        columns |= {"cpu_hours": "CPU h without GPU", "gpu_hours": "GPU h", "gpu_gb": "GPU GB"}
+    for heading in columns.values():
+        table.add_column(heading, justify="right")
+    for step in [*found["steps"], {"step": "in all", **found["totals"]}]:
+        if step["step"] == "in all":
+            table.add_section()
+        table.add_row(step["step"], *(_number(step[key]) for key in columns))
+    console = Console()
+    console.print(table)
+    disk = found["disk_gb"]
+    parts = ", ".join(f"{kind} {size:g}" for kind, size in disk.items() if kind != "total")
+    console.print(f"Disk: {disk['total']:g} GB ({parts})", highlight=False)
+    for step in found["steps"]:
+        if step["advice"]:
+            needed = f"{step['gpu_gb']:g} GB needed, {gpu_memory:g} there"
+            console.print(f"Does not fit: {step['step']}: {needed}: {step['advice']}", style="red", markup=False)
+    if gpu_memory is not None and not any(step["advice"] for step in found["steps"]):
+        console.print(f"Every network fits into {gpu_memory:g} GB of GPU memory.", highlight=False)
+    for line in found["assumptions"]:
+        console.print(f"- {line}", highlight=False, markup=False)
+    if found["totals"]["not_measured"]:
+        console.print(f"- Not measured, not in the sums: {'; '.join(found['totals']['not_measured'])}", markup=False)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:g}"

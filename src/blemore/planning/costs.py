@@ -1,0 +1,136 @@
+"""What one encoder costs: operations, seconds, memory; from the constants that benchmarks/measure.py wrote.
+
+Training holds, per parameter, the weight, its gradient and AdamW's two moments in single precision (16 bytes), and a
+copy in half precision under autocast (2 bytes); per clip of the micro-batch what the way back needs (measured). The
+way back counts as twice the forward pass; with gradient checkpointing the forward pass is paid once more.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from blemore.weights.known import checkpoint_of
+
+FILE = Path(__file__).with_name("networks.json")
+
+TRAINING_BYTES = 16
+HALF_BYTES = 2
+SINGLE_BYTES = 4
+BACKWARD = 2
+"""Forward passes that a way back costs."""
+MEASURED_SECONDS = 4.0
+"""Length of the clip of sound that was measured, s."""
+PER_CLIP = ("forward_", "kept_")
+"""What the names of constants begin with that grow with a clip."""
+CUDA_BYTES = 0.7e9
+"""What CUDA and its libraries take before anything is computed; assumed."""
+FRAGMENTS = 1.1
+"""Memory that the allocator holds over what is used; assumed."""
+EMBEDDED_AT_ONCE = 8
+"""Clips in one call of a frozen network."""
+PROCESS_BYTES = 0.8e9
+"""A job's own memory: Python, torch and transformers; measured."""
+
+
+@cache
+def constants() -> dict[str, Any]:
+    """The whole file: measured (on what, which day), networks, tiny."""
+    return json.loads(FILE.read_text("utf-8"))
+
+
+def network_of(settings: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Constants of the network behind an encoder: its checkpoint's, else the first of its module; None if unmeasured.
+
+    Windows of sound of another length than the measured one change them in proportion.
+    """
+    if settings["scale"] == "tiny" or "checkpoint" not in settings:
+        return None
+    wanted = Path(checkpoint_of(settings) or "").name
+    measured = [entry for entry in constants()["networks"].values() if entry["module"] == settings["module"]]
+    named = [entry for entry in measured if Path(entry["checkpoint"]).name == wanted]
+    network = next(iter(named or measured), None)
+    if network is None or "seconds" not in settings:
+        return network
+    longer = settings["seconds"] / MEASURED_SECONDS
+    return {key: value * longer if key.startswith(PER_CLIP) else value for key, value in network.items()}
+
+
+@dataclass(frozen=True)
+class Clips:
+    """How many clips, in how many folds."""
+
+    train: int
+    test: int
+    folds: int
+
+    @property
+    def all(self) -> int:
+        return self.train + self.test
+
+    def passes(self, epochs: int) -> tuple[float, float]:
+        """(clips trained on, clips only predicted), summed over the models of all folds and all epochs."""
+        return self.train * (self.folds - 1) * epochs, self.train + self.folds * self.test
+
+
+def forward_passes(settings: Mapping[str, Any], clips: Clips) -> float:
+    """Forward passes of one clip that all the encoder's jobs together cost."""
+    if settings["learning"] == "frozen":
+        return clips.all
+    trained, shown = clips.passes(settings["epochs"])
+    again = 1 if settings.get("gradient_checkpointing") else 0
+    return trained * (1 + BACKWARD + again) + shown
+
+
+def gpu_bytes(settings: Mapping[str, Any], network: Mapping[str, Any], micro_batch: int | None = None) -> float:
+    """Estimated GPU memory of one job.
+
+    micro_batch : clips at once; the settings' own if not given.
+    """
+    parameters = network["parameters"]
+    if settings["learning"] == "frozen":
+        working = EMBEDDED_AT_ONCE * 2e6 * network["kept_mb_single"] / network["depth"]  # about two layers' worth
+        return (parameters * SINGLE_BYTES + working) * FRAGMENTS + CUDA_BYTES
+    form = "kept_mb_half_checkpointed" if settings.get("gradient_checkpointing") else "kept_mb_half"
+    at_once = micro_batch or settings.get("micro_batch") or settings["batch"]
+    kept = at_once * network[form] * 1e6
+    return (parameters * (TRAINING_BYTES + HALF_BYTES) + kept) * FRAGMENTS + CUDA_BYTES
+
+
+def memory_bytes(settings: Mapping[str, Any], network: Mapping[str, Any], clips: Clips) -> float:
+    """Estimated main memory of one job beside a GPU: the process, the weights, and in training every clip's media."""
+    weights = network["parameters"] * SINGLE_BYTES
+    if settings["learning"] == "frozen":
+        return PROCESS_BYTES + weights
+    size = 1.0
+    for side in network["input"][1:]:
+        size *= side
+    seconds = settings.get("seconds")
+    media = size if seconds is None else 2 * size  # uint8 pictures, int16 samples
+    return PROCESS_BYTES + weights + clips.all * media
+
+
+def advice(settings: Mapping[str, Any], network: Mapping[str, Any], limit: float) -> str | None:
+    """How an encoder fits into `limit` bytes of GPU memory; None if it fits as it is."""
+    if gpu_bytes(settings, network) <= limit:
+        return None
+    place = f"encoders: {settings['name']}: {settings['scale']}"
+    if settings["learning"] == "frozen":
+        return "does not fit"
+    for more in ({}, {"gradient_checkpointing": True}):
+        candidate = {**settings, **more}
+        at_once = next((n for n in _halves(settings["batch"]) if gpu_bytes(candidate, network, n) <= limit), None)
+        if at_once is not None:
+            lines = [f"micro_batch: {at_once}", *(f"{key}: true" for key in more)]
+            return f"set {place}: {', '.join(lines)} (the batch stays {settings['batch']})"
+    return "does not fit, not even one clip at once with gradient_checkpointing: true"
+
+
+def _halves(batch: int) -> list[int]:
+    """The batch, then its halves down to 1."""
+    found = [batch]
+    while found[-1] > 1:
+        found.append(found[-1] // 2)
+    return found

@@ -1,0 +1,164 @@
+"""A whole study's jobs, hours, memory and disk, before the first hour is spent."""
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from blemore.media.preflight import estimate
+from blemore.planning.costs import Clips, advice, constants, forward_passes, gpu_bytes, memory_bytes, network_of
+from blemore.weights.known import study_settings
+
+BLEMORE = Clips(train=2456, test=594, folds=5)
+"""The challenge's own numbers, for a plan before the download."""
+BLEMORE_CLIP_BYTES = 5_000_000
+"""Assumed until the clips are there: 4 s at 10 Mbit/s."""
+DEMO_CLIP_BYTES = 90_000
+
+SECONDS_OF_CLIP = {"demo": 0.62, "blemore": 0.0}
+"""CPU seconds to make a clip; benchmarks/README.md."""
+SECONDS_OF_PREPARING = {"demo": 0.37, "blemore": 1.65}
+"""CPU seconds to decode a clip, find its face and keep its samples; a 4 s clip of 1080p25. benchmarks/README.md."""
+JOB_SECONDS = 8.5
+"""CPU seconds that a job with torch takes before it begins: imports. benchmarks/README.md."""
+CLOSING_JOBS = 8
+"""fuse, calibrate, score, plot, licences, encoders' table, submission, and the metrics."""
+
+EFFICIENCY = 0.3
+"""Share of a GPU's peak that these networks reach; assumed, not measured here."""
+GPU_TFLOPS = 71.0
+"""Peak of a 24 GB card in half precision with single-precision sums (NVIDIA GeForce RTX 3090), TFLOP/s."""
+
+
+def plan(
+    params: Mapping[str, Any], root: Path, *, gpu_memory: float | None = None, gpu_tflops: float = GPU_TFLOPS
+) -> dict[str, Any]:
+    """What the study of `params` will cost.
+
+    Parameters
+    ----------
+    params : the whole of params.yaml.
+    root : the study's folder; the data set is looked for below its data/.
+    gpu_memory : GB (1e9 bytes) of the one GPU; None: the encoders are priced on the CPU alone.
+    gpu_tflops : its peak in half precision, TFLOP/s.
+
+    Returns
+    -------
+    clips (train, test, folds, known: whether they lie there); steps, in order, each with step, jobs, cpu_hours,
+    gpu_hours, memory_gb, gpu_gb and advice, None where it is not known or does not apply; disk_gb (kind -> GB, DVC's
+    copy included); totals; assumptions, in words.
+    """
+    sizes, clips, there = _clips(params, root)
+    encoders = study_settings(params)
+    shards = params["media"]["shards"]
+    dataset = params["dataset"]
+    steps = [
+        _step("make the clips", *_data(params, dataset, clips)),
+        _step("prepare the media", shards + 2, clips.all * SECONDS_OF_PREPARING.get(dataset, 0.0) / 3600),
+    ]
+    for settings in encoders:
+        steps += _encoder_steps(settings, clips, gpu_memory, gpu_tflops)
+    steps.append(_step("fuse to submission", CLOSING_JOBS, None))
+    disk = estimate(sizes, params["media"]["samples"], encoders, clips.folds)
+    return {
+        "study": {"dataset": dataset, "weights": params["weights"], "encoders": len(encoders)},
+        "clips": {"train": clips.train, "test": clips.test, "folds": clips.folds, "counted": there},
+        "steps": steps,
+        "disk_gb": {kind: round(size / 1e9, 2) for kind, size in disk.items()},
+        "totals": {
+            "jobs": sum(step["jobs"] for step in steps),
+            "cpu_hours": _total(steps, "cpu_hours"),
+            "gpu_hours": _total(steps, "gpu_hours") if gpu_memory else None,
+            "memory_gb": max((step["memory_gb"] for step in steps if step["memory_gb"]), default=None),
+            "gpu_gb": max((step["gpu_gb"] for step in steps if step["gpu_gb"]), default=None),
+            "not_measured": [step["step"] for step in steps if step["cpu_hours"] is None],
+        },
+        "assumptions": _assumptions(there, gpu_memory, gpu_tflops),
+    }
+
+
+def _clips(params: Mapping[str, Any], root: Path) -> tuple[list[int], Clips, bool]:
+    """Size of every raw clip, their numbers, and whether they were counted or are the challenge's published ones."""
+    dataset, options = params["dataset"], params[params["dataset"]]
+    folder = root / "data" / dataset
+    files = import_module(f"blemore.datasets.{dataset}").clip_files(folder, options)
+    if not files:
+        folds = options["folds"]
+        return [BLEMORE_CLIP_BYTES] * BLEMORE.all, Clips(BLEMORE.train, BLEMORE.test, folds), False
+    train = sum(file.startswith("train/") for file in files)
+    paths = [folder / file for file in files]
+    sizes = [path.stat().st_size if path.exists() else DEMO_CLIP_BYTES for path in paths]
+    return sizes, Clips(train, len(files) - train, options["folds"]), True
+
+
+def _data(params: Mapping[str, Any], dataset: str, clips: Clips) -> tuple[int, float]:
+    """Jobs and CPU hours of making the clips; BLEMORE's are brought by hand."""
+    jobs = params["demo"]["train_actors"] + 2 if dataset == "demo" else 0
+    return jobs, clips.all * SECONDS_OF_CLIP.get(dataset, 0.0) / 3600
+
+
+def _encoder_steps(
+    settings: Mapping[str, Any], clips: Clips, gpu_memory: float | None, gpu_tflops: float
+) -> list[dict[str, Any]]:
+    """The steps of one encoder: training and gathering, or embedding and head."""
+    name, learning = settings["name"], settings["learning"]
+    if learning == "given":
+        return [_step(f"{name}: take over the table", 1, 0.0)]
+    if "service" in settings:
+        return [_step(f"{name}: ask the service (`blemore gemini plan` prices it)", 1, None), _head(name)]
+    jobs = clips.folds if learning == "finetuned" else 1
+    what = f"{name}: train {jobs} folds" if learning == "finetuned" else f"{name}: embed"
+    close = [_step(f"{name}: gather the folds", 1, 0.0)] if learning == "finetuned" else [_head(name)]
+    network = network_of(settings)
+    passes = forward_passes(settings, clips)
+    if network is None:
+        seconds = _small_seconds(settings)
+        return [_step(what, jobs, None if seconds is None else (passes * seconds + jobs * JOB_SECONDS) / 3600), *close]
+    cpu = passes * network["forward_cpu_seconds"] / 3600
+    memory = memory_bytes(settings, network, clips) / 1e9
+    if gpu_memory is None:
+        return [_step(what, jobs, cpu, memory_gb=memory), *close]
+    gpu = passes * network["forward_gflop"] / (gpu_tflops * 1e3 * EFFICIENCY) / 3600
+    needed = gpu_bytes(settings, network) / 1e9
+    return [_step(what, jobs, cpu, gpu, memory, needed, advice(settings, network, gpu_memory * 1e9)), *close]
+
+
+def _small_seconds(settings: Mapping[str, Any]) -> float | None:
+    """CPU seconds of one forward pass of a small network; None where it was not measured."""
+    return constants().get("tiny", {}).get(f"{settings['module']} {settings['learning']}")
+
+
+def _head(name: str) -> dict[str, Any]:
+    seconds = constants().get("head_cpu_seconds")
+    return _step(f"{name}: fit the head", 1, None if seconds is None else seconds / 3600)
+
+
+def _step(
+    step: str, jobs: int, cpu_hours: float | None, gpu_hours: float | None = None,
+    memory_gb: float | None = None, gpu_gb: float | None = None, advice: str | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    numbers = {"cpu_hours": cpu_hours, "gpu_hours": gpu_hours, "memory_gb": memory_gb, "gpu_gb": gpu_gb}
+    rounded = {key: None if value is None else round(value, 2) for key, value in numbers.items()}
+    return {"step": step, "jobs": jobs, **rounded, "advice": advice}
+
+
+def _total(steps: Sequence[Mapping[str, Any]], key: str) -> float:
+    return round(sum(step[key] or 0.0 for step in steps), 2)
+
+
+def _assumptions(counted: bool, gpu_memory: float | None, gpu_tflops: float) -> list[str]:
+    measured = constants()["measured"]
+    said = [
+        f"CPU hours: measured forward passes ({measured['on']}, {measured['day']}), clips of 4 s, the way back counted "
+        "as two forward passes; hours of one thread.",
+        "Disk: an estimate on the large side (media/preflight).",
+    ]
+    if not counted:
+        said.insert(0, "The clips are not there: the challenge's published numbers, and 5 MB a clip, are assumed.")
+    if gpu_memory is not None:
+        said.append(
+            f"GPU hours: an estimate, not measured here: counted operations at {EFFICIENCY:.0%} of {gpu_tflops:g} "
+            "TFLOP/s; a loader that cannot keep up takes longer."
+        )
+        said.append("GPU memory: an estimate, not measured here: what a training step keeps was measured on the CPU.")
+    return said
