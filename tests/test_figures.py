@@ -23,7 +23,7 @@ def drawings():
     )  # fmt: skip
     view = fused.views[fused.views["outer"] == FINAL]
     decisions = result.decisions[result.decisions["variant"] == "global"]
-    curve = pd.DataFrame({"epoch": [1, 2, 3], "loss": [1.7, 1.5, 1.4]})
+    curve = pd.DataFrame({"epoch": [1, 2, 3], "loss": [1.7, 1.5, 1.4], "inner_loss": [np.nan] * 3})
     return {
         "surface": lambda path, note: figures.plot_surface(path, view, clips, result.thresholds["global"], note=note),
         "encoders": lambda path, note: figures.plot_encoders(path, summary, note=note),
@@ -69,6 +69,17 @@ def test_an_encoder_that_is_not_judged_or_not_known_to_be_disjoint_says_so_in_th
 
 
 def test_a_curve_with_gaps_is_drawn(tmp_path):
-    curve = pd.DataFrame({"epoch": [1, 2, 3], "loss": [1.7, np.nan, 1.4]})
+    curve = pd.DataFrame({"epoch": [1, 2, 3], "loss": [1.7, np.nan, 1.4], "inner_loss": [np.nan] * 3})
     figures.plot_curves(tmp_path / "c.png", {"s4d": {"0": curve}})
     assert (tmp_path / "c.png").stat().st_size > 1000
+
+
+def test_losses_of_inner_persons_are_drawn_where_there_are_some(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(figures, "_save", lambda figure, path: drawn.append(figure))
+    plain = pd.DataFrame({"epoch": [1, 2], "loss": [1.7, 1.4], "inner_loss": [np.nan] * 2})
+    stopped = plain.assign(inner_loss=[1.8, 1.9])
+    figures.plot_curves(tmp_path / "c.png", {"s4d": {"0": stopped}, "videomae": {"0": plain}})
+    with_inner, without = drawn[0].axes[:2]
+    assert [line.get_ydata().tolist() for line in with_inner.lines][:2] == [[1.7, 1.4], [1.8, 1.9]]
+    assert len(without.lines) == 1

@@ -1,6 +1,5 @@
 """When to stop a training: at the loss of persons set aside from those trained on, never of the reported fold."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -32,7 +31,7 @@ class EarlyStopping:
         DataError : fewer than two persons, or nobody would be left to train on.
         """
         names = sorted(persons.unique())
-        count = max(1, math.floor(self.persons * len(names) + 0.5))
+        count = max(1, round(self.persons * len(names)))
         if count >= len(names):
             text = f"early_stopping: {count} of {len(names)} training person(s) would be set aside, nobody is left"
             raise DataError(seed, [f"{text} to train on: take a smaller share, or leave early_stopping out"])

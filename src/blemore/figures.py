@@ -200,11 +200,12 @@ def plot_confusion(path: str | Path, decisions: pd.DataFrame, clips: pd.DataFram
 
 
 def plot_curves(path: str | Path, curves: Mapping[str, Mapping[str, pd.DataFrame]], *, note: str | None = None) -> None:
-    """Training loss over epochs, one panel per encoder, one line per fold.
+    """Training loss over epochs, one panel per encoder, one line per fold; dashed: soft cross-entropy of inner persons.
 
     Parameters
     ----------
-    curves : {encoder: {fold: table with the columns epoch and loss}}; without any encoder the figure says so.
+    curves : {encoder: {fold: table with the columns epoch, loss and inner_loss, the last empty where no persons of the
+        training set were set aside}}; without any encoder the figure says so.
     """
     names = sorted(curves)
     columns = min(3, max(1, len(names)))
@@ -219,7 +220,12 @@ def plot_curves(path: str | Path, curves: Mapping[str, Mapping[str, pd.DataFrame
         for k, (fold, curve) in enumerate(sorted(curves[names[position]].items())):
             shade = 0.35 + 0.6 * k / max(1, len(curves[names[position]]) - 1)
             axes.plot(curve["epoch"], curve["loss"], color=PRESENCE, alpha=shade, linewidth=1.6, label=f"fold {fold}")
+            if curve["inner_loss"].notna().any():
+                axes.plot(curve["epoch"], curve["inner_loss"], "--", color=SALIENCE, alpha=shade, linewidth=1.4)
         axes.set(xlabel="epoch", ylabel="loss (KL divergence, nats)" if position % columns == 0 else "")
+        if any(curve["inner_loss"].notna().any() for curve in curves[names[position]].values()):
+            axes.plot([], [], "--", color=SALIENCE, label="inner persons (cross-entropy)")
+            axes.legend(loc="lower left", frameon=True, framealpha=0.9, edgecolor="none", fontsize=8)
         axes.annotate(names[position], (0.97, 0.94), xycoords="axes fraction", ha="right", va="top", weight="bold")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if not names:

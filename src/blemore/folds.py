@@ -55,13 +55,13 @@ def gather_folds(folds: Sequence[Path], clips: pd.DataFrame) -> pd.DataFrame:
 
 
 def join_curves(paths: Sequence[str | Path]) -> pd.DataFrame:
-    """The loss curves of all folds in one table: encoder, fold, epoch, loss, learning_rate.
+    """The loss curves of all folds in one table: encoder, fold, epoch, loss, inner_loss, learning_rate.
 
     Parameters
     ----------
     paths : one CSV per encoder and fold, named <encoder>/fold<number>.csv.
     """
-    columns = ["encoder", "fold", "epoch", "loss", "learning_rate"]
+    columns = ["encoder", "fold", "epoch", "loss", "inner_loss", "learning_rate"]
     parts = [
         pd.read_csv(path).assign(encoder=Path(path).parent.name, fold=Path(path).stem.removeprefix("fold"))
         for path in paths

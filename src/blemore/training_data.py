@@ -35,7 +35,7 @@ class Examples:
 
     def where(self, chosen: np.ndarray) -> "Examples":
         """Those for which `chosen` (n,) is true."""
-        return Examples(picked(self.clips, chosen), self.labels[torch.from_numpy(chosen)])
+        return Examples(picked(self.clips, chosen), self.labels[torch.tensor(chosen)])
 
     def batches(
         self, size: int, preprocessing: Preprocessing, generator: torch.Generator, device: torch.device

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 JITTER = 0.1
@@ -19,23 +18,25 @@ LIGHT = 0.2
 """Largest relative change of brightness and of contrast."""
 
 
-def augment(clips: Tensor, generator: torch.Generator) -> Tensor:
-    """Clips (B, T, 3, S, S) float in [0, 1], each changed in its own way; draws come from `generator` (CPU)."""
-    flip = torch.rand(len(clips), generator=generator) < 0.5
-    reach = round(SHIFT * clips.shape[-1])
-    shift = torch.randint(0, 2 * reach + 1, (len(clips), 2), generator=generator)
-    light = 1 + LIGHT * (2 * torch.rand(2, len(clips), 1, 1, 1, 1, generator=generator) - 1)
-    brightness, contrast = light.to(clips.device)
-    changed = torch.stack([_moved(*one, reach) for one in zip(clips, flip.tolist(), shift.tolist(), strict=True)])
-    mean = changed.mean(dim=(1, 2, 3, 4), keepdim=True)
-    return (((changed - mean) * contrast + mean) * brightness).clamp(0, 1)
+def moved(clips: Sequence[np.ndarray], generator: torch.Generator) -> list[np.ndarray]:
+    """Clips (T, S, S, 3), half of them mirrored and each shifted; draws come from `generator` (CPU)."""
+    side = clips[0].shape[1]
+    reach = round(SHIFT * side)
+    flips = torch.rand(len(clips), generator=generator) < 0.5
+    shifts = torch.randint(-reach, reach + 1, (len(clips), 2), generator=generator)
+    found = []
+    for clip, flip, (down, right) in zip(clips, flips.tolist(), shifts.tolist(), strict=True):
+        rows, columns = (np.clip(np.arange(side) + shift, 0, side - 1) for shift in (down, right))
+        pixels = rows[:, None] * side + (columns[::-1] if flip else columns)  # (S, S) numbers of the pixels to show
+        found.append(clip.reshape(len(clip), -1, 3).take(pixels.ravel(), axis=1).reshape(clip.shape))
+    return found
 
 
-def _moved(clip: Tensor, flip: bool, shift: list[int], reach: int) -> Tensor:
-    side = clip.shape[-1]
-    y, x = shift
-    framed = F.pad(clip, (reach,) * 4, mode="replicate")[..., y : y + side, x : x + side]  # (T, 3, S, S)
-    return framed.flip(-1) if flip else framed
+def relit(clips: Tensor, generator: torch.Generator) -> Tensor:
+    """Clips (B, T, 3, S, S) in [0, 1], each in its own light, in place; draws come from `generator` (CPU)."""
+    brightness, contrast = 1 + LIGHT * (2 * torch.rand(2, len(clips), 1, 1, 1, 1, generator=generator) - 1)
+    mean = clips.mean(dim=(1, 2, 3, 4), keepdim=True)
+    return clips.sub_(mean).mul_(contrast).add_(mean).mul_(brightness).clamp_(0, 1)
 
 
 def augment_sound(clips: Sequence[np.ndarray], length: int, generator: torch.Generator) -> Tensor:
@@ -47,7 +48,10 @@ def augment_sound(clips: Sequence[np.ndarray], length: int, generator: torch.Gen
     draws = torch.rand(len(clips), 2, generator=generator).tolist()
     windows = []
     for clip, (where, gain) in zip(clips, draws, strict=True):
-        start = round(where * (len(clip) - length)) if len(clip) > length else round(where * (len(clip) - 1))
-        window = np.resize(np.roll(clip, -start) if len(clip) < length else clip[start:], length)
+        if len(clip) < length:
+            window = np.resize(np.roll(clip, -round(where * (len(clip) - 1))), length)
+        else:
+            start = round(where * (len(clip) - length))
+            window = clip[start : start + length]
         windows.append(window.astype(np.float32) / 32768 * 2 ** (2 * gain - 1))
     return torch.from_numpy(np.stack(windows))

@@ -1,12 +1,13 @@
 """Preprocessing of visual encoders: frames of a clip, sampled, normalised; changed in training."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from blemore.encoders.augmentation import JITTER, augment
+from blemore.encoders.augmentation import JITTER, moved, relit
 from blemore.encoders.base import Preprocessing
 from blemore.media.shards import decode_frames, read_jpegs
 from blemore.torch_compat import torch
@@ -16,6 +17,7 @@ from torch import Tensor
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+_CLIP = (1, 2, 3, 4)  # all dimensions of a clip in a batch
 
 
 @dataclass(frozen=True)
@@ -66,15 +68,17 @@ class Pictures(Preprocessing):
         """See Preprocessing: begin and end move by up to `JITTER` of the clip; mirrored, shifted, other light."""
         ends = (JITTER * torch.rand(len(clips), 2, generator=generator)).numpy()  # (B, 2) shares of the clip
         chosen = [clip[spread(len(clip), self.count, *cut)] for clip, cut in zip(clips, ends, strict=True)]
-        return self.normalise(augment(as_float(chosen), generator))
+        return self.normalise(relit(as_float(moved(chosen, generator)), generator))
 
     def normalise(self, pictures: Tensor) -> Tensor:
         """(B, T, 3, S, S) float in [0, 1] -> what the network takes."""
         if self.relative:
-            spread = pictures.std(dim=(1, 2, 3, 4), keepdim=True) + 1e-3  # a blank clip stays blank
-            pictures = (pictures - pictures[:, :1]) / spread
+            away = pictures - pictures.mean(_CLIP, keepdim=True)
+            spread = torch.linalg.vector_norm(away, dim=_CLIP, keepdim=True) / math.sqrt(away[0].numel())
+            pictures = (pictures - pictures[:, :1]).div_(spread + 1e-3)  # a blank clip stays blank
         else:
-            pictures = (pictures - torch.tensor(self.mean).view(3, 1, 1)) / torch.tensor(self.std).view(3, 1, 1)
+            mean, std = (torch.tensor(values).view(3, 1, 1) for values in (self.mean, self.std))
+            pictures = (pictures - mean).div_(std)
         return pictures if self.time_first else pictures.transpose(1, 2)  # (B, 3, T, S, S)
 
 
@@ -86,4 +90,4 @@ def spread(frames: int, count: int, cut_begin: float = 0.0, cut_end: float = 0.0
 
 def as_float(clips: Sequence[np.ndarray]) -> Tensor:
     """Clips (T, S, S, 3) uint8 of equal shape -> (B, T, 3, S, S) float32 in [0, 1]."""
-    return torch.from_numpy(np.stack(clips)).permute(0, 1, 4, 2, 3).contiguous().float() / 255
+    return torch.from_numpy(np.stack(clips)).permute(0, 1, 4, 2, 3).contiguous().float().div_(255)

@@ -1,0 +1,81 @@
+"""Each job finds a device of its own, and leaves it however it ends."""
+
+import subprocess
+import sys
+
+import pytest
+
+from blemore.encoders import device
+from blemore.encoders.memory import MicroBatch
+from blemore.errors import DataError
+from blemore.torch_compat import torch
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays_held(monkeypatch):
+    monkeypatch.setattr(device, "_held", [])
+
+
+def test_each_taker_gets_another_device_until_none_is_free(tmp_path):
+    assert [device.free_device(3, tmp_path / "locks") for _ in range(4)] == [0, 1, 2, None]
+    assert sorted(path.name for path in (tmp_path / "locks").iterdir()) == ["gpu0.lock", "gpu1.lock", "gpu2.lock"]
+
+
+def test_no_devices_are_none_free(tmp_path):
+    assert device.free_device(0, tmp_path) is None
+
+
+def test_a_killed_job_s_device_is_free_again(tmp_path):
+    code = f"""
+from pathlib import Path
+from blemore.encoders.device import free_device
+print(free_device(2, Path({str(tmp_path)!r})), flush=True)
+input()
+"""
+    job = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert job.stdout.readline() == "0\n"
+    assert device.free_device(2, tmp_path) == 1
+    job.kill()
+    job.communicate()
+    assert device.free_device(2, tmp_path) == 0
+
+
+def test_where_all_devices_are_held_the_emptiest_is_shared_and_said(tmp_path, monkeypatch, caplog):
+    free = [3e9, 9e9, 5e9]
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda number: (free[number], 16e9))
+    assert [device.chosen_device(3, tmp_path) for _ in range(4)] == [0, 1, 2, 1]
+    assert caplog.text.count("sharing device 1, which has most free memory (9.0 GB)") == 1
+
+
+def test_a_cpu_works_with_one_thread_and_stays_the_choice_of_the_process():
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    assert device.use_one_thread() is device.use_one_thread() == torch.device("cpu")
+    assert torch.get_num_threads() == 1
+
+
+def test_clips_at_once_are_halved_until_they_fit_and_stay_so():
+    tried = []
+
+    def work(size, most):
+        tried.append(size)
+        if size > most:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return "done"
+
+    micro = MicroBatch(12, "17/s4d/fold0")
+    assert micro.run(work, 3) == "done"
+    assert micro.run(work, most=3) == "done"
+    assert tried == [12, 6, 3, 3]
+    with pytest.raises(DataError, match="17/s4d/fold0"):
+        micro.run(work, 0)
+
+
+def test_an_error_that_is_not_about_memory_is_not_tried_again():
+    def work(size):
+        raise ZeroDivisionError
+
+    micro = MicroBatch(4, "x")
+    with pytest.raises(ZeroDivisionError):
+        micro.run(work)
+    assert micro.size == 4
