@@ -21,6 +21,7 @@ from blemore.params import check_params, read_schema
 
 try:
     check_params(config, read_schema("schemas/params.schema.yaml"))
+    settings.check_modules(config)
     DATA = f"data/{config['dataset']}"
     OPTIONS = config[config["dataset"]]
     CLIP_FILES = run.clip_files(config["dataset"], Path(DATA), OPTIONS)

@@ -17,7 +17,9 @@ import typer
 from blemore.datasets.commands import app as data_app
 from blemore.errors import DataError
 from blemore.gemini.commands import app as gemini_app
+from blemore.layers.commands import layers
 from blemore.lineage.commands import recover, summary
+from blemore.planning.commands import plan
 from blemore.weights.commands import app as weights_app
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ app = typer.Typer(
 app.add_typer(data_app, name="data")
 app.add_typer(weights_app, name="weights")
 app.add_typer(gemini_app, name="gemini")
+app.command()(plan)
+app.command()(layers)
 app.command()(recover)
 app.command()(summary)
 

@@ -31,7 +31,7 @@ def test_every_module_that_a_job_loads_is_among_its_inputs(finished: Study) -> N
         missing = loaded_files(finished, record["log"][0]) - set(record["input"])
         assert not missing, f"rule {record['rule']} loads {sorted(missing)}, which it does not list"
         seen.add(record["rule"])
-    assert {"demo_actor", "prepare_shard", "embed", "train_fold", "fuse", "write_submission"} <= seen
+    assert {"demo_actor", "prepare_shard", "embed_clips", "train_fold", "fuse", "write_submission"} <= seen
 
 
 def test_an_encoder_lists_its_own_family_only(finished: Study) -> None:
@@ -39,7 +39,7 @@ def test_an_encoder_lists_its_own_family_only(finished: Study) -> None:
     own = {"s4d": "vitmoe", "videomae": "videomae", "wav2vec2_prosody": "wav2vec2"}
     checked = 0
     for record in records(finished):
-        if record["rule"] in ("train_fold", "embed"):
+        if record["rule"] in ("train_fold", "embed_clips"):
             encoder = Path(record["log"][0]).parts[2].removesuffix(".log")
             listed = {Path(path).stem for path in record["input"] if path.startswith("src/blemore/encoders/")}
             assert listed & families == {own[encoder]}

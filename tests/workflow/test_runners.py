@@ -1,21 +1,24 @@
 """Snakemake inside, DVC outside: staleness is a matter of content, and each is a no-op after the other."""
 
+import json
 import os
 import random
 import shutil
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
+from blemore.labels import CLASSES
 from blemore.submission import check
 
 from .conftest import Study
 
 pytestmark = pytest.mark.slow
 
-AFTER_ENCODE = {"fuse": 1, "calibrate": 1, "score": 1, "plot": 1, "write_submission": 1}
+AFTER_ENCODE = {"fuse": 1, "calibrate": 1, "score": 1, "compare": 1, "plot": 1, "write_submission": 1}
 
 
 def test_a_run_ends_with_a_checked_submission_and_says_where(finished: Study) -> None:
@@ -151,9 +154,71 @@ def test_an_experiment_on_fusion_trains_nothing(study: Study) -> None:
     assert "stronger-pull" in shown
 
 
-def test_taking_an_encoder_out_leaves_no_orphan(study: Study) -> None:
-    study.edit_params(lambda values: values["encoders"].pop("videomae"))
+LOUDNESS = '''"""How loud a clip is: a family of encoders in one file."""
+
+import numpy as np
+
+from blemore.encoders.base import Embedder
+from blemore.media.shards import read_samples
+
+
+def build(settings):
+    return Loudness()
+
+
+class Loudness(Embedder):
+    def read(self, shard):
+        return ((clip, np.frombuffer(samples, "<i2")) for clip, _, samples in read_samples(shard))
+
+    def embed(self, clips):
+        return np.array([[np.abs(samples.astype(float)).mean(), samples.std()] for samples in clips])
+'''
+
+
+def test_encoders_come_and_go_by_one_entry_each_and_leave_no_orphan(study: Study) -> None:
+    """One out; one more of a known family; one of a new family; a table from outside without and with a sidecar."""
+    (study.folder / "src/blemore/encoders/loudness.py").write_text(LOUDNESS)
+    taken = pd.read_parquet(study.folder / "results/encoders/s4d/probabilities.parquet")
+    taken[["clip", *CLASSES]].to_csv(study.folder / "outside/theirs.csv", index=False)
+    shutil.copy(study.folder / "outside/theirs.csv", study.folder / "outside/declared.csv")
+    (study.folder / "outside/declared.json").write_text('{"0": ["A902"], "1": ["A901"]}')
+    frozen = {"enabled": True, "media": "audio", "learning": "frozen"}
+    given = {"enabled": True, "module": "precomputed", "learning": "given"}
+
+    def change(values: dict) -> None:
+        values["encoders"]["videomae"]["enabled"] = False
+        values["encoders"]["thirteenth"] = frozen | {"module": "acoustic"}
+        values["encoders"]["loudness"] = frozen | {"module": "loudness"}
+        values["encoders"]["theirs"] = given | {"file": "outside/theirs.csv", "persons": None}
+        sidecar = {"file": "outside/declared.csv", "persons": "outside/declared.json"}
+        values["encoders"]["declared"] = given | sidecar
+
+    study.edit_params(change)
     log = study.submission()
     assert "results/encoders/videomae/probabilities.parquet" in log
     assert not (study.folder / "results/encoders/videomae").exists()
+    assert "without theirs (disjointness unknown)" in log
     assert study.would_run() == {}
+    metrics = json.loads((study.folder / "results/metrics.json").read_text())
+    names = {"s4d", "wav2vec2_prosody", "thirteenth", "loudness", "theirs", "declared"}
+    assert set(metrics["encoders"]) == names
+    assert set(pd.read_csv(study.folder / "results/encoders.csv")["encoder"]) == names
+    assert set(json.loads((study.folder / "results/licences.json").read_text())) >= names
+    assert metrics["encoders"]["theirs"]["disjointness"] == "unknown"
+    assert metrics["encoders"]["declared"]["disjointness"] == "declared"
+    assert metrics["encoders"]["theirs"]["acc_presence"] == metrics["encoders"]["s4d"]["acc_presence"]
+    assert metrics["without_unknown"]
+    (study.folder / "outside/declared.json").write_text('{"0": ["A901"], "1": []}')
+    refused = study.run("dvc", "repro", check=False)
+    assert refused.returncode
+    assert "trained on A901, whom it judges" in refused.stdout + refused.stderr
+
+
+def test_missing_checkpoints_are_listed_together_before_any_work_with_the_lines_that_switch_off(study: Study) -> None:
+    study.edit_params(lambda values: values.update(weights="pretrained"))
+    refused = study.run("snakemake", "submission", check=False)
+    text = refused.stdout + refused.stderr
+    assert refused.returncode
+    for name in ("s4d", "videomae", "wav2vec2_prosody"):
+        assert f"encoders: {name}: enabled: false" in text
+    assert "rule train_fold" not in text.split("Job stats")[-1]

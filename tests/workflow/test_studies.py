@@ -77,7 +77,7 @@ def test_a_switch_sets_bad_clips_aside_predicts_bad_test_clips_and_leaves_no_old
     study.edit_params(lambda values: values["media"].update(max_bad_share=0.05, shards=1))
     log = study.submission()
     assert [path.name for path in (study.folder / "results/media/faces").iterdir()] == ["000.parquet"]
-    assert [path.name for path in (study.folder / "results/encoders").iterdir()] == ["wav2vec2_prosody"]
+    assert [path.name for path in (study.folder / "results/encoders").iterdir()] == ["face_geometry"]
     assert study.would_run() == {}
     listed = pd.read_csv(study.folder / "results/clips/quarantine.csv")
     assert set(listed["clip"]) == {"A901_ang_int4_ver1", "test_0001"}

@@ -1,7 +1,10 @@
 """One encoder's settings: the slices of params.yaml that its jobs see."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+from blemore.errors import DataError
 
 SCALES = ("tiny", "pretrained")
 ABOUT_TAKING_PART = ("enabled", "weights", "persons")
@@ -14,8 +17,29 @@ def enabled_encoders(config: Mapping[str, Any]) -> list[str]:
     return [
         name
         for name, entry in config["encoders"].items()
-        if entry["enabled"] and config.get(entry["module"], {}).get("backend") not in ("off", False)  # YAML 1.1 reads off as false
+        if entry["enabled"]
+        and config.get(entry["module"], {}).get("backend") not in ("off", False)  # YAML 1.1 reads off as false
     ]
+
+
+def check_modules(config: Mapping[str, Any]) -> None:
+    """Refuse entries whose module is no family of encoders: a file of this folder with a function `build`.
+
+    Raises
+    ------
+    DataError : one fault per entry; says which families there are.
+    """
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    families = [
+        file.stem for file in files if "\ndef build(settings" in file.read_text("utf-8") and file.stem != "base"
+    ]
+    faults = [
+        f"encoders.{name}.module: found {entry['module']!r}, expected one of {', '.join(families)}"
+        for name, entry in config["encoders"].items()
+        if entry["module"] not in families
+    ]
+    if faults:
+        raise DataError("params.yaml", faults)
 
 
 def encoder_settings(config: Mapping[str, Any], name: str) -> dict[str, Any]:
