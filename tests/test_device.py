@@ -3,10 +3,13 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from blemore.encoders import device
 from blemore.encoders.memory import MicroBatch
+from blemore.encoders.network import NetworkEmbedder
+from blemore.encoders.sound import Sound
 from blemore.errors import DataError
 from blemore.torch_compat import torch
 
@@ -69,6 +72,24 @@ def test_clips_at_once_are_halved_until_they_fit_and_stay_so():
     assert tried == [12, 6, 3, 3]
     with pytest.raises(DataError, match="17/s4d/fold0"):
         micro.run(work, 0)
+
+
+def test_a_frozen_network_embeds_fewer_clips_at_once_where_memory_runs_out():
+    seen = []
+
+    class Loud(NetworkEmbedder):
+        def features(self, batch):
+            seen.append(len(batch))
+            if len(batch) > 2:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return batch.square().sum(dim=1, keepdim=True)
+
+    clips = [np.arange(1000, dtype=np.int16) * k for k in range(5)]
+    found = Loud(torch.nn.Linear(1, 1), Sound(), batch=5).embed(clips)
+    assert found.shape == (5, 1)
+    assert found[0] == 0
+    np.testing.assert_allclose(found[1:], 1000, rtol=1e-2)
+    assert seen == [5, 2, 2, 1]
 
 
 def test_an_error_that_is_not_about_memory_is_not_tried_again():

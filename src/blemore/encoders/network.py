@@ -9,6 +9,7 @@ import numpy as np
 
 from blemore.encoders.base import Embedder, Preprocessing
 from blemore.encoders.device import use_one_thread
+from blemore.encoders.memory import MicroBatch
 from blemore.errors import DataError
 from blemore.torch_compat import torch
 
@@ -48,7 +49,7 @@ class NetworkEmbedder(Embedder):
 
     network : any torch module.
     preprocessing : what it reads.
-    batch : most clips at once.
+    batch : most clips at once; fewer where the device's memory does not hold them.
     """
 
     def __init__(self, network: nn.Module, preprocessing: Preprocessing, *, batch: int = 8):
@@ -56,6 +57,7 @@ class NetworkEmbedder(Embedder):
         self.network = network.eval().requires_grad_(False).to(self.device)
         self.preprocessing = preprocessing
         self.batch = batch
+        self.micro = MicroBatch(batch, type(network).__name__)
 
     @abstractmethod
     def features(self, batch: Tensor) -> Tensor:
@@ -72,7 +74,10 @@ class NetworkEmbedder(Embedder):
     @torch.inference_mode()
     def embed(self, clips: Sequence[np.ndarray]) -> np.ndarray:
         """See Embedder."""
-        return self.features(to_device(self.preprocessing.tensor(clips), self.device)).float().cpu().numpy()
+        return torch.cat(self.micro.run(self._in_parts, self.preprocessing.tensor(clips))).numpy()
+
+    def _in_parts(self, size: int, batch: Tensor) -> list[Tensor]:
+        return [self.features(to_device(part, self.device)).float().cpu() for part in batch.split(size)]
 
 
 def to_device(batch: Tensor, device: torch.device) -> Tensor:
