@@ -27,8 +27,8 @@ from torch import nn
 
 from blemore.calibration.thresholds import leave_one_fold_out
 from blemore.decoding import decode
-from blemore.heads import fold_probabilities
 from blemore.heads.inner import standardised
+from blemore.heads.run import fold_probabilities
 from blemore.labels import CLASSES, EMOTIONS, soft_labels
 from blemore.metrics import score, scores, true_saliences
 from blemore.surface import OFFICIAL_GRID, official_grid

@@ -17,8 +17,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from blemore.errors import DataError
-from blemore.heads import fit_head, fold_probabilities, linear, logistic
+from blemore.heads import linear, logistic
 from blemore.heads.inner import cross_entropy, inner_parts, standardised
+from blemore.heads.run import fit_head, fold_probabilities
 from blemore.labels import CLASSES, soft_labels
 
 SETTINGS = {"name": "prosody", "module": "wav2vec2", "media": "audio", "learning": "frozen", "scale": "tiny"}

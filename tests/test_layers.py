@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from blemore.calibration.summary import DEMO_NOTE
 from blemore.calibration.thresholds import leave_one_fold_out
 from blemore.errors import DataError
-from blemore.heads import fit_head
+from blemore.heads.run import fit_head
 from blemore.labels import CLASSES, soft_labels
 from blemore.layers.commands import layers
 from blemore.layers.figure import plot_layers

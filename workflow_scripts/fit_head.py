@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from blemore.folds import check_persons
-from blemore.heads import fit_head
+from blemore.heads.run import fit_head
 from blemore.lineage.job import job
 from blemore.tables import read_clips, write_probabilities
 

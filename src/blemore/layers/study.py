@@ -11,8 +11,8 @@ from blemore.calibration.summary import INTERVAL
 from blemore.calibration.thresholds import leave_one_fold_out
 from blemore.encoders.base import seed_of
 from blemore.errors import DataError
-from blemore.heads import fold_probabilities
 from blemore.heads.features import read_layers
+from blemore.heads.run import fold_probabilities
 from blemore.metrics import blends, combine, presence_correct, salience_correct, true_saliences
 from blemore.progress import Steps
 from blemore.tables import usable
