@@ -49,7 +49,7 @@ from blemore.encoders.pictures import Pictures
 from blemore.encoders.settings import enabled_encoders, encoder_settings
 from blemore.encoders.sound import RATE
 from blemore.encoders.vitmoe import ViTMoE
-from blemore.heads import fold_probabilities
+from blemore.heads.run import fold_probabilities
 from blemore.labels import CLASSES
 from blemore.tables import NO_FOLD
 
