@@ -126,10 +126,10 @@ def _spectral(shape: np.ndarray) -> dict[str, np.ndarray]:
     spread = np.sqrt(np.maximum(heard @ octave**2 / total - centroid**2, 0))
     rolloff = octave[np.minimum((heard.cumsum(axis=1) < 0.85 * total[:, None]).sum(axis=1), len(octave) - 1)]
     below, above = (_decibel(shape[:, band(*edges)].sum(axis=1)) for edges in ((50, 1000), (1000, 5000)))
-    peaks = (_decibel(shape[:, band(*edges)].max(axis=1)) for edges in ((0, 2000), (2000, 5000)))
+    low, high = (_decibel(shape[:, band(*edges)].max(axis=1)) for edges in ((0, 2000), (2000, 5000)))
     flatness = _decibel(heard).mean(axis=1) - _decibel(heard.mean(axis=1))
     values = (
-        below - above, -np.subtract(*reversed(list(peaks))), slope(0, 500), slope(500, 1500), centroid, spread,
+        below - above, low - high, slope(0, 500), slope(500, 1500), centroid, spread,
         flatness, rolloff,
     )  # fmt: skip
     return dict(zip(SPECTRAL, values, strict=True))
