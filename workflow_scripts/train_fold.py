@@ -13,6 +13,7 @@ with job(snakemake):
         [Path(path) for path in snakemake.input.media],
         fold=int(snakemake.wildcards.fold),
         seed=snakemake.params.seed,
+        workers=snakemake.threads,
         state=Path("cache/training", f"{work_key(snakemake)}.pt"),
         **{name: Path(path) for name, path in snakemake.output.items()},
     )
