@@ -66,6 +66,7 @@ def _lines(entry: dict[str, Any]) -> str:
         "weights' licence": f"{terms['weights'] or '?'}; {terms['said_by']}",
         "code's licence": f"{terms['code'] or '?'}; the authors' own code: {terms['original_code'] or '?'}",
         "size": "?" if entry["megabytes"] is None else f"{entry['megabytes']} MB",
+        "parameters": f"{entry['parameters']:,}" if entry["parameters"] else "?",
         "source": entry["source"],
         "on the hub": f"{entry['hub']} at revision {entry['revision'] or '?'}" if entry["hub"] else "no",
         "files": ", ".join(files) or "none",

@@ -1,0 +1,143 @@
+"""Promises of `blemore plan`: every job is counted, what does not fit is said with the line that helps."""
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+import yaml
+from typer.testing import CliRunner
+
+from blemore.planning.commands import plan as command
+from blemore.planning.costs import Clips, advice, constants, forward_passes, gpu_bytes, network_of
+from blemore.planning.study import plan
+from blemore.weights.known import known
+
+ROOT = Path(__file__).resolve().parents[1]
+NETWORK = {
+    "parameters": 100e6,
+    "depth": 12,
+    "kept_mb_half": 1000,
+    "kept_mb_half_checkpointed": 100,
+    "kept_mb_single": 1800,
+}
+VIDEO = {
+    "name": "video", "module": "videomae", "scale": "pretrained", "learning": "finetuned",
+    "checkpoint": "MCG-NJU/videomae-base-finetuned-kinetics", "epochs": 30, "batch": 8,
+}  # fmt: skip
+
+
+@pytest.fixture
+def params():
+    return yaml.safe_load((ROOT / "params.yaml").read_text())
+
+
+@pytest.fixture
+def full_size(params):
+    return params | {"dataset": "blemore", "weights": "pretrained"}
+
+
+def steps(found):
+    return {step["step"]: step for step in found["steps"]}
+
+
+def test_every_network_of_the_full_size_study_was_measured(full_size, tmp_path):
+    missing = plan(full_size, tmp_path)["totals"]["not_measured"]
+    without_network = ("gemini", "prosody", "face_geometry", "fuse")
+    assert [step for step in missing if not step.startswith(without_network)] == []
+    for entry in constants()["networks"].values():
+        assert entry["checkpoint"] in known()["checkpoints"]
+
+
+def test_without_the_clips_the_challenges_published_numbers_are_planned_with(full_size, tmp_path):
+    found = plan(full_size, tmp_path)
+    assert found["clips"] == {"train": 2456, "test": 594, "folds": 5, "counted": False}
+    assert "published numbers" in found["assumptions"][0]
+
+
+def test_clips_that_are_there_are_counted(full_size, tmp_path):
+    for file in ("train/A1_ang_int1_ver1.mov", "train/A2_ang_int1_ver1.mov", "test/test_0001.mov"):
+        path = tmp_path / "data/blemore" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bytes(1000))
+    found = plan(full_size, tmp_path)
+    assert found["clips"] == {"train": 2, "test": 1, "folds": 5, "counted": True}
+    assert found["disk_gb"]["raw"] == 0
+
+
+def test_every_enabled_encoder_has_its_jobs_and_a_switched_off_one_has_none(params, tmp_path):
+    full = plan(params, tmp_path)
+    params["encoders"]["s4d"]["enabled"] = False
+    less = plan(params, tmp_path)
+    trained = steps(full)["s4d: train 5 folds"]
+    assert trained["jobs"] == 5
+    assert full["totals"]["jobs"] - less["totals"]["jobs"] == 5 + 1  # and the job that gathers them
+    assert not any(step.startswith("s4d") for step in steps(less))
+
+
+def test_the_disk_includes_dvcs_copy(full_size, tmp_path):
+    disk = plan(full_size, tmp_path)["disk_gb"]
+    once = sum(size for kind, size in disk.items() if kind not in ("dvc_copy", "total"))
+    assert disk["dvc_copy"] == pytest.approx(once, abs=0.05)
+    assert disk["total"] == pytest.approx(2 * once, abs=0.1)
+
+
+def test_hours_grow_with_epochs_clips_and_gradient_checkpointing():
+    clips = Clips(train=100, test=10, folds=5)
+    assert forward_passes({"learning": "frozen"}, clips) == 110
+    training = {"learning": "finetuned", "epochs": 2}
+    assert forward_passes(training, clips) == 3 * 100 * 4 * 2 + 100 + 5 * 10
+    assert forward_passes(training | {"gradient_checkpointing": True}, clips) == 4 * 100 * 4 * 2 + 100 + 5 * 10
+
+
+def test_gpu_memory_grows_with_what_goes_through_at_once():
+    whole = gpu_bytes(VIDEO, NETWORK)
+    assert gpu_bytes(VIDEO | {"micro_batch": 2}, NETWORK) == gpu_bytes(VIDEO, NETWORK, 2)
+    assert whole - gpu_bytes(VIDEO, NETWORK, 2) == pytest.approx(6 * 1e9 * 1.1)
+
+
+@pytest.mark.parametrize(
+    ("gigabytes", "said"),
+    [
+        (24.0, None),
+        (8.0, "set encoders: video: pretrained: micro_batch: 4 (the batch stays 8)"),
+        (3.9, "set encoders: video: pretrained: micro_batch: 1 (the batch stays 8)"),
+        (3.4, "set encoders: video: pretrained: micro_batch: 4, gradient_checkpointing: true (the batch stays 8)"),
+        (1.0, "does not fit, not even one clip at once with gradient_checkpointing: true"),
+    ],
+)
+def test_a_network_that_does_not_fit_is_told_how_it_would(gigabytes, said):
+    assert advice(VIDEO, NETWORK, gigabytes * 1e9) == said
+
+
+def test_what_is_advised_fits():
+    for limit in (2.0, 3.0, 4.0, 6.0, 9.0, 12.0):
+        said = advice(VIDEO, NETWORK, limit * 1e9)
+        if said and "micro_batch" in said:
+            changed = yaml.safe_load("{" + said.split("pretrained: ")[1].split(" (")[0] + "}")
+            assert gpu_bytes(VIDEO | changed, NETWORK) <= limit * 1e9
+
+
+def test_a_checkpoint_of_ones_own_is_planned_as_the_modules_known_network():
+    own = network_of(VIDEO | {"checkpoint": "weights/mine"})
+    assert own["module"] == "videomae"
+    assert network_of(VIDEO | {"checkpoint": "weights/videomae-large"})["depth"] == 24
+    assert network_of(VIDEO | {"scale": "tiny"}) is None
+
+
+def test_gpu_figures_say_that_they_are_estimates(full_size, tmp_path):
+    said = " ".join(plan(full_size, tmp_path, gpu_memory=24)["assumptions"])
+    assert said.count("an estimate, not measured here") == 2
+    assert "GPU" not in " ".join(plan(full_size, tmp_path)["assumptions"])
+
+
+def test_the_command_answers_what_if_in_words_and_in_json(tmp_path):
+    app = typer.Typer()
+    app.command()(command)
+    what_if = ["--params", str(ROOT / "params.yaml"), "--dataset", "blemore", "--weights", "pretrained"]
+    shown = CliRunner().invoke(app, [*what_if, "--gpu-memory", "6"])
+    assert shown.exit_code == 0
+    assert "micro_batch" in shown.stdout
+    found = json.loads(CliRunner().invoke(app, [*what_if, "--json"]).stdout)
+    assert found["totals"]["cpu_hours"] > 100
+    assert CliRunner().invoke(app, [*what_if[:2], "--weights", "huge"]).exit_code == 1
