@@ -15,5 +15,7 @@ with job(snakemake):
         seed=snakemake.params.seed,
         workers=snakemake.threads,
         state=Path("cache/training", f"{work_key(snakemake)}.pt"),
-        **{name: Path(path) for name, path in snakemake.output.items()},
+        probabilities=Path(snakemake.output.probabilities),
+        curve=Path(snakemake.output.curve),
+        weights=Path(snakemake.output.weights),
     )
