@@ -13,7 +13,6 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -25,95 +24,22 @@ from blemore.files import write_json
 from blemore.torch_compat import torch
 
 # isort: split
-import timm
+from full_size import NETWORKS
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import (
-    HubertConfig,
-    HubertModel,
-    TimesformerConfig,
-    TimesformerForVideoClassification,
-    VideoMAEConfig,
-    VideoMAEForVideoClassification,
-    VideoMAEModel,
-    Wav2Vec2Config,
-    Wav2Vec2Model,
-    WavLMConfig,
-    WavLMModel,
-)
 
 from blemore.encoders.base import build
 from blemore.encoders.network import NetworkEmbedder
 from blemore.encoders.pictures import Pictures
 from blemore.encoders.settings import enabled_encoders, encoder_settings
 from blemore.encoders.sound import RATE
-from blemore.encoders.vitmoe import ViTMoE
 from blemore.heads.run import fold_probabilities
 from blemore.labels import CLASSES
 from blemore.tables import NO_FOLD
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "src/blemore/planning/networks.json"
-SECONDS = 4.0
-"""Length of the clip of sound, s: the length that `blemore plan` assumes of a clip."""
-LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096}
-LARGE_SPEECH = {**LARGE, "feat_extract_norm": "layer", "do_stable_layer_norm": True}
-
-
-def s4d() -> tuple[nn.Module, Tensor]:
-    """S4D-ViTMoE, one clip of 16 face crops."""
-    return ViTMoE(6), torch.rand(1, 3, 16, 160, 160)
-
-
-def wav2vec2_base() -> tuple[nn.Module, Tensor]:
-    """Wav2Vec2 base, one clip of sound; in training its convolutions stand still."""
-    network = Wav2Vec2Model(Wav2Vec2Config(layerdrop=0.0))
-    network.freeze_feature_encoder()
-    return network, torch.randn(1, round(SECONDS * 16000))
-
-
-def timesformer_base() -> tuple[nn.Module, Tensor]:
-    """TimeSformer base, one clip of 8 body crops."""
-    return TimesformerForVideoClassification(TimesformerConfig(num_labels=6)), torch.rand(1, 8, 3, 224, 224)
-
-
-def videomae_base() -> tuple[nn.Module, Tensor]:
-    """VideoMAE base with a head, one clip of 16 body crops."""
-    return VideoMAEForVideoClassification(VideoMAEConfig(num_labels=6)), torch.rand(1, 16, 3, 224, 224)
-
-
-def videomae_large() -> tuple[nn.Module, Tensor]:
-    """VideoMAE large, one clip of 32 body crops: two windows."""
-    return VideoMAEModel(VideoMAEConfig(**LARGE)), torch.rand(2, 16, 3, 224, 224)
-
-
-def wavlm_large() -> tuple[nn.Module, Tensor]:
-    """WavLM large, one clip of sound."""
-    return WavLMModel(WavLMConfig(**LARGE_SPEECH)), torch.randn(1, round(SECONDS * 16000))
-
-
-def hubert_large() -> tuple[nn.Module, Tensor]:
-    """HuBERT large, one clip of sound."""
-    return HubertModel(HubertConfig(**LARGE_SPEECH, conv_bias=True)), torch.randn(1, round(SECONDS * 16000))
-
-
-def clip_base() -> tuple[nn.Module, Tensor]:
-    """CLIP's ViT-B/16, one clip of 16 pictures."""
-    return timm.create_model("vit_base_patch16_clip_quickgelu_224", num_classes=0), torch.rand(16, 3, 224, 224)
-
-
-NETWORKS: dict[str, tuple[Callable[[], tuple[nn.Module, Tensor]], str, str, bool]] = {
-    # name: build, module, checkpoint, finetuned in the study
-    "s4d": (s4d, "vitmoe", "vit_base_voxceleb2+affectnet_100.pt", True),
-    "wav2vec2-base": (wav2vec2_base, "wav2vec2", "facebook/wav2vec2-base", True),
-    "timesformer-base": (timesformer_base, "timesformer", "facebook/timesformer-base-finetuned-k400", True),
-    "videomae-base": (videomae_base, "videomae", "MCG-NJU/videomae-base-finetuned-kinetics", True),
-    "videomae-large": (videomae_large, "videomae", "MCG-NJU/videomae-large", False),
-    "wavlm-large": (wavlm_large, "speech", "microsoft/wavlm-large", False),
-    "hubert-large": (hubert_large, "speech", "facebook/hubert-large-ll60k", False),
-    "clip-vit-b16": (clip_base, "image", "timm/vit_base_patch16_clip_224.openai", False),
-}
 
 
 def operations(network: nn.Module, batch: Tensor) -> int:

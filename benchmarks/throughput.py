@@ -17,19 +17,7 @@ from blemore.torch_compat import torch
 
 # isort: split
 import timm
-from torch import nn
-from transformers import (
-    HubertConfig,
-    HubertModel,
-    TimesformerConfig,
-    TimesformerModel,
-    VideoMAEConfig,
-    VideoMAEModel,
-    Wav2Vec2Config,
-    Wav2Vec2Model,
-    WavLMConfig,
-    WavLMModel,
-)
+from full_size import NETWORKS
 
 from blemore.encoders.ahead import alike, decoded
 from blemore.encoders.base import Preprocessing
@@ -38,25 +26,21 @@ from blemore.encoders.network import NetworkEmbedder, to_device
 from blemore.encoders.pictures import Pictures
 from blemore.encoders.sound import Sound
 from blemore.encoders.videomae import Windows
-from blemore.encoders.vitmoe import ViTMoE
 
-LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096}
-LARGE_SPEECH = {**LARGE, "feat_extract_norm": "layer", "do_stable_layer_norm": True}
 BATCH = 2
 """Clips at once: few, so that a handful of clips makes several batches."""
 
-NETWORKS: dict[str, tuple[str, Preprocessing, Callable[[], nn.Module]]] = {
-    # name: kind of media, what the network reads, the network
-    "s4d": ("faces", Pictures(16, 160, time_first=False, kept=16), lambda: ViTMoE(6)),
-    "wav2vec2-base": ("audio", Sound(), lambda: Wav2Vec2Model(Wav2Vec2Config())),
-    "timesformer-base": ("body", Pictures(8, 224, kept=8), lambda: TimesformerModel(TimesformerConfig())),
-    "videomae-base": ("body", Pictures(16, 224, kept=16), lambda: VideoMAEModel(VideoMAEConfig())),
-    "clip-vit-b16": ("faces", Pictures(16, 224, kept=16), lambda: timm.create_model(CLIP, num_classes=0)),
-    "wavlm-large": ("audio", Sound(), lambda: WavLMModel(WavLMConfig(**LARGE_SPEECH))),
-    "hubert-large": ("audio", Sound(), lambda: HubertModel(HubertConfig(**LARGE_SPEECH, conv_bias=True))),
-    "videomae-large": ("body", Windows(16, 224), lambda: VideoMAEModel(VideoMAEConfig(**LARGE))),
+READ: dict[str, tuple[str, Preprocessing]] = {
+    # name in full_size: kind of media, what the network reads of it
+    "s4d": ("faces", Pictures(16, 160, time_first=False, kept=16)),
+    "wav2vec2-base": ("audio", Sound()),
+    "timesformer-base": ("body", Pictures(8, 224, kept=8)),
+    "videomae-base": ("body", Pictures(16, 224, kept=16)),
+    "clip-vit-b16": ("faces", Pictures(16, 224, kept=16)),
+    "wavlm-large": ("audio", Sound()),
+    "hubert-large": ("audio", Sound()),
+    "videomae-large": ("body", Windows(16, 224)),
 }
-CLIP = "vit_base_patch16_clip_quickgelu_224"
 
 
 class Bare(NetworkEmbedder):
@@ -69,7 +53,8 @@ class Bare(NetworkEmbedder):
         elif isinstance(self.network, timm.models.VisionTransformer):
             batch = batch.flatten(0, 1)  # frame by frame
         result = self.network(batch)
-        result = result if isinstance(result, torch.Tensor) else result.last_hidden_state
+        if not isinstance(result, torch.Tensor):
+            result = result.logits if hasattr(result, "logits") else result.last_hidden_state
         return result.reshape(clips, -1).mean(dim=1, keepdim=True)
 
 
@@ -84,12 +69,12 @@ def seconds(work: Callable[[], object], device: torch.device) -> tuple[float, fl
 
 def compare(name: str, clips: int, workers: int, rounds: int) -> tuple[float, float, float]:
     """Clips per second of the embedding step and of the bare forward loop, and the ratio of their CPU seconds."""
-    kind, reading, build = NETWORKS[name]
+    kind, reading = READ[name]
     shards = sorted(Path("results/media", kind).glob("*.parquet"))
     if not shards:
         raise SystemExit(f"no results/media/{kind}: run this in the folder of a finished study")
     torch.manual_seed(0)
-    encoder = Bare(build(), reading, batch=BATCH)
+    encoder = Bare(NETWORKS[name][0]()[0], reading, batch=BATCH)
     wanted = first_clips(reading, shards, clips)
     tensors = [
         to_device(reading.tensor(media), encoder.device)
@@ -123,7 +108,7 @@ def first_clips(reading: Preprocessing, shards: list[Path], clips: int) -> set[s
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", default=list(NETWORKS))
+    parser.add_argument("names", nargs="*", default=list(READ))
     parser.add_argument("--clips", type=int, default=8)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)

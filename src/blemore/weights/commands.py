@@ -5,6 +5,7 @@ Imports stand inside the commands: `blemore --help` must be fast.
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -77,7 +78,7 @@ def _lines(entry: dict[str, Any]) -> str:
 
 
 def _show(states: list[dict[str, Any]]) -> None:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for one in states:
         pinned = f"revision {one['revision']}" if one["revision"] else ""
         if not pinned and one["known_revision"]:
@@ -89,7 +90,7 @@ def _show(states: list[dict[str, Any]]) -> None:
     _table("Checkpoints of the study's encoders", ("encoder", "state", "what to know"), rows)
 
 
-def _table(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _table(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

@@ -23,9 +23,9 @@ def entry_of(settings: Mapping[str, Any]) -> dict[str, Any]:
 
     Empty for a checkpoint that the list does not name, and where none is needed.
     """
-    if none_needed(settings) is not None:
-        return {}
     name = checkpoint_of(settings)
+    if name is None:
+        return {}
     for key, entry in known()["checkpoints"].items():
         if name == key or Path(name).name == key.split("/")[-1]:
             return entry
