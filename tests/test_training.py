@@ -11,8 +11,6 @@ import small_study
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blemore import training, training_state
-from blemore.early_stopping import EarlyStopping
 from blemore.encoders import vitmoe
 from blemore.encoders.ahead import prefetched
 from blemore.encoders.network import Network
@@ -21,10 +19,13 @@ from blemore.encoders.sound import Sound
 from blemore.errors import DataError
 from blemore.folds import gather_folds, join_curves
 from blemore.labels import CLASSES
-from blemore.recipe import Recipe, half_precision
 from blemore.tables import read_probabilities
 from blemore.torch_compat import torch
-from blemore.training_data import Examples, read_media
+from blemore.training import loop as training
+from blemore.training import state as training_state
+from blemore.training.data import Examples, read_media
+from blemore.training.early_stopping import EarlyStopping
+from blemore.training.recipe import Recipe, half_precision
 
 SETTINGS = {
     "name": "s4d", "module": "vitmoe", "media": "faces", "learning": "finetuned", "scale": "tiny",
@@ -379,7 +380,7 @@ def test_a_training_step_does_not_wait_for_torch_s_compiler():
 import sys
 from blemore.encoders.vitmoe import TINY, ViTMoE
 from blemore.encoders.pictures import Pictures
-from blemore.recipe import Recipe
+from blemore.training.recipe import Recipe
 import torch
 network = ViTMoE(6, pictures=Pictures(2, 16, time_first=False), **TINY)
 optimizer = Recipe(1, 1, 1e-3).optimizer(network)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from blemore.lineage.job import job, work_key
 from blemore.tables import read_clips
-from blemore.training import train_fold
+from blemore.training.loop import train_fold
 
 with job(snakemake):
     train_fold(

@@ -91,6 +91,56 @@ def test_a_switch_sets_bad_clips_aside_predicts_bad_test_clips_and_leaves_no_old
     assert "A901_ang_int4_ver1" in stopped.stdout + stopped.stderr
 
 
+def save_checkpoints(folder: Path) -> None:
+    """Small networks in the real formats: folders as transformers saves them, a state dict as timm does."""
+    from blemore.torch_compat import torch
+
+    # isort: split
+    import timm
+    from safetensors.torch import save_file
+    from transformers import TimesformerConfig, TimesformerForVideoClassification, WavLMConfig, WavLMModel
+
+    torch.manual_seed(1)
+    small = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    body = TimesformerConfig(image_size=32, num_frames=4, num_labels=400, **small)
+    TimesformerForVideoClassification(body).save_pretrained(folder / "timesformer")
+    WavLMModel(WavLMConfig(conv_dim=(16,) * 7, num_conv_pos_embeddings=16, **small)).save_pretrained(folder / "wavlm")
+    save_file(timm.create_model("test_vit.r160_in1k", num_classes=10).state_dict(), folder / "test_vit.safetensors")
+
+
+def test_a_study_at_full_scale_loads_its_checkpoints_and_follows_their_content(study: Study) -> None:
+    checkpoints = {"timesformer": "timesformer", "wavlm": "wavlm", "clip": "test_vit.safetensors"}
+    save_checkpoints(study.folder / "weights")
+
+    def change(values: dict) -> None:
+        values["weights"] = "pretrained"
+        for name, entry in values["encoders"].items():
+            entry["enabled"] = name in checkpoints
+            if name in checkpoints:
+                entry["pretrained"]["checkpoint"] = f"weights/{checkpoints[name]}"
+        values["encoders"]["timesformer"]["pretrained"].update(epochs=1, batch=4, micro_batch=2)
+        values["encoders"]["wavlm"]["pretrained"]["layers"] = [1, 2]
+        values["encoders"]["clip"]["pretrained"]["architecture"] = "test_vit.r160_in1k"
+
+    study.edit_params(change)
+    study.submission()
+    assert study.would_run() == {}
+    metrics = json.loads((study.folder / "results/metrics.json").read_text())
+    origins = {name: entry["origin"] for name, entry in metrics["encoders"].items()}
+    assert origins == {"timesformer": "finetuned", "wavlm": "pretrained", "clip": "pretrained"}
+    licences = json.loads((study.folder / "results/licences.json").read_text())
+    assert len(licences["clip"]["files"]["test_vit.safetensors"]) == 64
+    path = study.folder / "weights/wavlm/model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"\7")
+    jobs = study.would_run()
+    assert (jobs["embed_clips"], jobs["fit_head"], jobs["licences"]) == (1, 1, 1)
+    assert "train_fold" not in jobs
+    path.write_bytes(path.read_bytes()[:1000])
+    refused = study.run("snakemake", "submission", check=False)
+    assert refused.returncode
+    assert "weights/wavlm/model.safetensors" in refused.stdout + refused.stderr
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

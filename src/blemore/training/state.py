@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from blemore.early_stopping import best_epoch
 from blemore.files import whole_file
 from blemore.torch_compat import torch
-from blemore.training_data import Examples
+from blemore.training.data import Examples
+from blemore.training.early_stopping import best_epoch
 
 # isort: split
 from torch import Tensor

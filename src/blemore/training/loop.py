@@ -24,11 +24,11 @@ from blemore.files import whole_file, write_bytes
 from blemore.folds import probability_rows
 from blemore.labels import CLASSES, soft_labels
 from blemore.progress import Steps
-from blemore.recipe import Recipe, half_precision
 from blemore.tables import usable, write_probabilities
 from blemore.torch_compat import torch
-from blemore.training_data import Examples, picked, plain_batches, read_media
-from blemore.training_state import Row, TrainingState, training_identity
+from blemore.training.data import Examples, picked, plain_batches, read_media
+from blemore.training.recipe import Recipe, half_precision
+from blemore.training.state import Row, TrainingState, training_identity
 
 # isort: split
 import torch.nn.functional as F

@@ -4,9 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
-from blemore.early_stopping import EarlyStopping
 from blemore.encoders.network import Network
 from blemore.torch_compat import torch
+from blemore.training.early_stopping import EarlyStopping
 
 
 @dataclass(frozen=True)
