@@ -49,13 +49,13 @@ def job(snakemake: Any) -> Iterator[None]:
 def cost(seconds: float) -> dict[str, Any]:
     """What this process has used so far: wall and CPU seconds, imports included in the latter, memory, device."""
     torch = sys.modules.get("torch")
-    cuda = torch is not None and torch.cuda.is_initialized()
+    cuda = torch.cuda if torch is not None and torch.cuda.is_initialized() else None
     return {
         "seconds": round(seconds, 2),
         "cpu_seconds": round(time.process_time(), 2),
         "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-        "device": torch.cuda.get_device_name() if cuda else "cpu",
-        "peak_gpu_mb": round(torch.cuda.max_memory_allocated() / 2**20) if cuda else 0,
+        "device": cuda.get_device_name() if cuda else "cpu",
+        "peak_gpu_mb": round(cuda.max_memory_allocated() / 2**20) if cuda else 0,
     }
 
 

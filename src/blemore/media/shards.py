@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from blemore.errors import DataError
+
 BATCH_ROWS = 256
 """Rows read at a time: a few megabytes."""
 
@@ -37,15 +39,26 @@ def decode_frames(jpegs: Sequence[bytes], size: int) -> np.ndarray:
 
     frames = np.empty((len(jpegs), size, size, 3), np.uint8)
     how_read = cv2.IMREAD_COLOR
-    if jpegs and cv2.imdecode(np.frombuffer(jpegs[0], np.uint8), cv2.IMREAD_COLOR).shape[0] >= 2 * size:
+    if jpegs and _picture(jpegs[0], how_read).shape[0] >= 2 * size:
         how_read = cv2.IMREAD_REDUCED_COLOR_2
     for frame, data in zip(frames, jpegs, strict=True):
-        picture = cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), how_read), cv2.COLOR_BGR2RGB)
+        picture = _picture(data, how_read)
         if picture.shape[0] != size:
             how = cv2.INTER_AREA if picture.shape[0] > size else cv2.INTER_LINEAR
             picture = cv2.resize(picture, (size, size), interpolation=how)
         frame[:] = picture
     return frames
+
+
+def _picture(data: bytes, how: int) -> np.ndarray:
+    import cv2
+
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), how)
+    if picture is None:
+        raise DataError(
+            "prepared media", ["a picture cannot be read: remove results/media and prepare the clips again"]
+        )
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
 
 def read_frames(paths: Sequence[Path], size: int) -> dict[str, np.ndarray]:
