@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from media_samples import OPTIONS, outputs, talking_clip, tone, write_clip
 
-from blemore.errors import MissingDataError
+from blemore.errors import DataError, MissingDataError
 from blemore.media import decode as decode_module
 from blemore.media.prepare import prepare_shard
-from blemore.media.shards import read_audio, read_frames, read_pieces, shard_of
+from blemore.media.shards import decode_frames, read_audio, read_frames, read_pieces, shard_of
 
 
 def prepare(folder, clips, options=OPTIONS):
@@ -111,3 +111,19 @@ def test_a_missing_file_is_an_error_and_not_a_bad_clip(tmp_path):
 def test_crops_are_jpeg_files_of_the_size_asked_for(tmp_path):
     row = prepare(tmp_path, {"clip": write_clip(tmp_path / "clip.mov")})["faces"].iloc[0]
     assert cv2.imdecode(np.frombuffer(row["jpeg"], np.uint8), cv2.IMREAD_COLOR).shape == (160, 160, 3)
+
+
+def test_crops_twice_as_large_are_decoded_at_half_size_and_look_the_same():
+    ramp = np.linspace(0, 255, 224).astype(np.uint8)
+    picture = np.stack([np.tile(ramp, (224, 1)), np.tile(ramp[:, None], (1, 224)), np.full((224, 224), 90, np.uint8)], 2)
+    data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+    whole = decode_frames([data], 224)[0]
+    small = decode_frames([data, data], 96)
+    assert np.array_equal(small[0], small[1])
+    expected = cv2.resize(whole, (96, 96), interpolation=cv2.INTER_AREA)
+    assert np.abs(small[0].astype(int) - expected).mean() < 1
+
+
+def test_a_prepared_picture_that_cannot_be_read_is_said_so():
+    with pytest.raises(DataError, match="prepare the clips again"):
+        decode_frames([b"no JPEG"], 32)
