@@ -28,7 +28,8 @@ lint: .venv/developer
 	mypy
 
 benchmarks: .venv/developer
-	for script in benchmarks/*.py; do echo "== $$script"; python $$script; done
+	for name in decode faces noop thresholds throughput; do echo "== $$name"; python benchmarks/$$name.py; done
+	python benchmarks/heads.py --train linear --time 256 512
 
 lock: .venv/developer
 	bash envs/lock.sh

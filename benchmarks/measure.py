@@ -94,8 +94,8 @@ def depth_of(network: nn.Module) -> int:
 
 def checkpointed(network: nn.Module) -> None:
     """Keep only the layers' inputs from now on."""
-    if hasattr(network, "gradient_checkpointing_enable"):
-        network.gradient_checkpointing_enable({"use_reentrant": False})
+    if hasattr(network, "activation_checkpointing_enable"):
+        network.activation_checkpointing_enable({"use_reentrant": False})
     elif hasattr(network, "checkpoint_gradients"):
         network.checkpoint_gradients()
 

@@ -21,10 +21,10 @@ def encoder_code(rule):
 
 
 def outside(key):
-    """Input function: the path that the wildcard's entry gives under `key`, if it does."""
+    """Input function: a list of the path that the wildcard's entry gives under `key`, empty where it gives none."""
 
     def files(wildcards):
-        return ENTRIES[wildcards[0]].get(key) or []
+        return [path for name, path in ENTRIES[wildcards[0]].items() if name == key and path]
 
     return files
 

@@ -77,6 +77,7 @@ rule compare:
 rule licences:
     input:
         weights=[local_files(one) for one in ALL_SETTINGS],
+        known="src/blemore/weights/known.yaml",
         code=code("licences"),
     output:
         "results/licences.json",

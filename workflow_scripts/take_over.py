@@ -11,4 +11,5 @@ with job(snakemake):
     clips = read_clips(snakemake.input.clips)
     for sidecar in snakemake.input.persons:
         check_persons(Path(sidecar), clips)
-    write_probabilities(take_over(Path(snakemake.input.table), clips), snakemake.output[0])
+    (table,) = snakemake.input.table
+    write_probabilities(take_over(Path(table), clips), snakemake.output[0])

@@ -129,7 +129,7 @@ def test_a_study_at_full_scale_loads_its_checkpoints_and_follows_their_content(s
     origins = {name: entry["origin"] for name, entry in metrics["encoders"].items()}
     assert origins == {"timesformer": "finetuned", "wavlm": "pretrained", "clip": "pretrained"}
     licences = json.loads((study.folder / "results/licences.json").read_text())
-    assert len(licences["clip"]["files"]["test_vit.safetensors"]) == 64
+    assert len(licences["encoders"]["clip"]["files"]["test_vit.safetensors"]) == 64
     path = study.folder / "weights/wavlm/model.safetensors"
     path.write_bytes(path.read_bytes()[:-1] + b"\7")
     jobs = study.would_run()
