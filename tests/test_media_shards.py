@@ -115,7 +115,9 @@ def test_crops_are_jpeg_files_of_the_size_asked_for(tmp_path):
 
 def test_crops_twice_as_large_are_decoded_at_half_size_and_look_the_same():
     ramp = np.linspace(0, 255, 224).astype(np.uint8)
-    picture = np.stack([np.tile(ramp, (224, 1)), np.tile(ramp[:, None], (1, 224)), np.full((224, 224), 90, np.uint8)], 2)
+    picture = np.stack(
+        [np.tile(ramp, (224, 1)), np.tile(ramp[:, None], (1, 224)), np.full((224, 224), 90, np.uint8)], 2
+    )
     data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
     whole = decode_frames([data], 224)[0]
     small = decode_frames([data, data], 96)
