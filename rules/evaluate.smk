@@ -84,6 +84,6 @@ rule licences:
     log:
         "logs/licences.log",
     params:
-        encoders=ALL_SETTINGS,
+        encoders=[settings.weights_settings(config, name) for name in ENCODERS],
     script:
         "../workflow_scripts/licences.py"

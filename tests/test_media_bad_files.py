@@ -177,32 +177,34 @@ def test_roster_and_probes_must_speak_of_the_same_clips(probes):
         gather(roster, [*paths, paths[0]], 0.1)
 
 
-ENCODERS = {"face": {"learning": "finetuned"}, "voice": {"learning": "frozen"}}
+ENCODERS = [{"learning": "finetuned", "scale": "tiny"}, {"learning": "frozen", "scale": "tiny"}]
+PRETRAINED = [settings | {"scale": "pretrained"} for settings in ENCODERS]
 
 
 def test_the_estimate_is_on_the_large_side_of_what_a_shard_takes(tmp_path):
     clips = {"a": talking_clip(tmp_path / "a.mov"), "b": talking_clip(tmp_path / "b.mov", side=320)}
     files = outputs(tmp_path / "out")
     prepare_shard(clips, OPTIONS, **files)
-    sizes = estimate([path.stat().st_size for path in clips.values()], OPTIONS, ENCODERS, "tiny", 5)
+    sizes = estimate([path.stat().st_size for path in clips.values()], OPTIONS, ENCODERS, 5)
     for kind in ("faces", "body", "audio", "pieces"):
         taken = files[kind].stat().st_size
         assert taken / 1.3 < sizes[kind] < 5 * taken, kind
 
 
 def test_the_estimate_grows_with_clips_folds_and_scale_and_counts_dvcs_copy():
-    one, many = (estimate([1_000_000] * count, OPTIONS, ENCODERS, "tiny", 5) for count in (10, 1000))
+    one, many = (estimate([1_000_000] * count, OPTIONS, ENCODERS, 5) for count in (10, 1000))
     assert one["raw"] == 10_000_000
     assert one["total"] == pytest.approx(2 * one["dvc_copy"], abs=2)
     for kind in ("faces", "body", "audio", "pieces"):
         assert many[kind] == pytest.approx(100 * one[kind], rel=1e-3)
-    more_folds = estimate([1], OPTIONS, ENCODERS, "tiny", 10)["encoders"]
-    assert more_folds > estimate([1], OPTIONS, ENCODERS, "tiny", 5)["encoders"]
-    assert estimate([1], OPTIONS, ENCODERS, "pretrained", 5)["encoders"] > 1e9
+    more_folds = estimate([1], OPTIONS, ENCODERS, 10)["encoders"]
+    assert more_folds > estimate([1], OPTIONS, ENCODERS, 5)["encoders"]
+    assert estimate([1], OPTIONS, PRETRAINED, 5)["encoders"] > 1e9
+    assert estimate([1], OPTIONS, [{"learning": "given", "scale": "tiny"}], 5)["encoders"] == 0
 
 
 def test_a_study_that_will_not_fit_is_refused_with_the_sizes():
-    needed = estimate([50_000_000] * 100, OPTIONS, ENCODERS, "tiny", 5)
+    needed = estimate([50_000_000] * 100, OPTIONS, ENCODERS, 5)
     check_disk(needed, needed["total"], "results")
     with pytest.raises(DataError, match=r"GB will be needed .*raw 5\.0.* 1\.0 GB are free"):
         check_disk(needed, 1_000_000_000, "results")

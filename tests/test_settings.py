@@ -14,6 +14,7 @@ from blemore.encoders.settings import (
     network_settings,
     origin,
     unknown_disjointness,
+    weights_settings,
 )
 from blemore.errors import DataError
 
@@ -56,6 +57,14 @@ def test_a_choice_of_layers_concerns_the_head_alone(config):
     config["encoders"]["wavlm"]["tiny"]["layers"] = [1, 1]
     assert network_settings(config, "wavlm") == network
     assert head_settings(config, "wavlm") == head | {"layers": [1, 1]}
+
+
+def test_a_learning_rate_does_not_concern_the_licences(config):
+    before = weights_settings(config, "s4d")
+    config["encoders"]["s4d"]["tiny"]["learning_rate"] = 0.5
+    assert weights_settings(config, "s4d") == before
+    config["weights"] = "pretrained"
+    assert weights_settings(config, "s4d")["checkpoint"]
 
 
 def test_switching_on_and_off_changes_no_settings(config):

@@ -10,6 +10,8 @@ SCALES = ("tiny", "pretrained")
 ABOUT_TAKING_PART = ("enabled", "weights", "persons")
 HEAD = ("head", "layers")
 """Settings of a frozen encoder's head: another choice fits a head again, and embeds nothing."""
+WEIGHTS = ("module", "checkpoint", "revision", "sha256", "file", "service")
+"""Settings that decide where an encoder comes from."""
 
 
 def enabled_encoders(config: Mapping[str, Any]) -> list[str]:
@@ -75,6 +77,12 @@ def head_settings(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     """The part of a frozen encoder's settings that decides its head."""
     settings = encoder_settings(config, name)
     return {key: settings[key] for key in ("name", *HEAD) if key in settings}
+
+
+def weights_settings(config: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The part of an encoder's settings that says whose code and weights it is."""
+    settings = encoder_settings(config, name)
+    return {key: settings[key] for key in ("name", "scale", *WEIGHTS) if key in settings}
 
 
 def unknown_disjointness(config: Mapping[str, Any]) -> list[str]:

@@ -1,6 +1,8 @@
 """Inner folds of a head: what it chooses, it chooses on persons that its models did not see."""
 
 import numpy as np
+from sklearn.model_selection import GroupKFold
+from sklearn.preprocessing import StandardScaler
 
 INNER_FOLDS = 3
 FLOOR = 1e-6
@@ -14,16 +16,8 @@ def inner_parts(persons: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     ----------
     persons : (n,) name of each clip's person.
     """
-    names, own = np.unique(persons, return_inverse=True)
-    clips = np.bincount(own)
-    number = min(INNER_FOLDS, len(names))
-    inner, sizes = np.zeros(len(names), int), np.zeros(number, int)
-    for person in np.argsort(-clips, kind="stable"):  # the person with the most clips first, to the smallest fold
-        inner[person] = np.argmin(sizes)
-        sizes[inner[person]] += clips[person]
-    if number < 2:
-        return []
-    return [(np.flatnonzero(inner[own] != k), np.flatnonzero(inner[own] == k)) for k in range(number)]
+    number = min(INNER_FOLDS, len(np.unique(persons)))
+    return [] if number < 2 else list(GroupKFold(number).split(persons, groups=persons))
 
 
 def standardised(x: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -33,13 +27,8 @@ def standardised(x: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndar
     ----------
     x : (n, d) float32, what a model learns from; others : (m, d) float32.
     """
-    mean = x.mean(axis=0, dtype=np.float64).astype(x.dtype)
-    x, others = x - mean, others - mean
-    spread = np.sqrt(np.einsum("nd,nd->d", x, x) / len(x))
-    spread[spread == 0] = 1
-    x /= spread
-    others /= spread
-    return x, others
+    scaler = StandardScaler().fit(x)
+    return scaler.transform(x), scaler.transform(others)
 
 
 def cross_entropy(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
