@@ -107,12 +107,12 @@ def test_the_command_writes_table_and_pictures_and_says_what_is_selection_and_wh
     monkeypatch.chdir(tmp_path)
     write_clips(clips, "results/clips/clips.parquet")
     for name in ("hubert", "wavlm"):
-        (tmp_path / "results/encoders" / name).mkdir(parents=True)
-        make_features(tmp_path / "results/encoders" / name / "features.parquet", clips, 2, range(1, 2))
+        (tmp_path / "results/features").mkdir(parents=True, exist_ok=True)
+        make_features(tmp_path / "results/features" / f"{name}.parquet", clips, 2, range(1, 2))
     (tmp_path / "params.yaml").write_text("dataset: demo\n")
     app = typer.Typer()
     app.command()(layers)
-    done = CliRunner().invoke(app, ["hubert", "results/encoders/wavlm/features.parquet"])
+    done = CliRunner().invoke(app, ["hubert", "results/features/wavlm.parquet"])
     assert done.exit_code == 0, done.output
     assert "selection" in done.output
     assert "picked on the other folds: Score" in done.output
@@ -121,6 +121,6 @@ def test_the_command_writes_table_and_pictures_and_says_what_is_selection_and_wh
     table = pd.read_csv("studies/layers/layers.csv")
     assert table.groupby("encoder").size().to_dict() == {"hubert": 3, "wavlm": 3}
     assert (tmp_path / "studies/layers/hubert.png").is_file()
-    with pytest.raises(DataError, match=r"results/encoders/none/features.parquet: not there") as caught:
+    with pytest.raises(DataError, match=r"results/features/none.parquet: not there") as caught:
         CliRunner().invoke(app, ["none", "--clips", "no.parquet"], catch_exceptions=False)
     assert "no.parquet: not there" in str(caught.value)

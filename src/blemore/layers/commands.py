@@ -38,7 +38,7 @@ def layers(
     from blemore.tables import read_clips, write_csv
 
     files = {name: Path(name) if name.endswith(".parquet") else _features(name) for name in encoders}
-    names = {name: _short(path) for name, path in files.items()}
+    names = {name: path.stem for name, path in files.items()}
     faults = [f"{path}: not there; `snakemake {path}` makes it" for path in files.values() if not path.is_file()]
     faults += [f"{name}: named twice" for name in set(names.values()) if list(names.values()).count(name) > 1]
     if not clips.is_file():
@@ -61,12 +61,7 @@ def layers(
 
 
 def _features(name: str) -> Path:
-    return Path("results/encoders") / name / "features.parquet"
-
-
-def _short(path: Path) -> str:
-    """The encoder's name: its folder in a study, else the file's name."""
-    return path.parent.name if path.name == "features.parquet" and path.parent.name else path.stem
+    return Path("results/features") / f"{name}.parquet"
 
 
 def _is_demo() -> bool:
