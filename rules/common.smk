@@ -68,6 +68,7 @@ def begin_run():
         run.begin(REPOSITORY, config, ALL_SETTINGS, made, DATA, CLIP_FILES, len(FOLDS))
     except DataError as error:
         raise WorkflowError(str(error))
+    Path("results/features").mkdir(parents=True, exist_ok=True)  # DVC expects it also where nothing is embedded
 
 
 def end_run():

@@ -214,6 +214,18 @@ def test_encoders_come_and_go_by_one_entry_each_and_leave_no_orphan(study: Study
     assert "trained on A901, whom it judges" in refused.stdout + refused.stderr
 
 
+def test_a_study_without_frozen_encoders_is_complete_for_both_runners(study: Study) -> None:
+    def change(values: dict) -> None:
+        for name, entry in values["encoders"].items():
+            entry["enabled"] = name == "s4d"
+
+    study.edit_params(change)
+    study.submission()
+    assert study.would_run() == {}
+    assert study.repro() == []
+    assert list((study.folder / "results/features").iterdir()) == []
+
+
 def test_missing_checkpoints_are_listed_together_before_any_work_with_the_lines_that_switch_off(study: Study) -> None:
     study.edit_params(lambda values: values.update(weights="pretrained"))
     refused = study.run("snakemake", "submission", check=False)
