@@ -1,11 +1,15 @@
-"""The contract between the steps: two tables, checked when written and when read.
+"""The contract between the steps: three tables.
 
 clips          one row per clip of the study: what it is, who shows it, what it shows, what the file holds
 probabilities  one row per clip: six class probabilities of one encoder, or of the fused ones
+features       one row per clip: what a frozen encoder gives
 
-A table that breaks its contract can be neither written nor read: a `DataError` names file, row and clip.
+Clips and probabilities are checked when written and when read: a `DataError` names file, row and clip. Features are
+checked by who embeds (`encoders.embedding`) and by who reads them (`heads.features`).
 """
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -170,3 +174,26 @@ def write_table(table: pd.DataFrame, path: str | Path) -> None:
     """Write any table as Parquet, without an index, whole or not at all."""
     with whole_file(path) as temporary:
         table.reset_index(drop=True).to_parquet(temporary, index=False)
+
+
+def write_features(path: str | Path, clips: Sequence[str], features: np.ndarray, remarks: Sequence[str]) -> None:
+    """Write a features file, whole or not at all.
+
+    Parquet: clip, features (fixed-size list of float16 or float32), remark. The schema's metadata hold under "shape" the
+    shape of one clip's array, as JSON. A clip that cannot be embedded has a row of NaN, and a remark that says why.
+
+    Parameters
+    ----------
+    features : (n_clips, ...) float16 or float32, in the order of `clips`.
+    remarks : "" where there is nothing to say.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kind = pa.float16() if features.dtype == np.float16 else pa.float32()
+    flat = features.reshape(len(features), -1)
+    values = pa.FixedSizeListArray.from_arrays(pa.array(flat.ravel().astype(kind.to_pandas_dtype())), flat.shape[1])
+    table = pa.table({"clip": list(clips), "features": values, "remark": list(remarks)})
+    said = {"shape": json.dumps(list(features.shape[1:]))}
+    with whole_file(path) as temporary:
+        pq.write_table(table.replace_schema_metadata(said), temporary)

@@ -1,6 +1,5 @@
 """Features of every clip from a frozen encoder: one table for all folds, since nothing is learned from it."""
 
-import json
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,15 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from blemore.encoders.ahead import alike, decoded
 from blemore.encoders.base import Embedder, build
 from blemore.errors import DataError
-from blemore.files import whole_file
 from blemore.progress import Steps
-from blemore.tables import usable
+from blemore.tables import usable, write_features
 
 
 def embed(
@@ -29,9 +25,7 @@ def embed(
     settings : the encoder's slice of the parameters, with name and scale.
     clips : clips table.
     shards : prepared media files of the kind the encoder reads.
-    out : Parquet, sorted by clip: clip, features (fixed-size list of float32, or float16 where the encoder gives
-        that), remark. The schema's metadata hold under "shape" the shape of one clip's array, as JSON.
-        A clip that cannot be embedded has a row of NaN, and a remark that says why.
+    out : as `tables.write_features` writes it, sorted by clip.
     seed : decides the random weights of scale "tiny".
     workers : threads that decode ahead of the device.
 
@@ -68,17 +62,6 @@ def embedded(
             remarks.update((name, encoder.remark(clip)) for name, clip in zip(names, media, strict=True))
             steps.advance(len(names))
     return features, remarks
-
-
-def write_features(path: Path, clips: Sequence[str], features: np.ndarray, remarks: Sequence[str]) -> None:
-    """Write arrays (n_clips, ...) float16 or float32 in the form that `embed` describes."""
-    kind = pa.float16() if features.dtype == np.float16 else pa.float32()
-    flat = features.reshape(len(features), -1)
-    values = pa.FixedSizeListArray.from_arrays(pa.array(flat.ravel().astype(kind.to_pandas_dtype())), flat.shape[1])
-    table = pa.table({"clip": list(clips), "features": values, "remark": list(remarks)})
-    said = {"shape": json.dumps(list(features.shape[1:]))}
-    with whole_file(path) as temporary:
-        pq.write_table(table.replace_schema_metadata(said), temporary)
 
 
 def _listed(shards: Sequence[Path]) -> str:

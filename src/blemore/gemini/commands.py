@@ -17,7 +17,7 @@ from blemore.errors import DataError
 from blemore.gemini.service import DIMENSIONS, ENDPOINT, MODEL, Service, check_service, check_url, is_local
 
 if TYPE_CHECKING:
-    import numpy as np
+    pass
 
 app = typer.Typer(help="Gemini Embedding 2: plan and pay for the vectors of pieces, once.", no_args_is_help=True)
 
@@ -100,6 +100,7 @@ def _embed(service: Service, pieces: Path, cache: Path, out: Path | None) -> Non
     from blemore.gemini.embedding import Run
     from blemore.gemini.pieces import read_folder
     from blemore.progress import Steps
+    from blemore.tables import write_features
 
     total = sum(1 for _ in read_folder(pieces))
     typer.echo(f"{total} pieces; those that are not in {cache} go to {service.base_url}", err=True)
@@ -130,7 +131,8 @@ def _embed(service: Service, pieces: Path, cache: Path, out: Path | None) -> Non
         typer.echo(f"  - {line}")
     typer.echo(f"vectors   {cache / 'vectors'}\nledger    {run.ledger.path}")
     if out is not None:
-        _write(out, names, np.concatenate(parts), reasons)
+        order = sorted(range(total), key=names.__getitem__)
+        write_features(out, [names[k] for k in order], np.concatenate(parts)[order], [reasons[k] for k in order])
         typer.echo(f"table     {out}")
 
 
@@ -166,16 +168,3 @@ def _service(
         raise DataError("blemore gemini", faults)
     dataset = "demo" if is_local(base_url) else study.get("dataset", "demo")
     return dataclasses.replace(Service.of(block), base_url=base_url), check_service(block, dataset)
-
-
-def _write(path: Path, clips: list[str], vectors: "np.ndarray", reasons: list[str]) -> None:
-    """The table in the form of the workflow's features: clip, features (fixed-size list of float32), remark."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from blemore.files import whole_file
-
-    values = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1])
-    table = pa.table({"clip": clips, "features": values, "remark": reasons}).sort_by("clip")
-    with whole_file(path) as temporary:
-        pq.write_table(table.replace_schema_metadata({"shape": json.dumps([vectors.shape[1]])}), temporary)

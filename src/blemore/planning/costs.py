@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from blemore.encoders.base import Embedder
 from blemore.weights.known import checkpoint_of
 
 FILE = Path(__file__).with_name("networks.json")
@@ -29,8 +30,6 @@ CUDA_BYTES = 0.7e9
 """What CUDA and its libraries take before anything is computed; assumed."""
 FRAGMENTS = 1.1
 """Memory that the allocator holds over what is used; assumed."""
-EMBEDDED_AT_ONCE = 8
-"""Clips in one call of a frozen network."""
 PROCESS_BYTES = 0.8e9
 """A job's own memory: Python, torch and transformers; measured."""
 
@@ -91,7 +90,7 @@ def gpu_bytes(settings: Mapping[str, Any], network: Mapping[str, Any], micro_bat
     """
     parameters = network["parameters"]
     if settings["learning"] == "frozen":
-        working = EMBEDDED_AT_ONCE * 2e6 * network["kept_mb_single"] / network["depth"]  # about two layers' worth
+        working = Embedder.batch * 2e6 * network["kept_mb_single"] / network["depth"]  # about two layers' worth
         return (parameters * SINGLE_BYTES + working) * FRAGMENTS + CUDA_BYTES
     form = "kept_mb_half_checkpointed" if settings.get("gradient_checkpointing") else "kept_mb_half"
     at_once = micro_batch or settings.get("micro_batch") or settings["batch"]
