@@ -16,20 +16,22 @@ include: "rules/data.smk"
 include: "rules/prepare.smk"
 include: "rules/embed.smk"
 include: "rules/encode.smk"
+include: "rules/individuals.smk"
 include: "rules/fuse.smk"
 include: "rules/calibrate.smk"
 include: "rules/evaluate.smk"
 include: "rules/submit.smk"
+include: "rules/report.smk"
 
 
 rule submission:
     default_target: True
     input:
-        "results/submission/submission.zip",
-        "results/metrics.json",
-        "results/encoders.csv",
-        "results/licences.json",
-        PLOTS.values(),
+        SUBMISSION.values(),
+        TRANSDUCTIVE.values(),
+        EVALUATION,
+        PAGE,
+        HELD_BACK,
 
 
 onstart:

@@ -25,13 +25,13 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import nn
 
-from blemore.calibration.thresholds import leave_one_fold_out
 from blemore.decoding import decode
 from blemore.heads.inner import standardised
 from blemore.heads.run import fold_probabilities
 from blemore.labels import CLASSES, EMOTIONS, soft_labels
 from blemore.metrics import score, scores, true_saliences
 from blemore.surface import OFFICIAL_GRID, official_grid
+from blemore.thresholds import leave_one_fold_out
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from kit_rules import grid_search

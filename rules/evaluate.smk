@@ -1,8 +1,8 @@
 """
 What the study can honestly say of itself: out-of-fold, actor-disjoint scores with intervals, and the plots.
 
-NEEDS   results/calibration/decisions.parquet, results/fusion/, results/encoders/*/, results/clips/clips.parquet, costs
-MAKES   results/metrics.json, encoders.csv, licences.json, results/plots/*
+NEEDS   results/calibration/, results/fusion/, results/encoders/*/, results/clips/clips.parquet, costs
+MAKES   results/metrics.json, reliability.json, encoders.csv, licences.json, results/plots/*
 """
 
 COSTS = [
@@ -19,27 +19,37 @@ STUDY["origins"] = {name: settings.origin(config, name) for name in ENCODERS}
 STUDY["unknown"] = settings.unknown_disjointness(config)
 
 
+EVALUATION = [
+    "results/metrics.json",
+    "results/reliability.json",
+    "results/encoders.csv",
+    "results/licences.json",
+    *PLOTS.values(),
+]
+
+
 rule evaluate:
     input:
-        "results/metrics.json",
-        "results/encoders.csv",
-        "results/licences.json",
-        PLOTS.values(),
+        EVALUATION,
 
 
 rule score:
     input:
+        **FUSION,
+        **CALIBRATION,
+        methods="results/fusion/methods.parquet",
+        gains=GAINS,
         clips=CLIPS,
-        decisions="results/calibration/decisions.parquet",
         tables=PROBABILITIES,
-        code=code("score", f"fusion/{config['fusion']['method']}"),
+        code=code("score", *FUSION_CODE),
     output:
-        "results/metrics.json",
+        metrics="results/metrics.json",
+        reliability="results/reliability.json",
     log:
         "logs/score.log",
     params:
         study=STUDY,
-        options={key: config[key] for key in ("fusion", "calibration")},
+        known=dict(fusion=FUSE, kappas=config["calibration"]["kappas"]),
     script:
         "../workflow_scripts/score.py"
 

@@ -1,9 +1,23 @@
 """
-The challenge's file, checked as the challenge would. Inductive: no test clip's decision uses another test clip.
+The challenge's files, checked as the challenge would. submission.zip is inductive: no test clip's decision uses another
+test clip. submission_transductive.zip, only where individuals may be told apart, uses all clips of each together.
 
 NEEDS   results/calibration/decisions.parquet, submission_template.json
-MAKES   results/submission/submission.json, submission.zip (one root file, submission_template.json)
+MAKES   results/submission/submission.json, submission.zip (one root file, submission_template.json), and the same _transductive
 """
+
+SUBMISSION = {"json": "results/submission/submission.json", "zip": "results/submission/submission.zip"}
+TRANSDUCTIVE = (
+    {f"transductive_{kind}": f"results/submission/submission_transductive.{kind}" for kind in SUBMISSION}
+    if INDIVIDUALS_ON
+    else {}
+)
+
+
+rule submit:
+    input:
+        **SUBMISSION,
+        **TRANSDUCTIVE,
 
 
 rule write_submission:
@@ -12,8 +26,8 @@ rule write_submission:
         template=f"{DATA}/submission_template.json",
         code=code("write_submission"),
     output:
-        json="results/submission/submission.json",
-        zip="results/submission/submission.zip",
+        **SUBMISSION,
+        **TRANSDUCTIVE,
     log:
         "logs/write_submission.log",
     script:

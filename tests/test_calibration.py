@@ -11,21 +11,22 @@ from simulated import DECISIONS, problems, study
 
 from blemore.calibration.offsets import LIMIT, apply_offsets, fit_offsets
 from blemore.calibration.run import DECISION_COLUMNS, calibrate
-from blemore.calibration.thresholds import commonest_decision, fit, leave_one_fold_out
 from blemore.decoding import decode
 from blemore.errors import DataError
-from blemore.fusion.run import FINAL, fuse
+from blemore.fusion.nested import FINAL
+from blemore.fusion.run import fuse
 from blemore.labels import CLASSES, soft_labels
 from blemore.metrics import true_saliences
+from blemore.thresholds import commonest_decision, fit, leave_one_fold_out
 
-FUSION = {"method": "simplex", "l2": 0.05}
-OPTIONS = {"kappa": 20.0}
+FUSION = {"method": "simplex", "scaling": False, "simplex": {"l2": 0.05}}
+KAPPAS = [5.0, 20.0, 80.0]
 LABELS = ["emotion_1", "emotion_2", "emotion_1_salience", "emotion_2_salience"]
 
 
 def calibrated(clips, tables):
     fused = fuse(tables, clips, FUSION)
-    return calibrate(fused.views, fused.probabilities, clips, OPTIONS), fused
+    return calibrate(fused.views, fused.probabilities, clips, KAPPAS), fused
 
 
 def posteriors(seed: int, persons: int = 4, clips: int = 20) -> tuple[np.ndarray, np.ndarray]:
@@ -184,4 +185,4 @@ def test_a_view_that_lacks_a_clip_is_refused_naming_it():
     fused = fuse(tables, clips, FUSION)
     views = fused.views[~((fused.views["outer"] == FINAL) & (fused.views["clip"] == "A100_04"))]
     with pytest.raises(DataError, match="view -1: no row for clip A100_04"):
-        calibrate(views, fused.probabilities, clips, OPTIONS)
+        calibrate(views, fused.probabilities, clips, KAPPAS)

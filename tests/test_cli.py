@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 from simulated import study
 
-from blemore.calibration.thresholds import fit
 from blemore.cli import main
 from blemore.labels import CLASSES
 from blemore.metrics import true_saliences
 from blemore.surface import official_grid
+from blemore.thresholds import fit
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from blemore.fusion.run import FINAL, fuse
 def drawings():
     """{name: function that draws it to a path with a note} on a small study."""
     clips, tables = study(persons=5, encoders=2)
-    fused = fuse(tables, clips, {"method": "simplex", "l2": 0.05})
-    result = calibrate(fused.views, fused.probabilities, clips, {"kappa": 20.0})
+    fused = fuse(tables, clips, {"method": "simplex", "scaling": False, "simplex": {"l2": 0.05}})
+    result = calibrate(fused.views, fused.probabilities, clips, [20.0])
     summary = summarise(
         result.decisions, tables, clips, dataset="demo", weights="tiny", seed=1, draws=50, permutations=50,
         origins={"e0": "finetuned", "e1": "random"}, unknown=["e0"],

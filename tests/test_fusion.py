@@ -15,11 +15,14 @@ from simulated import study
 
 from blemore.errors import DataError
 from blemore.fusion import simplex
-from blemore.fusion.run import FINAL, fuse
+from blemore.fusion.base import Labelled
+from blemore.fusion.mean import WeightedMean
+from blemore.fusion.nested import FINAL
+from blemore.fusion.run import fuse
 from blemore.labels import CLASSES
 from blemore.tables import check_probabilities
 
-OPTIONS = {"method": "simplex", "l2": 0.05}
+OPTIONS = {"method": "simplex", "scaling": False, "simplex": {"l2": 0.05}}
 
 
 def stack(seed: int = 0, encoders: int = 3, clips: int = 60) -> tuple[np.ndarray, np.ndarray]:
@@ -30,6 +33,11 @@ def stack(seed: int = 0, encoders: int = 3, clips: int = 60) -> tuple[np.ndarray
     return values / values.sum(axis=2, keepdims=True), soft
 
 
+def simplex_weights(probabilities, soft, l2) -> np.ndarray:
+    families = tuple(map(str, range(len(probabilities))))
+    return simplex.fit(Labelled(probabilities, soft, np.zeros(len(soft), int), families, "test"), l2=l2).weights
+
+
 def objective(weights, probabilities, soft, l2) -> float:
     mixed = np.tensordot(weights, probabilities, 1)
     return -np.mean(np.sum(soft * np.log(mixed), axis=1)) + l2 * np.sum((weights - 1 / len(weights)) ** 2)
@@ -38,7 +46,7 @@ def objective(weights, probabilities, soft, l2) -> float:
 @pytest.mark.parametrize("l2", [0.0, 0.05, 1.0])
 def test_no_weights_on_the_simplex_are_better(l2):
     probabilities, soft = stack()
-    best = simplex.fit(probabilities, soft, l2=l2)
+    best = simplex_weights(probabilities, soft, l2)
     value = objective(best, probabilities, soft, l2)
     assert (best >= 0).all()
     assert best.sum() == pytest.approx(1)
@@ -51,7 +59,7 @@ def test_no_weights_on_the_simplex_are_better(l2):
 @given(st.integers(0, 1000), st.integers(1, 6), st.sampled_from([0.0, 0.05, 1.0]))
 def test_the_fitted_weights_meet_the_conditions_of_a_minimum(seed, encoders, l2):
     probabilities, soft = stack(seed, encoders)
-    weights = simplex.fit(probabilities, soft, l2=l2)
+    weights = simplex_weights(probabilities, soft, l2)
     mixed = np.tensordot(weights, probabilities, 1)
     slope = -np.mean(np.sum(soft * probabilities / mixed, axis=2), axis=1) + 2 * l2 * (weights - 1 / encoders)
     assert weights @ slope - slope.min() < 1e-7  # no corner of the simplex lies downhill
@@ -60,7 +68,7 @@ def test_the_fitted_weights_meet_the_conditions_of_a_minimum(seed, encoders, l2)
 
 @pytest.mark.parametrize(("seed", "encoders"), [(372, 3), (404, 2), (463, 3), (809, 2)])
 def test_the_search_ends_where_its_momentum_once_left_the_simplex(seed, encoders):
-    weights = simplex.fit(*stack(seed, encoders), l2=0.0)
+    weights = simplex_weights(*stack(seed, encoders), 0.0)
     assert weights.min() >= 0
     assert weights.sum() == pytest.approx(1)
 
@@ -68,8 +76,8 @@ def test_the_search_ends_where_its_momentum_once_left_the_simplex(seed, encoders
 def test_the_number_of_threads_does_not_change_a_bit_of_the_weights():
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from test_fusion import stack\nfrom blemore.fusion import simplex\n"
-        "print(simplex.fit(*stack(clips=2000, encoders=12), l2=0.05).tobytes().hex())"
+        "from test_fusion import stack, simplex_weights\n"
+        "print(simplex_weights(*stack(clips=2000, encoders=12), 0.05).tobytes().hex())"
     )
     said = {
         subprocess.run(
@@ -84,8 +92,8 @@ def test_the_number_of_threads_does_not_change_a_bit_of_the_weights():
 
 def test_a_strong_penalty_gives_equal_weights_and_none_prefers_the_better_encoder():
     probabilities, soft = stack()
-    assert simplex.fit(probabilities, soft, l2=1e4) == pytest.approx([1 / 3] * 3, abs=1e-3)
-    weights = simplex.fit(probabilities, soft, l2=0.0)
+    assert simplex_weights(probabilities, soft, 1e4) == pytest.approx([1 / 3] * 3, abs=1e-3)
+    weights = simplex_weights(probabilities, soft, 0.0)
     assert weights[0] > weights[1:].max()
 
 
@@ -96,7 +104,7 @@ def test_a_missing_encoder_leaves_the_others_their_proportions(seed, encoders):
     weights = rng.dirichlet(np.ones(encoders))
     gone = rng.random((encoders, 8)) < 0.4
     probabilities[gone] = np.nan
-    mixed = simplex.apply(weights, probabilities)
+    mixed = WeightedMean(weights).apply(probabilities)
     for clip in range(8):
         here = ~gone[:, clip]
         if not here.any():
@@ -109,7 +117,9 @@ def test_a_missing_encoder_leaves_the_others_their_proportions(seed, encoders):
 def test_a_clip_that_only_a_weightless_encoder_has_is_still_fused():
     probabilities, _ = stack(clips=1)
     probabilities[0] = np.nan
-    assert simplex.apply(np.array([1.0, 0, 0]), probabilities)[0] == pytest.approx(probabilities[1:, 0].mean(axis=0))
+    assert WeightedMean(np.array([1.0, 0, 0])).apply(probabilities)[0] == pytest.approx(
+        probabilities[1:, 0].mean(axis=0)
+    )
 
 
 def test_weights_are_fitted_on_clips_that_all_encoders_have():
@@ -117,11 +127,11 @@ def test_weights_are_fitted_on_clips_that_all_encoders_have():
     gappy = probabilities.copy()
     gappy[1, 40:] = np.nan
     assert np.array_equal(
-        simplex.fit(gappy, soft, l2=0.05), simplex.fit(probabilities[:, :40].copy(), soft[:40], l2=0.05)
+        simplex_weights(gappy, soft, 0.05), simplex_weights(probabilities[:, :40].copy(), soft[:40], 0.05)
     )
     gappy[0, :40] = np.nan
     with pytest.raises(ValueError, match="no labelled clip has a row in every encoder"):
-        simplex.fit(gappy, soft, l2=0.05)
+        simplex_weights(gappy, soft, 0.05)
 
 
 def test_fused_tables_keep_the_contract():
@@ -202,7 +212,7 @@ def test_a_clip_without_any_row_is_named():
 def test_an_unknown_method_is_refused_with_the_known_ones():
     clips, tables = study()
     with pytest.raises(DataError, match="simplex"):
-        fuse(tables, clips, {"method": "stacking"})
+        fuse(tables, clips, {"method": "boosting", "scaling": True})
 
 
 def test_a_single_encoder_gets_all_the_weight():

@@ -12,7 +12,6 @@ import typer
 from typer.testing import CliRunner
 
 from blemore.calibration.summary import DEMO_NOTE
-from blemore.calibration.thresholds import leave_one_fold_out
 from blemore.errors import DataError
 from blemore.heads.run import fit_head
 from blemore.labels import CLASSES, soft_labels
@@ -21,6 +20,7 @@ from blemore.layers.figure import plot_layers
 from blemore.layers.study import study_layers
 from blemore.metrics import scores, true_saliences
 from blemore.tables import write_clips
+from blemore.thresholds import leave_one_fold_out
 
 
 @pytest.fixture(autouse=True)

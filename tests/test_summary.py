@@ -9,17 +9,17 @@ from simulated import study
 from blemore.calibration.known import decisions_without
 from blemore.calibration.run import calibrate
 from blemore.calibration.summary import summarise
-from blemore.calibration.thresholds import leave_one_fold_out
 from blemore.fusion.run import fuse
 from blemore.labels import CLASSES
 from blemore.metrics import acc_presence, acc_salience, true_saliences
+from blemore.thresholds import leave_one_fold_out
 
 
 @pytest.fixture(scope="module")
 def case():
     clips, tables = study(persons=12, seed=4)
-    fused = fuse(tables, clips, {"method": "simplex", "l2": 0.05})
-    decisions = calibrate(fused.views, fused.probabilities, clips, {"kappa": 20.0}).decisions
+    fused = fuse(tables, clips, {"method": "simplex", "scaling": False, "simplex": {"l2": 0.05}})
+    decisions = calibrate(fused.views, fused.probabilities, clips, [20.0]).decisions
     return decisions, tables, clips
 
 
@@ -98,11 +98,14 @@ def test_an_encoder_that_lacks_clips_is_scored_on_those_it_has(case):
 
 def test_the_headline_is_repeated_without_encoders_of_unknown_disjointness(case):
     _, tables, clips = case
-    options = {"fusion": {"method": "simplex", "l2": 0.05}, "calibration": {"kappa": 20.0}}
+    options = {
+        "fusion": {"options": {"method": "simplex", "scaling": False, "simplex": {"l2": 0.05}}},
+        "kappas": [20.0],
+    }
     others = decisions_without(["e1"], tables, clips, **options)
     summary = summary_of(case, unknown=["e1"], without_unknown=others)
-    fused = fuse({name: tables[name] for name in ("e0", "e2")}, clips, options["fusion"])
-    said = calibrate(fused.views, fused.probabilities, clips, options["calibration"]).decisions
+    fused = fuse({name: tables[name] for name in ("e0", "e2")}, clips, **options["fusion"])
+    said = calibrate(fused.views, fused.probabilities, clips, options["kappas"]).decisions
     alone = summary_of((said, tables, clips))["variants"]["global"]
     assert summary["without_unknown"] == alone
     assert summary["without_unknown"] != summary["variants"]["global"]
@@ -115,6 +118,9 @@ def test_the_headline_is_repeated_without_encoders_of_unknown_disjointness(case)
 
 def test_nothing_is_repeated_where_nothing_is_unknown_or_nothing_would_be_left(case):
     _, tables, clips = case
-    options = {"fusion": {"method": "simplex", "l2": 0.05}, "calibration": {"kappa": 20.0}}
+    options = {
+        "fusion": {"options": {"method": "simplex", "scaling": False, "simplex": {"l2": 0.05}}},
+        "kappas": [20.0],
+    }
     assert decisions_without([], tables, clips, **options) is None
     assert decisions_without(list(tables), tables, clips, **options) is None

@@ -1,4 +1,4 @@
-"""Fit the encoders' weights on out-of-fold rows and fuse."""
+"""Fit every fusion method in nested folds, choose one, and fuse."""
 
 from pathlib import Path
 
@@ -9,7 +9,8 @@ from blemore.tables import read_clips, read_probabilities, write_probabilities, 
 
 with job(snakemake):
     tables = {Path(path).parent.name: read_probabilities(path) for path in snakemake.input.tables}
-    fused = fuse(tables, read_clips(snakemake.input.clips), snakemake.params.fusion)
+    fused = fuse(tables, read_clips(snakemake.input.clips), **snakemake.params.study)
     write_json(snakemake.output.weights, fused.weights)
     write_probabilities(fused.probabilities, snakemake.output.probabilities)
     write_table(fused.views, snakemake.output.views)
+    write_table(fused.methods, snakemake.output.methods)

@@ -15,7 +15,8 @@ with job(snakemake):
     read = {name: json.loads(Path(snakemake.input[name]).read_text()) for name in ("metrics", "weights", "thresholds")}
     views, decisions = pd.read_parquet(snakemake.input.views), pd.read_parquet(snakemake.input.decisions)
     curves, note = join_curves(snakemake.input.curves), read["metrics"]["note"]
-    figures.plot_surface(made.surface, views[views["outer"] == -1], clips, read["thresholds"]["global"], note=note)
+    shown, best = views[views["outer"] == -1], read["metrics"]["surface"]
+    figures.plot_surface(made.surface, shown, clips, read["thresholds"]["global"], best=best, note=note)
     figures.plot_encoders(made.encoders, read["metrics"], note=note)
     figures.plot_weights(made.weights, read["weights"], note=note)
     figures.plot_confusion(made.confusion, decisions[decisions["variant"] == "global"], clips, note=note)

@@ -1,16 +1,13 @@
-"""Write the challenge's file and its zip, then check them as the challenge would."""
+"""Write the challenge's file and its zip, for each variant that the rule asks for; check them as the challenge would."""
 
 import pandas as pd
 
-from blemore.errors import DataError
 from blemore.lineage.job import job
-from blemore.submission import check, read_template, write, write_submission, write_zip
+from blemore.submission import read_template, write_checked
 
 with job(snakemake):
-    decisions = pd.read_parquet(snakemake.input.decisions)
-    keys = read_template(snakemake.input.template)
-    submission = write(decisions[decisions["split"] == "test"], keys)
-    write_submission(snakemake.output.json, submission)
-    write_zip(snakemake.output.zip, submission)
-    if faults := check(snakemake.output.zip, keys):
-        raise DataError(snakemake.output.zip, faults)
+    decisions, out = pd.read_parquet(snakemake.input.decisions), snakemake.output
+    test, keys = decisions[decisions["split"] == "test"], read_template(snakemake.input.template)
+    write_checked(test[test["variant"] == "global"], keys, out.json, out.zip)
+    if "transductive_json" in out.keys():  # noqa: SIM118  (a Namedlist, not a dict)
+        write_checked(test[test["variant"] == "person_offset"], keys, out.transductive_json, out.transductive_zip)

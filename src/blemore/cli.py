@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from blemore.calibration.commands import enroll
 from blemore.datasets.commands import app as data_app
 from blemore.errors import DataError
 from blemore.gemini.commands import app as gemini_app
 from blemore.layers.commands import layers
 from blemore.lineage.commands import recover, summary
 from blemore.planning.commands import plan
+from blemore.simulation.commands import app as simulation_app
+from blemore.uploads.commands import app as submission_app
 from blemore.weights.commands import app as weights_app
 
 if TYPE_CHECKING:
@@ -37,8 +40,11 @@ app = typer.Typer(
 app.add_typer(data_app, name="data")
 app.add_typer(weights_app, name="weights")
 app.add_typer(gemini_app, name="gemini")
+app.add_typer(submission_app, name="submission")
+app.add_typer(simulation_app, name="simulate")
 app.command()(plan)
 app.command()(layers)
+app.command()(enroll)
 app.command()(recover)
 app.command()(summary)
 

@@ -37,14 +37,16 @@ def plot_surface(
     clips: pd.DataFrame,
     thresholds: Mapping[str, Any],
     *,
+    best: Mapping[str, Any] | None = None,
     note: str | None = None,
 ) -> None:
-    """Score over alpha and beta, with the thresholds chosen for test clips and for each fold.
+    """Score over alpha and beta, with the thresholds chosen for test clips and for each fold, and the plateau.
 
     Parameters
     ----------
     probabilities : probabilities table; the rows of labelled train clips count (the view of the final weights).
     thresholds : {"final": {"alpha", "beta"}, "folds": {fold: {"alpha", "beta"}}} of one variant.
+    best : {"score", "standard_error"} of the best thresholds; a line encloses what lies within one standard error.
     """
     labelled = clips[(clips["split"] == "train") & clips["clip"].isin(probabilities["clip"])]
     values = probabilities.set_index("clip").loc[labelled["clip"], list(CLASSES)].to_numpy(float)
@@ -56,6 +58,10 @@ def plot_surface(
     bar = figure.colorbar(image, ax=axes, pad=0.02)
     bar.set_label("Score on all train clips, out-of-fold", color=INK)
     bar.outline.set_visible(False)
+    if best is not None:
+        level = best["score"] - best["standard_error"]
+        axes.contour(alphas, betas, scores.T, levels=[level], colors="white", linewidths=1.1, linestyles="--")
+        axes.plot([], [], "--", color=MUTED, linewidth=1.1, label="within one standard error of the best")
     folds = pd.DataFrame(list(thresholds["folds"].values()))
     axes.scatter(
         folds["alpha"],

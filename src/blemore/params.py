@@ -59,6 +59,9 @@ TRAINING = (
 )  # fmt: skip
 """Numbers of the training loop."""
 
+NUMBERED = {"simplex": ("l2",), "logpool": ("l2",), "greedy": ("bags", "members"), "cmaes": ("evaluations", "l2")}
+"""Fusion methods with numbers of their own."""
+
 Fault = tuple[Keys, str, Keys | None]
 """Path of the wrong key, what is wrong, and the key whose meaning helps (None: the key itself)."""
 
@@ -119,6 +122,14 @@ def _contradictions(values: Mapping[str, Any], faulty: set[Keys]) -> Iterator[Fa
             yield ("demo", "test_actors"), text, None
         if demo["seconds"][0] > demo["seconds"][1]:
             yield ("demo", "seconds"), f"found {demo['seconds']}, expected the shorter one first", None
+    if sound("fusion"):
+        fusion = values["fusion"]
+        used = {fusion["method"], *fusion["candidates"]} - {"auto"}
+        for name in sorted(used & set(NUMBERED) - set(fusion)):
+            yield ("fusion", name), f"missing, the method needs {', '.join(NUMBERED[name])}", None
+        for name in sorted(set(fusion) - used - {"method", "candidates", "scaling"}):
+            text = f"numbers of a method that is not used; used are: {', '.join(sorted(used))}"
+            yield ("fusion", name), text, ("fusion", "candidates")
     if ("encoders",) in faulty:
         return
     for name, encoder in values["encoders"].items():

@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,21 @@ def write_zip(path: str | Path, value: Mapping[str, Any]) -> None:
     write_bytes(path, buffer.getvalue())
 
 
+def write_checked(decisions: pd.DataFrame, keys: Iterable[str], json_path: str | Path, zip_path: str | Path) -> None:
+    """Write the JSON file and the zip of one variant's decisions, and read the zip again as the challenge would.
+
+    Raises
+    ------
+    DataError : as `write`, or the written zip would be refused.
+    """
+    keys = list(keys)
+    value = write(decisions, keys)
+    write_submission(json_path, value)
+    write_zip(zip_path, value)
+    if faults := check(zip_path, keys):
+        raise DataError(str(zip_path), faults)
+
+
 def check(path: str | Path, clips: Iterable[str] | None = None) -> list[str]:
     """Every fault of a submission, each naming its clip; an empty list when the challenge would take it.
 
@@ -149,5 +165,5 @@ def _only_file(data: bytes, where: str) -> bytes:
                     [f"the zip must hold one file, {ROOT_FILE}, in its root; it holds: {', '.join(names) or 'none'}"],
                 )
             return archive.read(ROOT_FILE)
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # RuntimeError: encrypted
         raise DataError(where, [f"is not a readable zip: {error}"]) from error

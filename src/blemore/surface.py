@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from blemore.decoding import top_two
+from blemore.decoding import decode, top_two
 from blemore.metrics import blends, combine
 
 OFFICIAL_GRID = np.linspace(0.05, 0.95, 20)
@@ -25,6 +25,10 @@ class Chosen:
     acc_presence: float
     acc_salience: float
     score: float
+
+    def decide(self, probabilities: np.ndarray) -> np.ndarray:
+        """(n, 6) saliences in percent, decided with these thresholds."""
+        return decode(probabilities, self.alpha, self.beta)
 
 
 @dataclass(frozen=True)
@@ -71,12 +75,10 @@ def surface(
     alphas, betas : ascending thresholds.
     weights : (n,) how much each clip counts, >= 0 (optional).
     """
-    rows = _Rows(probabilities, truth)
+    rows = Rows(probabilities, truth)
     weights = np.ones(len(rows.second_largest)) if weights is None else np.asarray(weights, float)
     shape = (len(alphas) + 1, len(betas) + 1)
-    # A row is decided as a blend for the first `reached` alphas, and as 50/50 from the `equal_from`-th beta on.
-    reached = np.where(rows.can_blend, np.searchsorted(alphas, rows.second_largest, side="right"), 0)
-    equal_from = np.searchsorted(betas, rows.difference, side="left")
+    reached, equal_from = first_cells(rows, alphas, betas)
 
     def blended(signed: np.ndarray) -> np.ndarray:  # (a,) sum over the rows that are blends at each alpha
         return np.bincount(reached, signed, minlength=shape[0])[::-1].cumsum()[::-1][1:]
@@ -113,13 +115,7 @@ def exact_surface(probabilities: np.ndarray, truth: np.ndarray, weights: np.ndar
     Only rows whose correctness can change make an edge. Cell (i, j) stands for
     alphas[i-1] < alpha <= alphas[i] (the last one: up to 1) and betas[j] <= beta < betas[j+1].
     """
-    rows = _Rows(probabilities, truth)
-    changes = rows.can_blend & (rows.pair_right | rows.single_right)
-    edges = np.unique(rows.second_largest[changes])
-    beyond = np.nextafter(edges[-1], np.inf) if len(edges) else 0.0
-    alphas = np.append(edges, max(1.0, beyond))
-    betas = np.unique(np.append(0.0, rows.difference[rows.even_right | rows.uneven_right]))
-    return surface(probabilities, truth, alphas, betas, weights)
+    return surface(probabilities, truth, *edges_of(Rows(probabilities, truth)), weights)
 
 
 def exact_optimum(probabilities: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None) -> Chosen:
@@ -132,8 +128,7 @@ def exact_optimum(probabilities: np.ndarray, truth: np.ndarray, weights: np.ndar
     table = exact_surface(probabilities, truth, weights)
     scores = table.score()
     regions, _ = ndimage.label(scores == scores.max())
-    low_alpha, high_alpha = np.append(0.0, table.alphas[:-1]), table.alphas
-    low_beta, high_beta = table.betas, np.append(table.betas[1:], max(1.0, table.betas[-1]))
+    low_alpha, high_alpha, low_beta, high_beta = cell_sides(table.alphas, table.betas)
     a, b = np.nonzero(regions)
     region = regions[a, b] - 1
     area = (high_alpha - low_alpha)[a] * (high_beta - low_beta)[b]
@@ -142,14 +137,11 @@ def exact_optimum(probabilities: np.ndarray, truth: np.ndarray, weights: np.ndar
     x, y = (low_alpha + high_alpha)[a] / 2, (low_beta + high_beta)[b] / 2
     share = area if area.sum() > 0 else None  # cells between neighbouring floats can have no area
     best = np.argmin((x - np.average(x, weights=share)) ** 2 + (y - np.average(y, weights=share)) ** 2)
-    a, b, alpha, beta = a[best], b[best], x[best], y[best]
-    # Between neighbouring floats the midpoint is one of them: take the one that belongs to the cell.
-    alpha = alpha if alpha > low_alpha[a] else high_alpha[a]
-    beta = beta if beta < high_beta[b] else low_beta[b]
-    return _chosen(table, int(a), int(b), float(alpha), float(beta))
+    alpha, beta = middle(table.alphas, table.betas, a[best], b[best])
+    return _chosen(table, int(a[best]), int(b[best]), float(alpha), float(beta))
 
 
-class _Rows:
+class Rows:
     """What can be right in each row: (n,) arrays, computed once."""
 
     def __init__(self, probabilities: np.ndarray, truth: np.ndarray):
@@ -164,6 +156,34 @@ class _Rows:
         self.pair_right = self.can_blend & (size == 2) & (of_first > 0) & (of_second > 0)
         self.even_right = self.pair_right & (of_first == 50) & (of_second == 50)
         self.uneven_right = self.pair_right & (of_first == 70) & (of_second == 30)
+
+
+def edges_of(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    """Ascending alphas and betas of all cells that can differ, as `exact_surface` means them."""
+    changes = rows.can_blend & (rows.pair_right | rows.single_right)
+    edges = np.unique(rows.second_largest[changes])
+    beyond = np.nextafter(edges[-1], np.inf) if len(edges) else 0.0
+    alphas = np.append(edges, max(1.0, beyond))
+    return alphas, np.unique(np.append(0.0, rows.difference[rows.even_right | rows.uneven_right]))
+
+
+def first_cells(rows: Rows, alphas: np.ndarray, betas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) each: a row is a blend for the first `reached` alphas, and 50/50 from the `equal_from`-th beta on."""
+    reached = np.where(rows.can_blend, np.searchsorted(alphas, rows.second_largest, side="right"), 0)
+    return reached, np.searchsorted(betas, rows.difference, side="left")
+
+
+def cell_sides(alphas: np.ndarray, betas: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Low and high alphas (a,), low and high betas (b,) of the cells of an exact surface."""
+    return np.append(0.0, alphas[:-1]), alphas, betas, np.append(betas[1:], max(1.0, betas[-1]))
+
+
+def middle(alphas: np.ndarray, betas: np.ndarray, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Middle (alpha, beta) of cells; between neighbouring floats the one that belongs to the cell."""
+    low_alpha = np.where(a > 0, alphas[a - 1], 0.0)
+    high_beta = np.where(b + 1 < len(betas), betas[np.minimum(b + 1, len(betas) - 1)], max(1.0, betas[-1]))
+    alpha, beta = (low_alpha + alphas[a]) / 2, (betas[b] + high_beta) / 2
+    return np.where(alpha > low_alpha, alpha, alphas[a]), np.where(beta < high_beta, beta, betas[b])
 
 
 def _chosen(table: Surface, a: int, b: int, alpha: float, beta: float) -> Chosen:

@@ -100,7 +100,18 @@ class Study:
         return Study(folder)
 
 
-TARGETS = ("data", "prepare", "encode", "evaluate", "submission")
+TARGETS = (
+    "data",
+    "prepare",
+    "embed",
+    "encode",
+    "individuals",
+    "calibrate",
+    "evaluate",
+    "submit",
+    "report",
+    "submission",
+)
 """Rules without a script: names for what a step makes."""
 
 

@@ -18,7 +18,8 @@ from .conftest import Study
 
 pytestmark = pytest.mark.slow
 
-AFTER_ENCODE = {"fuse": 1, "calibrate": 1, "score": 1, "compare": 1, "plot": 1, "write_submission": 1}
+AFTER_SUBMISSION = {"write_submission": 1, "judge": 1, "write_report": 1}
+AFTER_ENCODE = {rule: 1 for rule in ("fuse", "decide", "measure_gains", "score", "compare", "plot", *AFTER_SUBMISSION)}
 
 
 def test_a_run_ends_with_a_checked_submission_and_says_where(finished: Study) -> None:
@@ -109,7 +110,8 @@ def test_a_learning_rate_reruns_its_encoder_and_what_follows_stage_by_stage(stud
     [
         ("fusion/simplex.py", AFTER_ENCODE),
         ("encoders/vitmoe.py", {"train_fold": 2, "gather_folds": 1, **AFTER_ENCODE}),
-        ("submission.py", {"write_submission": 1}),
+        ("submission.py", AFTER_SUBMISSION),
+        ("report/identities.py", {"write_report": 1}),
     ],
 )
 def test_editing_a_module_reruns_exactly_the_rules_that_use_it(study: Study, module: str, rules: dict) -> None:
@@ -143,10 +145,10 @@ def test_a_changed_clip_is_prepared_again_also_when_the_metadata_changed_with_it
 
 
 def test_an_experiment_on_fusion_trains_nothing(study: Study) -> None:
-    done = study.run("dvc", "exp", "run", "-S", "fusion.l2=0.5", "--name", "strong-pull")
+    done = study.run("dvc", "exp", "run", "-S", "fusion.simplex.l2=0.5", "--name", "strong-pull")
     assert "rule fuse:" in done.stdout + done.stderr
     assert "rule train_fold:" not in done.stdout + done.stderr
-    temporary = study.run("dvc", "exp", "run", "--temp", "-S", "fusion.l2=0.9", "--name", "stronger-pull")
+    temporary = study.run("dvc", "exp", "run", "--temp", "-S", "fusion.simplex.l2=0.9", "--name", "stronger-pull")
     assert "rule fuse:" in temporary.stdout + temporary.stderr
     assert "rule train_fold:" not in temporary.stdout + temporary.stderr
     shown = study.run("dvc", "exp", "show", "--csv").stdout

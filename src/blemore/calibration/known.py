@@ -1,6 +1,6 @@
 """The headline once more, without the encoders of which nobody says whom their models were trained on."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -15,7 +15,7 @@ def decisions_without(
     clips: pd.DataFrame,
     *,
     fusion: Mapping[str, Any],
-    calibration: Mapping[str, Any],
+    kappas: Sequence[float],
 ) -> pd.DataFrame | None:
     """Decisions of the whole study, fused and calibrated anew from the other encoders.
 
@@ -24,7 +24,8 @@ def decisions_without(
     unknown : names of the encoders to leave out.
     tables : probabilities table of each encoder.
     clips : clips table of the study.
-    fusion, calibration : the options of `fusion.run.fuse` and `calibration.run.calibrate`.
+    fusion : what `fusion.run.fuse` takes besides tables and clips: options, families and seed.
+    kappas : as for `calibration.run.calibrate`.
 
     Returns
     -------
@@ -33,5 +34,5 @@ def decisions_without(
     known = {name: table for name, table in tables.items() if name not in unknown}
     if not unknown or not known:
         return None
-    fused = fuse(known, clips, fusion)
-    return calibrate(fused.views, fused.probabilities, clips, calibration).decisions
+    fused = fuse(known, clips, **fusion)
+    return calibrate(fused.views, fused.probabilities, clips, kappas).decisions

@@ -49,7 +49,12 @@ def fit_offsets(probabilities: np.ndarray, person: np.ndarray, prior: np.ndarray
         step = np.where(mean > 0, np.log(prior) - np.log(np.where(mean > 0, mean, 1.0)), 0.0)
         offsets = offsets + step
         offsets = np.clip(offsets - offsets.mean(axis=1, keepdims=True), -LIMIT, LIMIT)
-    return offsets * clips / np.maximum(clips + kappa, 1)
+    return offsets * shrinkage(clips, kappa)
+
+
+def shrinkage(clips: np.ndarray, kappa: float) -> np.ndarray:
+    """n / (n + kappa): how much a person's own estimate counts after n clips; 0 without any."""
+    return clips / np.maximum(clips + kappa, 1)
 
 
 def apply_offsets(probabilities: np.ndarray, offsets: np.ndarray) -> np.ndarray:

@@ -1,26 +1,26 @@
 """From fused probabilities to decisions, honestly: what decides a fold's clips was fitted on the other folds.
 
 Two variants. "global": one pair of thresholds for everybody. "person_offset": each person's posteriors are first
-moved to the training prior, without looking at labels (`offsets`). A test clip's name carries no identity, so test
-clips are decided by the global variant only.
+moved towards the training prior, without looking at labels (`offsets`). A test clip's name carries no identity: it gets
+the second variant only where individuals were found among the test clips.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from blemore.calibration.offsets import apply_offsets, fit_offsets
-from blemore.calibration.thresholds import commonest_decision, fit
+from blemore.calibration import person_offset, shared
+from blemore.calibration.problem import Decided, Problem
 from blemore.decoding import decode
 from blemore.errors import DataError
-from blemore.fusion.run import FINAL
+from blemore.fusion.nested import FINAL
 from blemore.labels import CLASSES
 from blemore.metrics import true_saliences
-from blemore.surface import Chosen
 from blemore.tables import usable
+from blemore.thresholds import commonest_decision
 
 VARIANTS = ("global", "person_offset")
 DECISION_COLUMNS = ("clip", "split", "person", "fold", "variant", "decided_by", *CLASSES)
@@ -32,9 +32,11 @@ class Calibrated:
     """What calibration makes.
 
     thresholds : {variant: {"final": {"alpha", "beta"}, "folds": {"0": {"alpha", "beta"}, ...}}}
-    decisions : one row per usable clip and variant (test clips: "global" only), saliences in percent as integers;
-        `decided_by` is "model", or "prior" for a quarantined test clip: the commonest label of the training clips.
-    offsets : one row per training person, the offsets that moved the person's own decisions, and the number of clips.
+    decisions : one row per usable clip and variant, saliences in percent as integers; test clips have the variant
+        "person_offset" only where individuals were given. `decided_by` is "model", or "prior" for a quarantined test
+        clip: the commonest label of the training clips.
+    offsets : one row per training person, the offsets that moved the person's own decisions, and the number of clips;
+        then one row per individual of the test clips, named "test 0", ..., with fold NO_FOLD.
     """
 
     thresholds: dict[str, Any]
@@ -43,16 +45,48 @@ class Calibrated:
 
 
 def calibrate(
-    views: pd.DataFrame, probabilities: pd.DataFrame, clips: pd.DataFrame, options: Mapping[str, Any]
+    views: pd.DataFrame,
+    probabilities: pd.DataFrame,
+    clips: pd.DataFrame,
+    kappas: Sequence[float],
+    *,
+    individuals: pd.DataFrame | None = None,
 ) -> Calibrated:
     """Fit thresholds and offsets for each fold left out and for all train clips, and decide with them.
 
     Parameters
     ----------
-    views : as made by `fusion.run.fuse`: all train clips under the weights of each fold left out, and the final ones.
+    views : as made by `fusion.run.fuse`: all train clips for each outer fold, and for the final one.
     probabilities : the fused probabilities table; its test rows are decided with the final thresholds.
     clips : clips table of the study.
-    options : `kappa`, in clips, of `offsets.fit_offsets`.
+    kappas : strengths of the person offset to choose from besides off (`person_offset.decide`).
+    individuals : clip and cluster, who is who among the test clips; a clip without a row is decided as in "global".
+        Without any row (nobody could be told apart) all are. None: nobody knows, or nobody may know.
+
+    Raises
+    ------
+    DataError : a view is missing, or holds other clips than the usable train clips of the study.
+    """
+    problem, labelled = problem_of(views, clips)
+    decided = {"global": shared.decide(problem)}
+    decided["person_offset"], offsets = person_offset.decide(problem, kappas)
+    tables = [_decisions(labelled, made.saliences[0], variant, "model") for variant, made in decided.items()]
+    test, own_offsets = _test_decisions(probabilities, clips, problem, decided, individuals)
+    return Calibrated(
+        thresholds={variant: _thresholds(made) for variant, made in decided.items()},
+        decisions=pd.concat([*tables, *test], ignore_index=True).sort_values(
+            ["clip", "variant"], kind="stable", ignore_index=True
+        ),
+        offsets=pd.concat([_offset_table(problem, offsets), own_offsets], ignore_index=True),
+    )
+
+
+def problem_of(views: pd.DataFrame, clips: pd.DataFrame) -> tuple[Problem, pd.DataFrame]:
+    """The calibration problem of a study, and its labelled clips in the problem's order.
+
+    Parameters
+    ----------
+    views : as made by `fusion.run.fuse`; clips : clips table.
 
     Raises
     ------
@@ -60,42 +94,10 @@ def calibrate(
     """
     labelled = usable(clips)
     labelled = labelled[labelled["split"] == "train"].sort_values("clip", kind="stable").reset_index(drop=True)
-    truth, fold = true_saliences(labelled), labelled["fold"].to_numpy()
-    who, persons = pd.factorize(labelled["person"], sort=True)
-    folds = np.unique(fold).tolist()
-    by_view = _values_of_views(views, labelled["clip"], [FINAL, *folds])
-
-    thresholds: dict[str, Any] = {variant: {"folds": {}} for variant in VARIANTS}
-    decided = {variant: np.zeros((len(labelled), len(CLASSES)), dtype=np.int64) for variant in VARIANTS}
-    offset_rows = np.zeros((len(persons), len(CLASSES)))
-    for outer in (FINAL, *folds):
-        fitted_on, reported = (
-            fold != outer,
-            fold == outer,
-        )  # the final view is fitted on everything, and reports nothing
-        prior = truth[fitted_on].mean(axis=0) / 100
-        offsets = fit_offsets(by_view[outer], who, prior, kappa=options["kappa"])
-        offset_rows[who[reported]] = offsets[who[reported]]
-        values = {"global": by_view[outer], "person_offset": apply_offsets(by_view[outer], offsets[who])}
-        for variant in VARIANTS:
-            chosen = fit(values[variant][fitted_on], truth[fitted_on])
-            if outer == FINAL:
-                thresholds[variant]["final"] = _pair(chosen)
-            else:
-                thresholds[variant]["folds"][str(outer)] = _pair(chosen)
-                decided[variant][reported] = decode(values[variant][reported], chosen.alpha, chosen.beta)
-
-    tables = [_decisions(labelled, decided[variant], variant, "model") for variant in VARIANTS]
-    tables += _test_decisions(probabilities, clips, thresholds["global"]["final"], commonest_decision(truth))
-    offsets = labelled.groupby("person")["fold"].agg(fold="first", clips="size").reset_index()
-    offsets[list(CLASSES)] = offset_rows
-    return Calibrated(
-        thresholds=thresholds,
-        decisions=pd.concat(tables, ignore_index=True).sort_values(
-            ["clip", "variant"], kind="stable", ignore_index=True
-        ),
-        offsets=offsets[list(OFFSET_COLUMNS)],
-    )
+    fold, (who, persons) = labelled["fold"].to_numpy(), pd.factorize(labelled["person"], sort=True)
+    outers = [FINAL, *np.unique(fold).tolist()]
+    by_view = _values_of_views(views, labelled["clip"], outers)
+    return Problem(by_view, true_saliences(labelled), fold, who, tuple(persons)), labelled
 
 
 def _values_of_views(views: pd.DataFrame, names: pd.Series, outers: list[int]) -> dict[int, np.ndarray]:
@@ -114,21 +116,40 @@ def _values_of_views(views: pd.DataFrame, names: pd.Series, outers: list[int]) -
 
 
 def _test_decisions(
-    probabilities: pd.DataFrame, clips: pd.DataFrame, thresholds: Mapping[str, float], prior: np.ndarray
-) -> list[pd.DataFrame]:
-    """Decisions of all test clips: those with probabilities by the model, the quarantined ones by the prior."""
+    probabilities: pd.DataFrame,
+    clips: pd.DataFrame,
+    problem: Problem,
+    decided: Mapping[str, Decided],
+    individuals: pd.DataFrame | None,
+) -> tuple[list[pd.DataFrame], pd.DataFrame]:
+    """Decisions of all test clips (those with probabilities by the model, the quarantined ones by the prior) for each
+    variant that they can have, and the offsets of their individuals."""
     test = clips[clips["split"] == "test"]
     known = test["clip"].isin(probabilities["clip"])
     lost = test[~known & (test["quarantine"] == "")]
     if len(lost):
         raise DataError("fused probabilities", [f"test clip {name}: no row" for name in lost["clip"]])
-    by_model = test[known]
+    by_model, quarantined = test[known], test[~known]
     values = probabilities.set_index("clip").loc[by_model["clip"], list(CLASSES)].to_numpy(float)
-    quarantined = test[~known]
-    return [
-        _decisions(by_model, decode(values, thresholds["alpha"], thresholds["beta"]), "global", "model"),
-        _decisions(quarantined, np.tile(prior, (len(quarantined), 1)), "global", "prior"),
-    ]
+    saliences = {"global": decode(values, *decided["global"].thresholds[FINAL])}
+    offsets = pd.DataFrame(columns=list(OFFSET_COLUMNS))
+    if individuals is not None:
+        number = individuals.set_index("clip")["cluster"].reindex(by_model["clip"]).to_numpy(float)
+        found = np.isfinite(number)
+        groups, who = np.unique(number[found].astype(int), return_inverse=True)
+        prior = problem.truth.mean(axis=0) / 100
+        personal = saliences["global"].copy()
+        personal[found], own = person_offset.decide_new(values[found], who, prior, decided["person_offset"])
+        saliences["person_offset"] = personal
+        offsets = pd.DataFrame(own, columns=list(CLASSES)).assign(
+            person=[f"test {group}" for group in groups], fold=FINAL, clips=np.bincount(who)
+        )[list(OFFSET_COLUMNS)]
+    prior_label = commonest_decision(problem.truth)
+    tables = []
+    for variant, made in saliences.items():
+        tables.append(_decisions(by_model, made, variant, "model"))
+        tables.append(_decisions(quarantined, np.tile(prior_label, (len(quarantined), 1)), variant, "prior"))
+    return tables, offsets
 
 
 def _decisions(clips: pd.DataFrame, saliences: np.ndarray, variant: str, decided_by: str) -> pd.DataFrame:
@@ -138,5 +159,15 @@ def _decisions(clips: pd.DataFrame, saliences: np.ndarray, variant: str, decided
     return table[list(DECISION_COLUMNS)]
 
 
-def _pair(chosen: Chosen) -> dict[str, float]:
-    return {"alpha": chosen.alpha, "beta": chosen.beta}
+def _offset_table(problem: Problem, offsets: Mapping[int, np.ndarray]) -> pd.DataFrame:
+    """Of each training person, the offsets of the view that judges the person."""
+    fold = np.zeros(len(problem.names), dtype=np.int64)
+    fold[problem.who] = problem.fold
+    table = pd.DataFrame({"person": problem.names, "fold": fold, "clips": np.bincount(problem.who)})
+    table[list(CLASSES)] = np.stack([offsets[outer][number] for number, outer in enumerate(fold.tolist())])
+    return table[list(OFFSET_COLUMNS)]
+
+
+def _thresholds(decided: Decided) -> dict[str, Any]:
+    pairs = {outer: dict(zip(("alpha", "beta"), pair, strict=True)) for outer, pair in decided.thresholds.items()}
+    return {"final": pairs.pop(FINAL), "folds": {str(outer): pair for outer, pair in pairs.items()}}

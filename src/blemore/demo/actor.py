@@ -1,6 +1,7 @@
 """One generated actor: shape, skin, hair and clothes put together once, then drawn frame by frame."""
 
 import colorsys
+from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -70,6 +71,13 @@ class Actor:
         self._wall = np.array(colorsys.hsv_to_rgb(rng.random(), rng.uniform(0.05, 0.25), rng.uniform(0.35, 0.65)))
         self._offset = np.array([rng.normal(0, 0.08), rng.normal(0, 0.06)], np.float32)
         self._zoom = np.float32(rng.uniform(0.96, 1.06))
+
+    def elsewhere(self, rng: np.random.Generator) -> "Actor":
+        """The same person in other clothes, before another wall, in other light and a little moved, all drawn from `rng`."""
+        other = copy(self)
+        other._build_light(rng)
+        other._background = {}
+        return other
 
     def _backdrop(self, size: int) -> np.ndarray:
         if size not in self._background:

@@ -1,11 +1,12 @@
-"""Fuse the encoders' tables with weights that never saw the clips they are used on.
+"""Fuse the encoders' tables: every method fitted in nested folds, one chosen, none judged on clips it was fitted on.
 
-The weights of fold f are fitted on the out-of-fold rows of all other folds; the final weights, for test clips, on all.
+Fold f is judged by a model fitted on the other folds; the method, and whatever is fitted later on fused rows (thresholds,
+strengths), is chosen on rows whose models saw neither f nor the row's own fold (`nested`).
 """
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -15,11 +16,17 @@ import pandas as pd
 
 import blemore.fusion
 from blemore.errors import DataError
+from blemore.fusion.base import Labelled
+from blemore.fusion.choice import choose
+from blemore.fusion.nested import FINAL, Candidate, fit_all
 from blemore.labels import CLASSES, soft_labels
+from blemore.surface import exact_optimum, official_grid
 from blemore.tables import PROBABILITY_COLUMNS, check_probabilities, usable
 
-FINAL = -1
-"""Value of a view's column `outer` for the weights fitted on all train clips."""
+AUTO = "auto"
+"""In place of a method's name: one is chosen in inner folds."""
+ROOM = ("base", "choice", "mean", "nested", "run", "scaling")
+"""Modules of this room that are no methods."""
 
 _OWNER = ["person", "split", "fold"]
 
@@ -28,69 +35,140 @@ _OWNER = ["person", "split", "fold"]
 class Fused:
     """What fusion makes.
 
-    weights : {"final": {encoder: weight}, "folds": {"0": {encoder: weight}, ...}}
-    probabilities : probabilities table; a train clip is fused with its own fold's weights, a test clip with the final ones.
-    views : all train clips under each set of weights: a probabilities table with the column `outer`, FINAL or the fold
-        that was left out. Whoever fits something for fold f takes the rows of view f that lie in other folds.
+    weights : {"final": {encoder: weight}, "folds": {"0": {encoder: weight}, ...}, "method": {"final": name, "folds":
+        {"0": name}}, "choice": {"final": {method: {"score", "behind", "standard_error"}}, "folds": {...}},
+        "temperatures": {encoder: number}}; a weight is the method's share of the encoder (`base.Model.shares`).
+    probabilities : probabilities table; a train clip is fused by its own fold's model, a test clip by the final one.
+    views : all train clips for each outer fold: a probabilities table with the column `outer`, FINAL or the fold that is
+        left out; each row is fused by a model that saw neither that fold nor the row's own. Whoever fits something for
+        fold f takes the rows of view f that lie in other folds.
+    methods : decisions on train clips, saliences in percent, with the columns clip, method, protocol and the classes;
+        protocol "nested", "in_sample" (model and thresholds fitted on the very clips), and, for the final method,
+        "paper": models fitted on all clips, thresholds of the kit's grid chosen on each fold that they are reported on.
     """
 
     weights: dict[str, Any]
     probabilities: pd.DataFrame
     views: pd.DataFrame
+    methods: pd.DataFrame
 
 
 def find_method(name: str) -> ModuleType:
-    """The fusion method's module, found by its name; it has `fit` and `apply`."""
-    methods = sorted(found.name for found in pkgutil.iter_modules(blemore.fusion.__path__) if found.name != "run")
+    """The fusion method's module, found by its name; it has `fit`.
+
+    Raises
+    ------
+    DataError : no such method; says which there are.
+    """
+    methods = sorted(found.name for found in pkgutil.iter_modules(blemore.fusion.__path__) if found.name not in ROOM)
     if name not in methods:
         raise DataError("fusion", [f"unknown method {name!r}; there are: {', '.join(methods)}"])
     return importlib.import_module(f"blemore.fusion.{name}")
 
 
-def fuse(tables: Mapping[str, pd.DataFrame], clips: pd.DataFrame, options: Mapping[str, Any]) -> Fused:
-    """Fit weights for each fold left out and for all train clips, and fuse with them.
+def fuse(
+    tables: Mapping[str, pd.DataFrame],
+    clips: pd.DataFrame,
+    options: Mapping[str, Any],
+    *,
+    families: Mapping[str, str] | None = None,
+    seed: int = 0,
+) -> Fused:
+    """Fit every candidate in nested folds, choose one, and fuse with it.
 
     Parameters
     ----------
     tables : probabilities table of each encoder, train rows out-of-fold; some clips may be missing in some tables.
     clips : clips table of the study; quarantined clips are left out.
-    options : `method`, the fusion method's name, and that method's own options.
+    options : "method", a name or `AUTO`; "candidates", the names to choose from, simplest first; "scaling", whether the
+        confidence of encoders and fused rows is set right (`nested.fit_all`); and under a method's name that method's own options.
+    families : family of each encoder; None: each is a family of its own.
+    seed : of the methods that draw at random.
 
     Raises
     ------
     DataError : a table names unknown or quarantined clips or disagrees with the clips' folds, a clip has no row in any
         table, only one fold, an unknown method.
     """
-    method = find_method(options["method"])
-    settings = {name: value for name, value in options.items() if name != "method"}
+    names = list(options["candidates"]) if options["method"] == AUTO else [options["method"]]
+    methods = {name: (find_method(name), options.get(name, {})) for name in names}
     clips = usable(clips).sort_values("clip", kind="stable").reset_index(drop=True)
-    names = sorted(tables)
-    stacked = _stack({name: tables[name] for name in names}, clips)
+    encoders = sorted(tables)
+    stacked = _stack({name: tables[name] for name in encoders}, clips)
 
     train = (clips["split"] == "train").to_numpy()
-    fold = clips["fold"].to_numpy()
-    folds = sorted(int(value) for value in np.unique(fold[train]))
+    labelled = clips[train].reset_index(drop=True)
+    fold, person = labelled["fold"].to_numpy(), pd.factorize(labelled["person"], sort=True)[0]
+    folds = np.unique(fold).tolist()
     if len(folds) < 2:
         raise DataError("fusion", [f"honest weights need at least two folds, found {folds}"])
-    soft = soft_labels(clips[train])
+    data = Labelled(
+        stacked[:, train], soft_labels(labelled), person, tuple((families or {}).get(e, e) for e in encoders), str(seed)
+    )
+    truth = data.truth()
+    candidates = fit_all(data, fold, methods, scaled=options["scaling"])
 
-    fitted = {FINAL: method.fit(stacked[:, train], soft, **settings)}
-    for left_out in folds:
-        others = fold[train] != left_out
-        fitted[left_out] = method.fit(stacked[:, train][:, others], soft[others], **settings)
-    applied = {outer: method.apply(weights, stacked) for outer, weights in fitted.items()}  # each (n, 6)
+    chosen, tables_of_choice = {}, {}
+    for outer in (FINAL, *folds):
+        others = fold != outer
+        rows = {name: candidate.views[outer][others] for name, candidate in candidates.items()}
+        chosen[outer], tables_of_choice[outer] = choose(rows, truth[others], fold[others], person[others], names)
+    final = candidates[chosen[FINAL]]
 
-    own = np.where(train, fold, FINAL)
-    probabilities = np.select([(own == outer)[:, None] for outer in fitted], list(applied.values()))
-    views = [_table(clips[train], values[train]).assign(outer=outer) for outer, values in applied.items()]
+    fused = np.zeros((len(clips), len(CLASSES)))
+    fused[~train] = final.apply(stacked[:, ~train])
+    for outer in folds:
+        fused[np.flatnonzero(train)[fold == outer]] = candidates[chosen[outer]].views[outer][fold == outer]
+    views = [_table(labelled, candidates[chosen[o]].views[o]).assign(outer=o) for o in (FINAL, *folds)]
+
+    def shares(outer: int) -> dict[str, float]:
+        return _named(encoders, candidates[chosen[outer]].outer(outer).model.shares)
+
     return Fused(
         weights={
-            "final": _named(names, fitted[FINAL]),
-            "folds": {str(outer): _named(names, fitted[outer]) for outer in folds},
+            "final": shares(FINAL),
+            "folds": {str(outer): shares(outer) for outer in folds},
+            "method": {"final": chosen[FINAL], "folds": {str(outer): chosen[outer] for outer in folds}},
+            "choice": {
+                "final": tables_of_choice[FINAL],
+                "folds": {str(outer): tables_of_choice[outer] for outer in folds},
+            },
+            "temperatures": _named(encoders, 1 / final.outer(FINAL).scaling.slopes),
         },
-        probabilities=_table(clips, probabilities),
+        probabilities=_table(clips, fused),
         views=pd.concat(views, ignore_index=True),
+        methods=_decisions_of_methods(candidates, chosen[FINAL], data, fold, labelled["clip"]),
     )
+
+
+def _decisions_of_methods(
+    candidates: Mapping[str, Candidate], final: str, data: Labelled, fold: np.ndarray, clips: pd.Series
+) -> pd.DataFrame:
+    """The table `Fused.methods`."""
+    truth, parts = data.truth(), []
+
+    def add(method: str, protocol: str, saliences: np.ndarray) -> None:
+        table = pd.DataFrame(saliences, columns=list(CLASSES))
+        parts.append(pd.DataFrame({"clip": clips, "method": method, "protocol": protocol}).join(table))
+
+    for name, candidate in candidates.items():
+        nested = np.zeros(truth.shape, dtype=np.int64)
+        for outer in np.unique(fold).tolist():
+            values, others = candidate.views[outer], fold != outer
+            best = exact_optimum(values[others], truth[others])
+            nested[~others] = best.decide(values[~others])
+        add(name, "nested", nested)
+        values = candidate.apply(data.probabilities)
+        best = exact_optimum(values, truth)
+        add(name, "in_sample", best.decide(values))
+        if name == final:
+            paper = np.zeros(truth.shape, dtype=np.int64)
+            for outer in np.unique(fold):
+                own = fold == outer
+                best = official_grid(values[own], truth[own])
+                paper[own] = best.decide(values[own])
+            add(name, "paper", paper)
+    return pd.concat(parts, ignore_index=True)
 
 
 def _stack(tables: Mapping[str, pd.DataFrame], clips: pd.DataFrame) -> np.ndarray:
@@ -128,5 +206,5 @@ def _table(clips: pd.DataFrame, values: np.ndarray) -> pd.DataFrame:
     return table[list(PROBABILITY_COLUMNS)]
 
 
-def _named(names: list[str], weights: np.ndarray) -> dict[str, float]:
-    return {name: float(weight) for name, weight in zip(names, weights, strict=True)}
+def _named(names: Sequence[str], values: np.ndarray) -> dict[str, float]:
+    return {name: float(value) for name, value in zip(names, values, strict=True)}

@@ -1,13 +1,11 @@
-"""Fusion by a weighted arithmetic mean: one weight per encoder, none negative, summing to 1.
-
-A fusion method is a module with `fit` and `apply`, found by its name in `params.yaml`.
-"""
+"""Weights on the simplex by soft cross-entropy: one per encoder, none negative, summing to 1."""
 
 from collections.abc import Callable
 
 import numpy as np
 
-from blemore.errors import DataError
+from blemore.fusion.base import Labelled
+from blemore.fusion.mean import WeightedMean, complete_clips
 
 FLOOR = 1e-12
 """Added to a probability before its logarithm: an encoder may give a true class no probability at all."""
@@ -20,22 +18,21 @@ ROUNDING = 1e-14
 """What float64 sums of the objective may be off; without it the search for a step could not end near the minimum."""
 
 
-def fit(probabilities: np.ndarray, soft: np.ndarray, *, l2: float) -> np.ndarray:
+def fit(data: Labelled, *, l2: float) -> WeightedMean:
     """Weights that minimise the soft cross-entropy of the mean, drawn towards equal weights by `l2`.
 
     Minimises over the simplex the convex function
         mean over clips of -sum_c soft_c log(sum_e w_e p_ec)  +  l2 * ||w - 1/E||^2
-    Only clips that every encoder has count: with gaps filled by renormalising it would not be convex.
+    Only clips that every encoder has count: with gaps filled by renormalising it would not be convex. An encoder
+    without any clip here gets the weight 0.
 
     Parameters
     ----------
-    probabilities : (E, n, 6) of each encoder; a row of NaN where an encoder lacks a clip.
-    soft : (n, 6) soft labels, rows sum to 1.
     l2 : >= 0; 0 leaves the weights to the data, a large one gives equal weights.
 
     Returns
     -------
-    (E,) float64 weights, >= 0, summing to 1. The same input gives the same weights.
+    The same input gives the same weights.
 
     Raises
     ------
@@ -43,9 +40,8 @@ def fit(probabilities: np.ndarray, soft: np.ndarray, *, l2: float) -> np.ndarray
     """
     if l2 < 0:
         raise ValueError(f"l2 must be at least 0, found {l2}")
-    complete = np.isfinite(probabilities).all(axis=(0, 2))
-    if not complete.any():
-        raise DataError("fusion", ["no labelled clip has a row in every encoder's table: weights cannot be fitted"])
+    there, complete = complete_clips(data.probabilities)
+    probabilities, soft = data.probabilities[there], data.soft
     clip, kind = np.nonzero(soft * complete[:, None])  # (clip, class) pairs that enter the cross-entropy: m of them
     known, share = probabilities[:, clip, kind], soft[clip, kind] / complete.sum()  # (E, m), (m,)
     equal = np.full(len(probabilities), 1 / len(probabilities))
@@ -57,7 +53,9 @@ def fit(probabilities: np.ndarray, soft: np.ndarray, *, l2: float) -> np.ndarray
         value = -np.sum(share * np.log(mixed)) + l2 * np.sum(away**2)
         return value, -np.einsum("em,m->e", known, share / mixed) + 2 * l2 * away
 
-    return _minimise(objective, equal)
+    weights = np.zeros(len(there))
+    weights[there] = _minimise(objective, equal)
+    return WeightedMean(weights)
 
 
 def _minimise(objective: Callable[[np.ndarray], tuple[float, np.ndarray]], start: np.ndarray) -> np.ndarray:
@@ -93,25 +91,3 @@ def _onto_simplex(point: np.ndarray) -> np.ndarray:
     falling = np.sort(point)[::-1]
     excess = (np.cumsum(falling) - 1) / np.arange(1, len(point) + 1)
     return np.maximum(point - excess[np.flatnonzero(falling > excess)[-1]], 0.0)
-
-
-def apply(weights: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Weighted mean of the encoders that have the clip; their weights are renormalised.
-
-    Where only encoders of weight 0 have a clip, these count equally.
-
-    Parameters
-    ----------
-    weights : (E,) as given by `fit`.
-    probabilities : (E, n, 6); a row of NaN where an encoder lacks a clip.
-
-    Returns
-    -------
-    (n, 6) float64, rows sum to 1; a row of NaN where no encoder has the clip.
-    """
-    present = np.isfinite(probabilities).all(axis=2)  # (E, n)
-    shares = weights[:, None] * present
-    shares = np.where(shares.sum(axis=0) > 0, shares, present)
-    mixed = np.einsum("en,enc->nc", shares, np.where(present[:, :, None], probabilities, 0.0))
-    with np.errstate(invalid="ignore"):  # 0 / 0 is the promised NaN
-        return mixed / mixed.sum(axis=1, keepdims=True)

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from blemore.calibration.summary import INTERVAL
-from blemore.calibration.thresholds import leave_one_fold_out
 from blemore.encoders.base import seed_of
 from blemore.errors import DataError
 from blemore.heads.features import read_layers
@@ -16,6 +15,7 @@ from blemore.heads.run import fold_probabilities
 from blemore.metrics import blends, combine, presence_correct, salience_correct, true_saliences
 from blemore.progress import Steps
 from blemore.tables import usable
+from blemore.thresholds import leave_one_fold_out
 
 PAPER = (6, 12)
 """The layers that arXiv 2603.23650 found best for Wav2Vec2: here a hypothesis."""

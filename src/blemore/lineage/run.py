@@ -19,7 +19,7 @@ from blemore.lineage import recovery, workspace
 DEMO_CLIP_BYTES = 90_000
 """Typical size of a generated clip that is not made yet."""
 
-LAST_STAGE = "submit"
+LAST_STAGE = "report"
 """The stage of dvc.yaml that ends a study."""
 
 COMPLETE = "Nothing to be done"
@@ -168,9 +168,15 @@ def summary(root: Path) -> str:
         "",
         "The study is finished.",
         f"  submission   results/submission/submission.zip ({len(predictions)} test clips, checked)",
+        *(
+            ["               submission_transductive.zip beside it uses all clips of each individual together"]
+            if (root / "results/submission/submission_transductive.zip").is_file()
+            else []
+        ),
         f"  scores       results/metrics.json: ACC_presence {fused['acc_presence']:.3f}, "
         f"ACC_salience {fused['acc_salience']:.3f} (out-of-fold, no individual seen in training)",
         *_without_unknown(metrics),
+        "  report       results/report/index.html: all of it on one page, with controls and intervals",
         "  encoders     results/encoders.csv: each alone, its weight and cost; licences in results/licences.json",
         "  plots        results/plots/",
         f"  quarantine   {len(bad)} clip(s)" + (", listed in results/clips/quarantine.csv" if bad else ""),

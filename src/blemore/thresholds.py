@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from blemore.decoding import decode
 from blemore.errors import DataError
 from blemore.labels import CLASSES
 from blemore.surface import Chosen, exact_optimum
@@ -42,7 +41,7 @@ def leave_one_fold_out(
         if inside.all():
             raise DataError("thresholds", [f"honest thresholds need at least two folds, found only {left_out}"])
         chosen[left_out] = fit(probabilities[~inside], truth[~inside])
-        saliences[inside] = decode(probabilities[inside], chosen[left_out].alpha, chosen[left_out].beta)
+        saliences[inside] = chosen[left_out].decide(probabilities[inside])
     return saliences, chosen
 
 

@@ -4,13 +4,15 @@ import pandas as pd
 
 from blemore.calibration.run import calibrate
 from blemore.files import write_json
+from blemore.individuals.trust import usable_clusters
 from blemore.lineage.job import job
 from blemore.tables import read_clips, read_probabilities, write_table
 
 with job(snakemake):
     views, clips = pd.read_parquet(snakemake.input.views), read_clips(snakemake.input.clips)
     fused = read_probabilities(snakemake.input.probabilities)
-    made = calibrate(views, fused, clips, snakemake.params.calibration)
+    individuals = usable_clusters(snakemake.input.clusters, snakemake.input.summary)
+    made = calibrate(views, fused, clips, snakemake.params.kappas, individuals=individuals)
     write_json(snakemake.output.thresholds, made.thresholds)
     write_table(made.decisions, snakemake.output.decisions)
     write_table(made.offsets, snakemake.output.offsets)

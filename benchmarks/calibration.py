@@ -1,0 +1,106 @@
+"""What the honest estimate is worth, what calibration gains on new persons, and what enrolment recovers: simulated studies.
+
+    python benchmarks/calibration.py [--replicates 20] [--jobs 2] [--out FILE.json]
+
+Prints Markdown tables: means over replicates with standard errors and 95 % intervals (t distribution), all differences
+paired by replicate. Settings are those of params.yaml; persons x clips x encoders are `simulation.study.Settings`.
+Without --out nothing is written.
+"""
+
+import argparse
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import yaml
+from scipy import stats
+
+from blemore.files import write_json
+from blemore.progress import Steps
+from blemore.simulation.study import Settings
+from blemore.simulation.trial import enrolment_trial, trial
+
+NEW_PERSONS = 150
+STYLED = Settings(new_persons=NEW_PERSONS)
+PLAIN = Settings(new_persons=NEW_PERSONS, offset_sd=0.0, gain_sd=0.0)
+
+
+TRIALS = {
+    "style": partial(trial, STYLED),
+    "no style": partial(trial, PLAIN),
+    "enrolment": partial(enrolment_trial, Settings()),
+}
+
+
+def one(seed: int, params: dict, kinds: list[str]) -> dict[str, dict[str, float]]:
+    """The trials of one seed."""
+    return {kind: TRIALS[kind](seed, params["fusion"], params["calibration"]) for kind in kinds}
+
+
+def interval(values: np.ndarray) -> str:
+    """Mean, standard error and 95 % interval of paired figures."""
+    error = values.std(ddof=1) / np.sqrt(len(values))
+    reach = stats.t.ppf(0.975, len(values) - 1) * error
+    return f"{values.mean():+.4f} | {error:.4f} | {values.mean() - reach:+.4f} to {values.mean() + reach:+.4f}"
+
+
+def tell_enrolment(of: dict[str, np.ndarray]) -> None:
+    """The table of the enrolment trials."""
+    print(
+        "\nenrolment, gain over shared thresholds\n\n| | mean | standard error | 95 % interval |\n| --- | ---: | ---: | --- |"
+    )
+    for name, values in of.items():
+        print(f"| {name} | {interval(values)} |")
+    print(f"| enrolled - known_style / 2 | {interval(of['enrolled'] - of['known_style'] / 2)} |")
+    print(f"\nrecovered: {of['enrolled'].mean() / of['known_style'].mean():.2f} of the gain of knowing the style")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--replicates", type=int, default=20)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--only", choices=list(TRIALS), action="append")
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    made = []
+    with ProcessPoolExecutor(options.jobs) as pool, Steps("replicates", options.replicates) as steps:
+        for found in pool.map(
+            partial(one, params=params, kinds=options.only or list(TRIALS)), range(options.replicates)
+        ):
+            made.append(found)
+            steps.advance(1)
+    if options.out:
+        write_json(options.out, made)
+    tables = {kind: {name: np.array([row[kind][name] for row in made]) for name in made[0][kind]} for kind in made[0]}
+    for kind in tables:
+        of = tables[kind]
+        if kind == "enrolment":
+            tell_enrolment(of)
+            continue
+        print(f"\n{kind}: {STYLED.persons} persons, {NEW_PERSONS} new ones, {len(made)} replicates\n")
+        print("| | Score |\n| --- | ---: |")
+        for name, values in of.items():
+            print(f"| {name} | {values.mean():.4f} |")
+        print("\n| difference | mean | standard error | 95 % interval |\n| --- | ---: | ---: | --- |")
+        for name, one_side, other in (
+            ("nested estimate - new persons, person offsets", "nested_chosen", "chosen"),
+            ("nested estimate - new persons, global thresholds", "nested_global", "global"),
+            ("paper's protocol - new persons, global thresholds", "paper", "global"),
+            ("paper's protocol - nested estimate", "paper", "nested_global"),
+            ("chosen pipeline - raw uniform, new persons", "chosen", "uniform"),
+            ("chosen pipeline - global thresholds, new persons", "chosen", "global"),
+            ("control: random groups - global thresholds", "random_groups", "global"),
+            ("mistaken persons - global thresholds", "mistaken", "global"),
+        ):
+            print(f"| {name} | {interval(of[one_side] - of[other])} |")
+        for name, one_side, other in (
+            ("nested estimate - new persons, person offsets", "nested_chosen", "chosen"),
+            ("nested estimate - new persons, global thresholds", "nested_global", "global"),
+        ):
+            print(f"| {name}, less luck | {interval(of[one_side] - of[other] - of['luck'])} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""How long the nested evaluation of all fusion methods takes, and how long the controls of personal calibration.
+
+    OMP_NUM_THREADS=1 python benchmarks/fusion.py [--persons 47]
+
+12 simulated encoders, 54 clips per person, five folds, the options of params.yaml; CPU seconds of one process.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import yaml
+
+from blemore.calibration.gains import gains, style
+from blemore.calibration.run import calibrate, problem_of
+from blemore.fusion.run import fuse
+from blemore.simulation.study import Settings, simulate
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--persons", type=int, default=47)
+    wanted = parser.parse_args()
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    made, options, seed = simulate(Settings(persons=wanted.persons), 0), params["calibration"], params["seed"]
+    print("| step | CPU s |\n| --- | ---: |")
+    for name in (*params["fusion"]["candidates"], "auto"):
+        start = time.process_time()
+        fused = fuse(made.tables, made.clips, params["fusion"] | {"method": name}, families=made.families, seed=seed)
+        print(
+            f"| nested fusion, {'all methods and the choice' if name == 'auto' else name} | {time.process_time() - start:.1f} |"
+        )
+    start = time.process_time()
+    calibrate(fused.views, fused.probabilities, made.clips, options["kappas"])
+    print(f"| thresholds and offsets | {time.process_time() - start:.1f} |")
+    start = time.process_time()
+    problem, _ = problem_of(fused.views, made.clips)
+    gains(problem, options, seed=seed)
+    style(problem, draws=options["controls"], seed=seed)
+    print(f"| gains and their {options['controls']} controls each | {time.process_time() - start:.1f} |")
+
+
+if __name__ == "__main__":
+    main()

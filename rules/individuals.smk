@@ -1,0 +1,38 @@
+"""
+Who is who among the test clips, by clustering their faces: biometric processing, off unless demo or approved.
+
+NEEDS   results/clips/clips.parquet, results/media/faces/{shard}.parquet
+MAKES   results/individuals/clusters.parquet, summary.json
+"""
+
+from blemore.individuals.permission import why_off
+
+INDIVIDUALS = {
+    "clusters": "results/individuals/clusters.parquet",
+    "summary": "results/individuals/summary.json",
+}
+TELLING_APART = config["individuals"]
+INDIVIDUALS_ON = not why_off(TELLING_APART["descriptor"], TELLING_APART["approved"], config["dataset"])
+DESCRIPTOR = [f"individuals/{TELLING_APART['descriptor']}"] if INDIVIDUALS_ON else []
+
+
+rule individuals:
+    input:
+        **INDIVIDUALS,
+
+
+rule find_individuals:
+    input:
+        clips=CLIPS,
+        faces=collect(MEDIA["faces"], shard=SHARDS),
+        code=code("find_individuals", *DESCRIPTOR),
+    output:
+        **INDIVIDUALS,
+    log:
+        "logs/find_individuals.log",
+    params:
+        individuals=lookup("individuals", within=config),
+        dataset=config["dataset"],
+        seed=config["seed"],
+    script:
+        "../workflow_scripts/find_individuals.py"

@@ -1,0 +1,71 @@
+"""
+One page that a sceptical reader can check, and, for generated actors, the submissions judged on the truth kept apart.
+
+NEEDS   results/ of all steps before, uploads.json; dataset demo: data/demo/truth.json, which no other step reads
+MAKES   results/report/index.html; dataset demo: results/report/held_back.json
+"""
+
+PAGE = "results/report/index.html"
+HELD_BACK = "results/report/held_back.json" if config["dataset"] == "demo" else []
+SHOWN = {key: config[key] for key in ("dataset", "weights", "seed", "fusion", "calibration", "individuals")}
+
+TEMPLATES = ["src/blemore/report/contract.yaml", *sorted(map(str, Path("src/blemore/report/templates").iterdir()))]
+
+
+rule report:
+    input:
+        PAGE,
+        HELD_BACK,
+
+
+rule judge:
+    input:
+        submission=SUBMISSION["json"],
+        transductive=TRANSDUCTIVE.get("transductive_json", []),
+        clusters=INDIVIDUALS["clusters"],
+        truth="data/demo/truth.json",
+        code=code("judge"),
+    output:
+        "results/report/held_back.json",
+    log:
+        "logs/judge.log",
+    params:
+        seed=config["seed"],
+    script:
+        "../workflow_scripts/judge.py"
+
+
+REPORTED = {
+    "metrics": "results/metrics.json",
+    "reliability": "results/reliability.json",
+    "encoders": "results/encoders.csv",
+    "licences": "results/licences.json",
+    "weights": FUSION["weights"],
+    "probabilities": FUSION["probabilities"],
+    "views": FUSION["views"],
+    "thresholds": CALIBRATION["thresholds"],
+    "decisions": CALIBRATION["decisions"],
+    "individuals": INDIVIDUALS["summary"],
+    "held_back": HELD_BACK,
+    "clips": CLIPS,
+    "quarantine": "results/clips/quarantine.csv",
+    "costs": COSTS,
+    "faces": collect(MEDIA["faces"], shard=SHARDS),
+    "published": config["report"]["publication_list"] or [],
+}
+
+
+rule write_report:
+    input:
+        **REPORTED,
+        uploads="uploads.json",
+        templates=TEMPLATES,
+        code=code("write_report"),
+    output:
+        PAGE,
+    log:
+        "logs/write_report.log",
+    params:
+        options=dict(study=SHOWN, example_frames=config["report"]["example_frames"]),
+    script:
+        "../workflow_scripts/write_report.py"

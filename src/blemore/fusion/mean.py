@@ -1,0 +1,55 @@
+"""The weighted arithmetic mean of the encoders: what most fusion methods fit the weights of."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from blemore.errors import DataError
+
+
+@dataclass(frozen=True)
+class WeightedMean:
+    """weights : (E,) one per encoder, >= 0, summing to 1."""
+
+    weights: np.ndarray
+
+    @property
+    def shares(self) -> np.ndarray:
+        """(E,) the weights."""
+        return self.weights
+
+    def apply(self, probabilities: np.ndarray) -> np.ndarray:
+        """Weighted mean of the encoders that have the clip; their weights are renormalised.
+
+        Where only encoders of weight 0 have a clip, these count equally.
+
+        Parameters
+        ----------
+        probabilities : (E, n, 6); a row of NaN where an encoder lacks a clip.
+
+        Returns
+        -------
+        (n, 6) float64, rows sum to 1; a row of NaN where no encoder has the clip.
+        """
+        present = np.isfinite(probabilities).all(axis=2)  # (E, n)
+        shares = self.weights[:, None] * present
+        shares = np.where(shares.sum(axis=0) > 0, shares, present)
+        # einsum and not @: a threaded matrix product can change the last bits with the number of cores.
+        mixed = np.einsum("en,enc->nc", shares, np.where(present[:, :, None], probabilities, 0.0))
+        with np.errstate(invalid="ignore"):  # 0 / 0 is the promised NaN
+            return mixed / mixed.sum(axis=1, keepdims=True)
+
+
+def complete_clips(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Encoders that have any clip (E,) bool, and clips that all of those have (n,) bool.
+
+    Raises
+    ------
+    DataError : no clip that they all have: weights cannot be compared.
+    """
+    present = np.isfinite(probabilities).all(axis=2)  # (E, n)
+    there = present.any(axis=1)
+    complete = present[there].all(axis=0)
+    if not complete.any():
+        raise DataError("fusion", ["no labelled clip has a row in every encoder's table: weights cannot be fitted"])
+    return there, complete

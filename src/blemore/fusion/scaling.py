@@ -1,0 +1,56 @@
+"""Each encoder's own confidence and preferences are set right before fusion: one temperature, one bias per class.
+
+An over-confident encoder would drown the others in a mean of probabilities. p' = softmax(a log p + b), with the slope a
+(1 / temperature) and the bias b of least soft cross-entropy, drawn towards a = 1 and b = 0 (Guo et al. 2017, with bias).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from blemore import logits
+
+PULL = 2e-3
+"""Precision per clip with which a is drawn to 1 and b to 0: it settles what the data leaves open."""
+SLOPES = (0.02, 50.0)
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """slopes : (E,) 1 / temperature; biases : (E, 6) in logits."""
+
+    slopes: np.ndarray
+    biases: np.ndarray
+
+    def apply(self, probabilities: np.ndarray) -> np.ndarray:
+        """(E, n, 6) scaled rows; rows of NaN stay."""
+        scaled = self.slopes[:, None, None] * logits.logarithm(probabilities) + self.biases[:, None]
+        return logits.softmax(scaled)
+
+
+def unscaled(encoders: int) -> Scaling:
+    """Every encoder as it is."""
+    return Scaling(np.ones(encoders), np.zeros((encoders, 6)))
+
+
+def fit(probabilities: np.ndarray, soft: np.ndarray) -> Scaling:
+    """Slope and bias of every encoder on the clips it has; an encoder without any is left as it is.
+
+    Parameters
+    ----------
+    probabilities : (E, n, 6); a row of NaN where an encoder lacks a clip.
+    soft : (n, 6) soft labels.
+    """
+    found = unscaled(len(probabilities))
+    centre = np.array([1.0, *np.zeros(6)])
+    low, high = (np.array([slope, *np.full(6, sign * np.inf)]) for slope, sign in zip(SLOPES, (-1, 1), strict=True))
+    for e, rows in enumerate(probabilities):
+        known = np.isfinite(rows).all(axis=1)
+        if known.any():
+            logs = logits.logarithm(rows[known])
+            biases = np.broadcast_to(np.eye(6), (len(logs), 6, 6))
+            inputs = np.concatenate([logs[:, :, None], biases], axis=2)  # (n, 6, 7)
+            precision = np.full(7, PULL * len(logs))
+            numbers = logits.fit(inputs[None], soft[None, known], centre, precision, low=low, high=high)[0]
+            found.slopes[e], found.biases[e] = numbers[0], numbers[1:]
+    return found

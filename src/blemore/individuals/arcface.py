@@ -1,0 +1,72 @@
+"""ArcFace embeddings (Deng et al. 2019, arXiv 1801.07698) through the optional package uniface.
+
+Neither code nor weights are part of this project. The package's code is under the MIT licence; the weights are
+InsightFace's, for non-commercial research only, and are fetched by that package at its first use.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from blemore.errors import MissingDataError
+from blemore.individuals.faces import Faces, read_faces
+
+SIZE = 160
+WHERE = "individuals.descriptor: arcface"
+LICENCE = "its weights are InsightFace's, for non-commercial research only"
+
+
+def describe(face_shards: Sequence[Path]) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """A descriptor of each clip: the mean direction of its faces' embeddings; as `builtin.describe` gives them.
+
+    Raises
+    ------
+    MissingDataError : uniface is not installed, or cannot load its weights; the message says what to do.
+    """
+    network = _network()
+    found = {clip: _direction(network, faces) for clip, faces in read_faces(face_shards, SIZE)}
+    names = sorted(found)
+    usable = np.array([found[name] is not None for name in names], bool)
+    length = next((len(one) for one in found.values() if one is not None), 0)
+    nothing = np.zeros(length)
+    rows = [nothing if found[name] is None else found[name] for name in names]
+    return names, np.array(rows, float).reshape(len(names), length), usable
+
+
+def _network() -> Any:
+    try:
+        import uniface
+        from uniface.constants import ArcFaceWeights
+    except ImportError as error:
+        raise MissingDataError(
+            WHERE,
+            [
+                f"the package uniface is not installed: `pip install uniface onnxruntime` ({LICENCE}), "
+                "or use descriptor: builtin"
+            ],
+        ) from error
+    try:
+        return uniface.ArcFace(model_name=ArcFaceWeights.RESNET)
+    except (OSError, RuntimeError, ValueError) as error:  # no network, or a damaged file
+        raise MissingDataError(
+            WHERE,
+            [
+                f"uniface cannot load its weights ({error}): run "
+                "`python -c 'import uniface; from uniface.constants import ArcFaceWeights as W; uniface.ArcFace(W.RESNET)'` "
+                f"once with a network ({LICENCE}), or use descriptor: builtin"
+            ],
+        ) from error
+
+
+def _direction(network: Any, faces: Faces) -> np.ndarray | None:
+    """(d,) of unit length; None where there is no face."""
+    if not len(faces.pictures):
+        return None
+    each = [
+        np.asarray(network.get_normalized_embedding(picture[..., ::-1].copy(), points.astype(np.float32)), float)
+        for picture, points in zip(faces.pictures, faces.landmarks, strict=True)
+    ]
+    mean = np.mean([one.ravel() for one in each], axis=0)
+    return mean / max(float(np.linalg.norm(mean)), 1e-9)

@@ -1,0 +1,103 @@
+"""Join clips, then clusters, as long as one person is the likelier explanation: any number of persons, of any size.
+
+Each cluster is known by its mean. Under the model of `space.PersonSpace` a person's place is normal with variance
+`spread`, and a mean of m independent clips lies around it with variance 1 / m. The evidence for joining two clusters is
+the logarithm of how much likelier their means are under one person than under two. Unlike a distance it knows sizes: an
+odd clip joins its person although it lies far off, two large clusters stay apart although they lie close.
+
+Clips of a person are not independent: n of them count as n / (1 + DEPENDENCE (n - 1)), the design effect of Kish (1965).
+scikit-learn's linkages know distances only; average linkage leaves odd clips alone, Ward's swallows small persons.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+DEPENDENCE = 0.1
+"""Correlation of what sets a person's clips off from the person's mean: however many, they count as ten at most."""
+
+
+@dataclass(frozen=True)
+class Merges:
+    """The n - 1 joins of n clips, in their order; `second` becomes part of `first` (row numbers of clusters)."""
+
+    evidence: np.ndarray  # (n - 1,) log likelihood ratio for one person, never rising: the least of the joins so far
+    first: np.ndarray  # (n - 1,) int
+    second: np.ndarray  # (n - 1,) int
+    clips: int
+
+
+def merges(points: np.ndarray, spread: np.ndarray) -> Merges:
+    """Join the pair with the greatest evidence again and again, until one cluster is left.
+
+    Parameters
+    ----------
+    points : (n, k) in a space with variance 1 within persons.
+    spread : (k,) variance between persons.
+    """
+    count = len(points)
+    means, clips = points.astype(float).copy(), np.ones(count)
+    alone = _evidence_of(means, clips, spread)
+    evidence = np.full((count, count), -np.inf)
+    for one in range(count):
+        others = np.arange(count) != one
+        evidence[one, others] = _for_one(one, others, means, clips, alone, spread)
+    best, most = _row_maxima(evidence)
+    steps = []
+    for _ in range(count - 1):
+        one = int(np.argmax(most))
+        other = int(best[one])
+        one, other = min(one, other), max(one, other)
+        steps.append((most[one], one, other))
+        means[one] = np.average(means[[one, other]], axis=0, weights=clips[[one, other]])
+        clips[one], clips[other] = clips[one] + clips[other], 0
+        alone[one] = _evidence_of(means[[one]], clips[[one]], spread)[0]
+        evidence[other], evidence[:, other] = -np.inf, -np.inf
+        others = clips > 0
+        others[one] = False
+        evidence[one, others] = evidence[others, one] = _for_one(one, others, means, clips, alone, spread)
+        stale = (best == one) | (best == other) | (evidence[:, one] > most)
+        stale[[one, other]] = True
+        best[stale], most[stale] = _row_maxima(evidence[stale])
+    values, first, second = zip(*steps, strict=True) if steps else ((), (), ())
+    falling = np.minimum.accumulate(np.array(values, float))
+    return Merges(falling, np.array(first, int), np.array(second, int), count)
+
+
+def cut(joined: Merges, threshold: float) -> np.ndarray:
+    """(n,) cluster numbers 0.., in the order of their first clips, of all joins with at least that evidence."""
+    owner = np.arange(joined.clips)
+    for one, other in zip(joined.first, joined.second, strict=True):
+        if joined.evidence[len(owner) - len(np.unique(owner))] < threshold:
+            break
+        owner[owner == other] = one
+    return np.unique(owner, return_inverse=True)[1]  # a cluster's number is its first clip's: `one` < `other`
+
+
+def _evidence_of(means: np.ndarray, clips: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """(m,) log likelihood of cluster means (m, k) of so many clips (m,), up to what joining leaves unchanged."""
+    return _log_likelihood(_counted(clips)[:, None] * means, _counted(clips), spread)
+
+
+def _for_one(
+    one: int, others: np.ndarray, means: np.ndarray, clips: np.ndarray, alone: np.ndarray, spread: np.ndarray
+) -> np.ndarray:
+    """(m,) evidence for joining cluster `one` with each of `others` (n,) bool."""
+    mine, theirs = _counted(clips[one]), _counted(clips[others])
+    sums = mine * means[one] + theirs[:, None] * means[others]  # (m, k)
+    return _log_likelihood(sums, mine + theirs, spread) - alone[one] - alone[others]
+
+
+def _log_likelihood(sums: np.ndarray, counts: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """(m,) of sums (m, k) over so many independent clips (m,) of one person, up to what joining leaves unchanged."""
+    grown = 1 + counts[:, None] * spread
+    return 0.5 * (spread * sums**2 / grown - np.log(grown)).sum(axis=1)
+
+
+def _counted(clips: np.ndarray) -> np.ndarray:
+    return clips / (1 + DEPENDENCE * (clips - 1))
+
+
+def _row_maxima(evidence: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    best = evidence.argmax(axis=1)
+    return best, np.take_along_axis(evidence, best[:, None], axis=1)[:, 0]

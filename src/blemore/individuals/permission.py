@@ -1,0 +1,33 @@
+"""Whether individuals may be told apart at all. Light imports: every start of the workflow asks."""
+
+from collections.abc import Mapping
+from typing import Any
+
+APPROVAL = ("by", "date", "basis")
+FREE = "demo"
+"""The one data set without real people."""
+
+
+def why_off(descriptor: str | bool, approved: Mapping[str, Any] | None, dataset: str) -> str:
+    """One sentence on why individuals are not told apart; empty where they may be.
+
+    Telling people apart by their faces is biometric processing: for every data set of real people someone has to have
+    allowed it.
+
+    Parameters
+    ----------
+    descriptor : name of a descriptor, or off (YAML reads a bare off as False).
+    approved : {by, date, basis}, all of them filled in, or None.
+    dataset : name of the data set.
+    """
+    if descriptor is False or descriptor == "off":
+        return "Switched off by individuals.descriptor."
+    if dataset == FREE:
+        return ""
+    missing = [name for name in APPROVAL if not str((approved or {}).get(name) or "").strip()]
+    if missing:
+        return (
+            "Off: telling real people apart by their faces is biometric processing and needs individuals.approved; "
+            f"{', '.join(missing)} missing."
+        )
+    return ""

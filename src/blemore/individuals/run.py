@@ -1,0 +1,178 @@
+"""Find the individuals among the test clips, whose names say nothing about who shows them.
+
+What tells persons apart is learned from the training persons; the clusters hold test clips only, and no cluster is ever
+compared with a training person. Descriptors of faces live in this function alone: neither written nor logged.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+import blemore.individuals
+from blemore.errors import DataError
+from blemore.individuals.permission import APPROVAL, why_off
+from blemore.individuals.quality import FEWEST_PERSONS, Quality, fit, quality
+from blemore.tables import usable
+
+WHERE = "individuals.descriptor"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is found.
+
+    clusters : clip, cluster (int64 0.., in the order of the first clip's name); test clips with a face only.
+    summary : JSON-able; {"active", "reason", "descriptor", "approved", "trusted", "trust",
+        "train": {"persons", "clips", "purity", "adjusted_rand", "splits"},
+        "test": {"clips", "without_face", "clusters", "sizes"}}; unknown figures are None.
+    """
+
+    clusters: pd.DataFrame
+    summary: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many persons and clips were learned from, and how many test clips there are."""
+
+    persons: int
+    train_clips: int
+    test_clips: int
+    without_face: int
+
+
+NOTHING, UNKNOWN = Counts(0, 0, 0, 0), Quality(None, None, 0)
+
+
+def find_descriptor(name: str) -> ModuleType:
+    """The descriptor's module, found by its name; it has `describe`, as `builtin.describe` documents it."""
+    names = [found.name for found in pkgutil.iter_modules(blemore.individuals.__path__)]
+    module = importlib.import_module(f"blemore.individuals.{name}") if name in names else None
+    if not hasattr(module, "describe"):
+        raise DataError(WHERE, [f"{name!r} is no module in individuals/ with a function `describe`"])
+    assert module is not None
+    return module
+
+
+def find_individuals(
+    clips: pd.DataFrame,
+    face_shards: Sequence[Path],
+    *,
+    descriptor: str | bool,
+    approved: Mapping[str, Any] | None,
+    dataset: str,
+    trust: float,
+    seed: int,
+) -> Found:
+    """Cluster the test clips by who shows them, and say how far that can be trusted.
+
+    Parameters
+    ----------
+    clips : clips table of the study; quarantined clips are left out.
+    face_shards : faces files (`media.schemas.FACES`); read only where individuals may be told apart.
+    descriptor : name of a module of this package, or "off" or False.
+    approved : {by, date, basis}, or None; needed for every data set but the demo.
+    dataset : name of the data set.
+    trust : least adjusted Rand index, measured on training persons, of clusters to be used.
+    seed : decides, with names alone, how training persons are split.
+
+    Raises
+    ------
+    DataError : no such descriptor, a clip that no faces file holds, or something that the descriptor needs is missing.
+    """
+    reason = why_off(descriptor, approved, dataset)
+    said = {name: str(approved[name]) for name in APPROVAL if name in approved} if approved else None
+    if reason:
+        name = None if descriptor is False or descriptor == "off" else str(descriptor)
+        return Found(_table([], []), _summary(False, reason, name, said, trust))
+    known = usable(clips)
+    train, test = (known[known["split"] == split].sort_values("clip", kind="stable") for split in ("train", "test"))
+    with threadpool_limits(1):  # sums of several threads differ in their last digits
+        described = _described(find_descriptor(str(descriptor)).describe(face_shards), known["clip"])
+        learned, person = _of_persons(described, train)
+        seen = [clip for clip in test["clip"] if clip in described]
+        counts = Counts(len(np.unique(person)), len(person), len(test), len(test) - len(seen))
+        if counts.persons < 2:
+            reason = "Unknown: fewer than two training persons with two clips or more that show a face."
+            return Found(_table([], []), _summary(True, reason, str(descriptor), said, trust, counts))
+        name = f"{seed}/individuals"
+        clusters = fit(learned, person, seed=name).clusters(_rows(described, seen)) if seen else np.zeros(0, int)
+        reached = quality(learned, person, seed=name)
+    reason = _how(reached, trust)
+    sizes = sorted(np.bincount(clusters).tolist(), reverse=True)
+    summary = _summary(True, reason, str(descriptor), said, trust, counts, reached, sizes)
+    return Found(_table(seen, clusters), summary)
+
+
+def _described(described: tuple[list[str], np.ndarray, np.ndarray], expected: pd.Series) -> dict[str, np.ndarray]:
+    """Clip -> descriptor, of the clips that have one."""
+    names, descriptors, can_be_used = described
+    missing = sorted(set(expected) - set(names))
+    if missing:
+        raise DataError("faces", [f"clip {name}: in no faces file; prepare the clips again" for name in missing])
+    return {name: row for name, row, good in zip(names, descriptors, can_be_used, strict=True) if good}
+
+
+def _of_persons(described: Mapping[str, np.ndarray], train: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Descriptors (n, d) and persons (n,) of training persons; a person with one clip cannot say what varies."""
+    seen = train[train["clip"].isin(list(described))]
+    seen = seen[seen.groupby("person")["clip"].transform("size") > 1]
+    return _rows(described, seen["clip"]), seen["person"].to_numpy(str)
+
+
+def _rows(described: Mapping[str, np.ndarray], clips: Sequence[str] | pd.Series) -> np.ndarray:
+    return np.array([described[clip] for clip in clips])
+
+
+def _table(clips: Sequence[str], clusters: Sequence[int] | np.ndarray) -> pd.DataFrame:
+    return pd.DataFrame({"clip": pd.Series(clips, dtype="str"), "cluster": np.asarray(clusters, np.int64)})
+
+
+def _how(reached: Quality, trust: float) -> str:
+    """One sentence on how the clusters came about and whether they are trusted."""
+    how = "Test clips clustered by their faces; what tells persons apart was learned from the training persons"
+    if reached.adjusted_rand is None:
+        return f"{how}; not trusted: with fewer than {FEWEST_PERSONS} of them nothing is left to measure quality on."
+    verdict = "trusted" if reached.adjusted_rand >= trust else "not trusted"
+    return f"{how}; {verdict}: on persons left out the adjusted Rand index is {reached.adjusted_rand:.3f}."
+
+
+def _summary(
+    active: bool,
+    reason: str,
+    descriptor: str | None,
+    approved: Mapping[str, str] | None,
+    trust: float,
+    counts: Counts = NOTHING,
+    reached: Quality = UNKNOWN,
+    sizes: Sequence[int] = (),
+) -> dict[str, Any]:
+    return {
+        "active": active,
+        "reason": reason,
+        "descriptor": descriptor,
+        "approved": approved,
+        "trusted": reached.adjusted_rand is not None and reached.adjusted_rand >= trust,
+        "trust": float(trust),
+        "train": {
+            "persons": counts.persons,
+            "clips": counts.train_clips,
+            "purity": reached.purity,
+            "adjusted_rand": reached.adjusted_rand,
+            "splits": reached.splits,
+        },
+        "test": {
+            "clips": counts.test_clips,
+            "without_face": counts.without_face,
+            "clusters": len(sizes),
+            "sizes": list(sizes),
+        },
+    }

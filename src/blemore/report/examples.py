@@ -1,0 +1,172 @@
+"""Example clips: a few of each kind of outcome, chosen by lot and not by eye, with frames where these may be shown."""
+
+import base64
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from blemore.labels import CLASSES
+from blemore.media.shards import decode_frames
+from blemore.metrics import blends, presence_correct, salience_correct, true_saliences
+from blemore.report.identities import Identities
+from blemore.report.numbers import Spot
+from blemore.tables import usable
+
+KINDS = {
+    "single_right": "A single emotion, recognised",
+    "single_wrong": "A single emotion, taken for something else",
+    "blend_right": "A blend, with the right pair and the right saliences",
+    "blend_pair": "A blend, with the right pair and wrong saliences",
+    "blend_half": "A blend, of which one emotion was seen",
+    "blend_wrong": "A blend that was missed",
+}
+PER_KIND = 2
+FRAMES, SIDE, QUALITY = 4, 112, 72
+"""Frames of a clip, their side in px, and the quality of their JPEG files."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One card of the page.
+
+    kind : key of KINDS; person : name or neutral number; clip : the clip's name, None where it must not be shown.
+    truth : clips table's row; said, decided : the six fused probabilities and the six decided saliences in percent.
+    frames : data URIs, in order of time; empty where no frame may be shown.
+    """
+
+    kind: str
+    person: str
+    clip: str | None
+    truth: Spot
+    said: Spot
+    decided: Spot
+    frames: list[str]
+
+
+def outcomes(decided: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """(n,) key of KINDS of each decision.
+
+    Parameters
+    ----------
+    decided, truth : (n, 6) saliences in percent.
+    """
+    is_blend, right = blends(truth), presence_correct(decided, truth)
+    shared = ((decided > 0) & (truth > 0)).any(axis=1)
+    return np.select(
+        [~is_blend & right, ~is_blend, salience_correct(decided, truth), right, shared],
+        ["single_right", "single_wrong", "blend_right", "blend_pair", "blend_half"],
+        "blend_wrong",
+    )
+
+
+def labelled_rows(
+    clips: pd.DataFrame, probabilities: pd.DataFrame, decisions: pd.DataFrame
+) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """The usable train clips, their (n, 6) fused probabilities and their (n, 6) decided saliences.
+
+    Parameters
+    ----------
+    decisions : rows of one variant.
+    """
+    train = usable(clips)
+    train = train[train["split"] == "train"].reset_index(drop=True)
+    said, decided = (
+        table.set_index("clip").loc[train["clip"], list(CLASSES)].to_numpy(float)
+        for table in (probabilities, decisions)
+    )
+    return train, said, decided
+
+
+def choose(train: pd.DataFrame, said: np.ndarray, decided: np.ndarray, who: Identities) -> list[tuple[str, int]]:
+    """(kind, row) of the examples: of each kind the first ones by lot, each of another person where possible.
+
+    The lot is the hash of the clip's fused probabilities: the same study gives the same examples, nobody picks them, and
+    the clip's name has no part in it. Persons whose frames may be shown come first.
+    """
+    kinds = outcomes(decided, true_saliences(train))
+    lot = np.array([hashlib.sha256(row.tobytes()).hexdigest() for row in np.ascontiguousarray(said)])
+    later = ~train["person"].isin(who.faces).to_numpy()
+    order = np.lexsort((lot, later))
+    chosen = []
+    for kind in KINDS:
+        rows = [int(row) for row in order if kinds[row] == kind]
+        persons = train["person"].iloc[rows].duplicated().to_numpy()
+        rows = [row for row, again in zip(rows, persons, strict=True) if not again] + [
+            row for row, again in zip(rows, persons, strict=True) if again
+        ]
+        chosen += [(kind, row) for row in rows[:PER_KIND]]
+    return chosen
+
+
+def examples(
+    clips: pd.DataFrame,
+    probabilities: pd.DataFrame,
+    decisions: pd.DataFrame,
+    who: Identities,
+    faces: Sequence[str | Path],
+) -> list[Example]:
+    """The examples of the page; frames are read for those persons only whose frames may be shown.
+
+    Parameters
+    ----------
+    decisions : rows of the variant that test clips get.
+    faces : files of face crops (`media.schemas.FACES`).
+    """
+    train, said, decided = labelled_rows(clips, probabilities, decisions)
+    chosen = choose(train, said, decided, who)
+    keys = [
+        f"E{number:02d}" if who.hides(train["person"].iloc[row]) else str(train["clip"].iloc[row])
+        for number, (_, row) in enumerate(chosen, start=1)
+    ]
+    rows = {key: row for key, (_, row) in zip(keys, chosen, strict=True)}
+    documents = [
+        Spot("clips.parquet", {key: _truth(train.iloc[row]) for key, row in rows.items()}),
+        Spot("probabilities.parquet", {key: _by_class(said[row]) for key, row in rows.items()}),
+        Spot("decisions.parquet", {key: _by_class(decided[row].astype(int)) for key, row in rows.items()}),
+    ]
+    shown = train.iloc[list(rows.values())]
+    pictures = read_frames(faces, shown.loc[shown["person"].isin(who.faces), "clip"])
+    made = []
+    for key, (kind, row) in zip(keys, chosen, strict=True):
+        clip, person = str(train["clip"].iloc[row]), str(train["person"].iloc[row])
+        name = None if who.hides(person) else clip
+        truth, probability, decision = (document[key] for document in documents)
+        made.append(Example(kind, who.label(person), name, truth, probability, decision, pictures.get(clip, [])))
+    return made
+
+
+def _truth(row: pd.Series) -> dict[str, Any]:
+    names = ("emotion_1", "emotion_2", "emotion_1_salience", "emotion_2_salience")
+    return {name: None if pd.isna(row[name]) else row[name] for name in names}
+
+
+def _by_class(values: np.ndarray) -> dict[str, Any]:
+    return dict(zip(CLASSES, values.tolist(), strict=True))
+
+
+def read_frames(paths: Sequence[str | Path], wanted: Iterable[str]) -> dict[str, list[str]]:
+    """{clip: data URIs of a few small JPEG pictures, evenly over the clip}; no other clip's pictures are read."""
+    import cv2
+    import pyarrow.parquet as pq
+
+    wanted = sorted(wanted)
+    found: Mapping[str, list[bytes]] = {clip: [] for clip in wanted}
+    for path in paths if wanted else []:
+        table = pq.read_table(path, columns=["clip", "jpeg"], filters=[("clip", "in", wanted)])
+        for clip, jpeg in zip(table["clip"].to_pylist(), table["jpeg"].to_pylist(), strict=True):
+            found[clip].append(jpeg)
+    pictures: dict[str, list[str]] = {}
+    for clip, jpegs in found.items():
+        picked = sorted({round(place) for place in np.linspace(0, len(jpegs) - 1, FRAMES)}) if jpegs else []
+        frames = decode_frames([jpegs[k] for k in picked], SIDE)
+        coded = [
+            cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1]
+            for frame in frames
+        ]
+        pictures[clip] = [f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}" for data in coded]
+    return pictures

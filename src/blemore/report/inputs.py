@@ -1,0 +1,95 @@
+"""The files that the page is made from, read and checked against `contract.yaml`."""
+
+import math
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pandas as pd
+import yaml
+
+from blemore.errors import DataError
+from blemore.files import read_json
+from blemore.schema import expected
+
+
+def checked(part: str, where: str, value: Any) -> Any:
+    """`value` as it is, if it has the structure that `contract.yaml` states for `part`.
+
+    Raises
+    ------
+    DataError : naming the file and the key (a JSON pointer) of everything that differs.
+    """
+    contract = yaml.safe_load(files("blemore.report").joinpath("contract.yaml").read_text("utf-8"))
+    schema = {**contract[part], "$defs": contract["$defs"]}
+    errors = jsonschema.Draft202012Validator(schema).iter_errors(value)
+    faults = [_fault(error) for error in sorted(errors, key=lambda error: [str(key) for key in error.absolute_path])]
+    if faults:
+        raise DataError(where, faults)
+    return value
+
+
+def _fault(error: jsonschema.ValidationError) -> str:
+    while error.context:  # of several allowed forms, the one that fits best says more than "none of them"
+        error = max(error.context, key=lambda inner: len(inner.absolute_path))
+    where = "".join(f"/{key}" for key in error.absolute_path) or "the whole file"
+    if error.validator == "required":
+        return f"{where}: {error.message.replace(' is a required property', ' is missing')}"
+    if error.validator in ("type", "enum"):
+        found = repr(error.instance)
+        found = f"{found[:57]}..." if len(found) > 60 else found
+        return f"{where}: expected {expected({error.validator: error.validator_value})}, found {found}"
+    return f"{where}: {error.message}"
+
+
+def read_block(part: str, path: str | Path | None) -> Any:
+    """A JSON file, checked; None where there is no such file in this study."""
+    return None if path is None or path == [] else checked(part, Path(path).name, read_json(path))
+
+
+def read_encoders(path: str | Path) -> dict[str, dict[str, Any]]:
+    """encoders.csv: {encoder: {column: value}}, in the file's order; an empty cell is None."""
+    table = pd.read_csv(path)
+    if "encoder" not in table.columns:
+        raise DataError(Path(path).name, ["column 'encoder' is missing"])
+    rows = {str(row.pop("encoder")): {key: _plain(cell) for key, cell in row.items()} for row in _records(table)}
+    return checked("encoders", Path(path).name, rows)
+
+
+def read_quarantine(path: str | Path) -> list[dict[str, Any]]:
+    """quarantine.csv: one {"clip", "file", "quarantine"} per clip that was set aside."""
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    missing = [name for name in ("clip", "file", "quarantine") if name not in table.columns]
+    if missing:
+        raise DataError(Path(path).name, [f"column {name!r} is missing" for name in missing])
+    return [{key: row[key] for key in ("clip", "file", "quarantine")} for row in _records(table)]
+
+
+def read_costs(paths: Sequence[str | Path]) -> dict[str, dict[str, Any]]:
+    """Each job's cost by its file: "features/hubert.cost.json", "s4d/fold0.cost.json"."""
+    found = {f"{Path(path).parent.name}/{Path(path).name}": read_json(path) for path in paths}
+    return checked("costs", "cost files", dict(sorted(found.items())))
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+
+
+def _plain(cell: Any) -> Any:
+    """A cell as JSON knows it."""
+    if isinstance(cell, float) and math.isnan(cell):
+        return None
+    return cell.item() if hasattr(cell, "item") else cell
+
+
+def same_study(metrics: Mapping[str, Any], study: Mapping[str, Any]) -> None:
+    """Refuse metrics of another study than the one that the parameters name."""
+    faults = [
+        f"/{key}: {metrics[key]!r}, the parameters say {study[key]!r}"
+        for key in ("dataset", "weights")
+        if metrics[key] != study[key]
+    ]
+    if faults:
+        raise DataError("metrics.json", faults)

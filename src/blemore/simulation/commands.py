@@ -1,0 +1,101 @@
+"""`blemore simulate ...`: made-up studies with a known style, to try a method on and to ask what a study can show.
+
+Imports stand inside the commands: `blemore --help` must not wait for pandas.
+"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from blemore.simulation.study import Settings
+
+app = typer.Typer(help="Made-up studies: tables with a known style, and the power of a study.", no_args_is_help=True)
+
+NOTE = "Simulated persons: these figures say nothing about BLEMORE."
+
+Persons = Annotated[int, typer.Option(min=2, help="Training persons.")]
+New = Annotated[int, typer.Option(min=0, help="Persons whose clips are test clips.")]
+Folds = Annotated[int, typer.Option(min=2, help="Folds of the training persons.")]
+Encoders = Annotated[int, typer.Option(min=1, help="Number of encoders.")]
+Correlation = Annotated[float, typer.Option(min=0, max=1, help="Share of the noise that all encoders have in common.")]
+Offsets = Annotated[float, typer.Option(min=0, help="Standard deviation of persons' class offsets, in logits.")]
+Gains = Annotated[float, typer.Option(min=0, help="Standard deviation of the log of persons' gains.")]
+Confidence = Annotated[float, typer.Option(min=1, help="Factor on the logits of the most over-confident encoder.")]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same study.")]
+
+
+@app.command()
+def study(
+    out: Annotated[Path, typer.Argument(help="Folder to write to; made where it is missing.")],
+    persons: Persons = 47,
+    new_persons: New = 0,
+    folds: Folds = 5,
+    encoders: Encoders = 12,
+    correlation: Correlation = 0.5,
+    offset_sd: Offsets = 0.6,
+    gain_sd: Gains = 0.3,
+    confidence: Confidence = 2.0,
+    seed: Seed = 17,
+) -> None:
+    """Write clips.parquet, train_metadata.csv, one probabilities table per encoder, and truth.json (style, test labels)."""
+    from blemore.simulation.study import simulate
+    from blemore.simulation.writing import write_study
+
+    settings = _settings(persons, new_persons, folds, encoders, correlation, offset_sd, gain_sd, confidence)
+    made = simulate(settings, seed)
+    write_study(made, out)
+    typer.echo(f"{out}: {len(made.clips)} clips of {persons + new_persons} persons, {encoders} encoders. {NOTE}")
+
+
+@app.command()
+def power(
+    persons: Annotated[list[int], typer.Argument(min=2, max=200, help="Sizes of the group of persons.")] = [47, 11],  # noqa: B006
+    groups: Annotated[int, typer.Option(min=20, help="Groups that are drawn.")] = 2000,
+    encoders: Encoders = 12,
+    correlation: Correlation = 0.5,
+    offset_sd: Offsets = 0.6,
+    gain_sd: Gains = 0.3,
+    confidence: Confidence = 2.0,
+    seed: Seed = 17,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+) -> None:
+    """How large a difference in Score so many persons can show, on the same persons and on different ones."""
+    from dataclasses import asdict
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from blemore.simulation.power import power
+
+    settings = _settings(2, 0, 2, encoders, correlation, offset_sd, gain_sd, confidence)
+    found = power(settings, persons, groups=groups, seed=seed)
+    if as_json:
+        typer.echo(json.dumps([asdict(row) for row in found], indent=2))
+        return
+    table = Table("persons", "Score", "its sd", "paired difference", "its sd", "detectable", "on different persons")
+    for row in found:
+        numbers = (row.score, row.score_sd, row.difference, row.difference_sd, row.detectable, row.detectable_unpaired)
+        table.add_row(str(row.persons), *(f"{number:.4f}" for number in numbers))
+    Console().print(table)
+    typer.echo("detectable: true difference that is found in 80 % of comparisons at the 5 % level.")
+    typer.echo(NOTE)
+
+
+def _settings(
+    persons: int,
+    new_persons: int,
+    folds: int,
+    encoders: int,
+    correlation: float,
+    offset_sd: float,
+    gain_sd: float,
+    confidence: float,
+) -> "Settings":
+    from blemore.simulation.study import Settings
+
+    if persons < folds:
+        raise typer.BadParameter(f"{persons} persons for {folds} folds: at least one person per fold is needed")
+    return Settings(persons, new_persons, folds, encoders, correlation, offset_sd, gain_sd, confidence)

@@ -1,0 +1,161 @@
+"""Made-up studies: persons with a known style, clips of the challenge's schedule, and encoders that see them dimly.
+
+A clip's evidence for class c is a_c = EVIDENCE * g_i * m_c + o_ic: m the soft label drawn towards its mean (a weak
+emotion of a blend shows more than its share), o_i the person's class offsets and g_i the person's gain. Encoder e reads
+
+    l_e = s_e * (a + sqrt(rho) * common noise) + sqrt(1 - rho) * own noise + b_e,    p_e = softmax(t_e * l_e)
+
+with a strength s_e, a bias b_e of its own, and over-confidence t_e >= 1. The common noise is what a clip shows besides its
+label: an encoder that sees little of the one sees little of the other. (Were it as large in weak encoders, a linear
+combination could subtract it, and stacking would win by a trick that no real encoder offers.) New
+persons, drawn the same way, stand in the tables as test clips whose person is known here and nowhere else.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from blemore.labels import CLASSES, EMOTIONS, soft_labels
+from blemore.logits import softmax
+from blemore.tables import NO_FOLD, PROBABILITY_COLUMNS
+
+EVIDENCE = 2.0
+"""Logits between a fully shown class and one that is not shown, before noise, at gain 1."""
+ROOT = 0.6
+"""m is the soft label to this power: at 70/30 the weaker emotion shows 60 % as much as the stronger one."""
+NOISE = 1.0
+"""Standard deviation, in logits, of what an encoder mistakes, at strength 1."""
+BIAS = 0.3
+"""Standard deviation, in logits, of an encoder's own preference for classes."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a made-up study is like.
+
+    persons, new_persons : training persons, and persons whom nothing is fitted on; folds : of the training persons.
+    encoders : how many; their strengths fall evenly from `strongest` to `weakest`, and they come in pairs of a family.
+    correlation : rho, 0..1, share of the noise's variance that encoders of strength 1 have in common.
+    offset_sd, gain_sd : style: standard deviations of the class offsets (logits) and of the log of the gain; 0 for none.
+    confidence : factor on the logits of the most over-confident encoder; the others lie between 1 and it.
+    """
+
+    persons: int = 47
+    new_persons: int = 0
+    folds: int = 5
+    encoders: int = 12
+    correlation: float = 0.5
+    offset_sd: float = 0.6
+    gain_sd: float = 0.3
+    confidence: float = 2.0
+    strongest: float = 1.0
+    weakest: float = 0.3
+
+
+@dataclass(frozen=True)
+class Study:
+    """A made-up study: tables as the workflow makes them, and the truth behind them.
+
+    clips : clips table; tables : {encoder: probabilities table}; families : {encoder: family}.
+    person : (n_clips,) who shows each clip of `clips`, test clips included; truth : (n_clips, 6) saliences in percent.
+    offsets : {person: (6,) class offsets, mean 0}; gains : {person: gain}.
+    """
+
+    clips: pd.DataFrame
+    tables: dict[str, pd.DataFrame]
+    families: dict[str, str]
+    person: np.ndarray
+    truth: np.ndarray
+    offsets: dict[str, np.ndarray]
+    gains: dict[str, float]
+
+
+def simulate(settings: Settings, seed: int) -> Study:
+    """Make a study; the same settings and seed give the same numbers.
+
+    Every person shows the challenge's usual schedule of 54 clips: 5 emotions x 4 intensities, 4 neutral, 30 blends.
+    """
+    generator = _generator(seed, "persons")
+    names = [f"A{1000 + k}" for k in range(settings.persons + settings.new_persons)]
+    raw = generator.normal(0, 1, (len(names), len(EMOTIONS)))
+    offsets = np.hstack([settings.offset_sd * raw, np.zeros((len(names), 1))])
+    gains = np.exp(settings.gain_sd * generator.normal(0, 1, len(names)))
+    clips, person = _clips(names, settings)
+    labels = soft_labels(clips)
+    # Row i belongs to person number who[i].
+    who = np.searchsorted(names, person)
+    shown = EVIDENCE * gains[who, None] * labels**ROOT + offsets[who]
+
+    common = _generator(seed, "common").normal(0, NOISE, labels.shape)
+    strengths = np.linspace(settings.strongest, settings.weakest, settings.encoders)
+    confidences = np.linspace(1, settings.confidence, settings.encoders)
+    tables = {}
+    for e, strength in enumerate(strengths):
+        own = _generator(seed, f"encoder {e}")
+        seen = strength * (shown + np.sqrt(settings.correlation) * common)
+        noise = np.sqrt(1 - settings.correlation) * own.normal(0, NOISE, labels.shape)
+        # The confidences are dealt out so that the strongest encoder is not the calmest one.
+        confidence = confidences[(5 * e) % settings.encoders]
+        logits = confidence * (seen + noise + own.normal(0, BIAS, len(CLASSES)))
+        table = clips[["clip", "person", "split", "fold"]].copy()
+        table[list(CLASSES)] = softmax(logits)
+        tables[f"e{e:02d}"] = table[list(PROBABILITY_COLUMNS)]
+    hidden = (clips["split"] == "test").to_numpy()
+    truth = np.rint(100 * labels)
+    columns = ["mix", "emotion_1", "emotion_2", "emotion_1_salience", "emotion_2_salience"]
+    clips.loc[hidden, columns] = None
+    return Study(
+        clips=clips,
+        tables=tables,
+        families={name: f"family {k // 2}" for k, name in enumerate(tables)},
+        person=person,
+        truth=truth,
+        offsets={name: row - row.mean() for name, row in zip(names, offsets, strict=True)},
+        gains=dict(zip(names, gains.tolist(), strict=True)),
+    )
+
+
+def _schedule() -> list[tuple[str, str | None, float, float | None]]:
+    """(emotion_1, emotion_2, salience_1, salience_2) of the 54 clips of a person."""
+    clips: list[tuple[str, str | None, float, float | None]] = []
+    for name in CLASSES:
+        clips += [(name, None, 100.0, None)] * 4
+    for one, two in combinations(EMOTIONS, 2):
+        clips += [(one, two, share, 100 - share) for share in (30.0, 50.0, 70.0)]
+    return clips
+
+
+def _clips(names: list[str], settings: Settings) -> tuple[pd.DataFrame, np.ndarray]:
+    """The clips table with all labels, and (n_clips,) who shows each clip."""
+    schedule = _schedule()
+    rows: list[dict[str, Any]] = []
+    for number, name in enumerate(names):
+        new = number >= settings.persons
+        for k, (one, two, first, second) in enumerate(schedule):
+            place = len(rows) - settings.persons * len(schedule)
+            rows.append(
+                {
+                    "clip": f"test_{place + 1:05d}" if new else f"{name}_{k:02d}",
+                    "split": "test" if new else "train",
+                    "person": None if new else name,
+                    "fold": NO_FOLD if new else number % settings.folds,
+                    "mix": int(two is not None),
+                    "emotion_1": one,
+                    "emotion_2": two,
+                    "emotion_1_salience": first,
+                    "emotion_2_salience": second,
+                }
+            )
+    clips = pd.DataFrame(rows)
+    clips["file"] = clips["split"] + "/" + clips["clip"] + ".mov"
+    clips["quarantine"] = ""
+    return clips, np.repeat(names, len(schedule))
+
+
+def _generator(seed: int, name: str) -> np.random.Generator:
+    """Numbers that hang on the seed and a name: another encoder changes nothing of the others."""
+    return np.random.default_rng(int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:8]))

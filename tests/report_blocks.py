@@ -1,0 +1,149 @@
+"""Plausible contents of the files that the report page reads, in the form that the steps make them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from blemore.labels import CLASSES, EMOTIONS
+
+ORIGINS = {
+    "face_geometry": "computed",
+    "gemini": "stand-in",
+    "s4d": "finetuned",
+    "theirs": "outside",
+    "wav2vec2_prosody": "random",
+}
+METHODS = {"simplex": (0.004, 0.0), "uniform": (0.0, -0.006), "stacking": (0.052, -0.021)}
+"""Of each way to fuse: how far in-sample lies above the honest Score, and that above the study's."""
+
+
+def accuracies(presence: float, salience: float) -> dict[str, float]:
+    return {"acc_presence": presence, "acc_salience": salience, "score": (presence + salience) / 2}
+
+
+def shifted(entry: Mapping[str, Any], by: float) -> dict[str, Any]:
+    keys = ("acc_presence", "acc_salience", "score")
+    intervals = {key: [end + by for end in entry["interval"][key]] for key in keys}
+    return {**entry, **{key: entry[key] + by for key in keys}, "interval": intervals}
+
+
+def new_blocks(metrics: Mapping[str, Any], clips: pd.DataFrame, rng: np.random.Generator) -> dict[str, Any]:
+    """The blocks that are new in metrics.json."""
+    train = clips[(clips["split"] == "train") & (clips["quarantine"] == "")]
+    persons = train.groupby("person").agg(fold=("fold", "first"), clips=("clip", "size"), blends=("mix", "sum"))
+    offsets = pd.DataFrame(rng.normal(0, 0.12, (len(persons), len(CLASSES))), persons.index, list(CLASSES))
+    fused = metrics["variants"]["global"]
+    keys = ("acc_presence", "acc_salience", "score")
+    paper = {key: fused[key] + gap for key, gap in zip(keys, (0.021, 0.034, 0.0275), strict=True)}
+    folds = [str(fold) for fold in sorted(persons["fold"].unique())]
+    gains = {
+        "person_offset": (False, 0.0204, [0.0031, 0.0379], -0.0021),
+        "person_thresholds": (True, 0.0471, [0.0212, 0.0701], 0.0498),
+        "enrolment": (True, 0.0122, [-0.0056, 0.0307], 0.0012),
+    }
+    drawn = rng.uniform(0.2, 0.55, (len(persons), 2))
+    return {
+        "protocols": {
+            "nested": fused,
+            "paper": paper,
+            "optimism": {key: paper[key] - fused[key] for key in keys},
+        },
+        "fusion": {
+            "chosen": {"final": "simplex", "folds": {fold: ["simplex", "uniform"][k % 2] for k, fold in enumerate(folds)}},
+            "methods": {
+                name: {
+                    "nested": shifted(fused, honest),
+                    "in_sample": {key: fused[key] + honest + gap for key in keys},
+                }
+                for name, (gap, honest) in METHODS.items()
+            },
+        },
+        "surface": {
+            "alpha": 0.0912, "beta": 0.2776, "score": fused["score"] + 0.01, "standard_error": 0.0191,
+            "plateau": {"alpha": [0.0511, 0.1398], "beta": [0.1203, 0.4417], "area": 0.0285},
+        },
+        "gains": {
+            name: {
+                "what": f"What {name.replace('_', ' ')} does to a person's clips",
+                "uses_labels": labelled,
+                "strength": {"final": "kappa 20", "folds": {fold: ["kappa 20", "off"][labelled] for fold in folds}},
+                "clips": fused["clips"],
+                "persons": len(persons),
+                "gain": {"acc_presence": gain + 0.01, "acc_salience": gain - 0.01, "score": gain},
+                "interval": interval,
+                "controls": {
+                    "random_groups": {"what": "groups of the same sizes, drawn at random", "mean": control,
+                                      "standard_error": 0.0011, "draws": 200},
+                    "permuted_labels": {"what": "labels dealt out anew among the clips", "mean": control / 3,
+                                        "standard_error": 0.0009, "draws": 200},
+                },
+            }
+            for name, (labelled, gain, interval, control) in gains.items()
+        },
+        "persons": [
+            {
+                "person": row.Index, "fold": int(row.fold), "clips": int(row.clips), "blends": int(row.blends),
+                **accuracies(*map(float, drawn[k])),
+                "score_with_offset": float(drawn[k].mean() + rng.normal(0.02, 0.02)),
+                "offsets": {name: float(offsets.loc[row.Index, name]) for name in CLASSES},
+            }
+            for k, row in enumerate(persons.itertuples())
+        ],
+        "style": {
+            "offset_sd": {name: float(offsets[name].std()) for name in CLASSES},
+            "offset_sd_random": {name: float(rng.uniform(0.02, 0.06)) for name in CLASSES},
+        },
+    }  # fmt: skip
+
+
+def licences() -> dict[str, Any]:
+    entry = {
+        "scale": "tiny", "module": "speech", "checkpoint": None, "code": "MIT (this package)", "weights": None,
+        "note": "small network with random weights drawn from the study's seed", "unknown": [],
+    }  # fmt: skip
+    known = {"checkpoint": "facebook/wav2vec2-base", "weights": "Apache-2.0"}
+    outside = {"code": None, "note": "a table from outside", "unknown": ["code", "weights"]}
+    special = {"wav2vec2_prosody": known, "theirs": outside}
+    return {"looked_up": "2026-11-20", "encoders": {name: entry | special.get(name, {}) for name in ORIGINS}}
+
+
+def reliability(rng: np.random.Generator) -> dict[str, Any]:
+    edges = np.linspace(0, 1, 11)
+    classes: dict[str, Any] = {}
+    for name in CLASSES:
+        bins = []
+        for k, (low, high) in enumerate(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)):
+            empty = k == 9 and name in EMOTIONS[:2]
+            middle = (low + high) / 2
+            shown = float(np.clip(middle + rng.normal(0, 0.06), 0, 1))
+            bins.append({"low": low, "high": high, "clips": 0 if empty else int(80 / (k + 1)),
+                         "predicted": None if empty else middle, "shown": None if empty else shown})  # fmt: skip
+        classes[name] = bins
+    salience = [
+        {"low": k / 5, "high": (k + 1) / 5, "blends": 40 - 7 * k, "even": 0.6 - 0.1 * k, "towards_larger": 0.25 + 0.12 * k,
+         "towards_smaller": 0.15 - 0.02 * k}
+        for k in range(5)
+    ]  # fmt: skip
+    return {"classes": classes, "expected_calibration_error": 0.0413, "salience": salience, "note": None}
+
+
+def individuals() -> dict[str, Any]:
+    return {
+        "active": True, "reason": "Groups on train clips reach the purity asked for.", "descriptor": "face geometry",
+        "approved": None, "trusted": True, "trust": 0.93,
+        "train": {"persons": 8, "clips": 336, "purity": 0.964, "adjusted_rand": 0.927, "splits": 20},
+        "test": {"clips": 84, "without_face": 1, "clusters": 2, "sizes": [42, 41]},
+    }  # fmt: skip
+
+
+def held_back(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    inductive = metrics["variants"]["global"]
+    none = {"interval": None, "interval_reason": "2 person(s): an interval over persons needs at least 3"}
+    return {
+        "variants": {"inductive": inductive | none, "transductive": shifted(inductive, 0.012) | none},
+        "difference": {"acc_presence": 0.012, "acc_salience": 0.012, "score": 0.012, **none},
+        "clusters": {"purity": 0.976, "adjusted_rand": 0.95, "clusters": 2, "persons": 2},
+        "note": "Judged once, after everything was decided.",
+    }

@@ -1,0 +1,202 @@
+"""A plausible complete study on disk, seeded, for the tests of the report page: every file that the page can read."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from report_blocks import ORIGINS, held_back, individuals, licences, new_blocks, reliability, shifted
+from simulated import study
+from small_study import write_pictures
+
+from blemore.decoding import decode
+from blemore.files import write_json
+from blemore.labels import CLASSES
+from blemore.metrics import scores, true_saliences
+from blemore.surface import official_grid
+from blemore.tables import write_clips, write_csv, write_probabilities, write_table
+
+
+def write_study(root: Path, dataset: str = "demo", persons: int = 8, seed: int = 3) -> dict[str, Any]:
+    """Write the study below `root`; give the arguments of `report.page.build`.
+
+    One train clip and one test clip are quarantined; the encoder "theirs" comes from outside, nobody says how it was trained.
+    """
+    rng = np.random.default_rng(seed)
+    clips, tables = study(persons=persons, encoders=len(ORIGINS), seed=seed)
+    tables = dict(zip(ORIGINS, tables.values(), strict=True))
+    clips["quarantine"] = ""
+    clips["clip"] = clips["clip"].where(clips["split"] == "test", clips["clip"] + "_x_int2_ver1")
+    for table in tables.values():
+        table["clip"] = clips["clip"]
+    lost = clips["clip"].isin([clips["clip"].iloc[3], clips["clip"].iloc[-1]])
+    clips.loc[lost, "quarantine"] = [f"data/train/{name}.mov: no video stream" for name in clips["clip"][lost]]
+    tables = {name: table[~lost].reset_index(drop=True) for name, table in tables.items()}
+
+    fused = _fused(tables, clips, rng)
+    decisions, thresholds = _decide(fused["views"], fused["probabilities"], clips)
+    metrics = _metrics(decisions, tables, clips, rng) | {"dataset": dataset, "quarantined": int(lost.sum())}
+    metrics["note"] = "Generated demo actors: these scores say nothing about BLEMORE." if dataset == "demo" else None
+    metrics |= new_blocks(metrics, clips, rng)
+    costs = {name: {"cpu_seconds": round(float(rng.uniform(2, 1500)), 2), "peak_mb": 600} for name in ORIGINS}
+    del costs["theirs"]
+
+    usable = clips[clips["quarantine"] == ""].reset_index(drop=True)
+    files: dict[str, Any] = {
+        "metrics": root / "metrics.json",
+        "encoders": root / "encoders.csv",
+        "licences": root / "licences.json",
+        "weights": root / "fusion/weights.json",
+        "probabilities": root / "fusion/probabilities.parquet",
+        "views": root / "fusion/views.parquet",
+        "thresholds": root / "calibration/thresholds.json",
+        "decisions": root / "calibration/decisions.parquet",
+        "clips": root / "clips/clips.parquet",
+        "quarantine": root / "clips/quarantine.csv",
+        "reliability": root / "reliability.json",
+        "individuals": root / "individuals/summary.json",
+        "held_back": root / "held_back.json" if dataset == "demo" else [],
+        "costs": [root / "features/wav2vec2_prosody.cost.json", *(root / f"s4d/fold{k}.cost.json" for k in range(2))],
+    }
+    write_json(files["metrics"], metrics)
+    write_csv(_encoders(metrics, fused["weights"], costs), files["encoders"])
+    write_json(files["licences"], licences())
+    write_json(files["weights"], fused["weights"])
+    write_probabilities(fused["probabilities"], files["probabilities"])
+    write_table(fused["views"], files["views"])
+    write_json(files["thresholds"], thresholds)
+    write_table(decisions, files["decisions"])
+    write_clips(clips, files["clips"])
+    write_csv(clips.loc[lost, ["clip", "file", "quarantine"]], files["quarantine"])
+    write_json(files["reliability"], reliability(rng))
+    write_json(files["individuals"], individuals())
+    if dataset == "demo":
+        write_json(files["held_back"], held_back(metrics))
+    for path in files["costs"]:
+        numbers = {key: round(float(rng.uniform(5, 90)), 2) for key in ("seconds", "cpu_seconds")}
+        write_json(path, {**numbers, "peak_mb": 640, "peak_gpu_mb": 0, "device": "cpu"})
+    (root / "faces").mkdir()
+    files["faces"] = write_pictures(usable[usable["split"] == "train"], root / "faces")
+    about = {"dataset": dataset, "weights": "tiny", "seed": seed, "fusion": {"method": "simplex", "l2": 0.05}}
+    best = {
+        "number": 2, "uploaded": "2026-10-03T11:00:00Z", "file": "submission.zip", "sha256": "5e" * 32, "variant": "inductive",
+        "returned": {"acc_presence": 0.39101, "acc_salience": None, "score": 0.27931}, "note": "",
+    }  # fmt: skip
+    uploads = {
+        "uploads": 3,
+        "files": 2,
+        "scored": 2,
+        "best": best,
+        "warning": "The best of 2 test scores is selection.",
+    }
+    return {**files, "study": about, "uploads": uploads}
+
+
+def without_new_blocks(study: Mapping[str, Any]) -> dict[str, Any]:
+    """The same study as if only today's files were there: no new block in metrics.json, no optional file."""
+    path = Path(study["metrics"])
+    metrics = json.loads(path.read_text())
+    for block in ("protocols", "fusion", "surface", "gains", "persons", "style"):
+        metrics.pop(block)
+    old = path.with_name("old") / "metrics.json"
+    write_json(old, metrics | {"without_unknown": None})
+    return {
+        **study, "metrics": old, "reliability": None, "individuals": None, "held_back": None, "uploads": None, "costs": [],
+    }  # fmt: skip
+
+
+def _fused(tables: Mapping[str, pd.DataFrame], clips: pd.DataFrame, rng: np.random.Generator) -> dict[str, Any]:
+    """Weights drawn at random, final and for each fold left out, and what they make of the tables."""
+    table = next(iter(tables.values()))
+    stacked = np.stack([one[list(CLASSES)].to_numpy() for one in tables.values()])  # (encoders, clips, 6)
+    train = (table["split"] == "train").to_numpy()
+    drawn = {
+        outer: rng.dirichlet([9.0, 0.1, 4.0, 2.0, 1.0]) for outer in [-1, *sorted(table.loc[train, "fold"].unique())]
+    }
+    views, probabilities = [], table.copy()
+    for outer, weights in drawn.items():
+        values = np.einsum("e,enc->nc", weights, stacked)
+        view = table[train].assign(outer=int(outer))
+        view[list(CLASSES)] = values[train]
+        views.append(view)
+        own = (table["fold"] == outer).to_numpy()
+        probabilities.loc[own, list(CLASSES)] = values[own]
+    named = {outer: dict(zip(tables, weights.tolist(), strict=True)) for outer, weights in drawn.items()}
+    weights = {"final": named.pop(-1), "folds": {str(outer): one for outer, one in named.items()}}
+    return {"weights": weights, "probabilities": probabilities, "views": pd.concat(views, ignore_index=True)}
+
+
+def _decide(
+    views: pd.DataFrame, probabilities: pd.DataFrame, clips: pd.DataFrame
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Decisions of all clips of the table for one variant, and its thresholds."""
+    truth = clips.set_index("clip")
+    chosen: dict[str, Any] = {"folds": {}}
+    decided = probabilities.copy()
+    for outer, view in views.groupby("outer"):
+        others = view[view["fold"] != outer]
+        best = official_grid(others[list(CLASSES)].to_numpy(), true_saliences(truth.loc[others["clip"]]))
+        pair = {"alpha": best.alpha + 0.0012, "beta": best.beta + 0.0034}
+        chosen |= {"final": pair} if outer == -1 else {"folds": chosen["folds"] | {str(outer): pair}}
+        own = (decided["fold"] == outer).to_numpy()
+        decided.loc[own, list(CLASSES)] = decode(
+            probabilities.loc[own, list(CLASSES)].to_numpy(), pair["alpha"], pair["beta"]
+        )
+    return decided.assign(variant="global", decided_by="model"), {"global": chosen}
+
+
+def _metrics(
+    decisions: pd.DataFrame, tables: Mapping[str, pd.DataFrame], clips: pd.DataFrame, rng: np.random.Generator
+) -> dict[str, Any]:
+    """The blocks of metrics.json as they are today."""
+    train = clips[(clips["split"] == "train") & (clips["quarantine"] == "")]
+    truth = true_saliences(train)
+
+    def entry(saliences: np.ndarray) -> dict[str, Any]:
+        found = scores(saliences, truth)
+        keys = ("acc_presence", "acc_salience", "score")
+        return found | {"interval": {key: [found[key] - 0.031, found[key] + 0.034] for key in keys}}
+
+    encoders = {
+        name: entry(decode(table.set_index("clip").loc[train["clip"], list(CLASSES)].to_numpy(), 0.1, 0.2))
+        | {"origin": ORIGINS[name], "disjointness": "unknown" if name == "theirs" else "by fold",
+           "permutation_p": float(rng.uniform(0.01, 0.2)), "thresholds": {}}
+        for name, table in tables.items()
+    }  # fmt: skip
+    fused = entry(decisions.set_index("clip").loc[train["clip"], list(CLASSES)].to_numpy())
+    best = max(encoders, key=lambda name: encoders[name]["acc_presence"])
+    gain = fused["acc_presence"] - encoders[best]["acc_presence"]
+    return {
+        "weights": "tiny",
+        "variants": {"global": fused, "person_offset": shifted(fused, 0.0204)},
+        "without_unknown": shifted(fused, -0.0117),
+        "encoders": encoders,
+        "trivial": entry(np.tile([0, 0, 0, 0, 0, 100], (len(train), 1))),
+        "fused_minus_best_single": {
+            "best_single": best, "acc_presence": gain, "lower_5_percent": gain - 0.03, "clips": len(train),
+        },
+        "protocol": {
+            "thresholds": "Alpha and beta of a fold are the exact optimum on the other folds' clips.",
+            "interval": "90 %, percentiles over persons drawn with replacement.",
+        },
+    }  # fmt: skip
+
+
+def _encoders(metrics: Mapping[str, Any], weights: Mapping[str, Any], costs: Mapping[str, Any]) -> pd.DataFrame:
+    rows = [
+        {
+            "encoder": name,
+            **{key: entry[key] for key in ("origin", "disjointness", "clips", "acc_presence", "acc_salience", "score")},
+            "score_low": entry["interval"]["score"][0],
+            "score_high": entry["interval"]["score"][1],
+            "permutation_p": entry["permutation_p"],
+            "fusion_weight": weights["final"][name],
+            "cpu_seconds": costs.get(name, {}).get("cpu_seconds"),
+            "peak_mb": costs.get(name, {}).get("peak_mb"),
+            "note": None,
+        }
+        for name, entry in metrics["encoders"].items()
+    ]
+    return pd.DataFrame(rows).sort_values("score", ascending=False, ignore_index=True)

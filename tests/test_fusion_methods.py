@@ -1,0 +1,209 @@
+"""Every fusion method keeps the same promises; the choice among them is the simplest one that is not clearly worse."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from simulated import study
+
+from blemore.fusion import scaling
+from blemore.fusion.base import Labelled
+from blemore.fusion.choice import choose
+from blemore.fusion.nested import FINAL, fit_all, left_out
+from blemore.fusion.run import find_method, fuse
+from blemore.labels import CLASSES, soft_labels
+from blemore.metrics import score, true_saliences
+
+OPTIONS = {
+    "uniform": {},
+    "family": {},
+    "simplex": {"l2": 0.05},
+    "logpool": {"l2": 0.02},
+    "greedy": {"bags": 3, "members": 4},
+    "cmaes": {"evaluations": 60, "l2": 0.001},
+    "stacking": {},
+}
+METHODS = list(OPTIONS)
+
+
+def labelled(encoders: int = 4, persons: int = 10) -> tuple[Labelled, np.ndarray]:
+    """Clips of `persons` persons as every method gets them, and their folds; the last encoder is pure chance."""
+    clips, tables = study(persons=persons, encoders=encoders, test=0)
+    stacked = np.stack([table[list(CLASSES)].to_numpy() for table in tables.values()])
+    person = pd.factorize(clips["person"])[0]
+    return Labelled(stacked, soft_labels(clips), person, ("a", "a", "b", "c")[:encoders], "test"), clips[
+        "fold"
+    ].to_numpy()
+
+
+def fitted(name: str, data: Labelled):
+    return find_method(name).fit(data, **OPTIONS[name])
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_gives_probabilities_and_shares_and_the_same_again(name):
+    data, _ = labelled()
+    model = fitted(name, data)
+    rows = model.apply(data.probabilities)
+    assert rows.shape == data.soft.shape
+    assert (rows >= 0).all()
+    assert rows.sum(axis=1) == pytest.approx(1)
+    assert model.shares.shape == (4,)
+    assert (model.shares >= 0).all()
+    assert model.shares.sum() == pytest.approx(1)
+    assert np.array_equal(rows, fitted(name, data).apply(data.probabilities))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_clip_without_one_encoder_is_fused_from_the_others_and_without_all_not_at_all(name):
+    data, _ = labelled()
+    model = fitted(name, data)
+    gappy = data.probabilities.copy()
+    gappy[0, 3], gappy[:, 5] = np.nan, np.nan
+    rows = model.apply(gappy)
+    assert np.isfinite(rows[3]).all()
+    assert rows[3].sum() == pytest.approx(1)
+    assert np.isnan(rows[5]).all()
+    untouched = np.setdiff1d(np.arange(len(rows)), [3, 5])
+    assert np.array_equal(rows[untouched], model.apply(data.probabilities)[untouched])
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_can_be_fitted_where_an_encoder_lacks_whole_persons(name):
+    data, _ = labelled()
+    gappy = data.probabilities.copy()
+    gappy[1, data.person < 3] = np.nan
+    part = Labelled(gappy, data.soft, data.person, data.families, "test")
+    assert np.isfinite(fitted(name, part).apply(data.probabilities)).all()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_equal_probabilities_everywhere_are_no_reason_to_fail(name):
+    data, _ = labelled()
+    flat = Labelled(np.full(data.probabilities.shape, 1 / 6), data.soft, data.person, data.families, "test")
+    assert np.isfinite(fitted(name, flat).apply(flat.probabilities)).all()
+
+
+def test_families_weigh_the_same_however_many_members_they_have():
+    data, _ = labelled()
+    assert fitted("family", data).shares == pytest.approx([1 / 6, 1 / 6, 1 / 3, 1 / 3])
+    assert fitted("uniform", data).shares == pytest.approx([1 / 4] * 4)
+
+
+@pytest.mark.parametrize("name", ["simplex", "logpool", "greedy", "stacking"])
+def test_a_fitted_method_trusts_the_best_encoder_more_than_chance(name):
+    shares = fitted(name, labelled()[0]).shares
+    assert shares[0] > shares[3]
+
+
+def test_scaling_finds_the_temperature_and_the_bias_that_were_put_in():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, (4000, 6))
+    honest = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    soft = np.eye(6)[(honest.cumsum(axis=1) < rng.random((4000, 1))).sum(axis=1)]
+    bias = np.array([0.5, -0.5, 0, 0, 0, 0])
+    loud = np.exp(3 * (logits - bias))
+    loud = (loud / loud.sum(axis=1, keepdims=True))[None]
+    found = scaling.fit(loud, soft)
+    assert found.slopes[0] == pytest.approx(1 / 3, rel=0.1)
+    assert found.biases[0] - found.biases[0].mean() == pytest.approx(bias, abs=0.15)
+    assert found.apply(loud)[0] == pytest.approx(honest, abs=0.08)
+    assert np.array_equal(
+        np.isnan(found.apply(np.where(np.arange(4000)[:, None] == 7, np.nan, loud))[0]).any(axis=1).nonzero()[0], [7]
+    )
+
+
+def test_every_needed_set_of_folds_is_left_out_once():
+    sets = left_out([0, 1, 2, 3, 4])
+    assert len(sets) == len(set(sets)) == 1 + 5 + 10
+    assert len(left_out([0, 1])) == 3  # both left out would leave nothing
+
+
+def test_no_row_of_a_view_was_fused_by_a_model_that_saw_its_fold_or_the_outer_one():
+    data, fold = labelled()
+    methods = {"stacking": (find_method("stacking"), OPTIONS["stacking"])}
+    before = fit_all(data, fold, methods, scaled=False)["stacking"]
+    mixed = data.soft.copy()
+    mixed[fold == 1] = mixed[fold == 1][::-1]
+    changed = Labelled(data.probabilities, mixed, data.person, data.families, data.name)
+    after = fit_all(changed, fold, methods, scaled=False)["stacking"]
+    assert np.array_equal(before.views[1], after.views[1])  # outer fold 1: nothing of it saw fold 1
+    for outer in (FINAL, 0, 2, 3, 4):
+        own = fold == 1
+        assert np.array_equal(before.views[outer][own], after.views[outer][own])
+        assert not np.array_equal(before.views[outer][~own], after.views[outer][~own])
+
+
+def test_scaled_views_of_an_outer_fold_do_not_hang_on_its_labels_either():
+    data, fold = labelled()
+    methods = {"simplex": (find_method("simplex"), OPTIONS["simplex"])}
+    mixed = data.soft.copy()
+    mixed[fold == 1] = mixed[fold == 1][::-1]
+    changed = Labelled(data.probabilities, mixed, data.person, data.families, data.name)
+    before, after = (fit_all(d, fold, methods, scaled=True)["simplex"].views for d in (data, changed))
+    assert np.array_equal(before[1], after[1])
+    assert not np.array_equal(before[0], after[0])
+
+
+def test_a_method_that_is_clearly_better_is_chosen_and_else_the_simplest():
+    data, fold = labelled()
+    truth, rng = data.truth(), np.random.default_rng(3)
+    good = 0.7 * data.soft + 0.3 / 6
+    poor = rng.dirichlet(np.ones(6), len(fold))
+    chosen, table = choose({"plain": poor, "rich": good}, truth, fold, data.person, ["plain", "rich"])
+    assert chosen == "rich"
+    assert table["rich"]["behind"] == 0
+    assert table["plain"]["behind"] > table["plain"]["standard_error"] > 0
+    same, table = choose({"plain": good, "rich": good}, truth, fold, data.person, ["plain", "rich"])
+    assert same == "plain"
+    assert table["plain"]["behind"] == 0
+
+
+def test_with_one_fold_or_one_person_to_choose_on_the_simplest_is_taken():
+    data, fold = labelled()
+    views = {"plain": data.soft, "rich": data.soft}
+    assert choose(views, data.truth(), np.zeros_like(fold), data.person, ["plain", "rich"]) == ("plain", {})
+    assert choose(views, data.truth(), fold, np.zeros_like(fold), ["plain", "rich"]) == ("plain", {})
+
+
+AUTO = {"method": "auto", "candidates": METHODS, "scaling": True} | OPTIONS
+
+
+def test_the_method_is_chosen_per_fold_and_every_candidate_is_reported_in_sample_and_nested():
+    clips, tables = study(persons=10)
+    fused = fuse(tables, clips, AUTO, families={"e0": "a", "e1": "a", "e2": "b"}, seed=3)
+    assert set(fused.weights["method"]["folds"]) == set("01234")
+    assert {fused.weights["method"]["final"], *fused.weights["method"]["folds"].values()} <= set(METHODS)
+    assert set(fused.weights["choice"]["final"]) == set(METHODS)
+    counts = fused.methods.groupby(["method", "protocol"]).size()
+    train = int((clips["split"] == "train").sum())
+    assert (counts == train).all()
+    assert {name for name, protocol in counts.index if protocol == "nested"} == set(METHODS)
+    assert [name for name, protocol in counts.index if protocol == "paper"] == [fused.weights["method"]["final"]]
+
+
+def test_what_is_fitted_on_the_reported_clips_scores_higher_than_the_nested_estimate():
+    clips, tables = study(persons=10)
+    fused = fuse(tables, clips, AUTO, seed=3)
+    truth = true_saliences(clips[clips["split"] == "train"].sort_values("clip"))
+
+    def of(method, protocol):
+        rows = fused.methods.query("method == @method and protocol == @protocol").sort_values("clip")
+        return score(rows[list(CLASSES)].to_numpy(), truth)
+
+    for method in METHODS:
+        assert of(method, "in_sample") >= of(method, "nested")
+    assert of("stacking", "in_sample") - of("stacking", "nested") > of("uniform", "in_sample") - of("uniform", "nested")
+
+
+def test_no_view_of_a_fold_changes_with_that_folds_labels_whatever_is_chosen():
+    clips, tables = study(persons=10)
+    before = fuse(tables, clips, AUTO, seed=3)
+    changed = clips.copy()
+    inside = changed["fold"] == 2
+    columns = ["emotion_1", "emotion_2", "emotion_1_salience", "emotion_2_salience"]
+    changed.loc[inside, columns] = changed.loc[inside, columns].to_numpy()[::-1]
+    after = fuse(tables, changed, AUTO, seed=3)
+    assert before.weights["method"]["folds"]["2"] == after.weights["method"]["folds"]["2"]
+    pd.testing.assert_frame_equal(before.views[before.views["outer"] == 2], after.views[after.views["outer"] == 2])
+    nested = [made.methods.query("protocol == 'nested'").merge(clips[["clip", "fold"]]) for made in (before, after)]
+    pd.testing.assert_frame_equal(*(part[part["fold"] == 2] for part in nested))

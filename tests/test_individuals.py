@@ -1,0 +1,446 @@
+"""Individuals of test clips are found by their faces, only where that is allowed, and are trusted only where it works."""
+
+import json
+import logging
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import cv2
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import adjusted_rand_score
+
+from blemore.demo.actor import Pose
+from blemore.demo.clip import generator
+from blemore.demo.expressions import UNITS
+from blemore.demo.make import cast
+from blemore.errors import DataError, MissingDataError
+from blemore.individuals import arcface, builtin, run
+from blemore.individuals.clustering import cut, merges
+from blemore.individuals.permission import why_off
+from blemore.individuals.quality import FEWEST_PERSONS, agreement, best_threshold, fit, halves, purity, quality
+from blemore.individuals.space import PersonSpace
+from blemore.media.crops import EYE_LINE, FACE_SIDE
+from blemore.media.schemas import FACES, POINTS
+from blemore.tables import NO_FOLD
+
+APPROVED = {"by": "the board", "date": "2026-03-01", "basis": "consent"}
+ON = {"descriptor": "builtin", "approved": None, "dataset": "demo", "trust": 0.9, "seed": 17}
+
+
+def descriptors(sizes, seed: int = 0, apart: float = 3.0, numbers: int = 30) -> tuple[np.ndarray, np.ndarray]:
+    """Descriptors (n, numbers) of persons with so many clips each, whose expressions vary along shared directions."""
+    rng = np.random.default_rng(seed)
+    expressions = np.random.default_rng(99).normal(size=(5, numbers))
+    places = rng.normal(0, apart, (len(sizes), numbers))
+    person = np.repeat([f"P{k:02d}" for k in range(len(sizes))], sizes)
+    number = np.repeat(np.arange(len(sizes)), sizes)
+    shown = rng.normal(0, 2, (len(person), 5)) @ expressions
+    return places[number] + shown + rng.normal(size=(len(person), numbers)), person
+
+
+def clips_table(train: np.ndarray, test: int) -> pd.DataFrame:
+    """Usable train clips of the persons `train` (n,), and so many test clips."""
+    names = [f"{who}_{k:03d}" for k, who in enumerate(train)] + [f"test_{k:04d}" for k in range(test)]
+    split = np.where(np.arange(len(names)) < len(train), "train", "test")
+    person = [*train, *[None] * test]
+    fold = np.where(split == "train", 0, NO_FOLD)
+    return pd.DataFrame({"clip": names, "split": split, "person": person, "fold": fold, "quarantine": ""})
+
+
+def described_by(monkeypatch: pytest.MonkeyPatch, clips: pd.DataFrame, values: np.ndarray, faceless=()) -> None:
+    """Let the descriptor give `values` (n, d) for the rows of `clips`."""
+    usable = ~clips["clip"].isin(list(faceless)).to_numpy()
+    made = SimpleNamespace(describe=lambda shards: (clips["clip"].tolist(), values, usable))
+    monkeypatch.setattr(run, "find_descriptor", lambda name: made)
+
+
+def simulated_study(
+    monkeypatch, train_sizes, test_sizes, seed: int = 0, faceless=()
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """A clips table whose descriptors are simulated, and who the test clips really show."""
+    values, person = descriptors([*train_sizes, *test_sizes], seed)
+    count = sum(train_sizes)
+    clips = clips_table(person[:count], sum(test_sizes))
+    described_by(monkeypatch, clips, values, faceless)
+    return clips, person[count:]
+
+
+@given(st.integers(0, 10_000), st.lists(st.integers(1, 30), min_size=2, max_size=9))
+@settings(max_examples=25, deadline=None)
+def test_persons_of_any_number_and_any_size_are_told_apart(seed, sizes):
+    learned, person = descriptors([12] * 8, seed=seed + 1)
+    values, truth = descriptors(sizes, seed=seed + 20_000)
+    clusters = fit(learned, person, seed="s").clusters(values)
+    assert adjusted_rand_score(truth, clusters) >= 0.95
+
+
+def test_a_person_with_one_clip_stays_apart_from_one_with_sixty():
+    learned, person = descriptors([20] * 8, seed=1)
+    values, truth = descriptors([60, 1, 1], seed=2)
+    clusters = fit(learned, person, seed="s").clusters(values)
+    assert len(np.unique(clusters)) == 3
+    assert purity(truth, clusters) == 1
+
+
+def test_one_person_is_one_cluster():
+    learned, person = descriptors([20] * 8, seed=1)
+    values, _ = descriptors([40], seed=2)
+    assert fit(learned, person, seed="s").clusters(values).tolist() == [0] * 40
+
+
+def test_one_clip_is_one_cluster():
+    learned, person = descriptors([20] * 8, seed=1)
+    assert fit(learned, person, seed="s").clusters(learned[:1]).tolist() == [0]
+
+
+def test_what_varies_within_persons_is_learned_from_persons():
+    learned, person = descriptors([20] * 8, seed=1, apart=1.0)
+    values, truth = descriptors([20] * 6, seed=2, apart=1.0)
+    before, after = learned, PersonSpace().fit(learned, person).transform(learned)
+    assert loudest(after, person) < 1.2  # of variance 1 within persons, on the whole
+    assert loudest(before, person) > 10 * loudest(after, person)
+    clusters = fit(learned, person, seed="s").clusters(values)
+    plain = cut(merges(values - values.mean(axis=0), np.ones(values.shape[1])), 0.0)
+    assert adjusted_rand_score(truth, clusters) > adjusted_rand_score(truth, plain) + 0.2
+
+
+def loudest(values: np.ndarray, person: np.ndarray) -> float:
+    """Greatest variance within persons along any direction of values (n, k)."""
+    off = values - np.stack([values[person == who].mean(axis=0) for who in person])
+    return float(np.linalg.eigvalsh(off.T @ off / (len(off) - len(np.unique(person)))).max())
+
+
+def test_the_order_of_clips_does_not_change_who_is_who():
+    values, _ = descriptors([9, 4, 14], seed=3)
+    order = np.random.default_rng(0).permutation(len(values))
+    learned, person = descriptors([12] * 6, seed=4)
+    fitted = fit(learned, person, seed="s")
+    assert adjusted_rand_score(fitted.clusters(values)[order], fitted.clusters(values[order])) == 1
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=20, deadline=None)
+def test_the_index_kept_up_join_by_join_is_scikit_learns(seed):
+    values, person = descriptors([3, 5, 8], seed=seed, apart=0.6)
+    spread = np.full(values.shape[1], 4.0)
+    joined = merges(values, spread)
+    evidence, index = agreement(values, spread, person)
+    for at in range(0, len(evidence), 4):
+        last = np.flatnonzero(evidence == evidence[at])[-1]
+        assert index[last] == pytest.approx(adjusted_rand_score(person, cut(joined, evidence[at])))
+
+
+def test_the_threshold_is_the_models_own_unless_persons_say_otherwise():
+    fine = (np.array([np.inf, 50.0, -90.0]), np.array([0.2, 1.0, 0.3]))
+    late = (np.array([np.inf, 50.0, -40.0, -90.0]), np.array([0.2, 0.6, 1.0, 0.3]))
+    assert best_threshold([fine]) == 0
+    assert best_threshold([late]) == -40
+
+
+def test_halves_share_no_person_and_do_not_depend_on_the_order_of_rows():
+    person = np.repeat([f"P{k}" for k in range(7)], 3)
+    for learned, judged in halves(person, 5, "s"):
+        assert not set(person[learned]) & set(person[judged])
+        assert len(set(person[learned])) == 4
+    drawn = [sorted(set(person[learned])) for learned, _ in halves(person, 5, "s")]
+    assert drawn == [sorted(set(person[::-1][learned])) for learned, _ in halves(person[::-1], 5, "s")]
+    assert len({tuple(names) for names in drawn}) > 1
+
+
+def test_quality_is_high_where_persons_differ_and_low_where_they_do_not():
+    assert quality(*descriptors([15] * 8, seed=5), seed="s").adjusted_rand > 0.95
+    alike, person = descriptors([15] * 8, seed=5, apart=0.0)
+    found = quality(alike, person, seed="s")
+    assert found.adjusted_rand < 0.2
+    assert found.splits == 10
+
+
+@pytest.mark.parametrize("persons", [2, FEWEST_PERSONS - 1])
+def test_quality_is_unknown_and_nothing_is_trusted_with_few_training_persons(monkeypatch, persons):
+    clips, truth = simulated_study(monkeypatch, [12] * persons, [10, 10])
+    found = run.find_individuals(clips, [], **ON)
+    assert found.summary["train"]["adjusted_rand"] is None
+    assert found.summary["train"]["splits"] == 0
+    assert found.summary["active"]
+    assert not found.summary["trusted"]
+    assert "not trusted" in found.summary["reason"]
+    assert len(found.clusters) == len(truth)
+
+
+def test_without_two_training_persons_nobody_is_told_apart(monkeypatch):
+    clips, _ = simulated_study(monkeypatch, [12, 1], [10, 10])
+    found = run.find_individuals(clips, [], **ON)
+    assert found.clusters.empty
+    assert not found.summary["trusted"]
+    assert found.summary["test"] == {"clips": 20, "without_face": 0, "clusters": 0, "sizes": []}
+
+
+def test_eight_training_persons_are_enough_to_be_trusted(monkeypatch):
+    clips, truth = simulated_study(monkeypatch, [12] * 8, [15, 6])
+    found = run.find_individuals(clips, [], **ON)
+    assert found.summary["trusted"]
+    assert found.summary["train"]["persons"] == 8
+    assert found.summary["test"]["sizes"] == [15, 6]
+    assert adjusted_rand_score(truth, found.clusters["cluster"]) == 1
+
+
+def test_the_table_holds_test_clips_only_numbered_by_their_first_names(monkeypatch):
+    clips, _ = simulated_study(monkeypatch, [12] * 8, [5, 5, 5])
+    table = run.find_individuals(clips, [], **ON).clusters
+    assert table["clip"].str.startswith("test_").all()
+    assert table["clip"].is_monotonic_increasing
+    assert list(dict.fromkeys(table["cluster"])) == [0, 1, 2]
+    assert table["cluster"].dtype == np.int64
+
+
+def test_a_test_cluster_is_never_linked_to_a_training_person(monkeypatch):
+    values, person = descriptors([12] * 8, seed=0)
+    clips = clips_table(person, 12)
+    described_by(monkeypatch, clips, np.concatenate([values, values[:12]]))  # the first person, once more
+    found = run.find_individuals(clips, [], **ON)
+    assert found.summary["test"]["sizes"] == [12]
+    assert list(found.clusters.columns) == ["clip", "cluster"]
+    told = found.clusters.to_csv() + json.dumps(found.summary)
+    assert not [who for who in np.unique(person) if who in told]
+
+
+def test_a_clip_without_a_face_has_no_cluster(monkeypatch):
+    clips, _ = simulated_study(monkeypatch, [12] * 8, [10, 10], faceless=["test_0003", "P01_013"])
+    found = run.find_individuals(clips, [], **ON)
+    assert "test_0003" not in set(found.clusters["clip"])
+    assert found.summary["test"]["without_face"] == 1
+    assert found.summary["train"]["clips"] == 12 * 8 - 1
+
+
+def test_a_quarantined_clip_is_left_out(monkeypatch):
+    clips, _ = simulated_study(monkeypatch, [12] * 8, [10, 10])
+    clips.loc[clips["clip"] == "test_0004", "quarantine"] = "cannot be decoded"
+    found = run.find_individuals(clips, [], **ON)
+    assert "test_0004" not in set(found.clusters["clip"])
+    assert found.summary["test"]["clips"] == 19
+
+
+def test_a_study_without_test_clips_is_no_fault(monkeypatch):
+    clips, _ = simulated_study(monkeypatch, [12] * 8, [])
+    found = run.find_individuals(clips, [], **ON)
+    assert found.clusters.empty
+    assert found.summary["train"]["adjusted_rand"] > 0.9
+
+
+def test_a_clip_that_no_faces_file_holds_is_told(monkeypatch):
+    clips, _ = simulated_study(monkeypatch, [12] * 8, [3])
+    described_by(monkeypatch, clips.iloc[:-1], np.zeros((len(clips) - 1, 4)))
+    with pytest.raises(DataError, match="test_0002: in no faces file"):
+        run.find_individuals(clips, [], **ON)
+
+
+@pytest.mark.parametrize(
+    ("descriptor", "approved", "dataset", "word"),
+    [
+        ("builtin", None, "blemore", "date"),
+        ("builtin", {**APPROVED, "basis": " "}, "blemore", "basis missing"),
+        ("builtin", {"by": "me"}, "another", "date, basis missing"),
+        ("off", APPROVED, "blemore", "individuals.descriptor"),
+        (False, None, "demo", "individuals.descriptor"),
+    ],
+)
+def test_it_is_off_without_approval_or_by_wish_and_no_face_is_read(descriptor, approved, dataset, word):
+    assert word in why_off(descriptor, approved, dataset)
+    nowhere = [Path("nowhere.parquet")]
+    options = {"descriptor": descriptor, "approved": approved, "dataset": dataset}
+    found = run.find_individuals(clips_table(np.array(["P1"]), 3), nowhere, **ON | options)
+    assert found.clusters.empty
+    assert found.clusters["cluster"].dtype == np.int64
+    assert not found.summary["active"]
+    assert not found.summary["trusted"]
+    assert word in found.summary["reason"]
+
+
+def test_with_approval_real_people_may_be_told_apart_and_the_approval_is_kept(monkeypatch):
+    clips, _ = simulated_study(monkeypatch, [12] * 8, [10, 10])
+    found = run.find_individuals(clips, [], **ON | {"dataset": "blemore", "approved": APPROVED})
+    assert found.summary["active"]
+    assert json.loads(json.dumps(found.summary))["approved"] == APPROVED
+    assert len(found.clusters) == 20
+
+
+def test_below_the_asked_quality_clusters_are_listed_but_not_trusted(monkeypatch):
+    values, person = descriptors([12] * 8, apart=0.3)
+    clips = clips_table(person, 12)
+    described_by(monkeypatch, clips, np.concatenate([values, values[:12]]))
+    found = run.find_individuals(clips, [], **ON)
+    assert found.summary["train"]["adjusted_rand"] < 0.9
+    assert not found.summary["trusted"]
+    assert len(found.clusters) == 12
+
+
+def test_nothing_of_a_descriptor_is_written_or_logged(monkeypatch, tmp_path, caplog, capsys):
+    monkeypatch.chdir(tmp_path)
+    caplog.set_level(logging.DEBUG)
+    clips, _ = simulated_study(monkeypatch, [12] * 8, [10, 10])
+    found = run.find_individuals(clips, [], **ON)
+    assert not list(tmp_path.rglob("*"))
+    assert not caplog.records
+    assert capsys.readouterr() == ("", "")
+    assert set(vars(found)) == {"clusters", "summary"}
+    numbers = [value for part in ("train", "test") for value in found.summary[part].values()]
+    assert sum(isinstance(value, float) for value in numbers) == 2  # purity and adjusted Rand index
+    assert found.summary["test"]["sizes"] == [10, 10]
+
+
+def test_an_unknown_descriptor_is_told():
+    with pytest.raises(DataError, match="'clustering' is no module"):
+        run.find_descriptor("clustering")
+    with pytest.raises(DataError, match="'magic' is no module"):
+        run.find_descriptor("magic")
+
+
+def drawn_face(number: int, clip: int) -> np.ndarray:
+    """A cartoon (160, 160, 3) uint8 of person `number`, before a wall of the clip's own colour."""
+    who, there = np.random.default_rng(number), np.random.default_rng([number, clip])
+    picture = np.full((160, 160, 3), there.integers(0, 256, 3), np.uint8)
+    skin, hair = who.integers(90, 230, 3), who.integers(0, 90, 3)
+    cv2.ellipse(picture, (80, 84), (48, 70), 0, 0, 360, skin.tolist(), -1)
+    for x in (58, 102):
+        cv2.line(picture, (x - 12, 52 + int(who.integers(-4, 4))), (x + 12, 52), hair.tolist(), int(who.integers(2, 8)))
+        cv2.circle(picture, (x, 64), 4, who.integers(0, 120, 3).tolist(), -1)
+    cv2.ellipse(
+        picture, (80, 113), (int(there.integers(8, 14)), int(there.integers(1, 9))), 0, 0, 360, (120, 40, 40), -1
+    )
+    return np.clip(picture * there.uniform(0.8, 1.1), 0, 255).astype(np.uint8)
+
+
+def faces_rows(clips: dict[str, np.ndarray | None], samples: int = 4) -> list[dict]:
+    """Rows of a faces file: each clip shows one picture, or no face."""
+    unit = 160 / FACE_SIDE
+    points = np.array([[-0.5, 0], [0.5, 0], [0, 0.6], [-0.4, 1.1], [0.4, 1.1]]) * unit + 160 * np.array([0.5, EYE_LINE])
+    rows = []
+    for clip, picture in clips.items():
+        shown = np.zeros((160, 160, 3), np.uint8) if picture is None else picture
+        data = cv2.imencode(".jpg", shown[..., ::-1])[1].tobytes()
+        known = points * 2.0 + 30.0 if picture is not None else np.full((5, 2), np.nan)  # of a larger picture
+        for k in range(samples):
+            values = dict(zip((name for name, _ in POINTS), known.ravel(), strict=True))
+            box = {"x": 0.0, "y": 0.0, "width": 1.0, "height": 1.0}
+            seen = {"detected": picture is not None, "tracked": False}
+            rows.append({"clip": clip, "frame": k, "time": k / 4, **box, **seen, **values, "jpeg": data})
+    return rows
+
+
+def write_faces(path: Path, rows: list[dict]) -> Path:
+    pq.write_table(pa.Table.from_pylist(rows, FACES), path)
+    return path
+
+
+def test_the_builtin_descriptor_does_not_depend_on_the_order_of_shards_or_rows(tmp_path):
+    shown = {f"clip{k}": drawn_face(k % 3, k) for k in range(6)}
+    rows = faces_rows(shown)
+    half = len(rows) // 2
+    shards = [write_faces(tmp_path / "0.parquet", rows[:half]), write_faces(tmp_path / "1.parquet", rows[half:])]
+    names, values, usable = builtin.describe(shards)
+    mixed = [rows[k] for k in np.random.default_rng(0).permutation(len(rows))]
+    again = builtin.describe([write_faces(tmp_path / "mixed.parquet", mixed)])
+    turned = builtin.describe(shards[::-1])
+    assert names == sorted(shown) == again[0] == turned[0]
+    assert values.dtype == float
+    assert np.isfinite(values).all()
+    assert usable.all()
+    np.testing.assert_array_equal(values, again[1])
+    np.testing.assert_array_equal(values, turned[1])
+
+
+def test_the_builtin_descriptor_finds_drawn_persons_whose_walls_and_light_change(tmp_path):
+    shown = {f"{who:02d}_{k}": drawn_face(who, k) for who in range(14) for k in range(8)}
+    names, values, _ = builtin.describe([write_faces(tmp_path / "0.parquet", faces_rows(shown, samples=1))])
+    person = np.array([name[:2] for name in names])
+    learned = person < "08"
+    clusters = fit(values[learned], person[learned], seed="s").clusters(values[~learned])
+    assert adjusted_rand_score(person[~learned], clusters) >= 0.9
+
+
+def test_what_lies_outside_the_face_does_not_matter_to_the_builtin_descriptor():
+    picture = drawn_face(3, 0)
+    row, column = np.mgrid[0:160, 0:160]
+    outside = ((column - 80) / 60) ** 2 + ((row - 84) / 80) ** 2 > 1  # the corners: clothes, hair, wall
+    other = picture.copy()
+    other[outside] = (255, 0, 255)
+    np.testing.assert_allclose(builtin.describe_picture(other), builtin.describe_picture(picture), atol=0.05)
+
+
+@pytest.mark.parametrize("module", [builtin, arcface])
+def test_a_clip_without_a_face_is_not_usable(module, tmp_path, monkeypatch):
+    stand_in(monkeypatch)
+    shown = {"a": None, "b": drawn_face(1, 1), "c": None}
+    names, values, usable = module.describe([write_faces(tmp_path / "0.parquet", faces_rows(shown))])
+    assert names == ["a", "b", "c"]
+    assert usable.tolist() == [False, True, False]
+    assert values.shape[0] == 3
+    nobody = module.describe([write_faces(tmp_path / "1.parquet", faces_rows({"a": None}))])
+    assert nobody[2].tolist() == [False]
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, seen: list | None = None) -> None:
+    """A module in the place of uniface whose embedding is the picture's mean colour."""
+
+    class ArcFace:
+        def __init__(self, model_name):
+            self.model_name = model_name
+
+        def get_normalized_embedding(self, image, landmarks):
+            if seen is not None:
+                seen.append((image, landmarks))
+            mean = image.mean(axis=(0, 1))
+            return (mean / np.linalg.norm(mean))[None]  # (1, d), as the library gives it
+
+    package, constants = ModuleType("uniface"), ModuleType("uniface.constants")
+    package.ArcFace, constants.ArcFaceWeights = ArcFace, SimpleNamespace(RESNET="resnet")
+    monkeypatch.setitem(sys.modules, "uniface", package)
+    monkeypatch.setitem(sys.modules, "uniface.constants", constants)
+
+
+def test_arcface_gets_pictures_in_its_own_order_of_colours_and_landmarks_of_the_crop(tmp_path, monkeypatch):
+    seen: list = []
+    stand_in(monkeypatch, seen)
+    blue = np.zeros((160, 160, 3), np.uint8)
+    blue[..., 2] = 200
+    _, values, _ = arcface.describe([write_faces(tmp_path / "0.parquet", faces_rows({"a": blue}, samples=3))])
+    assert len(seen) == 3
+    image, landmarks = seen[0]
+    assert image[..., 0].mean() > 150 > image[..., 2].mean()  # BGR
+    assert landmarks[:2, 1] == pytest.approx(160 * EYE_LINE, abs=1e-3)
+    assert landmarks[:2].mean(axis=0) == pytest.approx([80, 160 * EYE_LINE], abs=1e-3)
+    assert landmarks[1, 0] - landmarks[0, 0] == pytest.approx(160 / FACE_SIDE, abs=1e-3)
+    assert np.linalg.norm(values[0]) == pytest.approx(1)
+
+
+def test_without_uniface_the_message_says_what_to_install_and_under_which_licence(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "uniface", None)
+    with pytest.raises(MissingDataError, match=r"pip install uniface.*non-commercial.*descriptor: builtin"):
+        arcface.describe([])
+
+
+def test_weights_that_cannot_be_loaded_are_told_with_their_licence(monkeypatch):
+    stand_in(monkeypatch)
+
+    def fails(model_name):
+        raise OSError("no network")
+
+    monkeypatch.setattr(sys.modules["uniface"], "ArcFace", fails)
+    with pytest.raises(MissingDataError, match=r"no network.*non-commercial"):
+        arcface.describe([])
+
+
+def test_an_actor_elsewhere_is_the_same_person_before_another_wall():
+    here = cast("A901", 17)
+    before = here.frame(rest := np.zeros(len(UNITS), np.float32), Pose(), 64)
+    there = here.elsewhere(generator(1, "surroundings"))
+    np.testing.assert_array_equal(here.vertices(rest, Pose()), there.vertices(rest, Pose()))
+    assert np.abs(there.frame(rest, Pose(), 64)[:8, :8].astype(int) - before[:8, :8]).mean() > 5
+    np.testing.assert_array_equal(here.frame(rest, Pose(), 64), before)

@@ -1,0 +1,48 @@
+"""The weighted optima equal the exact surface of each weighting; the plateau holds what cannot be told from the best."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from simulated import DECISIONS, problems
+
+from blemore.decoding import decode
+from blemore.metrics import score
+from blemore.optima import plateau, weighted_optima
+from blemore.surface import exact_optimum, exact_surface
+
+
+@given(problems(min_rows=1, max_rows=14), st.integers(0, 2**32 - 1))
+@settings(max_examples=80, deadline=None)
+def test_each_weightings_optimum_is_that_of_its_own_surface(problem, seed):
+    probabilities, truth = problem
+    weights = np.random.default_rng(seed).integers(0, 4, (5, len(truth))).astype(float)
+    found = weighted_optima(probabilities, truth, weights)
+    for k, weight in enumerate(weights):
+        assert found.score[k] == pytest.approx(exact_optimum(probabilities, truth, weight).score, abs=1e-12)
+        decided = decode(probabilities, found.alpha[k], found.beta[k])
+        assert score(decided, truth, weight) == pytest.approx(found.score[k], abs=1e-12)
+
+
+def test_a_weight_of_two_is_the_clip_twice():
+    rng = np.random.default_rng(2)
+    probabilities = rng.dirichlet(np.ones(6), 40)
+    truth = np.array(DECISIONS)[rng.integers(0, len(DECISIONS), 40)]
+    weight = rng.integers(0, 3, 40)
+    found = weighted_optima(probabilities, truth, weight[None].astype(float))
+    again = np.repeat(np.arange(40), weight)
+    assert found.score[0] == pytest.approx(exact_optimum(probabilities[again], truth[again]).score)
+
+
+@given(problems(min_rows=2, max_rows=14), st.floats(0, 0.3))
+@settings(max_examples=40, deadline=None)
+def test_the_plateau_holds_exactly_the_cells_near_the_best(problem, margin):
+    probabilities, truth = problem
+    table = exact_surface(probabilities, truth)
+    flat, best = plateau(table, margin), exact_optimum(probabilities, truth)
+    scores = table.score()
+    assert np.array_equal(flat.inside, scores >= scores.max() - margin)
+    assert 0 <= flat.area <= 1 + 1e-9
+    assert flat.alpha[0] <= best.alpha <= flat.alpha[1]
+    assert flat.beta[0] <= best.beta <= flat.beta[1]
+    assert plateau(table, 1.0).area == pytest.approx(1.0)

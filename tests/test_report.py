@@ -1,0 +1,217 @@
+"""The report page tells the truth of the files it was made from, and loads nothing."""
+
+import re
+from collections import Counter
+from decimal import ROUND_HALF_EVEN, Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from report_page import CHECKED, Page, changed, documents, resolve
+from report_study import without_new_blocks, write_study
+
+from blemore.errors import DataError
+from blemore.labels import CLASSES
+from blemore.report.numbers import Spot, rounded
+from blemore.report.page import SECTIONS, Section, build
+from blemore.report.scales import scale
+
+FIXED = ("90 %", "50/50", "70/30")
+"""The only digits in the page's own words: the interval's width and the two kinds of blend."""
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return write_study(tmp_path_factory.mktemp("demo"))
+
+
+@pytest.fixture(scope="module")
+def html(study: dict[str, Any]) -> str:
+    return build(**study)
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return write_study(tmp_path_factory.mktemp("real"), dataset="blemore")
+
+
+def is_rounded(shown: str, value: float) -> bool:
+    """The shown text is the value, rounded to as many digits as are shown."""
+    plain = shown.replace("\u2212", "-").replace("\u202f", "").replace("+", "")
+    digits = len(plain.partition(".")[2])
+    expected = Decimal(repr(value) if digits > 6 else value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_EVEN)
+    return Decimal(plain) == expected
+
+
+def test_every_number_on_the_page_is_the_one_in_its_file_rounded(study: dict[str, Any], html: str) -> None:
+    found, checked = documents(study), Counter()
+    for element in Page(html).numbers():
+        value = float(resolve(found, element.attributes["data-source"]))
+        assert float(element.attributes["value"]) == value, element
+        assert is_rounded(element.text, value), element
+        checked[element.attributes["data-source"].split("#")[0]] += 1
+    assert set(found) - set(checked) == {"licences.json", "quarantine.csv"}, "these hold texts only"
+    assert sum(checked.values()) > 500
+
+
+def test_names_and_texts_are_those_of_the_files_word_for_word(study: dict[str, Any], html: str) -> None:
+    found, yes_or_no = documents(study), {"True": "yes", "False": "no"}
+    for element in Page(html).elements:
+        if element.tag != "data" and "data-source" in element.attributes:
+            said = str(resolve(found, element.attributes["data-source"]))
+            assert element.text == yes_or_no.get(said, said)
+        if "data-key" in element.attributes:
+            resolve(found, element.attributes["data-key"])
+            assert element.text == element.attributes["data-key"].rsplit("/", 1)[-1]
+        if "data-file" in element.attributes:
+            assert f"{element.text}.cost.json" in found
+
+
+def test_the_headline_is_the_nested_score_and_the_rows_below_it_are_what_they_say(html: str) -> None:
+    page = Page(html)
+    keys = ("acc_presence", "acc_salience", "score")
+    big = [one.attributes["data-source"] for one in page.numbers() if any(
+        "big" in outer.attributes.get("class", "").split() for outer in one.around)]  # fmt: skip
+    assert big == [f"metrics.json#/protocols/nested/{key}" for key in keys]
+    rows = {"honestly": "protocols/nested", "as in": "protocols/paper", "optimism": "protocols/optimism",
+            "without": "without_unknown", "trivial": "trivial"}  # fmt: skip
+    for start, block in rows.items():
+        row = next(one for one in page.elements if one.tag == "tr" and one.text.strip().startswith(start))
+        inside = [one.attributes["data-source"] for one in page.numbers() if any(outer is row for outer in one.around)]
+        shown = [source for source in inside if "/interval/" not in source]
+        assert shown == [f"metrics.json#/{block}/{key}" for key in keys]
+
+
+def test_the_pages_own_words_hold_no_digits(html: str) -> None:
+    for text, around in Page(html).pieces:
+        if any(one.tag in ("script", "style", "svg", "title") for one in around):
+            continue
+        if any("axis" in one.attributes.get("class", "").split() for one in around):
+            continue  # the ticks of a chart
+        if any(name in one.attributes for one in around for name in CHECKED):
+            continue  # checked against the files above
+        for words in FIXED:
+            text = text.replace(words, "")
+        assert not re.search(r"\d", text), text
+
+
+@pytest.mark.parametrize(("value", "digits", "signed", "shown"), [
+    (0.37512, 3, False, ".375"), (1.0, 3, False, "1.000"), (-0.0125, 3, True, "\u2212.013"), (0.02, 3, True, "+.020"),
+    (-0.0001, 3, True, ".000"), (0.0, 2, True, ".00"), (12345, None, False, "12\u202f345"), (20.0, None, False, "20.0"),
+    (1234.56, 1, False, "1\u202f234.6"), (0, None, False, "0"),
+])  # fmt: skip
+def test_a_number_is_shown_without_a_needless_zero_and_with_a_real_minus(
+    value: float, digits: int | None, signed: bool, shown: str
+) -> None:
+    assert rounded(value, digits, signed) == shown
+
+
+def test_the_same_files_give_the_same_page(study: dict[str, Any], html: str) -> None:
+    assert build(**study) == html
+
+
+def test_the_page_is_small_and_refers_to_nothing_outside_itself(html: str) -> None:
+    assert len(html.encode()) < 5_000_000
+    page = Page(html)
+    policy = [one.attributes["content"] for one in page.elements if "http-equiv" in one.attributes]
+    assert policy == ["default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"]
+    for element in page.elements:
+        for name in ("src", "href", "xlink:href"):
+            target = element.attributes.get(name, "#")
+            assert target.startswith(("#", "data:")), target
+    assert "url(http" not in html
+    assert "@import" not in html
+
+
+def test_every_part_has_a_tab_and_every_picture_says_what_it_shows(html: str) -> None:
+    page = Page(html)
+    parts = [one.attributes["id"] for one in page.elements if one.tag == "section"]
+    links = [one.attributes["href"] for one in page.elements if one.tag == "a" and one.inside("nav")]
+    assert [f"#{name}" for name in parts] == links == [f"#{section.name}" for section in SECTIONS]
+    ids = [one.attributes["id"] for one in page.elements if "id" in one.attributes]
+    assert len(ids) == len(set(ids))
+    for element in page.elements:
+        if element.tag == "img":
+            assert element.attributes["alt"]
+        if element.tag == "svg":
+            assert element.attributes["role"] == "img"
+            assert len(element.attributes["aria-label"]) > 20
+
+
+def test_a_later_part_needs_one_entry_and_its_template(study: dict[str, Any], html: str) -> None:
+    again = build(**study, sections=[*SECTIONS, Section("again", "Once more", "overview.html.j2")])
+    assert '<a id="tab-again" href="#again">Once more</a>' in again
+    assert "tab-again" not in html
+
+
+def test_the_demo_says_loudly_that_it_is_one(study: dict[str, Any], real: dict[str, Any], html: str) -> None:
+    banner = [one for one in Page(html).elements if one.attributes.get("class") == "banner"]
+    assert "Generated demo actors" in banner[0].text
+    assert html.count('class="tag demo"') == len(SECTIONS)
+    other = build(**real)
+    assert 'class="banner"' not in other
+    assert 'class="tag demo"' not in other
+
+
+def test_the_confusion_figure_shows_the_shares_of_the_decisions(study: dict[str, Any], html: str) -> None:
+    clips, decided = documents(study)["clips.parquet"], documents(study)["decisions.parquet"]
+    counts: Counter[tuple[str, str]] = Counter()
+    for clip, row in clips.items():
+        if row["split"] == "train" and not row["quarantine"]:
+            true = "+".join(name for name in CLASSES if name in (row["emotion_1"], row["emotion_2"]))
+            counts[true, "+".join(name for name in CLASSES if decided[clip][name] > 0)] += 1
+    totals = Counter({true: 0 for true, _ in counts})
+    for (true, _), number in counts.items():
+        totals[true] += number
+    shares = [number / totals[true] for (true, _), number in counts.items()]
+    drawing = re.search(r'<svg[^>]*aria-label="Matrix of true sets.*?</svg>', html, re.S)
+    assert drawing is not None
+    written = re.findall(r">(\d+)</text>", drawing[0])
+    assert sorted(written, key=int) == sorted((f"{100 * share:.0f}" for share in shares if share >= 0.05), key=int)
+
+
+@pytest.mark.parametrize("values", [[], [0.4], [0.0], [-0.002, 0.05], [1500.0, 2.0], [0.07, 0.333]])
+@pytest.mark.parametrize("around_zero", [False, True])
+def test_an_axis_holds_zero_and_every_value_and_has_few_ticks(values: list[float], around_zero: bool) -> None:
+    axis = scale(values, around_zero)
+    assert axis.low <= min([0.0, *values])
+    assert axis.high >= max([0.0, *values])
+    assert axis.high > axis.low
+    assert 2 <= len(axis.ticks()) <= 9
+    assert all(0 <= place <= 100 for place, _ in axis.ticks())
+    assert not around_zero or axis.at(0.0) == 50
+
+
+def test_what_a_study_did_not_compute_is_said_and_does_not_fail(study: dict[str, Any], html: str) -> None:
+    page = build(**without_new_blocks(study))
+    assert page.count("<b>Not computed.</b>") == 11
+    assert "<b>Not computed.</b>" not in html
+    found = documents(without_new_blocks(study))
+    assert all(float(resolve(found, one.attributes["data-source"])) == float(one.attributes["value"])
+               for one in Page(page).numbers())  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "pointer", "value", "told"), [
+    ("metrics", "/variants/global/score", "much", r"metrics\.json.*\n.*/variants/global/score: expected a number, found 'much'"),
+    ("metrics", "/variants/global", KeyError, r"metrics\.json.*\n.*/variants: 'global' is missing"),
+    ("metrics", "/gains/enrolment/controls/random_groups/mean", KeyError, r"metrics.*\n.*/gains/enrolment/controls/random_groups: 'mean'"),
+    ("metrics", "/persons/2/offsets", [1, 2], r"metrics.*\n.*/persons/2/offsets: expected a block of keys"),
+    ("metrics", "/encoders/s4d/origin", "magic", r"metrics.*\n.*/encoders/s4d/origin: expected one of .*, found 'magic'"),
+    ("weights", "/folds/0/s4d", None, r"weights\.json.*\n.*/folds/0/s4d: expected a number, found None"),
+    ("thresholds", "/global/final/beta", KeyError, r"thresholds\.json.*\n.*/global/final: 'beta' is missing"),
+    ("reliability", "/classes/ang/0/low", None, r"reliability\.json.*\n.*/classes/ang/0/low"),
+    ("individuals", "/trusted", "yes", r"summary\.json.*\n.*/trusted: expected true or false"),
+    ("held_back", "/variants/inductive/interval", KeyError, r"held_back\.json.*\n.*/variants/inductive: 'interval'"),
+    ("licences", "/encoders/s4d/unknown", KeyError, r"licences\.json.*\n.*/encoders/s4d: 'unknown' is missing"),
+    ("metrics", "/dataset", "other", r"metrics\.json.*\n.*/dataset: 'other', the parameters say 'demo'"),
+])  # fmt: skip
+def test_an_unknown_structure_is_refused_naming_file_and_key(
+    study: dict[str, Any], tmp_path: Path, name: str, pointer: str, value: Any, told: str
+) -> None:
+    with pytest.raises(DataError, match=told):
+        build(**changed(study, name, tmp_path, pointer, value))
+
+
+def test_a_place_that_is_not_there_is_named(study: dict[str, Any]) -> None:
+    with pytest.raises(DataError, match=r"x\.json.*\n.*/a: there is no 'c'"):
+        Spot("x.json", {"a": {"b": 1}})["a"]["c"]

@@ -1,0 +1,223 @@
+"""The report page in a browser: its tabs work by mouse and by keyboard, it fits a phone, prints whole, and asks for nothing.
+
+Needs Chromium and its driver (Debian: chromium, chromium-driver); without them these tests are skipped and say so.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from report_study import without_new_blocks, write_study
+
+from blemore.report.page import SECTIONS, build
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+By = pytest.importorskip("selenium.webdriver.common.by").By
+Keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
+Service = pytest.importorskip("selenium.webdriver.chrome.service").Service
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
+DRIVER = shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(
+    not (BROWSER and DRIVER), reason="no chromium with chromedriver is installed (Debian: chromium, chromium-driver)"
+)
+OPTIONS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+)  # fmt: skip
+NAMES = [section.name for section in SECTIONS]
+SIZES = {390: 844, 1280: 800}
+"""Width and height, px, of a phone and of a small desktop."""
+WIDER = """
+return [...document.querySelectorAll("section:not([hidden]) *, header *, footer *")]
+  .filter(one => one.getBoundingClientRect().right > document.documentElement.clientWidth + 1 && !one.closest(".box"))
+  .map(one => one.outerHTML.slice(0, 90));
+"""
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Addresses of the page of a complete study, of one without the new blocks, and of one with real persons."""
+    root = tmp_path_factory.mktemp("pages")
+    (root / "study").mkdir()
+    (root / "other").mkdir()
+    study, real = write_study(root / "study"), write_study(root / "other", dataset="blemore", persons=12)
+    found = {}
+    for name, arguments in {"full": study, "bare": without_new_blocks(study), "real": real}.items():
+        path = root / f"{name}.html"
+        path.write_text(build(**arguments))
+        found[name] = path.as_uri()
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = BROWSER
+    for option in (*OPTIONS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(option)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))  # with its path given, nothing is downloaded
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+def show(browser: Any, address: str, width: int = 1280) -> None:
+    """Open a page afresh in a window of the given width."""
+    about = {"width": width, "height": SIZES[width], "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", about)
+    browser.get("about:blank")
+    browser.get(address)
+
+
+def visible(browser: Any) -> list[str]:
+    parts = browser.find_elements(By.CSS_SELECTOR, "section.part")
+    return [part.get_attribute("id") for part in parts if part.is_displayed()]
+
+
+def selected(browser: Any) -> list[str]:
+    return [
+        tab.get_attribute("id") for tab in browser.find_elements(By.CSS_SELECTOR, '[role=tab][aria-selected="true"]')
+    ]
+
+
+@pytest.mark.parametrize("name", ["full", "bare", "real"])
+def test_the_page_opens_without_an_error_and_asks_the_network_for_nothing(
+    browser: Any, pages: dict[str, str], name: str
+) -> None:
+    browser.get_log("browser"), browser.get_log("performance")
+    show(browser, pages[name])
+    for part in NAMES:
+        browser.find_element(By.ID, f"tab-{part}").click()
+    assert browser.get_log("browser") == []
+    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    asked = {one["params"]["request"]["url"] for one in events if one["method"] == "Network.requestWillBeSent"}
+    assert {url for url in asked if not url.startswith(("data:", "about:"))} == {pages[name]}
+
+
+def test_each_tab_opens_its_part_by_a_click(browser: Any, pages: dict[str, str]) -> None:
+    show(browser, pages["full"])
+    assert visible(browser) == ["overview"]
+    for name in reversed(NAMES):
+        browser.find_element(By.ID, f"tab-{name}").click()
+        assert visible(browser) == [name]
+        assert selected(browser) == [f"tab-{name}"]
+        assert browser.current_url.endswith(f"#{name}")
+        assert len(browser.find_element(By.ID, name).text) > 200
+
+
+def test_tabs_are_walked_with_the_keyboard(browser: Any, pages: dict[str, str]) -> None:
+    show(browser, pages["full"])
+    browser.find_element(By.ID, "tab-overview").send_keys(Keys.ARROW_RIGHT)
+    for name in NAMES[1:]:
+        assert visible(browser) == [name]
+        assert browser.switch_to.active_element.get_attribute("id") == f"tab-{name}"
+        browser.switch_to.active_element.send_keys(Keys.ARROW_RIGHT)
+    assert visible(browser) == [NAMES[0]]  # from the last on to the first
+    browser.switch_to.active_element.send_keys(Keys.END)
+    assert visible(browser) == [NAMES[-1]]
+    browser.switch_to.active_element.send_keys(Keys.ARROW_LEFT)
+    assert visible(browser) == [NAMES[-2]]
+    browser.switch_to.active_element.send_keys(Keys.HOME)
+    assert visible(browser) == [NAMES[0]]
+
+
+def test_the_tab_key_leads_from_the_tabs_into_the_open_part(browser: Any, pages: dict[str, str]) -> None:
+    show(browser, pages["full"])
+    browser.find_element(By.ID, "tab-overview").send_keys(Keys.END)
+    browser.switch_to.active_element.send_keys(Keys.TAB)
+    inside = "return document.activeElement.closest('section')?.id"
+    assert browser.execute_script(inside) == NAMES[-1]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_address_with_a_hash_opens_that_part_below_the_banner(
+    browser: Any, pages: dict[str, str], name: str
+) -> None:
+    show(browser, f"{pages['full']}#{name}")
+    assert visible(browser) == [name]
+    assert browser.execute_script("return window.scrollY") == 0
+
+
+def test_tabs_tell_what_they_are(browser: Any, pages: dict[str, str]) -> None:
+    show(browser, pages["full"])
+    assert browser.find_element(By.CSS_SELECTOR, "[role=tablist]").is_displayed()
+    tabs = browser.find_elements(By.CSS_SELECTOR, "[role=tablist] [role=tab]")
+    assert [tab.get_attribute("aria-controls") for tab in tabs] == NAMES
+    assert [tab.get_attribute("tabindex") for tab in tabs] == ["0"] + ["-1"] * (len(NAMES) - 1)
+    panels = browser.find_elements(By.CSS_SELECTOR, "[role=tabpanel]")
+    assert [panel.get_attribute("aria-labelledby") for panel in panels] == [f"tab-{name}" for name in NAMES]
+
+
+@pytest.mark.parametrize("page", ["full", "bare", "real"])
+@pytest.mark.parametrize("width", SIZES)
+def test_nothing_is_wider_than_the_window_and_every_picture_loads(
+    browser: Any, pages: dict[str, str], page: str, width: int
+) -> None:
+    show(browser, pages[page], width)
+    for name in NAMES:
+        browser.execute_script("location.hash = arguments[0]", name)
+        assert visible(browser) == [name]
+        browser.execute_script("document.querySelectorAll('details').forEach(fold => fold.open = true)")
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width, name
+        assert browser.execute_script(WIDER) == [], name
+    pictures = "return [...document.images].map(one => one.complete && one.naturalWidth > 0)"
+    loaded = browser.execute_script(pictures)
+    assert all(loaded)
+    assert bool(loaded) == (page != "real")
+
+
+def test_the_drawings_text_is_large_enough_to_read_on_a_phone(browser: Any, pages: dict[str, str]) -> None:
+    show(browser, pages["full"], 390)
+    heights = """return [...document.querySelectorAll("section:not([hidden]) svg text")]
+        .map(one => parseFloat(getComputedStyle(one).fontSize) * Math.hypot(one.getScreenCTM().a, one.getScreenCTM().b))"""
+    for name in ("thresholds", "reliability"):
+        browser.execute_script("location.hash = arguments[0]", name)
+        assert visible(browser) == [name]
+        assert min(browser.execute_script(heights)) >= 8.5
+
+
+def test_in_print_all_parts_are_shown_and_the_folds_are_open(browser: Any, pages: dict[str, str]) -> None:
+    show(browser, pages["full"])
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        browser.execute_script("window.dispatchEvent(new Event('beforeprint'))")
+        assert visible(browser) == NAMES
+        assert not browser.find_element(By.CSS_SELECTOR, "nav.tabs").is_displayed()
+        folds = browser.find_elements(By.CSS_SELECTOR, "details")
+        assert folds
+        assert all(fold.get_attribute("open") for fold in folds)
+        browser.execute_script("window.dispatchEvent(new Event('afterprint'))")
+        assert not any(fold.get_attribute("open") for fold in folds)
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+def test_without_scripts_all_parts_are_shown_one_after_another(
+    browser: Any, pages: dict[str, str], tmp_path: Path
+) -> None:
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        show(browser, pages["full"])
+        boxes = [browser.find_element(By.ID, name).rect for name in NAMES]
+        tops = [box["y"] for box in boxes]
+        assert all(box["height"] > 200 for box in boxes)
+        assert tops == sorted(tops)
+    finally:
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+def test_a_number_that_is_tapped_tells_its_file_and_place(browser: Any, pages: dict[str, str]) -> None:
+    show(browser, pages["full"], 390)
+    number = browser.find_element(By.CSS_SELECTOR, ".headline .big data")
+    number.click()
+    told = browser.find_element(By.ID, "source")
+    assert told.is_displayed()
+    assert told.text == f"{number.get_attribute('value')} in metrics.json at /protocols/nested/acc_presence"
+    browser.find_element(By.TAG_NAME, "h1").click()
+    assert not told.is_displayed()

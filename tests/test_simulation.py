@@ -1,0 +1,112 @@
+"""Made-up studies: the same seed the same numbers, style where it is asked for, and the pipeline's estimate beside new persons."""
+
+import json
+
+import numpy as np
+import pytest
+
+from blemore.cli import main
+from blemore.labels import CLASSES
+from blemore.metrics import score
+from blemore.simulation.power import power
+from blemore.simulation.study import Settings, simulate
+from blemore.simulation.trial import trial
+from blemore.surface import exact_optimum
+from blemore.tables import check_probabilities, read_clips
+
+SMALL = Settings(persons=10, new_persons=3, encoders=4)
+
+
+def rows(made, name):
+    return made.tables[name].set_index("clip").loc[made.clips["clip"], list(CLASSES)].to_numpy()
+
+
+def test_the_same_seed_gives_the_same_study_and_another_encoder_changes_no_other():
+    one, two = simulate(SMALL, 3), simulate(SMALL, 3)
+    assert all(one.tables[name].equals(two.tables[name]) for name in one.tables)
+    assert not one.tables["e00"].equals(simulate(SMALL, 4).tables["e00"])
+    assert np.array_equal(
+        one.offsets["A1004"], simulate(Settings(persons=10, new_persons=3, encoders=9), 3).offsets["A1004"]
+    )
+
+
+def test_every_person_shows_the_usual_schedule_and_test_clips_tell_neither_person_nor_label():
+    made = simulate(SMALL, 3)
+    assert (np.unique(made.person, return_counts=True)[1] == 54).all()
+    for name, table in made.tables.items():
+        check_probabilities(table, name, made.clips["clip"])
+    test = made.clips[made.clips["split"] == "test"]
+    assert len(test) == 3 * 54
+    assert test[["person", "emotion_1", "emotion_2"]].isna().all(axis=None)
+    assert set(made.clips["fold"]) == {-1, 0, 1, 2, 3, 4}
+
+
+def test_a_stronger_encoder_scores_higher_and_a_louder_one_is_surer():
+    made = simulate(Settings(persons=20, encoders=2, strongest=1.0, weakest=0.2, confidence=3.0), 1)
+    best = [exact_optimum(rows(made, name), made.truth).score for name in ("e00", "e01")]
+    assert best[0] > best[1] + 0.05
+    calm = simulate(Settings(persons=20, encoders=2, strongest=1.0, weakest=0.2, confidence=1.0), 1)
+    assert rows(made, "e01").max(axis=1).mean() > rows(calm, "e01").max(axis=1).mean() + 0.1
+
+
+def test_style_moves_a_persons_mean_posterior_and_its_absence_does_not():
+    def spread(offset_sd):
+        made = simulate(Settings(persons=30, encoders=1, offset_sd=offset_sd, gain_sd=0.0), 5)
+        means = np.stack([rows(made, "e00")[made.person == name].mean(axis=0) for name in np.unique(made.person)])
+        return means.std(axis=0).mean()
+
+    assert spread(0.9) > 2 * spread(0.0)
+
+
+def test_a_trial_reports_the_estimate_the_truth_and_the_controls():
+    fusion = {"method": "uniform", "scaling": True}
+    found = trial(Settings(persons=10, new_persons=10, encoders=3), 1, fusion, {"kappas": [10.0]})
+    assert set(found) == {
+        "luck", "uniform", "global", "chosen", "random_groups", "mistaken", "nested_global", "nested_chosen", "paper",
+    }  # fmt: skip
+    assert all(-1 < value < 1 for value in found.values())
+    assert found["paper"] >= found["nested_global"]
+
+
+def test_more_persons_show_smaller_differences_and_pairing_helps():
+    few, many = power(Settings(encoders=4), [11, 47], groups=200, seed=1)
+    assert (few.persons, many.persons) == (11, 47)
+    assert few.detectable > 1.5 * many.detectable
+    assert few.detectable_unpaired > few.detectable
+    assert many.score_sd == pytest.approx(few.score_sd * np.sqrt(11 / 47), rel=0.3)
+
+
+def test_the_command_writes_what_the_other_commands_read(tmp_path, capsys):
+    out = tmp_path / "study"
+    main_ok(["simulate", "study", str(out), "--persons", "6", "--folds", "3", "--encoders", "2", "--new-persons", "1"])
+    assert "say nothing about BLEMORE" in capsys.readouterr().out
+    clips = read_clips(out / "clips.parquet")
+    assert len(clips) == 7 * 54
+    main_ok(["thresholds", str(out / "e00.parquet"), "--truth", str(out / "train_metadata.csv"), "--json"])
+    said = json.loads(capsys.readouterr().out)
+    made = simulate(Settings(persons=6, folds=3, encoders=2, new_persons=1), 17)
+    train = (made.clips["split"] == "train").to_numpy()
+    assert said["score"] == score(
+        exact_optimum(rows(made, "e00")[train], made.truth[train]).decide(rows(made, "e00")[train]), made.truth[train]
+    )
+    truth = json.loads((out / "truth.json").read_text())
+    assert len(truth["clips"]) == 7 * 54
+    assert set(truth["style"]) == set(made.offsets)
+
+
+def test_fewer_persons_than_folds_are_a_wrong_call(tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["simulate", "study", str(tmp_path), "--persons", "3", "--folds", "5"])
+    assert ended.value.code == 2
+    assert "at least one person per fold" in capsys.readouterr().err
+
+
+def test_the_power_command_ends_with_what_it_does_not_say(capsys):
+    main_ok(["simulate", "power", "11", "--groups", "50", "--encoders", "3"])
+    assert "say nothing about BLEMORE" in capsys.readouterr().out
+
+
+def main_ok(arguments):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 0

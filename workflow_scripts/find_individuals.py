@@ -1,0 +1,17 @@
+"""Find the individuals among the test clips by their faces, where that is allowed."""
+
+from pathlib import Path
+
+from blemore.files import write_json
+from blemore.individuals.run import find_individuals
+from blemore.lineage.job import job
+from blemore.tables import read_clips, write_table
+
+with job(snakemake):
+    shards = [Path(path) for path in snakemake.input.faces]
+    params = snakemake.params
+    found = find_individuals(
+        read_clips(snakemake.input.clips), shards, **params.individuals, dataset=params.dataset, seed=params.seed
+    )
+    write_table(found.clusters, snakemake.output.clusters)
+    write_json(snakemake.output.summary, found.summary)

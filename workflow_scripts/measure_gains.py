@@ -1,0 +1,15 @@
+"""Measure what personal calibrations gain on persons they never saw, beside controls without any person."""
+
+import pandas as pd
+
+from blemore.calibration.gains import gains, style
+from blemore.calibration.run import problem_of
+from blemore.files import write_json
+from blemore.lineage.job import job
+from blemore.tables import read_clips
+
+with job(snakemake):
+    problem, _ = problem_of(pd.read_parquet(snakemake.input.views), read_clips(snakemake.input.clips))
+    options, seed = snakemake.params.calibration, snakemake.params.seed
+    found = {"gains": gains(problem, options, seed=seed), "style": style(problem, draws=options["controls"], seed=seed)}
+    write_json(snakemake.output[0], found)
