@@ -5,14 +5,10 @@ NEEDS   results/calibration/, results/fusion/, results/encoders/*/, results/clip
 MAKES   results/metrics.json, reliability.json, encoders.csv, licences.json, results/plots/*
 """
 
-COSTS = [
-    *collect(FEATURES["cost"], frozen=FROZEN),
-    *collect(FOLD["cost"], finetuned=FINETUNED, fold=FOLDS),
-]
+COSTS = collect(FEATURES["cost"], frozen=FROZEN) + collect(FOLD["cost"], finetuned=FINETUNED, fold=FOLDS)
 CURVES = collect(FOLD["curve"], finetuned=FINETUNED, fold=FOLDS)
 PLOTS = {plot: f"results/plots/{plot}.png" for plot in ["surface", "encoders", "weights", "confusion", "curves"]}
 PLOTS["table"] = "results/plots/curves.csv"
-
 
 STUDY = {key: config[key] for key in ("dataset", "weights", "seed")}
 STUDY["origins"] = {name: settings.origin(config, name) for name in ENCODERS}
@@ -33,14 +29,19 @@ rule evaluate:
         EVALUATION,
 
 
+SCORED = {
+    **FUSION,
+    **CALIBRATION,
+    "methods": "results/fusion/methods.parquet",
+    "gains": GAINS,
+    "clips": CLIPS,
+    "tables": PROBABILITIES,
+}
+
+
 rule score:
     input:
-        **FUSION,
-        **CALIBRATION,
-        methods="results/fusion/methods.parquet",
-        gains=GAINS,
-        clips=CLIPS,
-        tables=PROBABILITIES,
+        **SCORED,
         code=code("score", *FUSION_CODE),
     output:
         metrics="results/metrics.json",
@@ -49,7 +50,7 @@ rule score:
         "logs/score.log",
     params:
         study=STUDY,
-        known=dict(fusion=FUSE, kappas=config["calibration"]["kappas"]),
+        known={"fusion": FUSE, "kappas": config["calibration"]["kappas"]},
     script:
         "../workflow_scripts/score.py"
 

@@ -24,6 +24,18 @@ def test_each_weightings_optimum_is_that_of_its_own_surface(problem, seed):
         assert score(decided, truth, weight) == pytest.approx(found.score[k], abs=1e-12)
 
 
+def test_a_clip_without_weight_changes_nothing_not_even_the_middle_of_the_best_cell():
+    """Its label split the best cell once: thresholds of a person then hung on labels that nobody had shown."""
+    rng = np.random.default_rng(4)
+    probabilities = rng.dirichlet(np.ones(6), 60)
+    truth = np.array(DECISIONS)[rng.integers(0, len(DECISIONS), 60)]
+    weights = (rng.random((20, 60)) < 0.5).astype(float)
+    found = weighted_optima(probabilities, truth, weights)
+    for k, weight in enumerate(weights):
+        alone = weighted_optima(probabilities[weight > 0], truth[weight > 0], np.ones((1, int(weight.sum()))))
+        assert (found.alpha[k], found.beta[k]) == (alone.alpha[0], alone.beta[0])
+
+
 def test_a_weight_of_two_is_the_clip_twice():
     rng = np.random.default_rng(2)
     probabilities = rng.dirichlet(np.ones(6), 40)

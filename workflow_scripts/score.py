@@ -13,13 +13,13 @@ from blemore.reliability import reliability
 from blemore.tables import read_clips, read_probabilities
 
 with job(snakemake):
-    found, study, clips = snakemake.input, snakemake.params.study, read_clips(snakemake.input.clips)
+    found, made, study = snakemake.input, snakemake.output, snakemake.params.study
+    clips = read_clips(found.clips)
     tables = {Path(path).parent.name: read_probabilities(path) for path in found.tables}
-    decisions, *others = (pd.read_parquet(found[name]) for name in ("decisions", "methods", "views", "offsets"))
+    read = {name: pd.read_parquet(found[name]) for name in ("decisions", "methods", "views", "offsets")}
     without = decisions_without(study["unknown"], tables, clips, **snakemake.params.known)
-    metrics = summarise(decisions, tables, clips, without_unknown=without, **study)
-    files = {"weights": read_json(found.weights), "gains": read_json(found.gains)}
-    frames = dict(zip(("methods", "views", "offsets"), others, strict=True))
-    metrics |= evidence(clips, decisions, **frames, **files, seed=study["seed"])
-    write_json(snakemake.output.metrics, metrics)
-    write_json(snakemake.output.reliability, reliability(read_probabilities(found.probabilities), clips, metrics["note"]))
+    metrics = summarise(read["decisions"], tables, clips, without_unknown=without, **study)
+    read |= {name: read_json(found[name]) for name in ("weights", "gains")}
+    metrics |= evidence(clips, **read, seed=study["seed"])
+    write_json(made.metrics, metrics)
+    write_json(made.reliability, reliability(read_probabilities(found.probabilities), clips, metrics["note"]))

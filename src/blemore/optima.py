@@ -92,6 +92,17 @@ def weighted_optima(probabilities: np.ndarray, truth: np.ndarray, weights: np.nd
         band, b = divmod(int(np.argmax(cells)), cells.shape[1])
         inside = slice(starts[band], starts[band + 1] if band + 1 < len(starts) else None)
         a = starts[band] + int(np.argmax(presence[inside]))
-        at = middle(alphas, betas, np.array(a), np.array(b))
+        # Clips without weight must not even split a cell: the middle is that of the cell which the others make.
+        counted = weight > 0
+        at = middle(*_around(rows, counted, alphas[a], betas[b]))
         best[:, k] = *at, cells[band, b] + float(weight @ rows.single_right) * per_clip
     return Optima(*best)
+
+
+def _around(
+    rows: Rows, counted: np.ndarray, alpha: float, beta: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Alphas, betas and the cell (a, b) of the surface of the counted rows alone that holds (alpha, beta)."""
+    edges, starts = edges_of(rows, counted)
+    a, b = np.searchsorted(edges, alpha, side="left"), np.searchsorted(starts, beta, side="right") - 1
+    return edges, starts, np.asarray(a), np.asarray(b)

@@ -115,7 +115,8 @@ def exact_surface(probabilities: np.ndarray, truth: np.ndarray, weights: np.ndar
     Only rows whose correctness can change make an edge. Cell (i, j) stands for
     alphas[i-1] < alpha <= alphas[i] (the last one: up to 1) and betas[j] <= beta < betas[j+1].
     """
-    return surface(probabilities, truth, *edges_of(Rows(probabilities, truth)), weights)
+    counted = True if weights is None else np.asarray(weights) > 0  # what does not count must not split a cell
+    return surface(probabilities, truth, *edges_of(Rows(probabilities, truth), counted), weights)
 
 
 def exact_optimum(probabilities: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None) -> Chosen:
@@ -158,13 +159,13 @@ class Rows:
         self.uneven_right = self.pair_right & (of_first == 70) & (of_second == 30)
 
 
-def edges_of(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
-    """Ascending alphas and betas of all cells that can differ, as `exact_surface` means them."""
-    changes = rows.can_blend & (rows.pair_right | rows.single_right)
+def edges_of(rows: Rows, counted: np.ndarray | bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """Ascending alphas and betas of all cells that can differ, as `exact_surface` means them; of the rows `counted`."""
+    changes = counted & rows.can_blend & (rows.pair_right | rows.single_right)
     edges = np.unique(rows.second_largest[changes])
     beyond = np.nextafter(edges[-1], np.inf) if len(edges) else 0.0
     alphas = np.append(edges, max(1.0, beyond))
-    return alphas, np.unique(np.append(0.0, rows.difference[rows.even_right | rows.uneven_right]))
+    return alphas, np.unique(np.append(0.0, rows.difference[counted & (rows.even_right | rows.uneven_right)]))
 
 
 def first_cells(rows: Rows, alphas: np.ndarray, betas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
