@@ -17,6 +17,7 @@ submission: .venv/runtime  ## the whole study; goes on where a killed run stoppe
 	BLEMORE_CALLER_PID=$$PPID snakemake --cores $(CORES) submission
 
 test: .venv/developer  ## style, types, import contracts, then every test
+	@command -v chromedriver >/dev/null || echo "No chromium with chromedriver here: the report page is not tested in a browser."
 	$(MAKE) --no-print-directory lint
 	python -m pytest --durations=15
 
@@ -28,7 +29,8 @@ lint: .venv/developer
 	mypy
 
 benchmarks: .venv/developer
-	for name in decode faces noop thresholds throughput; do echo "== $$name"; python benchmarks/$$name.py; done
+	for name in decode faces individuals noop thresholds throughput; do echo "== $$name"; python benchmarks/$$name.py; done
+	OMP_NUM_THREADS=1 python benchmarks/fusion.py
 	python benchmarks/heads.py --train linear --time 256 512
 
 lock: .venv/developer

@@ -40,8 +40,22 @@ def test_with_blemore_nothing_of_the_demo_is_made_or_needed(finished: Study, tmp
     assert not (study.folder / "data/demo").exists()
     assert check(study.folder / "results/submission/submission.zip") == []
     assert not list((study.folder / "results").rglob("*videomae*"))
+    nobody_is_told_apart_or_shown(study.folder / "results")
     assert study.would_run() == {}
     assert study.repro() == []
+
+
+def nobody_is_told_apart_or_shown(results: Path) -> None:
+    """Without an approval no face is compared, no transductive file is written, and the page names and shows nobody."""
+    assert sorted(path.name for path in (results / "submission").iterdir()) == ["submission.json", "submission.zip"]
+    summary = json.loads((results / "individuals/summary.json").read_text())
+    assert not summary["active"]
+    assert "individuals.approved" in summary["reason"]
+    assert pd.read_parquet(results / "individuals/clusters.parquet").empty
+    assert not (results / "report/held_back.json").exists()
+    page = (results / "report/index.html").read_text()
+    assert "data:image/jpeg" not in page
+    assert "A901" not in page
 
 
 def test_blemore_without_its_data_says_what_to_download_and_how_to_import(study: Study) -> None:
