@@ -62,7 +62,7 @@ def test_a_run_killed_ten_times_ends_with_the_bytes_of_an_undisturbed_run(finish
 
 
 def test_a_bare_snakemake_that_meets_a_stale_lock_says_what_to_do(study: Study) -> None:
-    study.edit_params(lambda values: values["fusion"].update(l2=0.5))
+    study.edit_params(lambda values: values["fusion"]["simplex"].update(l2=0.5))
     lock = study.folder / ".snakemake/locks/0.output.lock"
     lock.parent.mkdir(exist_ok=True)
     lock.write_text("results/fusion/weights.json\n")

@@ -97,7 +97,9 @@ def test_everything_made_is_versioned_and_comes_back_byte_for_byte(study: Study,
 
 
 def test_a_learning_rate_reruns_its_encoder_and_what_follows_stage_by_stage(study: Study) -> None:
-    study.edit_params(lambda values: values["encoders"]["videomae"]["tiny"].update(learning_rate=0.002))
+    study.edit_params(
+        lambda values: values["encoders"]["videomae"]["tiny"].update(learning_rate=0.05)
+    )  # so different that every file after it is
     assert study.would_run() == {"train_fold": 2, "gather_folds": 1, **AFTER_ENCODE}
     assert sorted(study.repro("encode")) == ["gather_folds", "train_fold", "train_fold"]
     assert study.would_run() == AFTER_ENCODE
