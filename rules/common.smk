@@ -61,19 +61,23 @@ def code(rule, *modules):
     ]
 
 
+def made():
+    """The output patterns of every rule of the present study."""
+    return [file.regex() for rule in workflow.rules for file in rule.output]
+
+
 def begin_run():
     """Remove what no rule of the present study makes; refuse a study that will not fit on the disk."""
-    made = [file.regex() for rule in workflow.rules for file in rule.output]
     try:
-        run.begin(REPOSITORY, config, ALL_SETTINGS, made, DATA, CLIP_FILES, len(FOLDS))
+        run.begin(REPOSITORY, config, ALL_SETTINGS, made(), DATA, CLIP_FILES, len(FOLDS))
     except DataError as error:
         raise WorkflowError(str(error))
     Path("results/features").mkdir(parents=True, exist_ok=True)  # DVC expects it also where nothing is embedded
 
 
 def end_run():
-    """Version a complete study with DVC and say what was made."""
-    run.end(REPOSITORY)
+    """Record the run, version a complete study with DVC and say what was made."""
+    run.end(REPOSITORY, made())
 
 
 run.mark(REPOSITORY)

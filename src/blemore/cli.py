@@ -19,7 +19,8 @@ from blemore.datasets.commands import app as data_app
 from blemore.errors import DataError
 from blemore.gemini.commands import app as gemini_app
 from blemore.layers.commands import layers
-from blemore.lineage.commands import recover, summary
+from blemore.lineage.commands.app import app as lineage_app
+from blemore.lineage.commands.run import recover, summary
 from blemore.planning.commands import plan
 from blemore.simulation.commands import app as simulation_app
 from blemore.uploads.commands import app as submission_app
@@ -42,6 +43,7 @@ app.add_typer(weights_app, name="weights")
 app.add_typer(gemini_app, name="gemini")
 app.add_typer(submission_app, name="submission")
 app.add_typer(simulation_app, name="simulate")
+app.add_typer(lineage_app, name="lineage")
 app.command()(plan)
 app.command()(layers)
 app.command()(enroll)

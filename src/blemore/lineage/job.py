@@ -1,4 +1,4 @@
-"""What every job does around its one package call: log to its own file, one thread, say what it made."""
+"""What every job does around its one package call: log to its own file, one thread, say what it made, leave a record."""
 
 import hashlib
 import json
@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from blemore.files import sha256, write_json
+from blemore.lineage import record
 
 
 @contextmanager
 def job(snakemake: Any) -> Iterator[None]:
     """Run a job's work: logging goes to the rule's log file; the last lines name outputs and loaded modules.
-    A rule with an output `cost` gets there what the job used.
+    A rule with an output `cost` gets there what the job used. A job that ends well leaves a lineage record.
 
     The log is written anew by each run of the job and holds times, so it is no payload.
     """
@@ -30,13 +31,16 @@ def job(snakemake: Any) -> Iterator[None]:
     logging.captureWarnings(True)
     started = time.monotonic()
     try:
+        begun = record.begin(snakemake)
         yield
+        used = cost(time.monotonic() - started)
         if "cost" in snakemake.output.keys():  # noqa: SIM118  (a Namedlist, not a dict)
-            write_json(snakemake.output.cost, cost(time.monotonic() - started))
+            write_json(snakemake.output.cost, used)
         for path in snakemake.output:
             logging.info("made %s (%d bytes)", path, Path(path).stat().st_size)
         loaded = sorted(name for name in sys.modules if name.split(".")[0] == "blemore")
         logging.info("modules %s", " ".join(loaded))
+        logging.info("record %s", begun.end(used))
         logging.info("done in %.1f s", time.monotonic() - started)
     except BaseException as error:
         logging.exception("the job failed: %s", error)

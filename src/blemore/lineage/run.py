@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from blemore.errors import MissingDataError
-from blemore.lineage import recovery, workspace
+from blemore.lineage import recovery, runs, workspace
 
 DEMO_CLIP_BYTES = 90_000
 """Typical size of a generated clip that is not made yet."""
@@ -133,28 +133,43 @@ def _files(folder: Path) -> Iterable[Path]:
     return (path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else ()
 
 
-def end(root: Path) -> None:
-    """After the last job: version a complete study with DVC, and say what was made and where.
+def end(root: Path, made: Sequence[re.Pattern]) -> None:
+    """After the last job: write the run's record, version a complete study with DVC, say what was made and where.
 
-    A partial run is not committed: dvc.lock would claim that stale files came from the new parameters. When DVC itself
-    is the caller (DVC_STAGE in the environment) it commits its stages on its own.
+    A partial run is not committed: dvc.lock would claim that stale files came from the new parameters; nor is a study
+    whose lineage does not verify. When DVC itself is the caller (DVC_STAGE in the environment) it commits its stages on its
+    own, unless this raises.
+
+    Parameters
+    ----------
+    made : the output patterns of every rule.
+
+    Raises
+    ------
+    LineageError : the finished study does not verify; nothing was versioned.
     """
-    if "DVC_STAGE" in os.environ:
-        if os.environ["DVC_STAGE"] == LAST_STAGE:
-            print(summary(root))
+    stage = os.environ.get("DVC_STAGE")
+    if stage not in (None, LAST_STAGE):
         return
+    complete = stage == LAST_STAGE or _complete(root)
+    runs.close(root, made, complete=complete)
+    if not complete:
+        print("The study is not complete yet: nothing was versioned. `snakemake submission` finishes it.")
+        return
+    if stage is None:
+        commit = subprocess.run(
+            [sys.executable, "-m", "dvc", "commit", "--force", "--quiet"], cwd=root, capture_output=True, text=True
+        )
+        if commit.returncode:
+            print(f"DVC did not version this study (`dvc commit` says why): {commit.stderr.strip()}", file=sys.stderr)
+    print(summary(root))
+
+
+def _complete(root: Path) -> bool:
     dry = subprocess.run(
         [sys.executable, "-m", "snakemake", "-n", "submission"], cwd=root, capture_output=True, text=True, check=True
     )
-    if COMPLETE not in dry.stdout + dry.stderr:
-        print("The study is not complete yet: nothing was versioned. `snakemake submission` finishes it.")
-        return
-    commit = subprocess.run(
-        [sys.executable, "-m", "dvc", "commit", "--force", "--quiet"], cwd=root, capture_output=True, text=True
-    )
-    if commit.returncode:
-        print(f"DVC did not version this study (`dvc commit` says why): {commit.stderr.strip()}", file=sys.stderr)
-    print(summary(root))
+    return COMPLETE in dry.stdout + dry.stderr
 
 
 def summary(root: Path) -> str:

@@ -1,0 +1,174 @@
+"""What a record says of a job's surroundings: files, code, environment, hardware. Costs milliseconds besides hashing."""
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from blemore.lineage.store import Store
+
+LOCK = "requirements.lock"
+NOT_CODE = ":(exclude)dvc.lock"
+"""dvc.lock is written by runs: it never makes the code dirty."""
+
+File = dict[str, Any]
+
+
+def now() -> str:
+    """The time, UTC, to the microsecond: "2026-11-25T12:00:00.000000Z"."""
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def hashed(role: str, path: str, *, md5: bool = False) -> File:
+    """{role, path, sha256, size} of a file; with `md5` that too (DVC's name for the same bytes)."""
+    sums = [hashlib.sha256()] + ([hashlib.md5(usedforsecurity=False)] if md5 else [])
+    size = 0
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            size += len(block)
+            for one in sums:
+                one.update(block)
+    return {"role": role, "path": path, "size": size} | {one.name: one.hexdigest() for one in sums}
+
+
+def dvc_md5(path: Path) -> str:
+    """DVC's md5 of a file, or of a folder: of the list of its files and their md5 (what `.dvcignore` names left out)."""
+    if path.is_file():
+        return str(hashed("", str(path), md5=True)["md5"])
+    ignored = ("__pycache__",)
+    files = [one for one in path.rglob("*") if one.is_file() and not {*one.parts} & {*ignored} and one.suffix != ".tmp"]
+    return dvc_folder_md5({one.relative_to(path).as_posix(): hashed("", str(one), md5=True)["md5"] for one in files})
+
+
+def dvc_folder_md5(files: Mapping[str, str]) -> str:
+    """DVC's md5 of a folder, "....dir", from {path below it: md5}."""
+    listed = [{"md5": md5, "relpath": path} for path, md5 in sorted(files.items(), key=lambda one: one[0].split("/"))]
+    return hashlib.md5(json.dumps(listed, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + ".dir"
+
+
+def files_of(named: Any) -> list[tuple[str, str]]:
+    """(role, path) of Snakemake's list of inputs or outputs, in its order; an unnamed one's role is "file"."""
+    roles: dict[str, str] = {}
+    for name, value in named.items():
+        for path in [value] if isinstance(value, str) else value:
+            roles.setdefault(str(path), name)
+    return [(roles.get(path, "file"), path) for path in map(str, named)]
+
+
+def code(store: Store, modules: Iterable[File]) -> dict[str, Any]:
+    """Commit, what differs from it, and a copy of every source file used, so that a later reader sees the lines.
+
+    Returns
+    -------
+    {commit, dirty: paths that differ from it, diff: object with `git diff`}; commit and diff are null where git
+    does not know this folder.
+    """
+    for module in modules:
+        if not (store.folder / "objects" / module["sha256"]).exists():
+            store.put(Path(module["path"]).read_bytes())
+    commit = _git("rev-parse", "HEAD")
+    if commit is None:
+        return {"commit": None, "dirty": [], "diff": None}
+    status = _git("status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--", ".", NOT_CODE) or b""
+    dirty = sorted(line[3:].decode(errors="replace") for line in status.split(b"\0") if line)
+    diff = store.put(_git("diff", "HEAD", "--", ".", NOT_CODE) or b"") if dirty else None
+    return {"commit": commit.decode().strip(), "dirty": dirty, "diff": diff}
+
+
+def _git(*command: str) -> bytes | None:
+    try:
+        done = subprocess.run(["git", *command], capture_output=True, check=False)
+    except FileNotFoundError:
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def environment(store: Store, lock: str | None) -> str:
+    """Object with Python's version, every installed package, what differs from the lock file, the system.
+
+    Parameters
+    ----------
+    lock : sha256 of the lock file where the job lists it.
+    """
+    installed = packages()
+    about = {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()} {platform.libc_ver()[1]}".strip(),
+        "packages": installed,
+        "lock": lock,
+        "differs_from_lock": differs_from_lock(installed, Path(LOCK).read_text()) if lock else {},
+    }
+    return store.put_json(about)
+
+
+def packages() -> dict[str, str]:
+    """{name: version} of every installed distribution, read from the folders' names (no metadata is parsed)."""
+    found: dict[str, str] = {}
+    for folder in sys.path:
+        if folder.endswith("-packages") and Path(folder).is_dir():
+            for entry in os.scandir(folder):
+                if entry.name.endswith(".dist-info"):
+                    name, _, version = entry.name.removesuffix(".dist-info").rpartition("-")
+                    found.setdefault(_normal(name), version)
+    return dict(sorted(found.items()))
+
+
+def _normal(name: str) -> str:
+    return name.lower().replace("_", "-").replace(".", "-")
+
+
+def pins(lock: str) -> dict[str, str]:
+    """{name: version} that a lock file asks for."""
+    lines = (line.split(" ")[0].split(";")[0] for line in lock.splitlines() if line[:1].isalnum() and "==" in line)
+    return {_normal(name.split("[")[0]): version for name, _, version in (line.partition("==") for line in lines)}
+
+
+def differs_from_lock(installed: Mapping[str, str], lock: str) -> dict[str, list[str | None]]:
+    """{package: [version asked for, version found]} where they differ; a local part such as "+cpu" is no difference."""
+    wanted = pins(lock)
+    return {
+        name: [version, installed.get(name)]
+        for name, version in sorted(wanted.items())
+        if (installed.get(name) or "").split("+")[0] != version.split("+")[0]
+    }
+
+
+def hardware() -> dict[str, Any]:
+    """{cpu, cores, ram_mb, gpu}: gpu is null on a processor."""
+    torch = sys.modules.get("torch")
+    cuda = torch.cuda if torch is not None and torch.cuda.is_initialized() else None
+    return {
+        "cpu": _processor(),
+        "cores": os.cpu_count(),
+        "ram_mb": round(psutil.virtual_memory().total / 2**20),
+        "gpu": cuda.get_device_name() if cuda else None,
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def determinism() -> dict[str, Any]:
+    """Threads and flags that decide whether the same bytes come again."""
+    torch = sys.modules.get("torch")
+    return {
+        "threads": {
+            name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+        },
+        "hash_seed": os.environ.get("PYTHONHASHSEED"),
+        "torch_threads": torch.get_num_threads() if torch is not None else None,
+        "torch_deterministic": torch.are_deterministic_algorithms_enabled() if torch is not None else None,
+    }

@@ -1,0 +1,106 @@
+"""What Snakemake would do now: every job of the present study with inputs, outputs and parameters, nothing executed.
+
+It is asked in a process of its own (`python -m blemore.lineage.planned`): it changes global state, and costs 3 CPU s.
+"""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from blemore.errors import DataError
+
+TARGET = "submission"
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A job as the present study has it.
+
+    inputs, outputs : [role, path] in the rule's order, as in a record.
+    params : as a record's params.values.
+    runs : whether Snakemake would run it now.
+    """
+
+    rule: str
+    wildcards: dict[str, str]
+    inputs: list[list[str]]
+    outputs: list[list[str]]
+    params: dict[str, Any]
+    runs: bool
+
+
+def planned(root: Path, target: str = TARGET) -> dict[str, Planned]:
+    """{job key: job} of the present study (`store.key`), rules without a script left out.
+
+    Raises
+    ------
+    DataError : Snakemake cannot read the study; its message.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "blemore.lineage.planned", target],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(Path(root).resolve() / "src")},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise DataError(str(root), ["Snakemake cannot plan this study:", *done.stderr.strip().splitlines()[-5:]])
+    jobs = json.loads(done.stdout.splitlines()[-1])
+    return {name: Planned(**job) for name, job in jobs.items()}
+
+
+def main(target: str) -> None:
+    """Print {job key: job} as one line of JSON."""
+    from snakemake.api import SnakemakeApi
+    from snakemake.settings.types import DAGSettings, OutputSettings, Quietness, ResourceSettings
+
+    from blemore.lineage.capture import files_of
+    from blemore.lineage.record import plain
+    from blemore.lineage.store import key
+
+    profile = _profile()
+    settings = DAGSettings(
+        targets={target},
+        rerun_triggers=profile["triggers"],
+        max_checksum_file_size=profile["checksums"],
+        force_incomplete=True,
+    )
+    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
+        workflow = api.workflow(resource_settings=ResourceSettings(cores=1), snakefile=Path("Snakefile"))
+        with redirect_stdout(io.StringIO()):
+            workflow.dag(dag_settings=settings).summary()
+        dag = workflow._workflow._dag
+        running = set(dag.needrun_jobs())
+        jobs = {}
+        for job in dag.jobs:
+            if job.rule.script is not None:
+                about = {"rule": job.rule.name, "wildcards": dict(job.wildcards_dict)}
+                jobs[key({"job": about})] = about | {
+                    "inputs": files_of(job.input),
+                    "outputs": files_of(job.output),
+                    "params": plain(dict(job.params.items())),
+                    "runs": job in running,
+                }
+    print(json.dumps(jobs, sort_keys=True))
+
+
+def _profile() -> dict[str, Any]:
+    """How profiles/default decides what is stale."""
+    import yaml
+    from snakemake.settings.types import RerunTrigger
+
+    values = yaml.safe_load(Path("profiles/default/config.yaml").read_text())
+    return {
+        "triggers": frozenset(RerunTrigger.parse_choice(one) for one in values["rerun-triggers"]),
+        "checksums": 10**12,
+    }
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,56 @@
+"""What an audit can find, and the exit code of each."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """What is said of a file, a record or the whole; `code` is the command's exit code."""
+
+    OK = "OK"
+    STALE = "STALE"
+    TAMPERED = "TAMPERED"
+    MISSING = "MISSING"
+    UNRECORDED = "UNRECORDED"
+    TAINTED = "TAINTED"
+    LEAK = "LEAK"
+    WITHDRAWN = "WITHDRAWN"
+
+    @property
+    def code(self) -> int:
+        """0 for OK, 10 to 16 for the others in the order above."""
+        return 0 if self is Verdict.OK else 9 + list(Verdict).index(self)
+
+
+WORST_FIRST = (
+    Verdict.TAMPERED,
+    Verdict.WITHDRAWN,
+    Verdict.LEAK,
+    Verdict.TAINTED,
+    Verdict.MISSING,
+    Verdict.UNRECORDED,
+    Verdict.STALE,
+    Verdict.OK,
+)
+"""Which one names the whole where several were found."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing found.
+
+    node : the file, record or tool's file that it is about, as a person would name it.
+    what : a sentence: what was expected, what was found.
+    follows : names of jobs whose results hang on it.
+    """
+
+    verdict: Verdict
+    node: str
+    what: str
+    follows: tuple[str, ...] = field(default=())
+
+
+def worst(findings: list[Finding]) -> Verdict:
+    """The verdict of the whole."""
+    found = {finding.verdict for finding in findings}
+    return next((verdict for verdict in WORST_FIRST if verdict in found), Verdict.OK)
