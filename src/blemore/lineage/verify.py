@@ -1,0 +1,165 @@
+"""Is this study what its records say: every level of the audit, one verdict, the first bad node named."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from blemore.errors import DataError
+from blemore.lineage import capture
+from blemore.lineage.checks import claims, content, staleness, structure
+from blemore.lineage.graph import Graph
+from blemore.lineage.store import FOLDER, Store, key
+from blemore.lineage.verdict import WORST_FIRST, Finding, Verdict, worst
+
+
+@dataclass(frozen=True)
+class Report:
+    """What verification found.
+
+    findings : worst first, then upstream before downstream; empty: all is as recorded.
+    notes : what is no fault: another environment, files in the private store, what could not be compared.
+    checked : {"records", "files", "bytes"}: how much was looked at.
+    level : "status" (files known by their status where unchanged) or "deep" (every byte read).
+    """
+
+    findings: list[Finding]
+    notes: list[str] = field(default_factory=list)
+    checked: dict[str, int] = field(default_factory=dict)
+    level: str = "status"
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst verdict found."""
+        return worst(self.findings)
+
+
+def verify(root: Path, artifact: str | None = None, *, deep: bool = False, key_file: Path | None = None) -> Report:
+    """Check the whole study, or the chain that one of its files came from.
+
+    Parameters
+    ----------
+    root : the study's folder.
+    artifact : a path below it.
+    deep : read every byte instead of trusting the files' status.
+    key_file : public key (PEM) with which the last run must be signed.
+
+    Raises
+    ------
+    DataError : there are no records, or none of `artifact`.
+    """
+    store = Store(root)
+    if not store.records:
+        raise DataError(str(root / FOLDER), ["no lineage records: run `snakemake submission` first, or `dvc pull`"])
+    graph = Graph(store)
+    if artifact is not None and artifact not in store.makers:
+        if (root / artifact).exists():
+            return Report([Finding(Verdict.UNRECORDED, artifact, "no record made this file")])
+        raise DataError(artifact, ["no such file, and no record made one of this name"])
+    chain = set(graph.chain(artifact)) if artifact else set(graph.records)
+
+    findings = structure.check(store)
+    away = not_here(root)
+    paths = {
+        file["path"] for name in chain for file in (*graph.records[name]["inputs"], *graph.records[name]["outputs"])
+    }
+    found, read = content.sums(root, paths, deep=deep)
+    bad, absent = content.outputs(graph, found, away, chain)
+    findings += bad
+    findings += content.inputs(graph, found, away, chain)
+    if artifact is None:
+        findings += content.strangers(root, graph)
+    findings += staleness.check(root, graph, chain)
+    findings += claims.snakemake(root, graph, chain)
+    locked, notes = claims.dvc(root, store)
+    committed, more = claims.git(root, graph, chain)
+    findings += [*locked, *committed]
+    notes += more + environments(graph, chain)
+    if absent:
+        notes.append(f"{len(absent)} files are not here (they lie in the private store): {absent[0]}, ...")
+    if key_file is not None:
+        from blemore.lineage import signing
+
+        findings += signing.check(store, key_file)
+    findings += further(root, graph, artifact)
+    order = {name: number for number, name in enumerate(graph.ordered(set(graph.records)))}
+    return Report(
+        findings=_sorted(findings, graph, order),
+        notes=notes,
+        checked={"records": len(chain), "files": len(paths) - len(absent), "bytes": read},
+        level="deep" if deep else "status",
+    )
+
+
+def further(root: Path, graph: Graph, artifact: str | None) -> list[Finding]:
+    """Findings of the audits that have their own commands: withdrawn clips, and who was seen by whom."""
+    return []
+
+
+def not_here(root: Path) -> list[str]:
+    """Outputs of dvc.yaml that go to the private store and are not in this workspace at all."""
+    try:
+        text = (root / "dvc.yaml").read_text().replace("${dataset}", _dataset(root))
+        stages = yaml.safe_load(text)["stages"]
+    except (OSError, yaml.YAMLError, KeyError):
+        return []
+    outs = [next(iter(out.items())) for stage in stages.values() for out in stage["outs"] if isinstance(out, dict)]
+    return [path for path, options in outs if options.get("remote") == "private" and not (root / path).exists()]
+
+
+def _dataset(root: Path) -> str:
+    return str(yaml.safe_load((root / "params.yaml").read_text())["dataset"])
+
+
+def environments(graph: Graph, chain: set[str]) -> list[str]:
+    """What differs between the records' environments and this one: no fault, but bytes may differ when rerun."""
+    here, cpu = capture.surroundings(), capture.hardware()["cpu"]
+    made = {graph.records[name]["environment"] for name in chain}
+    notes = []
+    for name in sorted(made):
+        try:
+            about = graph.store.get_json(name)
+            packages = about["packages"].items() ^ here["packages"].items()
+            others = [
+                f"{one} {about[one]} (here {here[one]})" for one in ("python", "system") if about[one] != here[one]
+            ]
+        except (FileNotFoundError, ValueError, KeyError, AttributeError, TypeError):
+            continue  # named by `structure`
+        if packages:
+            others.append(f"{len({name for name, _ in packages})} packages in other versions")
+        if others:
+            notes.append(f"other environment: made with {', '.join(others)}")
+        if about["differs_from_lock"]:
+            notes.append(f"environment not as locked: {', '.join(about['differs_from_lock'])}")
+    for other in sorted({graph.records[name]["hardware"]["cpu"] for name in chain} - {cpu}):
+        notes.append(f"other environment: made on {other}, here {cpu}")
+    return notes
+
+
+def _sorted(findings: list[Finding], graph: Graph, order: dict[str, int]) -> list[Finding]:
+    """Each finding once, with what follows from it; the worst verdict first, then upstream before downstream."""
+    jobs = {key(one): name for name, one in graph.records.items()}
+
+    def start(finding: Finding) -> list[str]:
+        """Records that the finding strikes first."""
+        path = finding.node.removeprefix(f"{claims.METADATA} of ")
+        if path in graph.store.makers:
+            return [graph.store.makers[path]]
+        if path in jobs:
+            return [jobs[path]]
+        record = path.removeprefix(f"{FOLDER}/records/").removesuffix(".json")
+        return [record] if record in graph.records else graph.readers.get(path, [])
+
+    seen: dict[tuple[str, str], Finding] = {}
+    places = {}
+    for finding in findings:
+        struck = start(finding)
+        after = graph.ordered({later for name in struck for later in [name, *graph.after(name)]})
+        names = tuple(key(graph.records[name]) for name in after if key(graph.records[name]) != finding.node)
+        once = (finding.node, finding.verdict)
+        if once not in seen:
+            seen[once] = Finding(finding.verdict, finding.node, finding.what, names)
+            places[once] = min((order[name] for name in struck), default=-1)
+    return sorted(
+        seen.values(), key=lambda one: (WORST_FIRST.index(one.verdict), places[one.node, one.verdict], one.node)
+    )
