@@ -77,7 +77,10 @@ def begin_run():
 
 def end_run():
     """Record the run, version a complete study with DVC and say what was made."""
-    run.end(REPOSITORY, made())
+    try:
+        run.end(REPOSITORY, made())
+    except DataError as error:
+        raise WorkflowError(str(error))
 
 
 run.mark(REPOSITORY)

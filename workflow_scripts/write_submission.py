@@ -5,7 +5,7 @@ import pandas as pd
 from blemore.lineage.job import job
 from blemore.submission import read_template, write_checked
 
-with job(snakemake):
+with job(snakemake, verified=snakemake.input.decisions):
     decisions, out = pd.read_parquet(snakemake.input.decisions), snakemake.output
     test, keys = decisions[decisions["split"] == "test"], read_template(snakemake.input.template)
     write_checked(test[test["variant"] == "global"], keys, out.json, out.zip)

@@ -224,3 +224,7 @@ def _tell(result: dict[str, Any], as_json: bool) -> None:
         return
     for name, value in result.items():
         typer.echo(f"{name:<14}{value:.6f}" if isinstance(value, float) else f"{name:<14}{value}")
+
+
+if __name__ == "__main__":
+    main()

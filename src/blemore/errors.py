@@ -16,3 +16,7 @@ class DataError(ValueError):
 
 class MissingDataError(DataError):
     """Data that has to be fetched or made first; the message says from where and how."""
+
+
+class LineageError(DataError):
+    """The records and the study disagree."""

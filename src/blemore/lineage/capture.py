@@ -98,15 +98,18 @@ def environment(store: Store, lock: str | None) -> str:
     ----------
     lock : sha256 of the lock file where the job lists it.
     """
-    installed = packages()
-    about = {
+    about = surroundings()
+    differing = differs_from_lock(about["packages"], Path(LOCK).read_text()) if lock else {}
+    return store.put_json(about | {"lock": lock, "differs_from_lock": differing})
+
+
+def surroundings() -> dict[str, Any]:
+    """{python, system, packages}: versions of the interpreter and of every installed package, name of the system."""
+    return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()} {platform.libc_ver()[1]}".strip(),
-        "packages": installed,
-        "lock": lock,
-        "differs_from_lock": differs_from_lock(installed, Path(LOCK).read_text()) if lock else {},
+        "packages": packages(),
     }
-    return store.put_json(about)
 
 
 def packages() -> dict[str, str]:

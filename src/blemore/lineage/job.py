@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import resource
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -11,16 +12,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from blemore.errors import DataError
 from blemore.files import sha256, write_json
 from blemore.lineage import record
 
 
 @contextmanager
-def job(snakemake: Any) -> Iterator[None]:
+def job(snakemake: Any, *, verified: str | None = None) -> Iterator[None]:
     """Run a job's work: logging goes to the rule's log file; the last lines name outputs and loaded modules.
     A rule with an output `cost` gets there what the job used. A job that ends well leaves a lineage record.
 
     The log is written anew by each run of the job and holds times, so it is no payload.
+
+    Parameters
+    ----------
+    verified : an input whose whole chain must verify before the work begins.
+
+    Raises
+    ------
+    DataError : that chain does not verify; what `blemore lineage verify` says of it.
     """
     log = Path(snakemake.log[0])
     handler = logging.FileHandler(log, mode="w")
@@ -31,6 +41,8 @@ def job(snakemake: Any) -> Iterator[None]:
     logging.captureWarnings(True)
     started = time.monotonic()
     try:
+        if verified is not None:
+            check_chain(verified)
         begun = record.begin(snakemake)
         yield
         used = cost(time.monotonic() - started)
@@ -48,6 +60,18 @@ def job(snakemake: Any) -> Iterator[None]:
     finally:
         root.removeHandler(handler)
         handler.close()
+
+
+def check_chain(path: str) -> None:
+    """Refuse to go on from a file whose chain does not verify.
+
+    In a process of its own: what checks a job's chain is no part of what the job's result hangs on.
+    """
+    command = [sys.executable, "-m", "blemore.cli", "lineage", "verify", path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    logging.info("verify %s: %s", path, (done.stdout + done.stderr).strip())
+    if done.returncode:
+        raise DataError(path, ["its lineage does not verify:", *(done.stdout + done.stderr).strip().splitlines()])
 
 
 def cost(seconds: float) -> dict[str, Any]:

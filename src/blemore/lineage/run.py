@@ -13,8 +13,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from blemore.errors import MissingDataError
+from blemore.errors import LineageError, MissingDataError
 from blemore.lineage import recovery, runs, workspace
+from blemore.lineage.verify import verify
 
 DEMO_CLIP_BYTES = 90_000
 """Typical size of a generated clip that is not made yet."""
@@ -156,6 +157,7 @@ def end(root: Path, made: Sequence[re.Pattern]) -> None:
     if not complete:
         print("The study is not complete yet: nothing was versioned. `snakemake submission` finishes it.")
         return
+    _check(root)
     if stage is None:
         commit = subprocess.run(
             [sys.executable, "-m", "dvc", "commit", "--force", "--quiet"], cwd=root, capture_output=True, text=True
@@ -163,6 +165,14 @@ def end(root: Path, made: Sequence[re.Pattern]) -> None:
         if commit.returncode:
             print(f"DVC did not version this study (`dvc commit` says why): {commit.stderr.strip()}", file=sys.stderr)
     print(summary(root))
+
+
+def _check(root: Path) -> None:
+    """Refuse to version a study whose lineage does not verify."""
+    found = verify(root).findings
+    if found:
+        said = [f"{one.verdict.value} {one.node}: {one.what}" for one in found]
+        raise LineageError("lineage", [*said, "nothing was versioned; `blemore lineage verify` says more"])
 
 
 def _complete(root: Path) -> bool:

@@ -2,9 +2,21 @@
 
 import typer
 
+from blemore.lineage.commands.find import find
+from blemore.lineage.commands.show import show
+from blemore.lineage.commands.sign import sign
+from blemore.lineage.commands.verify import verify
+from blemore.lineage.commands.why import why
+
 app = typer.Typer(
     name="lineage",
     help="Who made what from what, and whether it is still so: audit a finished study, offline.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+
+app.command()(show)
+app.command()(find)
+app.command()(why)
+app.command()(verify)
+app.command()(sign)
