@@ -136,6 +136,7 @@ def _unknown(body: Mapping[str, Any]) -> list[str]:
     sometimes = {
         "code.commit": body["code"]["commit"],
         "agent.user": body["agent"]["user"],
+        "hardware.cores": body["hardware"]["cores"],
         "model.files": body["model"].get("files")
         or not body["model"],  # taken from the hub's cache by name and revision
     }

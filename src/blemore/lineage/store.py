@@ -94,6 +94,8 @@ class Store:
 
     def _documents(self, kind: str) -> Iterator[tuple[str, Document]]:
         for path in sorted((self.folder / kind).glob("*.json")):
+            if "." in path.stem:  # <id>.sig.json: a signature beside its run
+                continue
             try:
                 yield path.stem, json.loads(path.read_bytes())
             except ValueError:  # broken: `verify` names it, the others go without

@@ -137,7 +137,7 @@ def environments(graph: Graph, chain: set[str]) -> list[str]:
 
 
 def _sorted(findings: list[Finding], graph: Graph, order: dict[str, int]) -> list[Finding]:
-    """Each finding once, with what follows from it; the worst verdict first, then upstream before downstream."""
+    """Each finding once, with what follows from it; the worst verdict first, then upstream before downstream; dvc.lock last."""
     jobs = {key(one): name for name, one in graph.records.items()}
 
     def start(finding: Finding) -> list[str]:
@@ -159,7 +159,9 @@ def _sorted(findings: list[Finding], graph: Graph, order: dict[str, int]) -> lis
         once = (finding.node, finding.verdict)
         if once not in seen:
             seen[once] = Finding(finding.verdict, finding.node, finding.what, names)
-            places[once] = min((order[name] for name in struck), default=-1)
+            unplaced = len(order) if finding.node == "dvc.lock" else -1  # what it claims follows from the rest
+            place = min((order[name] for name in struck), default=unplaced)
+            places[once] = (place, not finding.node.startswith(FOLDER), finding.node.startswith(claims.METADATA))
     return sorted(
         seen.values(), key=lambda one: (WORST_FIRST.index(one.verdict), places[one.node, one.verdict], one.node)
     )

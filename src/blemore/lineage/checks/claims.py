@@ -16,11 +16,11 @@ import yaml
 from blemore.lineage import capture
 from blemore.lineage.graph import Graph
 from blemore.lineage.record import plain
-from blemore.lineage.store import Store, canonical, digest, key
+from blemore.lineage.store import FOLDER, Store, canonical, digest, key
 from blemore.lineage.verdict import Finding, Verdict
 
 METADATA = ".snakemake/metadata"
-OF_RUNS = (METADATA, "lineage")
+OF_RUNS = (METADATA, FOLDER)
 """Outputs in dvc.lock that no job makes."""
 SLACK = 120.0
 """Seconds by which Snakemake's clock of a job may differ from the job's own: it is loaded and waited for in between."""
@@ -90,6 +90,9 @@ def dvc(root: Path, store: Store) -> tuple[list[Finding], list[str]]:
     complete = [run for run in store.runs.values() if run["complete"]]
     if not file.is_file():
         return [], ["there is no dvc.lock to compare with"]
+    gone = _gone(root, file)
+    if gone:
+        return gone, []
     if not complete or store.pending or complete[-1] is not store.last_run:
         return [], ["dvc.lock was not compared: the last run did not finish the study"]
     run = complete[-1]
@@ -112,6 +115,18 @@ def dvc(root: Path, store: Store) -> tuple[list[Finding], list[str]]:
     findings += [_dependency(root, run, made, *dep) for dep in deps]
     findings += _settings(root, store, run, params, commands)
     return [finding for finding in findings if finding], []
+
+
+def _gone(root: Path, file: Path) -> list[Finding]:
+    """Records, runs and objects that DVC versioned and that are gone; DVC's list of them is in its cache."""
+    try:
+        stages = yaml.safe_load(file.read_text())["stages"].values()
+        md5 = next(out["md5"] for stage in stages for out in stage["outs"] if out["path"] == FOLDER)
+        listed = json.loads((root / ".dvc/cache/files/md5" / md5[:2] / md5[2:]).read_bytes())
+        lost = sorted(one["relpath"] for one in listed if not (root / FOLDER / one["relpath"]).exists())
+    except (OSError, yaml.YAMLError, ValueError, KeyError, TypeError, StopIteration):
+        return []  # no list to compare with
+    return [Finding(Verdict.MISSING, f"{FOLDER}/{one}", "DVC versioned it, and it is gone") for one in lost]
 
 
 def _params(stage: dict[str, Any]) -> list[tuple[str, Any]]:
