@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from blemore.lineage.capture import dvc_md5
+from blemore.lineage.replay import replay
 from blemore.lineage.signing import make_keys, sign
 from blemore.lineage.store import Store, canonical, digest, merkle_root
 from blemore.lineage.verdict import Verdict
@@ -367,9 +368,9 @@ def reforge(root: Path, path: Path) -> None:
 def relock(root: Path) -> None:
     """Make dvc.lock fit, as `dvc commit` does."""
     lock = yaml.safe_load((root / "dvc.lock").read_text())
-    for out in lock["stages"]["report"]["outs"]:
-        if out["path"] in ("lineage", "results/report"):
-            out["md5"] = dvc_md5(root / out["path"])
+    for part in (part for stage in lock["stages"].values() for name in ("outs", "deps") for part in stage[name]):
+        if part["path"] in ("lineage", "results/report", "results/submission"):
+            part["md5"] = dvc_md5(root / part["path"])
     (root / "dvc.lock").write_text(yaml.safe_dump(lock, sort_keys=False))
 
 
@@ -394,6 +395,33 @@ def test_a_chain_forged_as_a_whole_is_found_by_its_signature_only(root: Path, tm
     report = verify(root, deep=True, key_file=public)
     assert report.verdict is Verdict.TAMPERED
     assert report.findings[0].node.endswith(".sig.json")
+
+
+def test_what_the_recorded_code_does_not_make_is_found_by_replaying_it(root: Path) -> None:
+    (root / "cache").mkdir(exist_ok=True)
+    path = record_of(root, "write_submission")
+    assert replay(root, json.loads(path.read_bytes()), False) == ([], [])
+
+    forged = root / "results/submission/submission.zip"
+    forged.write_bytes(forged.read_bytes() + b"mine")
+
+    def rewrite(one: dict) -> None:
+        data = forged.read_bytes()
+        out = next(out for out in one["outputs"] if out["path"] == "results/submission/submission.zip")
+        out |= {"sha256": digest(data), "md5": hashlib.md5(data).hexdigest(), "size": len(data)}
+
+    edit(path, rewrite)
+    reforge(root, path)
+    assert verify(root, deep=True).findings == []
+    findings, _ = replay(root, json.loads(record_of(root, "write_submission").read_bytes()), False)
+    assert [(one.verdict, one.node) for one in findings] == [(Verdict.TAMPERED, "results/submission/submission.zip")]
+
+
+def test_the_command_replays_the_cheapest_jobs(study: Study) -> None:
+    said = study.run("blemore", "lineage", "verify", "--replay", "2").stdout
+    assert "replayed: " in said
+    assert said.splitlines()[-1].startswith("OK")
+    assert study.git("status", "--porcelain") == ""
 
 
 def test_a_run_that_is_not_signed_is_found_where_a_key_is_given(root: Path, tmp_path: Path) -> None:
