@@ -23,10 +23,12 @@ class RunActive(RuntimeError):
 
 
 def _read(process: psutil.Process) -> tuple[list[str], str, dict[str, str]]:
+    """Command, folder and environment; nothing of a process that is gone, or just ending: it has lost its environment."""
     try:
-        return process.cmdline(), process.cwd(), process.environ()
+        command, folder, environment = process.cmdline(), process.cwd(), process.environ()
     except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
         return [], "", {}
+    return (command, folder, environment) if environment else ([], "", {})
 
 
 def _is_snakemake(command: list[str]) -> bool:
