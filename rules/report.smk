@@ -52,6 +52,7 @@ REPORTED = {
     "costs": COSTS,
     "faces": collect(MEDIA["faces"], shard=SHARDS),
     "published": config["report"]["publication_list"] or [],
+    "submission": SUBMISSION["json"],  # whose lineage the page tells
 }
 
 

@@ -2,10 +2,14 @@
 
 from blemore.files import write_text
 from blemore.lineage.job import job
+from blemore.lineage.page.tab import with_lineage
 from blemore.report.page import build
 from blemore.uploads.entries import read_uploads, summary
 
+APART = ("code", "templates", "uploads", "submission")
+
 with job(snakemake):
-    files = {name: path for name, path in snakemake.input.items() if name not in ("code", "templates", "uploads")}
+    files = {name: path for name, path in snakemake.input.items() if name not in APART}
     uploads = summary(read_uploads(snakemake.input.uploads))
-    write_text(snakemake.output[0], build(**files, uploads=uploads, **snakemake.params.options))
+    lineage = with_lineage(snakemake.input.submission)
+    write_text(snakemake.output[0], build(**files, uploads=uploads, **lineage, **snakemake.params.options))

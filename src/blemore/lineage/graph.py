@@ -31,7 +31,7 @@ class Graph:
     def above(self, name: str) -> list[str]:
         """Ids of the records that made the inputs of record `name`, each once, by job key."""
         made = {self.store.makers.get(one["path"]) for one in self.records[name]["inputs"]}
-        return sorted((one for one in made if one), key=lambda one: key(self.records[one]))
+        return sorted((one for one in made if one in self.records), key=lambda one: key(self.records[one]))
 
     def below(self, name: str) -> list[str]:
         """Ids of the records that read an output of record `name`, each once, by job key."""

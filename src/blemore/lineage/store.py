@@ -136,4 +136,5 @@ class Store:
     @cached_property
     def current(self) -> dict[str, str]:
         """{job key: id} of the records that made what the study holds now."""
-        return {key(self.records[name]): name for name in sorted(set(self.makers.values()))}
+        made = sorted(set(self.makers.values()), key=lambda name: self.records[name]["time"]["end"])
+        return {key(self.records[name]): name for name in made}

@@ -3,6 +3,7 @@
 import typer
 
 from blemore.lineage.commands.find import find
+from blemore.lineage.commands.report import report
 from blemore.lineage.commands.show import show
 from blemore.lineage.commands.sign import sign
 from blemore.lineage.commands.verify import verify
@@ -20,3 +21,4 @@ app.command()(find)
 app.command()(why)
 app.command()(verify)
 app.command()(sign)
+app.command()(report)

@@ -1,0 +1,28 @@
+"""The tab "Lineage" of the study's report: what `blemore lineage report` says of a file's chain while the report is made.
+
+Asked in a process of its own, as `job.check_chain` does: what looks at a job's chain is no part of what the job's result
+hangs on, and records are no input of a job.
+"""
+
+import subprocess
+import sys
+from typing import Any
+
+from markupsafe import Markup
+
+from blemore.report.page import SECTIONS, Section
+
+TAB = Section("lineage", "Lineage", "lineage.html.j2")
+
+
+def with_lineage(artifact: str) -> dict[str, Any]:
+    """The arguments of `report.page.build` that add the tab about the chain of `artifact`.
+
+    Where there are no records (results that came without them) the tab says so.
+    """
+    command = [sys.executable, "-m", "blemore.cli", "lineage", "report", artifact, "--part"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    found: dict[str, Any] = {"lineage": Markup(done.stdout), "fault": None}
+    if done.returncode:
+        found = {"lineage": None, "fault": done.stderr.strip().splitlines()[-3:]}
+    return {"sections": [*SECTIONS, TAB], "more": found}

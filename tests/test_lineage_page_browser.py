@@ -1,0 +1,159 @@
+"""The lineage page in a browser: a box shows its records by mouse and by keyboard, on a desk and on a phone, and without
+scripts everything is there. Needs Chromium and its driver, as the tests of the report page do."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from markupsafe import Markup
+from page_study import AT, report, write_study
+from report_study import write_study as write_report_study
+from test_report_browser import BROWSER, DRIVER, OPTIONS, SIZES, WIDER, By, Keys, Service, pytestmark, show, webdriver  # noqa: F401
+
+from blemore.lineage.page.build import Check, page, part
+from blemore.lineage.page.tab import TAB
+from blemore.lineage.verdict import Finding, Verdict
+from blemore.report.page import SECTIONS, build
+
+FOLD = "encoders, s4d, fold 1"
+BAD = Finding(
+    Verdict.TAMPERED, "results/encoders/s4d/fold0", "other bytes " * 30, ("gather_folds/finetuned=s4d", "fuse")
+)
+OVERFLOW = WIDER.replace("section:not([hidden]) *", "main *")
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Addresses: a sound study's page, one with a finding, one of real persons, and a report with the tab."""
+    root = tmp_path_factory.mktemp("pages")
+    made, real = write_study(root / "made").root, write_study(root / "real", dataset="blemore", leak=True).root
+    fine = Check(report(), AT)
+    (root / "report").mkdir()
+    inner = {"lineage": Markup(part(made, fine)), "fault": None}
+    texts = {
+        "fine": page(made, fine),
+        "bad": page(made, Check(report(BAD), AT)),
+        "real": page(real, fine),
+        "report": build(**write_report_study(root / "report"), sections=[*SECTIONS, TAB], more=inner),
+    }
+    for name, text in texts.items():
+        (root / f"{name}.html").write_text(text)
+    found = {name: (root / f"{name}.html").as_uri() for name in texts}
+    return found | {"report": f"{found['report']}#lineage"}
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = BROWSER
+    for option in (*OPTIONS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(option)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+def box(browser: Any, name: str) -> Any:
+    """The box of that name in the drawing that is shown."""
+    found = browser.find_elements(By.CSS_SELECTOR, f'.node[aria-label^="{name}:"]')
+    return next(one for one in found if one.is_displayed())
+
+
+def click(browser: Any, element: Any) -> None:
+    """Click in the middle of the window, where no tab strip lies above it."""
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+    element.click()
+
+
+def shown(browser: Any) -> str:
+    return browser.find_element(By.ID, "lineage-records").text
+
+
+@pytest.mark.parametrize("width", SIZES)
+@pytest.mark.parametrize("name", ["fine", "report"])
+def test_a_click_on_a_box_shows_the_records_of_its_jobs(
+    browser: Any, pages: dict[str, str], name: str, width: int
+) -> None:
+    show(browser, pages[name], width)
+    assert "train_fold" not in shown(browser)
+    click(browser, box(browser, FOLD))
+    assert f"{FOLD.replace(', s4d', ': s4d')}" in shown(browser)
+    assert "train_fold/finetuned=s4d/fold=1" in shown(browser)
+    assert "learning_rate" in shown(browser)
+    assert "results/encoders/s4d/fold1" in shown(browser)
+    assert box(browser, FOLD).get_attribute("aria-current") == "true"
+    click(browser, box(browser, "fuse, fuse"))
+    assert "train_fold" not in shown(browser).replace("gather", "")
+    assert browser.find_element(By.ID, "lineage-all").is_displayed()  # the report's tab stays open
+
+
+def test_boxes_are_walked_and_opened_with_the_keyboard(browser: Any, pages: dict[str, str]) -> None:
+    show(browser, pages["fine"])
+    browser.execute_script("arguments[0].focus()", box(browser, "encoders, s4d, fold 0"))
+    browser.switch_to.active_element.send_keys(Keys.TAB)
+    assert browser.switch_to.active_element.get_attribute("aria-label").startswith(FOLD)
+    browser.switch_to.active_element.send_keys(Keys.ENTER)
+    assert "train_fold/finetuned=s4d/fold=1" in shown(browser)
+
+
+@pytest.mark.parametrize("name", ["fine", "bad", "real", "report"])
+@pytest.mark.parametrize("width", SIZES)
+def test_nothing_is_wider_than_the_window(browser: Any, pages: dict[str, str], name: str, width: int) -> None:
+    show(browser, pages[name], width)
+    for one in ("data, fetch", "prepare, prepare_shard ×2", FOLD):
+        click(browser, box(browser, one))
+        browser.execute_script("document.querySelectorAll('.lineage details').forEach(fold => fold.open = true)")
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+        assert browser.execute_script(OVERFLOW) == []
+
+
+@pytest.mark.parametrize("name", ["fine", "bad", "real", "report"])
+def test_the_page_opens_without_an_error_and_asks_the_network_for_nothing(
+    browser: Any, pages: dict[str, str], name: str
+) -> None:
+    browser.get_log("browser"), browser.get_log("performance")
+    show(browser, pages[name])
+    click(browser, box(browser, FOLD))
+    for link in browser.find_elements(By.CSS_SELECTOR, ".answers a"):
+        click(browser, link)
+    assert browser.get_log("browser") == []
+    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    asked = {one["params"]["request"]["url"] for one in events if one["method"] == "Network.requestWillBeSent"}
+    assert {url for url in asked if not url.startswith(("data:", "about:"))} == {pages[name].split("#")[0]}
+
+
+@pytest.mark.parametrize("width", SIZES)
+def test_the_drawings_text_is_large_enough_to_read(browser: Any, pages: dict[str, str], width: int) -> None:
+    show(browser, pages["fine"], width)
+    heights = """return [...document.querySelectorAll("svg.dag text")].filter(one => one.getScreenCTM() && one.getBBox().width)
+        .map(one => parseFloat(getComputedStyle(one).fontSize) * Math.hypot(one.getScreenCTM().a, one.getScreenCTM().b))"""
+    assert min(browser.execute_script(heights)) >= 8.5
+
+
+@pytest.mark.parametrize("width", SIZES)
+def test_no_label_is_wider_than_its_box(browser: Any, pages: dict[str, str], width: int) -> None:
+    show(browser, pages["fine"], width)
+    wider = """return [...document.querySelectorAll("svg.dag .node")].filter(one => one.querySelector("text").getBBox().width
+        > one.querySelector("rect").getBBox().width).map(one => one.getAttribute("aria-label"))"""
+    assert browser.execute_script(wider) == []
+
+
+def test_without_scripts_the_answers_and_every_record_are_there(
+    browser: Any, pages: dict[str, str], tmp_path: Path
+) -> None:
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        show(browser, pages["fine"])
+        assert "144 training clips" in browser.find_element(By.CSS_SELECTOR, ".answers").text
+        records = browser.find_elements(By.CSS_SELECTOR, "details.record summary")
+        assert len(records) == 11
+        assert all(one.is_displayed() for one in records)
+        click(browser, box(browser, FOLD))
+        assert "#lineage-box-" in browser.current_url
+    finally:
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
