@@ -136,6 +136,6 @@ def find_run(said: str, workspace: Path) -> Side:
         return Side(store, found[0])
     if not found and (Path(said) / store.folder.name).is_dir():
         return find_run("last", Path(said))
-    there = [f"{name[:12]}  {store.runs[name]['time']['end']}" for name in (found or runs)]
-    what = "several runs begin so" if found else f"neither a run of {workspace} nor the folder of a workspace; its runs"
-    raise DataError(f"run {said!r}", [f"{what}: {one}" for one in there] or [f"{workspace} has no run"])
+    what = "several runs begin so" if found else f"neither a run of {workspace} nor the folder of a workspace"
+    there = [f"run {name[:12]}, {store.runs[name]['time']['end']}" for name in (found or runs)]
+    raise DataError(f"run {said!r}", [what, *there])

@@ -2,6 +2,7 @@
 
 import typer
 
+from blemore.lineage.commands.diff import diff
 from blemore.lineage.commands.find import find
 from blemore.lineage.commands.report import report
 from blemore.lineage.commands.show import show
@@ -22,3 +23,4 @@ app.command()(why)
 app.command()(verify)
 app.command()(sign)
 app.command()(report)
+app.command()(diff)

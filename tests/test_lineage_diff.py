@@ -1,0 +1,418 @@
+"""What `blemore lineage diff` promises, on made-up records and on real tables that are fused in seconds."""
+
+import json
+from math import factorial
+from pathlib import Path
+
+import made_records
+import numpy as np
+import pandas as pd
+import pytest
+import simulated
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from made_records import Lineage, small_study
+
+import blemore.metrics as metrics_module
+from blemore.calibration.run import calibrate
+from blemore.calibration.scored import Labelled
+from blemore.cli import main
+from blemore.errors import DataError
+from blemore.fusion.run import ROOM, find_method, fuse
+from blemore.labels import soft_labels
+from blemore.lineage import attribution
+from blemore.lineage.attribution import Noise, Share, Split
+from blemore.lineage.capture import hashed
+from blemore.lineage.cheap_stages import draws_at_random
+from blemore.lineage.diffing import Comparison
+from blemore.lineage.divided import Divided, divide
+from blemore.lineage.outcome import Outcome
+from blemore.lineage.shares import shapley
+from blemore.lineage.sides import find_run
+from blemore.metrics import combine
+from blemore.tables import write_clips, write_probabilities
+
+CLIPS = "results/clips/clips.parquet"
+OPTIONS = {"method": "auto", "candidates": ["uniform", "greedy"], "scaling": False, "greedy": {"bags": 2, "members": 4}}
+
+
+def outcome(root: Path, a: str = "previous", b: str = "last") -> Outcome:
+    return Outcome(Comparison(find_run(a, root), find_run(b, root)))
+
+
+# --- Shapley values on made-up games
+
+
+games = st.integers(0, 4).flatmap(lambda k: st.lists(st.floats(-9, 9), min_size=2**k, max_size=2**k)).map(np.array)
+
+
+@given(games)
+def test_the_shares_sum_to_the_whole(values):
+    assert shapley(values).sum() == pytest.approx(values[-1] - values[0], abs=1e-9)
+
+
+@given(games)
+def test_factors_that_do_the_same_in_every_company_get_the_same_share(values):
+    if len(values) < 4:
+        return
+    swapped = [s & ~3 | (s & 1) << 1 | (s & 2) >> 1 for s in range(len(values))]
+    shares = shapley((values + values[swapped]) / 2)
+    assert shares[0] == pytest.approx(shares[1], abs=1e-9)
+
+
+@given(games)
+def test_a_factor_that_never_changes_anything_gets_nothing_and_takes_nothing_from_others(values):
+    shares = shapley(np.concatenate([values, values]))
+    assert shares[-1] == 0
+    assert shares[:-1] == pytest.approx(shapley(values), abs=1e-9)
+
+
+def test_a_share_is_the_mean_of_what_a_factor_adds_over_all_orders():
+    values = np.random.default_rng(1).normal(size=8)
+    orders = [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)]
+    adds = np.zeros(3)
+    for order in orders:
+        there = 0
+        for one in order:
+            adds[one] += values[there | 1 << one] - values[there]
+            there |= 1 << one
+    assert shapley(values) == pytest.approx(adds / factorial(3))
+
+
+# --- causes on made-up records
+
+
+def test_the_cause_is_told_once_with_the_jobs_where_it_began_and_those_that_follow(tmp_path):
+    made = small_study(tmp_path)
+    for fold in (0, 1):
+        made_records.train(made, fold, 0.5)
+    made_records.gather(made)
+    made_records.fuse(made)
+    made.run()
+    told = outcome(tmp_path)
+    assert told.sentence() == "encoder.learning_rate of train: 0.1 -> 0.5; 2 jobs and 2 jobs after them"
+    assert [(job.key, bool(job.own)) for job in told.comparison.jobs] == [
+        ("train/fold=0", True),
+        ("train/fold=1", True),
+        ("gather", False),
+        ("fuse", False),
+    ]
+    assert told.comparison.same == ["prepare"]
+
+
+def test_a_run_does_not_differ_from_itself_nor_from_the_same_work_done_again(tmp_path):
+    made = small_study(tmp_path)
+    made_records.gather(made)
+    made.run()
+    assert outcome(tmp_path, "last", "last").sentence() == "Nothing differs: 5 jobs are the same."
+    assert outcome(tmp_path).sentence() == "Nothing differs: 5 jobs are the same."
+
+
+def test_a_change_without_effect_on_the_bytes_ends_where_it_began(tmp_path):
+    made = small_study(tmp_path)
+    made_records.train(made, 0, 0.5, text="fold 0 at 0.1")
+    made.run()
+    told = outcome(tmp_path)
+    assert told.sentence() == "encoder.learning_rate of train: 0.1 -> 0.5; 1 job"
+    assert "changed, same outputs" in "\n".join(told.lines())
+
+
+def test_a_file_edited_after_it_was_made_is_the_cause_not_the_job_that_made_it(tmp_path):
+    made = small_study(tmp_path)
+    made.file("results/media", "edited")
+    made_records.train(made, 0, 0.1, text="of edited media")
+    made.run()
+    told = outcome(tmp_path)
+    assert [job.key for job in told.comparison.jobs] == ["train/fold=0"]
+    assert told.sentence().startswith("input results/media: ")
+
+
+def test_other_bytes_from_the_same_work_are_laid_to_what_is_installed_or_else_to_chance(tmp_path):
+    made = small_study(tmp_path)
+    made_records.train(made, 0, 0.1, text="other bytes")
+    made.run()
+    assert outcome(tmp_path).sentence().startswith("not reproducible results/fold0: ")
+    made.packages = {"numpy": "2.1"}
+    made_records.train(made, 0, 0.1, text="third bytes")
+    made.run()
+    assert outcome(tmp_path).sentence() == "installed numpy: 2.0 -> 2.1; 1 job"
+
+
+def test_runs_of_two_workspaces_are_compared_without_either_knowing_the_other(tmp_path):
+    small_study(tmp_path / "a")
+    other = Lineage(tmp_path / "b")
+    small_study(tmp_path / "b", rate=0.5)
+    assert other.root != tmp_path / "a"
+    told = outcome(tmp_path / "a", "last", str(tmp_path / "b"))
+    assert told.sentence().startswith("encoder.learning_rate of train: 0.1 -> 0.5; 2 jobs and ")
+
+
+def test_a_run_is_found_by_the_beginning_of_its_id_and_a_wrong_name_says_which_there_are(tmp_path):
+    made = small_study(tmp_path)
+    name = made.store.last_run and next(iter(made.store.runs))
+    assert find_run(name[:6], tmp_path).name == name
+    with pytest.raises(DataError, match=name[:12]):
+        find_run("nothing", tmp_path)
+    with pytest.raises(DataError, match="1 run"):
+        find_run("previous", tmp_path)
+
+
+# --- the Score divided, on real tables
+
+
+class Scored:
+    """A lineage whose last jobs really fused, calibrated and scored tables of a simulated study."""
+
+    def __init__(self, root: Path, encoders: int = 3, persons: int = 6):
+        self.made = Lineage(root)
+        self.size = {"persons": persons, "folds": persons // 2, "test": 4}
+        self.clips, self.tables = simulated.study(**self.size, encoders=encoders, seed=3)
+        self.options, self.seed, self.kappas = OPTIONS, 1, [0, 5]
+        self.score: dict[str, float] | None = None
+        self.code = ""
+
+    def other(self, name: str, seed: int) -> None:
+        """Other probabilities of one encoder: half of each clip's are another study's."""
+        _, drawn = simulated.study(**self.size, encoders=2, seed=seed)
+        classes = list(simulated.CLASSES)
+        table = self.tables[name].copy()
+        table[classes] = (table[classes] + drawn["e0"].set_index("clip").loc[table["clip"], classes].to_numpy()) / 2
+        self.tables = self.tables | {name: table}
+
+    def study(self) -> dict:
+        return {"options": self.options, "seed": self.seed, "families": dict.fromkeys(self.tables, "one")}
+
+    def scores(self, tables: dict[str, pd.DataFrame]) -> dict[str, float]:
+        """The accuracies that the study's own steps find for some tables."""
+        fused = fuse(tables, self.clips, **self.study())
+        decided = calibrate(fused.views, fused.probabilities, self.clips, self.kappas).decisions
+        here = Labelled.of(self.clips, 0, 1)
+        found = here.entry(here.values(decided[decided["variant"] == "global"]))
+        return {name: found[name] for name in ("acc_presence", "acc_salience")}
+
+    def run(self) -> "Scored":
+        """Write the tables and the records of a run that reads them."""
+        made, root = self.made, self.made.root
+        clips, paths = root / CLIPS, {name: f"results/encoders/{name}/probabilities.parquet" for name in self.tables}
+        clips.parent.mkdir(parents=True, exist_ok=True)
+        write_clips(self.clips, clips)
+        made.job("clips", [], {}, outputs=[self.file("clips", CLIPS)])
+        for name, path in paths.items():
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            write_probabilities(self.tables[name], root / path)
+            made.job(f"fit_head/frozen={name}", [CLIPS], {}, outputs=[self.file("file", path)])
+        metrics = self.score or self.scores(self.tables)
+        study = self.study()
+        read = [self.file("clips", CLIPS), *(self.file("tables", path) for path in paths.values())]
+        module = made.file("src/blemore/metrics.py", Path(metrics_module.__file__).read_text() + self.code)
+        inputs = [*read, self.file("code", module)]
+        made.job("fuse", [], {"results/views": str(study)}, inputs=inputs, params={"study": study})
+        made.job("decide", ["results/views"], {"results/decisions": "d"}, params={"kappas": self.kappas})
+        made.job("score", ["results/decisions"], {"results/metrics.json": str(metrics)}, metrics=metrics)
+        made.run()
+        return self
+
+    def file(self, role: str, path: str) -> dict:
+        """A file as a record has it; its bytes are kept as DVC does."""
+        said = hashed(role, str(self.made.root / path), md5=True) | {"path": path}
+        place = self.cached(said["md5"])
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes((self.made.root / path).read_bytes())
+        return said
+
+    def cached(self, md5: str) -> Path:
+        return self.made.root / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
+
+    def divided(self, seeds: int = 0) -> Divided:
+        return divide(outcome(self.made.root), seeds=seeds)
+
+
+def whole(split: Split) -> float:
+    return sum(one.share for one in split.shares) + split.rest
+
+
+@pytest.fixture
+def scored(tmp_path) -> Scored:
+    return Scored(tmp_path).run()
+
+
+def test_the_score_of_real_runs_is_divided_over_what_changed_without_a_rest(scored):
+    scored.other("e0", seed=9)
+    scored.options = OPTIONS | {"method": "greedy"}
+    scored.seed, scored.kappas = 2, [0]
+    divided = scored.run().divided()
+    split = divided.split
+    assert [one.factor for one in split.shares] == [
+        "e0",
+        "fusion options",
+        "calibration options",
+        "seed of the fusion",
+    ]
+    assert split.replayed == (split.before, split.after)
+    assert split.before != split.after
+    assert whole(split) == pytest.approx(split.after - split.before, abs=1e-12)
+    assert split.rest == 0
+    shares = {one.factor: one for one in split.shares}
+    assert shares["e0"].low <= shares["e0"].share <= shares["e0"].high
+    assert shares["e0"].share > 0.05  # the mean of two independent encoders knows more than one
+    assert shares["calibration options"].share == 0  # the person offset is another variant than the one scored
+    assert divided.behind["fusion options"] == ["study.options.method of fuse: auto -> greedy"]
+    assert divided.behind["seed of the fusion"] == ["study.seed of fuse: 1 -> 2"]
+
+
+def test_an_encoder_that_came_and_one_that_went_are_factors(scored):
+    tables = Scored(scored.made.root, encoders=4).tables
+    scored.tables = {"e0": scored.tables["e0"], "e2": scored.tables["e2"], "e3": tables["e3"]}
+    split = scored.run().divided().split
+    assert [one.factor for one in split.shares] == ["e1", "e3"]
+    assert whole(split) == pytest.approx(split.after - split.before, abs=1e-12)
+    assert split.rest == 0
+
+
+def test_other_folds_are_one_factor_with_the_probabilities_trained_in_them(scored):
+    scored.clips["fold"] = scored.clips["fold"].replace({0: 1, 1: 0})
+    scored.tables = {
+        name: table.assign(fold=table["fold"].replace({0: 1, 1: 0})) for name, table in scored.tables.items()
+    }
+    split = scored.run().divided().split
+    assert [one.factor for one in split.shares] == ["folds, and the probabilities trained in them"]
+    assert split.rest == 0
+
+
+def test_clips_that_left_are_a_factor_of_their_own(scored):
+    gone = scored.clips["clip"].iloc[:10]
+    scored.clips.loc[:9, "quarantine"] = "broken"
+    scored.tables = {name: table[~table["clip"].isin(gone)] for name, table in scored.tables.items()}
+    split = scored.run().divided().split
+    assert {"clips table", "e0", "e1", "e2"} == {one.factor for one in split.shares}
+    assert whole(split) == pytest.approx(split.after - split.before, abs=1e-12)
+    assert split.rest == 0
+
+
+def test_too_many_factors_are_told_apart_as_the_largest_and_the_others_together(tmp_path, monkeypatch):
+    monkeypatch.setattr(attribution, "MOST", 3)
+    scored = Scored(tmp_path, encoders=5, persons=4)
+    scored.options = OPTIONS | {"method": "uniform"}
+    before = scored.run().tables
+    for number in range(5):
+        scored.other(f"e{number}", seed=20 + number)
+    divided = scored.run().divided()
+    assert [one.factor for one in divided.split.shares][2:] == ["3 others together"]
+    alone = {
+        name: abs(combine(*scored.scores(before | {name: table}).values()) - divided.split.before)
+        for name, table in scored.tables.items()
+    }
+    assert sorted(divided.split.merged) == sorted(sorted(alone, key=lambda name: alone[name])[:3])
+    assert whole(divided.split) == pytest.approx(divided.split.after - divided.split.before, abs=1e-12)
+    assert "the others are the smallest alone: " in "\n".join(divided.lines())
+
+
+def change_e0(scored: Scored) -> Path:
+    """Run again with other probabilities of e0 and another method; where DVC keeps e0's old probabilities."""
+    old = hashed("", str(scored.made.root / "results/encoders/e0/probabilities.parquet"), md5=True)
+    scored.other("e0", seed=9)
+    scored.options = OPTIONS | {"method": "greedy"}
+    scored.run()
+    return scored.cached(old["md5"])
+
+
+def test_old_probabilities_come_from_dvc_s_cache_and_only_with_the_right_hash(scored):
+    kept = change_e0(scored)
+    assert scored.divided().unstored == []
+    assert scored.divided().split.rest == 0
+    kept.write_bytes(kept.read_bytes()[:-1] + b"\0")
+    assert len(scored.divided().unstored) == 1
+
+
+def test_what_is_not_stored_needs_retraining_and_the_rest_of_the_change_is_its(scored):
+    change_e0(scored).unlink()
+    divided = scored.divided()
+    assert [one.factor for one in divided.split.shares] == ["fusion options"]
+    assert divided.split.rest != 0
+    assert whole(divided.split) == pytest.approx(divided.split.after - divided.split.before, abs=1e-12)
+    assert divided.unstored[0].startswith("e0 of A needs retraining: results/encoders/e0/probabilities.parquet ")
+    assert divided.unstored[0].endswith("is not stored here (fit_head/frozen=e0)")
+    (scored.made.root / ".dvc/config").write_text("['remote \"private\"']\n    url = /somewhere\n")
+    assert "needs dvc fetch, or retraining" in scored.divided().unstored[0]
+
+
+def test_other_code_is_not_replayed_but_named_where_the_recorded_scores_do_not_come_out(scored):
+    scored.code = "# another\n"
+    assert "the recorded Scores came out all the same" in "\n".join(scored.run().divided().lines())
+    scored.score, scored.code = {"acc_presence": 0.25, "acc_salience": 0.25}, "# a third\n"
+    divided = scored.run().divided()
+    assert divided.split.shares == []
+    assert divided.split.rest == pytest.approx(0.25 - divided.split.before)
+    assert "needs the other code: B was made with another src/blemore/metrics.py than the one here" in divided.reasons()
+
+
+def test_a_change_within_what_other_seeds_do_is_called_noise():
+    def said(change: float, width: float | None, methods: list[str]) -> str:
+        split = Split(
+            0.5, 0.5 + change, (0.5, 0.5 + change), [Share("e0", change, 0, 1)], 0, [], Noise(methods, 4, width)
+        )
+        return Divided(split, {"e0": []}, [], []).verdict()
+
+    assert said(0.01, 0.02, ["greedy"]).startswith("noise: other seeds of greedy alone move the Score by up to 0.0200")
+    assert said(-0.03, 0.02, ["greedy"]).startswith("more than noise: ")
+    assert said(0.0, 0.02, ["greedy"]).startswith("the Score did not change")
+    assert said(0.01, 0.0, []) == "noise of chance: none, no fusion method of these runs draws at random"
+    assert said(0.01, None, ["greedy"]) == "noise of chance: not tried"
+
+
+def test_the_noise_of_seeds_is_measured_by_replays(scored):
+    scored.options = OPTIONS | {"method": "greedy", "greedy": {"bags": 1, "members": 1}}
+    noise = scored.run().divided(seeds=2).split.noise
+    assert noise.methods == ["greedy"]
+    assert noise.seeds == 2
+    assert noise.width > 0
+
+
+def test_the_methods_that_draw_at_random_are_those_that_change_with_their_name():
+    from dataclasses import replace
+    from pkgutil import iter_modules
+
+    import blemore.fusion
+    from blemore.fusion.base import Labelled as Problem
+
+    clips, tables = simulated.study(persons=4, folds=2, encoders=4)
+    train = (clips["split"] == "train").to_numpy()
+    values = np.stack([table.loc[train, list(simulated.CLASSES)] for table in tables.values()])
+    person = pd.factorize(clips.loc[train, "person"])[0]
+    data = Problem(values, soft_labels(clips[train]), person, ("one",) * 4, "1/without ")
+    names = [one.name for one in iter_modules(blemore.fusion.__path__) if one.name not in ROOM]
+    options = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())["fusion"]
+    options["cmaes"]["evaluations"] = 40
+    found = draws_at_random({"method": "auto", "candidates": names})
+    for name in names:
+        fitted = [find_method(name).fit(replace(data, name=seed), **options.get(name, {})) for seed in "123"]
+        changes = any(not np.array_equal(fitted[0].apply(values), one.apply(values)) for one in fitted[1:])
+        assert changes == (name in found), name
+
+
+def test_the_command_tells_the_cause_first_then_the_scores_and_the_shares(scored, capsys):
+    scored.options = OPTIONS | {"method": "uniform"}
+    scored.run()
+    folder = ["--workspace", str(scored.made.root)]
+    with pytest.raises(SystemExit) as end:
+        main(["lineage", "diff", "previous", "last", "--attribute", "--seeds", "0", *folder])
+    assert end.value.code == 0
+    text = capsys.readouterr().out
+    assert text.startswith("study.options.method of fuse: auto -> uniform; 1 job")
+    assert text.index("acc_presence") < text.index("fuse  ") < text.index("divided over what changed")
+    with pytest.raises(SystemExit):
+        main(["lineage", "diff", "previous", "last", "--attribute", "--seeds", "0", "--json", *folder])
+    first = capsys.readouterr().out
+    said = json.loads(first)
+    assert said["scores"]["score"]["change"] == sum(one["share"] for one in said["attribution"]["shares"])
+    assert said["causes"][0]["said"] == "study.options.method of fuse: auto -> uniform"
+    with pytest.raises(SystemExit):
+        main(["lineage", "diff", "previous", "last", "--attribute", "--seeds", "0", "--json", *folder])
+    assert capsys.readouterr().out == first
+
+
+def test_a_run_that_did_not_come_to_a_score_cannot_be_divided_and_says_what_is_missing(tmp_path):
+    small_study(tmp_path)
+    with pytest.raises(DataError, match="no record of decide"):
+        divide(outcome(tmp_path, "last", "last"), seeds=0)
