@@ -16,7 +16,7 @@ submission: .venv/runtime  ## the whole study; goes on where a killed run stoppe
 	blemore recover
 	BLEMORE_CALLER_PID=$$PPID snakemake --cores $(CORES) submission
 
-test: .venv/developer  ## style, types, import contracts, then every test
+test: .venv/developer .venv/crates/ready  ## style, types, import contracts, then every test
 	@command -v chromedriver >/dev/null || echo "No chromium with chromedriver here: the report page is not tested in a browser."
 	$(MAKE) --no-print-directory lint
 	python -m pytest --durations=15
@@ -48,4 +48,10 @@ lock: .venv/developer
 
 .venv/developer: requirements-dev.lock .venv/runtime
 	$(INSTALL) -r requirements-dev.lock
+	touch $@
+
+# What checks exported crates from outside needs another `rich` than ours.
+.venv/crates/ready: envs/crates.txt | .venv/bin/uv
+	.venv/bin/uv venv --quiet --clear --python .venv/bin/python .venv/crates
+	$(INSTALL:.venv/bin/python=.venv/crates/bin/python) -r envs/crates.txt
 	touch $@

@@ -3,6 +3,7 @@
 import typer
 
 from blemore.lineage.commands.diff import diff
+from blemore.lineage.commands.export import export
 from blemore.lineage.commands.find import find
 from blemore.lineage.commands.report import report
 from blemore.lineage.commands.show import show
@@ -24,3 +25,4 @@ app.command()(verify)
 app.command()(sign)
 app.command()(report)
 app.command()(diff)
+app.command()(export)

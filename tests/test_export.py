@@ -1,0 +1,306 @@
+"""`blemore lineage export`: RO-Crate, PROV, OpenLineage, SLSA of a made-up study, and what they do not tell."""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import jsonschema
+import pandas as pd
+import pytest
+from google.protobuf import json_format
+from in_toto_attestation.predicates.provenance.v1.provenance_pb2 import Provenance
+from in_toto_attestation.v1.statement import Statement
+from in_toto_attestation.v1.statement_pb2 import Statement as StatementMessage
+from made_records import LOCK, Lineage
+from openlineage.client.event_v2 import Job, Run, RunEvent
+from prov.model import ProvActivity, ProvDocument, ProvEntity, ProvGeneration, ProvUsage
+
+from blemore.errors import DataError
+from blemore.files import read_json
+from blemore.lineage.export.check import check_crate
+from blemore.lineage.export.crate import METADATA, write_crate
+from blemore.lineage.export.openlineage import write_openlineage
+from blemore.lineage.export.payload import MANIFEST, README
+from blemore.lineage.export.persons import Persons, codes, kept_salt, new_salt
+from blemore.lineage.export.prov import write_prov
+from blemore.lineage.export.slsa import statement
+from blemore.lineage.export.told import Told
+from blemore.lineage.store import digest
+
+CODES = {"A11", "A123"}
+CLIPS = ["A11_ang_int1_ver1", "A123_hap_int1_ver1", "test_0001"]
+TABLE = "results/fusion/probabilities.parquet"
+EVENT = {
+    "type": "object",
+    "required": ["eventTime", "eventType", "producer", "schemaURL", "run", "job", "inputs", "outputs"],
+    "properties": {
+        "eventTime": {"type": "string", "format": "date-time"},
+        "eventType": {"enum": ["START", "COMPLETE"]},
+        "producer": {"type": "string", "format": "uri"},
+        "schemaURL": {"const": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"},
+        "run": {
+            "type": "object",
+            "required": ["runId"],
+            "properties": {"runId": {"type": "string", "format": "uuid"}, "facets": {"$ref": "#/$defs/facets"}},
+        },
+        "job": {"$ref": "#/$defs/named"},
+        "inputs": {"type": "array", "items": {"$ref": "#/$defs/named"}},
+        "outputs": {"type": "array", "items": {"$ref": "#/$defs/named"}},
+    },
+    "$defs": {
+        "named": {
+            "type": "object",
+            "required": ["namespace", "name"],
+            "properties": {
+                "facets": {"$ref": "#/$defs/facets"},
+                "inputFacets": {"$ref": "#/$defs/facets"},
+                "outputFacets": {"$ref": "#/$defs/facets"},
+            },
+        },
+        "facets": {
+            "type": "object",
+            "additionalProperties": {
+                "type": "object",
+                "required": ["_producer", "_schemaURL"],
+                "properties": {"_schemaURL": {"type": "string", "format": "uri", "minLength": 1}},
+            },
+        },
+    },
+}
+"""What OpenLineage's own schema asks of a run event (spec 2-0-2); the specification is not at hand offline."""
+
+
+class Study(Lineage):
+    """A study in small: its run keeps copies of Snakefile, lock file and params.yaml, as a real one does."""
+
+    def file(self, path: str, text: str) -> str:
+        super().file(path, text)
+        if path == TABLE:
+            table = pd.DataFrame({"clip": CLIPS, "person": ["A11", "A123", None], "ang": [0.25, 0.5, 0.75]})
+            table.to_parquet(self.root / path)
+        return path
+
+    def run(self) -> str:
+        files = {"Snakefile": "rule all:\n", "params.yaml": "seed: 17\nblemore: {folds: 2}\n", LOCK: "numpy==2.0\n"}
+        study = {path: self.store.put((self.root / self.file(path, text)).read_bytes()) for path, text in files.items()}
+        name = super().run()
+        run = self.store.runs[name] | {"study": study}
+        (self.root / f"lineage/runs/{name}.json").unlink()
+        return self.store.write("runs", run)
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Study:
+    """Raw clips -> prepare, which names persons -> train -> a table that names them -> submit; a job of one person."""
+    made = Study(tmp_path / "study")
+    raw = [made.file(f"data/blemore/train/{clip}.mov", clip) for clip in CLIPS[:2]]
+    raw.append(made.file("data/blemore/test/test_0001.mov", "a test clip"))
+    made.file(LOCK, "numpy==2.0\n")
+    made.file("src/train.py", '"""Trains."""\n')
+    made.file("src/names.py", '"""Reads names such as A123_hap_int1_ver1."""\n')
+    made.file("weights/network.pt", "weights from elsewhere")
+    made.job("prepare", [*raw, "src/names.py"], {"results/media/faces/000.parquet": "faces"})
+    reads = ["results/media/faces/000.parquet", "weights/network.pt", "src/train.py", LOCK]
+    made.job("train/fold=0", reads, {"results/encoders/s4d/fold0.safetensors": "weights"}, params={"rate": 0.1})
+    made.job("offsets/person=A123", ["results/encoders/s4d/fold0.safetensors"], {"results/calibration/A123.json": "{}"})
+    makes = {TABLE: "", "results/submission/submission.json": '{"predictions": {}}'}
+    made.job("submit", ["results/encoders/s4d/fold0.safetensors"], makes, metrics={"acc_presence": 0.5})
+    made.run()
+    return made
+
+
+def told(study: Study, salt: bytes | None = b"salt" * 8, *, kept: bool = False) -> Told:
+    return Told(study.store, Persons(codes(study.store), salt, kept))
+
+
+def crate(study: Study, **options) -> dict[str, bytes]:
+    out = study.root.parent / "crate.zip"
+    write_crate(told(study, **options), out)
+    with zipfile.ZipFile(out) as file:
+        return {name: file.read(name) for name in file.namelist()}
+
+
+def words(files: dict[str, bytes]) -> str:
+    """All that is readable in files, names too; tables as tables."""
+    texts = [*files]
+    for name, data in files.items():
+        if name.endswith(".parquet"):
+            texts.append(pd.read_parquet(io.BytesIO(data)).to_csv())
+        else:
+            texts.append(data.decode())
+    return "\n".join(texts)
+
+
+def test_persons_are_those_of_the_raw_clips_and_of_who_withdrew(study):
+    study.file("withdrawn.json", '[{"person": "A77", "date": "2026-01-01", "sha256": []}]')
+    assert codes(study.store) == CODES | {"A77"}
+
+
+def test_a_crate_tells_no_person_unless_asked(study):
+    text = words(crate(study))
+    assert not [code for code in CODES if code in text]
+    asked = words(crate(study, salt=None))
+    assert all(code in asked for code in CODES)
+
+
+def test_what_lies_in_a_crate_is_the_study_s_own_bytes_and_the_manifest_knows_the_rest(study):
+    files = crate(study)
+    for name, data in files.items():
+        if name not in (METADATA, MANIFEST, README):
+            assert (study.root / name).read_bytes() == data, name
+    why = {one["path"]: one["why"] for one in json.loads(files[MANIFEST])["files"]}
+    assert why["results/media/faces/000.parquet"] == why[None] == "private"
+    assert why[TABLE] == why["src/names.py"] == "persons"
+    assert why["results/encoders/s4d/fold0.safetensors"] == "large"
+    assert why["weights/network.pt"] == "outside"
+    assert not [name for name in files if name.startswith(("data/", "results/media/", "weights/"))]
+
+
+def test_pseudonyms_whose_salt_is_kept_come_with_tables_and_are_the_same_each_time(study, tmp_path):
+    salt = kept_salt(tmp_path / "salt")
+    assert salt == kept_salt(tmp_path / "salt")
+    assert (tmp_path / "salt").stat().st_mode & 0o077 == 0
+    files = crate(study, salt=salt, kept=True)
+    table = pd.read_parquet(io.BytesIO(files[f"pseudonyms/{TABLE}"]))
+    name = told(study, salt).persons.pseudonym("A123")
+    assert table.set_index("clip").loc[f"{name}_hap_int1_ver1", ["person", "ang"]].tolist() == [name, 0.5]
+    assert table["clip"].is_monotonic_increasing
+    assert not [code for code in CODES if code in words(files)]
+    assert files == crate(study, salt=salt, kept=True)
+
+
+def test_pseudonyms_without_a_kept_salt_are_others_each_time(study):
+    names = {told(study, new_salt()).persons.pseudonym("A11") for _ in range(3)}
+    assert len(names) == 3
+
+
+def test_a_code_is_found_between_other_words_only():
+    persons = Persons(frozenset({"A11"}), b"salt")
+    assert persons.tells("train/A11_ang.mov")
+    assert persons.tells("A11")
+    assert not any(map(persons.tells, ("A112_ang", "BA11", "a11", "sha A1 1")))
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("attack", ["differs", "missing", "extra", "twice", "size"])
+def test_the_check_of_a_crate_names_the_file(study, attack):
+    files, path, out = crate(study), "results/submission/submission.json", study.root.parent / "attacked.zip"
+    said = {"differs": f"{path}: has sha256", "missing": f"{path}: is missing", "extra": "results/more.json: was added"}
+    said |= {"twice": f"{path}: is there twice", "size": f"{path}: has 19 bytes"}
+    added = []
+    match attack:
+        case "differs":
+            files[path] = files[path].replace(b"{}", b"[]")
+        case "missing":
+            del files[path]
+        case "extra":
+            files["results/more.json"] = b"{}"
+        case "twice":
+            added = [(path, files[path])]
+        case "size":
+            files[METADATA] = files[METADATA].replace(b'"contentSize": "19"', b'"contentSize": "18"')
+    with zipfile.ZipFile(out, "w") as file:
+        for name, data in [*files.items(), *added]:
+            file.writestr(name, data)
+    with pytest.raises(DataError) as error:
+        check_crate(out)
+    assert error.value.faults[0].startswith(said[attack])
+    assert len(error.value.faults) == 1
+
+
+def test_the_check_sees_a_result_that_was_changed_together_with_the_metadata(study):
+    files, path = crate(study), "results/submission/submission.json"
+    before, after = files[path], files[path].replace(b"{}", b"[]")
+    files[path] = after
+    files[METADATA] = files[METADATA].replace(digest(before).encode(), digest(after).encode())
+    out = study.root.parent / "attacked.zip"
+    with zipfile.ZipFile(out, "w") as file:
+        for name, data in files.items():
+            file.writestr(name, data)
+    with pytest.raises(DataError, match=f"{path}: is not what its record"):
+        check_crate(out)
+
+
+def test_an_unharmed_crate_passes_the_check(study):
+    files = crate(study)
+    assert check_crate(study.root.parent / "crate.zip") == len(files) - 1
+
+
+def test_a_file_that_is_not_what_its_record_says_is_not_exported(study):
+    (study.root / "results/submission/submission.json").write_text("{}")
+    with pytest.raises(DataError, match="is not what its record says"):
+        crate(study)
+    assert not (study.root.parent / "crate.zip").exists()
+
+
+def test_prov_is_read_back_with_every_job_and_its_files(study, tmp_path):
+    write_prov(told(study), tmp_path / "prov.json")
+    text = (tmp_path / "prov.json").read_text()
+    document = ProvDocument.deserialize(content=text)
+    jobs = {one.label: one for one in document.get_records(ProvActivity)}
+    assert {"prepare", "train/fold=0", "submit"} < jobs.keys()
+    made = {
+        str(one.formal_attributes[0][1]): str(one.formal_attributes[1][1])
+        for one in document.get_records(ProvGeneration)
+    }
+    assert made["file:results/submission/submission.json"] == f"record:{study.store.current['submit']}"
+    assert len(list(document.get_records(ProvUsage))) == 8
+    raw = [one for one in document.get_records(ProvEntity) if one.label == "data"]
+    assert len(raw) == 1
+    assert not [code for code in CODES if code in text]
+
+
+def test_openlineage_events_are_valid_and_each_job_starts_and_completes(study, tmp_path):
+    number = write_openlineage(told(study), tmp_path / "events.jsonl")
+    text = (tmp_path / "events.jsonl").read_text()
+    events = [json.loads(line) for line in text.splitlines()]
+    assert number == len(events) == 10
+    check = jsonschema.Draft202012Validator(EVENT, format_checker=jsonschema.FormatChecker())
+    for event in events:
+        check.validate(event)
+        # The client's classes check times, ids and addresses.
+        RunEvent(
+            eventType=event["eventType"],
+            eventTime=event["eventTime"],
+            run=Run(event["run"]["runId"]),
+            job=Job(event["job"]["namespace"], event["job"]["name"]),
+        )
+    states = [(event["job"]["name"], event["eventType"]) for event in events]
+    assert states[0] == ("study", "START")
+    assert states[-1] == ("study", "COMPLETE")
+    assert len(set(states)) == 10
+    assert not [code for code in CODES if code in text]
+
+
+def test_the_slsa_statement_is_valid_and_names_the_submission_and_what_it_hangs_on(study):
+    document = statement(study.store)
+    Statement.copy_from_pb(json_format.ParseDict(document, StatementMessage())).validate()
+    json_format.ParseDict(document["predicate"], Provenance())
+    sums = {one["path"]: one["sha256"] for record in study.store.records.values() for one in record["outputs"]}
+    path = "results/submission/submission.json"
+    assert document["subject"] == [{"name": path, "digest": {"sha256": sums[path]}}]
+    needs = {one["name"]: one["digest"] for one in document["predicate"]["buildDefinition"]["resolvedDependencies"]}
+    assert needs["code"] == {"gitCommit": "c0ffee" + 34 * "0"}
+    assert {"data", LOCK, "params.yaml", "Snakefile", "weights/network.pt"} < needs.keys()
+    assert not [code for code in CODES if code in json.dumps(document)]
+
+
+def test_a_run_that_did_not_finish_the_study_is_not_exported(tmp_path):
+    made = Study(tmp_path)
+    made.job("one", [made.file("src/one.py", "")], {"results/one.json": "{}"})
+    with pytest.raises(DataError, match="did not finish"):
+        told(made)
+
+
+def test_the_metadata_holds_one_action_a_record_inside_those_of_the_run(study):
+    graph = {one["@id"]: one for one in json.loads(crate(study)[METADATA])["@graph"]}
+    organised = next(one for one in graph.values() if one["@type"] == "OrganizeAction")
+    controls = [graph[one["@id"]] for one in organised["object"]]
+    jobs = [graph[control["object"]["@id"]] for control in controls]
+    assert sorted(job["identifier"] for job in jobs) == sorted(study.store.records)
+    train = next(job for job in jobs if job["name"] == "train/fold=0")
+    assert (train["startTime"][:4], train["actionStatus"]) == ("2026", "http://schema.org/CompletedActionStatus")
+    values = [graph[one["@id"]].get("value") for one in train["object"]]
+    assert 0.1 in values
+    assert read_json(study.root / f"lineage/records/{train['identifier']}.json")["job"]["rule"] == "train"
