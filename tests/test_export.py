@@ -132,9 +132,8 @@ def words(files: dict[str, bytes]) -> str:
     return "\n".join(texts)
 
 
-def test_persons_are_those_of_the_raw_clips_and_of_who_withdrew(study):
-    study.file("withdrawn.json", '[{"person": "A77", "date": "2026-01-01", "sha256": []}]')
-    assert codes(study.store) == CODES | {"A77"}
+def test_persons_are_those_of_the_raw_clips(study):
+    assert codes(study.store) == CODES
 
 
 def test_a_crate_tells_no_person_unless_asked(study):

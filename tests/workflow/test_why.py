@@ -186,7 +186,10 @@ def test_a_study_that_was_run_again_says_what_made_its_results_other(study):
     present, since = why(study, "results/fusion/weights.json")
     assert present["state"] == "up to date"
     assert since["state"] == "remade"
-    assert [(one["name"], one["after"]) for one in since["causes"]] == [("study.options.method", "uniform")]
+    first, *others = [(one["name"], one["after"]) for one in since["causes"]]
+    assert first == ("study.options.method", "uniform")
+    assert {after for _, after in others} == {"(absent)"}  # the other methods' modules are no longer used
+    assert ("src/blemore/fusion/cmaes.py", "(absent)") in others
     assert "results/fusion/weights.json" in since["outputs"]
     (against,) = why(study, "results/fusion/weights.json", "--against", "previous")
     assert against == since

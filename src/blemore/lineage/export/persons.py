@@ -17,7 +17,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from blemore.datasets.names import parse_name
-from blemore.datasets.withdrawn import FILE, read_withdrawn
 from blemore.errors import DataError
 from blemore.files import whole_file
 from blemore.lineage.store import Store
@@ -30,11 +29,10 @@ PICTURE = re.compile(r'"data:[^"]*"')
 
 
 def codes(store: Store) -> frozenset[str]:
-    """Every person whom the study knows: by the names of the raw clips in its records, and of who withdrew."""
+    """Every person whom the study knows: by the names of the raw clips in its records."""
     files = (one["path"] for record in store.records.values() for one in (*record["inputs"], *record["outputs"]))
     known = {person for path in files if path.startswith(RAW) and (person := _person(PurePosixPath(path).stem))}
-    withdrawn = store.root / FILE
-    return frozenset(known | set(read_withdrawn(withdrawn).names["persons"] if withdrawn.is_file() else ()))
+    return frozenset(known)
 
 
 def _person(clip: str) -> str | None:
