@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium import SIZES, WIDER, By, Keys, chromium, needed, show
 from markupsafe import Markup
 from page_study import AT, report, write_study
 from report_study import write_study as write_report_study
-from test_report_browser import BROWSER, DRIVER, OPTIONS, SIZES, WIDER, By, Keys, Service, pytestmark, show, webdriver  # noqa: F401
 
 from blemore.lineage.page.build import Check, page, part
 from blemore.lineage.page.tab import TAB
 from blemore.lineage.verdict import Finding, Verdict
 from blemore.report.page import SECTIONS, build
 
+pytestmark = needed
 FOLD = "encoders, s4d, fold 1"
 BAD = Finding(
     Verdict.TAMPERED, "results/encoders/s4d/fold0", "other bytes " * 30, ("gather_folds/finetuned=s4d", "fuse")
@@ -46,16 +47,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    for option in (*OPTIONS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(option)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    try:
+    with chromium(tmp_path_factory.mktemp("profile")) as driver:
         yield driver
-    finally:
-        driver.quit()
 
 
 def box(browser: Any, name: str) -> Any:

@@ -1,41 +1,18 @@
-"""The report page in a browser: its tabs work by mouse and by keyboard, it fits a phone, prints whole, and asks for nothing.
-
-Needs Chromium and its driver (Debian: chromium, chromium-driver); without them these tests are skipped and say so.
-"""
+"""The report page in a browser: its tabs work by mouse and by keyboard, it fits a phone, prints whole, and asks for nothing."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium import SIZES, WIDER, By, Keys, chromium, needed, show
 from report_study import without_new_blocks, write_study
 
 from blemore.report.page import SECTIONS, build
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-By = pytest.importorskip("selenium.webdriver.common.by").By
-Keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
-Service = pytest.importorskip("selenium.webdriver.chrome.service").Service
-
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
-DRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    not (BROWSER and DRIVER), reason="no chromium with chromedriver is installed (Debian: chromium, chromium-driver)"
-)
-OPTIONS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-)  # fmt: skip
+pytestmark = needed
 NAMES = [section.name for section in SECTIONS]
-SIZES = {390: 844, 1280: 800}
-"""Width and height, px, of a phone and of a small desktop."""
-WIDER = """
-return [...document.querySelectorAll("section:not([hidden]) *, header *, footer *")]
-  .filter(one => one.getBoundingClientRect().right > document.documentElement.clientWidth + 1 && !one.closest(".box"))
-  .map(one => one.outerHTML.slice(0, 90));
-"""
 
 
 @pytest.fixture(scope="module")
@@ -55,24 +32,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    for option in (*OPTIONS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(option)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))  # with its path given, nothing is downloaded
-    try:
+    with chromium(tmp_path_factory.mktemp("profile")) as driver:
         yield driver
-    finally:
-        driver.quit()
-
-
-def show(browser: Any, address: str, width: int = 1280) -> None:
-    """Open a page afresh in a window of the given width."""
-    about = {"width": width, "height": SIZES[width], "deviceScaleFactor": 1, "mobile": width < 500}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", about)
-    browser.get("about:blank")
-    browser.get(address)
 
 
 def visible(browser: Any) -> list[str]:

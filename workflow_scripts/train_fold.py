@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from blemore.lineage.job import job, work_key
+from blemore.lineage.job import job
 from blemore.tables import read_clips
 from blemore.training.loop import train_fold
 
-with job(snakemake):
+with job(snakemake) as begun:
     train_fold(
         snakemake.params.encoder,
         read_clips(snakemake.input.clips),
@@ -14,7 +14,7 @@ with job(snakemake):
         fold=int(snakemake.wildcards.fold),
         seed=snakemake.params.seed,
         workers=snakemake.threads,
-        state=Path("cache/training", f"{work_key(snakemake)}.pt"),
+        state=Path("cache/training", f"{begun.work_key}.pt"),
         probabilities=Path(snakemake.output.probabilities),
         curve=Path(snakemake.output.curve),
         weights=Path(snakemake.output.weights),

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def now() -> str:
 
 def hashed(role: str, path: str, *, md5: bool = False) -> File:
     """{role, path, sha256, size} of a file; with `md5` that too (DVC's name for the same bytes)."""
-    sums = [hashlib.sha256()] + ([hashlib.md5(usedforsecurity=False)] if md5 else [])
+    sums = [hashlib.sha256()] + ([_md5()] if md5 else [])
     size = 0
     with open(path, "rb") as file:
         while block := file.read(1 << 20):
@@ -42,16 +43,25 @@ def hashed(role: str, path: str, *, md5: bool = False) -> File:
 def dvc_md5(path: Path) -> str:
     """DVC's md5 of a file, or of a folder: of the list of its files and their md5 (what `.dvcignore` names left out)."""
     if path.is_file():
-        return str(hashed("", str(path), md5=True)["md5"])
-    ignored = ("__pycache__",)
-    files = [one for one in path.rglob("*") if one.is_file() and not {*one.parts} & {*ignored} and one.suffix != ".tmp"]
-    return dvc_folder_md5({one.relative_to(path).as_posix(): hashed("", str(one), md5=True)["md5"] for one in files})
+        return _md5_of(path)
+    files = [
+        one for one in path.rglob("*") if one.is_file() and "__pycache__" not in one.parts and one.suffix != ".tmp"
+    ]
+    return dvc_folder_md5({one.relative_to(path).as_posix(): _md5_of(one) for one in files})
 
 
 def dvc_folder_md5(files: Mapping[str, str]) -> str:
     """DVC's md5 of a folder, "....dir", from {path below it: md5}."""
     listed = [{"md5": md5, "relpath": path} for path, md5 in sorted(files.items(), key=lambda one: one[0].split("/"))]
-    return hashlib.md5(json.dumps(listed, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + ".dir"
+    return _md5(json.dumps(listed, sort_keys=True).encode()).hexdigest() + ".dir"
+
+
+_md5 = partial(hashlib.md5, usedforsecurity=False)
+
+
+def _md5_of(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, _md5).hexdigest()
 
 
 def files_of(named: Any) -> list[tuple[str, str]]:
@@ -72,7 +82,7 @@ def code(store: Store, modules: Iterable[File]) -> dict[str, Any]:
     does not know this folder.
     """
     for module in modules:
-        if not (store.folder / "objects" / module["sha256"]).exists():
+        if not store.has(module["sha256"]):
             store.put(Path(module["path"]).read_bytes())
     commit = _git("rev-parse", "HEAD")
     if commit is None:
@@ -144,15 +154,20 @@ def differs_from_lock(installed: Mapping[str, str], lock: str) -> dict[str, list
     }
 
 
+def cuda() -> Any:
+    """torch's module for the GPU where this process has used one, else None; torch is not imported for it."""
+    torch = sys.modules.get("torch")
+    return torch.cuda if torch is not None and torch.cuda.is_initialized() else None
+
+
 def hardware() -> dict[str, Any]:
     """{cpu, cores, ram_mb, gpu}: gpu is null on a processor."""
-    torch = sys.modules.get("torch")
-    cuda = torch.cuda if torch is not None and torch.cuda.is_initialized() else None
+    used = cuda()
     return {
         "cpu": _processor(),
         "cores": os.cpu_count(),
         "ram_mb": round(psutil.virtual_memory().total / 2**20),
-        "gpu": cuda.get_device_name() if cuda else None,
+        "gpu": used.get_device_name() if used else None,
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import blemore
 from blemore.errors import DataError
+from blemore.files import sha256
 from blemore.lineage import factors as parts
 from blemore.lineage.attribution import Split, split
 from blemore.lineage.causes import UNSEEN, Cause
@@ -15,7 +16,6 @@ from blemore.lineage.outcome import DISTINCT, Outcome
 from blemore.lineage.record import LOGIC
 from blemore.lineage.restoring import Restorer
 from blemore.lineage.sides import Side
-from blemore.lineage.store import digest
 
 PACKAGE = "src/blemore/"
 
@@ -185,11 +185,11 @@ def _code(outcome: Outcome) -> list[str]:
         inputs = [one for rule in parts.STAGES for one in side.records[rule]["inputs"] if one["role"] in LOGIC]
         sums = {one["path"]: one["sha256"] for one in inputs}
         modules = [path for path in sorted(sums) if path.startswith(PACKAGE) and not path.startswith(UNSEEN)]
-        other = [path for path in modules if _sha(folder / path.removeprefix(PACKAGE)) != sums[path]]
+        other = [path for path in modules if not _is(folder / path.removeprefix(PACKAGE), sums[path])]
         if other:
             told.append(f"needs the other code: {letter} was made with another {', '.join(other)} than the one here")
     return told
 
 
-def _sha(path: Path) -> str | None:
-    return digest(path.read_bytes()) if path.is_file() else None
+def _is(path: Path, sum_: str) -> bool:
+    return path.is_file() and sha256(path) == sum_

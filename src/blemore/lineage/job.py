@@ -1,7 +1,5 @@
 """What every job does around its one package call: log to its own file, one thread, say what it made, leave a record."""
 
-import hashlib
-import json
 import logging
 import resource
 import subprocess
@@ -13,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from blemore.errors import DataError
-from blemore.files import sha256, write_json
-from blemore.lineage import record
+from blemore.files import write_json
+from blemore.lineage import capture, record
 
 
 @contextmanager
-def job(snakemake: Any, *, verified: str | None = None) -> Iterator[None]:
+def job(snakemake: Any, *, verified: str | None = None) -> Iterator[record.Begun]:
     """Run a job's work: logging goes to the rule's log file; the last lines name outputs and loaded modules.
     A rule with an output `cost` gets there what the job used. A job that ends well leaves a lineage record.
 
@@ -27,6 +25,10 @@ def job(snakemake: Any, *, verified: str | None = None) -> Iterator[None]:
     Parameters
     ----------
     verified : an input whose whole chain must verify before the work begins.
+
+    Yields
+    ------
+    The job at work, which knows the hash of what it hangs on (`record.Begun.work_key`).
 
     Raises
     ------
@@ -44,7 +46,7 @@ def job(snakemake: Any, *, verified: str | None = None) -> Iterator[None]:
         if verified is not None:
             check_chain(verified)
         begun = record.begin(snakemake)
-        yield
+        yield begun
         used = cost(time.monotonic() - started)
         if "cost" in snakemake.output.keys():  # noqa: SIM118  (a Namedlist, not a dict)
             write_json(snakemake.output.cost, used)
@@ -76,8 +78,7 @@ def check_chain(path: str) -> None:
 
 def cost(seconds: float) -> dict[str, Any]:
     """What this process has used so far: wall and CPU seconds, imports included in the latter, memory, device."""
-    torch = sys.modules.get("torch")
-    cuda = torch.cuda if torch is not None and torch.cuda.is_initialized() else None
+    cuda = capture.cuda()
     return {
         "seconds": round(seconds, 2),
         "cpu_seconds": round(time.process_time(), 2),
@@ -85,13 +86,3 @@ def cost(seconds: float) -> dict[str, Any]:
         "device": cuda.get_device_name() if cuda else "cpu",
         "peak_gpu_mb": round(cuda.max_memory_allocated() / 2**20) if cuda else 0,
     }
-
-
-def work_key(snakemake: Any) -> str:
-    """Hash of all that decides a job's result: content of its inputs (code among them), parameters, wildcards.
-
-    A training's saved state is kept under this key: another learning rate or another crop never resumes it.
-    """
-    parts = [(path, sha256(path)) for path in sorted(snakemake.input)]
-    about = json.dumps([snakemake.rule, parts, dict(snakemake.params), dict(snakemake.wildcards)], sort_keys=True)
-    return hashlib.sha256(about.encode()).hexdigest()[:32]

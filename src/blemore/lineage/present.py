@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from blemore import files
 from blemore.lineage import capture
 from blemore.lineage.planned import Planned, planned
 from blemore.lineage.reasons import ABSENT, Change, parameters, source_lines
@@ -44,7 +45,7 @@ class Present:
         """sha256 of a file of the workspace; MISSING where there is none."""
         if path not in self._sums:
             file = Path(self.store.root, path)
-            self._sums[path] = capture.hashed("", str(file))["sha256"] if file.is_file() else MISSING
+            self._sums[path] = files.sha256(file) if file.is_file() else MISSING
         return self._sums[path]
 
     def document(self, job: str) -> dict[str, Any]:

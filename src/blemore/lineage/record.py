@@ -5,6 +5,8 @@ Schema: schemas/lineage_record.schema.json.
 """
 
 import getpass
+import hashlib
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,6 +33,16 @@ class Begun:
     snakemake: Any
     inputs: list[File]
     start: str
+
+    @property
+    def work_key(self) -> str:
+        """Hash of all that decides the job's result: content of its inputs (code among them), parameters, wildcards.
+
+        A training's saved state is kept under this key: another learning rate or another crop never resumes it.
+        """
+        job, parts = self.snakemake, sorted((one["path"], one["sha256"]) for one in self.inputs)
+        about = json.dumps([job.rule, parts, dict(job.params), dict(job.wildcards)], sort_keys=True)
+        return hashlib.sha256(about.encode()).hexdigest()[:32]
 
     def end(self, used: Mapping[str, Any]) -> str:
         """Write the record of a job that ended well; its id.

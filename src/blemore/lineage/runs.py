@@ -8,22 +8,23 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from blemore.files import sha256
 from blemore.lineage import capture
 from blemore.lineage.store import Store, merkle_root
 
 SCHEMA = "blemore-run/1"
-STUDY = ("params.yaml", "withdrawn.json", "Snakefile", "dvc.yaml", "requirements.lock", "rules/*.smk", "schemas/*.yaml")
+STUDY = ("params.yaml", "Snakefile", "dvc.yaml", "requirements.lock", "rules/*.smk", "schemas/*.yaml")
 """Files that decide which jobs there are; each run keeps a copy."""
 SOURCES = (
     *("Snakefile", "rules", "src/blemore", "workflow_scripts", "requirements.lock", "outside", "weights"),
-    *("uploads.json", "withdrawn.json"),
+    "uploads.json",
 )
 
 
 def study_files(root: Path) -> dict[str, str]:
     """{path: sha256} of the files that decide which jobs there are."""
     paths = sorted(path for pattern in STUDY for path in root.glob(pattern))
-    return {path.relative_to(root).as_posix(): capture.hashed("study", str(path))["sha256"] for path in paths}
+    return {path.relative_to(root).as_posix(): sha256(path) for path in paths}
 
 
 def close(root: Path, made: Iterable[re.Pattern], *, complete: bool) -> str | None:

@@ -58,12 +58,19 @@ class Store:
         self.root = Path(root)
         self.folder = self.root / FOLDER
 
+    def place(self, name: str) -> Path:
+        """Where the object of that sha256 lies, or would lie."""
+        return self.folder / "objects" / name
+
+    def has(self, name: str) -> bool:
+        """Whether the object of that sha256 is kept."""
+        return self.place(name).is_file()
+
     def put(self, data: bytes) -> str:
         """Keep `data` as an object; its sha256."""
         name = digest(data)
-        path = self.folder / "objects" / name
-        if not path.exists():
-            write_bytes(path, data)
+        if not self.has(name):
+            write_bytes(self.place(name), data)
         return name
 
     def put_json(self, value: Any) -> str:
@@ -86,7 +93,7 @@ class Store:
         ------
         FileNotFoundError : no such object.
         """
-        return (self.folder / "objects" / name).read_bytes()
+        return self.place(name).read_bytes()
 
     def get_json(self, name: str) -> Any:
         """The object of that sha256, read as JSON."""
@@ -118,10 +125,14 @@ class Store:
         return list(self.runs.values())[-1] if self.runs else None
 
     @cached_property
+    def listed(self) -> dict[str, str]:
+        """{record id: id of the last run that lists it}."""
+        return {name: run for run, one in self.runs.items() for part in PARTS for name in one[part]}
+
+    @cached_property
     def pending(self) -> dict[str, Document]:
         """Records that no run lists yet: of a run that is under way, or that was killed."""
-        listed = {name for run in self.runs.values() for part in PARTS for name in run[part]}
-        return {name: record for name, record in self.records.items() if name not in listed}
+        return {name: record for name, record in self.records.items() if name not in self.listed}
 
     @cached_property
     def makers(self) -> dict[str, str]:

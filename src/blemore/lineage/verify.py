@@ -81,7 +81,6 @@ def verify(root: Path, artifact: str | None = None, *, deep: bool = False, key_f
         from blemore.lineage import signing
 
         findings += signing.check(store, key_file)
-    findings += further(root, graph, artifact)
     order = {name: number for number, name in enumerate(graph.ordered(set(graph.records)))}
     return Report(
         findings=_sorted(findings, graph, order),
@@ -89,11 +88,6 @@ def verify(root: Path, artifact: str | None = None, *, deep: bool = False, key_f
         checked={"records": len(chain), "files": len(paths) - len(absent), "bytes": read},
         level="deep" if deep else "status",
     )
-
-
-def further(root: Path, graph: Graph, artifact: str | None) -> list[Finding]:
-    """Findings of the audits that have their own commands: withdrawn clips, and who was seen by whom."""
-    return []
 
 
 def not_here(root: Path) -> list[str]:

@@ -86,23 +86,14 @@ def dvc(root: Path, store: Store) -> tuple[list[Finding], list[str]]:
     -------
     findings, and notes on what could not be compared.
     """
-    file = root / "dvc.lock"
-    complete = [run for run in store.runs.values() if run["complete"]]
+    file, run = root / "dvc.lock", store.last_run
     if not file.is_file():
         return [], ["there is no dvc.lock to compare with"]
-    gone = _gone(root, file)
-    if gone:
-        return gone, []
-    if not complete or store.pending or complete[-1] is not store.last_run:
-        return [], ["dvc.lock was not compared: the last run did not finish the study"]
-    run = complete[-1]
-    made = {
-        out["path"]: out["md5"]
-        for name in (*run["executed"], *run["reused"])
-        if name in store.records
-        for out in store.records[name]["outputs"]
-        if store.makers.get(out["path"]) == name
-    }
+    unfinished: tuple[list[Finding], list[str]] = (
+        [],
+        ["dvc.lock was not compared: the last run did not finish the study"],
+    )
+    finished = run is not None and run["complete"] and not store.pending
     try:
         stages = yaml.safe_load(file.read_text())["stages"]
         outs = {out["path"]: (stage, out["md5"]) for stage, one in stages.items() for out in one["outs"]}
@@ -110,21 +101,30 @@ def dvc(root: Path, store: Store) -> tuple[list[Finding], list[str]]:
         params = [(stage, name, value) for stage, one in stages.items() for name, value in _params(one)]
         commands = {stage: one["cmd"] for stage, one in stages.items()}
     except (yaml.YAMLError, KeyError, TypeError) as error:
-        return [Finding(Verdict.TAMPERED, "dvc.lock", f"cannot be read: {error!r}")], []
+        return ([Finding(Verdict.TAMPERED, "dvc.lock", f"cannot be read: {error!r}")], []) if finished else unfinished
+    gone = _gone(root, outs[FOLDER][1]) if FOLDER in outs else []
+    if gone:
+        return gone, []
+    if run is None or not finished:
+        return unfinished
+    made = {
+        out["path"]: out["md5"]
+        for name in store.current.values()
+        for out in store.records[name]["outputs"]
+        if store.makers[out["path"]] == name
+    }
     findings = [_output(root, made, path, *claim) for path, claim in outs.items()]
     findings += [_dependency(root, run, made, *dep) for dep in deps]
     findings += _settings(root, store, run, params, commands)
     return [finding for finding in findings if finding], []
 
 
-def _gone(root: Path, file: Path) -> list[Finding]:
+def _gone(root: Path, md5: str) -> list[Finding]:
     """Records, runs and objects that DVC versioned and that are gone; DVC's list of them is in its cache."""
     try:
-        stages = yaml.safe_load(file.read_text())["stages"].values()
-        md5 = next(out["md5"] for stage in stages for out in stage["outs"] if out["path"] == FOLDER)
         listed = json.loads((root / ".dvc/cache/files/md5" / md5[:2] / md5[2:]).read_bytes())
         lost = sorted(one["relpath"] for one in listed if not (root / FOLDER / one["relpath"]).exists())
-    except (OSError, yaml.YAMLError, ValueError, KeyError, TypeError, StopIteration):
+    except (OSError, ValueError, KeyError, TypeError):
         return []  # no list to compare with
     return [Finding(Verdict.MISSING, f"{FOLDER}/{one}", "DVC versioned it, and it is gone") for one in lost]
 

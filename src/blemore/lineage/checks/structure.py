@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from blemore.lineage import capture, record, runs
-from blemore.lineage.store import FOLDER, PARTS, Store, canonical, digest, key, merkle_root
+from blemore.lineage.store import FOLDER, Store, canonical, digest, key, merkle_root
 from blemore.lineage.verdict import Finding, Verdict
 
 SIGNATURES = ".sig.json"
@@ -88,11 +88,10 @@ def _runs(store: Store) -> Iterator[Finding]:
 
 def _listing(store: Store) -> Iterator[Finding]:
     """Records that a run lists are there; those that no run lists are newer than the last run."""
-    listed = {name: run for run, one in store.runs.items() for part in PARTS for name in one[part] for run in [run]}
-    for name in sorted(set(listed) - set(store.records)):
+    for name in sorted(set(store.listed) - set(store.records)):
         broken = (store.folder / "records" / f"{name}.json").exists()
         if not broken:  # a broken one is named already
-            what = f"run {listed[name][:12]} lists this record, and it is gone"
+            what = f"run {store.listed[name][:12]} lists this record, and it is gone"
             yield Finding(Verdict.MISSING, f"{FOLDER}/records/{name}.json", what)
     last = store.last_run
     for name, one in store.pending.items():
@@ -123,7 +122,7 @@ def _record(store: Store, name: str, one: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _object(store: Store, sha256: str, what: str) -> Iterator[Finding]:
-    if not (store.folder / "objects" / sha256).is_file():
+    if not store.has(sha256):
         yield Finding(Verdict.MISSING, f"{FOLDER}/objects/{sha256}", f"the {what} is gone")
 
 

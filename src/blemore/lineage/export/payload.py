@@ -119,7 +119,7 @@ def _any(path: str, patterns: tuple[str, ...]) -> bool:
 
 def _read(store: Store, path: str, sha256: str, *, kept: bool) -> bytes:
     """A file's recorded bytes, from the lineage's own copy where it keeps one."""
-    data = _bytes(store.folder / "objects" / sha256 if kept else store.root / path)
+    data = _bytes(store.place(sha256) if kept else store.root / path)
     if data is None or digest(data) != sha256:
         said = "is gone" if data is None else "is not what its record says"
         raise DataError(path, [f"{said}: `blemore lineage verify` says more; nothing was exported"])

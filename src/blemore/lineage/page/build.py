@@ -116,7 +116,7 @@ def _render(template: str, root: Path, check: Check, artifact: str | None, *, in
 def _params(store: Store) -> dict[str, Any]:
     """The parameters of the study whose records these are."""
     kept = store.last_run["study"].get(PARAMS) if store.last_run and not store.pending else None
-    if kept and (store.folder / "objects" / kept).is_file():
+    if kept and store.has(kept):
         return dict(yaml.safe_load(store.get(kept)))
     return dict(yaml.safe_load((store.root / PARAMS).read_text()))
 

@@ -88,9 +88,7 @@ def chain(
 def _study_steps(store: Store) -> tuple[dict[str, str], list[str]]:
     """{rule: step} and the steps' order, of the study as the last run had it: a step is a file of rules and a stage."""
     kept = store.last_run["study"] if store.last_run else {}
-    texts = {
-        path: store.get(name).decode() for path, name in kept.items() if (store.folder / "objects" / name).exists()
-    }
+    texts = {path: store.get(name).decode() for path, name in kept.items() if store.has(name)}
     if store.pending or "dvc.yaml" not in texts:  # a run under way: the files as they are
         there = [Path("dvc.yaml"), *sorted(path.relative_to(store.root) for path in store.root.glob("rules/*.smk"))]
         texts = {path.as_posix(): (store.root / path).read_text() for path in there if (store.root / path).is_file()}

@@ -1,0 +1,57 @@
+"""Chromium without a window, for the tests of pages: the driver, windows, and what is too wide for them.
+
+Needs Chromium and its driver (Debian: chromium, chromium-driver); without them these tests are skipped and say so.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+By = pytest.importorskip("selenium.webdriver.common.by").By
+Keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
+Service = pytest.importorskip("selenium.webdriver.chrome.service").Service
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
+DRIVER = shutil.which("chromedriver")
+needed = pytest.mark.skipif(
+    not (BROWSER and DRIVER), reason="no chromium with chromedriver is installed (Debian: chromium, chromium-driver)"
+)
+OPTIONS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+)  # fmt: skip
+SIZES = {390: 844, 1280: 800}
+"""Width and height, px, of a phone and of a small desktop."""
+WIDER = """
+return [...document.querySelectorAll("section:not([hidden]) *, header *, footer *")]
+  .filter(one => one.getBoundingClientRect().right > document.documentElement.clientWidth + 1 && !one.closest(".box"))
+  .map(one => one.outerHTML.slice(0, 90));
+"""
+
+
+@contextmanager
+def chromium(profile: Path) -> Iterator[Any]:
+    """A driver of Chromium that keeps its files in `profile`."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = BROWSER
+    for option in (*OPTIONS, f"--user-data-dir={profile}"):
+        options.add_argument(option)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))  # with its path given, nothing is downloaded
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+def show(browser: Any, address: str, width: int = 1280) -> None:
+    """Open a page afresh in a window of the given width."""
+    about = {"width": width, "height": SIZES[width], "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", about)
+    browser.get("about:blank")
+    browser.get(address)
