@@ -78,7 +78,7 @@ def begin_run():
 def end_run():
     """Record the run, version a complete study with DVC and say what was made."""
     try:
-        run.end(REPOSITORY, made())
+        run.end(REPOSITORY, made(), list(map(str, rules.submission.input)))
     except DataError as error:
         raise WorkflowError(str(error))
 

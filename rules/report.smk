@@ -18,21 +18,23 @@ rule report:
         HELD_BACK,
 
 
-rule judge:
-    input:
-        submission=SUBMISSION["json"],
-        transductive=TRANSDUCTIVE.get("transductive_json", []),
-        clusters=INDIVIDUALS["clusters"],
-        truth="data/demo/truth.json",
-        code=code("judge"),
-    output:
-        "results/report/held_back.json",
-    log:
-        "logs/judge.log",
-    params:
-        seed=config["seed"],
-    script:
-        "../workflow_scripts/judge.py"
+if HELD_BACK:
+
+    rule judge:
+        input:
+            submission=SUBMISSION["json"],
+            transductive=TRANSDUCTIVE.get("transductive_json", []),
+            clusters=INDIVIDUALS["clusters"],
+            truth="data/demo/truth.json",
+            code=code("judge"),
+        output:
+            HELD_BACK,
+        log:
+            "logs/judge.log",
+        params:
+            seed=config["seed"],
+        script:
+            "../workflow_scripts/judge.py"
 
 
 REPORTED = {

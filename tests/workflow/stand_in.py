@@ -59,7 +59,7 @@ def run(root: Path) -> str | None:
             ready = [n for n, job in waiting.items() if not any(makers.get(p) in waiting for _, p in job.inputs)]
             for name in ready:
                 _execute(waiting.pop(name), before.get(name))
-        return runs.close(Path(), [re.compile(re.escape(path) + "$") for path in makers], complete=True)
+        return runs.close(Path(), [re.compile(re.escape(path) + "$") for path in makers], makers, complete=True)
 
 
 def _execute(job: Planned, before: dict[str, Any] | None) -> None:

@@ -92,7 +92,10 @@ def test_a_switch_sets_bad_clips_aside_predicts_bad_test_clips_and_leaves_no_old
     log = study.submission()
     assert [path.name for path in (study.folder / "results/media/faces").iterdir()] == ["000.parquet"]
     assert [path.name for path in (study.folder / "results/encoders").iterdir()] == ["face_geometry"]
+    assert not (study.folder / "results/report/held_back.json").exists()
     assert study.would_run() == {}
+    shutil.rmtree(study.folder / "data/demo")
+    study.run("blemore", "lineage", "verify")
     listed = pd.read_csv(study.folder / "results/clips/quarantine.csv")
     assert set(listed["clip"]) == {"A901_ang_int4_ver1", "test_0001"}
     assert listed["quarantine"].str.len().min() > 0

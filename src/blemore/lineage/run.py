@@ -133,7 +133,7 @@ def _files(folder: Path) -> Iterable[Path]:
     return (path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else ()
 
 
-def end(root: Path, made: Sequence[re.Pattern]) -> None:
+def end(root: Path, made: Sequence[re.Pattern], targets: Sequence[str]) -> None:
     """After the last job: write the run's record, version a complete study with DVC, say what was made and where.
 
     A partial run is not committed: dvc.lock would claim that stale files came from the new parameters; nor is a study
@@ -143,6 +143,7 @@ def end(root: Path, made: Sequence[re.Pattern]) -> None:
     Parameters
     ----------
     made : the output patterns of every rule.
+    targets : the files that `submission` stands for.
 
     Raises
     ------
@@ -152,7 +153,7 @@ def end(root: Path, made: Sequence[re.Pattern]) -> None:
     if stage not in (None, LAST_STAGE):
         return
     complete = stage == LAST_STAGE or _complete(root)
-    runs.close(root, made, complete=complete)
+    runs.close(root, made, targets, complete=complete)
     if not complete:
         print("The study is not complete yet: nothing was versioned. `snakemake submission` finishes it.")
         return

@@ -5,7 +5,7 @@ finished is listed by the next one. Schema: schemas/lineage_run.schema.json.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from blemore.files import sha256
@@ -27,18 +27,21 @@ def study_files(root: Path) -> dict[str, str]:
     return {path.relative_to(root).as_posix(): sha256(path) for path in paths}
 
 
-def close(root: Path, made: Iterable[re.Pattern], *, complete: bool) -> str | None:
+def close(root: Path, made: Iterable[re.Pattern], targets: Iterable[str], *, complete: bool) -> str | None:
     """Write the run that has just ended; its id, or None where it executed nothing.
 
     Parameters
     ----------
     made : the output patterns of every rule of the present study; a record of a job that left it is not reused.
-    complete : whether everything up to the submission is there and up to date.
+    targets : the files for whose sake a complete study is run; it has no other jobs than those that they hang on.
+    complete : whether all targets are there and up to date.
     """
     store, patterns = Store(root), list(made)
     if not store.pending:
         return None
-    current = {name for path, name in store.makers.items() if any(pattern.match(path) for pattern in patterns)}
+    makers = {path: name for path, name in store.newest.items() if path in store.makers or (root / path).exists()}
+    makers = {path: name for path, name in makers.items() if any(pattern.match(path) for pattern in patterns)}
+    current = _behind(store, makers, targets) if complete else set(makers.values())
     executed, reused = sorted(current & set(store.pending)), sorted(current - set(store.pending))
     study = study_files(root)
     for path in study:
@@ -59,6 +62,18 @@ def close(root: Path, made: Iterable[re.Pattern], *, complete: bool) -> str | No
         "root": merkle_root([*executed, *reused]),
     }
     return store.write("runs", document)
+
+
+def _behind(store: Store, makers: Mapping[str, str], targets: Iterable[str]) -> set[str]:
+    """Ids of the records that `targets` came from."""
+    found: set[str] = set()
+    waiting = [makers[path] for path in targets if path in makers]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += [makers[one["path"]] for one in store.records[name]["inputs"] if one["path"] in makers]
+    return found
 
 
 def source_sums(root: Path) -> dict[str, str]:

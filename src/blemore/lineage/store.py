@@ -9,7 +9,7 @@ An id is the sha256 of the file: canonical JSON (RFC 8785). So an edited file no
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -135,14 +135,20 @@ class Store:
         return {name: record for name, record in self.records.items() if name not in self.listed}
 
     @cached_property
+    def newest(self) -> dict[str, str]:
+        """{path: id of the newest record that made it}, of all records."""
+        return self._makers(self.records)
+
+    @cached_property
     def makers(self) -> dict[str, str]:
         """{path: id of the newest record that made it}, of the last run's records and those pending."""
         last = self.last_run
         known = [name for name in (*last["executed"], *last["reused"]) if name in self.records] if last else []
-        makers = {}
-        for name in sorted([*known, *self.pending], key=lambda name: self.records[name]["time"]["end"]):
-            makers.update({out["path"]: name for out in self.records[name]["outputs"]})
-        return makers
+        return self._makers([*known, *self.pending])
+
+    def _makers(self, names: Iterable[str]) -> dict[str, str]:
+        by_age = sorted(names, key=lambda name: self.records[name]["time"]["end"])
+        return {out["path"]: name for name in by_age for out in self.records[name]["outputs"]}
 
     @cached_property
     def current(self) -> dict[str, str]:
