@@ -40,12 +40,19 @@ def hashed(role: str, path: str, *, md5: bool = False) -> File:
     return {"role": role, "path": path, "size": size} | {one.name: one.hexdigest() for one in sums}
 
 
-def dvc_md5(path: Path) -> str:
-    """DVC's md5 of a file, or of a folder: of the list of its files and their md5 (what `.dvcignore` names left out)."""
+def dvc_md5(path: Path, without: str = ".tmp") -> str:
+    """DVC's md5 of a file, or of a folder: of the list of its files and their md5 (what `.dvcignore` names left out).
+
+    Parameters
+    ----------
+    without : ending of names that are left out besides.
+    """
     if path.is_file():
         return _md5_of(path)
     files = [
-        one for one in path.rglob("*") if one.is_file() and "__pycache__" not in one.parts and one.suffix != ".tmp"
+        one
+        for one in path.rglob("*")
+        if one.is_file() and "__pycache__" not in one.parts and not one.name.endswith((".tmp", without))
     ]
     return dvc_folder_md5({one.relative_to(path).as_posix(): _md5_of(one) for one in files})
 

@@ -21,8 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from blemore.errors import DataError
 from blemore.files import read_json, whole_file, write_bytes, write_json
-from blemore.lineage.checks.structure import SIGNATURES
-from blemore.lineage.store import FOLDER, Store
+from blemore.lineage.store import FOLDER, SIGNATURES, Store
 from blemore.lineage.verdict import Finding, Verdict
 
 MEANING = b"blemore run\n"

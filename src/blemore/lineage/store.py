@@ -19,6 +19,8 @@ import rfc8785
 from blemore.files import write_bytes
 
 FOLDER = "lineage"
+SIGNATURES = ".sig.json"
+"""Ending of a run's signature, which lies beside it."""
 PARTS = ("executed", "reused", "superseded")
 """Lists of record ids in a run: made by it, found, and made since the run before it but replaced since."""
 Document = dict[str, Any]
@@ -101,7 +103,7 @@ class Store:
 
     def _documents(self, kind: str) -> Iterator[tuple[str, Document]]:
         for path in sorted((self.folder / kind).glob("*.json")):
-            if "." in path.stem:  # <id>.sig.json: a signature beside its run
+            if path.name.endswith(SIGNATURES):
                 continue
             try:
                 yield path.stem, json.loads(path.read_bytes())

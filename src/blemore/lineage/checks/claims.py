@@ -16,7 +16,7 @@ import yaml
 from blemore.lineage import capture
 from blemore.lineage.graph import Graph
 from blemore.lineage.record import plain
-from blemore.lineage.store import FOLDER, Store, canonical, digest, key
+from blemore.lineage.store import FOLDER, SIGNATURES, Store, canonical, digest, key
 from blemore.lineage.verdict import Finding, Verdict
 
 METADATA = ".snakemake/metadata"
@@ -134,14 +134,17 @@ def _params(stage: dict[str, Any]) -> list[tuple[str, Any]]:
 
 
 def _output(root: Path, made: dict[str, str], path: str, stage: str, md5: str) -> Finding | None:
-    if path in OF_RUNS:
-        true: str | None = capture.dvc_md5(root / path) if (root / path).exists() else None
-    else:
+    if path not in OF_RUNS:
         true = _sum_of(made, path)
-    if md5 == true:
+    elif (root / path).exists():
+        true = capture.dvc_md5(root / path)
+    else:
+        true = "nothing"
+    signed_since = path == FOLDER and md5 == capture.dvc_md5(root / path, without=SIGNATURES)
+    if md5 == true or signed_since:
         return None
     return Finding(
-        Verdict.TAMPERED, "dvc.lock", f"stage {stage} claims md5 {md5[:12]} of {path}, the records say {str(true)[:12]}"
+        Verdict.TAMPERED, "dvc.lock", f"stage {stage} claims md5 {md5[:12]} of {path}, the records say {true[:12]}"
     )
 
 

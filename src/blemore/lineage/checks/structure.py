@@ -7,11 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from blemore.lineage import capture, record, runs
-from blemore.lineage.store import FOLDER, Store, canonical, digest, key, merkle_root
+from blemore.lineage.store import FOLDER, SIGNATURES, Store, canonical, digest, key, merkle_root
 from blemore.lineage.verdict import Finding, Verdict
-
-SIGNATURES = ".sig.json"
-"""Ending of a run's signature, which lies beside it."""
 
 
 def check(store: Store) -> list[Finding]:

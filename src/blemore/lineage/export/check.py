@@ -13,9 +13,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from blemore.errors import DataError
-from blemore.lineage.checks.structure import SIGNATURES
 from blemore.lineage.export.crate import METADATA
-from blemore.lineage.store import FOLDER, digest, merkle_root
+from blemore.lineage.store import FOLDER, SIGNATURES, digest, merkle_root
 
 
 def check_crate(crate: Path) -> int:

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from blemore.errors import DataError
-from blemore.lineage.checks.structure import SIGNATURES
 from blemore.lineage.export.persons import RAW
 from blemore.lineage.export.told import Told
 from blemore.lineage.record import LOGIC, WEIGHTS
-from blemore.lineage.store import FOLDER, Store, canonical, digest
+from blemore.lineage.store import FOLDER, SIGNATURES, Store, canonical, digest
 
 MANIFEST, README = "manifest.json", "README.md"
 """A crate's own files, beside its metadata."""
