@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from blemore.datasets.withdrawn import NOBODY, Withdrawn
 from blemore.errors import LineageError, MissingDataError
 from blemore.lineage import recovery, runs, workspace
 
@@ -66,6 +67,7 @@ def begin(
     data: str,
     files: Sequence[str],
     folds: int,
+    withdrawn: Withdrawn = NOBODY,
 ) -> None:
     """Before the first job: refuse what cannot end well, all of a kind at once; remove other studies' files.
 
@@ -77,8 +79,10 @@ def begin(
     encoders : settings of every encoder that takes part.
     made : the output patterns of every rule; a file under results/ (and the generated data set) matching none goes.
     data : the data set's folder.
-    files : every raw clip's path below it; those not made yet count with the demo's typical size.
+    files : every raw clip's path below it; those not made yet count with the demo's typical size. Empty where the raw
+        clips lie in the private store only.
     folds : how many.
+    withdrawn : whose clips and rows are passed over.
 
     Raises
     ------
@@ -99,9 +103,10 @@ def begin(
     if faults:
         raise MissingDataError("encoders", faults)
 
-    generated = any(pattern.match(f"{data}/{files[0]}") for pattern in made)
-    if not generated:
-        import_module(f"blemore.datasets.{config['dataset']}").roster(Path(data), config[config["dataset"]])
+    generated = bool(files) and any(pattern.match(f"{data}/{files[0]}") for pattern in made)
+    if files and not generated:
+        dataset = import_module(f"blemore.datasets.{config['dataset']}")
+        dataset.roster(Path(data), config[config["dataset"]], withdrawn)
     folders = [Path("results"), Path(data)] if generated else [Path("results")]
     left = workspace.orphans(folders, made)
     if left:
@@ -206,7 +211,7 @@ def summary(root: Path) -> str:
         "  encoders     results/encoders.csv: each alone, its weight and cost; licences in results/licences.json",
         "  plots        results/plots/",
         f"  quarantine   {len(bad)} clip(s)" + (", listed in results/clips/quarantine.csv" if bad else ""),
-        *(f"               {row['file']}: {row['quarantine']}" for row in bad[:10]),
+        *(f"               {row['file'] or row['clip']}: {row['quarantine']}" for row in bad[:10]),
         "  versions     dvc.lock (commit it with your study: git add dvc.lock)",
     ]
     if metrics["note"]:
