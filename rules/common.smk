@@ -11,7 +11,6 @@ REPOSITORY = Path(workflow.basedir)
 sys.path.insert(0, str(REPOSITORY / "src"))
 os.environ["PYTHONPATH"] = str(REPOSITORY / "src")  # jobs use this checkout's package, also in a clone
 
-from blemore.datasets import absent
 from blemore.datasets.withdrawn import read_withdrawn
 from blemore.encoders import settings
 from blemore.encoders.weight_files import local_files
@@ -29,9 +28,8 @@ try:
     OPTIONS = config[config["dataset"]]
     PRIVATE_HERE = config["private"] == "here"
     WITHDRAWN = read_withdrawn("withdrawn.json")
-    CLIP_FILES = WITHDRAWN.kept(
-        run.clip_files(config["dataset"], Path(DATA), OPTIONS) if PRIVATE_HERE else absent.clip_files(Path(ROSTER))
-    )
+    listed = None if PRIVATE_HERE else Path(ROSTER)
+    CLIP_FILES = WITHDRAWN.kept(run.clip_files(config["dataset"], Path(DATA), OPTIONS, listed))
 except DataError as error:
     raise WorkflowError(str(error))
 

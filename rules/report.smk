@@ -7,7 +7,7 @@ MAKES   results/report/index.html; dataset demo: results/report/held_back.json
 
 PAGE = "results/report/index.html"
 HELD_BACK = "results/report/held_back.json" if config["dataset"] == "demo" and PRIVATE_HERE else []
-SHOWN = {key: config[key] for key in ("dataset", "weights", "private", "seed", "fusion", "calibration", "individuals")}
+SHOWN = {key: config[key] for key in ("dataset", "weights", "seed", "fusion", "calibration", "individuals")}
 
 TEMPLATES = ["src/blemore/report/contract.yaml", *sorted(map(str, Path("src/blemore/report/templates").iterdir()))]
 

@@ -27,18 +27,34 @@ COMPLETE = "Nothing to be done"
 """What Snakemake says of a target that is up to date."""
 
 
-def clip_files(dataset: str, root: Path, options: Mapping[str, Any]) -> list[str]:
+def clip_files(dataset: str, root: Path, options: Mapping[str, Any], roster: Path | None = None) -> list[str]:
     """Paths below `root` of every clip of the study, sorted.
+
+    Parameters
+    ----------
+    roster : the table that lists them, where the clips themselves are not here (they are private).
 
     Raises
     ------
-    MissingDataError : the data set has to be fetched first; says what, from where, and the command.
+    MissingDataError : the data set has to be fetched first; says what, from where, and the command. Or no roster.
     """
+    if roster is not None:
+        return _listed_files(roster)
     module = import_module(f"blemore.datasets.{dataset}")
     advice = module.how_to_get(root)
     if advice is not None:
         raise MissingDataError(f"dataset: {dataset}", [advice])
     return module.clip_files(root, options)
+
+
+def _listed_files(roster: Path) -> list[str]:
+    import pyarrow.parquet  # only where it is needed: every start of the workflow imports this module
+
+    if not roster.is_file():
+        advice = "goes on from what was made before, but this is not here: pull it (docs/private.md)"
+        raise MissingDataError(f"private: absent; {roster}", [advice])
+    files = pyarrow.parquet.read_table(roster, columns=["file"])["file"].to_pylist()
+    return sorted(file for file in files if file)
 
 
 def digest(names: Iterable[str]) -> str:
