@@ -73,6 +73,19 @@ class Withdrawn:
         """Whether a clip, by its name without extension, was withdrawn, by itself or with its person."""
         return clip in self.names["clips"] or clip.partition("_")[0] in self.names["persons"]
 
+    def adding(self, kind: str, name: str, day: str, sha256: Iterable[str]) -> "Withdrawn":
+        """The list with one more entry; of one that stands there already only `sha256` grows.
+
+        Parameters
+        ----------
+        kind : "person" or "clip". day : "2026-11-23".
+        """
+        known = next(
+            (entry for entry in self.entries if entry.get(kind) == name), {kind: name, "date": day, "sha256": []}
+        )
+        entry = {**known, "sha256": sorted({*known["sha256"], *sha256})}
+        return Withdrawn((*(one for one in self.entries if one.get(kind) != name), entry))
+
     def kept(self, files: Iterable[str]) -> list[str]:
         """The paths of clips that were not withdrawn."""
         return [file for file in files if not self.holds(PurePosixPath(file).stem)]

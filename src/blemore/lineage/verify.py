@@ -7,7 +7,7 @@ import yaml
 
 from blemore.errors import DataError
 from blemore.lineage import capture
-from blemore.lineage.checks import claims, content, staleness, structure
+from blemore.lineage.checks import claims, content, staleness, structure, withdrawal
 from blemore.lineage.graph import Graph
 from blemore.lineage.store import FOLDER, Store, key
 from blemore.lineage.verdict import WORST_FIRST, Finding, Verdict, worst
@@ -70,6 +70,7 @@ def verify(root: Path, artifact: str | None = None, *, deep: bool = False, key_f
     if artifact is None:
         findings += content.strangers(root, graph)
     findings += staleness.check(root, graph, chain)
+    findings += withdrawal.check(root, graph, chain)
     findings += claims.snakemake(root, graph, chain)
     locked, notes = claims.dvc(root, store)
     committed, more = claims.git(root, graph, chain)
