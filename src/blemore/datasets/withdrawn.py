@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any
-
-import jsonschema
+from typing import TYPE_CHECKING, Any
 
 from blemore.errors import DataError, MissingDataError
 from blemore.files import read_json, write_json
 from blemore.schema import dotted
+
+if TYPE_CHECKING:
+    import jsonschema
 
 FILE = "withdrawn.json"
 REASON = "withdrawn"
@@ -125,6 +126,10 @@ def write_withdrawn(path: str | Path, withdrawn: Withdrawn) -> None:
 def _check(entries: Any, where: str) -> None:
     if not isinstance(entries, list):
         raise DataError(where, ["expected a list of what was withdrawn"])
+    if not entries:
+        return
+    import jsonschema  # 80 ms, which nobody need spend where nobody has withdrawn
+
     errors = sorted(
         jsonschema.Draft202012Validator(SCHEMA).iter_errors(entries), key=lambda error: error.absolute_path[0]
     )
@@ -135,7 +140,7 @@ def _check(entries: Any, where: str) -> None:
         raise DataError(where, faults)
 
 
-def _sentence(error: jsonschema.ValidationError) -> str:
+def _sentence(error: "jsonschema.ValidationError") -> str:
     place, *keys = error.absolute_path
     wrong = "needs either a person or a clip" if error.validator == "oneOf" else error.message
     return f"entry {int(place) + 1}{', ' + dotted(tuple(keys)) if keys else ''}: {wrong}"

@@ -179,9 +179,8 @@ def end(root: Path, made: Sequence[re.Pattern]) -> None:
         return
     _check(root)
     if stage is None:
-        commit = subprocess.run(
-            [sys.executable, "-m", "dvc", "commit", "--force", "--quiet"], cwd=root, capture_output=True, text=True
-        )
+        command = [sys.executable, "-m", "dvc", "commit", "--force", "--quiet", *_stages_here(root)]
+        commit = subprocess.run(command, cwd=root, capture_output=True, text=True)
         if commit.returncode:
             print(f"DVC did not version this study (`dvc commit` says why): {commit.stderr.strip()}", file=sys.stderr)
     print(summary(root))
@@ -195,6 +194,20 @@ def _check(root: Path) -> None:
     if found:
         said = [f"{one.verdict.value} {one.node}: {one.what}" for one in found]
         raise LineageError("lineage", [*said, "nothing was versioned; `blemore lineage verify` says more"])
+
+
+def _stages_here(root: Path) -> list[str]:
+    """Stages of dvc.yaml that neither read nor make what only the private store has: DVC can version no others here."""
+    import yaml
+
+    from blemore.lineage.verify import not_here
+
+    away = set(not_here(root))
+    dataset = yaml.safe_load((root / "params.yaml").read_text())["dataset"]
+    stages = yaml.safe_load((root / "dvc.yaml").read_text().replace("${dataset}", dataset))["stages"]
+    return [
+        name for name, one in stages.items() if not away & {*one["deps"], *(next(iter(out)) for out in one["outs"])}
+    ]
 
 
 def _complete(root: Path) -> bool:
