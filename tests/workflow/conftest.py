@@ -177,7 +177,7 @@ def finished(tmp_path_factory) -> Study:
 @pytest.fixture(scope="session")
 def guarded(tmp_path_factory) -> Study:
     """A finished study of three actors without trainings, but with a service's vectors, pushed to its two remotes
-   . Tests never change it: they work in copies, `with_stores`."""
+    . Tests never change it: they work in copies, `with_stores`."""
     folder = tmp_path_factory.mktemp("guarded")
     study = clone(folder / "study")
 

@@ -33,8 +33,11 @@ def test_each_file_goes_to_its_own_remote(guarded: Study) -> None:
     private = sums(*(folder / name for name in PRIVATE))
     kept = sums(folder.parent / "private")
     assert kept - lists(folder.parent / "private") == private
-    assert not private & sums(folder.parent / "shared")
-    assert sums(folder / "results/features", folder / "results/encoders", folder / "lineage") <= sums(folder.parent / "shared")
+    asked_for = sums(folder / "data/demo/submission_template.json")  # names of test clips, which a submission tells too
+    assert private & sums(folder.parent / "shared") == asked_for
+    assert sums(folder / "results/features", folder / "results/encoders", folder / "lineage") <= sums(
+        folder.parent / "shared"
+    )
 
 
 def test_nothing_is_sent_where_there_is_no_private_remote(guarded: Study, tmp_path: Path) -> None:
