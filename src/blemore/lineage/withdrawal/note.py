@@ -36,7 +36,8 @@ def note(plan: Plan, when: str) -> str:
             f"{plan.unread} versions of the pieces lie neither here nor in a remote named: which vectors came of them is not known"
         )
     remains = [
-        f"git's history: names of clips in dvc.lock and {'tables' if plan.kind == 'clip' else 'tables, and the person'}",
+        "git's history: names of clips and persons in what was committed (withdrawn.json itself, so that clones honour it)",
+        "results/: tables, trained weights and thresholds of the jobs below, until the study has run again",
         "lineage/: records that name the clips (hashes, no picture or sound)",
         *(
             f"{_called(name)}: {number} derived files (tables of probabilities, trained weights)"
@@ -48,8 +49,7 @@ def note(plan: Plan, when: str) -> str:
         "Removed": removed,
         "Not reached": away,
         "Remains, derived from the clips": remains,
-        "Must be done again, trained weights and thresholds included (jobs)": again
-        or ["nothing: no result here hangs on the clips"],
+        "Must be done again, trainings included (rule: jobs)": again or ["nothing: no result here hangs on the clips"],
     }
     text = "".join(f"\n## {title}\n\n" + "".join(f"- {line}\n" for line in lines) for title, lines in parts.items())
     return f"# Consent withdrawn: {plan.kind} {plan.name}\n\n{when}.\n{text}{AFTER}"
@@ -57,7 +57,7 @@ def note(plan: Plan, when: str) -> str:
 
 AFTER = """
 Until `snakemake submission` (or `dvc repro`) has run again, `blemore lineage verify` says WITHDRAWN. After it, `dvc push` sends
-the new study, and `dvc gc --workspace --cloud --remote NAME` removes the derived files that only older versions need.
+the new study, and `dvc gc --workspace --cloud --remote NAME` keeps the present version alone, without what older ones derived.
 A person's test clips carry no name: withdraw them one by one with --clip.
 """
 
