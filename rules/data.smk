@@ -39,6 +39,13 @@ if CUT := demo.cut_files(config["demo"], WITHDRAWN):
             collect("data/demo/{file}", file=CUT),
         log:
             "logs/demo_cut.log",
+        params:
+            demo=lookup("demo", within=config),
+            seed=config["seed"],
+            files=run.digest(CUT),  # other outputs alone make no job run again
+
+
+TEST_CLIPS = WITHDRAWN.kept(demo.test_files(config["demo"]))
 
 
 rule demo_test:
@@ -46,13 +53,14 @@ rule demo_test:
         code=code("demo_test"),
         head="src/blemore/demo/head.npz",
     output:
-        collect("data/demo/{file}", file=WITHDRAWN.kept(demo.test_files(config["demo"]))),
+        collect("data/demo/{file}", file=TEST_CLIPS),
     log:
         "logs/demo_test.log",
     priority: 1  # the longest of the jobs that make clips goes first
     params:
         demo=lookup("demo", within=config),
         seed=config["seed"],
+        files=run.digest(TEST_CLIPS),
     script:
         "../workflow_scripts/demo_test.py"
 

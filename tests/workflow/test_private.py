@@ -103,7 +103,7 @@ def test_with_blemore_what_needs_absent_clips_is_refused(guarded: Study, tmp_pat
 
     study.edit_params(change)
     study.submission()
-    for name in ("data", "results/media", "results/individuals/clusters.parquet"):
+    for name in ("data/blemore", "results/media", "results/individuals/clusters.parquet"):
         path = study.folder / name
         path.unlink() if path.is_file() else shutil.rmtree(path)
     study.edit_params(lambda values: values.update(private="absent"))
