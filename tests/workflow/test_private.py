@@ -9,7 +9,8 @@ import pytest
 
 from blemore.submission import check
 
-from .conftest import Study, only_the_quick_encoder, with_stores
+from .conftest import Study, with_stores
+from .test_studies import as_blemore
 
 pytestmark = pytest.mark.slow
 
@@ -94,14 +95,7 @@ def test_a_clone_without_it_verifies_and_goes_on_from_fusion(outsider: Study, ru
 
 def test_with_blemore_what_needs_absent_clips_is_refused(guarded: Study, tmp_path: Path) -> None:
     study = guarded.copy(tmp_path / "study")
-    shutil.copytree(study.folder / "data/demo", study.folder / "data/blemore")
-    (study.folder / "data/blemore/truth.json").unlink()
-
-    def change(values: dict) -> None:
-        values["dataset"], values["blemore"]["folds"] = "blemore", values["demo"]["folds"]
-        only_the_quick_encoder(values)
-
-    study.edit_params(change)
+    as_blemore(study)
     study.submission()
     for name in ("data/blemore", "results/media", "results/individuals/clusters.parquet"):
         path = study.folder / name

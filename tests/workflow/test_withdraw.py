@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from blemore.lineage.withdrawal.plan import plan
 from blemore.submission import check
 
 from .conftest import Study, with_stores
+from .test_studies import as_blemore
 
 pytestmark = pytest.mark.slow
 
@@ -184,6 +186,29 @@ def test_a_clip_goes_alone_and_a_test_clip_stays_in_the_submission(kept: Study) 
     assert predictions.keys() == template
     assert predictions["test_0003.mov"]
     assert kept.would_run() == {}
+
+
+def test_with_blemore_the_raw_clips_of_others_stay(kept: Study) -> None:
+    as_blemore(kept)
+    shutil.rmtree(kept.folder / "data/demo")
+    kept.submission()
+    kept.git("commit", "--quiet", "-am", "Real clips")
+    kept.run("dvc", "push")
+    clips = {path: path.read_bytes() for path in (kept.folder / "data/blemore").rglob("*.mov")}
+    search = Search(kept, {"A901_ang_int4_ver1"})
+    kept.run("blemore", "withdraw", "--clip", "A901_ang_int4_ver1", *REMOTES)
+    assert search(kept) == {}
+    left = {path: path.read_bytes() for path in (kept.folder / "data/blemore").rglob("*.mov")}
+    assert left == {path: data for path, data in clips.items() if path.stem not in search.names}
+    stored = {
+        hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in (kept.folder.parent / "private").rglob("*")
+        if path.is_file()
+    }
+    assert {hashlib.sha256(data).hexdigest() for data in left.values()} <= stored
+    kept.submission()
+    assert verdict(kept)[0] == 0
+    assert search(kept) == {}
 
 
 def test_what_was_broken_off_is_finished_by_a_second_call(kept: Study, monkeypatch) -> None:
