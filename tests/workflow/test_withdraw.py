@@ -16,7 +16,7 @@ from blemore.lineage.withdrawal.places import Place
 from blemore.lineage.withdrawal.plan import plan
 from blemore.submission import check
 
-from .conftest import Study, with_stores
+from .conftest import Study, clone, with_stores
 from .test_studies import as_blemore
 
 pytestmark = pytest.mark.slow
@@ -188,10 +188,14 @@ def test_a_clip_goes_alone_and_a_test_clip_stays_in_the_submission(kept: Study) 
     assert kept.would_run() == {}
 
 
-def test_with_blemore_the_raw_clips_of_others_stay(kept: Study) -> None:
+def test_with_blemore_the_raw_clips_of_others_stay(guarded: Study, tmp_path: Path) -> None:
+    kept = clone(tmp_path / "study")
+    shutil.copytree(guarded.folder / "data/demo", kept.folder / "data/demo")
     as_blemore(kept)
     shutil.rmtree(kept.folder / "data/demo")
     kept.submission()
+    kept.remotes(tmp_path)
+    kept.git("add", "dvc.lock")
     kept.git("commit", "--quiet", "-am", "Real clips")
     kept.run("dvc", "push")
     clips = {path: path.read_bytes() for path in (kept.folder / "data/blemore").rglob("*.mov")}
