@@ -22,7 +22,7 @@ rule calibrate:
 rule decide:
     input:
         **FUSION,
-        **INDIVIDUALS,
+        **KNOWN_INDIVIDUALS,
         clips=CLIPS,
         code=code("decide"),
     output:

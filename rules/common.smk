@@ -11,6 +11,7 @@ REPOSITORY = Path(workflow.basedir)
 sys.path.insert(0, str(REPOSITORY / "src"))
 os.environ["PYTHONPATH"] = str(REPOSITORY / "src")  # jobs use this checkout's package, also in a clone
 
+from blemore.datasets.withdrawn import read_withdrawn
 from blemore.encoders import settings
 from blemore.encoders.weight_files import local_files
 from blemore.errors import DataError
@@ -19,12 +20,16 @@ from blemore.lineage.code import sources
 from blemore.media.shards import shard_of
 from blemore.params import check_params, read_schema
 
+ROSTER = "results/clips/roster.parquet"
 try:
     check_params(config, read_schema("schemas/params.schema.yaml"))
     settings.check_modules(config)
     DATA = f"data/{config['dataset']}"
     OPTIONS = config[config["dataset"]]
-    CLIP_FILES = run.clip_files(config["dataset"], Path(DATA), OPTIONS)
+    PRIVATE_HERE = config["private"] == "here"
+    WITHDRAWN = read_withdrawn("withdrawn.json")
+    listed = None if PRIVATE_HERE else Path(ROSTER)
+    CLIP_FILES = WITHDRAWN.kept(run.clip_files(config["dataset"], Path(DATA), OPTIONS, listed))
 except DataError as error:
     raise WorkflowError(str(error))
 
@@ -41,6 +46,7 @@ KINDS = ["faces", "body", "audio", "pieces", "probe"]
 MEDIA = {kind: f"results/media/{kind}/{{shard}}.parquet" for kind in KINDS}
 
 CLIPS = "results/clips/clips.parquet"
+TEMPLATE = "results/clips/submission_template.json"
 
 
 wildcard_constraints:
@@ -69,7 +75,8 @@ def made():
 def begin_run():
     """Remove what no rule of the present study makes; refuse a study that will not fit on the disk."""
     try:
-        run.begin(REPOSITORY, config, ALL_SETTINGS, made(), DATA, CLIP_FILES, len(FOLDS))
+        files = CLIP_FILES if PRIVATE_HERE else []
+        run.begin(REPOSITORY, config, ALL_SETTINGS, made(), DATA, files, len(FOLDS), WITHDRAWN)
     except DataError as error:
         raise WorkflowError(str(error))
     Path("results/features").mkdir(parents=True, exist_ok=True)  # DVC expects it also where nothing is embedded

@@ -1,7 +1,7 @@
 """
 The raw clips. The demo's are generated here; those of BLEMORE are brought by `blemore data import`.
 
-NEEDS   params.yaml: dataset, demo, seed
+NEEDS   params.yaml: dataset, demo, seed, private; withdrawn.json
 MAKES   data/demo/train/*.mov, test/*.mov, train_metadata.csv, submission_template.json, truth.json
 """
 
@@ -23,6 +23,8 @@ rule demo_actor:
         collect("data/demo/{file}", file=demo.actor_files("{actor}", config["demo"])),
     log:
         "logs/demo_actor/{actor}.log",
+    wildcard_constraints:
+        actor="|".join(demo.whole_actors(config["demo"], WITHDRAWN)) or "none",
     params:
         demo=lookup("demo", within=config),
         seed=config["seed"],
@@ -30,18 +32,35 @@ rule demo_actor:
         "../workflow_scripts/demo_actor.py"
 
 
+if CUT := demo.cut_files(config["demo"], WITHDRAWN):
+
+    use rule demo_actor as demo_cut with:
+        output:
+            collect("data/demo/{file}", file=CUT),
+        log:
+            "logs/demo_cut.log",
+        params:
+            demo=lookup("demo", within=config),
+            seed=config["seed"],
+            files=run.digest(CUT),  # other outputs alone make no job run again
+
+
+TEST_CLIPS = WITHDRAWN.kept(demo.test_files(config["demo"]))
+
+
 rule demo_test:
     input:
         code=code("demo_test"),
         head="src/blemore/demo/head.npz",
     output:
-        collect("data/demo/{file}", file=demo.test_files(config["demo"])),
+        collect("data/demo/{file}", file=TEST_CLIPS),
     log:
         "logs/demo_test.log",
     priority: 1  # the longest of the jobs that make clips goes first
     params:
         demo=lookup("demo", within=config),
         seed=config["seed"],
+        files=run.digest(TEST_CLIPS),
     script:
         "../workflow_scripts/demo_test.py"
 
@@ -58,5 +77,17 @@ rule demo_tables:
     params:
         demo=lookup("demo", within=config),
         seed=config["seed"],
+        withdrawn=WITHDRAWN.names,
     script:
         "../workflow_scripts/demo_tables.py"
+
+
+if not PRIVATE_HERE and config["dataset"] != "demo":
+
+    rule private_clips:
+        output:
+            collect("{data}/{file}", data=DATA, file=CLIP_FILES),
+            metadata=f"{DATA}/train_metadata.csv",
+            template=f"{DATA}/submission_template.json",
+        shell:
+            "echo 'private: absent, but this change needs the raw clips: see docs/private.md' >&2; exit 1"

@@ -12,8 +12,11 @@ INDIVIDUALS = {
     "summary": "results/individuals/summary.json",
 }
 TELLING_APART = config["individuals"]
-INDIVIDUALS_ON = not why_off(TELLING_APART["descriptor"], TELLING_APART["approved"], config["dataset"])
-DESCRIPTOR = [f"individuals/{TELLING_APART['descriptor']}"] if INDIVIDUALS_ON else []
+MAY_BE_TOLD_APART = not why_off(TELLING_APART["descriptor"], TELLING_APART["approved"], config["dataset"])
+DESCRIPTOR = [f"individuals/{TELLING_APART['descriptor']}"] if MAY_BE_TOLD_APART else []
+# Cluster numbers are private: without them no decision uses them, and there is no transductive submission.
+INDIVIDUALS_ON = MAY_BE_TOLD_APART and PRIVATE_HERE
+KNOWN_INDIVIDUALS = INDIVIDUALS if PRIVATE_HERE else dict.fromkeys(INDIVIDUALS, [])
 
 
 rule individuals:

@@ -1,8 +1,8 @@
 """
 Decode every clip once: face crops, body crops, audio and the 2 s piece, one file per shard and kind.
 
-NEEDS   the raw clips, train_metadata.csv, submission_template.json
-MAKES   results/clips/{roster,clips}.parquet, quarantine.csv, results/media/{kind}/{shard}.parquet
+NEEDS   the raw clips, train_metadata.csv, submission_template.json, withdrawn.json
+MAKES   results/clips/{roster,clips}.parquet, submission_template.json, quarantine.csv, results/media/{kind}/{shard}.parquet
 """
 
 
@@ -18,6 +18,10 @@ rule prepare:
         collect(list(MEDIA.values()), shard=SHARDS),
 
 
+LISTED = dict(name=config["dataset"], root=DATA, options=OPTIONS)
+LISTED.update(files=run.digest(CLIP_FILES), withdrawn=WITHDRAWN.names)
+
+
 rule roster:
     input:
         metadata=f"{DATA}/train_metadata.csv",
@@ -25,11 +29,12 @@ rule roster:
         folds=FOLDS_CSV,
         code=code("roster", f"datasets/{config['dataset']}"),
     output:
-        "results/clips/roster.parquet",
+        roster=ROSTER,
+        template=TEMPLATE,
     log:
         "logs/roster.log",
     params:
-        data=dict(name=config["dataset"], root=DATA, options=OPTIONS, files=run.digest(CLIP_FILES)),
+        data=LISTED,
     script:
         "../workflow_scripts/roster.py"
 
@@ -50,7 +55,7 @@ rule prepare_shard:
 
 rule clips:
     input:
-        roster="results/clips/roster.parquet",
+        roster=ROSTER,
         probes=collect(MEDIA["probe"], shard=SHARDS),
         code=code("clips"),
     output:

@@ -6,7 +6,7 @@ MAKES   results/report/index.html; dataset demo: results/report/held_back.json
 """
 
 PAGE = "results/report/index.html"
-HELD_BACK = "results/report/held_back.json" if config["dataset"] == "demo" else []
+HELD_BACK = "results/report/held_back.json" if config["dataset"] == "demo" and PRIVATE_HERE else []
 SHOWN = {key: config[key] for key in ("dataset", "weights", "seed", "fusion", "calibration", "individuals")}
 
 TEMPLATES = ["src/blemore/report/contract.yaml", *sorted(map(str, Path("src/blemore/report/templates").iterdir()))]
@@ -47,12 +47,12 @@ REPORTED = {
     "views": FUSION["views"],
     "thresholds": CALIBRATION["thresholds"],
     "decisions": CALIBRATION["decisions"],
-    "individuals": INDIVIDUALS["summary"],
+    "individuals": KNOWN_INDIVIDUALS["summary"],
     "held_back": HELD_BACK,
     "clips": CLIPS,
     "quarantine": "results/clips/quarantine.csv",
     "costs": COSTS,
-    "faces": collect(MEDIA["faces"], shard=SHARDS),
+    "faces": collect(MEDIA["faces"], shard=SHARDS) if PRIVATE_HERE else [],
     "published": config["report"]["publication_list"] or [],
     "submission": SUBMISSION["json"],  # whose lineage the page tells
 }

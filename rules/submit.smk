@@ -2,7 +2,7 @@
 The challenge's files, checked as the challenge would. submission.zip is inductive: no test clip's decision uses another
 test clip. submission_transductive.zip, only where individuals may be told apart, uses all clips of each together.
 
-NEEDS   results/calibration/decisions.parquet, submission_template.json
+NEEDS   results/calibration/decisions.parquet, results/clips/submission_template.json
 MAKES   results/submission/submission.json, submission.zip (one root file, submission_template.json), and the same _transductive
 """
 
@@ -23,7 +23,7 @@ rule submit:
 rule write_submission:
     input:
         decisions="results/calibration/decisions.parquet",
-        template=f"{DATA}/submission_template.json",
+        template=TEMPLATE,
         code=code("write_submission"),
     output:
         **SUBMISSION,

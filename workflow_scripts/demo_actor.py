@@ -1,10 +1,9 @@
-"""Generate every training clip of one actor."""
+"""Generate training clips: all of one actor, or those that are left of actors with withdrawn ones."""
 
 from pathlib import Path
 
-from blemore.demo.make import make_actor
+from blemore.demo.make import make_train
 from blemore.lineage.job import job
 
 with job(snakemake):
-    root = Path(snakemake.output[0]).parents[1]
-    make_actor(snakemake.wildcards.actor, snakemake.params.demo, snakemake.params.seed, root)
+    make_train([Path(path) for path in snakemake.output], snakemake.params.demo, snakemake.params.seed)

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from blemore.datasets.withdrawn import Withdrawn
 from blemore.demo.make import make_tables
 from blemore.lineage.job import job
 
 with job(snakemake):
-    make_tables(snakemake.params.demo, snakemake.params.seed, Path(snakemake.output.metadata).parent)
+    params, root = snakemake.params, Path(snakemake.output.metadata).parent
+    make_tables(params.demo, params.seed, root, Withdrawn.named(**params.withdrawn))

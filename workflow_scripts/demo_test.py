@@ -6,4 +6,5 @@ from blemore.demo.make import make_test
 from blemore.lineage.job import job
 
 with job(snakemake):
-    make_test(snakemake.params.demo, snakemake.params.seed, Path(snakemake.output[0]).parents[1])
+    clips = [Path(path) for path in snakemake.output]
+    make_test(snakemake.params.demo, snakemake.params.seed, clips[0].parents[1], only={path.name for path in clips})

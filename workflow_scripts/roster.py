@@ -3,10 +3,14 @@
 from importlib import import_module
 from pathlib import Path
 
+from blemore.datasets.withdrawn import Withdrawn
+from blemore.files import write_bytes
 from blemore.lineage.job import job
 from blemore.tables import write_clips
 
 with job(snakemake):
     data = snakemake.params.data
     dataset = import_module(f"blemore.datasets.{data['name']}")
-    write_clips(dataset.roster(Path(data["root"]), data["options"]), snakemake.output[0])
+    withdrawn = Withdrawn.named(**data["withdrawn"])
+    write_clips(dataset.roster(Path(data["root"]), data["options"], withdrawn), snakemake.output.roster)
+    write_bytes(snakemake.output.template, Path(snakemake.input.template).read_bytes())

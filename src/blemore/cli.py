@@ -21,6 +21,7 @@ from blemore.gemini.commands import app as gemini_app
 from blemore.layers.commands import layers
 from blemore.lineage.commands.app import app as lineage_app
 from blemore.lineage.commands.run import recover, summary
+from blemore.lineage.commands.withdraw import withdraw
 from blemore.planning.commands import plan
 from blemore.simulation.commands import app as simulation_app
 from blemore.uploads.commands import app as submission_app
@@ -49,6 +50,7 @@ app.command()(layers)
 app.command()(enroll)
 app.command()(recover)
 app.command()(summary)
+app.command()(withdraw)
 
 Probabilities = Annotated[
     Path, typer.Argument(help="Table with the columns clip, ang, disg, fea, hap, sad, neu (.csv or .parquet).")

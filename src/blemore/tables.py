@@ -24,7 +24,7 @@ NO_FOLD = -1
 
 ROSTER_COLUMNS = (
     "clip",  # name without extension, unique
-    "file",  # path below the data set's root
+    "file",  # path below the data set's root; missing for a withdrawn test clip, which the challenge still asks for
     "split",  # "train" | "test"
     "person",  # "A412"; missing for test clips, whose names carry no identity
     "fold",  # 0.. for train clips, NO_FOLD for test clips

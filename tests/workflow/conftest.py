@@ -95,6 +95,11 @@ class Study:
             if not any(Path(name).match(pattern) for pattern in volatile)
         }
 
+    def remotes(self, folder: Path) -> None:
+        """Set up DVC's two remotes as local folders, "shared" (the default one) and "private"; not committed."""
+        self.run("dvc", "remote", "add", "--force", "--default", "shared", str(folder / "shared"))
+        self.run("dvc", "remote", "add", "--force", "private", str(folder / "private"))
+
     def copy(self, folder: Path) -> "Study":
         shutil.copytree(self.folder, folder, symlinks=True)
         return Study(folder)
@@ -166,6 +171,38 @@ def finished(tmp_path_factory) -> Study:
     study.log = study.submission()
     study.git("add", "dvc.lock")
     study.git("commit", "--quiet", "-m", "The study's versions")
+    return study
+
+
+@pytest.fixture(scope="session")
+def guarded(tmp_path_factory) -> Study:
+    """A finished study of three actors without trainings, but with a service's vectors, pushed to its two remotes
+    . Tests never change it: they work in copies, `with_stores`."""
+    folder = tmp_path_factory.mktemp("guarded")
+    study = clone(folder / "study")
+
+    def change(values: dict) -> None:
+        values["demo"]["train_actors"] = 3
+        for name, entry in values["encoders"].items():
+            entry["enabled"] = name in ("face_geometry", "gemini")
+
+    study.edit_params(change)
+    study.git("commit", "--quiet", "-am", "Three actors")
+    study.submission()
+    study.remotes(folder)
+    study.git("add", "dvc.lock", ".dvc/config")
+    study.git("commit", "--quiet", "-m", "The study's versions and its remotes")
+    study.run("dvc", "push")
+    return study
+
+
+def with_stores(guarded: Study, folder: Path) -> Study:
+    """A copy of the guarded study and of its remotes."""
+    study = guarded.copy(folder / "study")
+    for name in ("shared", "private"):
+        shutil.copytree(guarded.folder.parent / name, folder / name)
+    study.remotes(folder)
+    study.git("commit", "--quiet", "-am", "The copies of the remotes")
     return study
 
 

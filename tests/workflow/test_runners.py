@@ -71,7 +71,7 @@ def test_a_branch_with_an_edit_and_back_again_reruns_nothing(study: Study) -> No
 
 
 def test_a_fresh_clone_that_pulls_runs_nothing(study: Study, tmp_path: Path) -> None:
-    study.run("dvc", "remote", "add", "--default", "local", str(tmp_path / "remote"))
+    study.remotes(tmp_path)
     study.git("commit", "--quiet", "-am", "A remote")
     study.run("dvc", "push")
     study.git("clone", "--quiet", str(study.folder), str(tmp_path / "clone"))
@@ -88,7 +88,7 @@ def test_everything_made_is_versioned_and_comes_back_byte_for_byte(study: Study,
     expected = study.payload()
     loose = [name for name in expected if not any(name == out or name.startswith(f"{out}/") for out in outs)]
     assert loose == []
-    study.run("dvc", "remote", "add", "--default", "local", str(tmp_path / "remote"))
+    study.remotes(tmp_path)
     study.run("dvc", "push")
     shutil.rmtree(study.folder / "results")
     shutil.rmtree(study.folder / ".dvc/cache")

@@ -452,7 +452,7 @@ def test_no_alarm_in_another_environment_that_the_records_declare(root: Path, mo
 
 def test_no_alarm_after_cloning_and_pulling(finished: Study, tmp_path: Path) -> None:
     origin = finished.copy(tmp_path / "origin")
-    origin.run("dvc", "remote", "add", "--default", "store", str(tmp_path / "store"))
+    origin.remotes(tmp_path)
     origin.git("commit", "--quiet", "--all", "-m", "A store")
     origin.run("dvc", "push")
     clone = Study(tmp_path / "clone")

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from blemore.datasets.withdrawn import NOBODY, Withdrawn
+
 if TYPE_CHECKING:  # the workflow imports this module at each start: pandas only when a roster is made
     import pandas as pd
 
@@ -33,13 +35,14 @@ def _clips(folder: Path) -> list[str]:
     return [file.name for file in folder.iterdir() if file.suffix.lower() == ".mov" and not file.name.startswith(".")]
 
 
-def roster(root: Path, options: Mapping[str, Any]) -> pd.DataFrame:
+def roster(root: Path, options: Mapping[str, Any], withdrawn: Withdrawn = NOBODY) -> pd.DataFrame:
     """The checked roster; no clip is opened.
 
     Parameters
     ----------
     root : folder of the data set.
     options : folds, the number of folds; folds_csv, None or a table person,fold that replaces the metadata's folds.
+    withdrawn : whose clips are passed over, whether they lie there or not.
 
     Raises
     ------
@@ -54,7 +57,11 @@ def roster(root: Path, options: Mapping[str, Any]) -> pd.DataFrame:
         raise MissingDataError(str(root), [advice])
     folds_csv = options["folds_csv"]
     return read_roster(
-        Path(root), clip_files(root, options), None if folds_csv is None else Path(folds_csv), options["folds"]
+        Path(root),
+        clip_files(root, options),
+        None if folds_csv is None else Path(folds_csv),
+        options["folds"],
+        withdrawn=withdrawn,
     )
 
 

@@ -16,6 +16,7 @@ from blemore.errors import DataError
 if TYPE_CHECKING:
     from blemore.datasets.completeness import Check
     from blemore.datasets.importing import Report
+    from blemore.datasets.withdrawn import Withdrawn
 
 app = typer.Typer(help="Import and check the challenge's data.", no_args_is_help=True)
 
@@ -23,6 +24,9 @@ NEXT = "Next: set `dataset: blemore` and `weights: pretrained` in params.yaml, t
 AGAIN = "Get or repair what is named above, then run `blemore data import PATH...` again: what is imported stays."
 
 Root = Annotated[Path, typer.Option(help="Folder of the data set.")]
+Denylist = Annotated[
+    Path, typer.Option("--withdrawn", help="List of who withdrew consent (none where there is no such file).")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
@@ -34,6 +38,7 @@ def import_command(
         bool, typer.Option("--link", help="Hard-link unpacked clips of the same disk; never edit them afterwards.")
     ] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Replace files that are there but differ.")] = False,
+    denylist: Denylist = Path("withdrawn.json"),
     as_json: AsJson = False,
 ) -> None:
     """Find clips and tables in zips and folders, sort them into place, check that the data is whole.
@@ -43,7 +48,9 @@ def import_command(
     from blemore.datasets.importing import import_data
 
     try:
-        report = import_data(paths, root, link=link, replace=replace, show_progress=not as_json)
+        report = import_data(
+            paths, root, link=link, replace=replace, withdrawn=_withdrawn(denylist), show_progress=not as_json
+        )
     except DataError as error:
         if not as_json:
             raise
@@ -53,11 +60,19 @@ def import_command(
 
 
 @app.command("check")
-def check_command(root: Root = Path("data/blemore"), as_json: AsJson = False) -> None:
+def check_command(
+    root: Root = Path("data/blemore"), denylist: Denylist = Path("withdrawn.json"), as_json: AsJson = False
+) -> None:
     """Say what is missing or wrong."""
     from blemore.datasets.completeness import check_data
 
-    _tell(check_data(root), as_json)
+    _tell(check_data(root, withdrawn=_withdrawn(denylist)), as_json)
+
+
+def _withdrawn(path: Path) -> "Withdrawn":
+    from blemore.datasets.withdrawn import NOBODY, read_withdrawn
+
+    return read_withdrawn(path) if path.exists() else NOBODY
 
 
 def _tell(result: "Report | Check", as_json: bool) -> NoReturn:

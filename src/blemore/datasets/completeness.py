@@ -6,6 +6,7 @@ from pathlib import Path
 
 from blemore.datasets.blemore import clip_files
 from blemore.datasets.roster import METADATA, TEMPLATE, read_roster, read_table, template_clips
+from blemore.datasets.withdrawn import NOBODY, Withdrawn
 from blemore.errors import DataError
 from blemore.tables import NO_FOLD, clip_names
 
@@ -58,16 +59,22 @@ def some(names: list[str]) -> str:
     return ", ".join(names[:NAMED]) + rest
 
 
-def check_data(root: Path, published: Published = BLEMORE) -> Check:
-    """Compare clips, tables and the published record's sizes. No clip is opened, nothing is raised."""
+def check_data(root: Path, published: Published = BLEMORE, withdrawn: Withdrawn = NOBODY) -> Check:
+    """Compare clips, tables and the published record's sizes. No clip is opened, nothing is raised.
+
+    Parameters
+    ----------
+    withdrawn : whose clips are neither missed nor counted.
+    """
     root = Path(root)
-    files = set(clip_files(root, {}))
+    files = set(withdrawn.kept(clip_files(root, {})))
     metadata, _ = read_table(root / METADATA, ("filename",))  # its faults are told by read_roster
     wanted_test, _ = template_clips(root / TEMPLATE)
     asked = (
         {f"train/{clip}.mov" for clip in clip_names(metadata["filename"].dropna())} if "filename" in metadata else set()
     )
     asked |= {f"test/{clip}.mov" for clip in wanted_test or ()}
+    asked = set(withdrawn.kept(asked))
     stems = {Path(file).stem for file in files}
     absent = sorted(file for file in asked if Path(file).stem not in stems)
 
@@ -78,7 +85,7 @@ def check_data(root: Path, published: Published = BLEMORE) -> Check:
     all_files = sorted([*files, *absent])  # with what is missing put in, only what is wrong besides is a fault
     if METADATA not in check.missing:
         try:
-            roster = read_roster(root, all_files)
+            roster = read_roster(root, all_files, withdrawn=withdrawn)
         except DataError as error:
             check.faults = error.faults
         else:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from blemore.datasets.withdrawn import NOBODY, Withdrawn
 from blemore.demo import schedule
 
 
@@ -21,22 +22,37 @@ def actor_files(actor: str, options: Mapping) -> list[str]:
     return sorted(f"train/{display.name}.mov" for display in schedule.displays(actor, options))
 
 
+def whole_actors(options: Mapping, withdrawn: Withdrawn) -> list[str]:
+    """Ids of the training actors of whom no clip was withdrawn."""
+    return [
+        actor
+        for actor in train_actors(options)
+        if withdrawn.kept(actor_files(actor, options)) == actor_files(actor, options)
+    ]
+
+
+def cut_files(options: Mapping, withdrawn: Withdrawn) -> list[str]:
+    """The clips that are left of the training actors of whom some clips were withdrawn."""
+    cut = sorted(set(train_actors(options)) - set(whole_actors(options, withdrawn)))
+    return [file for actor in cut for file in withdrawn.kept(actor_files(actor, options))]
+
+
 def test_files(options: Mapping) -> list[str]:
     """Test clip files below the data set's root, sorted."""
     return [f"test/{name}" for name in schedule.test_names(options)]
 
 
 def clip_files(root: Path, options: Mapping) -> list[str]:
-    """All clip files below the data set's root, sorted; they need not exist yet."""
+    """All clip files below the data set's root, withdrawn ones too, sorted; they need not exist yet."""
     train = [file for actor in train_actors(options) for file in actor_files(actor, options)]
     return sorted(train + test_files(options))
 
 
-def roster(root: Path, options: Mapping) -> pd.DataFrame:
+def roster(root: Path, options: Mapping, withdrawn: Withdrawn = NOBODY) -> pd.DataFrame:
     """The roster (``tables.ROSTER_COLUMNS``) of all clips, names and tables checked against each other."""
     from blemore.datasets.roster import read_roster
 
-    return read_roster(root, clip_files(root, options), folds=options["folds"])
+    return read_roster(root, clip_files(root, options), folds=options["folds"], withdrawn=withdrawn)
 
 
 def how_to_get(root: Path) -> str | None:

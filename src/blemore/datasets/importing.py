@@ -14,9 +14,19 @@ from rich.progress import track
 from blemore.datasets.completeness import BLEMORE, Check, Published, check_data, some
 from blemore.datasets.names import TEST_NAME, parse_name
 from blemore.datasets.roster import METADATA, TEMPLATE
-from blemore.datasets.sources import BROKEN, FileSource, Source, broken, file_source, find_files, need_space
+from blemore.datasets.sources import (
+    BROKEN,
+    FileSource,
+    Source,
+    TableSource,
+    broken,
+    file_source,
+    find_files,
+    need_space,
+)
+from blemore.datasets.withdrawn import NOBODY, Withdrawn
 from blemore.errors import DataError
-from blemore.files import whole_file
+from blemore.files import sha256, whole_file
 
 SPARE = ".import"
 """Folder below the root for zips unpacked out of zips, gone after the import."""
@@ -33,6 +43,7 @@ class Report:
     kept: int = 0  # already there and equal
     bytes: int = 0  # written
     ignored: list[str] = field(default_factory=list)  # found, but none of the challenge's files
+    withdrawn: list[str] = field(default_factory=list)  # clips left out because consent was withdrawn
     broken: list[str] = field(default_factory=list)  # could not be read; all others were imported
     check: Check = field(default_factory=Check)
 
@@ -46,6 +57,8 @@ class Report:
         lines = [f"Imported into {self.root}: {written}; {self.bytes / 1e9:.2f} GB written."]
         if self.ignored:
             lines.append(f"Ignored, {len(self.ignored)} (none of the challenge's files): {some(self.ignored)}")
+        if self.withdrawn:
+            lines.append(f"Left out, {len(self.withdrawn)} (consent withdrawn): {some(self.withdrawn)}")
         return lines + [f"Broken: {fault}" for fault in self.broken] + self.check.lines()
 
 
@@ -56,6 +69,7 @@ def import_data(
     link: bool = False,
     replace: bool = False,
     published: Published = BLEMORE,
+    withdrawn: Withdrawn = NOBODY,
     show_progress: bool = False,
 ) -> Report:
     """Bring clips and tables from folders and zips into root/train, root/test and root.
@@ -67,6 +81,7 @@ def import_data(
     link : hard-link clips that lie unpacked on the same disk instead of copying them.
     replace : replace files that are there but differ.
     published : sizes of the record to compare with.
+    withdrawn : whose clips, and rows of the metadata, are left out, whatever their files are called.
 
     Raises
     ------
@@ -79,6 +94,7 @@ def import_data(
     report = Report(str(root))
     with find_files(paths, root / SPARE) as sources:
         chosen, report.ignored = _choose(sources)
+        chosen = _without(chosen, withdrawn, report)
         to_write = _plan(chosen, root, replace, report, show_progress)
         need_space(
             root, sum(source.size for source in to_write.values() if not (link and isinstance(source, FileSource)))
@@ -87,7 +103,10 @@ def import_data(
             to_write.items(), "Importing", console=Console(stderr=True), disable=not show_progress
         ):
             _write(source, target, link, report)
-    report.check = check_data(root, published)
+            if withdrawn.sha256 and target.suffix == ".mov" and sha256(target) in withdrawn.sha256:
+                target.unlink()
+                report.withdrawn.append(source.shown)
+    report.check = check_data(root, published, withdrawn)
     return report
 
 
@@ -125,6 +144,16 @@ def _choose(sources: list[Source]) -> tuple[dict[str, Source], list[str]]:
     if faults:
         raise DataError("import", faults)
     return chosen, ignored
+
+
+def _without(chosen: dict[str, Source], withdrawn: Withdrawn, report: Report) -> dict[str, Source]:
+    """The sources without withdrawn clips, and the metadata without their rows."""
+    kept = withdrawn.kept(chosen)
+    report.withdrawn += sorted(chosen[place].shown for place in set(chosen) - set(kept))
+    return {
+        place: TableSource.of(chosen[place], withdrawn) if place == METADATA and withdrawn.entries else chosen[place]
+        for place in kept
+    }
 
 
 def _plan(

@@ -13,6 +13,7 @@ import pandas as pd
 
 from blemore.datasets.folds import folds_of_clips, folds_of_persons, numbering_faults
 from blemore.datasets.names import TEST_NAME, ClipName, parse_name
+from blemore.datasets.withdrawn import NOBODY, Withdrawn
 from blemore.errors import DataError
 from blemore.labels import CLASSES, check_labels
 from blemore.tables import NO_FOLD, ROSTER_COLUMNS, clip_names
@@ -24,7 +25,11 @@ LABEL_COLUMNS = ("mix", "emotion_1", "emotion_2", "emotion_1_salience", "emotion
 
 
 def read_roster(
-    root: Path, files: Sequence[str], folds_csv: Path | None = None, folds: int | None = None
+    root: Path,
+    files: Sequence[str],
+    folds_csv: Path | None = None,
+    folds: int | None = None,
+    withdrawn: Withdrawn = NOBODY,
 ) -> pd.DataFrame:
     """The checked roster of a data set named like BLEMORE.
 
@@ -35,6 +40,8 @@ def read_roster(
     folds_csv : table with the columns person, fold that replaces the metadata's folds (optional). It must name
         every person of the training clips; further persons are ignored.
     folds : number of folds that the study expects, numbered from 0; without it, any number from 2 is right.
+    withdrawn : whose clips are passed over, whether they lie there or not. A test clip among them for which the template
+        asks stays in the roster, without a file: it is decided like one that cannot be read.
 
     Returns
     -------
@@ -46,12 +53,13 @@ def read_roster(
     DataError : every fault of names, metadata, folds and template.
     """
     root = Path(root)
-    train, test, faults = _sort_files(files)
+    train, test, faults = _sort_files(withdrawn.kept(files))
+    gone = _withdrawn_test(root / TEMPLATE, withdrawn)
     parsed, name_faults = _parse_names(train["clip"])
     faults += name_faults
     if train.empty:
         faults.append("there is no training clip, expected train/A<id>_..._ver<n>.mov")
-    faults += _template_faults(root / TEMPLATE, test["clip"])
+    faults += _template_faults(root / TEMPLATE, pd.concat([test["clip"], gone["clip"]]))
     metadata, table_faults = read_table(
         root / METADATA, ("filename", *LABEL_COLUMNS, *(() if folds_csv else ("fold",)))
     )
@@ -64,6 +72,7 @@ def read_roster(
     nameless = metadata["filename"].isna()
     faults += [f"{METADATA}: row {row + 1}: filename is empty" for row in np.flatnonzero(nameless)]
     metadata = metadata[~nameless].assign(clip=lambda table: clip_names(table["filename"]))
+    metadata = metadata[~metadata["clip"].map(withdrawn.holds).astype(bool)]
     faults += _metadata_faults(metadata, train["clip"], parsed)
 
     if folds_csv:
@@ -78,7 +87,7 @@ def read_roster(
 
     table = train.merge(parsed.reset_index(), on="clip")
     table["fold"] = table["clip"].map(fold_of)
-    table = pd.concat([table, test.assign(fold=NO_FOLD)])
+    table = pd.concat([table, pd.concat([test, gone]).assign(fold=NO_FOLD)])
     numbers = dict.fromkeys(("mix", "emotion_1_salience", "emotion_2_salience"), "float64")
     table = table.reindex(columns=list(ROSTER_COLUMNS)).astype({"fold": "int64"} | numbers)
     return table.sort_values("clip", kind="stable").reset_index(drop=True)
@@ -128,6 +137,13 @@ def template_clips(path: Path) -> tuple[list[str] | None, list[str]]:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         return None, [f'{path.name}: not {{"predictions": {{"test_0001.mov": [], ...}}}}: {error!r}']
     return clip_names(pd.Series(list(keys), dtype="str")).tolist(), []
+
+
+def _withdrawn_test(path: Path, withdrawn: Withdrawn) -> pd.DataFrame:
+    """Withdrawn test clips that the template asks for (columns clip, split; there is no file)."""
+    asked, _ = template_clips(path)
+    clips = [clip for clip in asked or () if withdrawn.holds(clip)]
+    return pd.DataFrame({"clip": clips}, dtype="str").assign(split="test")
 
 
 def _template_faults(path: Path, clips: pd.Series) -> list[str]:

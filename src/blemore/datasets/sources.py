@@ -3,6 +3,8 @@
 Searched are folders with all below them, the zips in them, and the zips directly inside a zip.
 """
 
+import csv
+import io
 import os
 import re
 import shutil
@@ -14,9 +16,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO
 
+from blemore.datasets.withdrawn import Withdrawn
 from blemore.errors import DataError
 from blemore.files import sha256, whole_file
 
@@ -92,6 +95,40 @@ class ZipSource(Source):
     @property
     def crc(self) -> int:
         return self.entry.CRC
+
+
+@dataclass(frozen=True)
+class TableSource(Source):
+    """A table of clips, in memory, without the rows of withdrawn ones."""
+
+    data: bytes
+
+    @classmethod
+    def of(cls, source: Source, withdrawn: Withdrawn) -> "TableSource":
+        """The table of a source, line by line: what stays keeps its bytes."""
+        with source.open() as file:
+            data = without_rows(file.read(), withdrawn)
+        return cls(source.shown, source.name, len(data), data)
+
+    def open(self) -> IO[bytes]:
+        return io.BytesIO(self.data)
+
+    @property
+    def crc(self) -> int:
+        return zlib.crc32(self.data)
+
+
+def without_rows(table: bytes, withdrawn: Withdrawn) -> bytes:
+    """A CSV table without the lines that name a withdrawn clip in any cell."""
+    lines = table.decode("utf-8-sig", errors="surrogateescape").splitlines(keepends=True)
+    gone = {line for line in lines if any(withdrawn.holds(PurePosixPath(cell).stem) for cell in _cells(line))}
+    if not gone:
+        return table
+    return "".join(line for line in lines if line not in gone).encode(errors="surrogateescape")
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for row in csv.reader([line]) for cell in row]
 
 
 def file_source(path: Path) -> FileSource:

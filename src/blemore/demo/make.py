@@ -5,12 +5,13 @@ root/train_metadata.csv   root/submission_template.json
 root/truth.json           what the test clips show and every actor's style: for tests and the report, never for training
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
 import pandas as pd
 
+from blemore.datasets.withdrawn import NOBODY, Withdrawn
 from blemore.demo import schedule
 from blemore.demo.schedule import Display
 from blemore.demo.style import Style, random_style
@@ -51,10 +52,12 @@ def make_clip(actor: str, display: Display, path: Path, options: Mapping, seed: 
     write_clip(path, cast(actor, seed), actor_style(actor, seed), display, options, seed)
 
 
-def make_actor(actor: str, options: Mapping, seed: int, root: Path) -> None:
-    """Write all training clips of one actor ("A901" ..) below root/train."""
-    for display in schedule.displays(actor, options):
-        make_clip(actor, display, Path(root) / "train" / f"{display.name}.mov", options, seed)
+def make_train(paths: Iterable[Path], options: Mapping, seed: int) -> None:
+    """Write the training clips that the paths name, "A901_ang_int1_ver1.mov" .."""
+    for path in paths:
+        actor = path.name.partition("_")[0]
+        (display,) = (one for one in schedule.displays(actor, options) if one.name == path.stem)
+        make_clip(actor, display, path, options, seed)
 
 
 def _shuffled_test(options: Mapping, seed: int) -> dict[str, tuple[str, Display]]:
@@ -66,9 +69,16 @@ def _shuffled_test(options: Mapping, seed: int) -> dict[str, tuple[str, Display]
     return {name: shown[k] for name, k in zip(schedule.test_names(options), order, strict=True)}
 
 
-def make_test(options: Mapping, seed: int, root: Path) -> None:
-    """Write all test clips below root/test: the test actors' clips, shuffled and numbered."""
+def make_test(options: Mapping, seed: int, root: Path, only: Container[str] | None = None) -> None:
+    """Write the test clips below root/test: the test actors' clips, shuffled and numbered.
+
+    Parameters
+    ----------
+    only : file names of those to write; None: all.
+    """
     for name, (actor, display) in _shuffled_test(options, seed).items():
+        if only is not None and name not in only:
+            continue
         make_clip(actor, display, Path(root) / "test" / name, options, seed)
 
 
@@ -82,13 +92,17 @@ def _labels(display: Display) -> dict:
     }  # fmt: skip
 
 
-def make_tables(options: Mapping, seed: int, root: Path) -> None:
-    """Write train_metadata.csv, submission_template.json and truth.json below root. Nothing is rendered."""
+def make_tables(options: Mapping, seed: int, root: Path, withdrawn: Withdrawn = NOBODY) -> None:
+    """Write train_metadata.csv, submission_template.json and truth.json below root. Nothing is rendered.
+
+    Withdrawn training clips have no row; of test clips all are asked for, as by the challenge.
+    """
     root = Path(root)
     rows = [
         {"filename": display.name, "fold": schedule.fold_of(actor, options)} | _labels(display)
         for actor in schedule.actors(options, "train")
         for display in schedule.displays(actor, options)
+        if not withdrawn.holds(display.name)
     ]
     table = pd.DataFrame(rows).sort_values("filename", kind="stable")
     table = table.astype({"emotion_1_salience": "Int64", "emotion_2_salience": "Int64"})

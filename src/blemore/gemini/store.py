@@ -30,10 +30,14 @@ SHOWN = 16
 
 def cache_key(mp4: bytes, service: Service) -> str:
     """sha256, in hex, of all that decides a vector; the clip's name is no part of it."""
+    return _key(mp4, service.origin, service.model, service.dimensions)
+
+
+def _key(mp4: bytes, origin: str, model: str, dimensions: int) -> str:
     about = {
-        "schema": f"{SCHEMA} {service.origin}",
-        "model": service.model,
-        "dimension": service.dimensions,
+        "schema": f"{SCHEMA} {origin}",
+        "model": model,
+        "dimension": dimensions,
         "mime": MIME,
         "sha256": hashlib.sha256(mp4).hexdigest(),
         "fps": SAMPLED_FPS,
@@ -140,6 +144,14 @@ class Ledger:
                 file.write(text.encode() + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
+
+
+def kept_of(mp4: bytes, folder: Path) -> list[Path]:
+    """Files of a cache folder that were made of a piece, by any service that the folder's ledger names."""
+    lines = Ledger(folder / "ledger.jsonl").lines()
+    services = {(line["origin"], line["model"], line["dimension"]) for line in lines if line["event"] == "sent"}
+    keys = {_key(mp4, *service) for service in services}
+    return sorted(path for key in keys for path in (folder / "vectors" / key[:2]).glob(f"{key}.*"))
 
 
 @contextmanager

@@ -29,7 +29,7 @@ TOLERANCE = 1e-6
 LINKED = ("data", "results", "weights", "outside")
 """Folders whose files a job replaces and never writes into: the scratch copy shares them."""
 COPIED = (
-    *("Snakefile", "dvc.yaml", "params.yaml", "requirements.lock", "uploads.json", "pyproject.toml"),
+    *("Snakefile", "dvc.yaml", "params.yaml", "requirements.lock", "uploads.json", "withdrawn.json", "pyproject.toml"),
     *("rules", "schemas", "profiles", "src", "workflow_scripts", "envs", ".snakemake/metadata", "lineage"),
 )
 

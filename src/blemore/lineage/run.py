@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from blemore.datasets.withdrawn import NOBODY, Withdrawn
 from blemore.errors import LineageError, MissingDataError
 from blemore.lineage import recovery, runs, workspace
 
@@ -26,18 +27,34 @@ COMPLETE = "Nothing to be done"
 """What Snakemake says of a target that is up to date."""
 
 
-def clip_files(dataset: str, root: Path, options: Mapping[str, Any]) -> list[str]:
+def clip_files(dataset: str, root: Path, options: Mapping[str, Any], roster: Path | None = None) -> list[str]:
     """Paths below `root` of every clip of the study, sorted.
+
+    Parameters
+    ----------
+    roster : the table that lists them, where the clips themselves are not here (they are private).
 
     Raises
     ------
-    MissingDataError : the data set has to be fetched first; says what, from where, and the command.
+    MissingDataError : the data set has to be fetched first; says what, from where, and the command. Or no roster.
     """
+    if roster is not None:
+        return _listed_files(roster)
     module = import_module(f"blemore.datasets.{dataset}")
     advice = module.how_to_get(root)
     if advice is not None:
         raise MissingDataError(f"dataset: {dataset}", [advice])
     return module.clip_files(root, options)
+
+
+def _listed_files(roster: Path) -> list[str]:
+    import pyarrow.parquet  # only where it is needed: every start of the workflow imports this module
+
+    if not roster.is_file():
+        advice = "goes on from what was made before, but this is not here: pull it (docs/private.md)"
+        raise MissingDataError(f"private: absent; {roster}", [advice])
+    files = pyarrow.parquet.read_table(roster, columns=["file"])["file"].to_pylist()
+    return sorted(file for file in files if file)
 
 
 def digest(names: Iterable[str]) -> str:
@@ -66,6 +83,7 @@ def begin(
     data: str,
     files: Sequence[str],
     folds: int,
+    withdrawn: Withdrawn = NOBODY,
 ) -> None:
     """Before the first job: refuse what cannot end well, all of a kind at once; remove other studies' files.
 
@@ -77,8 +95,10 @@ def begin(
     encoders : settings of every encoder that takes part.
     made : the output patterns of every rule; a file under results/ (and the generated data set) matching none goes.
     data : the data set's folder.
-    files : every raw clip's path below it; those not made yet count with the demo's typical size.
+    files : every raw clip's path below it; those not made yet count with the demo's typical size. Empty where the raw
+        clips lie in the private store only.
     folds : how many.
+    withdrawn : whose clips and rows are passed over.
 
     Raises
     ------
@@ -99,9 +119,10 @@ def begin(
     if faults:
         raise MissingDataError("encoders", faults)
 
-    generated = any(pattern.match(f"{data}/{files[0]}") for pattern in made)
-    if not generated:
-        import_module(f"blemore.datasets.{config['dataset']}").roster(Path(data), config[config["dataset"]])
+    generated = bool(files) and any(pattern.match(f"{data}/{files[0]}") for pattern in made)
+    if files and not generated:
+        dataset = import_module(f"blemore.datasets.{config['dataset']}")
+        dataset.roster(Path(data), config[config["dataset"]], withdrawn)
     folders = [Path("results"), Path(data)] if generated else [Path("results")]
     left = workspace.orphans(folders, made)
     if left:
@@ -159,9 +180,8 @@ def end(root: Path, made: Sequence[re.Pattern], targets: Sequence[str]) -> None:
         return
     _check(root)
     if stage is None:
-        commit = subprocess.run(
-            [sys.executable, "-m", "dvc", "commit", "--force", "--quiet"], cwd=root, capture_output=True, text=True
-        )
+        command = [sys.executable, "-m", "dvc", "commit", "--force", "--quiet", *_stages_here(root)]
+        commit = subprocess.run(command, cwd=root, capture_output=True, text=True)
         if commit.returncode:
             print(f"DVC did not version this study (`dvc commit` says why): {commit.stderr.strip()}", file=sys.stderr)
     print(summary(root))
@@ -175,6 +195,20 @@ def _check(root: Path) -> None:
     if found:
         said = [f"{one.verdict.value} {one.node}: {one.what}" for one in found]
         raise LineageError("lineage", [*said, "nothing was versioned; `blemore lineage verify` says more"])
+
+
+def _stages_here(root: Path) -> list[str]:
+    """Stages of dvc.yaml that neither read nor make what only the private store has: DVC can version no others here."""
+    import yaml
+
+    from blemore.lineage.verify import not_here
+
+    away = set(not_here(root))
+    dataset = yaml.safe_load((root / "params.yaml").read_text())["dataset"]
+    stages = yaml.safe_load((root / "dvc.yaml").read_text().replace("${dataset}", dataset))["stages"]
+    return [
+        name for name, one in stages.items() if not away & {*one["deps"], *(next(iter(out)) for out in one["outs"])}
+    ]
 
 
 def _complete(root: Path) -> bool:
@@ -207,7 +241,7 @@ def summary(root: Path) -> str:
         "  encoders     results/encoders.csv: each alone, its weight and cost; licences in results/licences.json",
         "  plots        results/plots/",
         f"  quarantine   {len(bad)} clip(s)" + (", listed in results/clips/quarantine.csv" if bad else ""),
-        *(f"               {row['file']}: {row['quarantine']}" for row in bad[:10]),
+        *(f"               {row['file'] or row['clip']}: {row['quarantine']}" for row in bad[:10]),
         "  versions     dvc.lock (commit it with your study: git add dvc.lock)",
     ]
     if metrics["note"]:

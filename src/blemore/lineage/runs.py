@@ -13,11 +13,11 @@ from blemore.lineage import capture
 from blemore.lineage.store import Store, merkle_root
 
 SCHEMA = "blemore-run/1"
-STUDY = ("params.yaml", "Snakefile", "dvc.yaml", "requirements.lock", "rules/*.smk", "schemas/*.yaml")
+STUDY = ("params.yaml", "Snakefile", "dvc.yaml", "requirements.lock", "withdrawn.json", "rules/*.smk", "schemas/*.yaml")
 """Files that decide which jobs there are; each run keeps a copy."""
 SOURCES = (
     *("Snakefile", "rules", "src/blemore", "workflow_scripts", "requirements.lock", "outside", "weights"),
-    "uploads.json",
+    *("uploads.json", "withdrawn.json"),
 )
 
 

@@ -7,7 +7,7 @@ import yaml
 
 from blemore.errors import DataError
 from blemore.lineage import capture
-from blemore.lineage.checks import claims, content, staleness, structure
+from blemore.lineage.checks import claims, content, staleness, structure, withdrawal
 from blemore.lineage.graph import Graph
 from blemore.lineage.store import FOLDER, Store, key
 from blemore.lineage.verdict import WORST_FIRST, Finding, Verdict, worst
@@ -70,6 +70,7 @@ def verify(root: Path, artifact: str | None = None, *, deep: bool = False, key_f
     if artifact is None:
         findings += content.strangers(root, graph)
     findings += staleness.check(root, graph, chain)
+    findings += withdrawal.check(root, graph, chain)
     findings += claims.snakemake(root, graph, chain)
     locked, notes = claims.dvc(root, store)
     committed, more = claims.git(root, graph, chain)
@@ -91,18 +92,19 @@ def verify(root: Path, artifact: str | None = None, *, deep: bool = False, key_f
 
 
 def not_here(root: Path) -> list[str]:
-    """Outputs of dvc.yaml that go to the private store and are not in this workspace at all."""
+    """Outputs of dvc.yaml that go to the private store and are not in this workspace.
+
+    None where only some of them are missing, unless the parameters say that they are absent: a clone without that store has none.
+    """
     try:
-        text = (root / "dvc.yaml").read_text().replace("${dataset}", _dataset(root))
-        stages = yaml.safe_load(text)["stages"]
+        params = yaml.safe_load((root / "params.yaml").read_text())
+        stages = yaml.safe_load((root / "dvc.yaml").read_text().replace("${dataset}", str(params["dataset"])))["stages"]
     except (OSError, yaml.YAMLError, KeyError):
         return []
     outs = [next(iter(out.items())) for stage in stages.values() for out in stage["outs"] if isinstance(out, dict)]
-    return [path for path, options in outs if options.get("remote") == "private" and not (root / path).exists()]
-
-
-def _dataset(root: Path) -> str:
-    return str(yaml.safe_load((root / "params.yaml").read_text())["dataset"])
+    private = [path for path, options in outs if options.get("remote") == "private"]
+    away = [path for path in private if not (root / path).exists()]
+    return away if away == private or params.get("private") == "absent" else []
 
 
 def environments(graph: Graph, chain: set[str]) -> list[str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from blemore.datasets.withdrawn import REASON as WITHDRAWN
 from blemore.errors import DataError
 from blemore.files import whole_file
 from blemore.tables import CLIPS_COLUMNS
@@ -19,9 +20,10 @@ def gather(roster: pd.DataFrame, probes: Sequence[Path], max_bad_share: float) -
 
     Parameters
     ----------
-    roster : `tables.ROSTER_COLUMNS`.
+    roster : `tables.ROSTER_COLUMNS`; clips without a file were withdrawn and are not probed.
     probes : the probe file of every shard.
-    max_bad_share : 0..1; one quarantined clip is always allowed, more only up to this share of all clips.
+    max_bad_share : 0..1; one quarantined clip is always allowed, more only up to this share of all clips; withdrawn ones
+        are set aside without being counted.
 
     Returns
     -------
@@ -34,14 +36,16 @@ def gather(roster: pd.DataFrame, probes: Sequence[Path], max_bad_share: float) -
     probe = pd.concat([pd.read_parquet(path) for path in probes], ignore_index=True)
     doubled = probe.loc[probe["clip"].duplicated(), "clip"]
     faults = [f"clip {name}: probed more than once; remove results of another number of shards" for name in doubled]
-    known, probed = set(roster["clip"]), set(probe["clip"])
+    withdrawn = roster["file"].isna()
+    known, probed = set(roster.loc[~withdrawn, "clip"]), set(probe["clip"])
     faults += [f"clip {name}: in the roster, but in no shard; prepare it again" for name in sorted(known - probed)]
     faults += [f"clip {name}: in a shard, but not in the roster" for name in sorted(probed - known)]
     if faults:
         raise DataError("prepared clips", faults)
-    clips = roster.merge(probe, on="clip", validate="one_to_one").sort_values("clip", ignore_index=True)
+    clips = roster.merge(probe, how="left", on="clip", validate="one_to_one").sort_values("clip", ignore_index=True)
+    clips["quarantine"] = clips["quarantine"].fillna(WITHDRAWN)
     clips = clips.astype({name: "Int64" for name in WHOLE_NUMBERS})
-    bad = clips[clips["quarantine"] != ""]
+    bad = clips[~clips["quarantine"].isin(["", WITHDRAWN])]
     allowed = max(1, int(max_bad_share * len(clips)))
     if len(bad) > allowed:
         what = f"raw clips ({len(bad)} of {len(clips)} cannot be used, at most {allowed} may; fetch them again)"

@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from blemore.datasets.names import parse_name
+from blemore.datasets.withdrawn import FILE, NOBODY, read_withdrawn
 from blemore.errors import DataError
 from blemore.files import whole_file
 from blemore.lineage.store import Store
@@ -29,10 +30,13 @@ PICTURE = re.compile(r'"data:[^"]*"')
 
 
 def codes(store: Store) -> frozenset[str]:
-    """Every person whom the study knows: by the names of the raw clips in its records."""
+    """Every person whom the study knows: by the names of the raw clips in its records, and by the denylist."""
+    denied = store.root / FILE
+    withdrawn = (read_withdrawn(denied) if denied.exists() else NOBODY).names
     files = (one["path"] for record in store.records.values() for one in (*record["inputs"], *record["outputs"]))
     known = {person for path in files if path.startswith(RAW) and (person := _person(PurePosixPath(path).stem))}
-    return frozenset(known)
+    clips = {person for clip in withdrawn["clips"] if (person := _person(clip))}
+    return frozenset({*known, *withdrawn["persons"], *clips})
 
 
 def _person(clip: str) -> str | None:

@@ -1,0 +1,256 @@
+"""A withdrawal on a real study: nothing that shows the clips is left where it can reach, searched by content."""
+
+import base64
+import hashlib
+import io
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from blemore.lineage.withdrawal.carry_out import carry_out
+from blemore.lineage.withdrawal.places import Place
+from blemore.lineage.withdrawal.plan import plan
+from blemore.submission import check
+
+from .conftest import Study, clone, with_stores
+from .test_studies import as_blemore
+
+pytestmark = pytest.mark.slow
+
+PERSON = "A903"
+NEEDLE = 40
+"""Bytes out of the middle of a clip, a crop, sound or a piece: long enough to be found nowhere else."""
+REMOTES = ("--remote", "shared", "--remote", "private")
+
+
+def files(study: Study) -> dict[str, Path]:
+    """Every file of the workspace, DVC's cache and the remotes; git's own and the source code left out."""
+    folder = study.folder
+    tops = {"workspace": folder, "shared": folder.parent / "shared", "private": folder.parent / "private"}
+    found = {f"{name}/{path.relative_to(top)}": path for name, top in tops.items() for path in top.rglob("*")}
+    aside = ("workspace/.git/", "workspace/src/", "workspace/.snakemake/")
+    return {name: path for name, path in found.items() if path.is_file() and not name.startswith(aside)}
+
+
+def middle(data: bytes) -> bytes:
+    return data[len(data) // 2 : len(data) // 2 + NEEDLE]
+
+
+def cells(table: bytes, names: set[str]) -> Iterator[bytes]:
+    """Pictures, sound and pieces of some clips in a Parquet table."""
+    rows = pq.read_table(io.BytesIO(table)).to_pylist()
+    for row in rows:
+        if row.get("clip") in names:
+            yield from (value for value in row.values() if isinstance(value, bytes) and len(value) > 200)
+
+
+class Search:
+    """Looks for what shows some clips, by content.
+
+    whole : sha256 of raw clips, and of every file of media. needles : bytes out of raw clips, crops, sound, pieces.
+    """
+
+    def __init__(self, study: Study, names: set[str]):
+        self.names = names
+        clips = [path for path in (study.folder / "data").rglob("*.mov") if path.stem in names]
+        assert {path.stem for path in clips} == names
+        self.whole = {hashlib.sha256(path.read_bytes()).hexdigest() for path in clips}
+        self.values = [path.read_bytes() for path in clips]
+        for path in sorted((study.folder / "results/media").rglob("*.parquet")):
+            if path.parent.name != "probe":
+                self.values += cells(path.read_bytes(), names)
+        self.needles = {middle(value) for value in self.values}
+
+    def __call__(self, study: Study) -> dict[str, str]:
+        """{file: how it shows one of the clips}."""
+        found = {}
+        for name, path in files(study).items():
+            data = path.read_bytes()
+            if hashlib.sha256(data).hexdigest() in self.whole:
+                found[name] = "a clip"
+            elif any(needle in data for needle in self.needles):
+                found[name] = "bytes of a clip"
+            elif data[:4] == b"PAR1" and self._in_table(data):
+                found[name] = "a table with a clip's pictures, sound or features"
+            elif any(base64.b64decode(part) in self.values for part in pictures(data, name)):
+                found[name] = "a page with a picture"
+        return found
+
+    def _in_table(self, data: bytes) -> bool:
+        if any(cells(data, self.names)):
+            return True
+        table = pq.read_table(io.BytesIO(data))
+        return "features" in table.column_names and bool(self.names & set(table["clip"].to_pylist()))
+
+
+def pictures(data: bytes, name: str) -> list[bytes]:
+    if not name.endswith(".html"):
+        return []
+    return [part.split(b'"')[0] for part in data.split(b"data:image/jpeg;base64,")[1:]]
+
+
+def tree(study: Study) -> dict[str, str]:
+    found = {**files(study), "denylist": study.folder / "withdrawn.json"}
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in found.items()}
+
+
+def persons_clips(study: Study, person: str) -> set[str]:
+    return {path.stem for path in (study.folder / "data/demo/train").glob(f"{person}_*.mov")}
+
+
+def verdict(study: Study) -> tuple[int, str]:
+    done = study.run("blemore", "lineage", "verify", check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture
+def kept(guarded: Study, tmp_path: Path) -> Study:
+    return with_stores(guarded, tmp_path)
+
+
+def test_a_person_is_gone_from_everywhere_and_the_study_runs_without(kept: Study) -> None:
+    names = persons_clips(kept, PERSON)
+    search = Search(kept, names)
+    before = search(kept)
+    places = ("workspace/data/", "workspace/results/", "workspace/.dvc/cache/", "private/", "shared/")
+    for place in places:
+        assert [name for name in before if name.startswith(place)], place
+    assert {"a clip", "bytes of a clip", "a table with a clip's pictures, sound or features"} <= set(before.values())
+    vectors = len(list((kept.folder / "cache/gemini-stand-in/vectors").rglob("*.npy")))
+    others = {path: path.read_bytes() for path in (kept.folder / "data/demo").rglob("*.mov") if path.stem not in names}
+    (kept.folder / "studies").mkdir()
+    (kept.folder / "studies/copy.bin").write_bytes(
+        next((kept.folder / "data/demo/train").glob(f"{PERSON}_*")).read_bytes()
+    )
+
+    everything = tree(kept)
+    said = kept.run("blemore", "withdraw", "--person", PERSON, *REMOTES, "--dry-run").stdout
+    assert "nothing was changed" in said
+    assert f"person {PERSON} ({len(names)} clips)" in said
+    assert tree(kept) == everything
+
+    note = kept.run("blemore", "withdraw", "--person", PERSON, *REMOTES).stdout
+    assert search(kept) == {}
+    assert {path: path.read_bytes() for path in others} == others
+    assert len(list((kept.folder / "cache/gemini-stand-in/vectors").rglob("*.npy"))) == vectors - len(names)
+    for words in ("other clones", "git's history", "derived files", "fit_head: 2", "fuse: 1", "remote private: "):
+        assert words in note
+    (written,) = (kept.folder / "withdrawals").glob(f"*-{PERSON}.md")
+    assert written.read_text().strip() == note.strip()
+    assert [one["person"] for one in json.loads((kept.folder / "withdrawn.json").read_text())] == [PERSON]
+    assert kept.git("status", "--porcelain").split() == ["M", "withdrawn.json"]
+
+    code, text = verdict(kept)
+    assert code == 16
+    assert text.startswith("WITHDRAWN")
+    code, text = verdict_of(kept, "results/submission/submission.zip")
+    assert code == 16
+
+    kept.submission()
+    assert verdict(kept)[0] == 0
+    assert search(kept) == {}
+    assert check(kept.folder / "results/submission/submission.zip") == []
+    assert not persons_clips(kept, PERSON)
+    assert PERSON not in set(pq.read_table(kept.folder / "results/clips/clips.parquet")["person"].to_pylist())
+    assert kept.would_run() == {}
+    kept.run("dvc", "push")
+    assert search(kept) == {}
+
+    again = kept.run(
+        "blemore", "withdraw", "--person", PERSON, *REMOTES
+    ).stdout  # changes nothing that the new study made
+    assert verdict(kept)[0] == 0, again
+
+
+def verdict_of(study: Study, artifact: str) -> tuple[int, str]:
+    done = study.run("blemore", "lineage", "verify", artifact, check=False)
+    return done.returncode, done.stdout
+
+
+def test_a_clip_goes_alone_and_a_test_clip_stays_in_the_submission(kept: Study) -> None:
+    search = Search(kept, {"A901_ang_int4_ver1", "test_0003"})
+    template = json.loads((kept.folder / "results/submission/submission.json").read_text())["predictions"].keys()
+    kept.run("blemore", "withdraw", "--clip", "A901_ang_int4_ver1.mov", *REMOTES)
+    kept.run("blemore", "withdraw", "--clip", "test_0003", *REMOTES)
+    assert search(kept) == {}
+    assert len(persons_clips(kept, "A901")) == 35
+    assert verdict(kept)[0] == 16
+    assert sorted(kept.repro())[:3] == ["clips", "compare", "decide"]
+    assert verdict(kept)[0] == 0
+    assert search(kept) == {}
+    predictions = json.loads((kept.folder / "results/submission/submission.json").read_text())["predictions"]
+    assert predictions.keys() == template
+    assert predictions["test_0003.mov"]
+    assert kept.would_run() == {}
+
+
+def test_with_blemore_the_raw_clips_of_others_stay(guarded: Study, tmp_path: Path) -> None:
+    kept = clone(tmp_path / "study")
+    shutil.copytree(guarded.folder / "data/demo", kept.folder / "data/demo")
+    as_blemore(kept)
+    shutil.rmtree(kept.folder / "data/demo")
+    kept.submission()
+    kept.remotes(tmp_path)
+    kept.git("add", "dvc.lock")
+    kept.git("commit", "--quiet", "-am", "Real clips")
+    kept.run("dvc", "push")
+    clips = {path: path.read_bytes() for path in (kept.folder / "data/blemore").rglob("*.mov")}
+    search = Search(kept, {"A901_ang_int4_ver1"})
+    kept.run("blemore", "withdraw", "--clip", "A901_ang_int4_ver1", *REMOTES)
+    assert search(kept) == {}
+    left = {path: path.read_bytes() for path in (kept.folder / "data/blemore").rglob("*.mov")}
+    assert left == {path: data for path, data in clips.items() if path.stem not in search.names}
+    stored = {
+        hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in (kept.folder.parent / "private").rglob("*")
+        if path.is_file()
+    }
+    assert {hashlib.sha256(data).hexdigest() for data in left.values()} <= stored
+    kept.submission()
+    assert verdict(kept)[0] == 0
+    assert search(kept) == {}
+
+
+def test_what_was_broken_off_is_finished_by_a_second_call(kept: Study, monkeypatch) -> None:
+    names = persons_clips(kept, PERSON)
+    search = Search(kept, names)
+    remove = Place.remove
+
+    def killed(place: Place, md5s: list[str]) -> None:
+        if place.name == "shared":
+            raise KeyboardInterrupt
+        remove(place, md5s)
+
+    monkeypatch.setattr(Place, "remove", killed)
+    monkeypatch.setattr("blemore.lineage.withdrawal.carry_out.recovery.survey", lambda root: ([], []))
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(kept.folder, plan(kept.folder, "person", PERSON, ["shared", "private"]))
+    assert search(kept)
+    assert json.loads((kept.folder / "withdrawn.json").read_text())[0]["person"] == PERSON
+    monkeypatch.setattr(Place, "remove", remove)
+    carry_out(kept.folder, plan(kept.folder, "person", PERSON, ["shared", "private"]))
+    assert search(kept) == {}
+
+
+def test_a_remote_that_does_not_answer_is_told_and_done_later(kept: Study) -> None:
+    search = Search(kept, persons_clips(kept, PERSON))
+    private = kept.folder.parent / "private"
+    private.rename(kept.folder.parent / "elsewhere")
+    done = kept.run("blemore", "withdraw", "--person", PERSON, *REMOTES, check=False)
+    assert done.returncode == 1
+    assert "remote private could not be reached" in done.stdout
+    (kept.folder.parent / "elsewhere").rename(private)
+    left = search(kept)
+    assert left
+    assert all(name.startswith("private/") for name in left)
+    kept.run("blemore", "withdraw", "--person", PERSON, "--remote", "private")
+    assert search(kept) == {}
+    refused = kept.run("blemore", "withdraw", "--person", "A999", "--remote", "private", check=False)
+    assert refused.returncode == 1
+    assert "is it spelt right?" in refused.stderr
+    refused = kept.run("blemore", "withdraw", "--person", PERSON, "--remote", "unheard", check=False)
+    assert "no remote 'unheard'" in refused.stderr
