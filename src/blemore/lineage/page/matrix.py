@@ -11,6 +11,7 @@ import pandas as pd
 
 from blemore.lineage.page.chain import Chain
 from blemore.lineage.store import Store
+from blemore.seen import ENROLMENT, HANDED_ON, IN_SAMPLE, LABEL_FREE, UNKNOWN
 
 FITTED, JUDGED, BOTH, NEITHER = "fitted", "judged", "both", ""
 SIGNS = {
@@ -19,6 +20,8 @@ SIGNS = {
     BOTH: ("✕", "fitted on and judged"),
     NEITHER: ("·", "neither"),
 }
+NO_COLUMN = (*LABEL_FREE, ENROLMENT, IN_SAMPLE, HANDED_ON, UNKNOWN)
+"""Kinds that may be fitted on whom they serve, by design, or of which there is no fit to show; `lineage leaks` has them."""
 TEST = "test clips"
 """Column of the clips whose persons nobody knows."""
 
@@ -60,6 +63,10 @@ def matrix(
     without = set(outside)
     for record in chain.records.values():
         for one in record["split"]["models"]:
+            if one["kind"] == UNKNOWN:
+                without.add(one["model"])
+            if one["kind"] in NO_COLUMN:
+                continue
             try:
                 sides = {
                     side: {persons.get(clip, TEST) for clip in store.get_json(one[side])} for side in ("on", "judges")
