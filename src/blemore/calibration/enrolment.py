@@ -113,7 +113,7 @@ def decide(
         truth = np.concatenate([problem.truth[told] for told in judged])
         strengths[outer] = best_strength(list(spreads), corrected, truth)
         model = f"calibration/{place(outer)}/enrolment"
-        seen.fitted(model, "strength", seen.of(problem.clips, others))
+        seen.fitted(model, "strength", seen.of(problem.clips, judged.any(axis=0)))
         for k, told in enumerate(judged):
             if outer != FINAL and told.any():
                 made = styles[strengths[outer]][k]

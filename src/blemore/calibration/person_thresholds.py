@@ -31,13 +31,14 @@ def decide(problem: Problem, *, clips: int, draws: int, weights: Sequence[float]
     strengths: dict[int, Strength] = {}
     for outer in problem.outers:
         others = problem.fold != outer
+        judged = ~masks & others
         scores: dict[Strength, tuple[float, np.ndarray]] = {}
         for weight in (OFF, *weights):
             made = np.stack([_decide_one(problem, outer, mask, weight, fold_of) for mask in masks])
-            judged = ~masks & others
             truth = np.broadcast_to(problem.truth, made.shape)
             scores[weight] = score(made[judged], truth[judged]), made
-        seen.fitted(f"calibration/{place(outer)}/person_thresholds", "strength", seen.of(problem.clips, others))
+        model = f"calibration/{place(outer)}/person_thresholds"
+        seen.fitted(model, "strength", seen.of(problem.clips, judged.any(axis=0)))
         strengths[outer] = max(scores, key=lambda weight: scores[weight][0])  # ties: OFF, then the smaller weight
         saliences[:, ~others] = scores[strengths[outer]][1][:, ~others]
     return enrolled(problem, Decided(saliences, ~masks, strengths, {}), masks, "person_thresholds")
