@@ -108,7 +108,7 @@ def find_individuals(
         clusters = fit(learned, person, seed=name).clusters(_rows(described, shown)) if shown else np.zeros(0, int)
         seen.fitted("individuals/final/space", "space", known_by, shown)
         seen.fitted("individuals/final/clusters", "clusters", shown, shown)
-        reached = quality(learned, person, seed=name)
+        reached = quality(learned, person, seed=name, clips=known_by)
     reason = _how(reached, trust)
     sizes = sorted(np.bincount(clusters).tolist(), reverse=True)
     summary = _summary(True, reason, str(descriptor), said, trust, counts, reached, sizes)
@@ -124,11 +124,11 @@ def _described(described: tuple[list[str], np.ndarray, np.ndarray], expected: pd
     return {name: row for name, row, good in zip(names, descriptors, can_be_used, strict=True) if good}
 
 
-def _of_persons(described: Mapping[str, np.ndarray], train: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, pd.Series]:
+def _of_persons(described: Mapping[str, np.ndarray], train: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Descriptors (n, d), persons (n,) and clips (n,) of training persons; a person with one clip cannot say what varies."""
     known = train[train["clip"].isin(list(described))]
     known = known[known.groupby("person")["clip"].transform("size") > 1]
-    return _rows(described, known["clip"]), known["person"].to_numpy(str), known["clip"]
+    return _rows(described, known["clip"]), known["person"].to_numpy(str), known["clip"].to_numpy()
 
 
 def _rows(described: Mapping[str, np.ndarray], clips: Sequence[str] | pd.Series) -> np.ndarray:

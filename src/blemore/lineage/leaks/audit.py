@@ -130,8 +130,8 @@ def _pretraining(records: Iterable[Record]) -> dict[str, str]:
         service = settings.get("service") or {}
         if service and service.get("backend") != "stand-in":
             found[str(settings["name"])] = f"the service's {service.get('model')}"
-        if record["job"]["rule"] == "prepare_shard":
-            found["face crops"] = f"the face detector {params['samples']['faces']['detector']}"
+        if detector := (params.get("samples") or {}).get("faces", {}).get("detector"):
+            found["face crops"] = f"the face detector {detector}"
         descriptor = (params.get("individuals") or {}).get("descriptor")
         if descriptor not in (None, False, "off", "builtin"):
             found["individuals"] = f"the descriptor {descriptor}"
