@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 
 from blemore.errors import DataError
 from blemore.heads import linear, logistic
-from blemore.heads.inner import cross_entropy, inner_parts, standardised
+from blemore.heads.inner import Rows, cross_entropy, inner_parts, standardised
 from blemore.heads.run import fit_head, fold_probabilities
 from blemore.labels import CLASSES, soft_labels
 
@@ -229,7 +229,7 @@ def test_a_single_person_to_learn_from_gets_the_strongest_regularisation(caplog)
     noise = np.random.default_rng(0)
     x, labels = noise.normal(size=(12, 4)).astype(np.float32), np.eye(6)[np.arange(12) % 6]
     with caplog.at_level(logging.WARNING):
-        outputs = linear.predictions(x, labels, np.array(["a"] * 12), x)
+        outputs = linear.predictions(Rows(x), labels, np.array(["a"] * 12), Rows(x))
     assert "single person" in caplog.text
     expected = reference(standardised(x, x)[0], labels, linear.STRENGTHS[0], standardised(x, x)[1])
     np.testing.assert_allclose(outputs, expected, atol=1e-6)

@@ -25,6 +25,8 @@ from blemore.lineage.verify import verify
 from blemore.report.page import SECTIONS, build
 
 FINE = Check(report(), AT)
+LAST = ["test clips", "before the study"]
+"""Columns of the matrix that are no persons."""
 
 
 @pytest.fixture(scope="module")
@@ -161,17 +163,18 @@ def matrix(html: str) -> tuple[list[str], dict[str, list[str]]]:
 
 def test_the_matrix_shows_for_each_person_who_was_fitted_on_them_and_who_judged_them(html: str) -> None:
     heads, rows = matrix(html)
-    assert heads == ["A100", "A101", "A102", "A103"]  # folds 0, 1, 0, 1
+    assert heads == ["A100", "A101", "A102", "A103", *LAST]  # folds 0, 1, 0, 1
     assert rows == {
-        "networks4d/fold0": ["judged", "fitted", "judged", "fitted"],
-        "networks4d/fold1": ["fitted", "judged", "fitted", "judged"],
+        "fold0 s4d": ["judged", "fitted", "judged", "fitted", "neither", "unknown"],
+        "fold1 s4d": ["fitted", "judged", "fitted", "judged", "neither", "unknown"],
     }
+    assert "s4d: whom weights/vit.pt had seen before the study" in html
 
 
 def test_a_person_who_is_judged_by_a_model_that_was_fitted_on_them_stands_out(tmp_path: Path) -> None:
     html = page(write_study(tmp_path, leak=True).root, FINE)
-    assert matrix(html)[1]["networks4d/fold1"] == ["fitted", "both", "fitted", "judged"]
-    assert "1 of 2 models judged somebody they were fitted on" in answer(html, "Trained on whom?")
+    assert matrix(html)[1]["fold1 s4d"] == ["fitted", "leak", "fitted", "judged", "neither", "unknown"]
+    assert "1 leak(s) among 2 models" in answer(html, "Trained on whom?")
 
 
 def test_real_persons_are_counted_together_and_never_named(tmp_path: Path) -> None:
@@ -180,14 +183,14 @@ def test_real_persons_are_counted_together_and_never_named(tmp_path: Path) -> No
     html = page(root, Check(report(finding), AT))
     assert not re.search(r"A10[0-3]", html)
     assert "data/blemore/(withheld)" in html
-    assert matrix(html)[0] == ["group 1: 2 persons", "group 2: 2 persons"]
+    assert matrix(html)[0] == ["group 1: 2 persons", "group 2: 2 persons", *LAST]
 
     listed = pd.DataFrame([{"person": "A100", "by": "an office", "date": "2026-01-01", "basis": "consent"}])
     listed.to_csv(root / "published.csv", index=False)
     params = yaml.safe_load((root / "params.yaml").read_text()) | {"report": {"publication_list": "published.csv"}}
     (root / "params.yaml").write_text(yaml.safe_dump(params))
     html = page(root, FINE)
-    assert matrix(html)[0] == ["A100", "group 1: 2 persons", "group 2: 1 person"]
+    assert matrix(html)[0] == ["A100", "group 1: 2 persons", "group 2: 1 person", *LAST]
     assert not re.search(r"A10[1-3]", html)
 
 

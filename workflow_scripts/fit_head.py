@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
-from blemore.folds import check_persons
+from blemore.folds import check_persons, declare_outside
 from blemore.heads.run import fit_head
 from blemore.lineage.job import job
 from blemore.tables import read_clips, write_probabilities
 
 with job(snakemake):
     clips = read_clips(snakemake.input.clips)
-    for sidecar in snakemake.input.persons:
-        check_persons(Path(sidecar), clips)
+    persons = [check_persons(Path(sidecar), clips) for sidecar in snakemake.input.persons]
     features = Path(snakemake.input.features)
     table = fit_head(features, clips, snakemake.params.encoder, seed=snakemake.params.seed)
+    if persons:
+        declare_outside(snakemake.wildcards.frozen, table["clip"], clips, persons)
     write_probabilities(table, snakemake.output[0])

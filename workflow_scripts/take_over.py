@@ -3,13 +3,14 @@
 from pathlib import Path
 
 from blemore.encoders.precomputed import take_over
-from blemore.folds import check_persons
+from blemore.folds import check_persons, declare_outside
 from blemore.lineage.job import job
 from blemore.tables import read_clips, write_probabilities
 
 with job(snakemake):
     clips = read_clips(snakemake.input.clips)
-    for sidecar in snakemake.input.persons:
-        check_persons(Path(sidecar), clips)
-    (table,) = snakemake.input.table
-    write_probabilities(take_over(Path(table), clips), snakemake.output[0])
+    persons = [check_persons(Path(sidecar), clips) for sidecar in snakemake.input.persons]
+    (file,) = snakemake.input.table
+    table = take_over(Path(file), clips)
+    declare_outside(snakemake.wildcards.given, table["clip"], clips, persons)
+    write_probabilities(table, snakemake.output[0])

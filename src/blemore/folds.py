@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from blemore import seen
 from blemore.errors import DataError, MissingDataError
 from blemore.labels import CLASSES
 from blemore.tables import PROBABILITY_COLUMNS, check_probabilities, read_probabilities, usable
@@ -34,7 +35,10 @@ def gather_folds(folds: Sequence[Path], clips: pd.DataFrame) -> pd.DataFrame:
     ------
     DataError : a clip is missing, unknown, or in the wrong number of tables.
     """
-    rows = pd.concat([read_probabilities(path) for path in folds], ignore_index=True)
+    tables = [read_probabilities(path) for path in folds]
+    for path, table in zip(map(Path, folds), tables, strict=True):
+        seen.fitted(f"{path.parent.name}/{path.stem}", seen.HANDED_ON, [], table["clip"])
+    rows = pd.concat(tables, ignore_index=True)
     clips = usable(clips).sort_values("clip").reset_index(drop=True)
     found = Counter(rows["clip"])
     expected = {
@@ -69,7 +73,7 @@ def join_curves(paths: Sequence[str | Path]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
-def check_persons(sidecar: Path, clips: pd.DataFrame) -> None:
+def check_persons(sidecar: Path, clips: pd.DataFrame) -> dict[str, list[str]]:
     """Refuse a sidecar by which a person of a fold was among those whom the fold's outside model was trained on.
 
     Parameters
@@ -77,6 +81,10 @@ def check_persons(sidecar: Path, clips: pd.DataFrame) -> None:
     sidecar : JSON: {"0": ["A26", "A412"], "1": [...]}, the persons behind each fold's model; or {"all": [...]} where one
         model made everything ({"all": []} for a network that saw none of them).
     clips : clips table.
+
+    Returns
+    -------
+    {fold: persons} for every fold.
 
     Raises
     ------
@@ -104,3 +112,22 @@ def check_persons(sidecar: Path, clips: pd.DataFrame) -> None:
         faults += [f"fold {fold}: its model was trained on {person}, whom it judges" for person in seen]
     if faults:
         raise DataError(str(sidecar), faults)
+    return {fold: [str(person) for person in said[fold]] for fold in folds}
+
+
+def declare_outside(name: str, rows: pd.Series, clips: pd.DataFrame, persons: Sequence[dict[str, list[str]]]) -> None:
+    """Say of each fold of an encoder from outside whom its sidecar names, or that nobody knows.
+
+    Parameters
+    ----------
+    name : of the encoder; rows : its clips; clips : clips table.
+    persons : what `check_persons` gave for its sidecar; empty without one.
+    """
+    train = clips[clips["split"] == "train"]
+    for fold in sorted(train["fold"].unique()):
+        judges = clips.loc[clips["clip"].isin(rows) & ((clips["fold"] == fold) | (clips["split"] == "test")), "clip"]
+        model = f"{name}/fold{fold}"
+        for said in persons:
+            seen.fitted(model, "outside", train.loc[train["person"].isin(said[str(fold)]), "clip"], judges)
+        if not persons:
+            seen.fitted(model, seen.UNKNOWN, [], judges)

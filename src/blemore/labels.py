@@ -1,7 +1,11 @@
 """The six classes, their order, and the soft labels made from a clip's emotions and saliences."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CLASSES = ("ang", "disg", "fea", "hap", "sad", "neu")
 """Class order of every array and table (the challenge kit's order, index 0-5)."""
@@ -14,7 +18,7 @@ NEUTRAL = CLASSES.index("neu")
 NAMES = dict(zip(CLASSES, ("anger", "disgust", "fear", "happiness", "sadness", "neutral"), strict=True))
 
 
-def soft_labels(clips: pd.DataFrame) -> np.ndarray:
+def soft_labels(clips: "pd.DataFrame") -> np.ndarray:
     """Soft labels of clips: salience / 100 on a blend's two emotions, 1 on a single's one.
 
     Parameters
@@ -38,7 +42,7 @@ def soft_labels(clips: pd.DataFrame) -> np.ndarray:
     return labels
 
 
-def check_labels(table: pd.DataFrame, where: str) -> list[str]:
+def check_labels(table: "pd.DataFrame", where: str) -> list[str]:
     """Every fault of a table of labels, as sentences naming row and clip; an empty list when all is well.
 
     Parameters
@@ -48,6 +52,8 @@ def check_labels(table: pd.DataFrame, where: str) -> list[str]:
         Saliences are in percent, above 0, and sum to 100.
     where : what to name in front of each fault (a file's name); "" for nothing.
     """
+    import pandas as pd  # not above: whoever needs the classes' names alone, as the audit does, need not wait for it
+
     start = f"{where}: " if where else ""
     needed = ("clip", "emotion_1", "emotion_2", "emotion_1_salience", "emotion_2_salience")
     missing = [name for name in needed if name not in table.columns]
@@ -60,7 +66,7 @@ def check_labels(table: pd.DataFrame, where: str) -> list[str]:
     first, second = table["emotion_1"], table["emotion_2"]
     blend = second.notna().to_numpy()
 
-    def tell(bad: pd.Series | np.ndarray, what: str, shown: pd.Series | None = None) -> None:
+    def tell(bad: "pd.Series | np.ndarray", what: str, shown: "pd.Series | None" = None) -> None:
         for row in np.flatnonzero(np.asarray(bad, dtype=bool)):
             found = "" if shown is None else f", found {shown.iloc[row]}"
             faults.append(f"{start}row {row + 1}, clip {names[row]}: {what}{found}")

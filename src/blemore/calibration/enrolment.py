@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from blemore import logits
+from blemore import logits, seen
 from blemore.calibration.problem import OFF, Decided, Problem, Strength, generator
 from blemore.calibration.shared import best_strength
-from blemore.fusion.nested import FINAL
+from blemore.fusion.nested import FINAL, place
 from blemore.labels import CLASSES, EMOTIONS
 from blemore.thresholds import fit
 
@@ -106,19 +106,34 @@ def decide(
             judged: np.ndarray = judged,
         ) -> np.ndarray:
             found = [
-                apply_styles(rows, made[problem.who])[seen] for made, seen in zip(styles[strength], judged, strict=True)
+                apply_styles(rows, made[problem.who])[told] for made, told in zip(styles[strength], judged, strict=True)
             ]
             return np.concatenate(found)
 
-        truth = np.concatenate([problem.truth[seen] for seen in judged])
+        truth = np.concatenate([problem.truth[told] for told in judged])
         strengths[outer] = best_strength(list(spreads), corrected, truth)
-        for k, seen in enumerate(judged):
-            if outer != FINAL and seen.any():
+        model = f"calibration/{place(outer)}/enrolment"
+        seen.fitted(model, "strength", seen.of(problem.clips, judged.any(axis=0)))
+        for k, told in enumerate(judged):
+            if outer != FINAL and told.any():
                 made = styles[strengths[outer]][k]
-                chosen = fit(apply_styles(rows, made[problem.who])[seen], problem.truth[seen])
+                chosen = fit(apply_styles(rows, made[problem.who])[told], problem.truth[told])
+                seen.fitted(model, "thresholds", seen.of(problem.clips, told))
                 shown = problem.who[~others]
                 saliences[k, ~others] = chosen.decide(apply_styles(rows[~others], made[given[shown]]))
-    return Decided(saliences, ~masks, strengths, {})
+    return enrolled(problem, Decided(saliences, ~masks, strengths, {}), masks, "enrolment")
+
+
+def enrolled(problem: Problem, decided: Decided, masks: np.ndarray, name: str) -> Decided:
+    """`decided`, having said which clips were shown (draws, n) and which count, fold by fold and draw by draw."""
+    for outer in problem.folds:
+        inside = problem.fold == outer
+        for k, (shown, counts) in enumerate(zip(masks, decided.judged, strict=True)):
+            clips = seen.of(problem.clips, counts & inside)
+            model = f"calibration/{place(outer)}/{name}"
+            seen.fitted(f"{model}/draw{k}", seen.ENROLMENT, seen.of(problem.clips, shown & inside), clips)
+            seen.judged(model, clips)
+    return decided
 
 
 def styles_of(problem: Problem, rows: np.ndarray, mask: np.ndarray, *, spread: float) -> np.ndarray:

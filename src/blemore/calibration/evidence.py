@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from blemore import seen
 from blemore.calibration.scored import Labelled
 from blemore.fusion.nested import FINAL
 from blemore.labels import CLASSES
@@ -77,6 +78,7 @@ def evidence(
 
 def _surface(labelled: Labelled, values: np.ndarray) -> dict[str, Any]:
     best = exact_optimum(values, labelled.truth)
+    seen.fitted("score/in sample/surface", seen.IN_SAMPLE, labelled.clips, labelled.clips)
     sums = labelled.sums(best.decide(values))
     error = jackknife_error(accuracies(sums.sum(axis=0) - sums)[2])
     flat = plateau(exact_surface(values, labelled.truth), error)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from blemore import seen
 from blemore.calibration.run import calibrate
 from blemore.fusion.run import fuse
 
@@ -34,5 +35,6 @@ def decisions_without(
     known = {name: table for name, table in tables.items() if name not in unknown}
     if not unknown or not known:
         return None
-    fused = fuse(known, clips, **fusion)
-    return calibrate(fused.views, fused.probabilities, clips, kappas).decisions
+    with seen.within("known"):
+        fused = fuse(known, clips, **fusion)
+        return calibrate(fused.views, fused.probabilities, clips, kappas).decisions

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from blemore import seen
 from blemore.calibration.offsets import apply_offsets, fit_offsets, shrinkage
 from blemore.calibration.problem import Decided, Problem, Strength
 from blemore.calibration.shared import best_strength, decide_with
 from blemore.decoding import decode
-from blemore.fusion.nested import FINAL
+from blemore.fusion.nested import FINAL, place
 
 
 def decide(problem: Problem, kappas: Sequence[float]) -> tuple[Decided, dict[int, np.ndarray]]:
@@ -26,11 +27,13 @@ def decide(problem: Problem, kappas: Sequence[float]) -> tuple[Decided, dict[int
     for outer in problem.outers:
         others = problem.fold != outer
         prior = problem.truth[others].mean(axis=0) / 100
+        seen.fitted(f"calibration/{place(outer)}/person_offset", "prior", seen.of(problem.clips, others))
         whole = fit_offsets(problem.views[outer], problem.who, prior, kappa=0.0)
         strengths[outer] = _choose(problem, outer, whole, kappas)
+        seen.fitted(f"calibration/{place(outer)}/offsets", "offsets", problem.clips, seen.of(problem.clips, ~others))
         offsets[outer] = whole * strength_of(strengths[outer], problem.who)
         views[outer] = apply_offsets(problem.views[outer], offsets[outer][problem.who])
-    return decide_with(problem, views, strengths), offsets
+    return decide_with(problem, views, strengths, "person_offset"), offsets
 
 
 def decide_new(
@@ -59,6 +62,7 @@ def strength_of(strength: Strength, who: np.ndarray) -> np.ndarray:
 def _choose(problem: Problem, outer: int, whole: np.ndarray, kappas: Sequence[float]) -> Strength:
     others = problem.fold != outer
     rows, who = problem.views[outer][others], problem.who[others]
+    seen.fitted(f"calibration/{place(outer)}/person_offset", "strength", seen.of(problem.clips, others))
 
     def corrected(strength: Strength) -> np.ndarray:
         return apply_offsets(rows, (whole * strength_of(strength, problem.who))[who])

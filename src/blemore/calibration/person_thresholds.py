@@ -8,9 +8,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from blemore.calibration.enrolment import enrolled_clips
+from blemore import seen
+from blemore.calibration.enrolment import enrolled, enrolled_clips
 from blemore.calibration.problem import OFF, Decided, Problem, Strength
 from blemore.decoding import decode
+from blemore.fusion.nested import place
 from blemore.labels import CLASSES
 from blemore.metrics import score
 from blemore.optima import weighted_optima
@@ -29,21 +31,26 @@ def decide(problem: Problem, *, clips: int, draws: int, weights: Sequence[float]
     strengths: dict[int, Strength] = {}
     for outer in problem.outers:
         others = problem.fold != outer
+        judged = ~masks & others
         scores: dict[Strength, tuple[float, np.ndarray]] = {}
         for weight in (OFF, *weights):
             made = np.stack([_decide_one(problem, outer, mask, weight, fold_of) for mask in masks])
-            judged = ~masks & others
             truth = np.broadcast_to(problem.truth, made.shape)
             scores[weight] = score(made[judged], truth[judged]), made
+        model = f"calibration/{place(outer)}/person_thresholds"
+        seen.fitted(model, "strength", seen.of(problem.clips, judged.any(axis=0)))
         strengths[outer] = max(scores, key=lambda weight: scores[weight][0])  # ties: OFF, then the smaller weight
         saliences[:, ~others] = scores[strengths[outer]][1][:, ~others]
-    return Decided(saliences, ~masks, strengths, {})
+    return enrolled(problem, Decided(saliences, ~masks, strengths, {}), masks, "person_thresholds")
 
 
 def _decide_one(problem: Problem, outer: int, mask: np.ndarray, weight: Strength, fold_of: np.ndarray) -> np.ndarray:
     """(n, 6) decisions of all clips, each by the thresholds of its person; fitted without fold `outer` and the person's."""
     rows = problem.views[outer]
     everybody = (problem.fold != outer) & (problem.fold[None, :] != np.unique(fold_of)[:, None])  # (folds, n)
+    for own, base in zip(np.unique(fold_of).tolist(), everybody, strict=True):
+        if own == outer:
+            seen.fitted(f"calibration/{place(outer)}/person_thresholds", "thresholds", seen.of(problem.clips, base))
     if weight == OFF:
         best = weighted_optima(rows, problem.truth, everybody.astype(float))
         at = np.searchsorted(np.unique(fold_of), problem.fold)

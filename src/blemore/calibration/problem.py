@@ -21,6 +21,7 @@ class Problem:
     views : {outer: (n, 6)} fused rows for each outer fold (`fusion.run.Fused.views`).
     truth : (n, 6) saliences in percent; fold : (n,); who : (n,) ints, the individual of each clip.
     names : name of each individual; what is drawn at random for one hangs on the name.
+    clips : (n,) names of the clips, for `seen`; None where nobody asks.
     """
 
     views: Mapping[int, np.ndarray]
@@ -28,6 +29,7 @@ class Problem:
     fold: np.ndarray
     who: np.ndarray
     names: tuple[str, ...]
+    clips: np.ndarray | None = None
 
     @property
     def folds(self) -> list[int]:
@@ -46,11 +48,11 @@ class Problem:
             common on average.
         """
         mixed = self._shuffled(self.who, name) if within_folds else generator(name).permutation(self.who)
-        return replace(self, who=mixed)
+        return replace(self, who=mixed, clips=None)
 
     def permuted_labels(self, name: str) -> "Problem":
         """The same clips with their labels dealt out anew within each fold: a control in which nothing can be learned."""
-        return replace(self, truth=self.truth[self._shuffled(np.arange(len(self.who)), name)])
+        return replace(self, truth=self.truth[self._shuffled(np.arange(len(self.who)), name)], clips=None)
 
     def _shuffled(self, values: np.ndarray, name: str) -> np.ndarray:
         draw, mixed = generator(f"{name}/folds"), values.copy()

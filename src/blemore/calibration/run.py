@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from blemore import seen
 from blemore.calibration import person_offset, shared
 from blemore.calibration.problem import Decided, Problem
 from blemore.decoding import decode
@@ -97,7 +98,7 @@ def problem_of(views: pd.DataFrame, clips: pd.DataFrame) -> tuple[Problem, pd.Da
     fold, (who, persons) = labelled["fold"].to_numpy(), pd.factorize(labelled["person"], sort=True)
     outers = [FINAL, *np.unique(fold).tolist()]
     by_view = _values_of_views(views, labelled["clip"], outers)
-    return Problem(by_view, true_saliences(labelled), fold, who, tuple(persons)), labelled
+    return Problem(by_view, true_saliences(labelled), fold, who, tuple(persons), labelled["clip"].to_numpy()), labelled
 
 
 def _values_of_views(views: pd.DataFrame, names: pd.Series, outers: list[int]) -> dict[int, np.ndarray]:
@@ -132,6 +133,7 @@ def _test_decisions(
     by_model, quarantined = test[known], test[~known]
     values = probabilities.set_index("clip").loc[by_model["clip"], list(CLASSES)].to_numpy(float)
     saliences = {"global": decode(values, *decided["global"].thresholds[FINAL])}
+    seen.judged("calibration/final/global", by_model["clip"])
     offsets = pd.DataFrame(columns=list(OFFSET_COLUMNS))
     if individuals is not None:
         number = individuals.set_index("clip")["cluster"].reindex(by_model["clip"]).to_numpy(float)
@@ -139,12 +141,16 @@ def _test_decisions(
         groups, who = np.unique(number[found].astype(int), return_inverse=True)
         prior = problem.truth.mean(axis=0) / 100
         personal = saliences["global"].copy()
+        seen.judged("calibration/final/person_offset", by_model["clip"][found])
+        seen.fitted("calibration/final/person_offset as global", "thresholds", problem.clips, by_model["clip"][~found])
+        seen.fitted("calibration/final/offsets", "offsets", by_model["clip"][found], by_model["clip"][found])
         personal[found], own = person_offset.decide_new(values[found], who, prior, decided["person_offset"])
         saliences["person_offset"] = personal
         offsets = pd.DataFrame(own, columns=list(CLASSES)).assign(
             person=[f"test {group}" for group in groups], fold=FINAL, clips=np.bincount(who)
         )[list(OFFSET_COLUMNS)]
     prior_label = commonest_decision(problem.truth)
+    seen.fitted("calibration/final/commonest label", "prior", problem.clips, quarantined["clip"])
     tables = []
     for variant, made in saliences.items():
         tables.append(_decisions(by_model, made, variant, "model"))

@@ -5,30 +5,35 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from blemore.calibration.problem import OFF, Decided, Problem, Strength
+from blemore.fusion.nested import place
 from blemore.heads.inner import cross_entropy
 from blemore.labels import CLASSES
-from blemore.thresholds import fit
+from blemore.thresholds import Rows
 
 
 def decide(problem: Problem) -> Decided:
     """Thresholds of the exact optimum on the other folds."""
-    return decide_with(problem, problem.views, dict.fromkeys(problem.outers, OFF))
+    return decide_with(problem, problem.views, dict.fromkeys(problem.outers, OFF), "global")
 
 
-def decide_with(problem: Problem, views: Mapping[int, np.ndarray], strengths: Mapping[int, Strength]) -> Decided:
+def decide_with(
+    problem: Problem, views: Mapping[int, np.ndarray], strengths: Mapping[int, Strength], name: str = ""
+) -> Decided:
     """Decide every fold's clips from corrected rows, with one pair of thresholds fitted on the corrected other folds.
 
     Parameters
     ----------
     views : {outer: (n, 6)} corrected rows; strengths : {outer: how strongly they were corrected}.
+    name : of the calibration, for `seen`.
     """
     saliences = np.zeros((1, len(problem.fold), len(CLASSES)), dtype=np.int64)
     thresholds = {}
     for outer in problem.outers:
         others = problem.fold != outer
-        chosen = fit(views[outer][others], problem.truth[others])
+        rows, model = Rows(views[outer], problem.truth, problem.clips), f"calibration/{place(outer)}/{name}"
+        chosen = rows.where(others).fit(model)
         thresholds[outer] = (chosen.alpha, chosen.beta)
-        saliences[0, ~others] = chosen.decide(views[outer][~others])
+        saliences[0, ~others] = rows.where(~others).decided(chosen, model)
     return Decided(saliences, np.ones(saliences.shape[:2], bool), strengths, thresholds)
 
 

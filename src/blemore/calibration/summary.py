@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from blemore import seen
 from blemore.calibration.run import VARIANTS
 from blemore.calibration.scored import Labelled
 from blemore.labels import CLASSES
@@ -81,7 +82,8 @@ def summarise(
     encoders, said = {}, {}
     for name in sorted(tables):
         here = truth.subset(truth.clips.isin(tables[name]["clip"]).to_numpy())
-        saliences, chosen = leave_one_fold_out(here.values(tables[name]), here.truth, here.fold)
+        names = here.clips.to_numpy()
+        saliences, chosen = leave_one_fold_out(here.values(tables[name]), here.truth, here.fold, names, name)
         encoders[name] = here.entry(saliences) | {
             "origin": origins[name],
             "disjointness": _disjointness(name, origins[name], unknown),
@@ -94,7 +96,10 @@ def summarise(
 
     trivial = np.zeros(truth.truth.shape, dtype=np.int64)
     for fold in np.unique(truth.fold):
-        trivial[truth.fold == fold] = commonest_decision(truth.truth[truth.fold != fold])
+        others = truth.fold != fold
+        trivial[~others] = commonest_decision(truth.truth[others])
+        model = f"score/fold{fold}/commonest label"
+        seen.fitted(model, "prior", truth.clips[others], truth.clips[~others])
 
     summary = {
         "dataset": dataset,

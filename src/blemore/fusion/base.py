@@ -15,6 +15,7 @@ class Labelled:
     person : (n,) ints, who shows each clip.
     families : family of each of the E encoders.
     name : names this fit; what a method draws at random hangs on it alone.
+    clips : (n,) names of the clips; model : this fit's name; both for `seen`, None where nobody asks.
     """
 
     probabilities: np.ndarray
@@ -22,6 +23,8 @@ class Labelled:
     person: np.ndarray
     families: tuple[str, ...]
     name: str
+    clips: np.ndarray | None = None
+    model: str = ""
 
     def truth(self) -> np.ndarray:
         """(n, 6) true saliences in percent."""

@@ -15,13 +15,15 @@ import numpy as np
 import pandas as pd
 
 import blemore.fusion
+from blemore import seen
 from blemore.errors import DataError
 from blemore.fusion.base import Labelled
 from blemore.fusion.choice import choose
-from blemore.fusion.nested import FINAL, Candidate, fit_all
+from blemore.fusion.nested import FINAL, Candidate, fit_all, place
 from blemore.labels import CLASSES, soft_labels
 from blemore.surface import exact_optimum, official_grid
 from blemore.tables import PROBABILITY_COLUMNS, check_probabilities, usable
+from blemore.thresholds import Rows
 
 AUTO = "auto"
 """In place of a method's name: one is chosen in inner folds."""
@@ -103,22 +105,25 @@ def fuse(
     if len(folds) < 2:
         raise DataError("fusion", [f"honest weights need at least two folds, found {folds}"])
     data = Labelled(
-        stacked[:, train], soft_labels(labelled), person, tuple((families or {}).get(e, e) for e in encoders), str(seed)
-    )
+        stacked[:, train], soft_labels(labelled), person, tuple((families or {}).get(e, e) for e in encoders), str(seed),
+        labelled["clip"].to_numpy(),
+    )  # fmt: skip
     truth = data.truth()
     candidates = fit_all(data, fold, methods, scaled=options["scaling"])
 
-    chosen, tables_of_choice = {}, {}
+    chosen, tables_of_choice, test = {}, {}, clips.loc[~train, "clip"].to_numpy()
     for outer in (FINAL, *folds):
         others = fold != outer
         rows = {name: candidate.views[outer][others] for name, candidate in candidates.items()}
         chosen[outer], tables_of_choice[outer] = choose(rows, truth[others], fold[others], person[others], names)
+        judges = test if outer == FINAL else seen.of(data.clips, ~others)
+        seen.fitted(f"fusion/{place(outer)}/choice", "choice", seen.of(data.clips, others), judges)
     final = candidates[chosen[FINAL]]
 
     fused = np.zeros((len(clips), len(CLASSES)))
-    fused[~train] = final.apply(stacked[:, ~train])
+    fused[~train] = final.apply(stacked[:, ~train], test)
     for outer in folds:
-        fused[np.flatnonzero(train)[fold == outer]] = candidates[chosen[outer]].views[outer][fold == outer]
+        fused[np.flatnonzero(train)[fold == outer]] = candidates[chosen[outer]].held_out(outer, fold == outer)
     views = [_table(labelled, candidates[chosen[o]].views[o]).assign(outer=o) for o in (FINAL, *folds)]
 
     def shares(outer: int) -> dict[str, float]:
@@ -154,10 +159,13 @@ def _decisions_of_methods(
     for name, candidate in candidates.items():
         nested = np.zeros(truth.shape, dtype=np.int64)
         for outer in np.unique(fold).tolist():
-            values, others = candidate.views[outer], fold != outer
-            best = exact_optimum(values[others], truth[others])
-            nested[~others] = best.decide(values[~others])
+            rows, others = Rows(candidate.views[outer], truth, data.clips), fold != outer
+            model = f"fusion/{place(outer)}/{name} thresholds"
+            best = rows.where(others).fit(model)
+            seen.judged(model, clips[~others])
+            nested[~others] = best.decide(candidate.held_out(outer, ~others))
         add(name, "nested", nested)
+        seen.fitted(f"fusion/in sample/{name}", seen.IN_SAMPLE, clips, clips)
         values = candidate.apply(data.probabilities)
         best = exact_optimum(values, truth)
         add(name, "in_sample", best.decide(values))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from blemore import seen
 from blemore.fusion.base import Labelled
 from blemore.fusion.mean import WeightedMean
 from blemore.heads import linear, logistic
@@ -47,7 +48,7 @@ def fit(data: Labelled) -> Stacked:
     scale = np.where(scale > 0, scale, 1.0)
     x = (x - mean) / scale
     clips, soft = logistic.products(x), data.soft[known]
-    strength = linear.choose_strength(clips, soft, data.person[known])
+    strength = linear.choose_strength(clips, soft, data.person[known], seen.of(data.clips, known), data.model)
     model = logistic.fit(clips, soft, np.arange(len(x)), [strength], tolerance=TOLERANCE)
     return Stacked(mean, scale, x.T @ model.dual[0], model.intercepts[0])
 

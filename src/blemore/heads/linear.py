@@ -8,8 +8,9 @@ import logging
 
 import numpy as np
 
+from blemore import seen
 from blemore.heads import logistic
-from blemore.heads.inner import cross_entropy, inner_parts, standardised
+from blemore.heads.inner import Rows, cross_entropy, inner_parts, scaled
 
 STRENGTHS = (0.03, 0.3, 1.0, 3.0, 10.0, 30.0)
 """Strengths to choose from: the variance of a logit that the penalty expects, so that the same numbers fit any number
@@ -20,33 +21,37 @@ FINAL = 1e-6
 """Tolerance, in logits, of the models that are used (float64)."""
 
 
-def predictions(x: np.ndarray, labels: np.ndarray, persons: np.ndarray, shown: np.ndarray) -> np.ndarray:
-    """Probabilities (m, 6) of the clips `shown` by a model of the clips `x`; 0 for a class that no label holds.
+def predictions(learned: Rows, labels: np.ndarray, persons: np.ndarray, shown: Rows, *, model: str = "") -> np.ndarray:
+    """Probabilities (m, 6) of the clips `shown` by a model of the clips `learned`; 0 for a class that no label holds.
 
     Parameters
     ----------
-    x : (n, d) float32 features; labels : (n, 6) soft labels; persons : (n,); shown : (m, d) float32.
+    learned : n clips; labels : (n, 6) soft labels; persons : (n,); shown : m clips.
+    model : its name (`seen`).
     """
-    x, shown = standardised(x, shown)
+    x, others = scaled(learned, shown, model)
     clips = logistic.products(x)
     everyone = np.arange(len(x))
-    strength = choose_strength(clips, labels, persons)
-    model = logistic.fit(clips, labels, everyone, [strength], tolerance=FINAL)
-    weights = x.T @ model.dual[0].astype(x.dtype)
-    return logistic.softmax((shown - x.mean(axis=0)) @ weights + model.intercepts[0])
+    strength = choose_strength(clips, labels, persons, learned.clips, model)
+    fitted = logistic.fit(clips, labels, everyone, [strength], tolerance=FINAL)
+    seen.fitted(model, "head", learned.clips, shown.clips)
+    weights = x.T @ fitted.dual[0].astype(x.dtype)
+    return logistic.softmax((others - x.mean(axis=0)) @ weights + fitted.intercepts[0])
 
 
-def choose_strength(clips: logistic.Clips, labels: np.ndarray, persons: np.ndarray) -> float:
+def choose_strength(
+    clips: logistic.Clips, labels: np.ndarray, persons: np.ndarray, names: np.ndarray | None = None, model: str = ""
+) -> float:
     """The strength with the least soft cross-entropy over inner folds that share no person.
 
     With a single person there is no such split: then the strongest regularisation is taken, and the log says so.
     """
-    parts = inner_parts(persons)
+    parts = inner_parts(persons, names, model)
     if not parts:
         logging.warning("a single person to learn from: nothing to choose on, the strongest regularisation is taken")
         return STRENGTHS[0]
     losses = np.zeros(len(STRENGTHS))
-    for seen, unseen in parts:
-        models = logistic.fit(clips, labels, seen, STRENGTHS, tolerance=SEARCH, dtype=np.float32)
-        losses += cross_entropy(labels[unseen], models.predict(clips, unseen))
+    for inside, outside in parts:
+        models = logistic.fit(clips, labels, inside, STRENGTHS, tolerance=SEARCH, dtype=np.float32)
+        losses += cross_entropy(labels[outside], models.predict(clips, outside))
     return STRENGTHS[int(np.argmin(losses))]

@@ -12,9 +12,10 @@ import torch
 from torch import nn
 from torch.nn.functional import kl_div
 
+from blemore import seen
 from blemore.encoders.base import seed_of
 from blemore.encoders.device import use_one_thread
-from blemore.heads.inner import cross_entropy, inner_parts, standardised
+from blemore.heads.inner import Rows, cross_entropy, inner_parts, scaled
 from blemore.labels import CLASSES
 
 HIDDEN = (256, 512)
@@ -55,45 +56,51 @@ class Trained:
         return self.network(torch.tensor(x, device=self.x.device)).double().softmax(dim=1).cpu().numpy()
 
 
-def predictions(x: np.ndarray, labels: np.ndarray, persons: np.ndarray, shown: np.ndarray, *, name: str) -> np.ndarray:
-    """Probabilities (m, 6) of the clips `shown` by a network of the clips `x`; 0 for a class that no label holds.
+def predictions(
+    learned: Rows, labels: np.ndarray, persons: np.ndarray, shown: Rows, *, name: str, model: str = ""
+) -> np.ndarray:
+    """Probabilities (m, 6) of the clips `shown` by a network of the clips `learned`; 0 for a class that no label holds.
 
     Parameters
     ----------
-    x : (n, d) float32 features; labels : (n, 6) soft labels; persons : (n,); shown : (m, d) float32.
-    name : all randomness comes from it.
+    learned : n clips; labels : (n, 6) soft labels; persons : (n,); shown : m clips.
+    name : all randomness comes from it; model : its name (`seen`).
     """
-    hidden, epochs = choose(x, labels, persons, name)
-    x, shown = standardised(x, shown)
+    hidden, epochs = choose(learned, labels, persons, name, model)
+    x, others = scaled(learned, shown, model)
+    seen.fitted(model, "head", learned.clips, shown.clips)
     final = Trained(x, labels, hidden, f"{name}/{hidden}")
     for _ in range(epochs):
         final.epoch()
-    outputs = final.predict(shown) * (labels.sum(axis=0) > 0)
+    outputs = final.predict(others) * (labels.sum(axis=0) > 0)
     return outputs / outputs.sum(axis=1, keepdims=True)
 
 
-def choose(x: np.ndarray, labels: np.ndarray, persons: np.ndarray, name: str) -> tuple[int, int]:
+def choose(learned: Rows, labels: np.ndarray, persons: np.ndarray, name: str, model: str) -> tuple[int, int]:
     """Width and number of epochs with the least soft cross-entropy over inner folds; scaler fitted inside each.
 
     With a single person there is nothing to choose on: the smaller width, for one epoch, and the log says so.
     """
-    parts = inner_parts(persons)
+    parts = inner_parts(persons, learned.clips, model)
     if not parts:
         logging.warning("a single person to learn from: nothing to choose on, the network learns for one epoch")
         return HIDDEN[0], 1
-    scaled = [standardised(x[seen], x[unseen]) for seen, unseen in parts]
+    data = [
+        scaled(learned.where(inside), learned.where(outside), f"{model}/inner{k}")
+        for k, (inside, outside) in enumerate(parts)
+    ]
     best, choice = np.inf, (HIDDEN[0], 1)
     for hidden in HIDDEN:
         inner = [
-            Trained(inside, labels[seen], hidden, f"{name}/{hidden}/inner{k}")
-            for k, ((seen, _), (inside, _)) in enumerate(zip(parts, scaled, strict=True))
+            Trained(x, labels[inside], hidden, f"{name}/{hidden}/inner{k}")
+            for k, ((inside, _), (x, _)) in enumerate(zip(parts, data, strict=True))
         ]
         least, reached = np.inf, 0
         for epoch in range(1, EPOCHS + 1):
             loss = 0.0
-            for network, (_, unseen), (_, outside) in zip(inner, parts, scaled, strict=True):
+            for network, (_, outside), (_, others) in zip(inner, parts, data, strict=True):
                 network.epoch()
-                loss += float(cross_entropy(labels[unseen], network.predict(outside)))
+                loss += float(cross_entropy(labels[outside], network.predict(others)))
             if loss < least:
                 least, reached = loss, epoch
             elif epoch - reached >= PATIENCE:

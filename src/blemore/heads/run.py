@@ -14,6 +14,7 @@ from blemore.errors import DataError
 from blemore.folds import probability_rows
 from blemore.heads import linear
 from blemore.heads.features import read_features
+from blemore.heads.inner import Rows
 from blemore.labels import CLASSES, soft_labels
 from blemore.tables import PROBABILITY_COLUMNS, check_probabilities, usable
 
@@ -60,15 +61,19 @@ def fold_probabilities(x: np.ndarray, clips: pd.DataFrame, settings: Mapping, *,
     if len(folds) < 2:
         raise DataError(f"head of {settings['name']}", [f"train clips of two folds at least are needed, found {folds}"])
     probabilities = np.zeros((len(clips), len(CLASSES)))
+    rows = Rows(x, clips["clip"].to_numpy())
     for held_out in folds:
         part = train & (fold != held_out)
         shown = ~train | (fold == held_out)
+        model = f"{settings['name']}/fold{held_out}"
         if head == "linear":
-            outputs = linear.predictions(x[part], labels[part], person[part], x[shown])
+            outputs = linear.predictions(rows.where(part), labels[part], person[part], rows.where(shown), model=model)
         else:
             from blemore.heads import mlp  # torch takes seconds to import
 
             name = f"{seed}/{settings['name']}/{held_out}"
-            outputs = mlp.predictions(x[part], labels[part], person[part], x[shown], name=name)
+            outputs = mlp.predictions(
+                rows.where(part), labels[part], person[part], rows.where(shown), name=name, model=model
+            )
         probabilities[shown] += outputs / np.where(train[shown], 1, len(folds))[:, None]
     return probabilities

@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.metrics import adjusted_rand_score
 from sklearn.metrics.cluster import contingency_matrix
 
+from blemore import seen
 from blemore.individuals.clustering import cut, merges
 from blemore.individuals.space import PersonSpace
 
@@ -57,11 +58,18 @@ def fit(descriptors: np.ndarray, person: np.ndarray, *, seed: str) -> Fitted:
     return Fitted(space, best_threshold(curves) if curves else 0.0)
 
 
-def quality(descriptors: np.ndarray, person: np.ndarray, *, seed: str) -> Quality:
-    """How well persons are told apart by what was fitted, threshold included, on other persons."""
+def quality(descriptors: np.ndarray, person: np.ndarray, *, seed: str, clips: np.ndarray | None = None) -> Quality:
+    """How well persons are told apart by what was fitted, threshold included, on other persons.
+
+    Parameters
+    ----------
+    descriptors : (n, d); person : (n,) str; clips : (n,) their names, for `seen`.
+    """
     found = []
     for number, (learned, judged) in enumerate(halves(person, QUALITY_SPLITS, f"{seed}/quality")):
         fitted = fit(descriptors[learned], person[learned], seed=f"{seed}/quality/{number}")
+        model = f"individuals/quality{number}"
+        seen.fitted(model, "space", seen.of(clips, learned), seen.of(clips, judged))
         clusters = fitted.clusters(descriptors[judged])
         found.append((purity(person[judged], clusters), adjusted_rand_score(person[judged], clusters)))
     if not found:

@@ -17,6 +17,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 import blemore.individuals
+from blemore import seen
 from blemore.errors import DataError
 from blemore.individuals.permission import APPROVAL, why_off
 from blemore.individuals.quality import FEWEST_PERSONS, Quality, fit, quality
@@ -97,19 +98,21 @@ def find_individuals(
     train, test = (known[known["split"] == split].sort_values("clip", kind="stable") for split in ("train", "test"))
     with threadpool_limits(1):  # sums of several threads differ in their last digits
         described = _described(find_descriptor(str(descriptor)).describe(face_shards), known["clip"])
-        learned, person = _of_persons(described, train)
-        seen = [clip for clip in test["clip"] if clip in described]
-        counts = Counts(len(np.unique(person)), len(person), len(test), len(test) - len(seen))
+        learned, person, known_by = _of_persons(described, train)
+        shown = [clip for clip in test["clip"] if clip in described]
+        counts = Counts(len(np.unique(person)), len(person), len(test), len(test) - len(shown))
         if counts.persons < 2:
             reason = "Unknown: fewer than two training persons with two clips or more that show a face."
             return Found(_table([], []), _summary(True, reason, str(descriptor), said, trust, counts))
         name = f"{seed}/individuals"
-        clusters = fit(learned, person, seed=name).clusters(_rows(described, seen)) if seen else np.zeros(0, int)
-        reached = quality(learned, person, seed=name)
+        clusters = fit(learned, person, seed=name).clusters(_rows(described, shown)) if shown else np.zeros(0, int)
+        seen.fitted("individuals/final/space", "space", known_by, shown)
+        seen.fitted("individuals/final/clusters", "clusters", shown, shown)
+        reached = quality(learned, person, seed=name, clips=known_by)
     reason = _how(reached, trust)
     sizes = sorted(np.bincount(clusters).tolist(), reverse=True)
     summary = _summary(True, reason, str(descriptor), said, trust, counts, reached, sizes)
-    return Found(_table(seen, clusters), summary)
+    return Found(_table(shown, clusters), summary)
 
 
 def _described(described: tuple[list[str], np.ndarray, np.ndarray], expected: pd.Series) -> dict[str, np.ndarray]:
@@ -121,11 +124,11 @@ def _described(described: tuple[list[str], np.ndarray, np.ndarray], expected: pd
     return {name: row for name, row, good in zip(names, descriptors, can_be_used, strict=True) if good}
 
 
-def _of_persons(described: Mapping[str, np.ndarray], train: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Descriptors (n, d) and persons (n,) of training persons; a person with one clip cannot say what varies."""
-    seen = train[train["clip"].isin(list(described))]
-    seen = seen[seen.groupby("person")["clip"].transform("size") > 1]
-    return _rows(described, seen["clip"]), seen["person"].to_numpy(str)
+def _of_persons(described: Mapping[str, np.ndarray], train: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Descriptors (n, d), persons (n,) and clips (n,) of training persons; a person with one clip cannot say what varies."""
+    known = train[train["clip"].isin(list(described))]
+    known = known[known.groupby("person")["clip"].transform("size") > 1]
+    return _rows(described, known["clip"]), known["person"].to_numpy(str), known["clip"].to_numpy()
 
 
 def _rows(described: Mapping[str, np.ndarray], clips: Sequence[str] | pd.Series) -> np.ndarray:

@@ -89,7 +89,7 @@ class Begun:
 def begin(snakemake: Any) -> Begun:
     """Hash every input before the work begins."""
     start = capture.now()
-    seen.forget()
+    seen.begin()
     return Begun(snakemake, [capture.hashed(role, path) for role, path in capture.files_of(snakemake.input)], start)
 
 

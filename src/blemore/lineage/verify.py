@@ -9,6 +9,7 @@ from blemore.errors import DataError
 from blemore.lineage import capture
 from blemore.lineage.checks import claims, content, staleness, structure, withdrawal
 from blemore.lineage.graph import Graph
+from blemore.lineage.leaks import audit
 from blemore.lineage.store import FOLDER, Store, key
 from blemore.lineage.verdict import WORST_FIRST, Finding, Verdict, worst
 
@@ -82,6 +83,9 @@ def verify(root: Path, artifact: str | None = None, *, deep: bool = False, key_f
         from blemore.lineage import signing
 
         findings += signing.check(store, key_file)
+    leaky, doubt = leaks(graph, artifact, {one.verdict for one in findings})
+    findings += leaky
+    notes += doubt
     order = {name: number for number, name in enumerate(graph.ordered(set(graph.records)))}
     return Report(
         findings=_sorted(findings, graph, order),
@@ -89,6 +93,19 @@ def verify(root: Path, artifact: str | None = None, *, deep: bool = False, key_f
         checked={"records": len(chain), "files": len(paths) - len(absent), "bytes": read},
         level="deep" if deep else "status",
     )
+
+
+def leaks(graph: Graph, artifact: str | None, found: set[Verdict]) -> tuple[list[Finding], list[str]]:
+    """Findings on who was judged by whom, and why they were not looked for: in records that do not hold, nobody can.
+
+    By the records and small tables alone; what clips decode to is compared by `blemore lineage leaks`.
+    """
+    if broken := {Verdict.TAMPERED, Verdict.MISSING} & found:
+        return [], [f"leaks were not looked for: {' and '.join(sorted(broken))} comes first"]
+    try:
+        return audit.check(graph, artifact, media=False).findings, []
+    except DataError as error:
+        return [], [f"leaks were not looked for: {error}"]
 
 
 def not_here(root: Path) -> list[str]:
@@ -144,7 +161,9 @@ def _sorted(findings: list[Finding], graph: Graph, order: dict[str, int]) -> lis
         if path in jobs:
             return [jobs[path]]
         record = path.removeprefix(f"{FOLDER}/records/").removesuffix(".json")
-        return [record] if record in graph.records else graph.readers.get(path, [])
+        if record in graph.records:
+            return [record]
+        return graph.readers.get(path) or [jobs[name] for name in finding.follows]
 
     seen: dict[tuple[str, str], Finding] = {}
     places = {}

@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
+from blemore import seen
 from blemore.encoders.ahead import alike, decoded, prefetched
 from blemore.encoders.base import Preprocessing
 from blemore.errors import DataError
@@ -25,17 +26,19 @@ class Examples:
 
     clips : as `Preprocessing.decode` makes them, n arrays.
     labels : soft labels (n, 6) float32.
+    names : (n,) of the clips, for `seen`; None where nobody asks.
     """
 
     clips: list[np.ndarray]
     labels: Tensor
+    names: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.clips)
 
     def where(self, chosen: np.ndarray) -> "Examples":
         """Those for which `chosen` (n,) is true."""
-        return Examples(picked(self.clips, chosen), self.labels[torch.tensor(chosen)])
+        return Examples(picked(self.clips, chosen), self.labels[torch.tensor(chosen)], seen.of(self.names, chosen))
 
     def batches(
         self, size: int, preprocessing: Preprocessing, generator: torch.Generator, device: torch.device

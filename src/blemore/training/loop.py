@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from blemore import seen
 from blemore.encoders.base import build, seed_of
 from blemore.encoders.device import use_one_thread
 from blemore.encoders.memory import MicroBatch, told_when_full
@@ -80,17 +81,25 @@ def train_fold(
             network.checkpoint_gradients()
         media = read_media(shards, clips["clip"], network.preprocessing, workers)
         labels = torch.tensor(soft_labels(clips[learned]), dtype=torch.float32)
-        examples = Examples(picked(media, learned), labels)
+        examples = Examples(picked(media, learned), labels, clips.loc[learned, "clip"].to_numpy())
         sets = {"learned": examples.where(~inner), "inner": examples.where(inner)}
         identity = training_identity(name, settings, sets, device)
         rows = fit(network, **sets, recipe=recipe, name=name, state=state, identity=identity)
         found = predict(network, picked(media, ~learned), name)
+    declare(f"{settings['name']}/fold{fold}", **sets, judges=clips.loc[~learned, "clip"])
     write_probabilities(probability_rows(clips[~learned], found), probabilities)
     with whole_file(curve) as temporary:
         pd.DataFrame(rows, columns=Row._fields).to_csv(temporary, index=False)
     tensors = {key: tensor.cpu().contiguous() for key, tensor in network.state_dict().items()}
     write_bytes(weights, safetensors_bytes(tensors))
     Path(state).unlink(missing_ok=True)
+
+
+def declare(model: str, learned: Examples, inner: Examples, judges: pd.Series) -> None:
+    """Say whom the weights, and the epoch that they are of, were fitted on."""
+    seen.fitted(model, "network", learned.names, judges)
+    if len(inner):
+        seen.fitted(model, "early stopping", inner.names)
 
 
 def fit(

@@ -5,6 +5,7 @@ import typer
 from blemore.lineage.commands.diff import diff
 from blemore.lineage.commands.export import export
 from blemore.lineage.commands.find import find
+from blemore.lineage.commands.leaks import leaks
 from blemore.lineage.commands.report import report
 from blemore.lineage.commands.show import show
 from blemore.lineage.commands.sign import sign
@@ -24,5 +25,6 @@ app.command()(why)
 app.command()(verify)
 app.command()(sign)
 app.command()(report)
+app.command()(leaks)
 app.command()(diff)
 app.command()(export)

@@ -11,9 +11,11 @@ import yaml
 
 from blemore.errors import DataError
 from blemore.files import sha256
+from blemore.lineage.graph import Graph
+from blemore.lineage.leaks.audit import CLIPS
 from blemore.lineage.page import answers, drawing, records
 from blemore.lineage.page.chain import Chain, chain
-from blemore.lineage.page.matrix import SIGNS, matrix
+from blemore.lineage.page.matrix import SIGNS, seen
 from blemore.lineage.page.persons import Names
 from blemore.lineage.store import Store
 from blemore.lineage.verdict import Finding, Verdict
@@ -21,7 +23,6 @@ from blemore.report import numbers
 from blemore.report.numbers import Spot
 from blemore.tables import read_clips
 
-CLIPS = "results/clips/clips.parquet"
 PARAMS = "params.yaml"
 MEANING = {
     Verdict.OK: "Files, records, code and parameters agree.",
@@ -101,7 +102,7 @@ def _render(template: str, root: Path, check: Check, artifact: str | None, *, in
         check=check,
         said=check.report.verdict.value,
         meaning=MEANING[check.report.verdict],
-        seen=matrix(store, shown, clips, names.hides, facts["checkpoints"]["outside"]),
+        seen=seen(Graph(store), artifact, names.hides) if clips is not None else None,
         signs=SIGNS,
         generated=names.generated,
         artifact=artifact,

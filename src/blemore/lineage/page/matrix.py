@@ -1,112 +1,62 @@
-"""Persons x models: who was fitted on whom, and who judged whom, as a table that fits a page.
+"""The leaks' table of persons x models so that it fits a page.
 
 Models that saw and judged the same persons share a row. Persons who stay unnamed share a column where they stand alike.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
-import pandas as pd
+from blemore.lineage.graph import Graph
+from blemore.lineage.leaks.audit import check
+from blemore.lineage.leaks.matrix import NEITHER, PRETRAINING, SIGNS, UNKNOWN
+from blemore.lineage.leaks.models import TEST
 
-from blemore.lineage.page.chain import Chain
-from blemore.lineage.store import Store
-
-FITTED, JUDGED, BOTH, NEITHER = "fitted", "judged", "both", ""
-SIGNS = {
-    FITTED: ("■", "fitted on"),
-    JUDGED: ("○", "judged, not fitted on"),
-    BOTH: ("✕", "fitted on and judged"),
-    NEITHER: ("·", "neither"),
-}
-TEST = "test clips"
-"""Column of the clips whose persons nobody knows."""
+__all__ = ["SIGNS", "Seen", "seen"]
 
 
 @dataclass(frozen=True)
-class Row:
-    """Models of one kind that saw and judged the same: their names, and a cell per column."""
-
-    kind: str
-    models: list[str]
-    cells: list[str]
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """columns : names or counts of persons; fits : number of fits; leaks : fits that judge a person they were fitted on;
-    without : models of which nobody says whom they were fitted on."""
+class Seen:
+    """columns : names or counts of persons, the test clips, what a network had seen before; rows : (place, steps, a
+    word of `SIGNS` per column); checked : as in `Audit`; leaks : names of what leaks; unknown : sentences."""
 
     columns: list[str]
-    rows: list[Row]
-    fits: int
-    persons: int
+    rows: list[tuple[str, list[str], list[str]]]
+    checked: dict[str, int]
     leaks: list[str]
-    without: list[str]
+    unknown: list[str]
 
 
-def matrix(
-    store: Store, chain: Chain, clips: pd.DataFrame | None, hides: Callable[[str], bool], outside: list[str]
-) -> Matrix | None:
-    """The table; None where clips cannot be told persons (no clips table), or no job says whom it was fitted on."""
-    if clips is None:
+def seen(graph: Graph, artifact: str | None, hides: Callable[[str], bool]) -> Seen | None:
+    """The table of the whole study, or of one file's chain; None where no job says whom it was fitted on."""
+    audit = check(graph, artifact, media=False)
+    table = audit.matrix
+    if not table.columns:
         return None
-    persons = {
-        str(clip): str(person) if split == "train" else TEST
-        for clip, person, split in zip(clips["clip"], clips["person"], clips["split"], strict=True)
-    }
-    seen: dict[str, dict[str, str]] = {}
-    kinds: dict[str, str] = {}
-    without = set(outside)
-    for record in chain.records.values():
-        for one in record["split"]["models"]:
-            try:
-                sides = {
-                    side: {persons.get(clip, TEST) for clip in store.get_json(one[side])} for side in ("on", "judges")
-                }
-            except (FileNotFoundError, ValueError):  # the list is lost: `verify` names it
-                without.add(one["model"])
-                continue
-            seen[f"{one['model']} {one['kind']}"] = _cells(sides)
-            kinds[f"{one['model']} {one['kind']}"] = one["kind"]
-    if not seen:
-        return None
-    everybody = sorted({person for cells in seen.values() for person in cells} - {TEST})
-    everybody += [TEST] if any(TEST in cells for cells in seen.values()) else []
-    leaks = sorted(name for name, cells in seen.items() if BOTH in cells.values())
-    named = [one for one in everybody if not hides(one)]
-    columns = {one: [one] for one in named} | _alike(seen, [one for one in everybody if hides(one)])
+    of = {person: [one.cells[k] for one in table.columns] for k, person in enumerate(table.persons)}
+    of[PRETRAINING] = [UNKNOWN if one.pretraining else NEITHER for one in table.columns]
+    hidden = [one for one in table.persons if hides(one)]
+    columns = {one: of[one] for one in table.persons if one not in hidden and one != TEST}
+    columns |= _alike({one: of[one] for one in hidden}) | {one: of[one] for one in (TEST, PRETRAINING)}
     rows: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for name, cells in seen.items():
-        rows[(kinds[name], *(cells.get(one[0], NEITHER) for one in columns.values()))].append(name)
-    return Matrix(
+    for k, one in enumerate(table.columns):
+        rows[(one.place, *(cells[k] for cells in columns.values()))].append(one.step)
+    return Seen(
         list(columns),
-        [Row(kind, [_short(name, kind) for name in names], list(cells)) for (kind, *cells), names in rows.items()],
-        len(seen),
-        len([one for one in everybody if one != TEST]),
-        leaks,
-        sorted(without),
+        [(place, steps, list(cells)) for (place, *cells), steps in rows.items()],
+        audit.checked,
+        list(dict.fromkeys(one.node for one in audit.findings)),
+        audit.unknown,
     )
 
 
-def _cells(sides: Mapping[str, set[str]]) -> dict[str, str]:
-    both = sides["on"] & sides["judges"]
+def _alike(hidden: dict[str, list[str]]) -> dict[str, list[str]]:
+    """{"group 1: 3 persons": their cells}, of persons who stand alike in every row, unnamed."""
+    groups: dict[tuple[str, ...], int] = defaultdict(int)
+    for cells in hidden.values():
+        groups[tuple(cells)] += 1
+    ordered = sorted(groups.items(), key=lambda pair: (-pair[1], pair[0]))  # in no order of names
     return {
-        one: BOTH if one in both else FITTED if one in sides["on"] else JUDGED for one in sides["on"] | sides["judges"]
+        f"group {k}: {count} person{'s' if count > 1 else ''}": list(cells)
+        for k, (cells, count) in enumerate(ordered, start=1)
     }
-
-
-def _alike(seen: Mapping[str, dict[str, str]], hidden: list[str]) -> dict[str, list[str]]:
-    """{"3 persons": persons who stand alike in every row}, unnamed."""
-    groups: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for person in hidden:
-        groups[tuple(cells.get(person, NEITHER) for cells in seen.values())].append(person)
-    ordered = sorted(groups.items(), key=lambda pair: (-len(pair[1]), pair[0]))  # in no order of names
-    return {
-        f"group {k}: {len(group)} person{'s' if len(group) > 1 else ''}": group
-        for k, (_, group) in enumerate(ordered, start=1)
-    }
-
-
-def _short(name: str, kind: str) -> str:
-    return name.removesuffix(f" {kind}")

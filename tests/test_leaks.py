@@ -1,0 +1,404 @@
+"""Planted leaks: the code or the data of a study is changed for real, and `leaks` finds each from what was declared."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pandas as pd
+import pytest
+from leak_study import CLIPS, FOLDS, Study, fold_table, mutate, table_of, without_training
+from media_samples import OPTIONS, outputs, tone, write_clip
+from typer.testing import CliRunner
+
+from blemore import cli, seen
+from blemore.calibration import enrolment, person_offset, run, shared
+from blemore.errors import DataError
+from blemore.folds import check_persons, gather_folds
+from blemore.fusion.nested import _candidate, fit_all
+from blemore.fusion.run import fuse
+from blemore.heads import inner, linear
+from blemore.heads.run import fold_probabilities
+from blemore.lineage.graph import Graph
+from blemore.lineage.leaks.audit import Audit, check
+from blemore.lineage.leaks.content import copies, same_media
+from blemore.lineage.leaks.models import Clips
+from blemore.lineage.store import Store
+from blemore.lineage.verdict import Verdict
+from blemore.media.prepare import prepare_shard
+from blemore.training.loop import train_fold
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory) -> Path:
+    """A study without a leak, of which every test gets a copy."""
+    folder = tmp_path_factory.mktemp("clean")
+    before = Path.cwd()
+    with pytest.MonkeyPatch.context() as patch:
+        os.chdir(folder)
+        patch.setenv("GIT_CEILING_DIRECTORIES", str(folder.parent))
+        without_training(patch)
+        Study().run()
+        os.chdir(before)
+    return folder
+
+
+@pytest.fixture
+def study(clean, tmp_path, monkeypatch) -> Study:
+    """A copy to plant leaks in; jobs run in it."""
+    folder = tmp_path / "study"
+    shutil.copytree(clean, folder)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    without_training(monkeypatch)
+    return Study()
+
+
+def found(artifact: str | None = None) -> Audit:
+    return check(Graph(Store()), artifact)
+
+
+def told(node: str, *words: str) -> None:
+    """One of the findings is about this node and says all of these words."""
+    said = [(one.node, one.what) for one in found().findings]
+    assert all(one.verdict is Verdict.LEAK for one in found().findings)
+    assert any(name == node and all(word in what for word in words) for name, what in said), said
+
+
+def test_a_clean_study_has_no_leak_and_its_unknowns_are_named(study):
+    audit = found()
+    assert audit.findings == []
+    assert audit.checked["models"] > 50
+    assert audit.checked["rows"] > 500
+    assert audit.unknown == ["face crops: whom the face detector mtcnn had seen before the study"]
+    assert any("second order" in note for note in audit.notes)
+    assert any("sidecar of given" in note for note in audit.notes)
+
+
+def test_each_person_is_judged_by_the_model_of_its_fold_alone(study):
+    matrix = found().matrix
+    for step in ("net", "voice", "given", "fusion", "calibration", "score"):
+        for number in range(FOLDS):
+            column = matrix.column(step, f"fold{number}")
+            judged = {person for person, word in column.items() if word == "judged"} - {"test clips"}
+            assert judged == set(study.clips.loc[study.clips["fold"] == number, "person"]), step
+            assert {person for person, word in column.items() if word == "fitted"} == set(study.persons[str(number)])
+
+
+# Leaks in the data
+
+
+def test_a_person_in_two_folds_is_found(study):
+    study.clips.loc[study.clips["clip"] == "A900_3", "fold"] = 1
+    study.tables()
+    study.head()
+    told("A900", "stands in folds 0, 1")
+    told("voice/fold0", "fitted on A900, whom it judges")
+
+
+def test_the_same_bytes_under_another_name_in_another_fold_are_found(study):
+    study.clips.loc[study.clips["clip"] == "A901_2", "sha256"] = f"{0:064x}"  # as A900_0 has it
+    study.tables()
+    told("A900_0", "the same bytes as A901_2 in fold 1")
+
+
+def test_a_clip_that_was_muxed_anew_is_found_by_its_sound_and_pictures(study):
+    study.sound["A901_2"], study.pictures["A902_5"] = study.sound["A900_0"], study.pictures["A900_1"]
+    study.prepare()
+    told("A900_0", "the same decoded audio as A901_2")
+    told("A900_1", "the same decoded faces as A902_5")
+
+
+def test_real_files_that_differ_in_their_wrapping_alone_are_found(tmp_path):
+    one, other = write_clip(tmp_path / "one.mov", seconds=0.4, wave=tone(0.4, 48000)), tmp_path / "other.mov"
+    with av.open(str(one)) as source, av.open(str(other), "w") as target:
+        target.metadata["title"] = "another"
+        streams = {stream.index: target.add_stream_from_template(stream) for stream in source.streams}
+        for packet in source.demux():
+            if packet.dts is not None:
+                packet.stream = streams[packet.stream.index]
+                target.mux(packet)
+    assert one.read_bytes() != other.read_bytes()
+    files = outputs(tmp_path / "out")
+    prepare_shard({"one": one, "other": other}, OPTIONS, **files)
+    probes = pd.read_parquet(files["probe"]).assign(split="train", fold=[0, 1], person=["A900", "A901"])
+    alike, _ = same_media([(kind, files[kind]) for kind in ("audio", "faces")])
+    (found,) = copies(Clips.of(probes.to_dict("records")), alike)
+    assert found.what == "the same decoded audio and the same decoded faces as other in fold 1; it is in fold 0"
+
+
+def test_a_training_clip_among_the_test_clips_is_found(study):
+    study.sound["test_0002"] = study.sound["A903_1"]
+    study.prepare()
+    told("A903_1", "the same decoded audio as test_0002 in the test split")
+
+
+def test_without_the_media_or_with_another_clips_table_something_is_unknown(study):
+    Path("audio.parquet").unlink()
+    study.clips.iloc[::-1].to_parquet(CLIPS)
+    unknown = " ".join(found().unknown)
+    assert "audio.parquet: not read" in unknown
+    assert f"{CLIPS} is not what its job wrote" in unknown
+    Path(CLIPS).unlink()
+    with pytest.raises(DataError, match="nobody can say who shows which clip"):
+        found()
+
+
+def test_two_takes_of_one_fold_may_be_the_same_clip(study):
+    study.sound["A900_1"] = study.sound["A900_0"]
+    study.prepare()
+    assert found().findings == []
+
+
+# Leaks in the encoders
+
+
+def test_a_head_that_was_fitted_on_the_judged_fold_is_found(study, monkeypatch):
+    mutate(monkeypatch, fold_probabilities, ("part = train & (fold != held_out)", "part = train"))
+    study.head()
+    told("voice/fold1", "fitted on A901, A904, whom it judges (head")
+
+
+def test_a_scaler_that_was_fitted_on_all_clips_is_found(study, monkeypatch):
+    everything = "Rows(np.vstack([learned.x, shown.x]), np.concatenate([learned.clips, shown.clips]))"
+    mutate(
+        monkeypatch,
+        linear.predictions,
+        ("x, others = scaled(learned, shown, model)", f"x, others = scaled({everything}, shown, model)"),
+        ("clips = logistic.products(x)", "x = x[: len(labels)]; clips = logistic.products(x)"),
+    )
+    study.head()
+    told("voice/fold0", "fitted on A900, A903, whom it judges (scaler")
+    told("voice/fold0", "fitted on test clips (scaler)")
+
+
+def test_a_strength_that_was_chosen_on_the_judged_fold_is_found(study, monkeypatch):
+    call = "linear.choose_strength(everything, labels[train], person[train], rows.clips[train], model)"
+    mutate(
+        monkeypatch,
+        fold_probabilities,
+        (
+            "    rows = Rows(",
+            "    from blemore.heads import logistic\n    everything = logistic.products(x[train])\n    rows = Rows(",
+        ),
+        ("        if head ==", f"        linear.STRENGTHS = ({call},)\n        if head =="),
+    )
+    monkeypatch.setattr(linear, "STRENGTHS", linear.STRENGTHS)
+    study.head()
+    told("voice/fold2", "fitted on A902, A905, whom it judges (selection")
+
+
+def test_inner_folds_that_share_persons_are_found(study, monkeypatch):
+    mutate(
+        monkeypatch,
+        inner.inner_parts,
+        (
+            "GroupKFold(number).split(persons, groups=persons)",
+            "[(np.arange(0, len(persons), 2), np.arange(1, len(persons), 2))]",
+        ),
+    )
+    study.head()
+    told("voice/fold0/inner0", "whom it judges (inner")
+
+
+def test_early_stopping_on_the_outer_fold_is_found(study, monkeypatch):
+    held = '((clips["split"] == "train") & (clips["fold"] == fold)).to_numpy()'
+    names = f'clips.loc[{held}, "clip"].to_numpy()'
+    labels = f"torch.tensor(soft_labels(clips[{held}]), dtype=torch.float32)"
+    outer = f"Examples(picked(media, {held}), {labels}, {names})"
+    mutate(monkeypatch, train_fold, ('"inner": examples.where(inner)', f'"inner": {outer}'))
+    study.train(1)
+    told("net/fold1", "fitted on A901, A904, whom it judges (early stopping")
+    assert not [one for one in found().findings if "fold0" in one.node or "fold2" in one.node]
+
+
+def test_a_training_that_takes_the_test_clips_for_another_fold_is_found(study, monkeypatch):
+    study.clips[["emotion_1", "emotion_1_salience"]] = study.clips[["emotion_1", "emotion_1_salience"]].fillna(
+        {"emotion_1": "ang", "emotion_1_salience": 100.0}
+    )  # pseudo-labels
+    mutate(
+        monkeypatch,
+        train_fold,
+        ('(clips["split"] == "train") & (clips["fold"] != fold)', 'clips["fold"] != fold'),
+        ("if recipe.early_stopping:", "if False:"),
+    )
+    study.train(0)
+    told("net/fold0", "fitted on test clips (network): test_000")
+
+
+def test_a_row_of_a_model_that_was_trained_on_the_fold_is_found(study):
+    one, other = (pd.read_parquet(fold_table(number)) for number in (0, 1))
+    moved = one["clip"] == "A900_0"
+    one[~moved].to_parquet(fold_table(0))
+    pd.concat([other, one[moved]]).to_parquet(fold_table(1))
+    study.gather()
+    told("net/fold1", "fitted on A900, whom it judges", "clips A900_0)")
+
+
+def test_a_fold_table_of_which_nobody_declares_the_model_is_found(study):
+    path = fold_table(2)
+    study.job("train_fold", lambda: None, {"clips": CLIPS}, {"probabilities": path}, finetuned="net", fold="2")
+    study.gather()
+    told("net/fold2", "nobody declares whom it was fitted on")
+    told(path, "rows that no declared model judged")
+    told(table_of("net"), "rows that no declared model judged: A902_0")
+
+
+def test_a_table_that_was_exchanged_after_its_job_is_found(study):
+    table = pd.read_parquet(table_of("voice"))
+    table.iloc[::-1].to_parquet(table_of("voice"))
+    told(table_of("voice"), "not what its job wrote")
+
+
+def test_an_outside_table_whose_sidecar_names_a_judged_person_is_found(study, monkeypatch):
+    study.persons["1"].append("A904")
+    with pytest.raises(DataError, match="A904, whom it judges"):
+        study.outside()
+    mutate(monkeypatch, check_persons, ("    if faults:\n        raise DataError(str(sidecar), faults)\n", ""))
+    study.outside()
+    told("given/fold1", "fitted on A904, whom it judges (outside")
+
+
+def test_an_outside_table_without_a_sidecar_is_unknown_and_never_ok(study):
+    study.outside(sidecar=False)
+    audit = found()
+    assert audit.findings == []
+    assert "given: whom its models from outside were trained on; no sidecar says it" in audit.unknown
+    assert set(audit.matrix.column("given", "fold0").values()) == {"unknown"}
+
+
+def test_what_a_pretrained_network_had_seen_is_unknown_and_never_ok(study):
+    study.net = study.net | {"checkpoint": "somebody/faces"}
+    study.train(0)
+    assert "net: whom somebody/faces had seen before the study" in found().unknown
+    said = {one.step: one.pretraining for one in found().matrix.columns}
+    assert (said["net"], said["voice"]) == ("somebody/faces", None)
+
+
+# Leaks in fusion and calibration
+
+
+def test_fusion_weights_that_were_fitted_on_the_judged_fold_are_found(study, monkeypatch):
+    mutate(monkeypatch, fit_all, ("inside = ~np.isin(fold, list(without))", "inside = np.ones(len(fold), bool)"))
+    study.fuse()
+    told("fusion/fold0/simplex", "fitted on A900, A903, whom it judges (weights")
+
+
+def test_a_method_that_was_chosen_on_the_judged_fold_is_found(study, monkeypatch):
+    mutate(monkeypatch, fuse, ("others = fold != outer", "others = fold > -1"))
+    study.fuse()
+    told("fusion/fold0/choice", "fitted on clips of the fold that it leaves out (choice): A900_0")
+
+
+def test_a_recalibration_that_was_fitted_on_the_judged_fold_is_found(study, monkeypatch):
+    mutate(monkeypatch, _candidate, ("_scale(fused, data, others,", "_scale(fused, data, fold > -1,"))
+    study.fuse()
+    told("fusion/fold1/uniform recalibrated", "fitted on A901, A904, whom it judges (scaling")
+
+
+def test_reported_rows_out_of_the_view_that_saw_every_fold_are_found(study, monkeypatch):
+    mutate(monkeypatch, fuse, ("held_out(outer, fold == outer)", "held_out(FINAL, fold == outer)"))
+    study.fuse()
+    told("fusion/final/uniform recalibrated", "whom it judges (scaling")
+
+
+def test_thresholds_that_were_fitted_on_the_judged_fold_are_found(study, monkeypatch):
+    mutate(monkeypatch, shared.decide_with, ("rows.where(others).fit(model)", "rows.fit(model)"))
+    study.decide()
+    told("calibration/fold2/global", "fitted on A902, A905, whom it judges (thresholds")
+
+
+def test_a_strength_of_person_offsets_that_was_chosen_on_the_judged_persons_is_found(study, monkeypatch):
+    mutate(monkeypatch, person_offset._choose, ("others = problem.fold != outer", "others = problem.fold > -1"))
+    study.decide()
+    told("calibration/fold0/person_offset", "fitted on A900, A903, whom it judges (strength")
+
+
+def test_final_thresholds_that_decide_training_clips_are_found(study, monkeypatch):
+    mutate(
+        monkeypatch,
+        shared.decide_with,
+        (
+            "rows.where(~others).decided(chosen, model)",
+            "rows.where(~others).decided(chosen, model.replace(place(outer), 'final'))",
+        ),
+    )
+    study.decide()
+    told("calibration/final/global", "whom it judges (thresholds")
+    told(
+        "results/calibration/decisions.parquet",
+        "global: rows whose judges were all fitted on clips of the same fold",
+    )
+
+
+def test_an_enrolled_clip_among_those_that_count_is_found(study, monkeypatch):
+    mutate(
+        monkeypatch,
+        enrolment.decide,
+        ("Decided(saliences, ~masks, strengths, {})", "Decided(saliences, masks | True, strengths, {})"),
+    )
+    study.enrol()
+    told("calibration/fold1/enrolment/draw0", "with clips that it judges")
+
+
+def test_decisions_of_a_calibration_that_declares_nothing_are_found(study, monkeypatch):
+    real = person_offset.decide
+
+    def silent(*arguments):
+        heard, seen._said = seen._said, None
+        try:
+            return real(*arguments)
+        finally:
+            seen._said = heard
+
+    monkeypatch.setattr(run.person_offset, "decide", silent)
+    study.decide()
+    told("results/calibration/decisions.parquet", "person_offset: rows that no declared model judged: A900_0")
+
+
+# The command, and what is said outside of a job
+
+
+def test_the_command_ends_with_15_where_a_leak_was_found_and_with_0_where_none_was(study, monkeypatch):
+    clean = CliRunner().invoke(cli.app, ["lineage", "leaks"])
+    assert clean.exit_code == 0
+    assert "No leak" in clean.output
+    assert "A900" in clean.output
+    mutate(monkeypatch, fold_probabilities, ("part = train & (fold != held_out)", "part = train"))
+    study.head()
+    leaky = CliRunner().invoke(cli.app, ["lineage", "leaks", "--json"])
+    assert leaky.exit_code == Verdict.LEAK.code
+    said = json.loads(leaky.output)
+    assert {one["node"] for one in said["findings"]} >= {"voice/fold0", "voice/fold1", "voice/fold2"}
+    assert next(one for one in said["findings"] if one["node"] == "voice/fold0")["follows"]
+
+
+def test_only_the_chain_of_an_artifact_is_looked_at(study, monkeypatch):
+    mutate(monkeypatch, fold_probabilities, ("part = train & (fold != held_out)", "part = train"))
+    study.head()
+    assert found(table_of("net")).findings == []
+    assert found("results/fusion/views.parquet").findings
+    with pytest.raises(DataError, match="no recorded job made it"):
+        found("results/nothing.parquet")
+
+
+def test_nothing_is_kept_of_fits_outside_of_a_job(study):
+    seen.forget()
+    gather_folds([Path(fold_table(number)) for number in range(FOLDS)], study.clips)
+    assert seen.take(lambda clips: "")["models"] == []
+
+
+def test_a_list_of_clips_is_kept_once_and_a_fit_that_is_said_twice_stands_once():
+    seen.begin()
+    for _ in range(2):
+        seen.fitted("a/fold0", "head", np.array(["c2", "c1"]), ["c3"])
+    seen.judged("b/fold0", ["c3"])
+    kept: list[list[str]] = []
+    keep: Callable[[list[str]], str] = lambda clips: (kept.append(clips), str(len(kept)))[1]  # noqa: E731
+    models = seen.take(keep)["models"]
+    seen.forget()
+    assert [(one["model"], one["kind"]) for one in models] == [("a/fold0", "head"), ("b/fold0", seen.UNDECLARED)]
+    assert kept == [["c1", "c2"], ["c3"], []]
