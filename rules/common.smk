@@ -85,7 +85,8 @@ def begin_run():
 def end_run():
     """Record the run, version a complete study with DVC and say what was made."""
     try:
-        run.end(REPOSITORY, made(), list(map(str, rules.submission.input)))
+        # Without the private store no job asks who is who, but what is known of it stays.
+        run.end(REPOSITORY, made(), [*map(str, rules.submission.input), *INDIVIDUALS.values()])
     except DataError as error:
         raise WorkflowError(str(error))
 

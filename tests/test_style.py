@@ -12,7 +12,7 @@ from blemore.params import check_params, read_schema
 REPOSITORY = Path(__file__).parents[1]
 RULE_FILES = sorted((REPOSITORY / "rules").glob("*.smk"))
 SCRIPTS = sorted((REPOSITORY / "workflow_scripts").glob("*.py"))
-RULE = re.compile(r"^rule (\w+):\n((?:[ \t]+.*\n|\n)*)", re.M)
+RULE = re.compile(r"^(?:    )?rule (\w+):\n((?:[ \t]+.*\n|\n)*)", re.M)
 
 
 def rules() -> dict[str, str]:

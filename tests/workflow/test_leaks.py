@@ -44,7 +44,7 @@ def test_heads_that_learn_from_the_fold_they_judge_end_the_study_before_its_subm
     done = study.run("snakemake", "--cores", "2", "submission", check=False)
     assert done.returncode
     assert not (study.folder / "results/submission/submission.zip").exists()
-    assert "LEAK  wav2vec2_prosody/fold0" in (study.folder / "logs/submit/write_submission.log").read_text()
+    assert "LEAK  wav2vec2_prosody/fold0" in (study.folder / "logs/write_submission.log").read_text()
 
     leaks = study.run("blemore", "lineage", "leaks", check=False)
     assert leaks.returncode == Verdict.LEAK.code

@@ -41,14 +41,17 @@ def test_each_file_goes_to_its_own_remote(guarded: Study) -> None:
     )
 
 
-def test_nothing_is_sent_where_there_is_no_private_remote(guarded: Study, tmp_path: Path) -> None:
+def test_what_is_private_stays_in_the_workspace_until_its_remote_is_named(guarded: Study, tmp_path: Path) -> None:
     study = guarded.copy(tmp_path / "study")
-    study.run("dvc", "remote", "remove", "private")
-    study.run("dvc", "remote", "modify", "shared", "url", str(tmp_path / "shared"))
-    refused = study.run("dvc", "push", check=False)
-    assert refused.returncode
-    assert "remote 'private' doesn't exist" in refused.stderr
-    assert not list(tmp_path.glob("shared/**/*.*"))
+    study.remotes(tmp_path)
+    study.run("dvc", "remote", "modify", "private", "url", str(study.folder / ".dvc/private"))  # as it stands in git
+    assert (Path(__file__).parents[2] / ".dvc/config").read_text().endswith("['remote \"private\"']\n    url = private\n")
+    study.run("dvc", "push")
+    private = sums(*(study.folder / name for name in PRIVATE))
+    kept = sums(study.folder / ".dvc/private")
+    assert kept - lists(study.folder / ".dvc/private") == private
+    assert len(private & sums(tmp_path / "shared")) == 1  # the names of test clips
+    assert study.git("status", "--porcelain").split() == ["M", ".dvc/config"]
 
 
 @pytest.fixture
