@@ -36,7 +36,9 @@ class Planned:
 
 
 def planned(root: Path, target: str = TARGET) -> dict[str, Planned]:
-    """{job key: job} of the present study (`store.key`), rules without a script left out.
+    """{job key: job} of the present study (`store.key`), or of one file's chain; rules without a script left out.
+
+    While a run is at work only a file whose chain is finished can be planned: outputs of others come and go.
 
     Raises
     ------
@@ -50,7 +52,8 @@ def planned(root: Path, target: str = TARGET) -> dict[str, Planned]:
         text=True,
     )
     if done.returncode:
-        raise DataError(str(root), ["Snakemake cannot plan this study:", *done.stderr.strip().splitlines()[-5:]])
+        said = done.stderr.strip().splitlines()[-1:]
+        raise DataError(str(root), [f"Snakemake cannot plan this study: {' '.join(said)}"])
     jobs = json.loads(done.stdout.splitlines()[-1])
     return {name: Planned(**job) for name, job in jobs.items()}
 

@@ -70,7 +70,7 @@ def verify(root: Path, artifact: str | None = None, *, deep: bool = False, key_f
     findings += content.inputs(graph, found, away, chain)
     if artifact is None:
         findings += content.strangers(root, graph)
-    findings += staleness.check(root, graph, chain)
+    findings += staleness.check(root, graph, chain, artifact)
     findings += withdrawal.check(root, graph, chain)
     findings += claims.snakemake(root, graph, chain)
     locked, notes = claims.dvc(root, store)

@@ -4,13 +4,17 @@ from pathlib import Path
 
 from blemore.errors import DataError
 from blemore.lineage.graph import Graph
-from blemore.lineage.planned import planned
+from blemore.lineage.planned import TARGET, planned
 from blemore.lineage.runs import study_files
 from blemore.lineage.verdict import Finding, Verdict
 
 
-def check(root: Path, graph: Graph, chain: set[str]) -> list[Finding]:
+def check(root: Path, graph: Graph, chain: set[str], artifact: str | None) -> list[Finding]:
     """Jobs whose parameters, inputs or outputs are not those of their record.
+
+    Parameters
+    ----------
+    artifact : the file whose `chain` it is; None for the whole study.
 
     Snakemake is asked (3 CPU s) only where a file that decides which jobs there are differs from the last run's, or
     where jobs have ended since.
@@ -20,11 +24,9 @@ def check(root: Path, graph: Graph, chain: set[str]) -> list[Finding]:
     if not changed:
         return []
     try:
-        jobs = planned(root)
+        jobs = planned(root, artifact or TARGET)
     except DataError as error:
-        return [
-            Finding(Verdict.STALE, changed[0], f"changed since the last run; {fault}") for fault in error.faults[:1]
-        ]
+        return [Finding(Verdict.STALE, changed[0], f"changed since the last run; {error.faults[0]}")]
     ids = {name: store.current[name] for name in store.current if store.current[name] in chain}
     found = []
     for name, record in ids.items():
@@ -37,7 +39,7 @@ def check(root: Path, graph: Graph, chain: set[str]) -> list[Finding]:
             found.append(Finding(Verdict.STALE, name, f"it reads other files now ({', '.join(changed)})"))
         elif not {path for _, path in jobs[name].outputs} <= {out["path"] for out in one["outputs"]}:
             found.append(Finding(Verdict.STALE, name, f"it makes other files now ({', '.join(changed)})"))
-    if chain == set(graph.records):
+    if artifact is None:
         fresh = sorted(set(jobs) - set(store.current))
         found += [Finding(Verdict.STALE, name, f"not done yet ({', '.join(changed)})") for name in fresh]
     return found
