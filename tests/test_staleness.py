@@ -7,7 +7,7 @@ from blemore.errors import DataError
 from blemore.lineage.checks import staleness
 from blemore.lineage.graph import Graph
 
-FUSED = "results/fusion/weights.json"
+FUSED = "results/fused"
 
 
 @pytest.fixture
