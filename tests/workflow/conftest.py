@@ -147,6 +147,8 @@ def clone(folder: Path) -> Study:
         text=True,
     ).stdout
     for name in filter(None, listed.split("\0")):
+        if name == "dvc.lock":  # of a study that was run in the repository itself
+            continue
         source, target = REPOSITORY / name, folder / name
         if source.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -89,7 +89,7 @@ def plan(root: Path, kind: str, name: str, remotes: Sequence[str] = ()) -> Plan:
     versioned = {(path, md5) for path, md5 in versions(root, stores) if goes(path, md5)}
     versioned |= {(one["path"], one["md5"]) for one in (*gone, *here) if "md5" in one}
     clips = {one["sha256"]: PurePosixPath(one["path"]).stem for one in (*gone, *here) if is_clip(one["path"], asked)}
-    if not (clips or versioned or listed):
+    if not (clips or listed or any(is_clip(path, asked) for path, _ in versioned)):
         raise DataError(f"--{kind} {name}", ["not in data/, in no record and in no dvc.lock: is it spelt right?"])
     pieces, unread = _pieces(root, here, versioned, stores, asked)
     files = [one["path"] for one in here]
