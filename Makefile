@@ -19,7 +19,8 @@ submission: .venv/runtime  ## the whole study; goes on where a killed run stoppe
 test: .venv/developer .venv/crates/ready  ## style, types, import contracts, then every test
 	@command -v chromedriver >/dev/null || echo "No chromium with chromedriver here: the report page is not tested in a browser."
 	$(MAKE) --no-print-directory lint
-	python -m pytest --durations=15
+	# Two files at a time, the longest first; one thread each.
+	OMP_NUM_THREADS=1 python -m pytest --durations=25 -n 2 --dist loadfile --no-loadscope-reorder tests/workflow tests
 
 lint: .venv/developer
 	ruff check .
