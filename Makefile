@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := submission
-.PHONY: submission test lint lock benchmarks
+.PHONY: submission test unit audit lint lock benchmarks
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV := uv==0.13.9
@@ -10,6 +10,8 @@ CORES ?= all
 # pip's folder of wheels, where a machine has one, is passed on to uv (which ignores pip's settings).
 FIND_LINKS := $(if $(wildcard $(PIP_FIND_LINKS)/.),$(PIP_FIND_LINKS))
 INSTALL = $(if $(FIND_LINKS),UV_FIND_LINKS=$(FIND_LINKS)) .venv/bin/uv pip install --quiet --python .venv/bin/python
+# Two files of tests at a time, one thread each.
+PYTEST = OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 submission: .venv/runtime  ## the whole study; goes on where a killed run stopped
@@ -19,8 +21,14 @@ submission: .venv/runtime  ## the whole study; goes on where a killed run stoppe
 test: .venv/developer .venv/crates/ready  ## style, types, import contracts, then every test
 	@command -v chromedriver >/dev/null || echo "No chromium with chromedriver here: the report page is not tested in a browser."
 	$(MAKE) --no-print-directory lint
-	# Two files at a time, the longest first; one thread each.
-	OMP_NUM_THREADS=1 python -m pytest --durations=25 -n 2 --dist loadfile --no-loadscope-reorder tests/workflow tests
+	$(PYTEST) --durations=25
+
+unit: .venv/developer  ## the tests without a workflow, minutes
+	$(PYTEST) -m "not slow"
+
+AUDIT = tampering leaks withdraw private why diff export
+audit: .venv/developer .venv/crates/ready  ## attacks, leaks, withdrawals, two runs, crates, on a tiny study that is run for real
+	$(PYTEST) $(AUDIT:%=tests/workflow/test_%.py)
 
 lint: .venv/developer
 	ruff check .

@@ -132,14 +132,18 @@ def environments(graph: Graph, chain: set[str]) -> list[str]:
     for name in sorted(made):
         try:
             about = graph.store.get_json(name)
-            packages = about["packages"].items() ^ here["packages"].items()
+            then, now = about["packages"], here["packages"]
+            differing = [package for package, version in then.items() if now.get(package) != version]
+            added = now.keys() - then.keys()
             others = [
                 f"{one} {about[one]} (here {here[one]})" for one in ("python", "system") if about[one] != here[one]
             ]
         except (FileNotFoundError, ValueError, KeyError, AttributeError, TypeError):
             continue  # named by `structure`
-        if packages:
-            others.append(f"{len({name for name, _ in packages})} packages in other versions")
+        if differing:
+            others.append(f"{len(differing)} packages in other versions ({differing[0]}, ...)")
+        if added:
+            others.append(f"{len(added)} packages less than are here")
         if others:
             notes.append(f"other environment: made with {', '.join(others)}")
         if about["differs_from_lock"]:
