@@ -23,6 +23,7 @@ COMMANDS = {
     "interpreter alone": ["-c", "pass"],
     f"show {ARTIFACT}": ["-m", "blemore.cli", "lineage", "show", ARTIFACT],
     "verify, statuses known": ["-m", "blemore.cli", "lineage", "verify"],
+    "leaks": ["-m", "blemore.cli", "lineage", "leaks"],
     "verify --deep": ["-m", "blemore.cli", "lineage", "verify", "--deep"],
 }
 
