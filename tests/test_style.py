@@ -7,18 +7,19 @@ import pytest
 import yaml
 
 from blemore.lineage.code import sources
+from blemore.lineage.page import chain
 from blemore.params import check_params, read_schema
 
 REPOSITORY = Path(__file__).parents[1]
 RULE_FILES = sorted((REPOSITORY / "rules").glob("*.smk"))
 SCRIPTS = sorted((REPOSITORY / "workflow_scripts").glob("*.py"))
-RULE = re.compile(r"^(?:    )?rule (\w+):\n((?:[ \t]+.*\n|\n)*)", re.M)
+RULE = re.compile(r"^( *)rule (\w+):\n(?:\1[ \t]+.*\n|\n)*", re.M)
 
 
 def rules() -> dict[str, str]:
     """Every rule's text, by its name."""
     text = "".join(path.read_text() for path in [REPOSITORY / "Snakefile", *RULE_FILES])
-    return {match[1]: match[0] for match in RULE.finditer(text)}
+    return {match[2]: match[0] for match in RULE.finditer(text)}
 
 
 @pytest.mark.parametrize("name", rules())
@@ -47,6 +48,12 @@ def test_every_step_is_one_rule_file_and_one_stage() -> None:
     included = re.findall(r'include: "rules/(\w+)\.smk"', (REPOSITORY / "Snakefile").read_text())
     assert list(stages) == [name for name in included if name != "common"]
     assert {path.stem for path in RULE_FILES} == set(included)
+
+
+def test_the_lineage_page_knows_the_step_of_every_rule() -> None:
+    found = {name: path.stem for path in RULE_FILES for name in chain.RULE.findall(path.read_text())}
+    assert {path.stem for path in SCRIPTS} <= set(found)
+    assert (found["judge"], found["private_clips"], found["demo_cut"]) == ("report", "data", "data")
 
 
 def test_a_rule_that_runs_a_script_lists_its_code() -> None:

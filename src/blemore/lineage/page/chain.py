@@ -20,6 +20,8 @@ ENCODERS = "encoders"
 """The steps that work encoder by encoder are one block of the drawing."""
 PER_ENCODER = ("embed", "encode")
 OTHER = "other"
+RULE = re.compile(r"^ *(?:rule|use rule \w+ as) (\w+)(?: with)?:", re.M)
+"""A rule's name, also of one that stands below an `if` or that takes after another."""
 
 
 @dataclass
@@ -93,10 +95,7 @@ def _study_steps(store: Store) -> tuple[dict[str, str], list[str]]:
         there = [Path("dvc.yaml"), *sorted(path.relative_to(store.root) for path in store.root.glob("rules/*.smk"))]
         texts = {path.as_posix(): (store.root / path).read_text() for path in there if (store.root / path).is_file()}
     of_rule = {
-        rule: Path(path).stem
-        for path, text in texts.items()
-        if path.endswith(".smk")
-        for rule in re.findall(r"^rule (\w+):", text, re.M)
+        rule: Path(path).stem for path, text in texts.items() if path.endswith(".smk") for rule in RULE.findall(text)
     }
     return of_rule, list((yaml.safe_load(texts.get("dvc.yaml", "")) or {"stages": {}})["stages"])
 
