@@ -3,11 +3,9 @@
 import json
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import av
-import numpy as np
 import pandas as pd
 import pytest
 from leak_study import CLIPS, FOLDS, Study, fold_table, mutate, table_of, without_training
@@ -61,10 +59,11 @@ def found(artifact: str | None = None) -> Audit:
     return check(Graph(Store()), artifact)
 
 
-def told(node: str, *words: str) -> None:
+def assert_told(node: str, *words: str) -> None:
     """One of the findings is about this node and says all of these words."""
-    said = [(one.node, one.what) for one in found().findings]
-    assert all(one.verdict is Verdict.LEAK for one in found().findings)
+    findings = found().findings
+    said = [(one.node, one.what) for one in findings]
+    assert all(one.verdict is Verdict.LEAK for one in findings)
     assert any(name == node and all(word in what for word in words) for name, what in said), said
 
 
@@ -95,21 +94,21 @@ def test_a_person_in_two_folds_is_found(study):
     study.clips.loc[study.clips["clip"] == "A900_3", "fold"] = 1
     study.tables()
     study.head()
-    told("A900", "stands in folds 0, 1")
-    told("voice/fold0", "fitted on A900, whom it judges")
+    assert_told("A900", "stands in folds 0, 1")
+    assert_told("voice/fold0", "fitted on A900, whom it judges")
 
 
 def test_the_same_bytes_under_another_name_in_another_fold_are_found(study):
     study.clips.loc[study.clips["clip"] == "A901_2", "sha256"] = f"{0:064x}"  # as A900_0 has it
     study.tables()
-    told("A900_0", "the same bytes as A901_2 in fold 1")
+    assert_told("A900_0", "the same bytes as A901_2 in fold 1")
 
 
 def test_a_clip_that_was_muxed_anew_is_found_by_its_sound_and_pictures(study):
     study.sound["A901_2"], study.pictures["A902_5"] = study.sound["A900_0"], study.pictures["A900_1"]
     study.prepare()
-    told("A900_0", "the same decoded audio as A901_2")
-    told("A900_1", "the same decoded faces as A902_5")
+    assert_told("A900_0", "the same decoded audio as A901_2")
+    assert_told("A900_1", "the same decoded faces as A902_5")
 
 
 def test_real_files_that_differ_in_their_wrapping_alone_are_found(tmp_path):
@@ -133,7 +132,7 @@ def test_real_files_that_differ_in_their_wrapping_alone_are_found(tmp_path):
 def test_a_training_clip_among_the_test_clips_is_found(study):
     study.sound["test_0002"] = study.sound["A903_1"]
     study.prepare()
-    told("A903_1", "the same decoded audio as test_0002 in the test split")
+    assert_told("A903_1", "the same decoded audio as test_0002 in the test split")
 
 
 def test_without_the_media_or_with_another_clips_table_something_is_unknown(study):
@@ -159,7 +158,7 @@ def test_two_takes_of_one_fold_may_be_the_same_clip(study):
 def test_a_head_that_was_fitted_on_the_judged_fold_is_found(study, monkeypatch):
     mutate(monkeypatch, fold_probabilities, ("part = train & (fold != held_out)", "part = train"))
     study.head()
-    told("voice/fold1", "fitted on A901, A904, whom it judges (head")
+    assert_told("voice/fold1", "fitted on A901, A904, whom it judges (head")
 
 
 def test_a_scaler_that_was_fitted_on_all_clips_is_found(study, monkeypatch):
@@ -171,8 +170,8 @@ def test_a_scaler_that_was_fitted_on_all_clips_is_found(study, monkeypatch):
         ("clips = logistic.products(x)", "x = x[: len(labels)]; clips = logistic.products(x)"),
     )
     study.head()
-    told("voice/fold0", "fitted on A900, A903, whom it judges (scaler")
-    told("voice/fold0", "fitted on test clips (scaler)")
+    assert_told("voice/fold0", "fitted on A900, A903, whom it judges (scaler")
+    assert_told("voice/fold0", "fitted on test clips (scaler)")
 
 
 def test_a_strength_that_was_chosen_on_the_judged_fold_is_found(study, monkeypatch):
@@ -188,7 +187,7 @@ def test_a_strength_that_was_chosen_on_the_judged_fold_is_found(study, monkeypat
     )
     monkeypatch.setattr(linear, "STRENGTHS", linear.STRENGTHS)
     study.head()
-    told("voice/fold2", "fitted on A902, A905, whom it judges (selection")
+    assert_told("voice/fold2", "fitted on A902, A905, whom it judges (selection")
 
 
 def test_inner_folds_that_share_persons_are_found(study, monkeypatch):
@@ -201,7 +200,7 @@ def test_inner_folds_that_share_persons_are_found(study, monkeypatch):
         ),
     )
     study.head()
-    told("voice/fold0/inner0", "whom it judges (inner")
+    assert_told("voice/fold0/inner0", "whom it judges (inner")
 
 
 def test_early_stopping_on_the_outer_fold_is_found(study, monkeypatch):
@@ -211,7 +210,7 @@ def test_early_stopping_on_the_outer_fold_is_found(study, monkeypatch):
     outer = f"Examples(picked(media, {held}), {labels}, {names})"
     mutate(monkeypatch, train_fold, ('"inner": examples.where(inner)', f'"inner": {outer}'))
     study.train(1)
-    told("net/fold1", "fitted on A901, A904, whom it judges (early stopping")
+    assert_told("net/fold1", "fitted on A901, A904, whom it judges (early stopping")
     assert not [one for one in found().findings if "fold0" in one.node or "fold2" in one.node]
 
 
@@ -226,7 +225,7 @@ def test_a_training_that_takes_the_test_clips_for_another_fold_is_found(study, m
         ("if recipe.early_stopping:", "if False:"),
     )
     study.train(0)
-    told("net/fold0", "fitted on test clips (network): test_000")
+    assert_told("net/fold0", "fitted on test clips (network): test_000")
 
 
 def test_a_row_of_a_model_that_was_trained_on_the_fold_is_found(study):
@@ -235,22 +234,22 @@ def test_a_row_of_a_model_that_was_trained_on_the_fold_is_found(study):
     one[~moved].to_parquet(fold_table(0))
     pd.concat([other, one[moved]]).to_parquet(fold_table(1))
     study.gather()
-    told("net/fold1", "fitted on A900, whom it judges", "clips A900_0)")
+    assert_told("net/fold1", "fitted on A900, whom it judges", "clips A900_0)")
 
 
 def test_a_fold_table_of_which_nobody_declares_the_model_is_found(study):
     path = fold_table(2)
     study.job("train_fold", lambda: None, {"clips": CLIPS}, {"probabilities": path}, finetuned="net", fold="2")
     study.gather()
-    told("net/fold2", "nobody declares whom it was fitted on")
-    told(path, "rows that no declared model judged")
-    told(table_of("net"), "rows that no declared model judged: A902_0")
+    assert_told("net/fold2", "nobody declares whom it was fitted on")
+    assert_told(path, "rows that no declared model judged")
+    assert_told(table_of("net"), "rows that no declared model judged: A902_0")
 
 
 def test_a_table_that_was_exchanged_after_its_job_is_found(study):
     table = pd.read_parquet(table_of("voice"))
     table.iloc[::-1].to_parquet(table_of("voice"))
-    told(table_of("voice"), "not what its job wrote")
+    assert_told(table_of("voice"), "not what its job wrote")
 
 
 def test_an_outside_table_whose_sidecar_names_a_judged_person_is_found(study, monkeypatch):
@@ -259,7 +258,7 @@ def test_an_outside_table_whose_sidecar_names_a_judged_person_is_found(study, mo
         study.outside()
     mutate(monkeypatch, check_persons, ("    if faults:\n        raise DataError(str(sidecar), faults)\n", ""))
     study.outside()
-    told("given/fold1", "fitted on A904, whom it judges (outside")
+    assert_told("given/fold1", "fitted on A904, whom it judges (outside")
 
 
 def test_an_outside_table_without_a_sidecar_is_unknown_and_never_ok(study):
@@ -284,37 +283,37 @@ def test_what_a_pretrained_network_had_seen_is_unknown_and_never_ok(study):
 def test_fusion_weights_that_were_fitted_on_the_judged_fold_are_found(study, monkeypatch):
     mutate(monkeypatch, fit_all, ("inside = ~np.isin(fold, list(without))", "inside = np.ones(len(fold), bool)"))
     study.fuse()
-    told("fusion/fold0/simplex", "fitted on A900, A903, whom it judges (weights")
+    assert_told("fusion/fold0/simplex", "fitted on A900, A903, whom it judges (weights")
 
 
 def test_a_method_that_was_chosen_on_the_judged_fold_is_found(study, monkeypatch):
     mutate(monkeypatch, fuse, ("others = fold != outer", "others = fold > -1"))
     study.fuse()
-    told("fusion/fold0/choice", "fitted on clips of the fold that it leaves out (choice): A900_0")
+    assert_told("fusion/fold0/choice", "fitted on clips of the fold that it leaves out (choice): A900_0")
 
 
 def test_a_recalibration_that_was_fitted_on_the_judged_fold_is_found(study, monkeypatch):
     mutate(monkeypatch, _candidate, ("_scale(fused, data, others,", "_scale(fused, data, fold > -1,"))
     study.fuse()
-    told("fusion/fold1/uniform recalibrated", "fitted on A901, A904, whom it judges (scaling")
+    assert_told("fusion/fold1/uniform recalibrated", "fitted on A901, A904, whom it judges (scaling")
 
 
 def test_reported_rows_out_of_the_view_that_saw_every_fold_are_found(study, monkeypatch):
     mutate(monkeypatch, fuse, ("held_out(outer, fold == outer)", "held_out(FINAL, fold == outer)"))
     study.fuse()
-    told("fusion/final/uniform recalibrated", "whom it judges (scaling")
+    assert_told("fusion/final/uniform recalibrated", "whom it judges (scaling")
 
 
 def test_thresholds_that_were_fitted_on_the_judged_fold_are_found(study, monkeypatch):
     mutate(monkeypatch, shared.decide_with, ("rows.where(others).fit(model)", "rows.fit(model)"))
     study.decide()
-    told("calibration/fold2/global", "fitted on A902, A905, whom it judges (thresholds")
+    assert_told("calibration/fold2/global", "fitted on A902, A905, whom it judges (thresholds")
 
 
 def test_a_strength_of_person_offsets_that_was_chosen_on_the_judged_persons_is_found(study, monkeypatch):
     mutate(monkeypatch, person_offset._choose, ("others = problem.fold != outer", "others = problem.fold > -1"))
     study.decide()
-    told("calibration/fold0/person_offset", "fitted on A900, A903, whom it judges (strength")
+    assert_told("calibration/fold0/person_offset", "fitted on A900, A903, whom it judges (strength")
 
 
 def test_final_thresholds_that_decide_training_clips_are_found(study, monkeypatch):
@@ -327,8 +326,8 @@ def test_final_thresholds_that_decide_training_clips_are_found(study, monkeypatc
         ),
     )
     study.decide()
-    told("calibration/final/global", "whom it judges (thresholds")
-    told(
+    assert_told("calibration/final/global", "whom it judges (thresholds")
+    assert_told(
         "results/calibration/decisions.parquet",
         "global: rows whose judges were all fitted on clips of the same fold",
     )
@@ -341,7 +340,7 @@ def test_an_enrolled_clip_among_those_that_count_is_found(study, monkeypatch):
         ("Decided(saliences, ~masks, strengths, {})", "Decided(saliences, masks | True, strengths, {})"),
     )
     study.enrol()
-    told("calibration/fold1/enrolment/draw0", "with clips that it judges")
+    assert_told("calibration/fold1/enrolment/draw0", "with clips that it judges")
 
 
 def test_decisions_of_a_calibration_that_declares_nothing_are_found(study, monkeypatch):
@@ -356,7 +355,7 @@ def test_decisions_of_a_calibration_that_declares_nothing_are_found(study, monke
 
     monkeypatch.setattr(run.person_offset, "decide", silent)
     study.decide()
-    told("results/calibration/decisions.parquet", "person_offset: rows that no declared model judged: A900_0")
+    assert_told("results/calibration/decisions.parquet", "person_offset: rows that no declared model judged: A900_0")
 
 
 # The command, and what is said outside of a job
@@ -389,16 +388,3 @@ def test_nothing_is_kept_of_fits_outside_of_a_job(study):
     seen.forget()
     gather_folds([Path(fold_table(number)) for number in range(FOLDS)], study.clips)
     assert seen.take(lambda clips: "")["models"] == []
-
-
-def test_a_list_of_clips_is_kept_once_and_a_fit_that_is_said_twice_stands_once():
-    seen.begin()
-    for _ in range(2):
-        seen.fitted("a/fold0", "head", np.array(["c2", "c1"]), ["c3"])
-    seen.judged("b/fold0", ["c3"])
-    kept: list[list[str]] = []
-    keep: Callable[[list[str]], str] = lambda clips: (kept.append(clips), str(len(kept)))[1]  # noqa: E731
-    models = seen.take(keep)["models"]
-    seen.forget()
-    assert [(one["model"], one["kind"]) for one in models] == [("a/fold0", "head"), ("b/fold0", seen.UNDECLARED)]
-    assert kept == [["c1", "c2"], ["c3"], []]
