@@ -9,7 +9,7 @@ import pytest
 
 from blemore.submission import check
 
-from .conftest import Study, with_stores
+from .conftest import REPOSITORY, Study, with_stores
 from .test_studies import as_blemore
 
 pytestmark = pytest.mark.slow
@@ -45,9 +45,7 @@ def test_what_is_private_stays_in_the_workspace_until_its_remote_is_named(guarde
     study = guarded.copy(tmp_path / "study")
     study.remotes(tmp_path)
     study.run("dvc", "remote", "modify", "private", "url", str(study.folder / ".dvc/private"))  # as it stands in git
-    assert (
-        (Path(__file__).parents[2] / ".dvc/config").read_text().endswith("['remote \"private\"']\n    url = private\n")
-    )
+    assert (REPOSITORY / ".dvc/config").read_text().endswith("['remote \"private\"']\n    url = private\n")
     study.run("dvc", "push")
     private = sums(*(study.folder / name for name in PRIVATE))
     kept = sums(study.folder / ".dvc/private")

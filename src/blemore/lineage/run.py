@@ -164,7 +164,7 @@ def end(root: Path, made: Sequence[re.Pattern], targets: Sequence[str]) -> None:
     Parameters
     ----------
     made : the output patterns of every rule.
-    targets : the files that `submission` stands for.
+    targets : the files for whose sake the study is run, as `runs.close` takes them.
 
     Raises
     ------

@@ -143,7 +143,7 @@ def environments(graph: Graph, chain: set[str]) -> list[str]:
         if differing:
             others.append(f"{len(differing)} packages in other versions ({differing[0]}, ...)")
         if added:
-            others.append(f"{len(added)} packages less than are here")
+            others.append(f"{len(added)} packages fewer than here")
         if others:
             notes.append(f"other environment: made with {', '.join(others)}")
         if about["differs_from_lock"]:

@@ -12,12 +12,12 @@ from blemore.lineage.verdict import Finding, Verdict
 def check(root: Path, graph: Graph, chain: set[str], artifact: str | None) -> list[Finding]:
     """Jobs whose parameters, inputs or outputs are not those of their record.
 
+    Snakemake is asked (3 CPU s) only where a file that decides which jobs there are differs from the last run's, or
+    where jobs have ended since.
+
     Parameters
     ----------
     artifact : the file whose `chain` it is; None for the whole study.
-
-    Snakemake is asked (3 CPU s) only where a file that decides which jobs there are differs from the last run's, or
-    where jobs have ended since.
     """
     store = graph.store
     changed = _changed(root, graph)
