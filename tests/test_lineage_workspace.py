@@ -67,6 +67,13 @@ def test_a_healthy_run_is_never_touched(tmp_path: Path, sleeper) -> None:
     assert run.poll() is None
 
 
+def test_a_run_that_is_just_ending_is_waited_for(tmp_path: Path, sleeper) -> None:
+    program = tmp_path / "snakemake"
+    program.write_text("sleep 0.3")
+    sleeper(tmp_path, ["sh", str(program)])
+    assert recovery.recover(tmp_path) == []
+
+
 def test_a_run_whose_make_was_killed_counts_as_an_orphan(tmp_path: Path, sleeper) -> None:
     program = tmp_path / "snakemake"
     program.write_text("import time; time.sleep(60)")
@@ -75,3 +82,17 @@ def test_a_run_whose_make_was_killed_counts_as_an_orphan(tmp_path: Path, sleeper
     run = sleeper(tmp_path, [sys.executable, str(program)], **{recovery.CALLER: str(dead.pid)})
     assert recovery.recover(tmp_path)
     assert not psutil.pid_exists(run.pid)
+
+
+def test_a_stale_lock_is_released_without_a_process_that_looks_like_a_run(tmp_path: Path, monkeypatch) -> None:
+    lock = tmp_path / ".snakemake/locks/0.output.lock"
+    lock.parent.mkdir(parents=True)
+    lock.write_text("results/fusion/weights.json\n")
+
+    def start(*command, **options):
+        raise AssertionError(f"a second `blemore recover` would see {command}")
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    assert recovery.recover(tmp_path) == ["released the lock of a killed run"]
+    assert not lock.exists()
+    assert recovery.recover(tmp_path) == []

@@ -5,8 +5,8 @@ the workspace in its environment (`MARK`, set by rules/common.smk), so such orph
 """
 
 import os
-import subprocess
-import sys
+import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -31,13 +31,20 @@ def _read(process: psutil.Process) -> tuple[list[str], str, dict[str, str]]:
     return (command, folder, environment) if environment else ([], "", {})
 
 
+def _ancestors(process: psutil.Process) -> dict[int, psutil.Process]:
+    """Its parents by process id; none of a process that is gone."""
+    try:
+        return {parent.pid: parent for parent in process.parents()}
+    except psutil.NoSuchProcess:
+        return {}
+
+
 def _is_snakemake(command: list[str]) -> bool:
     return any(Path(word).name == "snakemake" for word in command[:3])
 
 
-def _caller_died(process: psutil.Process, environment: dict[str, str]) -> bool:
+def _caller_died(environment: dict[str, str], ancestors: dict[int, psutil.Process]) -> bool:
     """Whether a wrapper (make, dvc) started this Snakemake and is gone."""
-    ancestors = {parent.pid: parent for parent in process.parents()}
     if CALLER in environment:
         return int(environment[CALLER]) not in ancestors
     if "DVC_STAGE" in environment:
@@ -49,7 +56,9 @@ def survey(workspace: Path) -> tuple[list[psutil.Process], list[psutil.Process]]
     """Healthy runs (Snakemake's main processes) and orphans of dead runs in this workspace."""
     place = str(workspace.resolve())
     own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
-    mains, marked = [], []
+    healthy: list[psutil.Process] = []
+    orphans: list[psutil.Process] = []
+    marked: list[psutil.Process] = []
     for process in psutil.process_iter():
         if process.pid in own:
             continue
@@ -57,12 +66,9 @@ def survey(workspace: Path) -> tuple[list[psutil.Process], list[psutil.Process]]
         if environment.get(MARK) == place:
             marked.append(process)
         elif folder == place and _is_snakemake(command):
-            mains.append((process, environment))
-    healthy = [process for process, environment in mains if not _caller_died(process, environment)]
-    orphans = [process for process, environment in mains if _caller_died(process, environment)]
+            (orphans if _caller_died(environment, _ancestors(process)) else healthy).append(process)
     alive = {process.pid for process in healthy}
-    orphans += [process for process in marked if not alive & {parent.pid for parent in process.parents()}]
-    return healthy, orphans
+    return healthy, orphans + [process for process in marked if not alive & _ancestors(process).keys()]
 
 
 def stale_lock(workspace: Path) -> bool:
@@ -79,15 +85,21 @@ def recover(workspace: Path) -> list[str]:
     RunActive : a healthy run is at work here; nothing was touched.
     """
     healthy, orphans = survey(workspace)
+    if healthy:  # one that was just killed may need a moment to end
+        psutil.wait_procs(healthy, timeout=1)
+        healthy, orphans = survey(workspace)
     if healthy:
         raise RunActive(f"a run is at work here (process {healthy[0].pid}): wait for it, or end it first")
     done = []
     for process in orphans:
-        process.kill()
+        with suppress(psutil.NoSuchProcess):  # it ended by itself
+            process.kill()
     psutil.wait_procs(orphans, timeout=30)
     if orphans:
         done.append(f"ended {len(orphans)} process(es) that a killed run had left behind")
     if stale_lock(workspace):
-        subprocess.run([sys.executable, "-m", "snakemake", "--unlock"], cwd=workspace, check=True, capture_output=True)
+        # What `snakemake --unlock` does, without seconds of a process that another `recover` would take for a run.
+        with suppress(FileNotFoundError):  # another one is doing the same
+            shutil.rmtree(workspace / ".snakemake" / "locks")
         done.append("released the lock of a killed run")
     return done
