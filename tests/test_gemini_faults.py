@@ -185,7 +185,7 @@ def test_a_date_to_wait_for_is_understood():
         max_leaves=8,
     ),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_whatever_an_answer_holds_it_has_a_meaning(status, body):
     found = failure(Reply(status, body, {}))
     if status in (401, 403, 404):
@@ -223,7 +223,7 @@ class FakeTime:
 
 
 @given(rate=st.integers(1, 600), delays=st.lists(st.floats(0, 30), min_size=2, max_size=80))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_minute_sees_more_requests_than_the_limit(rate, delays):
     fake = FakeTime()
     pace = Pace(rate, threading.Event(), fake.clock, fake.sleep)
@@ -304,7 +304,6 @@ def test_the_spending_limit_stops_before_it_is_exceeded_and_keeps_what_is_paid(t
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), max_size=40), st.floats(0, 5))
-@settings(deadline=None)
 def test_a_budget_never_gives_more_than_its_limit(requests, limit):
     budget = Budget(limit, 0.0)
     for usd, paid in requests:

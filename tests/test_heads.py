@@ -177,7 +177,7 @@ def reference(x: np.ndarray, labels: np.ndarray, strength: float, shown: np.ndar
     return outputs
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     clips=st.integers(6, 40),
     features=st.integers(1, 60),

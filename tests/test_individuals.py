@@ -67,7 +67,7 @@ def simulated_study(
 
 
 @given(st.integers(0, 10_000), st.lists(st.integers(1, 30), min_size=2, max_size=9))
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=10)
 def test_persons_of_any_number_and_any_size_are_told_apart(seed, sizes):
     """In most draws: now and then chance makes two persons with a clip each look alike (7 of 100 such pairs)."""
     found = []
@@ -123,7 +123,7 @@ def test_the_order_of_clips_does_not_change_who_is_who():
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_the_index_kept_up_join_by_join_is_scikit_learns(seed):
     values, person = descriptors([3, 5, 8], seed=seed, apart=0.6)
     spread = np.full(values.shape[1], 4.0)

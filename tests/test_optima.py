@@ -13,7 +13,7 @@ from blemore.surface import exact_optimum, exact_surface
 
 
 @given(problems(min_rows=1, max_rows=14), st.integers(0, 2**32 - 1))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_each_weightings_optimum_is_that_of_its_own_surface(problem, seed):
     probabilities, truth = problem
     weights = np.random.default_rng(seed).integers(0, 4, (5, len(truth))).astype(float)
@@ -47,7 +47,7 @@ def test_a_weight_of_two_is_the_clip_twice():
 
 
 @given(problems(min_rows=2, max_rows=14), st.floats(0, 0.3))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_plateau_holds_exactly_the_cells_near_the_best(problem, margin):
     probabilities, truth = problem
     table = exact_surface(probabilities, truth)

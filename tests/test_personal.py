@@ -105,7 +105,7 @@ def test_random_groups_keep_the_sizes_and_within_folds_the_folds(styled):
 
 
 @given(st.integers(1, 30), st.integers(0, 1000))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_enrolled_clips_are_at_most_half_of_a_persons_and_spread_over_the_labels(clips, seed):
     sizes = [1, 2, 7, 54]
     rng = np.random.default_rng(seed)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blemore.datasets.names import SALIENCES, ClipName, parse_name
@@ -64,7 +64,7 @@ def test_the_roster_says_who_shows_what_in_every_clip(tmp_path):
     assert test[["person", "mix", "emotion_1", "emotion_1_salience"]].isna().all(axis=None)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15)
 @given(order=st.permutations(list(CLIPS)), randomness=st.randoms(use_true_random=False))
 def test_the_order_of_rows_and_files_does_not_change_a_byte(tmp_path, order, randomness):
     write_clips(read_roster(tmp_path, data_set(tmp_path)), tmp_path / "once.parquet")

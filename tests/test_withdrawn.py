@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from made_records import fuse, small_study, train
 from made_records import gather as gather_fold
@@ -69,7 +69,6 @@ sums = st.lists(st.integers(0, 16**64 - 1).map("{:064x}".format), max_size=3)
 
 
 @given(st.lists(st.tuples(entries, sums), max_size=6))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_is_added_is_written_read_and_never_lost(tmp_path, added):
     withdrawn = NOBODY
     for (kind, name), found in added:
