@@ -6,8 +6,10 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import filelock
 import pytest
 import yaml
 
@@ -167,20 +169,32 @@ def clone(folder: Path) -> Study:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory) -> Study:
-    """A finished tiny study. Tests never change it: they work in copies."""
-    study = clone(tmp_path_factory.mktemp("finished") / "study")
-    study.log = study.submission()
+def made_once(tmp_path_factory, worker_id: str) -> Callable[[str, Callable[[Path], None]], Study]:
+    """Have `make(folder)` make the study called `name`, once for all of pytest's workers."""
+    top = tmp_path_factory.getbasetemp()
+    top = top if worker_id == "master" else top.parent
+
+    def once(name: str, make: Callable[[Path], None]) -> Study:
+        with filelock.FileLock(top / f"{name}.lock"):
+            folder = top / name
+            if not (folder / "done").exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of a worker in which it failed
+                folder.mkdir()
+                make(folder)
+                (folder / "done").touch()
+        return Study(folder / "study")
+
+    return once
+
+
+def make_finished(folder: Path) -> None:
+    study = clone(folder / "study")
+    (folder / "said.txt").write_text(study.submission())
     study.git("add", "dvc.lock")
     study.git("commit", "--quiet", "-m", "The study's versions")
-    return study
 
 
-@pytest.fixture(scope="session")
-def guarded(tmp_path_factory) -> Study:
-    """A finished study of three actors without trainings, but with a service's vectors, pushed to its two remotes
-    . Tests never change it: they work in copies, `with_stores`."""
-    folder = tmp_path_factory.mktemp("guarded")
+def make_guarded(folder: Path) -> None:
     study = clone(folder / "study")
 
     def change(values: dict) -> None:
@@ -195,7 +209,19 @@ def guarded(tmp_path_factory) -> Study:
     study.git("add", "dvc.lock", ".dvc/config")
     study.git("commit", "--quiet", "-m", "The study's versions and its remotes")
     study.run("dvc", "push")
-    return study
+
+
+@pytest.fixture(scope="session")
+def finished(made_once) -> Study:
+    """A finished tiny study. Tests never change it: they work in copies."""
+    return made_once("finished", make_finished)
+
+
+@pytest.fixture(scope="session")
+def guarded(made_once) -> Study:
+    """A finished study of three actors without trainings, but with a service's vectors, pushed to its two
+    remotes. Tests never change it: they work in copies, `with_stores`."""
+    return made_once("guarded", make_guarded)
 
 
 def with_stores(guarded: Study, folder: Path) -> Study:

@@ -24,7 +24,7 @@ AFTER_ENCODE = {rule: 1 for rule in ("fuse", "decide", "measure_gains", "score",
 
 def test_a_run_ends_with_a_checked_submission_and_says_where(finished: Study) -> None:
     assert check(finished.folder / "results/submission/submission.zip") == []
-    assert "results/submission/submission.zip" in finished.log
+    assert "results/submission/submission.zip" in (finished.folder.parent / "said.txt").read_text()
     assert finished.git("status", "--porcelain") == ""
 
 
