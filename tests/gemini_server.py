@@ -21,6 +21,15 @@ from blemore.gemini.stand_in import Answer, StandIn, error
 
 PRICE = 2 * USD_PER_SECOND  # of a piece of two seconds
 SERVICE = Service("api", "gemini-embedding-2", 128, 60_000, 4, 10.0, timeout=20.0)
+BLOCK = {  # of params.yaml
+    "backend": "stand-in",
+    "model": "gemini-embedding-2",
+    "dimensions": 128,
+    "requests_per_minute": 300,
+    "concurrency": 4,
+    "max_usd": 10.0,
+    "transfer_approved": None,
+}
 KEY = "AIzaSy-not-a-real-key-0123456789"
 SECONDS = 2.0
 
