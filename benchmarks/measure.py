@@ -152,11 +152,12 @@ def _small_seconds(encoder: nn.Module | NetworkEmbedder, clips: int = 16, runs: 
     for _ in range(runs + 1):
         start = time.process_time()
         if isinstance(encoder, NetworkEmbedder):
-            encoder.embed(list(media))
+            encoder.embed(encoder.ready(list(media)))
             passes = 1
         else:
             encoder.train()
-            encoder(reading.augmented(list(media), torch.Generator().manual_seed(0))).square().sum().backward()
+            clips = reading.finished(*reading.augmented(list(media), torch.Generator().manual_seed(0)))
+            encoder(clips).square().sum().backward()
             passes = 3
         times.append((time.process_time() - start) / clips / passes)
     return statistics.median(times[1:])

@@ -1,6 +1,6 @@
 """Clips per second of the embedding step, media loading included, over a bare forward loop on tensors in memory.
 
-python benchmarks/throughput.py [--clips N] [--workers N] [NAME...]     (in the folder of a study with results/media)
+python benchmarks/throughput.py [--clips N] [--passes N] [--batch N] [--workers N] [NAME...]     (in the folder of a study with results/media)
 
 The full-size networks have random weights. Both sides run the same batches on the same device, in turns; best of the
 rounds. Aim: a ratio of at least 0.9. The GPU is taken where there is one. The last column is the ratio of CPU seconds,
@@ -21,14 +21,12 @@ from full_size import NETWORKS
 
 from blemore.encoders.ahead import alike, decoded
 from blemore.encoders.base import Preprocessing
+from blemore.encoders.device import to_device
 from blemore.encoders.embedding import embedded
-from blemore.encoders.network import NetworkEmbedder, to_device
+from blemore.encoders.network import NetworkEmbedder
 from blemore.encoders.pictures import Pictures
 from blemore.encoders.sound import Sound
 from blemore.encoders.videomae import Windows
-
-BATCH = 2
-"""Clips at once: few, so that a handful of clips makes several batches."""
 
 READ: dict[str, tuple[str, Preprocessing]] = {
     # name in full_size: kind of media, what the network reads of it
@@ -67,17 +65,18 @@ def seconds(work: Callable[[], object], device: torch.device) -> tuple[float, fl
     return time.perf_counter() - start[0], time.process_time() - start[1]
 
 
-def compare(name: str, clips: int, workers: int, rounds: int) -> tuple[float, float, float]:
+def compare(name: str, chosen: argparse.Namespace) -> tuple[float, float, float]:
     """Clips per second of the embedding step and of the bare forward loop, and the ratio of their CPU seconds."""
     kind, reading = READ[name]
     shards = sorted(Path("results/media", kind).glob("*.parquet"))
     if not shards:
         raise SystemExit(f"no results/media/{kind}: run this in the folder of a finished study")
     torch.manual_seed(0)
-    encoder = Bare(NETWORKS[name][0]()[0], reading, batch=BATCH)
-    wanted = first_clips(reading, shards, clips)
+    encoder = Bare(NETWORKS[name][0]()[0], reading, batch=chosen.batch)
+    wanted = first_clips(reading, shards, chosen.clips)
+    shards *= chosen.passes
     tensors = [
-        to_device(reading.tensor(media), encoder.device)
+        reading.finished(to_device(encoder.ready(media), encoder.device))
         for _, media in alike(decoded(encoder, shards, wanted), encoder.batch)
     ]
 
@@ -87,12 +86,13 @@ def compare(name: str, clips: int, workers: int, rounds: int) -> tuple[float, fl
             encoder.features(batch).cpu()
 
     def ours() -> None:
-        embedded(encoder, shards, wanted, name, workers)
+        embedded(encoder, shards, wanted, name, chosen.workers)
 
     bare()  # to warm up
-    times = [(*seconds(ours, encoder.device), *seconds(bare, encoder.device)) for _ in range(rounds)]
+    times = [(*seconds(ours, encoder.device), *seconds(bare, encoder.device)) for _ in range(chosen.rounds)]
     ours_wall, ours_cpu, bare_wall, bare_cpu = (min(column) for column in zip(*times, strict=True))
-    return len(wanted) / ours_wall, len(wanted) / bare_wall, bare_cpu / ours_cpu
+    clips = len(wanted) * chosen.passes
+    return clips / ours_wall, clips / bare_wall, bare_cpu / ours_cpu
 
 
 def first_clips(reading: Preprocessing, shards: list[Path], clips: int) -> set[str]:
@@ -110,6 +110,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", default=list(READ))
     parser.add_argument("--clips", type=int, default=8)
+    parser.add_argument("--passes", type=int, default=1, help="over the clips, as a longer study")
+    parser.add_argument("--batch", type=int, default=2, help="clips at once: few, for a handful makes several batches")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args()
@@ -120,7 +122,7 @@ def main() -> None:
         f"| network ({device}) | embedding step, clips/s | bare forward, clips/s | ratio | of CPU s |\n|---|---:|---:|---:|---:|"
     )
     for name in chosen.names:
-        ours, bare, cpu = compare(name, chosen.clips, chosen.workers, chosen.rounds)
+        ours, bare, cpu = compare(name, chosen)
         print(f"| {name} | {ours:.3f} | {bare:.3f} | {ours / bare:.2f} | {cpu:.2f} |", flush=True)
 
 

@@ -21,6 +21,11 @@ FACE = np.array([[-0.2, -0.1], [0.2, -0.1], [0.0, 0.05], [-0.15, 0.2], [0.15, 0.
 """Landmarks around the spot, as shares of the picture's side."""
 
 
+def taken(reading, clips):
+    """What a network takes of clips, as `reading` makes it."""
+    return reading.finished(reading.stacked(clips))
+
+
 def make_clips(persons: int = 4, folds: int = 2, tests: int = 4) -> pd.DataFrame:
     """Per person the six singles and two blends; the persons dealt to the folds in turn; `tests` test clips."""
     rows = []

@@ -44,6 +44,10 @@ def tone(hertz, seconds=0.6, level=0.2):
     return (level * wave / 2 * 32767).astype(np.int16)
 
 
+def features_of(encoder, clips):
+    return encoder.embed(encoder.ready(clips))
+
+
 def noise(samples, seed=0):
     return np.random.default_rng(seed).integers(-9000, 9000, samples).astype(np.int16)
 
@@ -69,12 +73,12 @@ def tuned():
 def test_features_of_a_clip_do_not_depend_on_the_batch(voices, name):
     clips = [noise(9000, seed) for seed in range(3)]
     voice = voices[name]
-    exact = [voice.features(voice.preprocessing.tensor(part)) for part in (clips, clips[:1], clips[1:])]
+    exact = [voice.features(small_study.taken(voice.preprocessing, part)) for part in (clips, clips[:1], clips[1:])]
     torch.testing.assert_close(exact[0], torch.cat([exact[1], exact[2]]), atol=1e-5, rtol=0)
-    together = voice.embed(clips)
+    together = features_of(voice, clips)
     assert together.dtype == np.float16
     assert together.shape == (3, 5, 128)
-    alone = np.concatenate([voice.embed([clip]) for clip in clips])
+    alone = np.concatenate([features_of(voice, [clip]) for clip in clips])
     np.testing.assert_allclose(together.astype(float), alone.astype(float), atol=1e-5, rtol=2e-3)  # one float16 step
 
 
@@ -84,7 +88,7 @@ def test_index_k_is_the_output_of_layer_k_and_index_0_the_input_of_the_first(voi
     first = voice.network.encoder.layers[0].register_forward_pre_hook(lambda _, seen: states.append(seen[0]))
     hooks = [layer.register_forward_hook(lambda _, __, output: states.append(output))
              for layer in voice.network.encoder.layers]  # fmt: skip
-    found = voice.features(voice.preprocessing.tensor([noise(9000)]))[0]
+    found = voice.features(small_study.taken(voice.preprocessing, [noise(9000)]))[0]
     for hook in (first, *hooks):
         hook.remove()
     states = [state[0] if isinstance(state, tuple) else state for state in states]
@@ -96,15 +100,15 @@ def test_a_frozen_network_has_no_gradients_stays_in_evaluation_and_differs_by_it
     network = voices["wavlm"].network
     assert not network.training
     assert not any(parameter.requires_grad for parameter in network.parameters())
-    again, other = (base.build(FROZEN["wavlm"], seed).embed([noise(9000)]) for seed in ("17/voice", "18/voice"))
-    np.testing.assert_array_equal(again, voices["wavlm"].embed([noise(9000)]))
+    again, other = (features_of(base.build(FROZEN["wavlm"], seed), [noise(9000)]) for seed in ("17/voice", "18/voice"))
+    np.testing.assert_array_equal(again, features_of(voices["wavlm"], [noise(9000)]))
     assert not np.array_equal(again, other)
 
 
 def test_features_of_a_network_do_not_depend_on_loudness_or_offset(voices):
     sound = noise(9000)
     quiet = (sound // 2 + 400).astype(np.int16)
-    loud, low = (voices["wav2vec2"].embed([clip]).astype(float) for clip in (sound, quiet))
+    loud, low = (features_of(voices["wav2vec2"], [clip]).astype(float) for clip in (sound, quiet))
     np.testing.assert_allclose(loud, low, atol=0.02)
 
 
@@ -113,10 +117,10 @@ def test_silent_and_empty_clips_have_finite_features_and_a_remark(voices, name):
     encoder = voices.get(name) or base.build(PROSODY, "17/prosody")
     for raw in (bytes(2 * 8000), b"", bytes(2 * 300)):
         clip = encoder.decode(raw)
-        assert np.isfinite(encoder.embed([clip])).all()
+        assert np.isfinite(features_of(encoder, [clip])).all()
         assert encoder.remark(clip) == "silent"
     short = encoder.decode(noise(100).tobytes())
-    assert np.isfinite(encoder.embed([short])).all()
+    assert np.isfinite(features_of(encoder, [short])).all()
     assert encoder.remark(short) == ""
 
 
@@ -125,7 +129,7 @@ def test_what_float16_cannot_hold_is_its_largest_number(voices):
         def features(self, batch):
             return torch.tensor([[[1e6, -1e6, 1.5]]])
 
-    found = Loud(voices["hubert"].network).embed([noise(900)])
+    found = features_of(Loud(voices["hubert"].network), [noise(900)])
     assert found.tolist() == [[[65504, -65504, 1.5]]]
 
 
@@ -136,8 +140,10 @@ def test_a_saved_folder_of_each_public_form_loads_with_the_same_weights(kind, si
     network = speech.ARCHITECTURES[kind].from_pretrained(tmp_path).eval()
     assert type(loaded.network) is type(network)
     with torch.inference_mode():
-        last = network(loaded.preprocessing.tensor([noise(9000)]), output_hidden_states=True).hidden_states[-1][0]
-    features = loaded.embed([noise(9000)])[0]
+        last = network(small_study.taken(loaded.preprocessing, [noise(9000)]), output_hidden_states=True).hidden_states[
+            -1
+        ][0]
+    features = features_of(loaded, [noise(9000)])[0]
     assert features.shape == (4, 32)
     np.testing.assert_allclose(features[-1, :16].astype(float), last.mean(0), atol=2e-3)
 
@@ -172,7 +178,7 @@ def test_only_the_convolutions_of_a_finetuned_network_are_frozen(tuned):
     fixed = {name for name, parameter in tuned.named_parameters() if not parameter.requires_grad}
     assert fixed
     assert all(name.startswith("network.feature_extractor.") for name in fixed)
-    loss = tuned(tuned.preprocessing.tensor([noise(9000)])).square().sum()
+    loss = tuned(small_study.taken(tuned.preprocessing, [noise(9000)])).square().sum()
     loss.backward()
     learned = {name for name, parameter in tuned.named_parameters() if parameter.grad is not None}
     assert learned == {name for name, _ in tuned.named_parameters()} - fixed
@@ -182,9 +188,9 @@ def test_a_finetuned_network_answers_for_a_clip_alone_and_twice_the_same(tuned):
     tuned.eval()
     clips = [noise(12000, seed) for seed in range(3)]
     with torch.inference_mode():
-        together = tuned(tuned.preprocessing.tensor(clips))
-        alone = torch.cat([tuned(tuned.preprocessing.tensor([clip])) for clip in clips])
-        again = tuned(tuned.preprocessing.tensor(clips))
+        together = tuned(small_study.taken(tuned.preprocessing, clips))
+        alone = torch.cat([tuned(small_study.taken(tuned.preprocessing, [clip])) for clip in clips])
+        again = tuned(small_study.taken(tuned.preprocessing, clips))
     assert together.shape == (3, 6)
     assert torch.equal(together, again)
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
@@ -196,7 +202,8 @@ def test_a_training_pass_draws_from_torch_s_generator_alone(sizes, tmp_path):
         TUNED | saved("wav2vec2", sizes | {"mask_time_prob": 0.5, "layerdrop": 0.5}, tmp_path), "17/tuned"
     )
     tuned.train()
-    batch = tuned.preprocessing.augmented([noise(9000), noise(5000)], torch.Generator().manual_seed(3))
+    reading = tuned.preprocessing
+    batch = reading.finished(*reading.augmented([noise(9000), noise(5000)], torch.Generator().manual_seed(3)))
     assert batch.shape == (2, 8000)
     before, outputs = np.random.get_state()[1].copy(), []  # noqa: NPY002 - transformers' own
     for _ in range(2):
@@ -207,7 +214,7 @@ def test_a_training_pass_draws_from_torch_s_generator_alone(sizes, tmp_path):
 
 
 def test_gradient_checkpointing_gives_the_same_loss_and_gradients(tuned):
-    batch = tuned.preprocessing.tensor([noise(9000), noise(9000, 1)])
+    batch = small_study.taken(tuned.preprocessing, [noise(9000), noise(9000, 1)])
     tuned.train()
     losses, gradients = [], []
     for checkpointing in (False, True):

@@ -11,6 +11,7 @@ from blemore.encoders.memory import MicroBatch
 from blemore.encoders.network import NetworkEmbedder
 from blemore.encoders.sound import Sound
 from blemore.errors import DataError
+from blemore.lineage.capture import determinism
 from blemore.torch_compat import torch
 
 
@@ -57,6 +58,15 @@ def test_a_cpu_works_with_one_thread_and_stays_the_choice_of_the_process():
     assert torch.get_num_threads() == 1
 
 
+@pytest.mark.parametrize(("told", "said"), [({"mode": True}, True), ({"mode": True, "warn_only": True}, False)])
+def test_a_record_says_deterministic_only_where_all_else_is_refused(told, said):
+    try:
+        torch.use_deterministic_algorithms(**told)
+        assert determinism()["torch_deterministic"] is said
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
 def test_clips_at_once_are_halved_until_they_fit_and_stay_so():
     tried = []
 
@@ -85,7 +95,8 @@ def test_a_frozen_network_embeds_fewer_clips_at_once_where_memory_runs_out():
             return batch.square().sum(dim=1, keepdim=True)
 
     clips = [np.arange(1000, dtype=np.int16) * k for k in range(5)]
-    found = Loud(torch.nn.Linear(1, 1), Sound(), batch=5).embed(clips)
+    encoder = Loud(torch.nn.Linear(1, 1), Sound(), batch=5)
+    found = encoder.embed(encoder.ready(clips))
     assert found.shape == (5, 1)
     assert found[0] == 0
     np.testing.assert_allclose(found[1:], 1000, rtol=1e-2)

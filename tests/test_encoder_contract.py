@@ -74,8 +74,8 @@ def decoded_media(encoder: Any, name: str, media: dict[str, list[Path]], clips: 
 def rows(encoder: Any, batch: Sequence[Any]) -> np.ndarray:
     """What the encoder makes of clips of equal shape, a row each."""
     if not isinstance(encoder, Network):
-        return encoder.embed(batch)
-    return encoder.eval()(encoder.preprocessing.tensor(batch)).numpy()
+        return encoder.embed(encoder.ready(batch))
+    return encoder.eval()(small_study.taken(encoder.preprocessing, batch)).numpy()
 
 
 def every_row(encoder: Any, found: dict[str, Any], most: int) -> dict[str, np.ndarray]:
@@ -176,9 +176,10 @@ def test_training_sees_each_clip_changed_in_a_reproducible_way_in_one_shape(name
     network = base.build(settings_of(name), SEED).train()
     found = list(decoded_media(network, name, media, clips.head(4)).values())
     draws = [network.preprocessing.augmented(found, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)]
-    assert torch.equal(draws[0], draws[1])
-    assert not torch.equal(draws[0], draws[2])
-    loss = -network(draws[0]).log_softmax(dim=1).mean() + network.auxiliary_loss()
+    batches = [network.preprocessing.finished(*draw) for draw in draws]
+    assert torch.equal(batches[0], batches[1])
+    assert not torch.equal(batches[0], batches[2])
+    loss = -network(batches[0]).log_softmax(dim=1).mean() + network.auxiliary_loss()
     loss.backward()
     assert all(parameter.grad is None or parameter.grad.isfinite().all() for parameter in network.parameters())
 

@@ -128,20 +128,20 @@ def test_gradient_checkpointing_computes_layers_twice_and_changes_nothing(settin
 
 def test_windows_cover_all_frames_and_the_last_frame_fills_the_last_window(frames):
     frames = frames[:, :1, :1]
-    cut = Windows(count=4, size=1, mean=(0, 0, 0), std=(1, 1, 1)).tensor([frames])
+    cut = small_study.taken(Windows(count=4, size=1, mean=(0, 0, 0), std=(1, 1, 1)), [frames])
     assert cut.shape == (1, 3, 4, 3, 1, 1)
     shown = (cut[0, :, :, :, 0, 0] * 255).flatten(0, 1)
     expected = np.concatenate([frames[:, 0, 0], frames[-1:, 0, 0]])
     torch.testing.assert_close(shown, torch.from_numpy(expected).float())
-    short = Windows(count=4, size=1, mean=(0, 0, 0), std=(1, 1, 1)).tensor([frames[:2]])
+    short = small_study.taken(Windows(count=4, size=1, mean=(0, 0, 0), std=(1, 1, 1)), [frames[:2]])
     assert short.shape == (1, 1, 4, 3, 1, 1)
     assert torch.equal(short[0, 0, 1], short[0, 0, 3])
 
 
 def test_frozen_videomae_averages_patches_then_windows(frames):
     encoder = base.build(WINDOWS, "17/windows")
-    features = encoder.embed([frames, frames[::-1]])
-    windows = encoder.preprocessing.tensor([frames])[0]  # 11 frames: two windows of 8
+    features = encoder.embed(encoder.ready([frames, frames[::-1]]))
+    windows = small_study.taken(encoder.preprocessing, [frames])[0]  # 11 frames: two windows of 8
     with torch.no_grad():
         states = [encoder.network(window[None]).last_hidden_state for window in windows]
     assert features.shape == (2, 96)
@@ -162,15 +162,17 @@ def test_a_pretraining_folder_of_videomae_loads_frozen_without_its_decoder(tmp_p
     assert ours.keys() == saved.videomae.state_dict().keys()
     assert all(torch.equal(ours[name], tensor) for name, tensor in saved.videomae.state_dict().items())
     assert loaded.preprocessing == Windows(count=4, size=32)
-    assert loaded.embed([np.zeros((6, 32, 32, 3), np.uint8)]).shape == (1, 96)
+    assert loaded.embed(loaded.ready([np.zeros((6, 32, 32, 3), np.uint8)])).shape == (1, 96)
 
 
 def test_an_image_network_sees_frames_alone_and_pools_them_over_time(frames):
     encoder = base.build(IMAGE, "17/image")
     frames = frames[:8, :48, :48]
-    features = encoder.embed([frames])
+    features = encoder.embed(encoder.ready([frames]))
     with torch.no_grad():
-        alone = torch.cat([encoder.network(frame[None]) for frame in encoder.preprocessing.tensor([frames])[0]])
+        alone = torch.cat(
+            [encoder.network(frame[None]) for frame in small_study.taken(encoder.preprocessing, [frames])[0]]
+        )
     assert features.shape == (1, 192)
     np.testing.assert_allclose(features[0], torch.cat([alone.mean(0), alone.std(0, correction=0)]), atol=1e-5)
 
@@ -269,7 +271,7 @@ def test_pictures_are_spread_over_the_clip_and_normalised():
     assert spread(2, 4).tolist() == [0, 0, 1, 1]
     assert spread(101, 3, 0.1, 0.2).tolist() == [10, 45, 80]
     frames = np.arange(16, dtype=np.uint8).reshape(16, 1, 1, 1).repeat(3, axis=3)
-    seen = Pictures(4, 1, mean=(0, 0, 0), std=(1, 1, 1)).tensor([frames])
+    seen = small_study.taken(Pictures(4, 1, mean=(0, 0, 0), std=(1, 1, 1)), [frames])
     assert (seen[0, :, 0, 0, 0] * 255).round().tolist() == [0, 5, 10, 15]
     means = torch.tensor(IMAGENET_MEAN).view(1, 1, 3, 1, 1).expand(2, 4, 3, 1, 1)
     assert Pictures(4, 1).normalise(means).abs().max() == 0

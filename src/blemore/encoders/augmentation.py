@@ -32,26 +32,31 @@ def moved(clips: Sequence[np.ndarray], generator: torch.Generator) -> list[np.nd
     return found
 
 
-def relit(clips: Tensor, generator: torch.Generator) -> Tensor:
-    """Clips (B, T, 3, S, S) in [0, 1], each in its own light, in place; draws come from `generator` (CPU)."""
-    brightness, contrast = 1 + LIGHT * (2 * torch.rand(2, len(clips), 1, 1, 1, 1, generator=generator) - 1)
+def drawn_light(clips: int, generator: torch.Generator) -> Tensor:
+    """(clips, 2) factors of brightness and contrast; draws come from `generator` (CPU)."""
+    return (1 + LIGHT * (2 * torch.rand(2, clips, generator=generator) - 1)).T.contiguous()
+
+
+def relit(clips: Tensor, light: Tensor) -> Tensor:
+    """Clips (B, T, 3, S, S) in [0, 1], each in its own light (B, 2), in place."""
+    brightness, contrast = light.T.reshape(2, -1, 1, 1, 1, 1)
     mean = clips.mean(dim=(1, 2, 3, 4), keepdim=True)
     return clips.sub_(mean).mul_(contrast).add_(mean).mul_(brightness).clamp_(0, 1)
 
 
-def augment_sound(clips: Sequence[np.ndarray], length: int, generator: torch.Generator) -> Tensor:
-    """Clips (n,) int16 -> (B, length) float32: a window from a random start, the clip repeated where it is shorter.
+def cut_sound(clips: Sequence[np.ndarray], length: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Clips (n,) int16 -> (B, length) int16: a window from a random start, the clip repeated where it is shorter.
 
-    The gain is drawn within a factor of two. A network that standardises its input does not hear it; one that does not
+    Beside it the gains (B, 1) float32, drawn within a factor of two. A network that standardises its input does not hear it; one that does not
     learns to pass over how near the microphone was.
     """
     draws = torch.rand(len(clips), 2, generator=generator).tolist()
     windows = []
-    for clip, (where, gain) in zip(clips, draws, strict=True):
+    for clip, (where, _) in zip(clips, draws, strict=True):
         if len(clip) < length:
-            window = np.resize(np.roll(clip, -round(where * (len(clip) - 1))), length)
+            windows.append(np.resize(np.roll(clip, -round(where * (len(clip) - 1))), length))
         else:
             start = round(where * (len(clip) - length))
-            window = clip[start : start + length]
-        windows.append(window.astype(np.float32) / 32768 * 2 ** (2 * gain - 1))
-    return torch.from_numpy(np.stack(windows))
+            windows.append(clip[start : start + length])
+    gains = torch.tensor([[2 ** (2 * gain - 1)] for _, gain in draws])
+    return torch.from_numpy(np.stack(windows)), gains

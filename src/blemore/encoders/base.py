@@ -36,14 +36,22 @@ class Preprocessing(ABC):
         """What is kept in memory of a clip, compact: uint8 pictures or int16 samples. Runs in worker threads."""
 
     @abstractmethod
-    def tensor(self, clips: Sequence[np.ndarray]) -> "Any":
-        """Clips of equal shape as the network takes them: one normalised float32 tensor, nothing drawn at random."""
+    def stacked(self, clips: Sequence[np.ndarray]) -> "Any":
+        """Clips of equal shape, as compact as they are kept: one tensor on the CPU. Nothing is drawn at random."""
 
     @abstractmethod
-    def augmented(self, clips: Sequence[np.ndarray], generator: "Any") -> "Any":
-        """As `tensor`, for training: each clip changed in its own way that keeps the emotion; of one fixed shape.
+    def augmented(self, clips: Sequence[np.ndarray], generator: "Any") -> "tuple[Any, Any]":
+        """As `stacked`, for training: each clip changed in its own way that keeps the emotion; of one fixed shape.
 
-        Draws come from `generator`, a torch.Generator of the CPU.
+        Beside it the changes that `finished` makes, (B, ...) float32 on the CPU. Draws come from `generator`, a
+        torch.Generator of the CPU.
+        """
+
+    @abstractmethod
+    def finished(self, batch: "Any", changes: "Any" = None) -> "Any":
+        """What the network takes of clips that are `stacked` or `augmented`: one normalised float32 tensor.
+
+        Computed where the batch lies, so that a GPU is sent bytes and does not wait for a CPU to make numbers of them.
         """
 
 
@@ -51,21 +59,25 @@ class Embedder(ABC):
     """A frozen encoder."""
 
     batch: int = 8
-    """Most clips in one call of `embed`."""
+    """Most clips in one call of `ready`."""
 
     @abstractmethod
     def read(self, shard: Path) -> Iterator[tuple[str, Any]]:
         """(clip, its bytes) of one prepared media file, in the file's order; cheap."""
 
     def decode(self, raw: Any) -> Any:
-        """What `embed` takes of a clip; runs in worker threads, ahead of the device."""
+        """What is kept of a clip; runs in worker threads, ahead of the device."""
         return raw
 
-    @abstractmethod
-    def embed(self, clips: Sequence[Any]) -> np.ndarray:
-        """(n_clips, ...) float, row by row what `decode` gave; a row never depends on the other clips.
+    def ready(self, clips: Sequence[Any]) -> Any:
+        """What `embed` takes of clips of equal shape, as `decode` gave them; runs in a thread, ahead of the device."""
+        return clips
 
-        The clips of one call have the same shape. A row of NaN, with a remark, is a clip that cannot be embedded.
+    @abstractmethod
+    def embed(self, batch: Any) -> np.ndarray:
+        """(n_clips, ...) float of what `ready` gave, clip by clip; a row never depends on the other clips.
+
+        A row of NaN, with a remark, is a clip that cannot be embedded.
         """
 
     def remark(self, clip: Any) -> str:

@@ -1,4 +1,8 @@
-"""Where a job computes: one thread of a CPU, or a CUDA device that no other job of the study uses."""
+"""Where a job computes: one thread of a CPU, or a CUDA device that no other job of the study uses.
+
+A CUDA device works in plain single precision where nothing else is asked for. Most of its operations give the same
+bytes each time, but not all (attention's way back in half precision): a job's record says so.
+"""
 
 import fcntl
 import logging
@@ -7,6 +11,9 @@ from functools import cache
 from pathlib import Path
 
 from blemore.torch_compat import torch
+
+# isort: split
+from torch import Tensor
 
 LOCKS = Path("cache/devices")
 """Folder of the lock files, in the study's folder."""
@@ -23,6 +30,8 @@ def use_one_thread() -> torch.device:
         return torch.device("cpu")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else matrix products are not reproducible
     torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # every operation here fills what it asks for
+    torch.backends.cudnn.allow_tf32 = False  # on by default for convolutions: three digits
     device = torch.device("cuda", chosen_device(torch.cuda.device_count(), LOCKS))
     torch.cuda.set_device(device)
     return device
@@ -59,3 +68,13 @@ def free_device(count: int, folder: Path) -> int | None:
             _held.append(file)
             return number
     return None
+
+
+def pinned(batch: Tensor, device: torch.device) -> Tensor:
+    """A batch of the CPU in memory from which the device can copy it beside its work."""
+    return batch if device.type == "cpu" else batch.pin_memory()
+
+
+def to_device(batch: Tensor, device: torch.device) -> Tensor:
+    """A batch on the device."""
+    return batch if batch.device == device else pinned(batch, device).to(device, non_blocking=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from blemore.encoders.ahead import alike, decoded
+from blemore.encoders.ahead import alike, decoded, prefetched
 from blemore.encoders.base import Embedder, build
 from blemore.errors import DataError
 from blemore.progress import Steps
@@ -57,8 +57,9 @@ def embedded(
     features: dict[str, np.ndarray] = {}
     remarks: dict[str, str] = {}
     with Steps(title, len(wanted), every=100) as steps:
-        for names, media in alike(decoded(encoder, shards, wanted, workers), encoder.batch):
-            features.update(zip(names, encoder.embed(media), strict=True))
+        batches = alike(decoded(encoder, shards, wanted, workers), encoder.batch)
+        for names, media, batch in prefetched((names, media, encoder.ready(media)) for names, media in batches):
+            features.update(zip(names, encoder.embed(batch), strict=True))
             remarks.update((name, encoder.remark(clip)) for name, clip in zip(names, media, strict=True))
             steps.advance(len(names))
     return features, remarks

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from blemore.encoders.base import Embedder, Preprocessing
-from blemore.encoders.device import use_one_thread
+from blemore.encoders.device import pinned, to_device, use_one_thread
 from blemore.encoders.memory import MicroBatch
 from blemore.errors import DataError
 from blemore.torch_compat import torch
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 
 class Network(nn.Module, ABC):
-    """A network to finetune. `forward`: what `preprocessing.tensor` gives -> logits (B, 6)."""
+    """A network to finetune. `forward`: what `preprocessing.finished` gives -> logits (B, 6)."""
 
     preprocessing: Preprocessing
     depth: int
@@ -61,7 +61,7 @@ class NetworkEmbedder(Embedder):
 
     @abstractmethod
     def features(self, batch: Tensor) -> Tensor:
-        """A batch as `preprocessing.tensor` gives it, on the device -> (B, ...) float32."""
+        """A batch as `preprocessing.finished` gives it, on the device -> (B, ...) float32."""
 
     def read(self, shard: Path) -> Iterator[tuple[str, Any]]:
         """See Embedder."""
@@ -71,18 +71,20 @@ class NetworkEmbedder(Embedder):
         """See Embedder."""
         return self.preprocessing.decode(raw)
 
+    def ready(self, clips: Sequence[np.ndarray]) -> Tensor:
+        """See Embedder: the clips stacked, still on the CPU."""
+        return pinned(self.preprocessing.stacked(clips), self.device)
+
     @torch.inference_mode()
-    def embed(self, clips: Sequence[np.ndarray]) -> np.ndarray:
+    def embed(self, batch: Tensor) -> np.ndarray:
         """See Embedder."""
-        return torch.cat(self.micro.run(self._in_parts, self.preprocessing.tensor(clips))).numpy()
+        return torch.cat(self.micro.run(self._in_parts, batch)).numpy()
 
     def _in_parts(self, size: int, batch: Tensor) -> list[Tensor]:
-        return [self.features(to_device(part, self.device)).float().cpu() for part in batch.split(size)]
-
-
-def to_device(batch: Tensor, device: torch.device) -> Tensor:
-    """A batch on the device, through pinned memory where that lets the copy run beside the work."""
-    return batch if device.type == "cpu" else batch.pin_memory().to(device, non_blocking=True)
+        found = []
+        for part in batch.split(size):
+            found.append(self.features(self.preprocessing.finished(to_device(part, self.device))).float().cpu())
+        return found
 
 
 def initialise(part: nn.Module) -> None:

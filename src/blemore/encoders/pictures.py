@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from blemore.encoders.augmentation import JITTER, moved, relit
+from blemore.encoders.augmentation import JITTER, drawn_light, moved, relit
 from blemore.encoders.base import Preprocessing
+from blemore.encoders.device import to_device
 from blemore.media.shards import decode_frames, read_jpegs
 from blemore.torch_compat import torch
 
@@ -60,15 +61,20 @@ class Pictures(Preprocessing):
         inner = slice(self.border, self.border + self.size)
         return np.ascontiguousarray(decode_frames(raw, self.read_size)[:, inner, inner])
 
-    def tensor(self, clips: Sequence[np.ndarray]) -> Tensor:
-        """See Preprocessing: `count` frames, first and last included."""
-        return self.normalise(as_float([clip[spread(len(clip), self.count)] for clip in clips]))
+    def stacked(self, clips: Sequence[np.ndarray]) -> Tensor:
+        """See Preprocessing: `count` frames, first and last included, (B, T, S, S, 3) uint8."""
+        return torch.from_numpy(np.stack([clip[spread(len(clip), self.count)] for clip in clips]))
 
-    def augmented(self, clips: Sequence[np.ndarray], generator: torch.Generator) -> Tensor:
-        """See Preprocessing: begin and end move by up to `JITTER` of the clip; mirrored, shifted, other light."""
+    def augmented(self, clips: Sequence[np.ndarray], generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """See Preprocessing: begin and end move by up to `JITTER` of the clip; mirrored, shifted; other light to come."""
         ends = (JITTER * torch.rand(len(clips), 2, generator=generator)).numpy()  # (B, 2) shares of the clip
         chosen = [clip[spread(len(clip), self.count, *cut)] for clip, cut in zip(clips, ends, strict=True)]
-        return self.normalise(relit(as_float(moved(chosen, generator)), generator))
+        return torch.from_numpy(np.stack(moved(chosen, generator))), drawn_light(len(clips), generator)
+
+    def finished(self, batch: Tensor, changes: Tensor | None = None) -> Tensor:
+        """See Preprocessing: (B, T, 3, S, S) or (B, 3, T, S, S) float32."""
+        pictures = as_float(batch)
+        return self.normalise(pictures if changes is None else relit(pictures, changes))
 
     def normalise(self, pictures: Tensor) -> Tensor:
         """(B, T, 3, S, S) float in [0, 1] -> what the network takes."""
@@ -77,8 +83,8 @@ class Pictures(Preprocessing):
             spread = torch.linalg.vector_norm(away, dim=_CLIP, keepdim=True) / math.sqrt(away[0].numel())
             pictures = (pictures - pictures[:, :1]).div_(spread + 1e-3)  # a blank clip stays blank
         else:
-            mean, std = (torch.tensor(values).view(3, 1, 1) for values in (self.mean, self.std))
-            pictures = (pictures - mean).div_(std)
+            values = to_device(torch.tensor([self.mean, self.std]).view(2, 3, 1, 1), pictures.device)
+            pictures = (pictures - values[0]).div_(values[1])
         return pictures if self.time_first else pictures.transpose(1, 2)  # (B, 3, T, S, S)
 
 
@@ -88,6 +94,6 @@ def spread(frames: int, count: int, cut_begin: float = 0.0, cut_end: float = 0.0
     return np.linspace(cut_begin * last, (1 - cut_end) * last, count).round().astype(int)
 
 
-def as_float(clips: Sequence[np.ndarray]) -> Tensor:
-    """Clips (T, S, S, 3) uint8 of equal shape -> (B, T, 3, S, S) float32 in [0, 1]."""
-    return torch.from_numpy(np.stack(clips)).permute(0, 1, 4, 2, 3).contiguous().float().div_(255)
+def as_float(batch: Tensor) -> Tensor:
+    """Clips (B, T, S, S, 3) uint8 -> (B, T, 3, S, S) float32 in [0, 1]."""
+    return batch.permute(0, 1, 4, 2, 3).contiguous().float().div_(255)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from blemore.encoders.augmentation import augment_sound
+from blemore.encoders.augmentation import cut_sound
 from blemore.encoders.base import Preprocessing
 from blemore.errors import DataError
 from blemore.media.shards import read_samples
@@ -52,13 +52,18 @@ class Sound(Preprocessing):
         samples = np.frombuffer(raw, "<i2")
         return np.pad(samples, (0, max(0, SHORTEST - len(samples))))
 
-    def tensor(self, clips: Sequence[np.ndarray]) -> Tensor:
-        """See Preprocessing: (B, n) float32."""
-        return standardised(torch.from_numpy(np.stack(clips).astype(np.float32) / 32768))
+    def stacked(self, clips: Sequence[np.ndarray]) -> Tensor:
+        """See Preprocessing: (B, n) int16."""
+        return torch.from_numpy(np.stack(clips))
 
-    def augmented(self, clips: Sequence[np.ndarray], generator: torch.Generator) -> Tensor:
-        """See Preprocessing: a window of each clip from a random start, its gain drawn, (B, seconds * 16000) float32."""
-        return standardised(augment_sound(clips, round(self.seconds * RATE), generator))
+    def augmented(self, clips: Sequence[np.ndarray], generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """See Preprocessing: a window of each clip from a random start, (B, seconds * 16000) int16; its gain to come."""
+        return cut_sound(clips, round(self.seconds * RATE), generator)
+
+    def finished(self, batch: Tensor, changes: Tensor | None = None) -> Tensor:
+        """See Preprocessing: (B, n) float32."""
+        samples = batch.float() / 32768
+        return standardised(samples if changes is None else samples * changes)
 
 
 def standardised(samples: Tensor) -> Tensor:

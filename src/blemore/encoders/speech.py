@@ -76,10 +76,10 @@ class Speech(NetworkEmbedder):
         layers = [torch.cat([x.mean(dim=1), x.std(dim=1, correction=0)], dim=1) for x in states]
         return torch.stack(layers, dim=1)
 
-    def embed(self, clips: list[np.ndarray]) -> np.ndarray:
+    def embed(self, batch: Tensor) -> np.ndarray:
         """See Embedder: (n, layers + 1, 2 * width) float16; what would be infinite is the largest float16."""
         largest = np.finfo(np.float16).max
-        return super().embed(clips).clip(-largest, largest).astype(np.float16)
+        return super().embed(batch).clip(-largest, largest).astype(np.float16)
 
     def remark(self, clip: np.ndarray) -> str:
         """See Embedder: "silent" where there is no sound at all."""

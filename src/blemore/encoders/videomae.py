@@ -16,8 +16,9 @@ import numpy as np
 
 from blemore.encoders.checkpoints import from_pretrained
 from blemore.encoders.network import Network, NetworkEmbedder, initialise
-from blemore.encoders.pictures import Pictures, as_float
+from blemore.encoders.pictures import Pictures
 from blemore.labels import CLASSES
+from blemore.torch_compat import torch
 
 # isort: split
 from torch import Tensor
@@ -77,12 +78,16 @@ class VideoMAE(Network):
 class Windows(Pictures):
     """All prepared frames (at most `kept`), in consecutive windows of `count`."""
 
-    def tensor(self, clips: Sequence[np.ndarray]) -> Tensor:
-        """Clips (T, S, S, 3) -> (B, windows, count, 3, S, S); the last frame fills the last window."""
-        frames = len(clips[0])
+    def stacked(self, clips: Sequence[np.ndarray]) -> Tensor:
+        """See Preprocessing: all frames."""
+        return torch.from_numpy(np.stack(clips))
+
+    def finished(self, batch: Tensor, changes: Tensor | None = None) -> Tensor:
+        """(B, T, S, S, 3) -> (B, windows, count, 3, S, S); the last frame fills the last window."""
+        frames = batch.shape[1]
         windows = -(-frames // self.count)
-        index = np.minimum(np.arange(windows * self.count), frames - 1)
-        return self.normalise(as_float(clips))[:, index].unflatten(1, (windows, self.count))
+        shown = torch.arange(windows * self.count, device=batch.device).clamp(max=frames - 1)
+        return super().finished(batch, changes)[:, shown].unflatten(1, (windows, self.count))
 
 
 class VideoMAEWindows(NetworkEmbedder):

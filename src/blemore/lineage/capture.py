@@ -186,6 +186,11 @@ def _processor() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
+def _is_deterministic(torch: Any) -> bool:
+    """Whether torch refuses what may give other bytes; where it only warns, it may have happened."""
+    return torch.are_deterministic_algorithms_enabled() and not torch.is_deterministic_algorithms_warn_only_enabled()
+
+
 def determinism() -> dict[str, Any]:
     """Threads and flags that decide whether the same bytes come again."""
     torch = sys.modules.get("torch")
@@ -195,5 +200,5 @@ def determinism() -> dict[str, Any]:
         },
         "hash_seed": os.environ.get("PYTHONHASHSEED"),
         "torch_threads": torch.get_num_threads() if torch is not None else None,
-        "torch_deterministic": torch.are_deterministic_algorithms_enabled() if torch is not None else None,
+        "torch_deterministic": None if torch is None else _is_deterministic(torch),
     }

@@ -25,7 +25,10 @@ CLOSING_JOBS = 8
 """fuse, calibrate, score, plot, licences, encoders' table, submission, and the metrics."""
 
 EFFICIENCY = 0.3
-"""Share of a GPU's peak that these networks reach; assumed, not measured here."""
+"""Share of a small GPU's peak that these networks reach; assumed, not measured here."""
+CEILING = 40.0
+"""What they reach on a GPU however fast, TFLOP/s: an H200 (785 in a large product) gave 29 to 93 in training, where it
+waits for its next operation, and 34 to 41 in embedding, in single precision. benchmarks/README.md."""
 GPU_TFLOPS = 71.0
 """Peak of a 24 GB card in half precision with single-precision sums (NVIDIA GeForce RTX 3090), TFLOP/s."""
 
@@ -118,7 +121,7 @@ def _encoder_steps(
     memory = memory_bytes(settings, network, clips) / 1e9
     if gpu_memory is None:
         return [_step(what, jobs, cpu, memory_gb=memory), *close]
-    gpu = passes * network["forward_gflop"] / (gpu_tflops * 1e3 * EFFICIENCY) / 3600
+    gpu = passes * network["forward_gflop"] / (min(gpu_tflops * EFFICIENCY, CEILING) * 1e3) / 3600
     needed = gpu_bytes(settings, network) / 1e9
     return [_step(what, jobs, cpu, gpu, memory, needed, advice(settings, network, gpu_memory * 1e9)), *close]
 
@@ -157,8 +160,11 @@ def _assumptions(counted: bool, gpu_memory: float | None, gpu_tflops: float) -> 
         said.insert(0, "The clips are not there: the challenge's published numbers, and 5 MB a clip, are assumed.")
     if gpu_memory is not None:
         said.append(
-            f"GPU hours: an estimate, not measured here: counted operations at {EFFICIENCY:.0%} of {gpu_tflops:g} "
-            "TFLOP/s; a loader that cannot keep up takes longer."
+            f"GPU hours: an estimate: counted operations at {EFFICIENCY:.0%} of {gpu_tflops:g} TFLOP/s, at most at "
+            f"{CEILING:g} TFLOP/s (about what an H200 reached); a loader that cannot keep up takes longer."
         )
-        said.append("GPU memory: an estimate, not measured here: what a training step keeps was measured on the CPU.")
+        said.append(
+            "GPU memory: an estimate: what a training step keeps was measured on the CPU, what the device's allocator "
+            "holds beside it in three trainings on an H200."
+        )
     return said

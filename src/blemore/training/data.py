@@ -11,13 +11,14 @@ import pandas as pd
 from blemore import seen
 from blemore.encoders.ahead import alike, decoded, prefetched
 from blemore.encoders.base import Preprocessing
+from blemore.encoders.device import pinned
 from blemore.errors import DataError
 from blemore.torch_compat import torch
 
 # isort: split
 from torch import Tensor
 
-K = TypeVar("K")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -42,18 +43,19 @@ class Examples:
 
     def batches(
         self, size: int, preprocessing: Preprocessing, generator: torch.Generator, device: torch.device
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        """All examples once, in random order, changed at random: batches of at most `size`, on the CPU, and labels.
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """All examples once, in random order, changed at random: batches of at most `size`, on the CPU.
 
-        Everything is drawn from `generator`, whose draws do not depend on the device.
+        Each is what `preprocessing.augmented` gives, clips and changes, and the labels. Everything is drawn from
+        `generator`, whose draws do not depend on the device.
         """
-        order = torch.randperm(len(self), generator=generator).split(size)
-        made = (
-            (self.labels[rows], preprocessing.augmented([self.clips[row] for row in rows.tolist()], generator))
-            for rows in order
-        )
-        for labels, batch in ahead_of(device, made):
-            yield batch, labels
+
+        def made() -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+            for rows in torch.randperm(len(self), generator=generator).split(size):
+                clips, changes = preprocessing.augmented([self.clips[row] for row in rows.tolist()], generator)
+                yield pinned(clips, device), pinned(changes, device), pinned(self.labels[rows], device)
+
+        return ahead_of(device, made())
 
 
 def read_media(
@@ -82,11 +84,9 @@ def plain_batches(
 ) -> Iterator[tuple[list[int], Tensor]]:
     """All clips once, unchanged: places in `clips`, and a batch of at most `size` clips of equal shape, on the CPU."""
     groups = alike(enumerate(clips), size)
-    return ahead_of(device, ((places, preprocessing.tensor(group)) for places, group in groups))
+    return ahead_of(device, ((places, pinned(preprocessing.stacked(group), device)) for places, group in groups))
 
 
-def ahead_of(device: torch.device, made: Iterator[tuple[K, Tensor]]) -> Iterator[tuple[K, Tensor]]:
-    """What is `made`; for a GPU each tensor in pinned memory, the next one made while the last one is worked on."""
-    if device.type == "cpu":
-        return made
-    return prefetched((key, tensor.pin_memory()) for key, tensor in made)
+def ahead_of(device: torch.device, made: Iterator[T]) -> Iterator[T]:
+    """What is `made`; for a GPU the next one is made while the last one is worked on."""
+    return made if device.type == "cpu" else prefetched(made)

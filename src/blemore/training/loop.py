@@ -17,9 +17,9 @@ import pandas as pd
 
 from blemore import seen
 from blemore.encoders.base import build, seed_of
-from blemore.encoders.device import use_one_thread
+from blemore.encoders.device import to_device, use_one_thread
 from blemore.encoders.memory import MicroBatch, told_when_full
-from blemore.encoders.network import Network, to_device
+from blemore.encoders.network import Network
 from blemore.errors import DataError
 from blemore.files import whole_file, write_bytes
 from blemore.folds import probability_rows
@@ -117,18 +117,18 @@ def fit(
     kept.load()
     saved = time.monotonic()
     micro = MicroBatch(min(recipe.batch, recipe.micro_batch or recipe.batch), name)
-    batches = math.ceil(len(learned) / recipe.batch)
+    steps_each = math.ceil(len(learned) / recipe.batch)
     with Steps(name, recipe.epochs, done=len(kept.rows)) as steps:
         while len(kept.rows) < recipe.epochs and not recipe.stops(kept.inner_losses):
             epoch = f"{name}/epoch{len(kept.rows) + 1}"
             generator = torch.Generator().manual_seed(seed_of(epoch))
             network.train()
             total = torch.zeros((), device=device)
-            for k, (batch, labels) in enumerate(
-                learned.batches(recipe.batch, network.preprocessing, generator, device)
-            ):
-                rate = recipe.set_rate(optimizer, len(kept.rows) * batches + k, recipe.epochs * batches)
-                total += len(batch) * micro.run(find_gradients, network, batch, labels, scaler, f"{epoch}/step{k}")
+            batches = learned.batches(recipe.batch, network.preprocessing, generator, device)
+            for k, (batch, changes, labels) in enumerate(batches):
+                rate = recipe.set_rate(optimizer, len(kept.rows) * steps_each + k, recipe.epochs * steps_each)
+                step = f"{epoch}/step{k}"
+                total += len(batch) * micro.run(find_gradients, network, batch, changes, labels, scaler, step)
                 scaler.unscale_(optimizer)
                 torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.largest_gradient)
                 scaler.step(optimizer)
@@ -145,9 +145,11 @@ def fit(
 
 
 def find_gradients(
-    size: int, network: Network, batch: Tensor, labels: Tensor, scaler: torch.amp.GradScaler, seed: str
+    size: int, network: Network, batch: Tensor, changes: Tensor, labels: Tensor, scaler: torch.amp.GradScaler, seed: str
 ) -> Tensor:
     """Leave the gradients of the mean loss of `batch` in `network`, from parts of at most `size` clips; the mean loss.
+
+    batch, changes : as `Preprocessing.augmented` gives them; only a part at a time is on the device.
 
     The network's own noise starts at `seed`: with fewer clips at once, a step begins again as it was. A network's
     auxiliary loss is that of each part, weighted by its clips.
@@ -157,10 +159,12 @@ def find_gradients(
     device = next(network.parameters()).device
     half = half_precision(device)
     total = torch.zeros((), device=device)
-    for part, wanted in zip(batch.split(size), labels.split(size), strict=True):
+    for tensors in zip(batch.split(size), changes.split(size), labels.split(size), strict=True):
+        part, change, wanted = (to_device(tensor, device) for tensor in tensors)
+        clips = network.preprocessing.finished(part, change)
         with torch.autocast(device.type, dtype=half, enabled=half is not None):
-            logits = network(to_device(part, device))
-        loss = F.kl_div(F.log_softmax(logits.float(), dim=1), to_device(wanted, device), reduction="batchmean")
+            logits = network(clips)
+        loss = F.kl_div(F.log_softmax(logits.float(), dim=1), wanted, reduction="batchmean")
         share = len(part) / len(batch)
         scaler.scale(share * (loss + network.auxiliary_loss())).backward()
         total += share * loss.detach()
@@ -175,9 +179,14 @@ def predicted_logits(network: Network, clips: Sequence[np.ndarray], name: str, b
     logits = torch.zeros((len(clips), len(CLASSES)), dtype=torch.float64)
     micro = MicroBatch(batch, name)
     for places, group in plain_batches(clips, batch, network.preprocessing, device):
-        parts = micro.run(lambda size, group: [network(to_device(part, device)) for part in group.split(size)], group)
-        logits[places] = torch.cat(parts).double().cpu()
+        logits[places] = torch.cat(micro.run(_in_parts, network, group)).double().cpu()
     return logits
+
+
+def _in_parts(size: int, network: Network, batch: Tensor) -> list[Tensor]:
+    """Logits of a batch as `Preprocessing.stacked` gives it, in parts of at most `size` clips."""
+    device = next(network.parameters()).device
+    return [network(network.preprocessing.finished(to_device(part, device))) for part in batch.split(size)]
 
 
 def predict(network: Network, clips: Sequence[np.ndarray], name: str) -> np.ndarray:
