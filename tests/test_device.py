@@ -9,7 +9,9 @@ import pytest
 from blemore.encoders import device
 from blemore.encoders.memory import MicroBatch
 from blemore.encoders.network import NetworkEmbedder
+from blemore.encoders.pictures import Pictures
 from blemore.encoders.sound import Sound
+from blemore.encoders.videomae import Windows
 from blemore.errors import DataError
 from blemore.lineage.capture import determinism
 from blemore.torch_compat import torch
@@ -56,6 +58,20 @@ def test_a_cpu_works_with_one_thread_and_stays_the_choice_of_the_process():
         pytest.skip("there is a CUDA device")
     assert device.use_one_thread() is device.use_one_thread() == torch.device("cpu")
     assert torch.get_num_threads() == 1
+
+
+@pytest.mark.parametrize(
+    "reading", [Pictures(4, 16), Pictures(4, 16, relative=True, time_first=False), Windows(3, 16), Sound(seconds=0.1)]
+)
+def test_numbers_are_made_where_the_bytes_lie(reading, monkeypatch):
+    monkeypatch.setattr(device, "pinned", lambda batch, device: batch)
+    shape, kind = ((3, 900), np.int16) if isinstance(reading, Sound) else ((3, 4, 16, 16, 3), np.uint8)
+    clips = list(np.random.default_rng(0).integers(0, 255, shape).astype(kind))
+    for batch in ((reading.stacked(clips),), reading.augmented(clips, torch.Generator())):
+        here = reading.finished(*batch)
+        there = reading.finished(*(tensor.to("meta") for tensor in batch))  # refuses tensors of two devices
+        assert there.device.type == "meta"
+        assert (there.shape, there.dtype) == (here.shape, here.dtype) == (here.shape, torch.float32)
 
 
 @pytest.mark.parametrize(("told", "said"), [({"mode": True}, True), ({"mode": True, "warn_only": True}, False)])
