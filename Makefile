@@ -9,7 +9,8 @@ UV := uv==0.13.9
 CORES ?= all
 # pip's folder of wheels, where a machine has one, is passed on to uv (which ignores pip's settings).
 FIND_LINKS := $(if $(wildcard $(PIP_FIND_LINKS)/.),$(PIP_FIND_LINKS))
-INSTALL = $(if $(FIND_LINKS),UV_FIND_LINKS=$(FIND_LINKS)) .venv/bin/uv pip install --quiet --python .venv/bin/python
+# Compiled at once, as pip does: where Python may not write, each of a run's processes would compile it all again.
+INSTALL = UV_COMPILE_BYTECODE=1 $(if $(FIND_LINKS),UV_FIND_LINKS=$(FIND_LINKS)) .venv/bin/uv pip install --quiet --python .venv/bin/python
 # Two files of tests at a time, one thread each.
 PYTEST = OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
