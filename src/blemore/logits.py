@@ -1,7 +1,7 @@
 """Conditional logit models on soft labels: logits that are linear in a few numbers, fitted for many problems at once.
 
 Minimises for each problem   sum over clips of cross_entropy(soft, softmax(inputs @ x))  +  1/2 sum_k precision_k (x_k - centre_k)^2,
-which is convex, by Newton's method with halved steps.
+which is convex, by Newton's method with halved steps, projected where a number is held (Bertsekas 1982).
 """
 
 import numpy as np
@@ -32,7 +32,7 @@ def fit(
     inputs : (P, n, 6, K) derivative of each clip's logits by x; zeros for places without a clip.
     soft : (P, n, 6) soft labels; zeros for places without a clip, which then counts nothing.
     centre, precision : (K,) what x is drawn to, and how strongly (> 0).
-    low, high : (K,) or one number: where x is held; meant as a guard, not as a constraint that is often met.
+    low, high : (K,) or one number: where x is held; the optimum is that within these bounds.
 
     Returns
     -------
@@ -46,9 +46,14 @@ def fit(
         weighted = shown[..., None] * inputs
         means = weighted.sum(axis=2)
         hessian = np.einsum("pnck,pncl->pkl", weighted, inputs) - np.einsum("pnk,pnl->pkl", means, means)
-        step = np.linalg.solve(hessian + np.diag(precision), slope[..., None])[..., 0]
-        if np.sum(slope * step, axis=1).max(initial=0.0) < TOLERANCE:
+        # A number that is held at a bound leaves the step to the others.
+        free = ~((now <= low) & (slope > 0) | (now >= high) & (slope < 0))
+        system = np.where(free[:, :, None] & free[:, None, :], hessian + np.diag(precision), np.eye(len(precision)))
+        step = np.linalg.solve(system, (slope * free)[..., None])[..., 0]
+        going = np.sum(slope * step, axis=1) >= TOLERANCE
+        if not going.any():
             break
+        step[~going] = 0.0
         length = np.ones(len(now))
         while True:  # halve the steps that do not descend
             moved = np.clip(now - length[:, None] * step, low, high)
