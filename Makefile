@@ -11,8 +11,8 @@ CORES ?= all
 FIND_LINKS := $(if $(wildcard $(PIP_FIND_LINKS)/.),$(PIP_FIND_LINKS))
 # Compiled at once, as pip does: where Python may not write, each of a run's processes would compile it all again.
 INSTALL = UV_COMPILE_BYTECODE=1 $(if $(FIND_LINKS),UV_FIND_LINKS=$(FIND_LINKS)) .venv/bin/uv pip install --quiet --python .venv/bin/python
-# Two files of tests at a time, one thread each.
-PYTEST = OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile
+# Two files of tests at a time, one thread each, in the order of tests/conftest.py.
+PYTEST = OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 submission: .venv/runtime  ## the whole study; goes on where a killed run stopped
