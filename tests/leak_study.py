@@ -25,6 +25,7 @@ from blemore.heads.run import fit_head
 from blemore.lineage import record
 from blemore.tables import read_probabilities, write_features, write_probabilities, write_table
 from blemore.training import loop
+from blemore.training.media import Media
 
 PERSONS, FOLDS = 6, 3
 ENCODERS = ("net", "voice", "given")
@@ -218,7 +219,7 @@ class Network(torch.nn.Linear):
 def without_training(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let `train_fold` choose, declare and write as ever, around a network that learns nothing."""
     monkeypatch.setattr(loop, "build", lambda settings, name: Network(1, 1))
-    monkeypatch.setattr(loop, "read_media", lambda shards, clips, *_: [np.zeros(1)] * len(clips))
+    monkeypatch.setattr(loop, "read_media", lambda shards, clips, *_: Media.of([np.zeros(1)] * len(clips)))
     monkeypatch.setattr(loop, "fit", lambda *_, **__: [])
     monkeypatch.setattr(
         loop, "predict", lambda _, clips, name: np.random.default_rng(len(name)).dirichlet(np.ones(6), len(clips))

@@ -207,7 +207,7 @@ def test_early_stopping_on_the_outer_fold_is_found(study, monkeypatch):
     held = '((clips["split"] == "train") & (clips["fold"] == fold)).to_numpy()'
     names = f'clips.loc[{held}, "clip"].to_numpy()'
     labels = f"torch.tensor(soft_labels(clips[{held}]), dtype=torch.float32)"
-    outer = f"Examples(picked(media, {held}), {labels}, {names})"
+    outer = f"Examples(media.where({held}), {labels}, {names})"
     mutate(monkeypatch, train_fold, ('"inner": examples.where(inner)', f'"inner": {outer}'))
     study.train(1)
     assert_told("net/fold1", "fitted on A901, A904, whom it judges (early stopping")

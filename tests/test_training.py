@@ -24,8 +24,9 @@ from blemore.tables import read_probabilities
 from blemore.torch_compat import torch
 from blemore.training import loop as training
 from blemore.training import state as training_state
-from blemore.training.data import Examples, read_media
+from blemore.training.data import Examples
 from blemore.training.early_stopping import EarlyStopping
+from blemore.training.media import read_media
 from blemore.training.recipe import Recipe, half_precision
 
 SETTINGS = {

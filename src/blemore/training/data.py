@@ -2,18 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-import pandas as pd
 
 from blemore import seen
-from blemore.encoders.ahead import alike, decoded, prefetched
+from blemore.encoders.ahead import alike, prefetched
 from blemore.encoders.base import Preprocessing
 from blemore.encoders.device import pinned
-from blemore.errors import DataError
 from blemore.torch_compat import torch
+from blemore.training.media import Media
 
 # isort: split
 from torch import Tensor
@@ -30,7 +28,7 @@ class Examples:
     names : (n,) of the clips, for `seen`; None where nobody asks.
     """
 
-    clips: list[np.ndarray]
+    clips: Media
     labels: Tensor
     names: np.ndarray | None = None
 
@@ -39,7 +37,7 @@ class Examples:
 
     def where(self, chosen: np.ndarray) -> "Examples":
         """Those for which `chosen` (n,) is true."""
-        return Examples(picked(self.clips, chosen), self.labels[torch.tensor(chosen)], seen.of(self.names, chosen))
+        return Examples(self.clips.where(chosen), self.labels[torch.tensor(chosen)], seen.of(self.names, chosen))
 
     def batches(
         self, size: int, preprocessing: Preprocessing, generator: torch.Generator, device: torch.device
@@ -56,27 +54,6 @@ class Examples:
                 yield pinned(clips, device), pinned(changes, device), pinned(self.labels[rows], device)
 
         return ahead_of(device, made())
-
-
-def read_media(
-    shards: Sequence[Path], clips: pd.Series, preprocessing: Preprocessing, workers: int = 1
-) -> list[np.ndarray]:
-    """What `preprocessing` keeps of each clip, in the order of `clips`; shards are opened one at a time.
-
-    Raises
-    ------
-    DataError : clips that are in no shard.
-    """
-    found = dict(decoded(preprocessing, shards, set(clips), workers))
-    missing = [f"clip {clip}: not in the prepared files" for clip in sorted(set(clips) - set(found))]
-    if missing:
-        raise DataError(", ".join(str(shard) for shard in shards), missing)
-    return [found[clip] for clip in clips]
-
-
-def picked(clips: Sequence[np.ndarray], chosen: np.ndarray) -> list[np.ndarray]:
-    """The clips for which `chosen` (n,) is true."""
-    return [clip for clip, taken in zip(clips, chosen, strict=True) if taken]
 
 
 def plain_batches(

@@ -1,9 +1,8 @@
 """Finetuning of a network on one fold: one loop for every encoder that learns, of pictures or of sound.
 
 Soft-label KL divergence, AdamW, warm-up and cosine, a fixed number of epochs or early stopping on persons set aside
-from those trained on (no peeking at the held-out fold). Clips are decoded once and held in memory as bytes: 3 GB for
-2,456 clips of 16 frames at 160 px, twice that at 224 px. An interrupted training goes on from its last saved epoch and
-ends, on a CPU, in the very same bytes.
+from those trained on (no peeking at the held-out fold). Clips are decoded once for all folds (`media`). An interrupted
+training goes on from its last saved epoch and ends, on a CPU, in the very same bytes.
 """
 
 import logging
@@ -27,7 +26,8 @@ from blemore.labels import CLASSES, soft_labels
 from blemore.progress import Steps
 from blemore.tables import usable, write_probabilities
 from blemore.torch_compat import torch
-from blemore.training.data import Examples, picked, plain_batches, read_media
+from blemore.training.data import Examples, plain_batches
+from blemore.training.media import read_media
 from blemore.training.recipe import Recipe, half_precision
 from blemore.training.state import Row, TrainingState, training_identity
 
@@ -44,6 +44,7 @@ logger = logging.getLogger(__name__)
 def train_fold(
     settings: Mapping, clips: pd.DataFrame, shards: Sequence[Path], *,
     fold: int, seed: int, state: Path, probabilities: Path, curve: Path, weights: Path, workers: int = 1,
+    shared: Path | None = None,
 ) -> None:  # fmt: skip
     """Train on the usable train clips outside `fold`; predict the clips of `fold` and all test clips.
 
@@ -59,6 +60,7 @@ def train_fold(
     curve : written; CSV with the columns of `training_state.Row`; inner_loss is empty without early stopping.
     weights : written; safetensors.
     workers : threads that decode clips.
+    shared : file below a cache in which decoded clips are kept for the other folds too, see `media.read_media`.
 
     Raises
     ------
@@ -79,13 +81,13 @@ def train_fold(
         network = build(settings, name).to(device)
         if recipe.gradient_checkpointing:
             network.checkpoint_gradients()
-        media = read_media(shards, clips["clip"], network.preprocessing, workers)
+        media = read_media(shards, clips["clip"], network.preprocessing, workers, shared)
         labels = torch.tensor(soft_labels(clips[learned]), dtype=torch.float32)
-        examples = Examples(picked(media, learned), labels, clips.loc[learned, "clip"].to_numpy())
+        examples = Examples(media.where(learned), labels, clips.loc[learned, "clip"].to_numpy())
         sets = {"learned": examples.where(~inner), "inner": examples.where(inner)}
         identity = training_identity(name, settings, sets, device)
         rows = fit(network, **sets, recipe=recipe, name=name, state=state, identity=identity)
-        found = predict(network, picked(media, ~learned), name)
+        found = predict(network, media.where(~learned), name)
     declare(f"{settings['name']}/fold{fold}", **sets, judges=clips.loc[~learned, "clip"])
     write_probabilities(probability_rows(clips[~learned], found), probabilities)
     with whole_file(curve) as temporary:
