@@ -1,7 +1,6 @@
 """Who made what from what: the records of the present study as a graph of files."""
 
 from collections import defaultdict
-from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
@@ -53,22 +52,20 @@ class Graph:
 
     def ordered(self, names: set[str]) -> list[str]:
         """`names` with makers before readers, else by job key."""
-        done: dict[str, None] = {}
-
-        def visit(name: str) -> Iterator[str]:
-            for one in self.above(name):
-                if one in names and one not in done:
-                    yield from visit(one)
-            if name not in done:
-                done[name] = None
-                yield name
-
-        return [
-            one
-            for name in sorted(names, key=lambda one: key(self.records[one]))
-            if name not in done
-            for one in visit(name)
-        ]
+        started, done = set(), []
+        for start in sorted(names, key=lambda one: key(self.records[one])):
+            path = [] if start in started else [(start, iter(self.above(start)))]
+            started.add(start)
+            while path:
+                name, makers = path[-1]
+                maker = next((one for one in makers if one in names and one not in started), None)
+                if maker is None:
+                    done.append(name)
+                    path.pop()
+                else:
+                    started.add(maker)
+                    path.append((maker, iter(self.above(maker))))
+        return done
 
     @staticmethod
     def _reached(start: str, step: Any) -> set[str]:

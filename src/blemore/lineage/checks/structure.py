@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from blemore.lineage.verdict import Finding, Verdict
 
 def check(store: Store) -> list[Finding]:
     """Findings on lineage/: edited, broken, strange, lost or unlisted documents, sums that do not follow."""
+    environment = cache(partial(_environment, store))  # many records are of one environment
     return [
         *_names(store.folder),
         *_runs(store),
         *_listing(store),
-        *(finding for name, one in store.records.items() for finding in _record(store, name, one)),
+        *(finding for name, one in store.records.items() for finding in _record(store, name, one, environment)),
     ]
 
 
@@ -97,7 +99,9 @@ def _listing(store: Store) -> Iterator[Finding]:
             yield Finding(Verdict.TAMPERED, f"{FOLDER}/records/{name}.json", what)
 
 
-def _record(store: Store, name: str, one: dict[str, Any]) -> Iterator[Finding]:
+def _record(
+    store: Store, name: str, one: dict[str, Any], environment: Callable[[str, str | None], str | None]
+) -> Iterator[Finding]:
     """Sums within a record follow from its parts, and what it speaks of is kept."""
     node, title = f"{FOLDER}/records/{name}.json", f"record of {key(one)}"
     if one["params"]["sha256"] != digest(canonical(one["params"]["values"])):
@@ -115,7 +119,9 @@ def _record(store: Store, name: str, one: dict[str, Any]) -> Iterator[Finding]:
         spoken |= {model[side]: "list of clips" for side in ("on", "judges") if side in model}
     for sha256, what in spoken.items():
         yield from _object(store, sha256, f"{what} of {title}")
-    yield from _environment(store, one, node, title)
+    lock = next((file["sha256"] for file in one["inputs"] if file["path"] == capture.LOCK), None)
+    if wrong := environment(one["environment"], lock):
+        yield Finding(Verdict.TAMPERED, node, f"{title}: its environment {wrong}")
 
 
 def _object(store: Store, sha256: str, what: str) -> Iterator[Finding]:
@@ -123,20 +129,18 @@ def _object(store: Store, sha256: str, what: str) -> Iterator[Finding]:
         yield Finding(Verdict.MISSING, f"{FOLDER}/objects/{sha256}", f"the {what} is gone")
 
 
-def _environment(store: Store, one: dict[str, Any], node: str, title: str) -> Iterator[Finding]:
-    """The environment's word on the lock file follows from its packages and from the lock file that was used."""
+def _environment(store: Store, name: str, lock: str | None) -> str | None:
+    """What is wrong with an environment's word on the lock file: it follows from its packages and the lock file used."""
     try:
-        about = store.get_json(one["environment"])
-        lock = next((file["sha256"] for file in one["inputs"] if file["path"] == capture.LOCK), None)
+        about = store.get_json(name)
         if about["lock"] != lock:
-            yield Finding(Verdict.TAMPERED, node, f"{title}: its environment is of another lock file")
-        elif lock and about["differs_from_lock"] != capture.differs_from_lock(
+            return "is of another lock file"
+        if lock and about["differs_from_lock"] != capture.differs_from_lock(
             about["packages"], store.get(lock).decode()
         ):
-            yield Finding(
-                Verdict.TAMPERED, node, f"{title}: its environment says other differences from the lock than it has"
-            )
+            return "says other differences from the lock than it has"
     except FileNotFoundError:
-        return  # named already
+        return None  # named already
     except (ValueError, KeyError, TypeError):
-        yield Finding(Verdict.TAMPERED, node, f"{title}: its environment is no environment")
+        return "is no environment"
+    return None

@@ -39,16 +39,17 @@ def check(root: Path, graph: Graph, chain: set[str]) -> list[Finding]:
 def dependents(descent: Descent, withdrawn: Withdrawn) -> set[str]:
     """Ids of every record, old ones too, that read a withdrawn clip or anything that came of one, by the bytes read."""
     records = descent.store.records
-    known: dict[str, bool] = {}
-
-    def depends(name: str) -> bool:
-        if name not in known:
-            known[name] = False  # records that were tampered with might go round in a circle
-            direct = bool(_clips(records[name], withdrawn, "inputs"))
-            known[name] = direct or any([depends(one) for one in descent.above(records[name])])
-        return known[name]
-
-    return {name for name in records if depends(name)}
+    readers: dict[str, list[str]] = {name: [] for name in records}
+    for name, record in records.items():
+        for one in descent.above(record):
+            readers[one].append(name)
+    waiting = [name for name in records if _clips(records[name], withdrawn, "inputs")]
+    found = set(waiting)
+    while waiting:
+        later = [name for name in readers[waiting.pop()] if name not in found]
+        found.update(later)
+        waiting += later
+    return found
 
 
 def is_clip(path: str, withdrawn: Withdrawn) -> bool:

@@ -1,0 +1,80 @@
+"""The records as a graph: long chains are ordered, and what many records share is looked at once."""
+
+from types import SimpleNamespace
+
+from made_records import LOCK, Lineage
+
+from blemore.datasets.withdrawn import Withdrawn
+from blemore.lineage import capture
+from blemore.lineage.checks import structure
+from blemore.lineage.checks.withdrawal import dependents
+from blemore.lineage.descent import Descent
+from blemore.lineage.graph import Graph
+from blemore.lineage.verdict import Verdict
+
+
+def chain(jobs: int, first: str = "start") -> SimpleNamespace:
+    """A store of `jobs` records, each of which reads what the one before made; keys fall as the chain goes on."""
+
+    def file(path: str) -> dict:
+        return {"path": path, "sha256": f"sum of {path}"}
+
+    records = {
+        f"record{k}": {
+            "job": {"rule": f"job{jobs - k:05d}", "wildcards": {}},
+            "inputs": [file(f"file{k - 1}" if k else first)],
+            "outputs": [file(f"file{k}")],
+            "time": {"end": f"{k:05d}"},
+        }
+        for k in range(jobs)
+    }
+    return SimpleNamespace(
+        records=records,
+        current={record["job"]["rule"]: name for name, record in records.items()},
+        makers={record["outputs"][0]["path"]: name for name, record in records.items()},
+    )
+
+
+def test_a_chain_of_5000_jobs_is_ordered_makers_before_readers():
+    store = chain(5000)
+    assert Graph(store).chain("file4999") == list(store.records)
+    assert Graph(store).after("record4990") == [f"record{k}" for k in range(4991, 5000)]
+
+
+def test_makers_come_first_and_what_no_chain_orders_goes_by_job_key(tmp_path):
+    made = Lineage(tmp_path)
+    made.job("later", [made.file("raw", "1")], {"a": "1"})
+    made.job("first", ["raw"], {"b": "1"})
+    made.job("before", ["a", "b"], {"c": "1"})
+    graph = Graph(made.store)
+    order = [graph.records[name]["job"]["rule"] for name in graph.ordered(set(graph.records))]
+    assert order == ["first", "later", "before"]
+
+
+def test_records_that_go_round_in_a_circle_are_each_ordered_once():
+    store = chain(10, first="file9")
+    assert sorted(Graph(store).chain("file4")) == sorted(store.records)
+
+
+def test_a_withdrawn_clip_is_followed_through_a_chain_of_5000_jobs():
+    store = chain(5000, first="data/demo/A11_ang_int1_ver1.mov")
+    withdrawn = Withdrawn.named(clips=["A11_ang_int1_ver1"], persons=[])
+    assert dependents(Descent(store), withdrawn) == set(store.records)
+
+
+def test_the_difference_of_one_environment_is_computed_once_however_many_records_it_has(tmp_path, monkeypatch):
+    made = Lineage(tmp_path)
+    made.file(LOCK, "numpy==2.0\n")
+    lock = made.store.put((tmp_path / LOCK).read_bytes())
+    about = {"packages": {"numpy": "1.9"}, "lock": lock, "differs_from_lock": {"numpy": ["2.0", "1.9"]}}
+    honest, forged = (made.store.put_json(about | more) for more in ({}, {"differs_from_lock": {}}))
+    for k in range(8):
+        made.job(f"make/k={k}", [LOCK], {f"file{k}": "1"}, environment=forged if k == 5 else honest)
+    asked = []
+    differs = capture.differs_from_lock
+    monkeypatch.setattr(capture, "differs_from_lock", lambda *given: asked.append(given) or differs(*given))
+    found = structure.check(made.store)
+    assert len(asked) == 2  # of two environments
+    assert [(one.verdict, one.what) for one in found] == [
+        (Verdict.TAMPERED, "record of make/k=5: its environment says other differences from the lock than it has")
+    ]
