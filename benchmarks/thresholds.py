@@ -15,8 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+from blemore.exact import ExactSurface, exact_optimum
 from blemore.optima import weighted_optima
-from blemore.surface import OFFICIAL_GRID, exact_optimum, exact_surface, official_grid
+from blemore.surface import OFFICIAL_GRID, official_grid
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from kit_rules import grid_search
@@ -61,7 +62,7 @@ def main() -> None:
     official = median_ms(lambda: official_grid(probabilities, truth), 51)
     exact = median_ms(lambda: exact_optimum(probabilities, truth), 5)
     plain = median_ms(lambda: grid_search(probabilities, truth, alphas, OFFICIAL_GRID), 1) * 20 / len(alphas)
-    cells = exact_surface(probabilities, truth).salience.size
+    cells = ExactSurface(probabilities, truth).cells
     best = exact_optimum(probabilities, truth).score - official_grid(probabilities, truth).score
     draws = np.random.default_rng(1).multinomial(options.rows, np.full(options.rows, 1 / options.rows), 1000)
     bootstrap = median_ms(lambda: weighted_optima(probabilities, truth, draws.astype(float)), 3)

@@ -1,4 +1,4 @@
-"""The weighted optima equal the exact surface of each weighting; the plateau holds what cannot be told from the best."""
+"""The weighted optima equal the exact surface of each weighting."""
 
 import numpy as np
 import pytest
@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from simulated import DECISIONS, problems
 
 from blemore.decoding import decode
+from blemore.exact import exact_optimum
 from blemore.metrics import score
-from blemore.optima import plateau, weighted_optima
-from blemore.surface import exact_optimum, exact_surface
+from blemore.optima import weighted_optima
 
 
 @given(problems(min_rows=1, max_rows=14), st.integers(0, 2**32 - 1))
@@ -44,17 +44,3 @@ def test_a_weight_of_two_is_the_clip_twice():
     found = weighted_optima(probabilities, truth, weight[None].astype(float))
     again = np.repeat(np.arange(40), weight)
     assert found.score[0] == pytest.approx(exact_optimum(probabilities[again], truth[again]).score)
-
-
-@given(problems(min_rows=2, max_rows=14), st.floats(0, 0.3))
-@settings(max_examples=40)
-def test_the_plateau_holds_exactly_the_cells_near_the_best(problem, margin):
-    probabilities, truth = problem
-    table = exact_surface(probabilities, truth)
-    flat, best = plateau(table, margin), exact_optimum(probabilities, truth)
-    scores = table.score()
-    assert np.array_equal(flat.inside, scores >= scores.max() - margin)
-    assert 0 <= flat.area <= 1 + 1e-9
-    assert flat.alpha[0] <= best.alpha <= flat.alpha[1]
-    assert flat.beta[0] <= best.beta <= flat.beta[1]
-    assert plateau(table, 1.0).area == pytest.approx(1.0)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from blemore.cli import main
+from blemore.exact import exact_optimum
 from blemore.labels import CLASSES
 from blemore.metrics import score
 from blemore.simulation.power import power
 from blemore.simulation.study import Settings, simulate
 from blemore.simulation.trial import trial
-from blemore.surface import exact_optimum
 from blemore.tables import check_probabilities, read_clips
 
 SMALL = Settings(persons=10, new_persons=3, encoders=4)

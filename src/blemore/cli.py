@@ -104,7 +104,8 @@ def thresholds(
     """The best alpha and beta for a table of probabilities, with the accuracies on the clips they are chosen on."""
     from dataclasses import asdict
 
-    from blemore.surface import exact_optimum, official_grid
+    from blemore.exact import exact_optimum
+    from blemore.surface import official_grid
 
     values, saliences = _labelled(probabilities, truth)
     search = official_grid if grid is Grid.official else exact_optimum

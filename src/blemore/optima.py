@@ -4,39 +4,47 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from blemore.surface import Rows, Surface, cell_sides, edges_of, first_cells, middle
+from blemore.exact import ExactSurface, cell_sides, edges_of, middle
+from blemore.surface import Rows, first_cells
 
 
 @dataclass(frozen=True)
 class Plateau:
     """The thresholds that cannot be told from the best: cells whose Score lies at most `margin` below it.
 
-    inside : (a, b) bool; alpha, beta : lowest and highest of them; area : their share of the unit square.
+    alpha, beta : lowest and highest of them; area : their share of the unit square.
     """
 
-    inside: np.ndarray
     alpha: tuple[float, float]
     beta: tuple[float, float]
     area: float
 
 
-def plateau(table: Surface, margin: float) -> Plateau:
-    """The plateau of an exact surface (`exact_surface`).
+def plateau(probabilities: np.ndarray, truth: np.ndarray, margin: float) -> Plateau:
+    """The plateau of the exact surface.
 
     Parameters
     ----------
+    probabilities : (n, 6) float64; truth : (n, 6) saliences in percent.
     margin : >= 0, in Score; usually the standard error of the best Score.
     """
-    scores = table.score()
-    inside = scores >= scores.max() - margin
+    table = ExactSurface(probabilities, truth)
+    lowest = max(highest for _, _, highest in table.bands()) - margin
     low_alpha, high_alpha, low_beta, high_beta = cell_sides(table.alphas, table.betas)
-    a, b = inside.any(axis=1), inside.any(axis=0)
-    area = (high_alpha - low_alpha) @ inside @ (high_beta - low_beta)
+    a, b = np.zeros(len(low_alpha), bool), np.zeros(len(low_beta), bool)
+    height = np.zeros(len(low_beta))  # of the plateau at each beta
+    for band, correct, highest in table.bands():
+        if highest < lowest:
+            continue
+        for k in range(band.start, band.stop):
+            inside = table.score(table.acc_presence[k], correct) >= lowest
+            a[k] = inside.any()
+            b |= inside
+            height += (high_alpha[k] - low_alpha[k]) * inside
     return Plateau(
-        inside,
         (float(low_alpha[a].min()), float(high_alpha[a].max())),
         (float(low_beta[b].min()), float(high_beta[b].max())),
-        float(area),
+        float(height @ (high_beta - low_beta)),
     )
 
 

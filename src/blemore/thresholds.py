@@ -6,8 +6,9 @@ import numpy as np
 
 from blemore import seen
 from blemore.errors import DataError
+from blemore.exact import exact_optimum
 from blemore.labels import CLASSES
-from blemore.surface import Chosen, exact_optimum
+from blemore.surface import Chosen
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Rows:
 
 
 def fit(probabilities: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None) -> Chosen:
-    """The thresholds of the exact optimum of the Score on these clips (see `surface.exact_optimum`).
+    """The thresholds of the exact optimum of the Score on these clips (see `exact.exact_optimum`).
 
     Parameters
     ----------

@@ -8,12 +8,12 @@ import pandas as pd
 
 from blemore import seen
 from blemore.calibration.scored import Labelled
+from blemore.exact import exact_optimum
 from blemore.fusion.nested import FINAL
 from blemore.labels import CLASSES
 from blemore.metrics import scores
 from blemore.optima import plateau
 from blemore.persons import accuracies, jackknife_error
-from blemore.surface import exact_optimum, exact_surface
 
 ACCURACIES = ("acc_presence", "acc_salience", "score")
 
@@ -81,7 +81,7 @@ def _surface(labelled: Labelled, values: np.ndarray) -> dict[str, Any]:
     seen.fitted("score/in sample/surface", seen.IN_SAMPLE, labelled.clips, labelled.clips)
     sums = labelled.sums(best.decide(values))
     error = jackknife_error(accuracies(sums.sum(axis=0) - sums)[2])
-    flat = plateau(exact_surface(values, labelled.truth), error)
+    flat = plateau(values, labelled.truth, error)
     return {
         "alpha": best.alpha,
         "beta": best.beta,

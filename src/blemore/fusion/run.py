@@ -17,11 +17,12 @@ import pandas as pd
 import blemore.fusion
 from blemore import seen
 from blemore.errors import DataError
+from blemore.exact import exact_optimum
 from blemore.fusion.base import Labelled
 from blemore.fusion.choice import choose
 from blemore.fusion.nested import FINAL, Candidate, fit_all, place
 from blemore.labels import CLASSES, soft_labels
-from blemore.surface import exact_optimum, official_grid
+from blemore.surface import official_grid
 from blemore.tables import PROBABILITY_COLUMNS, check_probabilities, usable
 from blemore.thresholds import Rows
 

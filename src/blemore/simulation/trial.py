@@ -12,6 +12,7 @@ from blemore.calibration.offsets import apply_offsets, fit_offsets
 from blemore.calibration.problem import Decided, Problem, generator
 from blemore.calibration.run import problem_of
 from blemore.decoding import decode
+from blemore.exact import exact_optimum
 from blemore.fusion import scaling
 from blemore.fusion.base import Labelled
 from blemore.fusion.nested import FINAL
@@ -20,7 +21,6 @@ from blemore.labels import CLASSES
 from blemore.logits import logarithm, softmax
 from blemore.metrics import score
 from blemore.simulation.study import Settings, Study, simulate
-from blemore.surface import exact_optimum
 
 UNIFORM = {"method": "uniform", "candidates": ["uniform"], "scaling": False}
 """Raw uniform fusion, the plainest thing to do."""
