@@ -36,7 +36,7 @@ def plateau(probabilities: np.ndarray, truth: np.ndarray, margin: float) -> Plat
     for band, correct, highest in table.bands():
         if highest < lowest:
             continue
-        for k in range(band.start, band.stop):
+        for k in reversed(range(band.start, band.stop)):
             inside = table.score(table.acc_presence[k], correct) >= lowest
             a[k] = inside.any()
             b |= inside
