@@ -1,7 +1,5 @@
 """Numba kernels that turn lit, projected triangles into a picture: find what each sample sees, then shade once."""
 
-import math
-
 import numpy as np
 from numba import njit
 
@@ -34,10 +32,10 @@ def visible_triangles(points, triangles, material, bias, depth, seen):
         area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
         if area == 0 or (area > 0 and material[t] != HAIR):  # seen from behind; strands have two sides
             continue
-        top = max(0, math.ceil(min(ay, by, cy) - HALF))
-        bottom = min(height - 1, math.floor(max(ay, by, cy) - HALF))
+        top = max(0, _ceil(min(ay, by, cy) - HALF))
+        bottom = min(height - 1, _floor(max(ay, by, cy) - HALF))
         lowest, highest = max(min(ax, bx, cx) - HALF, ZERO), min(max(ax, bx, cx) - HALF, np.float32(width - 1))
-        if bottom < top or math.floor(highest) < math.ceil(lowest):
+        if bottom < top or _floor(highest) < _ceil(lowest):
             continue
         inverse = ONE / area
         az, bz, cz = points[a, 2] + bias[a], points[b, 2] + bias[b], points[c, 2] + bias[c]
@@ -57,12 +55,26 @@ def visible_triangles(points, triangles, material, bias, depth, seen):
             low, high = _narrow(low, high, share_c, across_c, run_c)
             z_row = share_a * az + share_b * bz + share_c * cz
             line = np.uint32(row)
-            for place in range(math.ceil(low), math.floor(high) + 1):
+            for place in range(_ceil(low), _floor(high) + 1):
                 column = np.uint32(place)
                 z = z_row + z_across * np.float32(place)
                 if z > depth[line, column]:
                     depth[line, column] = z
                     seen[line, column] = t
+
+
+@njit(cache=True)
+def _floor(x):
+    """What math.floor gives, without the call of a C function that numba makes of it."""
+    whole = int(x)
+    return whole - (whole > x)
+
+
+@njit(cache=True)
+def _ceil(x):
+    """As `_floor`, upwards."""
+    whole = int(x)
+    return whole + (whole < x)
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
@@ -84,17 +96,18 @@ def _narrow(low, high, share, across, run):
 
 @njit(cache=True, fastmath=True, error_model="numpy")
 def _corner(picture, u, v):
-    """Upper left texel (row, column) around u, v in [0, 1] of a (h, w, channels) picture and the shares to its right and below."""
+    """Upper left texel, a pair (row, column), around u, v in [0, 1] of a (h, w, channels) picture and the shares to its right and below."""
     height, width = picture.shape[0], picture.shape[1]
     x = min(max(u * np.float32(width) - HALF, ZERO), np.float32(width - 1.001))
     y = min(max(v * np.float32(height) - HALF, ZERO), np.float32(height - 1.001))
     column, row = np.uint32(x), np.uint32(y)  # unsigned: no wrap-around to check
-    return row, column, x - np.float32(column), y - np.float32(row)
+    return (row, column), x - np.float32(column), y - np.float32(row)
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def _texel(picture, row, column, right, below, channel):
+def _texel(picture, corner, right, below, channel):
     """Bilinear value of one channel at the place given by `_corner`."""
+    row, column = corner
     next_row, next_column = row + np.uint32(1), column + np.uint32(1)
     left, other = np.float32(picture[row, column, channel]), np.float32(picture[row, next_column, channel])
     upper = left + right * (other - left)
@@ -111,60 +124,6 @@ def _nearest(picture, u, v):
     return np.float32(picture[row, column])
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", inline="always")
-def _shade(t, px, py, points, triangles, material, uv, cover, lit, maps, folds, colours, out):
-    """Add the colour (0-255) of triangle `t` at sample place px, py to `out` (3,)."""
-    skin_map, eye_map, strand_map = maps
-    a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-    ax, ay, bx, by, cx, cy = points[a, 0], points[a, 1], points[b, 0], points[b, 1], points[c, 0], points[c, 1]
-    inverse = ONE / ((bx - ax) * (cy - ay) - (cx - ax) * (by - ay))
-    # a pixel's centre may lie just outside the triangle that its sample saw: a little extrapolation is right
-    wa = min(max(((bx - px) * (cy - py) - (cx - px) * (by - py)) * inverse, -HALF), ONE + HALF)
-    wb = min(max(((cx - px) * (ay - py) - (ax - px) * (cy - py)) * inverse, -HALF), ONE + HALF)
-    wc = ONE - wa - wb
-    u = wa * uv[a, 0] + wb * uv[b, 0] + wc * uv[c, 0]
-    v = wa * uv[a, 1] + wb * uv[b, 1] + wc * uv[c, 1]
-    red = wa * lit[a, 0] + wb * lit[b, 0] + wc * lit[c, 0]
-    green = wa * lit[a, 1] + wb * lit[b, 1] + wc * lit[c, 1]
-    blue = wa * lit[a, 2] + wb * lit[b, 2] + wc * lit[c, 2]
-    shine = wa * lit[a, 3] + wb * lit[b, 3] + wc * lit[c, 3]
-    kind = material[t]
-    if kind == SKIN:
-        light = wa * lit[a, 4] + wb * lit[b, 4] + wc * lit[c, 4]
-        cloth = min(max(wa * cover[a, 1] + wb * cover[b, 1] + wc * cover[c, 1], ZERO), ONE)
-        if cloth < ONE:
-            crease = (ONE + _nearest(folds, u, v)) / PLAIN
-            row, column, right, below = _corner(skin_map, u, v)
-            red *= crease * _texel(skin_map, row, column, right, below, 0)
-            green *= crease * _texel(skin_map, row, column, right, below, 1)
-            blue *= crease * _texel(skin_map, row, column, right, below, 2)
-        hair = wa * cover[a, 0] + wb * cover[b, 0] + wc * cover[c, 0]
-        if hair > -STRAND_RELIEF and cloth < ONE:
-            strands = _texel(skin_map, row, column, right, below, 3) / WHITE
-            hair = min(max(hair + (strands - HALF) * STRAND_RELIEF, ZERO), ONE)
-            dark = HALF * (ONE + strands) * light
-            red += hair * (colours[0, 0] * dark - red)
-            green += hair * (colours[0, 1] * dark - green)
-            blue += hair * (colours[0, 2] * dark - blue)
-            shine *= ONE - HALF * hair
-        if cloth > 0:
-            red += cloth * (colours[1, 0] * light - red)
-            green += cloth * (colours[1, 1] * light - green)
-            blue += cloth * (colours[1, 2] * light - blue)
-            shine *= ONE - cloth
-    elif kind == EYE:
-        row, column, right, below = _corner(eye_map, u, v)
-        red *= _texel(eye_map, row, column, right, below, 0) / WHITE
-        green *= _texel(eye_map, row, column, right, below, 1) / WHITE
-        blue *= _texel(eye_map, row, column, right, below, 2) / WHITE
-    elif kind == HAIR:
-        streak = HALF + _nearest(strand_map, u, v) / WHITE
-        red, green, blue, shine = red * streak, green * streak, blue * streak, shine * streak
-    out[0] += min(red + shine, WHITE)
-    out[1] += min(green + shine, WHITE)
-    out[2] += min(blue + shine, WHITE)
-
-
 @njit(cache=True, fastmath=True, error_model="numpy")
 def resolve(seen, depth, background, points, triangles, material, uv, cover, lit, maps, folds, colours):
     """Shade what the samples see: (h, w, 3) uint8.
@@ -173,45 +132,97 @@ def resolve(seen, depth, background, points, triangles, material, uv, cover, lit
     scalp hair and of cloth, both cut to [0, 1] per pixel; lit : (n, 5) from `geometry.light`; maps : skin (.., .., 4),
     eye (.., .., 3), strands (.., ..), uint8; folds : (.., ..) float32 brightness change by wrinkles;
     colours : (2, 3) float32 of hair and cloth.
+    One long function: numba would count references to every array at each call of one that shades a sample, which
+    takes twice the time of the shading.
     """
+    skin_map, eye_map, strand_map = maps
     picture = background.copy()
     height, width = background.shape[0], background.shape[1]
-    total = np.zeros(3, np.float32)
+    corner, right, below = (np.uint32(0), np.uint32(0)), ZERO, ZERO
     for row in range(height):
         for column in range(width):
             t = seen[2 * row, 2 * column]
             nearest, farthest = depth[2 * row, 2 * column], depth[2 * row, 2 * column]
-            empty, smooth, hair = t < 0, t >= 0, t >= 0 and material[t] == HAIR
+            empty, smooth, strands_only = t < 0, t >= 0, t >= 0 and material[t] == HAIR
             for k in range(1, 4):
                 other = seen[2 * row + k // 2, 2 * column + k % 2]
                 empty = empty and other < 0
-                hair = hair and other >= 0 and material[other] == HAIR
+                strands_only = strands_only and other >= 0 and material[other] == HAIR
                 smooth = smooth and other >= 0 and material[other] == material[t]
                 z = depth[2 * row + k // 2, 2 * column + k % 2]
                 nearest, farthest = max(nearest, z), min(farthest, z)
             if empty:
                 continue
-            total[:] = 0
-            if smooth and not hair and nearest - farthest < FOLD_DEPTH:
-                x, y = np.float32(2 * column + 1), np.float32(2 * row + 1)
-                _shade(np.uint32(t), x, y, points, triangles, material, uv, cover, lit, maps, folds, colours, total)
+            smooth = smooth and not strands_only and nearest - farthest < FOLD_DEPTH
+            shaded = 4
+            if smooth:  # the pixel's centre will do
                 shaded = 1
-            else:
-                shaded = 4
-                if hair:  # busy enough to do with the diagonal, or with one where a single strand fills the pixel
-                    shaded = 1 if seen[2 * row + 1, 2 * column + 1] == t else 2
-                for number in range(shaded):
-                    k = number * 3 if hair else number
-                    i, j = 2 * row + k // 2, 2 * column + k % 2
-                    if seen[i, j] < 0:
-                        for channel in range(3):
-                            total[channel] += background[row, column, channel]
-                        continue
-                    one = np.uint32(seen[i, j])
-                    x, y = np.float32(j) + HALF, np.float32(i) + HALF
-                    _shade(one, x, y, points, triangles, material, uv, cover, lit, maps, folds, colours, total)
-            for channel in range(3):
-                picture[row, column, channel] = np.uint8(max(ZERO, total[channel]) / np.float32(shaded))
+            elif strands_only:  # busy enough to do with the diagonal, or with one where a single strand fills the pixel
+                shaded = 1 if seen[2 * row + 1, 2 * column + 1] == t else 2
+            total_red, total_green, total_blue = ZERO, ZERO, ZERO
+            for number in range(shaded):
+                k = number * 3 if strands_only else number
+                i, j = 2 * row + k // 2, 2 * column + k % 2
+                if seen[i, j] < 0:
+                    total_red += np.float32(background[row, column, 0])
+                    total_green += np.float32(background[row, column, 1])
+                    total_blue += np.float32(background[row, column, 2])
+                    continue
+                one = np.uint32(seen[i, j])
+                middle = ONE if smooth else HALF
+                px, py = np.float32(j) + middle, np.float32(i) + middle
+                a, b, c = triangles[one, 0], triangles[one, 1], triangles[one, 2]
+                ax, ay, bx, by = points[a, 0], points[a, 1], points[b, 0], points[b, 1]
+                cx, cy = points[c, 0], points[c, 1]
+                inverse = ONE / ((bx - ax) * (cy - ay) - (cx - ax) * (by - ay))
+                # a pixel's centre may lie just outside the triangle that its sample saw: a little extrapolation is right
+                wa = min(max(((bx - px) * (cy - py) - (cx - px) * (by - py)) * inverse, -HALF), ONE + HALF)
+                wb = min(max(((cx - px) * (ay - py) - (ax - px) * (cy - py)) * inverse, -HALF), ONE + HALF)
+                wc = ONE - wa - wb
+                u = wa * uv[a, 0] + wb * uv[b, 0] + wc * uv[c, 0]
+                v = wa * uv[a, 1] + wb * uv[b, 1] + wc * uv[c, 1]
+                red = wa * lit[a, 0] + wb * lit[b, 0] + wc * lit[c, 0]
+                green = wa * lit[a, 1] + wb * lit[b, 1] + wc * lit[c, 1]
+                blue = wa * lit[a, 2] + wb * lit[b, 2] + wc * lit[c, 2]
+                shine = wa * lit[a, 3] + wb * lit[b, 3] + wc * lit[c, 3]
+                kind = material[one]
+                if kind == SKIN:
+                    light = wa * lit[a, 4] + wb * lit[b, 4] + wc * lit[c, 4]
+                    cloth = min(max(wa * cover[a, 1] + wb * cover[b, 1] + wc * cover[c, 1], ZERO), ONE)
+                    if cloth < ONE:
+                        crease = (ONE + _nearest(folds, u, v)) / PLAIN
+                        corner, right, below = _corner(skin_map, u, v)
+                        red *= crease * _texel(skin_map, corner, right, below, 0)
+                        green *= crease * _texel(skin_map, corner, right, below, 1)
+                        blue *= crease * _texel(skin_map, corner, right, below, 2)
+                    hair = wa * cover[a, 0] + wb * cover[b, 0] + wc * cover[c, 0]
+                    if hair > -STRAND_RELIEF and cloth < ONE:
+                        strands = _texel(skin_map, corner, right, below, 3) / WHITE
+                        hair = min(max(hair + (strands - HALF) * STRAND_RELIEF, ZERO), ONE)
+                        dark = HALF * (ONE + strands) * light
+                        red += hair * (colours[0, 0] * dark - red)
+                        green += hair * (colours[0, 1] * dark - green)
+                        blue += hair * (colours[0, 2] * dark - blue)
+                        shine *= ONE - HALF * hair
+                    if cloth > 0:
+                        red += cloth * (colours[1, 0] * light - red)
+                        green += cloth * (colours[1, 1] * light - green)
+                        blue += cloth * (colours[1, 2] * light - blue)
+                        shine *= ONE - cloth
+                elif kind == EYE:
+                    corner, right, below = _corner(eye_map, u, v)
+                    red *= _texel(eye_map, corner, right, below, 0) / WHITE
+                    green *= _texel(eye_map, corner, right, below, 1) / WHITE
+                    blue *= _texel(eye_map, corner, right, below, 2) / WHITE
+                elif kind == HAIR:
+                    streak = HALF + _nearest(strand_map, u, v) / WHITE
+                    red, green, blue, shine = red * streak, green * streak, blue * streak, shine * streak
+                total_red += min(red + shine, WHITE)
+                total_green += min(green + shine, WHITE)
+                total_blue += min(blue + shine, WHITE)
+            picture[row, column, 0] = np.uint8(max(ZERO, total_red) / np.float32(shaded))
+            picture[row, column, 1] = np.uint8(max(ZERO, total_green) / np.float32(shaded))
+            picture[row, column, 2] = np.uint8(max(ZERO, total_blue) / np.float32(shaded))
     return picture
 
 

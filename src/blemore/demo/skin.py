@@ -15,6 +15,8 @@ LEFT, RIGHT, BOTTOM, TOP = -1.0, 1.0, 6.0, 8.6
 MAP_WIDTH, MAP_HEIGHT = 384, 500
 PLAIN = 180
 """Value of an unpainted map pixel: a factor of 1 on the skin's colour."""
+NO_FOLD = 1e-20
+"""Changes of brightness below this are nothing. The tails of a fold reach numbers that the processor is slow to add."""
 EYE_SIZE = 128
 EYE_MAP_SPAN = 1.1
 """Half width of the eye map in eyeball radii."""
@@ -193,7 +195,9 @@ def wrinkles() -> tuple[np.ndarray, np.ndarray]:
         17: 0.18 * fold(0.0, 6.46, 0.13, 0.03),
     }
     units = np.array([INDEX[unit] for unit in UNITS if unit in patterns])
-    return units, np.stack([patterns[UNITS[k]] for k in units]).astype(np.float32)
+    folds = np.stack([patterns[UNITS[k]] for k in units]).astype(np.float32)
+    folds[np.abs(folds) < NO_FOLD] = 0
+    return units, folds
 
 
 def paint_eye(look: Complexion) -> np.ndarray:
