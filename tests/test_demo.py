@@ -1,8 +1,11 @@
 """The demo's actors: names, labels and folds agree, clips keep their secrets, and faces and voices mean what they say."""
 
+import fcntl
 import json
+import math
 import subprocess
 import sys
+import tempfile
 from itertools import combinations
 from pathlib import Path
 
@@ -245,3 +248,74 @@ def test_the_data_set_module_starts_without_heavy_imports():
     code = "import sys, blemore.datasets.demo; print([m for m in ('numba', 'cv2', 'av', 'torch', 'scipy') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_renderer_rounds_as_mathematics_does():
+    from blemore.demo.rasteriser import _ceil, _floor
+
+    for x in np.array([-3.5, -3, -0.25, 0, 0.25, 2, 2.75, 511.5], np.float32):
+        assert (_floor(x), _ceil(x)) == (math.floor(x), math.ceil(x))
+
+
+def test_every_sample_sees_the_nearest_triangle_that_covers_it():
+    from blemore.demo import rasteriser
+
+    rng, size, count = np.random.default_rng(3), 48, 60
+    points = rng.uniform(-8, size + 8, (3 * count, 3)).astype(np.float32)
+    triangles = np.arange(3 * count, dtype=np.uint32).reshape(count, 3)
+    material = np.full(count, rasteriser.HAIR, np.int8)  # seen from both sides
+    depth = np.full((size, size), -np.inf, np.float32)
+    seen = np.full((size, size), rasteriser.NOTHING, np.int32)
+    rasteriser.visible_triangles(points, triangles, material, np.zeros(3 * count, np.float32), depth, seen)
+
+    y, x = np.mgrid[:size, :size] + 0.5
+    corners = points[triangles].astype(float)
+    margin, z = np.empty((2, count, size, size))
+    for t, ((ax, ay, az), (bx, by, bz), (cx, cy, cz)) in enumerate(corners):
+        area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
+        a = ((bx - x) * (cy - y) - (cx - x) * (by - y)) / area
+        b = ((cx - x) * (ay - y) - (ax - x) * (cy - y)) / area
+        margin[t], z[t] = np.minimum(np.minimum(a, b), 1 - a - b), a * az + b * bz + (1 - a - b) * cz
+    clear = (np.abs(margin) > 1e-3).all(axis=0)  # no edge passes within rounding
+    nearest = np.where(margin > 0, z, -np.inf)
+    assert clear.mean() > 0.8
+    assert np.array_equal(seen[clear], np.where((margin > 0).any(axis=0), nearest.argmax(axis=0), -1)[clear])
+    covered = clear & (seen >= 0)
+    assert np.allclose(depth[covered], nearest.max(axis=0)[covered], atol=1e-2)
+
+
+def test_wrinkles_hold_no_numbers_that_are_slow_to_add():
+    from blemore.demo.skin import wrinkles
+
+    _, folds = wrinkles()
+    assert np.abs(folds[folds != 0]).min() > np.finfo(np.float32).tiny
+
+
+def test_an_actor_who_is_cast_has_every_kernel_compiled(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from numba.core.dispatcher import Dispatcher\n"
+        "from blemore.demo import make, schedule\n"
+        f"options = {OPTIONS | {'seconds': [0.5, 0.5], 'size': 64}!r}\n"
+        f"make.cast('A901', {SEED})\n"
+        "from blemore.demo import geometry, rasteriser, voice\n"
+        "kernels = [k for m in (geometry, rasteriser, voice) for k in vars(m).values() if isinstance(k, Dispatcher)]\n"
+        "ready = lambda: [len(k.signatures) for k in kernels]\n"
+        "before = ready()\n"
+        f"make.make_clip('A901', schedule.displays('A901', options)[0], Path(sys.argv[1]), options, {SEED})\n"
+        "print(before == ready(), sum(before) > 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "a.mov")], check=True, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["True", "True"]
+
+
+def test_only_one_process_at_a_time_compiles(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with make._one_process():
+        (lock,) = tmp_path.iterdir()
+        with lock.open() as other, pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with lock.open() as other:
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        assert other.readable()

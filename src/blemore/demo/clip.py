@@ -8,12 +8,14 @@ from pathlib import Path
 import av
 import numpy as np
 
-from blemore.demo.actor import Actor
+from blemore.demo.actor import Actor, Pose
+from blemore.demo.expressions import UNITS
 from blemore.demo.performance import FPS, display_weights, face_curves, poses
 from blemore.demo.schedule import Display
 from blemore.demo.style import Style
 from blemore.demo.voice import RATE, vocalise
 from blemore.files import whole_file
+from blemore.labels import EMOTIONS
 
 VIDEO_OPTIONS = {"preset": "veryfast", "crf": "21", "threads": "1", "x264-params": "mbtree=0"}
 """One thread: more would change the bytes with the number of cores. No macroblock tree: with it, one encoding in
@@ -43,6 +45,12 @@ def write_clip(path: Path, actor: Actor, style: Style, display: Display, options
     moves = poses(movement, weights.face, style, voice, frames)
     pictures = (actor.frame(strengths[k], moves[k], options["size"]) for k in range(frames))
     write_mov(path, pictures, options["size"], voice.samples)
+
+
+def rehearse(actor: Actor, style: Style) -> None:
+    """Use every kernel once, on a small picture and a short sound that nobody keeps."""
+    actor.frame(np.zeros(len(UNITS), np.float32), Pose(), 8)
+    vocalise(np.random.default_rng(0), style, np.zeros(len(EMOTIONS)), 0.5)
 
 
 def write_mov(path: Path, pictures: Iterable[np.ndarray], size: int, samples: np.ndarray) -> None:

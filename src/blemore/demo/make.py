@@ -5,11 +5,13 @@ root/train_metadata.csv   root/submission_template.json
 root/truth.json           what the test clips show and every actor's style: for tests and the report, never for training
 """
 
-from collections.abc import Container, Iterable, Mapping
+import fcntl
+import os
+import tempfile
+from collections.abc import Container, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-
-import pandas as pd
 
 from blemore.datasets.withdrawn import NOBODY, Withdrawn
 from blemore.demo import schedule
@@ -33,16 +35,30 @@ def actor_style(actor: str, seed: int) -> Style:
     return random_style(generator(seed, actor, "style"), _build_of(actor))
 
 
+@contextmanager
+def _one_process() -> Iterator[None]:
+    """Let one process of this user on this machine go on at a time; the lock ends with its process."""
+    with open(Path(tempfile.gettempdir()) / f"blemore-demo-{os.getuid()}.lock", "a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 @cache
 def cast(actor: str, seed: int):
-    """The actor (`actor.Actor`), put together once per process."""
+    """The actor (`actor.Actor`), put together once per process, with every kernel compiled.
+
+    Compiling takes seconds. Of processes that begin together, one compiles and the others load what it stored.
+    """
     from blemore.demo.actor import Actor
-    from blemore.demo.clip import generator
+    from blemore.demo.clip import generator, rehearse
     from blemore.demo.hair import SUITED
 
     build = _build_of(actor)
     turn = (int(actor.removeprefix("A")) - schedule.FIRST_ACTOR) // len(BUILDS) + seed
-    return Actor(generator(seed, actor, "looks"), build, SUITED[build][turn % len(SUITED[build])])
+    with _one_process():
+        person = Actor(generator(seed, actor, "looks"), build, SUITED[build][turn % len(SUITED[build])])
+        rehearse(person, actor_style(actor, seed))
+    return person
 
 
 def make_clip(actor: str, display: Display, path: Path, options: Mapping, seed: int) -> None:
@@ -97,6 +113,8 @@ def make_tables(options: Mapping, seed: int, root: Path, withdrawn: Withdrawn = 
 
     Withdrawn training clips have no row; of test clips all are asked for, as by the challenge.
     """
+    import pandas as pd  # only the tables need it
+
     root = Path(root)
     rows = [
         {"filename": display.name, "fold": schedule.fold_of(actor, options)} | _labels(display)

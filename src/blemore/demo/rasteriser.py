@@ -96,7 +96,7 @@ def _narrow(low, high, share, across, run):
 
 @njit(cache=True, fastmath=True, error_model="numpy")
 def _corner(picture, u, v):
-    """Upper left texel, a pair (row, column), around u, v in [0, 1] of a (h, w, channels) picture and the shares to its right and below."""
+    """Upper left texel around u, v in [0, 1] of a (h, w, channels) picture: (row, column), shares to its right and below."""
     height, width = picture.shape[0], picture.shape[1]
     x = min(max(u * np.float32(width) - HALF, ZERO), np.float32(width - 1.001))
     y = min(max(v * np.float32(height) - HALF, ZERO), np.float32(height - 1.001))
