@@ -21,6 +21,7 @@ from blemore.media.shards import shard_of
 from blemore.params import check_params, read_schema
 
 ROSTER = "results/clips/roster.parquet"
+TOGETHER = config.pop("folds", "apart") == "together"  # a profile's word, no parameter of the study
 try:
     check_params(config, read_schema("schemas/params.schema.yaml"))
     settings.check_modules(config)

@@ -11,6 +11,11 @@ FOLD = {
     "weights": "results/encoders/{finetuned}/fold{fold}.safetensors",
     "cost": "results/encoders/{finetuned}/fold{fold}.cost.json",
 }
+if TOGETHER:  # all folds of an encoder in one process: imports and decoding once; never in params.yaml, see profiles/
+    TRAINED = {role: collect(path, fold=FOLDS, allow_missing=True) for role, path in FOLD.items()}
+    TRAINING_LOG = "logs/train_fold/{finetuned}.log"
+else:
+    TRAINED, TRAINING_LOG = FOLD, "logs/train_fold/{finetuned}/fold{fold}.log"
 PROBABILITIES = collect("results/encoders/{name}/probabilities.parquet", name=ENCODERS)
 
 
@@ -43,9 +48,9 @@ rule train_fold:
         weights=encoder_weights,
         code=encoder_code("train_fold"),
     output:
-        **FOLD,
+        **TRAINED,
     log:
-        "logs/train_fold/{finetuned}/fold{fold}.log",
+        TRAINING_LOG,
     params:
         encoder=encoder_params(settings.network_settings),
         seed=config["seed"],

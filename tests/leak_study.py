@@ -82,7 +82,9 @@ class Study:
         )
         begun = record.begin(job)
         work()
-        begun.end(USED)
+        (part,) = begun.parts()
+        part.done(USED)
+        begun.end([part])
 
     def run(self) -> None:
         """All steps."""

@@ -58,7 +58,9 @@ def written(tmp_path, monkeypatch) -> dict[str, Any]:
     )
     begun = record.begin(job)
     seen.fitted("net/fold0", "head", ["a", "b"], ["c"])
-    name = begun.end(USED)
+    (part,) = begun.parts()
+    part.done(USED)
+    (name,) = begun.end([part])
     return Store().records[name]
 
 

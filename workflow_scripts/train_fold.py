@@ -1,4 +1,4 @@
-"""Train a finetuned encoder on all folds but one; predict that fold and the test clips."""
+"""Train a finetuned encoder on all folds but one, and predict that fold and the test clips; each fold of the job."""
 
 from pathlib import Path
 
@@ -6,16 +6,20 @@ from blemore.lineage.job import job
 from blemore.tables import read_clips
 from blemore.training.loop import train_fold
 
-with job(snakemake) as begun:
-    train_fold(
-        snakemake.params.encoder,
-        read_clips(snakemake.input.clips),
-        [Path(path) for path in snakemake.input.media],
-        fold=int(snakemake.wildcards.fold),
-        seed=snakemake.params.seed,
-        workers=snakemake.threads,
-        state=Path("cache/training", f"{begun.work_key}.pt"),
-        probabilities=Path(snakemake.output.probabilities),
-        curve=Path(snakemake.output.curve),
-        weights=Path(snakemake.output.weights),
-    )
+with job(snakemake, each="fold") as folds:
+    states = []
+    for fold in folds:
+        states.append(Path("cache/training", f"{fold.work_key}.pt"))
+        train_fold(
+            snakemake.params.encoder,
+            read_clips(snakemake.input.clips),
+            [Path(path) for path in snakemake.input.media],
+            fold=int(fold.wildcards["fold"]),
+            seed=snakemake.params.seed,
+            workers=snakemake.threads,
+            state=states[-1],
+            shared=Path("cache/training", f"{fold.shared_key('fold')}.media"),
+            **{name: Path(fold.output[name]) for name in ("probabilities", "curve", "weights")},
+        )
+    for state in states:
+        state.unlink()  # a killed job goes on where it was, also with another fold

@@ -78,4 +78,6 @@ def _execute(job: Planned, before: dict[str, Any] | None) -> None:
             score = int(name[:4], 16) / 65535
             content["variants"] = {"global": {"acc_presence": score, "acc_salience": score / 2}}
         Path(path).write_text(json.dumps(content))
-    begun.end(USED)
+    (part,) = begun.parts()
+    part.done(USED)
+    begun.end([part])

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import time
 from pathlib import Path
@@ -100,8 +101,8 @@ def test_a_learning_rate_reruns_its_encoder_and_what_follows_stage_by_stage(stud
     study.edit_params(
         lambda values: values["encoders"]["videomae"]["tiny"].update(learning_rate=0.05)
     )  # so different that every file after it is
-    assert study.would_run() == {"train_fold": 2, "gather_folds": 1, **AFTER_ENCODE}
-    assert sorted(study.repro("encode")) == ["gather_folds", "train_fold", "train_fold"]
+    assert study.would_run() == {"train_fold": 1, "gather_folds": 1, **AFTER_ENCODE}
+    assert sorted(study.repro("encode")) == ["gather_folds", "train_fold"]
     assert study.would_run() == AFTER_ENCODE
     assert sorted(study.repro()) == sorted(AFTER_ENCODE)
     assert study.would_run() == {}
@@ -111,7 +112,7 @@ def test_a_learning_rate_reruns_its_encoder_and_what_follows_stage_by_stage(stud
     ("module", "rules"),
     [
         ("fusion/simplex.py", AFTER_ENCODE),
-        ("encoders/vitmoe.py", {"train_fold": 2, "gather_folds": 1, **AFTER_ENCODE}),
+        ("encoders/vitmoe.py", {"train_fold": 1, "gather_folds": 1, **AFTER_ENCODE}),
         ("submission.py", AFTER_SUBMISSION),
         ("report/identities.py", {"write_report": 1}),
     ],
@@ -238,3 +239,19 @@ def test_missing_checkpoints_are_listed_together_before_any_work_with_the_lines_
     for name in ("s4d", "videomae", "wav2vec2_prosody"):
         assert f"encoders: {name}: enabled: false" in text
     assert "rule train_fold" not in text.split("Job stats")[-1]
+
+
+def test_folds_trained_together_or_apart_make_one_and_the_same_study(finished: Study, study: Study) -> None:
+    apart = ("snakemake", "--config", "folds=apart", "--cores", "2")
+    done = study.run(*apart, "-n", "submission")
+    assert "Nothing to be done" in done.stdout + done.stderr
+    for path in (study.folder / "results/encoders/s4d").glob("fold*"):
+        path.unlink()
+    (study.folder / "results/encoders/s4d/probabilities.parquet").unlink()
+    done = study.run(*apart, "encode")
+    assert len(re.findall(r"^(?:local)?rule train_fold:$", done.stdout + done.stderr, re.M)) == 2
+    study.submission()
+    assert study.payload() == finished.payload()
+    assert study.would_run() == {}
+    study.run("blemore", "lineage", "verify", "--deep")
+    assert not list((study.folder / "cache/training").iterdir())

@@ -8,13 +8,15 @@ import getpass
 import hashlib
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from blemore import seen
-from blemore.files import read_json
+from blemore.files import read_json, write_json
 from blemore.lineage import capture
 from blemore.lineage.capture import File
 from blemore.lineage.store import Store, canonical, digest
@@ -26,6 +28,47 @@ WEIGHTS = "weights"
 """Role of a checkpoint's files."""
 
 
+@dataclass
+class Part:
+    """What one record is of: an instance of a rule. Most jobs are one; a job may be several that have the same inputs.
+
+    wildcards : those of the instance, also where the job itself has fewer.
+    outputs : (role, path) of what this instance makes.
+    used : seconds, cpu_seconds, peak_mb, device, peak_gpu_mb; filled when its work is done.
+    split : who was seen by what, as `seen.take` gives it; filled when its work is done.
+    """
+
+    begun: "Begun"
+    wildcards: dict[str, str]
+    outputs: list[tuple[str, str]]
+    used: dict[str, Any] = field(default_factory=dict)
+    split: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def output(self) -> dict[str, str]:
+        """{role: path}."""
+        return dict(self.outputs)
+
+    @property
+    def work_key(self) -> str:
+        """Hash of all that decides the result: content of the inputs (code among them), parameters, wildcards.
+
+        A training's saved state is kept under this key: another learning rate or another crop never resumes it.
+        """
+        return self.begun.key(self.wildcards)
+
+    def shared_key(self, each: str) -> str:
+        """The same for what all instances that differ in the wildcard `each` alone have in common."""
+        return self.begun.key({name: value for name, value in self.wildcards.items() if name != each})
+
+    def done(self, used: dict[str, Any]) -> None:
+        """Its work is done: keep what it used and whom it saw, write its output `cost` where it has one."""
+        self.used, self.split = used, seen.take(Store().put_json)
+        seen.begin()  # listen to the next one
+        if "cost" in self.output:
+            write_json(self.output["cost"], used)
+
+
 @dataclass(frozen=True)
 class Begun:
     """A job at work: what it found when it began."""
@@ -34,37 +77,41 @@ class Begun:
     inputs: list[File]
     start: str
 
-    @property
-    def work_key(self) -> str:
-        """Hash of all that decides the job's result: content of its inputs (code among them), parameters, wildcards.
-
-        A training's saved state is kept under this key: another learning rate or another crop never resumes it.
-        """
-        job, parts = self.snakemake, sorted((one["path"], one["sha256"]) for one in self.inputs)
-        about = json.dumps([job.rule, parts, dict(job.params), dict(job.wildcards)], sort_keys=True)
+    def key(self, wildcards: Mapping[str, str]) -> str:
+        """Hash of content of the inputs, parameters and these wildcards, 32 hex digits."""
+        job, files = self.snakemake, sorted((one["path"], one["sha256"]) for one in self.inputs)
+        about = json.dumps([job.rule, files, dict(job.params), dict(wildcards)], sort_keys=True)
         return hashlib.sha256(about.encode()).hexdigest()[:32]
 
-    def end(self, used: Mapping[str, Any]) -> str:
-        """Write the record of a job that ended well; its id.
+    def parts(self, wildcard: str | None = None) -> list[Part]:
+        """The instances of the rule that this job is: one, or with a wildcard one for each of its numbers.
 
-        Parameters
-        ----------
-        used : seconds, cpu_seconds, peak_mb, device, peak_gpu_mb of the job.
+        An output belongs to the number that follows the wildcard in its file's name: "fold3.parquet" to fold 3. So
+        records are the same whether Snakemake ran the instances in jobs of their own or together.
         """
-        job, store = self.snakemake, Store()
+        given, outputs = dict(self.snakemake.wildcards.items()), capture.files_of(self.snakemake.output)
+        if wildcard is None:
+            return [Part(self, given, outputs)]
+        numbers: dict[str, list[tuple[str, str]]] = {}
+        for role, path in outputs:
+            number = re.fullmatch(rf"{wildcard}(\d+)\..*", Path(path).name)
+            if number is None:
+                raise ValueError(f"{path}: no number of {wildcard} in its name")
+            numbers.setdefault(number[1], []).append((role, path))
+        return [Part(self, given | {wildcard: number}, files) for number, files in numbers.items()]
+
+    def end(self, parts: Iterable[Part]) -> list[str]:
+        """Write the records of a job that ended well; their ids. All have the times of the whole job."""
         again = [capture.hashed(one["role"], one["path"]) for one in self.inputs]
         changed = [after for before, after in zip(self.inputs, again, strict=True) if before != after]
-        outputs = [capture.hashed(role, path, md5=True) for role, path in capture.files_of(job.output)]
-        params = plain(dict(job.params.items()))
+        store, job, params = Store(), self.snakemake, plain(dict(self.snakemake.params.items()))
         lock = next((one["sha256"] for one in self.inputs if one["path"] == capture.LOCK), None)
         sources = [one for one in self.inputs if one["role"] in LOGIC]
-        body: dict[str, Any] = {
+        shared = {
             "schema": SCHEMA,
-            "job": {"rule": job.rule, "wildcards": dict(job.wildcards.items()), "attempt": None},
             "status": "tainted" if changed else "ok",
             "inputs": self.inputs,
             "changed_inputs": changed,
-            "outputs": outputs,
             "code": capture.code(store, sources),
             "params": {"values": params, "sha256": digest(canonical(params))},
             "environment": capture.environment(store, lock),
@@ -76,14 +123,21 @@ class Begun:
                 "runner": "dvc" if "DVC_STAGE" in os.environ else "snakemake",
                 "snakemake": version("snakemake"),
             },
-            "time": {"start": self.start, "end": capture.now(), **used},
             "model": _model(params, self.inputs),
-            "split": seen.take(store.put_json),
-            "metrics": _metrics(job),
             "cached_from": None,
         }
-        body["unknown"] = _unknown(body)
-        return store.write("records", body)
+        time = {"start": self.start, "end": capture.now()}
+        written = []
+        for part in parts:
+            body = shared | {
+                "job": {"rule": job.rule, "wildcards": part.wildcards, "attempt": None},
+                "outputs": [capture.hashed(role, path, md5=True) for role, path in part.outputs],
+                "time": time | part.used,
+                "split": part.split,
+                "metrics": _metrics(part.output),
+            }
+            written.append(store.write("records", body | {"unknown": _unknown(body)}))
+        return written
 
 
 def begin(snakemake: Any) -> Begun:
@@ -127,11 +181,11 @@ def _model(params: Mapping[str, Any], inputs: list[File]) -> dict[str, Any]:
     return {"checkpoint": settings["checkpoint"], "revision": settings.get("revision"), "files": files}
 
 
-def _metrics(job: Any) -> dict[str, float]:
+def _metrics(output: Mapping[str, str]) -> dict[str, float]:
     """The headline of a job that makes metrics; empty for others."""
-    if "metrics" not in job.output.keys():  # noqa: SIM118  (a Namedlist, not a dict)
+    if "metrics" not in output:
         return {}
-    fused = read_json(job.output.metrics)["variants"]["global"]
+    fused = read_json(output["metrics"])["variants"]["global"]
     return {name: fused[name] for name in ("acc_presence", "acc_salience")}
 
 

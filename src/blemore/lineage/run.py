@@ -170,6 +170,8 @@ def end(root: Path, made: Sequence[re.Pattern], targets: Sequence[str]) -> None:
     ------
     LineageError : the finished study does not verify; nothing was versioned.
     """
+    for decoded in (root / "cache/training").glob("*.media*"):  # what the folds of an encoder shared
+        decoded.unlink()
     stage = os.environ.get("DVC_STAGE")
     if stage not in (None, LAST_STAGE):
         return

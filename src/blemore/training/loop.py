@@ -55,7 +55,8 @@ def train_fold(
     shards : prepared media files of the kind that the encoder reads.
     fold : the fold held out.
     seed : with the encoder's name and the fold it decides weights, order and augmentation.
-    state : where an interrupted training is kept; ignored if it comes from another training, removed at the end.
+    state : where the training is kept, also when it is finished; ignored if it comes from another training. Whoever
+        needs it no longer removes it.
     probabilities : written; probabilities table.
     curve : written; CSV with the columns of `training_state.Row`; inner_loss is empty without early stopping.
     weights : written; safetensors.
@@ -94,7 +95,6 @@ def train_fold(
         pd.DataFrame(rows, columns=Row._fields).to_csv(temporary, index=False)
     tensors = {key: tensor.cpu().contiguous() for key, tensor in network.state_dict().items()}
     write_bytes(weights, safetensors_bytes(tensors))
-    Path(state).unlink(missing_ok=True)
 
 
 def declare(model: str, learned: Examples, inner: Examples, judges: pd.Series) -> None:
@@ -142,6 +142,7 @@ def fit(
             if len(kept.rows) < recipe.epochs and time.monotonic() - saved >= SAVE_EVERY:
                 kept.save()
                 saved = time.monotonic()
+    kept.save()
     kept.use_best()
     return kept.rows
 
