@@ -7,13 +7,13 @@ from blemore.tables import read_clips
 from blemore.training.loop import train_fold
 
 with job(snakemake, each="fold") as folds:
-    states = []
+    clips, media, states = read_clips(snakemake.input.clips), [Path(path) for path in snakemake.input.media], []
     for fold in folds:
         states.append(Path("cache/training", f"{fold.work_key}.pt"))
         train_fold(
             snakemake.params.encoder,
-            read_clips(snakemake.input.clips),
-            [Path(path) for path in snakemake.input.media],
+            clips,
+            media,
             fold=int(fold.wildcards["fold"]),
             seed=snakemake.params.seed,
             workers=snakemake.threads,

@@ -5,13 +5,13 @@ root/train_metadata.csv   root/submission_template.json
 root/truth.json           what the test clips show and every actor's style: for tests and the report, never for training
 """
 
-import fcntl
 import os
 import tempfile
-from collections.abc import Container, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Container, Iterable, Mapping
 from functools import cache
 from pathlib import Path
+
+from filelock import FileLock
 
 from blemore.datasets.withdrawn import NOBODY, Withdrawn
 from blemore.demo import schedule
@@ -35,12 +35,9 @@ def actor_style(actor: str, seed: int) -> Style:
     return random_style(generator(seed, actor, "style"), _build_of(actor))
 
 
-@contextmanager
-def _one_process() -> Iterator[None]:
-    """Let one process of this user on this machine go on at a time; the lock ends with its process."""
-    with open(Path(tempfile.gettempdir()) / f"blemore-demo-{os.getuid()}.lock", "a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def _one_process() -> FileLock:
+    """A lock that lets one process of this user on this machine go on at a time; it ends with its process."""
+    return FileLock(Path(tempfile.gettempdir()) / f"blemore-demo-{os.getuid()}.lock")
 
 
 @cache

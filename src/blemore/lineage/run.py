@@ -170,8 +170,11 @@ def end(root: Path, made: Sequence[re.Pattern], targets: Sequence[str]) -> None:
     ------
     LineageError : the finished study does not verify; nothing was versioned.
     """
-    for decoded in (root / "cache/training").glob("*.media*"):  # what the folds of an encoder shared
-        decoded.unlink()
+    if shared := list((root / "cache/training").glob("*.media")):
+        from blemore.training.media import forget_media  # loads pandas, which a run with nothing to do goes without
+
+        for path in shared:
+            forget_media(path)
     stage = os.environ.get("DVC_STAGE")
     if stage not in (None, LAST_STAGE):
         return

@@ -4,18 +4,17 @@ The file is written whole or not at all, and by one process: the others wait for
 trainings chooses its name, which says what decides its content, and removes it with `forget_media`.
 """
 
-import fcntl
 import hashlib
 import math
 import mmap
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from filelock import FileLock
 
 from blemore.encoders.ahead import decoded
 from blemore.encoders.base import Preprocessing
@@ -102,7 +101,8 @@ def read_media(
     if shared is None:
         with tempfile.TemporaryDirectory() as folder:
             return read_media(shards, clips, preprocessing, workers, Path(folder, "media"))
-    with _alone(shared):
+    shared.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(_lock(shared)):  # ends with its process, however that ends
         found = _mapped(shared, preprocessing)
         if found is None or not set(clips) <= set(found[0]):
             _write(shared, shards, set(clips), preprocessing, workers)
@@ -150,15 +150,6 @@ def _mapped(path: Path, preprocessing: Preprocessing) -> tuple[list[str], Media]
         values = media.buffers()[2]  # where they lie in the file; a scalar of Arrow's would be a copy
         arrays.append(np.frombuffer(values, dtype, math.prod(shape)).reshape(shape))
     return names, Media(arrays, digests, mapping)
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """One process at a time; a lock ends with its process, however that ends."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _lock(path).open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _lock(path: Path) -> Path:
