@@ -64,3 +64,20 @@ def test_fusion_does_not_depend_on_any_encoder() -> None:
     found = sources(REPOSITORY, "workflow_scripts/fuse.py")
     assert "src/blemore/tables.py" in found
     assert not [path for path in found if "/encoders/" in path or "/media/" in path]
+
+
+def test_imports_are_found_wherever_a_statement_may_stand(tmp_path: Path) -> None:
+    """As many modules as imports, one each in every kind of block."""
+    blocks = (
+        "if True:\n    import blemore.a\nelif True:\n    import blemore.b\nelse:\n    import blemore.c\n"
+        "try:\n    import blemore.d\nexcept ValueError:\n    import blemore.e\nelse:\n    import blemore.f\n"
+        "finally:\n    import blemore.g\n"
+        "class K:\n    async def k(self):\n        import os, blemore.h\n"
+        "for _ in ():\n    import blemore.i; import blemore.j\n"
+        "while False:\n    import blemore.k\nelse:\n    import blemore.l\n"
+        "with open('x'):\n    from blemore import (  # all of them (one)\n        m,\n    )\n"
+        "match 1:\n    case 1:\n        import blemore.n\n"
+    )
+    modules = {f"src/blemore/{name}.py": "pass\n" for name in "abcdefghijklmn"}
+    root = package(tmp_path, {"script.py": blocks, **modules})
+    assert sources(root, "script.py") == ["script.py", *sorted(modules)]

@@ -48,6 +48,18 @@ def read_json(path: str | Path) -> Any:
     return json.loads(Path(path).read_text("utf-8"))
 
 
+def parse_yaml(text: str | bytes) -> Any:
+    """What YAML text holds, by libyaml: a lock file takes a tenth of the time of the parser in Python.
+
+    Raises
+    ------
+    yaml.YAMLError : it is no YAML.
+    """
+    import yaml  # many who import this module read none
+
+    return yaml.load(text, yaml.CSafeLoader)
+
+
 def sha256(path: str | Path) -> str:
     """sha256 of a file's bytes, as 64 hex digits."""
     with open(path, "rb") as file:

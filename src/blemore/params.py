@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import yaml
 
 from blemore.errors import DataError
+from blemore.files import parse_yaml
 from blemore.schema import Keys, dotted, expected, meaning, part
 
 _STRICT = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
@@ -25,7 +25,7 @@ _Validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_
 
 def read_schema(path: str | Path) -> dict[str, Any]:
     """A JSON Schema (draft 2020-12) written as YAML."""
-    return yaml.safe_load(Path(path).read_text("utf-8"))
+    return parse_yaml(Path(path).read_bytes())
 
 
 def check_params(values: Mapping[str, Any], schema: Mapping[str, Any], where: str = "params.yaml") -> None:

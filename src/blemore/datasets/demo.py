@@ -3,13 +3,17 @@
 The clips are computed from the options alone. No score on them says anything about BLEMORE.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from blemore.datasets.withdrawn import NOBODY, Withdrawn
 from blemore.demo import schedule
+
+if TYPE_CHECKING:  # the workflow imports this module at each start: pandas only when a roster is made
+    import pandas as pd
 
 
 def train_actors(options: Mapping) -> list[str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from blemore.errors import DataError
+from blemore.files import parse_yaml
 
 TARGET = "submission"
 
@@ -95,10 +96,9 @@ def main(target: str) -> None:
 
 def _profile() -> dict[str, Any]:
     """How profiles/default decides what is stale."""
-    import yaml
     from snakemake.settings.types import RerunTrigger
 
-    values = yaml.safe_load(Path("profiles/default/config.yaml").read_text())
+    values = parse_yaml(Path("profiles/default/config.yaml").read_text())
     return {
         "triggers": frozenset(RerunTrigger.parse_choice(one) for one in values["rerun-triggers"]),
         "checksums": 10**12,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from blemore import files
+from blemore.files import parse_yaml
 from blemore.lineage import capture
 from blemore.lineage.planned import Planned, planned
 from blemore.lineage.reasons import ABSENT, Change, parameters, source_lines
@@ -70,8 +71,6 @@ class Present:
 
     def study_changes(self) -> list[Change]:
         """What changed in the files that decide which jobs there are, since the last run."""
-        import yaml
-
         run = self.store.last_run
         if run is None:
             return []
@@ -79,8 +78,8 @@ class Present:
         for path in sorted({*run["study"], *now}):
             was, new = run["study"].get(path, ABSENT), now.get(path, ABSENT)
             if was != new and path == PARAMS and ABSENT not in (was, new):
-                old = yaml.safe_load(self.store.get(was))
-                found += parameters(old, yaml.safe_load(Path(self.store.root, path).read_text()))
+                old = parse_yaml(self.store.get(was))
+                found += parameters(old, parse_yaml(Path(self.store.root, path).read_text()))
             elif was != new:
                 found.append(Change("module", path, was, new, source_lines(path, was, new, self.store)))
         return found

@@ -13,10 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from blemore.errors import DataError
-from blemore.files import sha256
+from blemore.files import parse_yaml, sha256
 from blemore.labels import CLASSES
 from blemore.lineage.graph import Graph
 from blemore.lineage.store import Store, key
@@ -61,7 +59,7 @@ def replayed(report: Report, root: Path, artifact: str | None, number: int) -> R
 
 def volatile(root: Path) -> list[str]:
     """Patterns of files that hold times or costs and differ between equal runs."""
-    return list(yaml.safe_load((root / "schemas/volatile_files.yaml").read_text())["volatile"])
+    return list(parse_yaml((root / "schemas/volatile_files.yaml").read_text())["volatile"])
 
 
 def choose(graph: Graph, chain: set[str], number: int, patterns: list[str]) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from blemore.datasets.withdrawn import NOBODY, Withdrawn
 from blemore.errors import LineageError, MissingDataError
+from blemore.files import parse_yaml
 from blemore.lineage import recovery, runs, workspace
 
 DEMO_CLIP_BYTES = 90_000
@@ -204,13 +205,11 @@ def _check(root: Path) -> None:
 
 def _stages_here(root: Path) -> list[str]:
     """Stages of dvc.yaml that neither read nor make what only the private store has: DVC can version no others here."""
-    import yaml
-
     from blemore.lineage.verify import not_here
 
     away = set(not_here(root))
-    dataset = yaml.safe_load((root / "params.yaml").read_text())["dataset"]
-    stages = yaml.safe_load((root / "dvc.yaml").read_text().replace("${dataset}", dataset))["stages"]
+    dataset = parse_yaml((root / "params.yaml").read_text())["dataset"]
+    stages = parse_yaml((root / "dvc.yaml").read_text().replace("${dataset}", dataset))["stages"]
     return [
         name for name, one in stages.items() if not away & {*one["deps"], *(next(iter(out)) for out in one["outs"])}
     ]

@@ -6,6 +6,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from blemore.errors import DataError
+from blemore.files import parse_yaml
 from blemore.lineage.store import Document, Store, key
 
 VOLATILE = "schemas/volatile_files.yaml"
@@ -75,11 +76,9 @@ class Side:
         ----------
         path : one of `runs.STUDY`, "params.yaml".
         """
-        import yaml
-
         name = self.run["study"].get(path)
         try:
-            return None if name is None else yaml.safe_load(self.store.get(name))
+            return None if name is None else parse_yaml(self.store.get(name))
         except FileNotFoundError:
             return None
 

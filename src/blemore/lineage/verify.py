@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 
 from blemore.errors import DataError
+from blemore.files import parse_yaml
 from blemore.lineage import capture
 from blemore.lineage.checks import claims, content, staleness, structure, withdrawal
 from blemore.lineage.graph import Graph
@@ -114,8 +115,8 @@ def not_here(root: Path) -> list[str]:
     None where only some of them are missing, unless the parameters say that they are absent: a clone without that store has none.
     """
     try:
-        params = yaml.safe_load((root / "params.yaml").read_text())
-        stages = yaml.safe_load((root / "dvc.yaml").read_text().replace("${dataset}", str(params["dataset"])))["stages"]
+        params = parse_yaml((root / "params.yaml").read_text())
+        stages = parse_yaml((root / "dvc.yaml").read_text().replace("${dataset}", str(params["dataset"])))["stages"]
     except (OSError, yaml.YAMLError, KeyError):
         return []
     outs = [next(iter(out.items())) for stage in stages.values() for out in stage["outs"] if isinstance(out, dict)]

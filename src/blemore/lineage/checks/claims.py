@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from blemore.files import parse_yaml
 from blemore.lineage import capture
 from blemore.lineage.graph import Graph
 from blemore.lineage.record import plain
@@ -95,7 +96,7 @@ def dvc(root: Path, store: Store) -> tuple[list[Finding], list[str]]:
     )
     finished = run is not None and run["complete"] and not store.pending
     try:
-        stages = yaml.safe_load(file.read_text())["stages"]
+        stages = parse_yaml(file.read_text())["stages"]
         outs = {out["path"]: (stage, out["md5"]) for stage, one in stages.items() for out in one["outs"]}
         deps = [(stage, dep["path"], dep["md5"]) for stage, one in stages.items() for dep in one["deps"]]
         params = [(stage, name, value) for stage, one in stages.items() for name, value in _params(one)]
@@ -182,10 +183,10 @@ def _settings(
     """Parameters and commands that dvc.lock names are those of the run, or the present ones."""
     try:
         known = [
-            yaml.safe_load(store.get(run["study"]["params.yaml"])),
-            yaml.safe_load((root / "params.yaml").read_text()),
+            parse_yaml(store.get(run["study"]["params.yaml"])),
+            parse_yaml((root / "params.yaml").read_text()),
         ]
-        stages = [yaml.safe_load(store.get(run["study"]["dvc.yaml"]))["stages"], _stages(root)]
+        stages = [parse_yaml(store.get(run["study"]["dvc.yaml"]))["stages"], _stages(root)]
     except (OSError, KeyError, yaml.YAMLError):
         return []  # lost copies are named by `structure`
     found = []
@@ -200,7 +201,7 @@ def _settings(
 
 
 def _stages(root: Path) -> dict[str, Any]:
-    return dict(yaml.safe_load((root / "dvc.yaml").read_text())["stages"])
+    return dict(parse_yaml((root / "dvc.yaml").read_text())["stages"])
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -3,13 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-import yaml
 from google.protobuf import json_format
 from in_toto_attestation.predicates.provenance.v1.provenance_pb2 import Provenance
 from in_toto_attestation.v1.statement import STATEMENT_TYPE_URI, Statement
 from in_toto_attestation.v1.statement_pb2 import Statement as StatementMessage
 
-from blemore.files import write_json
+from blemore.files import parse_yaml, write_json
 from blemore.lineage.export.persons import Persons, codes, new_salt
 from blemore.lineage.export.told import Told
 from blemore.lineage.store import FOLDER, Store
@@ -44,7 +43,7 @@ def statement_of(told: Told) -> dict[str, Any]:
             "buildType": BUILD_TYPE,
             "externalParameters": {
                 "target": "submission",
-                "params.yaml": told.persons.shown(yaml.safe_load(told.store.get(told.run["study"]["params.yaml"]))),
+                "params.yaml": told.persons.shown(parse_yaml(told.store.get(told.run["study"]["params.yaml"]))),
             },
             "resolvedDependencies": _dependencies(told),
         },

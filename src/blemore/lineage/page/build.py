@@ -7,10 +7,9 @@ from typing import Any, Protocol
 
 import jinja2
 import pandas as pd
-import yaml
 
 from blemore.errors import DataError
-from blemore.files import sha256
+from blemore.files import parse_yaml, sha256
 from blemore.lineage.graph import Graph
 from blemore.lineage.leaks.audit import CLIPS
 from blemore.lineage.page import answers, drawing, records
@@ -118,8 +117,8 @@ def _params(store: Store) -> dict[str, Any]:
     """The parameters of the study whose records these are."""
     kept = store.last_run["study"].get(PARAMS) if store.last_run and not store.pending else None
     if kept and store.has(kept):
-        return dict(yaml.safe_load(store.get(kept)))
-    return dict(yaml.safe_load((store.root / PARAMS).read_text()))
+        return dict(parse_yaml(store.get(kept)))
+    return dict(parse_yaml((store.root / PARAMS).read_text()))
 
 
 def _clips(root: Path, shown: Chain) -> pd.DataFrame | None:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import networkx as nx
-import yaml
 
+from blemore.files import parse_yaml
 from blemore.lineage.graph import Graph
 from blemore.lineage.store import Store, key
 from blemore.lineage.verdict import WORST_FIRST, Finding, Verdict
@@ -97,7 +97,7 @@ def _study_steps(store: Store) -> tuple[dict[str, str], list[str]]:
     of_rule = {
         rule: Path(path).stem for path, text in texts.items() if path.endswith(".smk") for rule in RULE.findall(text)
     }
-    return of_rule, list((yaml.safe_load(texts.get("dvc.yaml", "")) or {"stages": {}})["stages"])
+    return of_rule, list((parse_yaml(texts.get("dvc.yaml", "")) or {"stages": {}})["stages"])
 
 
 def block_of(step: str) -> str:

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from blemore.errors import DataError
+from blemore.files import parse_yaml
 
 
 class Place:
@@ -80,7 +79,7 @@ def versions(root: Path, found: Sequence[Place]) -> Iterator[tuple[str, str]]:
     """
     said = set()
     for text in _locks(root):
-        for stage in (yaml.load(text, yaml.CSafeLoader) or {}).get("stages", {}).values():
+        for stage in (parse_yaml(text) or {}).get("stages", {}).values():
             said |= {
                 (one["path"], one["md5"]) for side in ("deps", "outs") for one in stage.get(side, []) if "md5" in one
             }
