@@ -1,9 +1,9 @@
 """Prepare one shard of clips: each clip is decoded once, and everything the encoders need is made from that."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,37 +20,19 @@ from blemore.media.decode import BadClip, OpenClip, decoded, open_clip
 from blemore.media.detectors import Detector, load_detector
 from blemore.media.pictures import Sampler, Shape, even_times, jpeg, no_higher, shape_of
 from blemore.media.piece import PieceFrames, cut_piece
-from blemore.media.schemas import AUDIO, BODY, FACES, PIECES, POINTS, PROBE
+from blemore.media.schemas import KINDS, POINTS, PROBE
 from blemore.media.sound import Sound
 from blemore.media.track import Track, track_face
 
 log = logging.getLogger(__name__)
 
 Row = dict[str, Any]
+Prepared = dict[str, list[Row]]
+"""Kind -> rows of one clip."""
 
 
-@dataclass
-class Prepared:
-    """The rows of one clip, per kind of file."""
-
-    probe: Row
-    faces: list[Row] = field(default_factory=list)
-    body: list[Row] = field(default_factory=list)
-    audio: list[Row] = field(default_factory=list)
-    pieces: list[Row] = field(default_factory=list)
-
-
-def prepare_shard(
-    clips: Mapping[str, Path],
-    options: Mapping[str, Any],
-    *,
-    faces: Path,
-    body: Path,
-    audio: Path,
-    pieces: Path,
-    probe: Path,
-) -> None:
-    """Decode the clips of a shard and write five Parquet files, rows sorted by clip (and sample).
+def prepare_shard(clips: Mapping[str, Path], options: Mapping[str, Any], **outputs: Path) -> None:
+    """Decode the clips of a shard and write one Parquet file per kind asked for, rows sorted by clip (and sample).
 
     A clip that cannot be used is only listed in `probe`, with the reason in the column `quarantine`.
 
@@ -59,7 +41,7 @@ def prepare_shard(
     clips : name -> file.
     options : `faces` {detector, frames, size, every, detect_height, quality}, `body` {frames, size, quality},
         `audio` {rate}, `piece` {seconds, height, fps}; sizes in px, rate in Hz, quality 1..100.
-    faces, body, audio, pieces, probe : the files to write; `schemas` says what they hold.
+    outputs : kind -> the file to write; `schemas.KINDS` says which kinds there are and what they hold.
 
     Raises
     ------
@@ -70,58 +52,61 @@ def prepare_shard(
         raise MissingDataError("clips", absent)
     cv2.setNumThreads(1)
     detector = load_detector(options["faces"]["detector"])
-    kinds = {"faces": (faces, FACES), "body": (body, BODY), "audio": (audio, AUDIO), "pieces": (pieces, PIECES)}
-    kinds["probe"] = (probe, PROBE)
     with ExitStack() as files:
         writers = {}
-        for kind, (path, schema) in kinds.items():
+        for kind, path in outputs.items():
             temporary = files.enter_context(whole_file(path))
             # JPEG, H.264 and noise do not shrink further; a dictionary of them would only be a second copy.
             writers[kind] = files.enter_context(
-                pq.ParquetWriter(temporary, schema, compression="NONE", use_dictionary=False)
+                pq.ParquetWriter(temporary, KINDS[kind], compression="NONE", use_dictionary=False)
             )
         for number, (name, path) in enumerate(sorted(clips.items()), start=1):
-            prepared = prepare_clip(name, Path(path), options, detector)
+            prepared = prepare_clip(name, Path(path), options, detector, outputs)
             log.info("clip %d/%d %s%s", number, len(clips), name, _remark(prepared))
-            for kind, writer in writers.items():
-                rows = [prepared.probe] if kind == "probe" else getattr(prepared, kind)
-                if rows:
-                    writer.write_table(pa.Table.from_pylist(rows, kinds[kind][1]))
+            for kind, rows in prepared.items():
+                if rows and kind in writers:
+                    writers[kind].write_table(pa.Table.from_pylist(rows, KINDS[kind]))
 
 
 def _remark(prepared: Prepared) -> str:
-    if prepared.probe["quarantine"]:
-        return f": set aside, {prepared.probe['quarantine']}"
-    if not any(row["detected"] for row in prepared.faces):
+    if prepared["probe"][0]["quarantine"]:
+        return f": set aside, {prepared['probe'][0]['quarantine']}"
+    if "faces" in prepared and not any(row["detected"] for row in prepared["faces"]):
         return ": no face found, the middle of the picture is taken"
     return ""
 
 
-def prepare_clip(name: str, path: Path, options: Mapping[str, Any], detector: Detector) -> Prepared:
-    """Everything about one clip, from one decoding; see `prepare_shard`."""
+def prepare_clip(
+    name: str, path: Path, options: Mapping[str, Any], detector: Detector, kinds: Collection[str] = KINDS
+) -> Prepared:
+    """The rows of some kinds, and of `probe`, from one decoding; see `prepare_shard`. Of a bad clip `probe` alone."""
     facts: Row = dict.fromkeys(PROBE.names) | {"clip": name, "bytes": path.stat().st_size, "sha256": sha256(path)}
     try:
         with open_clip(path) as clip:
             facts |= clip.facts()
-            media = decode_media(clip, options)
+            media = decode_media(clip, options, kinds)
     except BadClip as reason:
-        return Prepared(facts | {"quarantine": str(reason)})
+        return {"probe": [facts | {"quarantine": str(reason)}]}
     width, height = media.shape.shown
     facts |= {"width": width, "height": height, "rotation": media.shape.rotation, "quarantine": ""}
-    track = track_in(media, options["faces"], detector)
+    prepared = {"probe": [facts]}
+    if media.faces:
+        track = track_in(media, options["faces"], detector)
+    if "faces" in kinds:
+        prepared["faces"] = face_rows(name, media, track, options["faces"])
+    if "body" in kinds:
+        prepared["body"] = body_rows(name, media, track, options["body"])
     rate = options["audio"]["rate"]
-    sound = {"clip": name, "rate": rate, "samples": media.samples.astype("<i2").tobytes()}
-    piece = cut_piece(
-        media.small, media.shape.rotation, media.samples, rate=rate,
-        fps=options["piece"]["fps"], seconds=options["piece"]["seconds"],
-    )  # fmt: skip
-    return Prepared(
-        facts,
-        face_rows(name, media, track, options["faces"]),
-        body_rows(name, media, track, options["body"]),
-        [sound | {"silent": not media.samples.any()}],
-        [{"clip": name, "start": piece.start, "reason": piece.reason, "mp4": piece.mp4}],
-    )
+    if "audio" in kinds:
+        sound = {"rate": rate, "samples": media.samples.astype("<i2").tobytes(), "silent": not media.samples.any()}
+        prepared["audio"] = [{"clip": name, **sound}]
+    if "pieces" in kinds:
+        piece = cut_piece(
+            media.small, media.shape.rotation, media.samples, rate=rate,
+            fps=options["piece"]["fps"], seconds=options["piece"]["seconds"],
+        )  # fmt: skip
+        prepared["pieces"] = [{"clip": name, "start": piece.start, "reason": piece.reason, "mp4": piece.mp4}]
+    return prepared
 
 
 @dataclass(frozen=True)
@@ -132,13 +117,16 @@ class Media:
     faces: list[tuple[float, np.ndarray]]  # (time in s, RGB picture) of the face samples
     body: list[tuple[float, np.ndarray]]  # of the body samples; equal times share their picture
     samples: np.ndarray  # (n,) int16 mono
-    small: list[av.VideoFrame]  # at the piece's rate and size; empty when not asked for
+    small: list[av.VideoFrame]  # at the piece's rate and size
+    # Of the three lists those are empty that no kind asked for is made of.
 
 
-def decode_media(clip: OpenClip, options: Mapping[str, Any], with_piece: bool = True) -> Media:
-    """Decode a clip once and keep what is needed of it."""
+def decode_media(clip: OpenClip, options: Mapping[str, Any], kinds: Collection[str] = KINDS) -> Media:
+    """Decode a clip once and keep what is needed of it for the given kinds."""
+    looked_at = {"faces": {"faces", "body"} & set(kinds), "body": "body" in kinds}  # a body is found by its face
     face_times, body_times = (
-        even_times(clip.times, clip.duration, options[kind]["frames"]) for kind in ("faces", "body")
+        even_times(clip.times, clip.duration, options[kind]["frames"]) if wanted else np.empty(0)
+        for kind, wanted in looked_at.items()
     )
     sampler, sound = Sampler(np.concatenate([face_times, body_times])), Sound()
     small = PieceFrames(options["piece"]["fps"], options["piece"]["height"], clip.duration)
@@ -149,7 +137,7 @@ def decode_media(clip: OpenClip, options: Mapping[str, Any], with_piece: bool = 
             continue
         shape = shape or shape_of(frame, clip.video.sample_aspect_ratio)
         sampler.take(time, frame, shape)
-        if with_piece:
+        if "pieces" in kinds:
             small.take(time, frame, shape)
     sampler.finish(shape)
     small.finish()

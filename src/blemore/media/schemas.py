@@ -36,3 +36,6 @@ PROBE = _schema(
     ),
 )
 """One row per clip, the quarantined ones too."""
+
+KINDS = {"faces": FACES, "body": BODY, "audio": AUDIO, "pieces": PIECES, "probe": PROBE}
+"""What can be prepared of a clip."""
