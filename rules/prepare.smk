@@ -1,15 +1,21 @@
 """
-Decode every clip once: face crops, body crops, audio and the 2 s piece, one file per shard and kind.
+Decode every clip once: of face crops, body crops, audio and the 2 s piece what is read, one file per shard and kind.
 
 NEEDS   the raw clips, train_metadata.csv, submission_template.json, withdrawn.json
 MAKES   results/clips/{roster,clips}.parquet, submission_template.json, quarantine.csv, results/media/{kind}/{shard}.parquet
 """
+
+from blemore.lineage.workspace import added_later
 
 
 def shard_clips(wildcards):
     """The raw clips of one shard."""
     number = SHARDS.index(wildcards.shard)
     return [f"{DATA}/{file}" for file in CLIP_FILES if shard_of(Path(file).stem, len(SHARDS)) == number]
+
+
+# Kinds that an encoder reads which was switched on later are made by themselves: the others, and what came of them, stay.
+LATER = added_later({kind: collect(path, shard=SHARDS) for kind, path in MEDIA.items()}, "prepare_later")
 
 
 rule prepare:
@@ -44,13 +50,22 @@ rule prepare_shard:
         clips=shard_clips,
         code=code("prepare_shard"),
     output:
-        **MEDIA,
+        **{kind: MEDIA[kind] for kind in MEDIA if kind not in LATER},
     log:
         "logs/prepare_shard/{shard}.log",
     params:
         samples=lookup("media/samples", within=config),
     script:
         "../workflow_scripts/prepare_shard.py"
+
+
+if LATER:
+
+    use rule prepare_shard as prepare_later with:
+        output:
+            **{kind: MEDIA[kind] for kind in LATER},
+        log:
+            "logs/prepare_later/{shard}.log",
 
 
 rule clips:

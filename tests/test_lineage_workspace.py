@@ -1,17 +1,19 @@
 """One workspace holds one study, and a killed run is recovered from."""
 
+import json
 import os
 import re
 import subprocess
 import sys
 import time
+from base64 import urlsafe_b64encode
 from pathlib import Path
 
 import psutil
 import pytest
 
 from blemore.lineage import recovery
-from blemore.lineage.workspace import orphans, remove
+from blemore.lineage.workspace import added_later, orphans, remove
 
 
 def test_files_that_no_rule_makes_are_found_and_removed_with_their_empty_folders(tmp_path: Path, monkeypatch) -> None:
@@ -24,6 +26,23 @@ def test_files_that_no_rule_makes_are_found_and_removed_with_their_empty_folders
     remove(left)
     assert not Path("results/encoders/gone").exists()
     assert Path("results/encoders/s4d/fold0.parquet").exists()
+
+
+def test_a_kind_asked_for_when_the_others_were_there_keeps_a_rule_of_its_own(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    files = {kind: [f"media/{kind}/{shard}" for shard in "01"] for kind in ("faces", "pieces")}
+    assert added_later(files, "prepare_later") == []  # nothing is there yet
+    Path("media/faces").mkdir(parents=True)
+    Path("media/faces/0").touch()
+    assert added_later(files, "prepare_later") == ["pieces"]
+    Path("media/pieces").mkdir()
+    Path("media/pieces/0").touch()
+    assert added_later(files, "prepare_later") == []  # made by the rule of all kinds
+    note = Path(".snakemake/metadata", urlsafe_b64encode(b"media/pieces/0").decode())
+    note.parent.mkdir(parents=True)
+    for maker, later in (("prepare_later", ["pieces"]), ("prepare_shard", [])):
+        note.write_text(json.dumps({"rule": maker}))
+        assert added_later(files, "prepare_later") == later
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from typing import Any
 
 from blemore.errors import DataError
 
+MEDIA_KINDS = ("faces", "body", "audio", "pieces", "probe")
 SCALES = ("tiny", "pretrained")
 ABOUT_TAKING_PART = ("enabled", "weights", "persons")
 HEAD = ("head", "layers")
@@ -22,6 +23,16 @@ def enabled_encoders(config: Mapping[str, Any]) -> list[str]:
         if entry["enabled"]
         and config.get(entry["module"], {}).get("backend") not in ("off", False)  # YAML 1.1 reads off as false
     ]
+
+
+def media_kinds(config: Mapping[str, Any]) -> list[str]:
+    """Kinds of media to prepare: what enabled encoders read, the faces that persons are shown and told apart by, probe.
+
+    An encoder whose service is switched off counts, so that `blemore gemini plan` can say what it would cost.
+    """
+    read = {"faces", "probe"}
+    read |= {entry["media"] for entry in config["encoders"].values() if entry["enabled"] and "file" not in entry}
+    return [kind for kind in MEDIA_KINDS if kind in read]
 
 
 def check_modules(config: Mapping[str, Any]) -> None:

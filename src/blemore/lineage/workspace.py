@@ -1,7 +1,9 @@
-"""One workspace holds one study: files that no rule of the present study makes are found and removed."""
+"""One workspace holds one study: what no rule of it makes is removed, what was asked for later is made by itself."""
 
+import json
 import re
-from collections.abc import Iterable
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 
@@ -23,3 +25,24 @@ def remove(paths: Iterable[Path]) -> None:
             if folder == Path() or any(folder.iterdir()):
                 break
             folder.rmdir()
+
+
+def added_later(files: Mapping[str, Sequence[str]], rule: str) -> list[str]:
+    """The kinds of files that are made by a rule of their own, since the others were there before they were asked for.
+
+    Parameters
+    ----------
+    files : kind -> its files, relative to the present folder.
+    rule : the rule that makes what is added later. What it once made (says Snakemake's metadata) stays its own.
+    """
+    absent = [kind for kind, paths in files.items() if not any(Path(path).is_file() for path in paths)]
+    return [
+        kind
+        for kind, paths in files.items()
+        if (kind in absent and len(absent) < len(files)) or any(_made_by(rule, path) for path in paths)
+    ]
+
+
+def _made_by(rule: str, path: str) -> bool:
+    metadata = Path(".snakemake/metadata", urlsafe_b64encode(path.encode()).decode())
+    return metadata.is_file() and json.loads(metadata.read_bytes())["rule"] == rule

@@ -25,6 +25,7 @@ from blemore.lineage.store import Store, key
 from blemore.lineage.verdict import Finding
 
 CLIPS = "results/clips/clips.parquet"
+PREPARING = ("prepare_shard", "prepare_later")
 Record = Mapping[str, Any]
 
 
@@ -72,7 +73,7 @@ def check(graph: Graph, artifact: str | None = None, *, media: bool = True) -> A
         (out["role"], store.root / out["path"])
         for record in graph.records.values()
         for out in record["outputs"]
-        if record["job"]["rule"] == "prepare_shard" and out["role"] in content.COLUMNS
+        if record["job"]["rule"] in PREPARING and out["role"] in content.COLUMNS
     ]
     alike, unread = content.same_media(prepared if media else [])
     looked = look(store, names, models.values(), clips, follows)
