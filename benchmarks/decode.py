@@ -9,13 +9,14 @@ The clip, 4 s of 1080p25 with sound, is made here: textured, moving, at the bit 
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
+import yaml
 
 from blemore.media.crops import body_boxes, face_crop, square_crop
 from blemore.media.decode import open_clip
@@ -23,17 +24,14 @@ from blemore.media.detectors import Face, load_detector
 from blemore.media.pictures import jpeg, no_higher
 from blemore.media.piece import cut_piece
 from blemore.media.prepare import Media, decode_media, prepare_clip
+from blemore.media.schemas import KINDS
 from blemore.media.track import Track, follow
 
 RUNS = 7
+WITHOUT_PIECE = ("faces", "body", "audio", "probe")
 WIDTH, HEIGHT, FPS, SECONDS, RATE = 1920, 1080, 25, 4, 48000
 BIT_RATE = 12_000_000
-OPTIONS = {
-    "faces": {"detector": "mtcnn", "frames": 16, "size": 160, "every": 4, "detect_height": 320, "quality": 92},
-    "body": {"frames": 16, "size": 224, "quality": 90},
-    "audio": {"rate": 16000},
-    "piece": {"seconds": 2.0, "height": 320, "fps": 25},
-}
+OPTIONS = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())["media"]["samples"]
 FACE = Face(np.array([850.0, 250, 200, 270]), np.array([[905.0, 350], [995, 350], [950, 400], [915, 450], [985, 450]]))
 """Where a face would stand in the clip, so that crops are made of the size that they have in truth."""
 
@@ -77,10 +75,10 @@ def decode(path: Path) -> None:
             packet.decode()
 
 
-def decode_and_keep(path: Path, with_piece: bool) -> Media:
-    """One pass: sampled pictures, sound, and on demand the small frames of the piece."""
+def decode_and_keep(path: Path, kinds: Collection[str] = KINDS) -> Media:
+    """One pass: sampled pictures, sound, the small frames of the piece."""
     with open_clip(path) as clip:
-        return decode_media(clip, OPTIONS, with_piece)
+        return decode_media(clip, OPTIONS, kinds)
 
 
 def crops(media: Media) -> list[np.ndarray]:
@@ -91,22 +89,28 @@ def crops(media: Media) -> list[np.ndarray]:
     return faces + [square_crop(picture, box, OPTIONS["body"]["size"]) for (_, picture), box in pairs]
 
 
+def looked_at(count: int) -> list[int]:
+    """Samples on which the detector looks in any case."""
+    return sorted({*range(0, count, OPTIONS["faces"]["every"]), count - 1})
+
+
 def tracking(media: Media) -> Track:
-    """Following the face between five detections."""
+    """Following the face between detections."""
     small = [no_higher(picture, OPTIONS["faces"]["detect_height"]) for _, picture in media.faces]
     face = FACE.scaled(small[0].shape[0] / HEIGHT)
-    return follow(small, [face if k % 4 == 0 or k == len(small) - 1 else None for k in range(len(small))], 4)
+    detected = set(looked_at(len(small)))
+    return follow(small, [face if k in detected else None for k in range(len(small))], OPTIONS["faces"]["every"])
 
 
-def cpu(job: Callable[[], object], runs: int = RUNS) -> float:
-    """Median CPU time of a job, s."""
-    job()
-    times = []
+def cpu(jobs: Mapping[str, Callable[[], object]], runs: int = RUNS) -> dict[str, float]:
+    """Median CPU time of each job, s; in turn, so that a busy minute falls on all of them."""
+    times: dict[str, list[float]] = {name: [] for name in jobs}
     for _ in range(runs):
-        start = time.process_time()
-        job()
-        times.append(time.process_time() - start)
-    return statistics.median(times)
+        for name, job in jobs.items():
+            start = time.process_time()
+            job()
+            times[name].append(time.process_time() - start)
+    return {name: statistics.median(values) for name, values in times.items()}
 
 
 def main() -> None:
@@ -117,31 +121,32 @@ def main() -> None:
         make_clip(path)
         megabits = path.stat().st_size * 8 / SECONDS / 1e6
         print(f"{SECONDS} s, {WIDTH} x {HEIGHT}, {FPS} fps, {megabits:.1f} Mbit/s; median of {RUNS} runs, one thread\n")
-        media = decode_and_keep(path, with_piece=True)
+        media = decode_and_keep(path)
         detector = load_detector("mtcnn")
         pictures = [no_higher(picture, OPTIONS["faces"]["detect_height"]) for _, picture in media.faces]
+        samples = looked_at(len(pictures))
         options, rate = OPTIONS["piece"], OPTIONS["audio"]["rate"]
-        one = cpu(lambda: decode(path))
-        kept = cpu(lambda: crops(decode_and_keep(path, with_piece=False)))
-        small = cpu(lambda: decode_and_keep(path, with_piece=True)) - cpu(
-            lambda: decode_and_keep(path, with_piece=False)
-        )
-        cut = cpu(
-            lambda: cut_piece(media.small, 0, media.samples, rate=rate, fps=options["fps"], seconds=options["seconds"])
-        )
         cut_crops = crops(media)
-        rows = {
-            "PyAV decodes video and sound once": one,
-            "decoding + sampled crops + sound (target 1.6)": kept,
-            "JPEG of 32 crops": cpu(lambda: [jpeg(crop, 92) for crop in cut_crops]),
-            "detection, 5 of 16 samples": cpu(
-                lambda: [detector.find(picture) for picture in pictures[::4] + pictures[-1:]]
-            ),
-            "tracking on the other 11": cpu(lambda: tracking(media)),
-            "piece: small frames of the whole clip": small,
-            "piece: choosing and encoding 2 s": cut,
-            "everything: prepare_clip": cpu(lambda: prepare_clip("clip", path, OPTIONS, detector)),
-        }
+        once, kept, small = "PyAV decodes video and sound once", "decoding + sampled crops + sound", "small frames"
+        rows = cpu(
+            {
+                once: lambda: decode(path),
+                kept: lambda: crops(decode_and_keep(path, WITHOUT_PIECE)),
+                f"JPEG of {len(cut_crops)} crops": lambda: [jpeg(crop, 92) for crop in cut_crops],
+                f"detection, {len(samples)} of {len(pictures)} samples": lambda: [
+                    detector.find(pictures[k]) for k in samples
+                ],
+                "tracking on the others": lambda: tracking(media),
+                small: lambda: crops(decode_and_keep(path)),
+                "piece: choosing and encoding 2 s": lambda: cut_piece(
+                    media.small, 0, media.samples, rate=rate, fps=options["fps"], seconds=options["seconds"]
+                ),
+                "everything: prepare_clip": lambda: prepare_clip("clip", path, OPTIONS, detector),
+                "everything but the piece": lambda: prepare_clip("clip", path, OPTIONS, detector, WITHOUT_PIECE),
+            }
+        )
+        rows["piece: small frames of the whole clip"] = rows.pop(small) - rows[kept]
+        one = rows[once]
         for name, seconds in rows.items():
             print(f"{name:48} {seconds:7.3f} CPU s  {seconds / one:6.2f} x")
 

@@ -3,8 +3,8 @@
     python benchmarks/faces.py [data/demo] [CLIPS]
 
 Prepares CLIPS clips (default 60, evenly over all) with the detector looking at every sample, and says on which share of
-samples it alone found the face; then prepares neutral clips as the study does (every 4th sample) and finds the eyes in
-the crops again: how far they lie from their mean height over the clip, in px of the 160 px crop.
+samples it alone found the face; then prepares neutral clips as params.yaml asks and finds the eyes in the crops again:
+how far they lie from their mean height over the clip, in px of the face crop.
 """
 
 import sys
@@ -14,30 +14,21 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from blemore.media.detectors import load_detector
 from blemore.media.prepare import prepare_shard
 from blemore.media.shards import read_frames
 
-KINDS = ("faces", "body", "audio", "pieces", "probe")
-SIZE = 160
-
-
-def options(every: int) -> dict:
-    """The study's samples, with detection on every `every`-th of them."""
-    return {
-        "faces": {"detector": "mtcnn", "frames": 16, "size": SIZE, "every": every, "detect_height": 320, "quality": 92},
-        "body": {"frames": 16, "size": 224, "quality": 90},
-        "audio": {"rate": 16000},
-        "piece": {"seconds": 2.0, "height": 320, "fps": 25},
-    }
+OPTIONS = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())["media"]["samples"]
+FACES = OPTIONS["faces"]
 
 
 def prepared(clips: list[Path], every: int, folder: Path) -> Path:
     """The faces file of `clips`."""
-    outputs = {kind: folder / f"{kind}{every}.parquet" for kind in KINDS}
-    prepare_shard({path.stem: path for path in clips}, options(every), **outputs)
-    return outputs["faces"]
+    output = folder / f"faces{every}.parquet"
+    prepare_shard({path.stem: path for path in clips}, OPTIONS | {"faces": FACES | {"every": every}}, faces=output)
+    return output
 
 
 def detected(clips: list[Path], folder: Path) -> tuple[int, int]:
@@ -48,9 +39,9 @@ def detected(clips: list[Path], folder: Path) -> tuple[int, int]:
 
 def eye_line(clips: list[Path], folder: Path) -> dict[str, float]:
     """Clip -> largest distance of the eyes' mean height from its mean over the clip, px."""
-    detector = load_detector("mtcnn")
+    detector = load_detector(FACES["detector"])
     offs = {}
-    for clip, crops in read_frames([prepared(clips, 4, folder)], SIZE).items():
+    for clip, crops in read_frames([prepared(clips, FACES["every"], folder)], FACES["size"]).items():
         faces = [detector.find(crop) for crop in crops]
         heights = np.array([face[0].landmarks[:2, 1].mean() for face in faces if face])
         offs[clip] = float(np.abs(heights - heights.mean()).max())

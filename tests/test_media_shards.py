@@ -65,6 +65,15 @@ def test_the_bytes_are_the_same_in_every_process_and_order(tmp_path):
     assert pd.read_parquet(again["faces"])["clip"].is_monotonic_increasing
 
 
+@pytest.mark.parametrize("kind", ["faces", "body", "audio", "pieces", "probe"])
+def test_a_kind_prepared_alone_has_the_bytes_that_it_has_beside_the_others(tmp_path, kind):
+    (tmp_path / "bad.mov").touch()
+    clips = {"bad": tmp_path / "bad.mov", "clip": talking_clip(tmp_path / "clip.mov", seconds=0.8, side=128)}
+    prepare(tmp_path, clips)
+    prepare_shard(clips, OPTIONS, **{kind: tmp_path / "alone.parquet"})
+    assert (tmp_path / "alone.parquet").read_bytes() == outputs(tmp_path / "out")[kind].read_bytes()
+
+
 @given(st.sets(st.text(min_size=1, max_size=12), min_size=1, max_size=30), st.text(min_size=1), st.integers(1, 16))
 def test_adding_a_clip_touches_one_shard(names, new, shards):
     def contents(clips):

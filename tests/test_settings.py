@@ -11,6 +11,7 @@ from blemore.encoders.settings import (
     enabled_encoders,
     encoder_settings,
     head_settings,
+    media_kinds,
     network_settings,
     origin,
     unknown_disjointness,
@@ -24,6 +25,31 @@ PARAMS = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())
 @pytest.fixture
 def config():
     return copy.deepcopy(PARAMS)
+
+
+def test_what_no_enabled_encoder_reads_is_not_prepared(config):
+    assert media_kinds(config) == ["faces", "body", "audio", "pieces", "probe"]
+    config["gemini"]["backend"] = "off"  # `blemore gemini plan` may still be asked
+    assert "pieces" in media_kinds(config)
+    config["encoders"]["gemini"]["enabled"] = False
+    assert media_kinds(config) == ["faces", "body", "audio", "probe"]
+    for entry in config["encoders"].values():
+        entry["enabled"] = False
+    assert media_kinds(config) == ["faces", "probe"]
+
+
+def test_an_encoder_from_outside_needs_no_media(config):
+    for entry in config["encoders"].values():
+        entry["enabled"] = False
+    given = {
+        "enabled": True,
+        "module": "precomputed",
+        "learning": "given",
+        "file": "outside/x.parquet",
+        "persons": None,
+    }
+    config["encoders"]["given"] = given
+    assert media_kinds(config) == ["faces", "probe"]
 
 
 def test_the_default_study_has_twelve_encoders(config):

