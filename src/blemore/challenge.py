@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from blemore.columns import clip_names, numbers, read_columns, repeated, texts
 from blemore.errors import DataError
 from blemore.labels import CLASSES, check_labels
-from blemore.tables import clip_names
 
 EXTENSION = ".mov"
 """What the names of clips end with in prediction files."""
@@ -18,32 +17,32 @@ Emotions = list[dict[str, Any]]
 """One clip's prediction: [{"emotion": "ang", "salience": 70.0}, {"emotion": "sad", "salience": 30.0}]."""
 
 
-def read_truth(path: str | Path) -> pd.DataFrame:
+def read_truth(path: str | Path) -> dict[str, np.ndarray]:
     """Read labels in the form of the challenge's train_metadata.csv, checked.
 
     Returns
     -------
-    Table with the columns clip (without extension), emotion_1, emotion_2, emotion_1_salience, emotion_2_salience
-    (float64, percent; 100 for singles), sorted by clip.
+    Columns, sorted by clip: clip (without extension), emotion_1, emotion_2 (text, "" for none), emotion_1_salience,
+    emotion_2_salience (float64, percent; 100 and NaN for singles).
 
     Raises
     ------
     DataError : a column is missing, a label is wrong (each fault names row and clip), or there is no row.
     """
-    table = pd.read_csv(path)
-    if "filename" not in table.columns and "clip" not in table.columns:
-        found = ", ".join(map(str, table.columns))
-        raise DataError(str(path), [f"column 'filename' is missing (found: {found})"])
-    table["clip"] = clip_names(table["filename"] if "filename" in table.columns else table["clip"])
+    table = read_columns(path)
+    if "filename" not in table and "clip" not in table:
+        raise DataError(str(path), [f"column 'filename' is missing (found: {', '.join(table)})"])
+    table["clip"] = clip_names(table["filename" if "filename" in table else "clip"])
     faults = check_labels(table, "")
-    if not faults and table.empty:
+    if not faults and not table["clip"]:
         faults = ["no row"]
     if faults:
         raise DataError(str(path), faults)
-    columns = ["clip", "emotion_1", "emotion_2", "emotion_1_salience", "emotion_2_salience"]
-    table = table[columns].astype({"emotion_1_salience": float, "emotion_2_salience": float})
-    table.loc[table["emotion_2"].isna(), "emotion_1_salience"] = 100.0
-    return table.sort_values("clip", kind="stable", ignore_index=True)
+    labels = {name: texts(table[name]) for name in ("clip", "emotion_1", "emotion_2")}
+    labels |= {name: numbers(table[name]) for name in ("emotion_1_salience", "emotion_2_salience")}
+    labels["emotion_1_salience"][labels["emotion_2"] == ""] = 100.0
+    order = np.argsort(labels["clip"], kind="stable")
+    return {name: column[order] for name, column in labels.items()}
 
 
 def load_json(text: str | bytes, where: str) -> Any:
@@ -86,8 +85,8 @@ def read_predictions(path: str | Path) -> tuple[list[str], np.ndarray]:
         value = value["predictions"]
     if not isinstance(value, dict):
         raise DataError(str(path), ['expected {"predictions": {clip: [{"emotion": ..., "salience": ...}, ...]}}'])
-    names = clip_names(pd.Series(list(value), dtype=str))
-    faults = [f"clip {name}: stands more than once, with and without extension" for name in names[names.duplicated()]]
+    names = np.array(clip_names(value), dtype=object)
+    faults = [f"clip {name}: stands more than once, with and without extension" for name in names[repeated(names)]]
     saliences = np.zeros((len(value), len(CLASSES)))
     for row, (clip, emotions) in enumerate(value.items()):
         wrong = emotion_faults(emotions)

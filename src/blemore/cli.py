@@ -6,9 +6,9 @@ Imports stand inside the commands: `blemore --help` must not wait for pandas.
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from enum import StrEnum
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,7 +29,6 @@ from blemore.weights.commands import app as weights_app
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
 
 app = typer.Typer(
     name="blemore",
@@ -77,19 +76,12 @@ def evaluate(
     from blemore.datasets.names import TEST_NAME
     from blemore.metrics import scores, true_saliences
 
-    with _reading(truth):
-        labels = read_truth(truth)
-    with _reading(predictions):
-        names, saliences = read_predictions(predictions)
+    labels = read_truth(truth)
+    names, saliences = read_predictions(predictions)
     # Test clips carry no labels: where predictions hold them beside the labelled clips they are left aside.
-    expected = set(labels["clip"])
-    found = {name for name in names if name in expected or not TEST_NAME.fullmatch(name)}
-    faults = [f"clip {name}: not predicted" for name in sorted(expected - found)]
-    faults += [f"clip {name}: not in {truth}" for name in sorted(found - expected)]
-    if faults:
-        raise DataError(str(predictions), faults)
-    row = {name: k for k, name in enumerate(names)}
-    _tell(scores(saliences[[row[name] for name in labels["clip"]]], true_saliences(labels)), as_json)
+    labelled = set(labels["clip"])
+    row = {name: k for k, name in enumerate(names) if name in labelled or not TEST_NAME.fullmatch(name)}
+    _tell(scores(saliences[_in_order(labels["clip"], truth, row, predictions)], true_saliences(labels)), as_json)
 
 
 @app.command()
@@ -124,10 +116,10 @@ def decode(
     from blemore.challenge import EXTENSION, emotions_of
     from blemore.decoding import decode as decide
     from blemore.files import write_json
-    from blemore.labels import CLASSES
+    from blemore.tables import class_values, probability_columns
 
-    table = _probabilities(probabilities)
-    saliences = decide(table[list(CLASSES)].to_numpy(float), alpha, beta)
+    table = probability_columns(probabilities)
+    saliences = decide(class_values(table), alpha, beta)
     said = {f"{clip}{EXTENSION}": emotions_of(row) for clip, row in zip(table["clip"], saliences, strict=True)}
     write_json(out, {"predictions": said})
     blends = sum(len(emotions) == 2 for emotions in said.values())
@@ -175,50 +167,36 @@ def _fail(message: str) -> None:
     sys.exit(1)
 
 
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    """Turn a reader's complaint about a broken file (they are all ValueErrors) into a DataError that names the file."""
-    try:
-        yield
-    except DataError:
-        raise
-    except ValueError as error:
-        raise DataError(str(path), [f"cannot be read: {error}"]) from error
-
-
-def _probabilities(path: Path) -> "pd.DataFrame":
-    from blemore.tables import read_probabilities
-
-    with _reading(path):
-        return read_probabilities(path)
-
-
 def _labelled(probabilities: Path, truth: Path) -> tuple["np.ndarray", "np.ndarray"]:
     """(n, 6) probabilities and true saliences of the truth's clips; unlabelled test rows are left aside."""
     from blemore.challenge import read_truth
-    from blemore.labels import CLASSES
     from blemore.metrics import true_saliences
-    from blemore.tables import check_probabilities
+    from blemore.tables import class_values, probability_columns
 
-    with _reading(truth):
-        labels = read_truth(truth)
-    table = _probabilities(probabilities)
-    if "split" in table.columns:
-        table = table[(table["split"] != "test") | table["clip"].isin(labels["clip"])]
-    check_probabilities(table, str(probabilities), labels["clip"])
-    values = table.set_index("clip").loc[labels["clip"], list(CLASSES)].to_numpy(float)
-    return values, true_saliences(labels)
+    labels, table = read_truth(truth), probability_columns(probabilities)
+    labelled, splits = set(labels["clip"]), table.get("split", repeat("train"))
+    clips = zip(table["clip"], splits, strict=False)
+    row = {clip: k for k, (clip, split) in enumerate(clips) if split != "test" or clip in labelled}
+    return class_values(table)[_in_order(labels["clip"], truth, row, probabilities)], true_saliences(labels)
+
+
+def _in_order(clips: "np.ndarray", truth: Path, row: dict[str, int], where: Path) -> list[int]:
+    """The rows of the truth's clips; refused where a file lacks a clip of the other."""
+    faults = [f"clip {clip}: not predicted" for clip in clips if clip not in row]
+    faults += [f"clip {clip}: not in {truth}" for clip in sorted(row.keys() - set(clips))]
+    if faults:
+        raise DataError(str(where), faults)
+    return [row[clip] for clip in clips]
 
 
 def _clip_column(path: Path) -> list[str]:
-    import pandas as pd
+    from blemore.columns import read_columns
 
-    with _reading(path):
-        table = pd.read_csv(path, dtype=str)
+    table = read_columns(path)
     for name in ("clip", "filename"):
-        if name in table.columns:
-            return table[name].dropna().tolist()
-    raise DataError(str(path), [f"expected a column clip or filename, found: {', '.join(table.columns)}"])
+        if name in table:
+            return [clip for clip in table[name] if clip is not None]
+    raise DataError(str(path), [f"expected a column clip or filename, found: {', '.join(table)}"])
 
 
 def _tell(result: dict[str, Any], as_json: bool) -> None:

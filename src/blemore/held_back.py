@@ -15,11 +15,11 @@ from scipy.stats import bootstrap
 from sklearn.metrics import adjusted_rand_score
 
 from blemore.challenge import EXTENSION, load_json
+from blemore.columns import clip_names
 from blemore.errors import DataError
 from blemore.labels import CLASSES, check_labels
 from blemore.metrics import blends, combine, presence_correct, salience_correct, scores, true_saliences
 from blemore.submission import ROOT_FILE, check
-from blemore.tables import clip_names
 
 NOTE = "The test clips show generated actors: these figures say that the workflow works, and nothing about BLEMORE."
 KEYS = ("acc_presence", "acc_salience", "score")

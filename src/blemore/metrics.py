@@ -4,12 +4,12 @@ Decisions and truths have one form here: (n, 6) saliences in percent, 0 for an a
 """
 
 import numpy as np
-import pandas as pd
 
+from blemore.columns import Table
 from blemore.labels import soft_labels
 
 
-def true_saliences(clips: pd.DataFrame) -> np.ndarray:
+def true_saliences(clips: Table) -> np.ndarray:
     """(n, 6) float64 true saliences in percent of labelled clips (columns as in `labels.soft_labels`)."""
     return np.rint(100 * soft_labels(clips))
 

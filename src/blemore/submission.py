@@ -6,16 +6,18 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from blemore.challenge import EXTENSION, Emotions, emotion_faults, emotions_of, load_json
+from blemore.columns import clip_names
 from blemore.errors import DataError
 from blemore.files import write_bytes, write_json
 from blemore.labels import CLASSES
-from blemore.tables import clip_names
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ROOT_FILE = "submission_template.json"
 """The one file that the uploaded zip holds."""
@@ -33,7 +35,7 @@ def read_template(path: str | Path) -> list[str]:
     return list(value["predictions"])
 
 
-def write(decisions: pd.DataFrame, keys: Iterable[str]) -> dict[str, dict[str, Emotions]]:
+def write(decisions: "pd.DataFrame", keys: Iterable[str]) -> dict[str, dict[str, Emotions]]:
     """The submission for the template's keys, in their order.
 
     Parameters
@@ -51,10 +53,10 @@ def write(decisions: pd.DataFrame, keys: Iterable[str]) -> dict[str, dict[str, E
     DataError : a key without a decision, a decision without a key, two decisions for a clip, or one that is not allowed.
     """
     keys = list(keys)
-    names = clip_names(pd.Series(keys, dtype=str))
-    decided = decisions["clip"]
+    names, decided = clip_names(keys), decisions["clip"]
+    known = set(decided)
     faults = [f"clip {clip}: two decisions" for clip in decided[decided.duplicated()]]
-    faults += [f"clip {clip}: in the template, but not decided" for clip in names[~names.isin(decided)]]
+    faults += [f"clip {clip}: in the template, but not decided" for clip in names if clip not in known]
     faults += [f"clip {clip}: decided, but not in the template" for clip in decided[~decided.isin(names)]]
     if faults:
         raise DataError("submission", faults)
@@ -83,7 +85,7 @@ def write_zip(path: str | Path, value: Mapping[str, Any]) -> None:
     write_bytes(path, buffer.getvalue())
 
 
-def write_checked(decisions: pd.DataFrame, keys: Iterable[str], json_path: str | Path, zip_path: str | Path) -> None:
+def write_checked(decisions: "pd.DataFrame", keys: Iterable[str], json_path: str | Path, zip_path: str | Path) -> None:
     """Write the JSON file and the zip of one variant's decisions, and read the zip again as the challenge would.
 
     Raises
@@ -133,8 +135,7 @@ def faults_of(value: Any, clips: Iterable[str] | None = None) -> list[str]:
         faults += [f"clip {key}: {fault}" for fault in wrong]
     if clips is None:
         return faults if predictions else [*faults, "no clip"]
-    expected = set(clip_names(pd.Series(list(clips), dtype=str)))
-    found = set(clip_names(pd.Series(list(predictions), dtype=str)))
+    expected, found = set(clip_names(clips)), set(clip_names(predictions))
     faults += [f"clip {name}: missing" for name in sorted(expected - found)]
     faults += [f"clip {name}: no such test clip" for name in sorted(found - expected)]
     return faults

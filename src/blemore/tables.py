@@ -9,15 +9,19 @@ checked by who embeds (`encoders.embedding`) and by who reads them (`heads.featu
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
+from blemore.columns import Table, clip_names, numbers, read_columns, repeated, texts
 from blemore.errors import DataError
 from blemore.files import whole_file
 from blemore.labels import CLASSES
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NO_FOLD = -1
 """Fold of a test clip."""
@@ -55,7 +59,7 @@ PROBABILITY_COLUMNS = ("clip", "person", "split", "fold", *CLASSES)
 SUM_TOLERANCE = 1e-6
 
 
-def check_probabilities(table: pd.DataFrame, where: str, clips: pd.Series | None = None) -> None:
+def check_probabilities(table: Table, where: str, clips: Iterable[str] | None = None) -> None:
     """Refuse a probabilities table that breaks the contract, naming every faulty row.
 
     Parameters
@@ -66,19 +70,24 @@ def check_probabilities(table: pd.DataFrame, where: str, clips: pd.Series | None
 
     Raises
     ------
-    DataError : missing columns, doubled or missing or unknown clips, NaN, a value outside [0, 1], a row not summing to 1.
+    DataError : missing columns, doubled or missing or unknown clips, a value that is no number or lies
+        outside [0, 1], a row not summing to 1.
     """
-    missing = [column for column in ("clip", *CLASSES) if column not in table.columns]
+    missing = [column for column in ("clip", *CLASSES) if column not in table]
     if missing:
         raise DataError(
-            where, [f"column {name!r} is missing (found: {', '.join(map(str, table.columns))})" for name in missing]
+            where, [f"column {name!r} is missing (found: {', '.join(map(str, table))})" for name in missing]
         )
-    wrong = [name for name in CLASSES if not pd.api.types.is_numeric_dtype(table[name])]
-    if wrong:
-        raise DataError(where, [f"column {name!r} holds {table[name].dtype}, expected numbers" for name in wrong])
-    names = table["clip"].astype(str).to_numpy()
-    values = table[list(CLASSES)].to_numpy(float, na_value=np.nan)
-    faults: list[str] = []
+    names = texts(table["clip"])
+    faults = [
+        f"row {row + 1}, clip {names[row]}: {name} must be a number, found {cell!r}"
+        for name in CLASSES
+        for row, cell in enumerate(table[name])
+        if isinstance(cell, str)
+    ]
+    if faults:
+        raise DataError(where, faults)
+    values = class_values(table)
 
     def tell(bad: np.ndarray, what: str) -> None:
         faults.extend(
@@ -92,19 +101,22 @@ def check_probabilities(table: pd.DataFrame, where: str, clips: pd.Series | None
     tell(
         ~unknown & ~outside & (np.abs(values.sum(axis=1) - 1) > SUM_TOLERANCE), "the six probabilities do not sum to 1"
     )
-    doubled = pd.Series(names).duplicated().to_numpy()
-    faults.extend(
-        f"row {row + 1}, clip {names[row]}: the clip stands in more than one row" for row in np.flatnonzero(doubled)
-    )
+    for bad, what in ((names == "", "has no name"), (repeated(names), "stands in more than one row")):
+        faults.extend(f"row {row + 1}, clip {names[row]}: the clip {what}" for row in np.flatnonzero(bad))
     if clips is not None:
-        expected, found = set(clips.astype(str)), set(names)
+        expected, found = set(texts(clips)), set(names)
         faults.extend(f"clip {name}: no row" for name in sorted(expected - found))
         faults.extend(f"clip {name}: unknown, no such clip in the study" for name in sorted(found - expected))
     if faults:
         raise DataError(where, faults)
 
 
-def _check_clips(table: pd.DataFrame, where: str) -> None:
+def class_values(table: Table) -> np.ndarray:
+    """(n, 6) float64, a table's probabilities in the order of ``CLASSES``."""
+    return np.stack([numbers(table[name]) for name in CLASSES], axis=1)
+
+
+def _check_clips(table: "pd.DataFrame", where: str) -> None:
     faults = [f"column {name!r} is missing" for name in ROSTER_COLUMNS if name not in table.columns]
     if not faults:
         faults += [
@@ -118,33 +130,35 @@ def _check_clips(table: pd.DataFrame, where: str) -> None:
         raise DataError(where, faults)
 
 
-def write_clips(table: pd.DataFrame, path: str | Path) -> None:
+def write_clips(table: "pd.DataFrame", path: str | Path) -> None:
     """Write a clips table (or a roster, the part known before the files are opened) as Parquet, sorted by clip."""
     _check_clips(table, str(path))
     columns = [name for name in CLIPS_COLUMNS if name in table.columns]
     write_table(table[columns].sort_values("clip", kind="stable"), path)
 
 
-def read_clips(path: str | Path) -> pd.DataFrame:
+def read_clips(path: str | Path) -> "pd.DataFrame":
     """Read a clips table or a roster, checked."""
+    import pandas as pd  # only who wants a DataFrame waits for it
+
     table = pd.read_parquet(path)
     _check_clips(table, str(path))
     return table
 
 
-def usable(clips: pd.DataFrame) -> pd.DataFrame:
+def usable(clips: "pd.DataFrame") -> "pd.DataFrame":
     """The clips that were not quarantined."""
     return clips[clips["quarantine"] == ""].reset_index(drop=True)
 
 
-def write_probabilities(table: pd.DataFrame, path: str | Path) -> None:
+def write_probabilities(table: "pd.DataFrame", path: str | Path) -> None:
     """Write a probabilities table as Parquet: float64, sorted by clip, checked."""
     check_probabilities(table, str(path))
     table = table[list(PROBABILITY_COLUMNS)].astype({name: "float64" for name in CLASSES} | {"fold": "int64"})
     write_table(table.sort_values("clip", kind="stable"), path)
 
 
-def read_probabilities(path: str | Path, clips: pd.Series | None = None) -> pd.DataFrame:
+def probability_columns(path: str | Path) -> dict[str, Any]:
     """Read a probabilities table, from us or from outside (.parquet or .csv), checked.
 
     An outside table needs only the columns clip and the six classes. Clip names lose their extension.
@@ -152,25 +166,27 @@ def read_probabilities(path: str | Path, clips: pd.Series | None = None) -> pd.D
     path = Path(path)
     if path.suffix not in (".parquet", ".csv"):
         raise DataError(str(path), ["a probabilities table is a .csv or a .parquet file"])
-    table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
-    if "clip" in table.columns:
+    table = read_columns(path)
+    if "clip" in table:
         table["clip"] = clip_names(table["clip"])
-    check_probabilities(table, str(path), clips)
+    check_probabilities(table, str(path))
     return table
 
 
-def clip_names(names: pd.Series) -> pd.Series:
-    """Clip names without folder and video extension."""
-    return names.astype(str).str.replace(r"^.*/", "", regex=True).str.replace(r"\.(mov|mp4|MOV|MP4)$", "", regex=True)
+def read_probabilities(path: str | Path) -> "pd.DataFrame":
+    """`probability_columns` as a DataFrame."""
+    import pandas as pd
+
+    return pd.DataFrame(probability_columns(path))
 
 
-def write_csv(table: pd.DataFrame, path: str | Path) -> None:
+def write_csv(table: "pd.DataFrame", path: str | Path) -> None:
     """Write any table as CSV for people, without an index, whole or not at all."""
     with whole_file(path) as temporary:
         table.to_csv(temporary, index=False)
 
 
-def write_table(table: pd.DataFrame, path: str | Path) -> None:
+def write_table(table: "pd.DataFrame", path: str | Path) -> None:
     """Write any table as Parquet, without an index, whole or not at all."""
     with whole_file(path) as temporary:
         table.reset_index(drop=True).to_parquet(temporary, index=False)

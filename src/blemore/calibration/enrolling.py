@@ -40,7 +40,7 @@ def enroll_person(
     """
     if out.suffix not in (".parquet", ".csv"):
         raise DataError(str(out), ["a probabilities table is a .csv or a .parquet file"])
-    table, labels = read_probabilities(probabilities), read_truth(truth)
+    table, labels = read_probabilities(probabilities), pd.DataFrame(read_truth(truth))
     persons = sorted(set(table["person"].dropna())) if "person" in table.columns else []
     if len(persons) > 1:
         raise DataError(

@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from blemore.columns import clip_names
 from blemore.datasets.folds import folds_of_clips, folds_of_persons, numbering_faults
 from blemore.datasets.names import TEST_NAME, ClipName, parse_name
 from blemore.datasets.withdrawn import NOBODY, Withdrawn
 from blemore.errors import DataError
 from blemore.labels import CLASSES, check_labels
-from blemore.tables import NO_FOLD, ROSTER_COLUMNS, clip_names
+from blemore.tables import NO_FOLD, ROSTER_COLUMNS
 
 METADATA = "train_metadata.csv"
 TEMPLATE = "submission_template.json"
@@ -136,7 +137,7 @@ def template_clips(path: Path) -> tuple[list[str] | None, list[str]]:
         keys = json.loads(path.read_text("utf-8"))["predictions"].keys()
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         return None, [f'{path.name}: not {{"predictions": {{"test_0001.mov": [], ...}}}}: {error!r}']
-    return clip_names(pd.Series(list(keys), dtype="str")).tolist(), []
+    return clip_names(keys), []
 
 
 def _withdrawn_test(path: Path, withdrawn: Withdrawn) -> pd.DataFrame:

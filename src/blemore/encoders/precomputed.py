@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from blemore.columns import clip_names, repeated
 from blemore.encoders.base import Embedder
 from blemore.errors import DataError, MissingDataError
 from blemore.folds import probability_rows
 from blemore.labels import CLASSES
-from blemore.tables import clip_names, read_probabilities, usable
+from blemore.tables import read_probabilities, usable
 
 
 def build(settings: Mapping) -> "Precomputed":
@@ -41,8 +42,8 @@ class Precomputed(Embedder):
         if x.ndim != 2 or names.ndim != 1 or len(x) != len(names):
             faults.append(f"expected X (n, d) and filenames (n,), found {x.shape} and {names.shape}")
         else:
-            names = clip_names(pd.Series(names)).to_numpy()
-            faults += [f"clip {name}: stands in more than one row" for name in names[pd.Series(names).duplicated()]]
+            names = np.array(clip_names(names), dtype=object)
+            faults += [f"clip {name}: stands in more than one row" for name in names[repeated(names)]]
             faults += [f"clip {name}: a feature is NaN or infinite" for name in names[~np.isfinite(x).all(axis=1)]]
         if faults:
             raise DataError(str(shard), faults)
