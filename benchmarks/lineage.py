@@ -3,7 +3,6 @@
 python benchmarks/lineage.py        (in the study's folder, after `make submission`)
 """
 
-import resource
 import statistics
 import subprocess
 import sys
@@ -13,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import patch
+
+from noop import cpu_seconds
 
 from blemore.lineage import capture, record
 from blemore.lineage.store import Store, key
@@ -26,14 +27,6 @@ COMMANDS = {
     "leaks": ["-m", "blemore.cli", "lineage", "leaks"],
     "verify --deep": ["-m", "blemore.cli", "lineage", "verify", "--deep"],
 }
-
-
-def cpu_seconds(command: list[str]) -> float:
-    """User and system CPU seconds of one run, which must end well."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, capture_output=True, check=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 class Named(list):
@@ -75,7 +68,7 @@ def recording(store: Store) -> tuple[float, float]:
         start = time.perf_counter()
         begun = record.begin(job)
         with tempfile.TemporaryDirectory() as folder, patch.object(record, "Store", partial(Store, Path(folder))):
-            begun.end({})
+            begun.end(begun.parts())
         whole = time.perf_counter() - start
         start = time.perf_counter()
         for _ in range(2):
@@ -107,7 +100,7 @@ def main() -> None:
     store = Store()
     print(f"{len(store.current)} jobs\n\n| what | CPU s (median) |\n|---|---:|")
     for name, command in COMMANDS.items():
-        print(f"| {name} | {statistics.median(cpu_seconds([sys.executable, *command]) for _ in range(RUNS)):.2f} |")
+        print(f"| {name} | {statistics.median(cpu_seconds([sys.executable, *command])[0] for _ in range(RUNS)):.2f} |")
     middle, most = recording(store)
     print(f"\na record besides hashing: {middle:.0f} ms (median), {most:.0f} ms (most)")
     ours, theirs, size = deep_against_sha256sum(store)

@@ -12,20 +12,26 @@ COMMANDS = (["snakemake", "--cores", "8", "submission"], ["dvc", "repro"])
 NOTHING = ("Nothing to be done", "Data and pipelines are up to date")
 
 
-def cpu_seconds(command: list[str]) -> float:
-    """User and system CPU seconds of one run; a run that finds work is no no-op and ends the benchmark."""
+def cpu_seconds(command: list[str]) -> tuple[float, str]:
+    """User and system CPU seconds of one run, which must end well, and what it said."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    if not any(words in done.stdout + done.stderr for words in NOTHING):
-        raise SystemExit(f"{' '.join(command)} found work to do: finish the study first")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done.stdout + done.stderr
+
+
+def nothing_to_do(command: list[str]) -> float:
+    """CPU seconds of a runner in a finished study; one that finds work ends the benchmark."""
+    seconds, said = cpu_seconds(command)
+    if not any(words in said for words in NOTHING):
+        raise SystemExit(f"{' '.join(command)} found work to do: finish the study first")
+    return seconds
 
 
 def main() -> None:
     print("| no-op | CPU s (median) |\n|---|---:|")
     for command in COMMANDS:
-        print(f"| {' '.join(command)} | {statistics.median(cpu_seconds(command) for _ in range(RUNS)):.1f} |")
+        print(f"| {' '.join(command)} | {statistics.median(nothing_to_do(command) for _ in range(RUNS)):.1f} |")
 
 
 if __name__ == "__main__":

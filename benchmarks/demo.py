@@ -1,0 +1,109 @@
+"""What the finished study in this folder cost, part by part, from the records of its jobs.
+
+    python benchmarks/demo.py        (in the study's folder, after `make submission`)
+
+Writes benchmarks/demo.md, and its first line between the marks in README.md. A part is a file of rules/; training is
+told apart by network. CPU seconds are those of the whole process: Python's start and imports are in. Folds that were
+trained in one process have a record each, with what each used; the process counts once. Records know nothing of
+Snakemake and of a run's end: what these cost at least is measured here, on a run with nothing to do.
+"""
+
+import re
+import sys
+from collections import defaultdict
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+
+from noop import COMMANDS, cpu_seconds, nothing_to_do
+
+from blemore.files import write_text
+from blemore.lineage.page.chain import RULE
+from blemore.lineage.store import Document, Store, key
+
+MARKED = re.compile(r"(?<=<!-- demo -->\n).*?(?=\n<!-- /demo -->)", re.DOTALL)
+HEADER = "| part | processes | CPU s | wall s | memory of one, MB | CPU |\n|---|---:|---:|---:|---:|---:|"
+NEWLINE = "\n"
+
+
+def parts(records: list[Document]) -> dict[str, list[Document]]:
+    """{part: its records}, in the order of a run."""
+    files = re.findall(r'include: "(rules/\w+\.smk)"', Path("Snakefile").read_text())
+    steps = {rule: Path(file).stem for file in files for rule in RULE.findall(Path(file).read_text())}
+    found = defaultdict(list)
+    for one in sorted(records, key=lambda one: (list(steps).index(one["job"]["rule"]), key(one))):
+        rule, network = one["job"]["rule"], one["job"]["wildcards"].get("finetuned")
+        found[f"training of {network}" if rule == "train_fold" else steps[rule]].append(one)
+    return found
+
+
+def processes(records: list[Document]) -> int:
+    """How many made the records: all records of one process have its times."""
+    return len({(one["job"]["rule"], one["time"]["start"], one["time"]["end"]) for one in records})
+
+
+def spent(records: list[Document], what: str) -> float:
+    """Sum of `cpu_seconds` or `seconds` (wall)."""
+    return sum(one["time"][what] for one in records)
+
+
+def peak(records: list[Document]) -> int:
+    """Largest memory of a process, MB."""
+    return max(one["time"]["peak_mb"] for one in records)
+
+
+def starting(current: set[str]) -> float:
+    """CPU seconds that the processes of these records need at least to start Python and to import.
+
+    The modules of this package that a job loaded stand in its log; each process's are imported here by a new Python.
+    """
+    seconds = cache(lambda modules: cpu_seconds([sys.executable, "-c", f"import {modules}"])[0])
+    logs = [re.search(r"modules (.*)\n.* record (.*)", path.read_text()) for path in Path("logs").rglob("*.log")]
+    return sum(seconds(log[1].replace(" ", ", ")) for log in logs if log and current.intersection(log[2].split()))
+
+
+def told(store: Store, nothing: float, imports: float) -> str:
+    """The line for README.md, then the table.
+
+    Parameters
+    ----------
+    nothing : CPU seconds of a run that finds nothing to do.
+    imports : those of all processes' starts.
+    """
+    current = set(store.current.values())
+    records = [store.records[name] for name in current]
+    runs = [run for run in store.runs.values() if current.intersection(run["executed"])]
+    began, ended = (datetime.fromisoformat(runs[k]["time"][when]) for k, when in ((0, "start"), (-1, "end")))
+    cpu, hardware = spent(records, "cpu_seconds") + nothing, records[0]["hardware"]
+    rows = [
+        f"| {name} | {processes(of)} | {spent(of, 'cpu_seconds'):,.0f} | {spent(of, 'seconds'):,.0f} | {peak(of):,} "
+        f"| {spent(of, 'cpu_seconds') / cpu:.0%} |"
+        for name, of in parts(records).items()
+    ]
+    return f"""\
+{(ended - began).total_seconds() / 60:.1f} minutes on {hardware["cores"]} cores, {cpu:,.0f} CPU seconds, at most \
+{peak(records):,} MB of memory for one job ({ended:%Y-%m-%d})
+
+{hardware["cpu"]}; {len(records)} jobs in {processes(records)} processes; {len(runs)} run(s). Written by `benchmarks/demo.py`.
+
+{HEADER}
+{NEWLINE.join(rows)}
+| Snakemake's own start and end, at least | 1 | {nothing:,.1f} | | | {nothing / cpu:.0%} |
+| all | {processes(records)} | {cpu:,.0f} | {spent(records, "seconds"):,.0f} | {peak(records):,} | 100% |
+
+Of all this at least {imports:.0f} CPU s ({imports / cpu:.0%}) are starts: Python's, and the imports of the package's modules.
+"""
+
+
+def main() -> None:
+    """Measure what the records lack, write both files."""
+    store = Store()
+    text = told(store, nothing_to_do(COMMANDS[0]), starting(set(store.current.values())))
+    write_text(Path("benchmarks/demo.md"), text)
+    readme = Path("README.md")
+    write_text(readme, MARKED.sub(lambda _: text.partition("\n")[0], readme.read_text()))
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

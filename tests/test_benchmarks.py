@@ -1,0 +1,52 @@
+"""The benchmark of the whole demo adds up what the records say, and README.md repeats it."""
+
+import re
+import sys
+from pathlib import Path
+
+from made_records import Lineage
+
+REPOSITORY = Path(__file__).parents[1]
+sys.path.insert(0, str(REPOSITORY / "benchmarks"))
+import demo  # noqa: E402
+
+
+def cells(text: str, part: str) -> list[str]:
+    """What stands behind a part's name in the table."""
+    return re.search(rf"^\| {re.escape(part)} \| (.*) \|$", text, re.M)[1].split(" | ")
+
+
+def test_readme_says_what_the_last_measured_demo_took():
+    measured = (REPOSITORY / "benchmarks/demo.md").read_text()
+    assert demo.MARKED.findall((REPOSITORY / "README.md").read_text()) == [measured.partition("\n")[0]]
+
+
+def test_folds_of_one_process_count_once_and_their_seconds_add_up(tmp_path, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    made = Lineage(tmp_path)
+    time = {"start": made.now(), "end": made.now(), "device": "cpu", "peak_gpu_mb": 0}
+    for fold, (cpu, peak) in enumerate([(40.0, 700), (10.0, 900)]):
+        used = time | {"seconds": 2 * cpu, "cpu_seconds": cpu, "peak_mb": peak}
+        made.job(f"train_fold/finetuned=s4d/fold={fold}", [], {f"fold{fold}": "x"}, time=used)
+    made.job("fuse", ["fold0"], {"fused": "x"})
+    made.run()
+    text = demo.told(made.store, nothing=48.5, imports=25.0)
+    assert cells(text, "training of s4d") == ["1", "50", "100", "900", "50%"]
+    assert cells(text, "fuse") == ["1", "2", "2", "100", "2%"]
+    assert cells(text, "all") == ["2", "100", "102", "900", "100%"]
+    assert text.startswith(
+        "1.0 minutes on 2 cores, 100 CPU seconds, at most 900 MB of memory for one job (2026-01-01)\n"
+    )
+    assert "at least 25 CPU s (25%) are starts" in text
+
+
+def test_a_process_starts_with_the_modules_that_its_log_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    asked = []
+    monkeypatch.setattr(demo, "cpu_seconds", lambda command: (asked.append(command[-1]) or 2.0, ""))
+    Path("logs/train_fold").mkdir(parents=True)
+    for name, modules, records in [("a", "json re", "r1 r2"), ("b", "json re", "r3"), ("old", "os", "r0")]:
+        log = f"2026-01-01 INFO modules {modules}\n2026-01-01 INFO record {records}\n2026-01-01 INFO done in 1.0 s\n"
+        Path(f"logs/train_fold/{name}.log").write_text(log)
+    assert demo.starting({"r1", "r2", "r3"}) == 4.0
+    assert asked == ["import json, re"]
