@@ -6,8 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from blemore.labels import CLASSES
 from blemore.lineage.run import _stages_here
 
 REPOSITORY = Path(__file__).parents[1]
@@ -40,3 +43,61 @@ def test_without_the_private_store_only_stages_that_need_nothing_of_it_are_versi
     shutil.rmtree(study / "data")
     shutil.rmtree(study / "results")
     assert _stages_here(study) == ["fuse", "calibrate", "evaluate", "submit", "report"]
+
+
+SMALL = """
+from pathlib import Path
+from blemore.lineage.planned import up_to_date
+
+configfile: "params.yaml"
+
+rule submission:
+    input: "second"
+
+rule first:
+    output: "first"
+    params: seed=config["seed"]
+    shell: "echo {params.seed} > first"
+
+rule second:
+    input: "first"
+    output: "second"
+    shell: "cp first second; cp after.yaml params.yaml"
+
+onsuccess:
+    print("up to date:", up_to_date(Path()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("targets", "after", "expected"),
+    [
+        (["submission"], "seed: 1\n", True),
+        (["--until", "first", "--", "submission"], "seed: 1\n", False),
+        (["submission"], "seed: 2\n", False),
+    ],
+    ids=["the whole study", "until a rule", "parameters edited meanwhile"],
+)
+def test_a_run_knows_at_its_end_whether_a_new_one_would_have_nothing_to_do_and_goes_on(
+    tmp_path: Path, targets: list[str], after: str, expected: bool
+) -> None:
+    (tmp_path / "Snakefile").write_text(SMALL)
+    (tmp_path / "params.yaml").write_text("seed: 1\n")
+    (tmp_path / "after.yaml").write_text(after)
+    shutil.copytree(REPOSITORY / "profiles/default", tmp_path / "profiles/default")
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", *targets]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert f"up to date: {expected}" in done.stdout
+    assert "Complete log(s)" in done.stderr  # the run's own logging goes on
+    assert len(list((tmp_path / ".snakemake/log").iterdir())) == 1
+
+
+def test_tables_are_read_for_leaks_without_pandas(tmp_path: Path) -> None:
+    table = pa.table({"clip": ["a"], "person": ["A901"], **{name: [0.5] for name in CLASSES}})
+    pq.write_table(table, tmp_path / "table.parquet")
+    code = (
+        "import sys; from blemore.lineage.leaks.rows import rows_of; print(*rows_of('table.parquet')[''], *sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.split()[0] == "a"
+    assert "pandas" not in done.stdout.split()

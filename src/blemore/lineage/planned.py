@@ -1,6 +1,7 @@
 """What Snakemake would do now: every job of the present study with inputs, outputs and parameters, nothing executed.
 
-It is asked in a process of its own (`python -m blemore.lineage.planned`): it changes global state, and costs 3 CPU s.
+It changes global state, so it is asked in a process of its own (`python -m blemore.lineage.planned`, 3 CPU s), but at the
+end of a run, which needs that state no more.
 """
 
 import io
@@ -8,7 +9,8 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import redirect_stdout
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,25 +63,11 @@ def planned(root: Path, target: str = TARGET) -> dict[str, Planned]:
 
 def main(target: str) -> None:
     """Print {job key: job} as one line of JSON."""
-    from snakemake.api import SnakemakeApi
-    from snakemake.settings.types import DAGSettings, OutputSettings, Quietness, ResourceSettings
-
     from blemore.lineage.capture import files_of
     from blemore.lineage.record import plain
     from blemore.lineage.store import key
 
-    profile = _profile()
-    settings = DAGSettings(
-        targets={target},
-        rerun_triggers=profile["triggers"],
-        max_checksum_file_size=profile["checksums"],
-        force_incomplete=True,
-    )
-    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
-        workflow = api.workflow(resource_settings=ResourceSettings(cores=1), snakefile=Path("Snakefile"))
-        with redirect_stdout(io.StringIO()):
-            workflow.dag(dag_settings=settings).summary()
-        dag = workflow._workflow._dag
+    with planning(target) as dag:
         running = set(dag.needrun_jobs())
         jobs = {}
         for job in dag.jobs:
@@ -92,6 +80,42 @@ def main(target: str) -> None:
                     "runs": job in running,
                 }
     print(json.dumps(jobs, sort_keys=True))
+
+
+def up_to_date(root: Path, target: str = TARGET) -> bool:
+    """Whether a new start of Snakemake would have nothing to do; for the end of a run.
+
+    Snakefile, parameters and files are read anew, but in this process: Snakemake itself is loaded here already.
+    """
+    from snakemake.logging import logger
+
+    handlers = list(logger.handlers)
+    try:
+        with chdir(root), planning(target) as dag:
+            return not any(dag.needrun_jobs())
+    finally:
+        for handler in handlers:  # which planning took away from the run
+            logger.addHandler(handler)
+
+
+@contextmanager
+def planning(target: str) -> Iterator[Any]:
+    """Snakemake's jobs behind `target`, in the present folder."""
+    from snakemake.api import SnakemakeApi
+    from snakemake.settings.types import DAGSettings, OutputSettings, Quietness, ResourceSettings
+
+    profile = _profile()
+    settings = DAGSettings(
+        targets={target},
+        rerun_triggers=profile["triggers"],
+        max_checksum_file_size=profile["checksums"],
+        force_incomplete=True,
+    )
+    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL}, enable_file_logging=False)) as api:
+        workflow = api.workflow(resource_settings=ResourceSettings(cores=1), snakefile=Path("Snakefile"))
+        with redirect_stdout(io.StringIO()):
+            workflow.dag(dag_settings=settings).summary()
+        yield workflow._workflow._dag
 
 
 def _profile() -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Is this study what its records say: every level of the audit, one verdict, the first bad node named."""
 
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -170,12 +171,16 @@ def _sorted(findings: list[Finding], graph: Graph, order: dict[str, int]) -> lis
             return [record]
         return graph.readers.get(path) or [jobs[name] for name in finding.follows]
 
+    @cache
+    def after(name: str) -> set[str]:
+        return {name, *graph.after(name)}
+
     seen: dict[tuple[str, str], Finding] = {}
     places = {}
     for finding in findings:
         struck = start(finding)
-        after = graph.ordered({later for name in struck for later in [name, *graph.after(name)]})
-        names = tuple(key(graph.records[name]) for name in after if key(graph.records[name]) != finding.node)
+        later = sorted({one for name in struck for one in after(name)}, key=order.__getitem__)
+        names = tuple(key(graph.records[name]) for name in later if key(graph.records[name]) != finding.node)
         once = (finding.node, finding.verdict)
         if once not in seen:
             seen[once] = Finding(finding.verdict, finding.node, finding.what, names)

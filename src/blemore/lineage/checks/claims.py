@@ -8,6 +8,7 @@ from binascii import Error as BadBase64
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +31,20 @@ SLACK = 120.0
 def snakemake(root: Path, graph: Graph, chain: set[str]) -> Iterator[Finding]:
     """Snakemake's metadata of every output agrees with its record: rule, inputs and their hashes, parameters, times."""
     said = _metadata(root / METADATA)
+
+    @cache
+    def params(name: str) -> Counter[bytes]:
+        return Counter(canonical(value) for value in graph.records[name]["params"]["values"].values())
+
     for path in sorted(path for path, name in graph.store.makers.items() if name in chain):
-        one, claim = graph.records[graph.store.makers[path]], said.get(path)
+        name, claim = graph.store.makers[path], said.get(path)
+        one = graph.records[name]
         node = f"{METADATA} of {path}"
         if claim is None:
             yield Finding(Verdict.MISSING, node, f"Snakemake's metadata of this file, which {key(one)} made, is gone")
             continue
         try:
-            wrong = _disagreement(one, claim)
+            wrong = _disagreement(one, params(name), claim)
         except (KeyError, ValueError, TypeError, SyntaxError):
             wrong = "is no metadata of Snakemake's making"
         if wrong:
@@ -56,8 +63,8 @@ def _metadata(folder: Path) -> dict[str, Any]:
     return found
 
 
-def _disagreement(one: dict[str, Any], claim: dict[str, Any]) -> str | None:
-    """What Snakemake says otherwise than the record; None: nothing."""
+def _disagreement(one: dict[str, Any], params: Counter[bytes], claim: dict[str, Any]) -> str | None:
+    """What Snakemake says otherwise than the record with these parameters; None: nothing."""
     if claim["rule"] != one["job"]["rule"]:
         return f"names the rule {claim['rule']}"
     if claim["incomplete"]:
@@ -71,13 +78,18 @@ def _disagreement(one: dict[str, Any], claim: dict[str, Any]) -> str | None:
     differing = [path for path in sums if sums[path] not in (read.get(path), after.get(path))]
     if differing or set(sums) != set(read):
         return f"has another hash of {(differing or sorted(set(sums) ^ set(read)))[0]}"
-    params = Counter(canonical(plain(ast.literal_eval(text))) for text in claim["params"])
-    if params != Counter(canonical(value) for value in one["params"]["values"].values()):
+    if params != Counter(map(_param, claim["params"])):
         return "has other parameters"
     start, end = (datetime.fromisoformat(one["time"][name]).timestamp() for name in ("start", "end"))
     if not (start - SLACK <= claim["starttime"] <= end and claim["endtime"] <= end + SLACK):
         return "has other times"
     return None
+
+
+@cache  # the outputs of a job have the same ones
+def _param(text: str) -> bytes:
+    """A parameter as Snakemake spells it, as canonical JSON."""
+    return canonical(plain(ast.literal_eval(text)))
 
 
 def dvc(root: Path, store: Store) -> tuple[list[Finding], list[str]]:
@@ -143,8 +155,9 @@ def _output(root: Path, made: dict[str, str], path: str, stage: str, md5: str) -
         true = capture.dvc_md5(root / path)
     else:
         true = "nothing"
-    signed_since = path == FOLDER and md5 == capture.dvc_md5(root / path, without=SIGNATURES)
-    if md5 == true or signed_since:
+    if md5 == true:
+        return None
+    if path == FOLDER and md5 == capture.dvc_md5(root / path, without=SIGNATURES):  # signed since
         return None
     return Finding(
         Verdict.TAMPERED, "dvc.lock", f"stage {stage} claims md5 {md5[:12]} of {path}, the records say {true[:12]}"

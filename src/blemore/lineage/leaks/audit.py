@@ -115,7 +115,7 @@ def _clips(store: Store) -> tuple[Clips, list[str]]:
     found, _ = files.sums(store.root, [CLIPS], deep=False)
     doubt = [f"{CLIPS} is not what its job wrote: who shows which clip, and its fold, are not sure"]
     try:
-        return Clips.of(pq.read_table(path).to_pylist()), doubt if found[CLIPS] != made else []
+        return Clips.of(pq.ParquetFile(path).read().to_pylist()), doubt if found[CLIPS] != made else []
     except (OSError, pa.ArrowInvalid, KeyError) as error:
         raise DataError(str(path), [f"no clips table: {error}"]) from error
 

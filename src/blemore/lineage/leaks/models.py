@@ -165,10 +165,11 @@ def _strays(model: Model, clips: Clips) -> Iterator[str]:
         inside = [clip for clip in on if clips.fold.get(clip) in left_out]
         if inside and not clips.persons(on) & clips.persons(model.judges):  # else `_overlap` has said it
             yield f"fitted on clips of the fold that it leaves out ({kind}): {some(inside)}"
+    inner = model.inner
     strange = [
         clip
         for clip in model.judges
-        if clips.person.get(clip, TEST) != TEST and (clips.fold[clip] in left_out) == model.inner
+        if clips.person.get(clip, TEST) != TEST and (clips.fold[clip] in left_out) == inner
     ]
     if strange:
         found = _list({clips.place(clip) for clip in strange})

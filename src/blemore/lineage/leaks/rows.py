@@ -46,6 +46,7 @@ def look(store: Store, names: Iterable[str], models: Iterable[Model], clips: Cli
         if model.reports or seen.UNKNOWN in model.fits:
             for name in model.jobs:
                 own[name].append(model)
+    learned = {one.name: {clips.fold.get(clip) for clip in one.learned} for many in own.values() for one in many}
     for name, out in tables:
         path = out["path"]
         if found[path] is None:
@@ -58,7 +59,7 @@ def look(store: Store, names: Iterable[str], models: Iterable[Model], clips: Cli
             faults = ["it is not what its job wrote: nobody declares who judged its rows"]
         else:
             looked.rows += sum(map(len, ways.values()))
-            faults = _faults(ways, own[name], clips)
+            faults = _faults(ways, own[name], clips, learned)
         looked.findings += [Finding(Verdict.LEAK, path, what, follows([name])) for what in faults]
     return looked
 
@@ -69,7 +70,7 @@ def rows_of(path: Path) -> dict[str, list[str]] | None:
     if not {"clip", *CLASSES} <= set(columns):
         return None
     way = next((column for column in WAYS if column in columns), None)
-    table = pq.read_table(path, columns=["clip", *([way] if way else [])])
+    table = pq.ParquetFile(path).read(["clip", *([way] if way else [])])
     rows: dict[str, list[str]] = defaultdict(list)
     clips = table["clip"].to_pylist()
     for clip, how in zip(clips, table[way].to_pylist() if way else [""] * len(clips), strict=True):
@@ -77,7 +78,10 @@ def rows_of(path: Path) -> dict[str, list[str]] | None:
     return rows
 
 
-def _faults(ways: Mapping[str, list[str]], models: list[Model], clips: Clips) -> list[str]:
+def _faults(
+    ways: Mapping[str, list[str]], models: list[Model], clips: Clips, learned: Mapping[str, set[int | None]]
+) -> list[str]:
+    """What is wrong with a table's rows. `learned`: {model: folds of the clips that it was fitted on}."""
     faults = []
     for way, rows in ways.items():
         judges: dict[str, list[Model]] = defaultdict(list)
@@ -85,14 +89,13 @@ def _faults(ways: Mapping[str, list[str]], models: list[Model], clips: Clips) ->
             if not way or _speaks_of(model, way):
                 for clip in model.judges:
                     judges[clip].append(model)
-        seen_folds = {model.name: {clips.fold.get(clip) for clip in model.learned} for model in models}
         bad: dict[str, list[str]] = defaultdict(list)
         for clip in sorted(set(rows)):
             if clip not in clips.person:
                 bad["rows of clips that the clips table does not know"].append(clip)
             elif not judges[clip]:
                 bad["rows that no declared model judged"].append(clip)
-            elif clips.person[clip] != TEST and all(clips.fold[clip] in seen_folds[one.name] for one in judges[clip]):
+            elif clips.person[clip] != TEST and all(clips.fold[clip] in learned[one.name] for one in judges[clip]):
                 bad["rows whose judges were all fitted on clips of the same fold"].append(clip)
         faults += [f"{way}: {why}: {some(names)}" if way else f"{why}: {some(names)}" for why, names in bad.items()]
     return faults
