@@ -305,6 +305,14 @@ def test_torch_s_neighbours_import_after_the_compatibility_module_and_torchaudio
     assert done.stdout.strip() == "80"
 
 
+def test_transformers_takes_nothing_along_that_no_encoder_uses_and_that_can_still_be_imported():
+    said = "import sys; from blemore.encoders import speech, timesformer, videomae, wav2vec2;" \
+        "taken = {'jinja2', 'scipy', 'sympy', 'torch.distributed.tensor', 'torchvision', 'trio'} & set(sys.modules);" \
+        "import scipy.optimize, torchvision, torch.distributed as machines; print(sorted(taken), machines.is_available())"  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[] True"
+
+
 def test_seeds_come_from_names_not_from_order():
     assert base.seed_of("17/s4d/fold0") == base.seed_of("17/s4d/fold0") != base.seed_of("17/s4d/fold1")
     assert 0 <= base.seed_of("17/s4d/fold0") < 2**63

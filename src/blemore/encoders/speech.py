@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+import blemore.encoders.transformers_compat  # noqa: F401
 from blemore.encoders.checkpoints import checkpoint_file, from_pretrained
 from blemore.encoders.filterbank import hear_bands
 from blemore.encoders.network import NetworkEmbedder, initialise

@@ -7,6 +7,7 @@ Small: 8 frames of the inner 48 of 80 px, relative to the first.
 
 from collections.abc import Mapping
 
+import blemore.encoders.transformers_compat  # noqa: F401
 from blemore.encoders.checkpoints import from_pretrained
 from blemore.encoders.network import Network, initialise
 from blemore.encoders.pictures import Pictures

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+import blemore.encoders.transformers_compat  # noqa: F401
 from blemore.encoders.checkpoints import from_pretrained
 from blemore.encoders.network import Network, NetworkEmbedder, initialise
 from blemore.encoders.pictures import Pictures

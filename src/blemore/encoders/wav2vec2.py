@@ -8,6 +8,7 @@ No time masks and no dropped layers in training: see `speech.STILL`.
 
 from collections.abc import Mapping
 
+import blemore.encoders.transformers_compat  # noqa: F401
 from blemore.encoders.network import Network
 from blemore.encoders.sound import Sound
 from blemore.encoders.speech import Speech, speech_network

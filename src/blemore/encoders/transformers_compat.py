@@ -1,0 +1,35 @@
+"""transformers without the libraries that it takes along wherever they are installed: half the time of its import.
+
+transformers asks at its import which optional libraries there are, once, and imports those that it finds: scipy's and
+torchvision's for the losses and pictures of detection networks, torch's for networks spread over machines, and with
+these sympy. Nothing here uses them, and each job paid 2 CPU seconds for them. So they are absent while transformers is
+imported, and only then: whoever wants one of them afterwards gets it.
+
+Imported first, with a line `# isort: split` behind it, wherever something is imported from transformers.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from unittest import mock
+
+from blemore.torch_compat import torch
+
+UNUSED = ("jinja2", "scipy", "torchaudio", "torchvision", "trio")
+
+
+@contextmanager
+def absent(*packages: str) -> Iterator[None]:
+    """Within, the packages are not found, as if they were not installed."""
+    there = {name: sys.modules[name] for name in packages if name in sys.modules}
+    sys.modules.update(dict.fromkeys(packages))  # None: Python's own mark of a module that cannot be imported
+    try:
+        yield
+    finally:
+        for name in packages:
+            del sys.modules[name]
+        sys.modules.update(there)
+
+
+with absent(*UNUSED), mock.patch.object(torch.distributed, "is_available", return_value=False):
+    import transformers.modeling_utils  # noqa: F401 - asks for all of them; the networks themselves for none
