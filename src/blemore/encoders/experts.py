@@ -5,14 +5,21 @@ copied: there, noise is added and experts refuse overflow in evaluation too, so 
 output depends on its batch. Here both happen in training only.
 """
 
+from collections import OrderedDict
+
 from blemore.torch_compat import torch
 
 # isort: split
 import torch.nn.functional as F
-from timm.layers import Mlp
 from torch import Tensor, nn
 
 TOP_K = 2
+
+
+def mlp(dim: int, hidden: int) -> nn.Sequential:
+    """Two linear layers with a GELU between them, by the names that timm's `Mlp` gives them (its import takes 1 s)."""
+    layers = {"fc1": nn.Linear(dim, hidden), "act": nn.GELU(), "fc2": nn.Linear(hidden, dim)}
+    return nn.Sequential(OrderedDict(layers))
 
 
 class Router(nn.Module):
@@ -43,7 +50,7 @@ class AdapterExperts(nn.Module):
     def __init__(self, dim: int, experts: int, hidden: int):
         super().__init__()
         self.router = Router(dim, experts)
-        self.experts = nn.ModuleList(Mlp(dim, hidden) for _ in range(experts))
+        self.experts = nn.ModuleList(mlp(dim, hidden) for _ in range(experts))
         self.as_released = False
         self.balance_loss: Tensor | None = None  # of the last training pass
 

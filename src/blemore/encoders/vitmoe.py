@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from blemore.encoders.checkpoints import checkpoint_file, load_tensors
-from blemore.encoders.experts import AdapterExperts
+from blemore.encoders.experts import AdapterExperts, mlp
 from blemore.encoders.network import Network, initialise
 from blemore.encoders.pictures import Pictures
 from blemore.errors import DataError
@@ -20,7 +20,6 @@ from blemore.torch_compat import torch
 
 # isort: split
 import torch.nn.functional as F
-from timm.layers import Mlp
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -92,7 +91,7 @@ class Block(nn.Module):
         self.norm1 = nn.LayerNorm(dim, eps=1e-6)
         self.attn = Attention(dim, heads)
         self.norm2 = nn.LayerNorm(dim, eps=1e-6)
-        self.mlp = Mlp(dim, 4 * dim)
+        self.mlp = mlp(dim, 4 * dim)
         if experts:
             self.moe_layer = AdapterExperts(dim, experts, hidden=dim // 4)
 
