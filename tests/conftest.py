@@ -1,9 +1,15 @@
-"""For every test: how property tests draw their examples, and which tests begin.
+"""For every test: how property tests draw their examples, which tests begin, and what is made once for all of them.
 
 Examples are the same ones for the same code, so that one commit has one verdict; `pytest --hypothesis-profile=search` draws
 new ones each time, to look for what nobody has thought of.
 """
 
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import filelock
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -17,3 +23,32 @@ settings.load_profile("same")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The slow files first: at the end of a run the short ones keep every worker busy."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.fixture(scope="session")
+def made_once(
+    tmp_path_factory: pytest.TempPathFactory, worker_id: str
+) -> Callable[[str, Callable[[Path], None]], Path]:
+    """Have `make(folder)` fill the folder called `name`, once for all of pytest's workers; the folder."""
+    top = tmp_path_factory.getbasetemp()
+    top = top if worker_id == "master" else top.parent
+
+    def once(name: str, make: Callable[[Path], None]) -> Path:
+        with filelock.FileLock(top / f"{name}.lock"):
+            folder = top / name
+            if not (folder / "done").exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of a worker in which it failed
+                folder.mkdir()
+                make(folder)
+                (folder / "done").touch()
+        return folder
+
+    return once
+
+
+@pytest.fixture(scope="session")
+def report_of(made_once) -> Callable[[str], tuple[dict[str, Any], str]]:
+    """For a data set: what `report.page.build` is given for a made-up study, and the page. Tests change no file of it."""
+    from report_study import made, make
+
+    return lambda dataset: made(made_once(f"report_{dataset}", lambda folder: make(folder, dataset)))

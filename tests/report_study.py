@@ -1,6 +1,7 @@
 """A plausible complete study on disk, seeded, for the tests of the report page: every file that the page can read."""
 
 import json
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from blemore.decoding import decode
 from blemore.files import write_json
 from blemore.labels import CLASSES
 from blemore.metrics import scores, true_saliences
+from blemore.report.page import build
 from blemore.surface import official_grid
 from blemore.tables import write_clips, write_csv, write_probabilities, write_table
 
@@ -92,6 +94,18 @@ def write_study(root: Path, dataset: str = "demo", persons: int = 8, seed: int =
         "warning": "The best of 2 test scores is selection.",
     }
     return {**files, "study": about, "uploads": uploads}
+
+
+def make(folder: Path, dataset: str) -> None:
+    """Write the study and its page below `folder`."""
+    study = write_study(folder, dataset)
+    (folder / "arguments.pickle").write_bytes(pickle.dumps(study))
+    (folder / "page.html").write_text(build(**study))
+
+
+def made(folder: Path) -> tuple[dict[str, Any], str]:
+    """The arguments of `report.page.build`, and the page, that `make` left in `folder`."""
+    return pickle.loads((folder / "arguments.pickle").read_bytes()), (folder / "page.html").read_text()
 
 
 def without_new_blocks(study: Mapping[str, Any]) -> dict[str, Any]:

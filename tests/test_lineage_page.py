@@ -13,7 +13,6 @@ from made_records import Lineage
 from markupsafe import Markup
 from page_study import AT, SUBMISSION, report, write_study
 from report_page import Element, Page, resolve
-from report_study import write_study as write_report_study
 
 from blemore.cli import main
 from blemore.errors import DataError
@@ -248,10 +247,10 @@ def test_the_command_writes_the_page_beside_the_results_with_what_verify_says(
 
 
 def test_the_report_gets_a_tab_that_tells_the_chain_of_one_file_while_the_run_is_under_way(
-    made: Lineage, tmp_path: Path
+    made: Lineage, report_of
 ) -> None:
     inner = Markup(part(made.root, FINE, "results/encoders/s4d/all"))
-    html = build(**write_report_study(tmp_path), sections=[*SECTIONS, TAB], more={"lineage": inner, "fault": None})
+    html = build(**report_of("demo")[0], sections=[*SECTIONS, TAB], more={"lineage": inner, "fault": None})
     assert '<a id="tab-lineage" href="#lineage">Lineage</a>' in html
     assert "made 0 of these jobs anew, and found 7 done" in answer(html, "What was reused?")
     assert not {"encoders, prosody, fit_head", "fuse, fuse"} & set(boxes(html))
@@ -260,10 +259,12 @@ def test_the_report_gets_a_tab_that_tells_the_chain_of_one_file_while_the_run_is
     assert len(ids) == len(set(ids))
 
 
-def test_the_tab_says_why_where_there_are_no_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_tab_says_why_where_there_are_no_records(
+    report_of, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     arguments = with_lineage(SUBMISSION)
-    html = build(**write_report_study(tmp_path), **arguments)
+    html = build(**report_of("demo")[0], **arguments)
     assert "no lineage records" in next(
         one.text for one in Page(html).elements if one.attributes.get("id") == "lineage"
     )

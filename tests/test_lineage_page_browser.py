@@ -10,7 +10,6 @@ import pytest
 from chromium import SIZES, WIDER, By, Keys, chromium, needed, show
 from markupsafe import Markup
 from page_study import AT, report, write_study
-from report_study import write_study as write_report_study
 
 from blemore.lineage.page.build import Check, page, part
 from blemore.lineage.page.tab import TAB
@@ -26,18 +25,17 @@ OVERFLOW = WIDER.replace("section:not([hidden]) *", "main *")
 
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def pages(report_of, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Addresses: a sound study's page, one with a finding, one of real persons, and a report with the tab."""
     root = tmp_path_factory.mktemp("pages")
     made, real = write_study(root / "made").root, write_study(root / "real", dataset="blemore", leak=True).root
     fine = Check(report(), AT)
-    (root / "report").mkdir()
     inner = {"lineage": Markup(part(made, fine)), "fault": None}
     texts = {
         "fine": page(made, fine),
         "bad": page(made, Check(report(BAD), AT)),
         "real": page(real, fine),
-        "report": build(**write_report_study(root / "report"), sections=[*SECTIONS, TAB], more=inner),
+        "report": build(**report_of("demo")[0], sections=[*SECTIONS, TAB], more=inner),
     }
     for name, text in texts.items():
         (root / f"{name}.html").write_text(text)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from report_page import CHECKED, Page, changed, documents, resolve
-from report_study import without_new_blocks, write_study
+from report_study import without_new_blocks
 
 from blemore.errors import DataError
 from blemore.labels import CLASSES
@@ -21,18 +21,23 @@ FIXED = ("90 %", "50/50", "70/30")
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return write_study(tmp_path_factory.mktemp("demo"))
+def study(report_of) -> dict[str, Any]:
+    return report_of("demo")[0]
 
 
 @pytest.fixture(scope="module")
-def html(study: dict[str, Any]) -> str:
-    return build(**study)
+def html(report_of) -> str:
+    return report_of("demo")[1]
 
 
 @pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return write_study(tmp_path_factory.mktemp("real"), dataset="blemore")
+def real(report_of) -> dict[str, Any]:
+    return report_of("blemore")[0]
+
+
+@pytest.fixture(scope="module")
+def real_html(report_of) -> str:
+    return report_of("blemore")[1]
 
 
 def is_rounded(shown: str, value: float) -> bool:
@@ -144,13 +149,12 @@ def test_a_later_part_needs_one_entry_and_its_template(study: dict[str, Any], ht
     assert "tab-again" not in html
 
 
-def test_the_demo_says_loudly_that_it_is_one(study: dict[str, Any], real: dict[str, Any], html: str) -> None:
+def test_the_demo_says_loudly_that_it_is_one(html: str, real_html: str) -> None:
     banner = [one for one in Page(html).elements if one.attributes.get("class") == "banner"]
     assert "Generated demo actors" in banner[0].text
     assert html.count('class="tag demo"') == len(SECTIONS)
-    other = build(**real)
-    assert 'class="banner"' not in other
-    assert 'class="tag demo"' not in other
+    assert 'class="banner"' not in real_html
+    assert 'class="tag demo"' not in real_html
 
 
 def test_the_confusion_figure_shows_the_shares_of_the_decisions(study: dict[str, Any], html: str) -> None:

@@ -16,16 +16,15 @@ NAMES = [section.name for section in SECTIONS]
 
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def pages(report_of, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Addresses of the page of a complete study, of one without the new blocks, and of one with real persons."""
     root = tmp_path_factory.mktemp("pages")
-    (root / "study").mkdir()
-    (root / "other").mkdir()
-    study, real = write_study(root / "study"), write_study(root / "other", dataset="blemore", persons=12)
+    study, full = report_of("demo")
+    real = write_study(root, dataset="blemore", persons=12)
     found = {}
-    for name, arguments in {"full": study, "bare": without_new_blocks(study), "real": real}.items():
+    for name, text in {"full": full, "bare": build(**without_new_blocks(study)), "real": build(**real)}.items():
         path = root / f"{name}.html"
-        path.write_text(build(**arguments))
+        path.write_text(text)
         found[name] = path.as_uri()
     return found
 

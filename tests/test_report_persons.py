@@ -1,7 +1,7 @@
 """The report page names and shows nobody whose publication is not recorded; its examples are not picked by eye."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from report_page import Page, changed, documents, resolve, words
-from report_study import write_study
 from simulated import DECISIONS
 
 from blemore.errors import DataError
 from blemore.labels import CLASSES
 from blemore.metrics import presence_correct, salience_correct, true_saliences
 from blemore.report import examples as report_examples
+from blemore.report import page
 from blemore.report.examples import KINDS, outcomes
 from blemore.report.identities import identities
 from blemore.report.page import build
@@ -23,18 +23,39 @@ from blemore.tables import read_clips, read_probabilities
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return write_study(tmp_path_factory.mktemp("demo"))
+def study(report_of) -> dict[str, Any]:
+    return report_of("demo")[0]
 
 
 @pytest.fixture(scope="module")
-def html(study: dict[str, Any]) -> str:
-    return build(**study)
+def html(report_of) -> str:
+    return report_of("demo")[1]
 
 
 @pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return write_study(tmp_path_factory.mktemp("real"), dataset="blemore")
+def real(report_of) -> dict[str, Any]:
+    return report_of("blemore")[0]
+
+
+@pytest.fixture(scope="module")
+def real_html(report_of) -> str:
+    return report_of("blemore")[1]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def drawn_once() -> Iterator[None]:
+    """Draw a study's figures once: whose frames and names are shown does not change them."""
+    draw, drawn = page._drawings, {}
+
+    def once(read: Mapping[str, Any], *tables: pd.DataFrame) -> dict[str, Any]:
+        dataset = read["metrics"].value["dataset"]
+        if dataset not in drawn:
+            drawn[dataset] = draw(read, *tables)
+        return drawn[dataset]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page, "_drawings", once)
+        yield
 
 
 def persons_of(study: Mapping[str, Any]) -> list[str]:
@@ -84,12 +105,12 @@ def test_frames_of_others_are_not_even_read(
     assert all(clip.startswith(f"{listed}_") for clip in asked)
 
 
-def test_numbers_under_neutral_names_are_still_those_of_the_files(real: dict[str, Any]) -> None:
+def test_numbers_under_neutral_names_are_still_those_of_the_files(real: dict[str, Any], real_html: str) -> None:
     clips, fused = read_clips(real["clips"]), read_probabilities(real["probabilities"])
     who, found = identities("blemore", clips, fused, "demo_only"), documents(real)
     found["metrics.json"]["persons"] = {who.label(one["person"]): one for one in found["metrics.json"]["persons"]}
     tables = {name: found.pop(name) for name in ("clips.parquet", "probabilities.parquet", "decisions.parquet")}
-    for element in Page(build(**real)).numbers():
+    for element in Page(real_html).numbers():
         file, pointer = element.attributes["data-source"].split("#")
         value = float(element.attributes["value"])
         if file in tables:  # a card's number stands in the column of some clip
@@ -104,8 +125,8 @@ def test_neutral_numbers_do_not_follow_the_order_of_names(real: dict[str, Any]) 
     assert [who.neutral[person] for person in sorted(who.neutral)] != sorted(who.neutral.values())
 
 
-def test_what_alone_tells_persons_apart_is_left_out(real: dict[str, Any]) -> None:
-    sources = [one.attributes["data-source"] for one in Page(build(**real)).numbers()]
+def test_what_alone_tells_persons_apart_is_left_out(real_html: str) -> None:
+    sources = [one.attributes["data-source"] for one in Page(real_html).numbers()]
     told = {source.rsplit("/", 1)[-1] for source in sources if "#/persons/" in source}
     assert told == {"acc_presence", "acc_salience", "score", "score_with_offset", *CLASSES}
 

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import filelock
 import pytest
 import yaml
 
@@ -161,22 +160,9 @@ def clone(folder: Path) -> Study:
 
 
 @pytest.fixture(scope="session")
-def made_once(tmp_path_factory, worker_id: str) -> Callable[[str, Callable[[Path], None]], Study]:
-    """Have `make(folder)` make the study called `name`, once for all of pytest's workers."""
-    top = tmp_path_factory.getbasetemp()
-    top = top if worker_id == "master" else top.parent
-
-    def once(name: str, make: Callable[[Path], None]) -> Study:
-        with filelock.FileLock(top / f"{name}.lock"):
-            folder = top / name
-            if not (folder / "done").exists():
-                shutil.rmtree(folder, ignore_errors=True)  # of a worker in which it failed
-                folder.mkdir()
-                make(folder)
-                (folder / "done").touch()
-        return Study(folder / "study")
-
-    return once
+def made_once(made_once) -> Callable[[str, Callable[[Path], None]], Study]:
+    """The study that `make(folder)` made in `folder / "study"`, once for all of pytest's workers."""
+    return lambda name, make: Study(made_once(name, make) / "study")
 
 
 def make_finished(folder: Path) -> None:

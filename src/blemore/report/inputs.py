@@ -2,16 +2,16 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pandas as pd
-import yaml
 
 from blemore.errors import DataError
-from blemore.files import read_json
+from blemore.files import parse_yaml, read_json
 from blemore.schema import expected
 
 
@@ -22,13 +22,18 @@ def checked(part: str, where: str, value: Any) -> Any:
     ------
     DataError : naming the file and the key (a JSON pointer) of everything that differs.
     """
-    contract = yaml.safe_load(files("blemore.report").joinpath("contract.yaml").read_text("utf-8"))
-    schema = {**contract[part], "$defs": contract["$defs"]}
+    schema = {**_contract()[part], "$defs": _contract()["$defs"]}
     errors = jsonschema.Draft202012Validator(schema).iter_errors(value)
     faults = [_fault(error) for error in sorted(errors, key=lambda error: [str(key) for key in error.absolute_path])]
     if faults:
         raise DataError(where, faults)
     return value
+
+
+@cache
+def _contract() -> dict[str, Any]:
+    """`contract.yaml`, parsed once for the dozen files that are checked."""
+    return parse_yaml(files("blemore.report").joinpath("contract.yaml").read_text("utf-8"))
 
 
 def _fault(error: jsonschema.ValidationError) -> str:

@@ -5,6 +5,7 @@ Every number on it is rendered by `numbers`, which adds the file and the place t
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -190,7 +191,9 @@ class _Environment(jinja2.Environment):
         return super().getitem(obj, argument)
 
 
+@cache
 def _environment() -> jinja2.Environment:
+    """With its compiled templates kept, for whoever makes several pages."""
     environment = _Environment(
         loader=jinja2.PackageLoader("blemore.report", "templates"),
         autoescape=True,
