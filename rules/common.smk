@@ -43,7 +43,7 @@ FROZEN, FINETUNED, GIVEN = (
     [name for name in ENCODERS if ENTRIES[name]["learning"] == how] for how in ("frozen", "finetuned", "given")
 )
 ALL_SETTINGS = [settings.encoder_settings(config, name) for name in ENCODERS]
-MEDIA = {kind: f"results/media/{kind}/{{shard}}.parquet" for kind in settings.media_kinds(config)}
+MEDIA = settings.media_files(config)
 
 CLIPS = "results/clips/clips.parquet"
 TEMPLATE = "results/clips/submission_template.json"

@@ -29,3 +29,10 @@ def test_pieces_are_cut_when_gemini_is_switched_on_and_nothing_else_is_prepared_
     clip.write_bytes(kept)
     switch_gemini(study, False)
     assert study.would_run() == {**AFTER_ENCODE, "licences": 1}
+
+
+def test_a_kind_that_no_encoder_reads_any_more_stays_with_the_records_of_the_jobs_that_made_it(study: Study) -> None:
+    study.edit_params(lambda values: values["encoders"]["videomae"].update(enabled=False))
+    study.submission()
+    assert len(list((study.folder / "results/media/body").iterdir())) == 2
+    assert "OK" in study.run("blemore", "lineage", "verify").stdout

@@ -35,6 +35,16 @@ def media_kinds(config: Mapping[str, Any]) -> list[str]:
     return [kind for kind in MEDIA_KINDS if kind in read]
 
 
+def media_files(config: Mapping[str, Any]) -> dict[str, str]:
+    """{kind: path with "{shard}"} of the media to prepare, below the present folder.
+
+    A kind that is here stays when its last reader is switched off: the records of the jobs that made it speak of it.
+    """
+    asked = media_kinds(config)
+    kinds = [kind for kind in MEDIA_KINDS if kind in asked or any(Path("results/media", kind).glob("*.parquet"))]
+    return {kind: f"results/media/{kind}/{{shard}}.parquet" for kind in kinds}
+
+
 def check_modules(config: Mapping[str, Any]) -> None:
     """Refuse entries whose module is no family of encoders: a file of this folder with a function `build`.
 
