@@ -6,16 +6,21 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
+from . import warm
+
 REPOSITORY = Path(__file__).parents[2]
 OURS = ("BLEMORE_", "DVC_", "GIT_", "MAKE", "MFLAGS", "PYTEST_")
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith(OURS)}
 ENVIRONMENT["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+WARM = dict(ENVIRONMENT)
+"""With the commands of warm.py in front, while tests run."""
 IDENTITY = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
 
 ENCODERS = ("s4d", "videomae", "wav2vec2_prosody")
@@ -24,13 +29,26 @@ MAKE = ("make", "--old-file=.venv/runtime", "submission")
 
 
 class Study:
-    """A workspace: a clone in which commands are run as a user would."""
+    """A workspace: a clone in which commands are run as a user would.
 
-    def __init__(self, folder: Path):
+    cold : whether each command and job starts a Python of its own, and not one of warm.py.
+    """
+
+    def __init__(self, folder: Path, *, cold: bool = False):
         self.folder = folder
+        self.environment = ENVIRONMENT if cold else WARM
 
     def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess:
-        done = subprocess.run(command, cwd=self.folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=1200)
+        # Found in PATH here: subprocess looks in that of pytest itself.
+        program = shutil.which(command[0], path=self.environment["PATH"])
+        done = subprocess.run(
+            [program, *command[1:]],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=1200,
+        )
         if check and done.returncode:
             raise AssertionError(f"{' '.join(command)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done
@@ -129,7 +147,7 @@ def only_the_quick_encoder(values: dict) -> None:
         entry["enabled"] = name == "face_geometry"
 
 
-def clone(folder: Path) -> Study:
+def clone(folder: Path, *, cold: bool = False) -> Study:
     """Clone this repository as it stands in the working tree, commit the tiny params there."""
     subprocess.run(["git", "clone", "--quiet", str(REPOSITORY), str(folder)], check=True)
     listed = subprocess.run(
@@ -152,11 +170,19 @@ def clone(folder: Path) -> Study:
         target = folder / compiled.relative_to(REPOSITORY)
         target.parent.mkdir(exist_ok=True)
         shutil.copy2(compiled, target)
-    study = Study(folder)
+    study = Study(folder, cold=cold)
     study.edit_params(make_tiny)
     study.git("add", "--all")
     study.git("commit", "--quiet", "-m", "A tiny study")
     return study
+
+
+@pytest.fixture(scope="session", autouse=True)
+def warm_commands() -> Iterator[None]:
+    """A warm server for this process, at work while its tests run."""
+    with tempfile.TemporaryDirectory() as folder, warm.commands(Path(folder)) as commands:
+        WARM["PATH"] = f"{commands}{os.pathsep}{ENVIRONMENT['PATH']}"
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -166,7 +192,7 @@ def made_once(made_once) -> Callable[[str, Callable[[Path], None]], Study]:
 
 
 def make_finished(folder: Path) -> None:
-    study = clone(folder / "study")
+    study = clone(folder / "study", cold=True)
     (folder / "said.txt").write_text(study.submission(cores=1))
     study.git("add", "dvc.lock")
     study.git("commit", "--quiet", "-m", "The study's versions")
@@ -191,7 +217,7 @@ def make_guarded(folder: Path) -> None:
 
 @pytest.fixture(scope="session")
 def finished(made_once) -> Study:
-    """A tiny study, run undisturbed on one core. Tests never change it: they work in copies."""
+    """A tiny study, run undisturbed on one core, as a user does. Tests never change it: they work in copies."""
     return made_once("finished", make_finished)
 
 
