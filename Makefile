@@ -27,7 +27,7 @@ test: .venv/developer .venv/crates/ready  ## style, types, import contracts, the
 unit: .venv/developer  ## the tests without a workflow, minutes
 	$(PYTEST) -m "not slow"
 
-AUDIT = tampering leaks withdraw private why diff export
+AUDIT = tampering tampering_records leaks withdraw private why diff export
 audit: .venv/developer .venv/crates/ready  ## attacks, leaks, withdrawals, two runs, crates, on a tiny study that is run for real
 	$(PYTEST) $(AUDIT:%=tests/workflow/test_%.py)
 

@@ -1,0 +1,76 @@
+"""A copy of a finished study to be attacked, and the attacks' tools.
+
+The copy's files are links to the original's. So whatever changes a file does it by `write`, which breaks the link first.
+"""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from blemore.lineage.store import Store, canonical
+from blemore.lineage.verdict import Verdict
+from blemore.lineage.verify import Report, verify
+
+WRITTEN_IN_PLACE = (".git", ".snakemake", "logs")
+"""Folders of tools that append to their files, or write over them: copied."""
+
+
+def linked(study: Path, folder: Path) -> Path:
+    """A copy of the study; of DVC's cache only the lists of folders, verification needs no more."""
+    folder.mkdir(parents=True)
+    for path in study.iterdir():
+        if path.name in WRITTEN_IN_PLACE:
+            shutil.copytree(path, folder / path.name)
+        elif path.is_dir():
+            shutil.copytree(path, folder / path.name, copy_function=os.link, ignore=_heavy)
+        else:
+            os.link(path, folder / path.name)
+    return folder
+
+
+def _heavy(folder: str, names: list[str]) -> list[str]:
+    return [name for name in names if ".dvc/cache/files/md5/" in folder and not name.endswith(".dir")]
+
+
+def write(path: Path, data: bytes | str) -> None:
+    """Other bytes in a file, or a new one; never in what it was linked to."""
+    path.unlink(missing_ok=True)
+    path.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+def found(root: Path, verdict: Verdict, node: str, **options) -> Report:
+    """Verify to the last byte: the verdict is `verdict`, and what is named first is `node`."""
+    report = verify(root, deep=True, **options)
+    assert report.verdict is verdict, report.findings
+    assert report.findings[0].node == node, report.findings
+    return report
+
+
+def flip(path: Path) -> None:
+    """Flip one bit in the middle; size and mtime stay."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    with_old_times(path, data)
+
+
+def with_old_times(path: Path, data: bytes) -> None:
+    """Other bytes in a file, as if they had been there before."""
+    about = path.stat()
+    write(path, data)
+    os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns))
+
+
+def edit(path: Path, change) -> None:
+    """Change a JSON document in place; its name stays."""
+    value = json.loads(path.read_bytes())
+    change(value)
+    write(path, canonical(value))
+
+
+def record_of(root: Path, job: str) -> Path:
+    return root / "lineage/records" / f"{Store(root).current[job]}.json"
+
+
+def node_of(root: Path, path: Path) -> str:
+    return path.relative_to(root).as_posix()
