@@ -81,12 +81,13 @@ def decode_and_keep(path: Path, kinds: Collection[str] = KINDS) -> Media:
         return decode_media(clip, OPTIONS, kinds)
 
 
-def crops(media: Media) -> list[np.ndarray]:
-    """Face and body crops of every sample, the face standing at `FACE`."""
-    faces = [face_crop(picture, FACE.landmarks, OPTIONS["faces"]["size"]) for _, picture in media.faces]
+def crops(media: Media) -> list[tuple[np.ndarray, int]]:
+    """Face and body crops of every sample with their JPEG quality, the face standing at `FACE`."""
+    face, body = OPTIONS["faces"], OPTIONS["body"]
+    faces = [(face_crop(picture, FACE.landmarks, face["size"]), face["quality"]) for _, picture in media.faces]
     boxes = body_boxes(np.tile(FACE.box, (len(media.body), 1)), *media.shape.shown)
     pairs = zip(media.body, boxes, strict=True)
-    return faces + [square_crop(picture, box, OPTIONS["body"]["size"]) for (_, picture), box in pairs]
+    return faces + [(square_crop(picture, box, body["size"]), body["quality"]) for (_, picture), box in pairs]
 
 
 def looked_at(count: int) -> list[int]:
@@ -122,7 +123,7 @@ def main() -> None:
         megabits = path.stat().st_size * 8 / SECONDS / 1e6
         print(f"{SECONDS} s, {WIDTH} x {HEIGHT}, {FPS} fps, {megabits:.1f} Mbit/s; median of {RUNS} runs, one thread\n")
         media = decode_and_keep(path)
-        detector = load_detector("mtcnn")
+        detector = load_detector(OPTIONS["faces"]["detector"])
         pictures = [no_higher(picture, OPTIONS["faces"]["detect_height"]) for _, picture in media.faces]
         samples = looked_at(len(pictures))
         options, rate = OPTIONS["piece"], OPTIONS["audio"]["rate"]
@@ -132,7 +133,7 @@ def main() -> None:
             {
                 once: lambda: decode(path),
                 kept: lambda: crops(decode_and_keep(path, WITHOUT_PIECE)),
-                f"JPEG of {len(cut_crops)} crops": lambda: [jpeg(crop, 92) for crop in cut_crops],
+                f"JPEG of {len(cut_crops)} crops": lambda: [jpeg(crop, quality) for crop, quality in cut_crops],
                 f"detection, {len(samples)} of {len(pictures)} samples": lambda: [
                     detector.find(pictures[k]) for k in samples
                 ],

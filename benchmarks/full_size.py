@@ -4,6 +4,9 @@ Built straight from their libraries' configurations: what a network costs does n
 """
 
 from collections.abc import Callable
+from pathlib import Path
+
+import yaml
 
 from blemore.torch_compat import torch
 
@@ -26,47 +29,52 @@ from transformers import (
 
 from blemore.encoders.vitmoe import ViTMoE
 
+PARAMS = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())
+SAMPLES = PARAMS["media"]["samples"]
+FACE, BODY = SAMPLES["faces"]["size"], SAMPLES["body"]["size"]
+"""Side of a crop, px."""
 SECONDS = 4.0
 """Length of the clip of sound, s: the length that `blemore plan` assumes of a clip."""
+SOUND = round(SECONDS * SAMPLES["audio"]["rate"])
 LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096}
 LARGE_SPEECH = {**LARGE, "feat_extract_norm": "layer", "do_stable_layer_norm": True}
 
 
 def s4d() -> tuple[nn.Module, Tensor]:
     """S4D-ViTMoE, one clip of 16 face crops."""
-    return ViTMoE(6), torch.rand(1, 3, 16, 160, 160)
+    return ViTMoE(6), torch.rand(1, 3, 16, FACE, FACE)
 
 
 def wav2vec2_base() -> tuple[nn.Module, Tensor]:
     """Wav2Vec2 base, one clip of sound; in training its convolutions stand still."""
     network = Wav2Vec2Model(Wav2Vec2Config(layerdrop=0.0))
     network.freeze_feature_encoder()
-    return network, torch.randn(1, round(SECONDS * 16000))
+    return network, torch.randn(1, SOUND)
 
 
 def timesformer_base() -> tuple[nn.Module, Tensor]:
     """TimeSformer base, one clip of 8 body crops."""
-    return TimesformerForVideoClassification(TimesformerConfig(num_labels=6)), torch.rand(1, 8, 3, 224, 224)
+    return TimesformerForVideoClassification(TimesformerConfig(num_labels=6)), torch.rand(1, 8, 3, BODY, BODY)
 
 
 def videomae_base() -> tuple[nn.Module, Tensor]:
     """VideoMAE base with a head, one clip of 16 body crops."""
-    return VideoMAEForVideoClassification(VideoMAEConfig(num_labels=6)), torch.rand(1, 16, 3, 224, 224)
+    return VideoMAEForVideoClassification(VideoMAEConfig(num_labels=6)), torch.rand(1, 16, 3, BODY, BODY)
 
 
 def videomae_large() -> tuple[nn.Module, Tensor]:
     """VideoMAE large, one clip of 32 body crops: two windows."""
-    return VideoMAEModel(VideoMAEConfig(**LARGE)), torch.rand(2, 16, 3, 224, 224)
+    return VideoMAEModel(VideoMAEConfig(**LARGE)), torch.rand(2, 16, 3, BODY, BODY)
 
 
 def wavlm_large() -> tuple[nn.Module, Tensor]:
     """WavLM large, one clip of sound."""
-    return WavLMModel(WavLMConfig(**LARGE_SPEECH)), torch.randn(1, round(SECONDS * 16000))
+    return WavLMModel(WavLMConfig(**LARGE_SPEECH)), torch.randn(1, SOUND)
 
 
 def hubert_large() -> tuple[nn.Module, Tensor]:
     """HuBERT large, one clip of sound."""
-    return HubertModel(HubertConfig(**LARGE_SPEECH, conv_bias=True)), torch.randn(1, round(SECONDS * 16000))
+    return HubertModel(HubertConfig(**LARGE_SPEECH, conv_bias=True)), torch.randn(1, SOUND)
 
 
 def clip_base() -> tuple[nn.Module, Tensor]:
@@ -74,14 +82,14 @@ def clip_base() -> tuple[nn.Module, Tensor]:
     return timm.create_model("vit_base_patch16_clip_quickgelu_224", num_classes=0), torch.rand(16, 3, 224, 224)
 
 
-NETWORKS: dict[str, tuple[Callable[[], tuple[nn.Module, Tensor]], str, str, bool]] = {
-    # name: build, module, checkpoint, finetuned in the study
-    "s4d": (s4d, "vitmoe", "vit_base_voxceleb2+affectnet_100.pt", True),
-    "wav2vec2-base": (wav2vec2_base, "wav2vec2", "facebook/wav2vec2-base", True),
-    "timesformer-base": (timesformer_base, "timesformer", "facebook/timesformer-base-finetuned-k400", True),
-    "videomae-base": (videomae_base, "videomae", "MCG-NJU/videomae-base-finetuned-kinetics", True),
-    "videomae-large": (videomae_large, "videomae", "MCG-NJU/videomae-large", False),
-    "wavlm-large": (wavlm_large, "speech", "microsoft/wavlm-large", False),
-    "hubert-large": (hubert_large, "speech", "facebook/hubert-large-ll60k", False),
-    "clip-vit-b16": (clip_base, "image", "timm/vit_base_patch16_clip_224.openai", False),
+NETWORKS: dict[str, tuple[Callable[[], tuple[nn.Module, Tensor]], str]] = {
+    # name: build, an encoder of params.yaml that it is the network of
+    "s4d": (s4d, "s4d"),
+    "wav2vec2-base": (wav2vec2_base, "wav2vec2_finetuned"),
+    "timesformer-base": (timesformer_base, "timesformer"),
+    "videomae-base": (videomae_base, "videomae"),
+    "videomae-large": (videomae_large, "videomae_frozen"),
+    "wavlm-large": (wavlm_large, "wavlm"),
+    "hubert-large": (hubert_large, "hubert"),
+    "clip-vit-b16": (clip_base, "clip"),
 }

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+import yaml
 from threadpoolctl import threadpool_limits
 from torch import nn
 
@@ -36,7 +37,8 @@ from blemore.thresholds import leave_one_fold_out
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from kit_rules import grid_search
 
-PERSONS, FOLDS, FRAMES = 46, 5, 40
+PERSONS, FRAMES = 46, 40
+FOLDS = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())["blemore"]["folds"]
 EPOCHS, FINAL_EPOCHS, BATCH = 200, 100, 32
 
 

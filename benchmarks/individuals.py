@@ -3,7 +3,7 @@
     python benchmarks/individuals.py [--clustered 24] [--learned 16] [--clips 12] [--seed 23]
 
 Generates clips of about one second in a temporary folder, prepares them as the study does, finds the individuals of the
-`--clustered` persons, learning from others: from `--learned` of them, and from 8 of them, as many as the demo has; with
+`--clustered` persons, learning from others: from `--learned` of them, and from as many as the demo has; with
 all their clips, and with sizes from 1 to all. Prints a Markdown table. The aim: an adjusted Rand index of at least 0.9.
 Some minutes on one core. The descriptor was chosen on the persons of seed 17.
 """
@@ -16,6 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
+import yaml
 from sklearn.metrics import adjusted_rand_score
 
 from blemore.demo.clip import generator, write_clip
@@ -26,15 +27,12 @@ from blemore.individuals.run import find_individuals
 from blemore.media.prepare import prepare_shard
 from blemore.tables import NO_FOLD
 
-OPTIONS = {"seconds": [0.9, 1.2], "size": 256, "intensities": [2, 4], "neutral": 2}
-SAMPLES = {
-    "faces": {"detector": "mtcnn", "frames": 8, "size": 160, "every": 4, "detect_height": 320, "quality": 92},
-    "body": {"frames": 1, "size": 32, "quality": 80},
-    "audio": {"rate": 16000},
-    "piece": {"seconds": 0.2, "height": 32, "fps": 10},
-}
-KINDS = ("faces", "body", "audio", "pieces", "probe")
-DEMO_PERSONS = 8
+PARAMS = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())
+OPTIONS = PARAMS["demo"] | {"seconds": [0.9, 1.2]}
+SAMPLES = PARAMS["media"]["samples"]
+HALF = SAMPLES["faces"] | {"frames": SAMPLES["faces"]["frames"] // 2}
+"""Of clips half as long as the demo's."""
+DEMO_PERSONS = OPTIONS["train_actors"]
 SIZES = (1, 2, 3, 4, 6, 10**6)
 
 
@@ -55,9 +53,9 @@ def make_clips(persons: int, clips: int, folder: Path, seed: int) -> pd.DataFram
 
 def prepare(made: pd.DataFrame, folder: Path) -> Path:
     """The faces file of the clips."""
-    outputs = {kind: folder / f"{kind}.parquet" for kind in KINDS}
-    prepare_shard(dict(zip(made["clip"], made["path"], strict=True)), SAMPLES, **outputs)
-    return outputs["faces"]
+    output = folder / "faces.parquet"
+    prepare_shard(dict(zip(made["clip"], made["path"], strict=True)), SAMPLES | {"faces": HALF}, faces=output)
+    return output
 
 
 def study(made: pd.DataFrame, learned: list[str], clustered: list[str]) -> pd.DataFrame:
@@ -81,7 +79,7 @@ def row(made: pd.DataFrame, faces: Path, learned: list[str], clustered: list[str
     """One line of the table."""
     clips = study(made, learned, clustered)
     start = time.monotonic()
-    options = {"descriptor": "builtin", "approved": None, "dataset": "demo", "trust": 0.9, "seed": seed}
+    options = PARAMS["individuals"] | {"dataset": "demo", "seed": seed}
     found = find_individuals(clips, [faces], **options)
     seconds = time.monotonic() - start
     said = found.summary

@@ -18,13 +18,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from blemore.files import write_json
 from blemore.torch_compat import torch
 
 # isort: split
-from full_size import NETWORKS
+from full_size import NETWORKS, PARAMS
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
@@ -102,13 +101,14 @@ def checkpointed(network: nn.Module) -> None:
 
 def measure(name: str) -> dict:
     """All constants of one network."""
-    build, module, checkpoint, finetuned = NETWORKS[name]
+    build, encoder = NETWORKS[name]
+    settings = PARAMS["encoders"][encoder]
     torch.manual_seed(0)
     network, batch = build()
     depth = depth_of(network)
     told = {
-        "module": module,
-        "checkpoint": checkpoint,
+        "module": settings["module"],
+        "checkpoint": settings["pretrained"]["checkpoint"],
         "what": build.__doc__,
         "input": list(batch.shape),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
@@ -117,7 +117,7 @@ def measure(name: str) -> dict:
         "forward_cpu_seconds": round(cpu_seconds(network, batch), 2),
         "kept_mb_single": round(kept_bytes(network, batch, half=False) / 1e6),
     }
-    if finetuned:
+    if settings["learning"] == "finetuned":
         told["kept_mb_half"] = round(per_clip_bytes(network, batch, half=True) / 1e6)
         full = told["kept_mb_half"]
         checkpointed(network)
@@ -131,10 +131,9 @@ def small() -> dict[str, float]:
 
     A training step counts as three passes, so its seconds are divided by three.
     """
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
     found = {}
-    for name in enabled_encoders(params):
-        settings = encoder_settings({**params, "weights": "tiny"}, name)
+    for name in enabled_encoders(PARAMS):
+        settings = encoder_settings({**PARAMS, "weights": "tiny"}, name)
         encoder = build(settings, seed=name)
         if hasattr(encoder, "preprocessing"):
             found[f"{settings['module']} {settings['learning']}"] = round(_small_seconds(encoder), 4)

@@ -17,7 +17,7 @@ from blemore.torch_compat import torch
 
 # isort: split
 import timm
-from full_size import NETWORKS
+from full_size import BODY, FACE, NETWORKS
 
 from blemore.encoders.ahead import alike, decoded
 from blemore.encoders.base import Preprocessing
@@ -30,14 +30,14 @@ from blemore.encoders.videomae import Windows
 
 READ: dict[str, tuple[str, Preprocessing]] = {
     # name in full_size: kind of media, what the network reads of it
-    "s4d": ("faces", Pictures(16, 160, time_first=False, kept=16)),
+    "s4d": ("faces", Pictures(16, FACE, time_first=False, kept=16)),
     "wav2vec2-base": ("audio", Sound()),
-    "timesformer-base": ("body", Pictures(8, 224, kept=8)),
-    "videomae-base": ("body", Pictures(16, 224, kept=16)),
+    "timesformer-base": ("body", Pictures(8, BODY, kept=8)),
+    "videomae-base": ("body", Pictures(16, BODY, kept=16)),
     "clip-vit-b16": ("faces", Pictures(16, 224, kept=16)),
     "wavlm-large": ("audio", Sound()),
     "hubert-large": ("audio", Sound()),
-    "videomae-large": ("body", Windows(16, 224)),
+    "videomae-large": ("body", Windows(16, BODY)),
 }
 
 

@@ -89,13 +89,10 @@ class Cascade:
         boxes = boxes.astype(int)
         height, width = picture.shape[:2]
         margin = max(0, 1 - boxes[:, :2].min(), *(boxes[:, 2:].max(axis=0) - [width, height]))
-        padded = cv2.copyMakeBorder(picture, *[margin] * 4, cv2.BORDER_CONSTANT)
-        room = np.empty((*(boxes[:, 3:1:-1] - boxes[:, 1::-1] + 1).max(axis=0), 3))  # new memory is dear
+        padded = cv2.copyMakeBorder(picture, *[margin] * 4, cv2.BORDER_CONSTANT).astype(float)
         cut = np.empty((len(boxes), side, side, 3))
         for k, (x, y, right, end) in enumerate(boxes + margin):
-            part = room[: end - y + 1, : right - x + 1]
-            part[:] = padded[y - 1 : end, x - 1 : right]
-            cv2.resize(part, (side, side), dst=cut[k], interpolation=cv2.INTER_AREA)
+            cv2.resize(padded[y - 1 : end, x - 1 : right], (side, side), dst=cut[k], interpolation=cv2.INTER_AREA)
         off, scores, *points = self._run(name, cut)
         sure = scores[:, 1] > SURE[name]
         return boxes[sure].astype(float), off[sure], scores[sure, 1], *(values[sure] for values in points)
