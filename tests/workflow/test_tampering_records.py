@@ -1,4 +1,4 @@
-"""Whoever forges the records of a finished study is found out, alone or with all that hangs on them."""
+"""Whoever forges the records of a finished study is found out, alone or with everything made from them."""
 
 import hashlib
 import json
