@@ -56,13 +56,11 @@ def _csv(data: bytes) -> Any:
     import pyarrow as pa
     from pyarrow import csv
 
+    names = {"clip": pa.string(), "filename": pa.string()}
     return csv.read_csv(
         pa.BufferReader(data),
-        # In one block: what a column holds is judged by all its rows.
-        csv.ReadOptions(use_threads=False, block_size=len(data) + 1),
-        convert_options=csv.ConvertOptions(
-            column_types={"clip": pa.string(), "filename": pa.string()}, strings_can_be_null=True
-        ),
+        csv.ReadOptions(use_threads=False),  # threads would leave the row's number out of messages
+        convert_options=csv.ConvertOptions(column_types=names, strings_can_be_null=True),
     )
 
 

@@ -59,7 +59,7 @@ def check_labels(table: Table, where: str) -> list[str]:
 
     def tell(bad: np.ndarray, what: str, shown: np.ndarray | None = None) -> None:
         for row in np.flatnonzero(bad):
-            found = "" if shown is None else f", found {shown[row]}"
+            found = "" if shown is None else f", found {shown[row] if shown[row] != '' else 'nothing'}"
             faults.append(f"{start}row {row + 1}, clip {names[row]}: {what}{found}")
 
     tell(names == "", "the clip has no name")

@@ -70,32 +70,25 @@ def check_probabilities(table: Table, where: str, clips: Iterable[str] | None = 
 
     Raises
     ------
-    DataError : missing columns, doubled or missing or unknown clips, a value that is no number or lies
-        outside [0, 1], a row not summing to 1.
+    DataError : missing columns, doubled or missing or unknown clips, a value that is no number or lies outside [0, 1],
+        a row not summing to 1.
     """
     missing = [column for column in ("clip", *CLASSES) if column not in table]
     if missing:
         raise DataError(
             where, [f"column {name!r} is missing (found: {', '.join(map(str, table))})" for name in missing]
         )
-    names = texts(table["clip"])
-    faults = [
-        f"row {row + 1}, clip {names[row]}: {name} must be a number, found {cell!r}"
-        for name in CLASSES
-        for row, cell in enumerate(table[name])
-        if isinstance(cell, str)
-    ]
-    if faults:
-        raise DataError(where, faults)
-    values = class_values(table)
+    names, values = texts(table["clip"]), class_values(table)
+    written = list(zip(*(table[name] for name in CLASSES), strict=True))
+    faults: list[str] = []
 
     def tell(bad: np.ndarray, what: str) -> None:
         faults.extend(
-            f"row {row + 1}, clip {names[row]}: {what}, found {values[row].tolist()}" for row in np.flatnonzero(bad)
+            f"row {row + 1}, clip {names[row]}: {what}, found {list(written[row])}" for row in np.flatnonzero(bad)
         )
 
     unknown = ~np.isfinite(values).all(axis=1)
-    tell(unknown, "a probability is NaN or infinite")
+    tell(unknown, "a probability is NaN, infinite or no number")
     outside = ~unknown & ((values < 0) | (values > 1 + SUM_TOLERANCE)).any(axis=1)
     tell(outside, "a probability lies outside 0..1")
     tell(
@@ -159,7 +152,7 @@ def write_probabilities(table: "pd.DataFrame", path: str | Path) -> None:
 
 
 def probability_columns(path: str | Path) -> dict[str, Any]:
-    """Read a probabilities table, from us or from outside (.parquet or .csv), checked.
+    """Read a probabilities table, from us or from outside (.parquet or .csv), checked; the classes as float64.
 
     An outside table needs only the columns clip and the six classes. Clip names lose their extension.
     """
@@ -170,7 +163,9 @@ def probability_columns(path: str | Path) -> dict[str, Any]:
     if "clip" in table:
         table["clip"] = clip_names(table["clip"])
     check_probabilities(table, str(path))
-    return table
+    if not table["clip"]:
+        raise DataError(str(path), ["no row"])
+    return table | dict(zip(CLASSES, class_values(table).T, strict=True))
 
 
 def read_probabilities(path: str | Path) -> "pd.DataFrame":
