@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.persistence import PersistenceBase
 
 REPOSITORY = Path(workflow.basedir)
 sys.path.insert(0, str(REPOSITORY / "src"))
@@ -91,4 +92,5 @@ def end_run():
         raise WorkflowError(str(error))
 
 
+PersistenceBase._serialize_param = PersistenceBase._serialize_param_builtin  # no parameter is a table: pandas stays out
 run.mark(REPOSITORY)

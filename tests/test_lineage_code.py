@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from blemore.lineage import code
 from blemore.lineage.code import sources
 
 REPOSITORY = Path(__file__).parents[1]
@@ -81,3 +84,33 @@ def test_imports_are_found_wherever_a_statement_may_stand(tmp_path: Path) -> Non
     modules = {f"src/blemore/{name}.py": "pass\n" for name in "abcdefghijklmn"}
     root = package(tmp_path, {"script.py": blocks, **modules})
     assert sources(root, "script.py") == ["script.py", *sorted(modules)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"""Modules that we import."""\nif True: import blemore.a\n',
+        "import os; import blemore.a\n",
+        "from blemore import (a)  # import\n",
+        "from blemore import \\\n    a\n",
+        "from blemore import (\n    a,  # the first\n)\n",
+        "from blemore import a as b\n",
+        "import os, blemore.a as b\r\n",
+        "from blemore.a import *\n",
+        "def f(): from blemore import a\n",
+    ],
+)
+def test_an_import_in_any_form_is_found(tmp_path: Path, text: str) -> None:
+    root = package(tmp_path, {"script.py": text, "src/blemore/a.py": "pass\n"})
+    assert sources(root, "script.py") == ["script.py", "src/blemore/a.py"]
+
+
+def test_what_is_read_off_the_lines_is_what_the_compiler_finds_in_every_module() -> None:
+    read = 0
+    for path in sorted((REPOSITORY / "src").rglob("*.py")):
+        text = path.read_bytes()
+        found = code.IMPORT.findall(text)
+        if len(found) == len(code.WORD.findall(text)):
+            assert code._read(found) == code._parsed(text, str(path)), path
+            read += 1
+    assert read > 200

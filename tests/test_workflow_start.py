@@ -4,11 +4,14 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from snakemake.persistence import PersistenceBase
 
 from blemore.labels import CLASSES
 from blemore.lineage.run import _stages_here
@@ -24,6 +27,15 @@ def test_a_start_of_the_workflow_loads_no_heavy_library() -> None:
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "blemore" in loaded
     assert not {"pandas", "pyarrow", "networkx", "scipy", "torch", "sklearn"} & set(loaded)
+
+
+@pytest.mark.parametrize("value", [1, 0.1, True, None, "text", ["a", 1], {"a": {"b": [0.5]}}])
+def test_snakemake_spells_a_parameter_alike_without_pandas(value: object) -> None:
+    """rules/common.smk has it do without; what stands in the metadata of finished jobs must stay the same."""
+    persistence = SimpleNamespace(_serialize_param_builtin=partial(PersistenceBase._serialize_param_builtin, None))
+    assert isinstance(vars(PersistenceBase)["_serialize_param"], property)  # Snakemake's own, which chooses
+    with_pandas = PersistenceBase._serialize_param_pandas(persistence, value)
+    assert persistence._serialize_param_builtin(value) == with_pandas == repr(value)
 
 
 @pytest.fixture
