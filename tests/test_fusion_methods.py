@@ -9,7 +9,7 @@ from blemore.fusion import scaling
 from blemore.fusion.base import Labelled
 from blemore.fusion.choice import choose
 from blemore.fusion.nested import FINAL, fit_all, left_out
-from blemore.fusion.run import find_method, fuse
+from blemore.fusion.run import Fused, find_method, fuse
 from blemore.labels import CLASSES, soft_labels
 from blemore.metrics import score, true_saliences
 
@@ -165,12 +165,19 @@ def test_with_one_fold_or_one_person_to_choose_on_the_simplest_is_taken():
     assert choose(views, data.truth(), fold, np.zeros_like(fold), ["plain", "rich"]) == ("plain", {})
 
 
+FAMILIES = {"e0": "a", "e1": "a", "e2": "b"}
 AUTO = {"method": "auto", "candidates": METHODS, "scaling": True} | OPTIONS
 
 
-def test_the_method_is_chosen_per_fold_and_every_candidate_is_reported_in_sample_and_nested():
+@pytest.fixture(scope="module")
+def chosen() -> tuple[pd.DataFrame, dict[str, pd.DataFrame], Fused]:
+    """Clips, tables, and what is fused of them with every method as a candidate."""
     clips, tables = study(persons=10)
-    fused = fuse(tables, clips, AUTO, families={"e0": "a", "e1": "a", "e2": "b"}, seed=3)
+    return clips, tables, fuse(tables, clips, AUTO, families=FAMILIES, seed=3)
+
+
+def test_the_method_is_chosen_per_fold_and_every_candidate_is_reported_in_sample_and_nested(chosen):
+    clips, _, fused = chosen
     assert set(fused.weights["method"]["folds"]) == set("01234")
     assert {fused.weights["method"]["final"], *fused.weights["method"]["folds"].values()} <= set(METHODS)
     assert set(fused.weights["choice"]["final"]) == set(METHODS)
@@ -181,9 +188,8 @@ def test_the_method_is_chosen_per_fold_and_every_candidate_is_reported_in_sample
     assert [name for name, protocol in counts.index if protocol == "paper"] == [fused.weights["method"]["final"]]
 
 
-def test_what_is_fitted_on_the_reported_clips_scores_higher_than_the_nested_estimate():
-    clips, tables = study(persons=10)
-    fused = fuse(tables, clips, AUTO, seed=3)
+def test_what_is_fitted_on_the_reported_clips_scores_higher_than_the_nested_estimate(chosen):
+    clips, _, fused = chosen
     truth = true_saliences(clips[clips["split"] == "train"].sort_values("clip"))
 
     def of(method, protocol):
@@ -195,14 +201,13 @@ def test_what_is_fitted_on_the_reported_clips_scores_higher_than_the_nested_esti
     assert of("stacking", "in_sample") - of("stacking", "nested") > of("uniform", "in_sample") - of("uniform", "nested")
 
 
-def test_no_view_of_a_fold_changes_with_that_folds_labels_whatever_is_chosen():
-    clips, tables = study(persons=10)
-    before = fuse(tables, clips, AUTO, seed=3)
+def test_no_view_of_a_fold_changes_with_that_folds_labels_whatever_is_chosen(chosen):
+    clips, tables, before = chosen
     changed = clips.copy()
     inside = changed["fold"] == 2
     columns = ["emotion_1", "emotion_2", "emotion_1_salience", "emotion_2_salience"]
     changed.loc[inside, columns] = changed.loc[inside, columns].to_numpy()[::-1]
-    after = fuse(tables, changed, AUTO, seed=3)
+    after = fuse(tables, changed, AUTO, families=FAMILIES, seed=3)
     assert before.weights["method"]["folds"]["2"] == after.weights["method"]["folds"]["2"]
     pd.testing.assert_frame_equal(before.views[before.views["outer"] == 2], after.views[after.views["outer"] == 2])
     nested = [made.methods.query("protocol == 'nested'").merge(clips[["clip", "fold"]]) for made in (before, after)]

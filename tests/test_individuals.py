@@ -2,6 +2,7 @@
 
 import json
 import logging
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -59,11 +60,26 @@ def simulated_study(
     monkeypatch, train_sizes, test_sizes, seed: int = 0, faceless=()
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """A clips table whose descriptors are simulated, and who the test clips really show."""
-    values, person = descriptors([*train_sizes, *test_sizes], seed)
-    count = sum(train_sizes)
-    clips = clips_table(person[:count], sum(test_sizes))
-    described_by(monkeypatch, clips, values, faceless)
-    return clips, person[count:]
+    learned, person = descriptors(train_sizes, seed)
+    shown, truth = descriptors(test_sizes, seed + 1)
+    clips = clips_table(person, sum(test_sizes))
+    described_by(monkeypatch, clips, np.concatenate([learned, shown]), faceless)
+    return clips, truth
+
+
+@cache
+def quality_once(descriptors: bytes, person: tuple, columns: int, **named):
+    return quality(np.frombuffer(descriptors).reshape(-1, columns), np.array(person), **named)
+
+
+@pytest.fixture
+def judged_once(monkeypatch) -> None:
+    """Let tests share the quality that the same training persons come to, which takes longer than all else."""
+
+    def known(values, person, *, seed, clips):
+        return quality_once(values.tobytes(), tuple(person), values.shape[1], seed=seed)
+
+    monkeypatch.setattr(run, "quality", known)
 
 
 @given(st.integers(0, 10_000), st.lists(st.integers(1, 30), min_size=2, max_size=9))
@@ -179,7 +195,7 @@ def test_without_two_training_persons_nobody_is_told_apart(monkeypatch):
     assert found.summary["test"] == {"clips": 20, "without_face": 0, "clusters": 0, "sizes": []}
 
 
-def test_eight_training_persons_are_enough_to_be_trusted(monkeypatch):
+def test_eight_training_persons_are_enough_to_be_trusted(monkeypatch, judged_once):
     clips, truth = simulated_study(monkeypatch, [12] * 8, [15, 6])
     found = run.find_individuals(clips, [], **ON)
     assert found.summary["trusted"]
@@ -188,7 +204,7 @@ def test_eight_training_persons_are_enough_to_be_trusted(monkeypatch):
     assert adjusted_rand_score(truth, found.clusters["cluster"]) == 1
 
 
-def test_the_table_holds_test_clips_only_numbered_by_their_first_names(monkeypatch):
+def test_the_table_holds_test_clips_only_numbered_by_their_first_names(monkeypatch, judged_once):
     clips, _ = simulated_study(monkeypatch, [12] * 8, [5, 5, 5])
     table = run.find_individuals(clips, [], **ON).clusters
     assert table["clip"].str.startswith("test_").all()
@@ -197,7 +213,7 @@ def test_the_table_holds_test_clips_only_numbered_by_their_first_names(monkeypat
     assert table["cluster"].dtype == np.int64
 
 
-def test_a_test_cluster_is_never_linked_to_a_training_person(monkeypatch):
+def test_a_test_cluster_is_never_linked_to_a_training_person(monkeypatch, judged_once):
     values, person = descriptors([12] * 8, seed=0)
     clips = clips_table(person, 12)
     described_by(monkeypatch, clips, np.concatenate([values, values[:12]]))  # the first person, once more
@@ -216,7 +232,7 @@ def test_a_clip_without_a_face_has_no_cluster(monkeypatch):
     assert found.summary["train"]["clips"] == 12 * 8 - 1
 
 
-def test_a_quarantined_clip_is_left_out(monkeypatch):
+def test_a_quarantined_clip_is_left_out(monkeypatch, judged_once):
     clips, _ = simulated_study(monkeypatch, [12] * 8, [10, 10])
     clips.loc[clips["clip"] == "test_0004", "quarantine"] = "cannot be decoded"
     found = run.find_individuals(clips, [], **ON)
@@ -224,7 +240,7 @@ def test_a_quarantined_clip_is_left_out(monkeypatch):
     assert found.summary["test"]["clips"] == 19
 
 
-def test_a_study_without_test_clips_is_no_fault(monkeypatch):
+def test_a_study_without_test_clips_is_no_fault(monkeypatch, judged_once):
     clips, _ = simulated_study(monkeypatch, [12] * 8, [])
     found = run.find_individuals(clips, [], **ON)
     assert found.clusters.empty
@@ -260,7 +276,7 @@ def test_it_is_off_without_approval_or_by_wish_and_no_face_is_read(descriptor, a
     assert word in found.summary["reason"]
 
 
-def test_with_approval_real_people_may_be_told_apart_and_the_approval_is_kept(monkeypatch):
+def test_with_approval_real_people_may_be_told_apart_and_the_approval_is_kept(monkeypatch, judged_once):
     clips, _ = simulated_study(monkeypatch, [12] * 8, [10, 10])
     found = run.find_individuals(clips, [], **ON | {"dataset": "blemore", "approved": APPROVED})
     assert found.summary["active"]
