@@ -105,9 +105,15 @@ class Study:
         self.run("dvc", "remote", "add", "--force", "--default", "shared", str(folder / "shared"))
         self.run("dvc", "remote", "add", "--force", "private", str(folder / "private"))
 
-    def copy(self, folder: Path) -> "Study":
-        shutil.copytree(self.folder, folder, symlinks=True)
-        return Study(folder)
+    def copy(self, folder: Path, *, cold: bool = False) -> "Study":
+        """A copy to be changed freely; what DVC's cache holds is never written over, and linked."""
+        cache = Path(".dvc/cache")
+        aside = shutil.ignore_patterns("cache")
+        shutil.copytree(
+            self.folder, folder, ignore=lambda top, names: aside(top, names) if top.endswith(".dvc") else []
+        )
+        shutil.copytree(self.folder / cache, folder / cache, copy_function=os.link)
+        return Study(folder, cold=cold)
 
 
 TARGETS = (
