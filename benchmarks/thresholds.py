@@ -2,13 +2,18 @@
 
     python benchmarks/thresholds.py [--rows 2456] [--plain-cells 400]
 
-Prints one Markdown table, all of it measured in this run. CPU time, one thread; the plain reading decides row by row,
-as the kit does (tests/kit_rules.py), and is scaled up when asked to run on fewer than the 400 cells.
+Prints Markdown tables, all of it measured in this run. CPU time, one thread; the plain reading decides row by row,
+as the kit does (tests/kit_rules.py), and is scaled up when asked to run on fewer than the 400 cells. The second table
+is of whole commands, the start of Python included.
 """
 
 import argparse
+import csv
+import resource
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from blemore.exact import ExactSurface, exact_optimum
+from blemore.labels import CLASSES
 from blemore.optima import weighted_optima
 from blemore.surface import OFFICIAL_GRID, official_grid
 
@@ -51,6 +57,33 @@ def median_ms(work: Callable[[], object], repeats: int) -> float:
     return 1000 * statistics.median(times)
 
 
+def write_tables(folder: Path, probabilities: np.ndarray, truth: np.ndarray) -> None:
+    """The same clips as `blemore` reads them: probabilities.csv and truth.csv."""
+    with open(folder / "probabilities.csv", "w") as file:
+        rows = csv.writer(file)
+        rows.writerow(["clip", *CLASSES])
+        rows.writerows([f"c{k}", *row] for k, row in enumerate(probabilities.tolist()))
+    with open(folder / "truth.csv", "w") as file:
+        rows = csv.writer(file)
+        rows.writerow(["clip", "emotion_1", "emotion_2", "emotion_1_salience", "emotion_2_salience"])
+        for k, row in enumerate(truth):
+            shown = np.flatnonzero(row).tolist()
+            empty = [""] * (2 - len(shown))  # a single has one emotion
+            rows.writerow([f"c{k}", *(CLASSES[n] for n in shown), *empty, *row[shown], *empty])
+
+
+def command_seconds(folder: Path, arguments: str, repeats: int = 5) -> float:
+    """Median CPU seconds, user and system, of one `blemore` command from its start to its end."""
+    times = []
+    for _ in range(repeats):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        command = [sys.executable, "-c", "from blemore.cli import main; main()", *arguments.split()]
+        subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return statistics.median(times)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=2456)
@@ -77,6 +110,17 @@ def main() -> None:
         f"| exact optimum of 1,000 bootstrap weightings | {cells:,} each | {bootstrap:,.0f} | {1000 * plain / bootstrap:,.0f} |"
     )
     print(f"\nThe exact optimum's Score lies {best:.4f} above the grid's, on the clips that both were chosen on.")
+
+    print("\n| whole command | CPU s |\n| --- | ---: |")
+    with tempfile.TemporaryDirectory() as name:
+        write_tables(Path(name), probabilities, truth)
+        for arguments in (
+            "--help",
+            "thresholds probabilities.csv --truth truth.csv",
+            "decode probabilities.csv --alpha 0.1 --beta 0.1 --out said.json",
+            "evaluate said.json --truth truth.csv",
+        ):
+            print(f"| `blemore {arguments}` | {command_seconds(Path(name), arguments):.2f} |")
 
 
 if __name__ == "__main__":

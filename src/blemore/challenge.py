@@ -120,7 +120,8 @@ def emotion_faults(emotions: Any) -> list[str]:
 
 def emotions_of(saliences: np.ndarray) -> Emotions:
     """The challenge's form of one clip's (6,) saliences in percent; emotions in class order, saliences as floats."""
-    return [{"emotion": CLASSES[k], "salience": float(saliences[k])} for k in np.flatnonzero(saliences)]
+    shares = zip(CLASSES, saliences.tolist(), strict=True)
+    return [{"emotion": name, "salience": float(share)} for name, share in shares if share]
 
 
 def _is_percent(value: Any) -> bool:
