@@ -14,11 +14,12 @@ import small_study
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold
 from sklearn.preprocessing import StandardScaler
 
 from blemore.errors import DataError
 from blemore.heads import linear, logistic
-from blemore.heads.inner import Rows, cross_entropy, inner_parts, standardised
+from blemore.heads.inner import INNER_FOLDS, Rows, cross_entropy, inner_parts, standardised
 from blemore.heads.run import fit_head, fold_probabilities
 from blemore.labels import CLASSES, soft_labels
 
@@ -111,6 +112,17 @@ def test_inner_folds_share_no_person_and_hold_every_clip_once():
     assert len(inner_parts(np.array(["a", "b"]))) == 2
 
 
+def test_inner_folds_are_those_of_scikit_learn():
+    draw = np.random.default_rng(0)
+    for _ in range(50):
+        persons = draw.integers(draw.integers(2, 40), size=draw.integers(2, 300)).astype(str)
+        number = min(INNER_FOLDS, len(set(persons)))
+        expected = list(GroupKFold(number).split(persons, groups=persons)) if number > 1 else []
+        for found, known in zip(inner_parts(persons), expected, strict=True):
+            np.testing.assert_array_equal(found[0], known[0])
+            np.testing.assert_array_equal(found[1], known[1])
+
+
 def test_the_chosen_strength_has_the_least_cross_entropy_by_scikit_learn_too():
     noise = np.random.default_rng(5)
     labels = noise.dirichlet(np.full(6, 0.2), size=90)
@@ -134,6 +146,19 @@ def test_scaling_is_that_of_scikit_learn_even_far_from_zero():
     scaler = StandardScaler().fit(x[:200].astype(float))
     for found, expected in zip(standardised(x[:200], x[200:]), (x[:200], x[200:]), strict=True):
         np.testing.assert_allclose(found, scaler.transform(expected.astype(float)), atol=1e-2 * 0.5)
+
+
+def test_scaling_has_the_very_bytes_of_scikit_learn_also_of_constant_features():
+    draw = np.random.default_rng(1)
+    for _ in range(50):
+        x = draw.normal(size=draw.integers(1, 300, size=2))
+        x = (x * 10.0 ** draw.integers(-6, 6, size=x.shape[1]) + 10.0 ** draw.integers(-3, 4)).astype(np.float32)
+        x[:, draw.random(x.shape[1]) < 0.1] = draw.normal()
+        scaler, others = StandardScaler().fit(x), draw.normal(size=(9, x.shape[1])).astype(np.float32)
+        for found, raw in zip(standardised(x, others), (x, others), strict=True):
+            expected = scaler.transform(raw)
+            assert (found.dtype, found.flags.c_contiguous) == (np.float32, True)
+            assert found.tobytes() == expected.tobytes()
 
 
 @pytest.mark.parametrize("head", HEADS)
