@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := submission
-.PHONY: submission test unit audit lint lock benchmarks
+.PHONY: submission test quick unit campaign audit lint lock benchmarks
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV := uv==0.13.9
@@ -24,8 +24,14 @@ test: .venv/developer .venv/crates/ready  ## style, types, import contracts, the
 	$(MAKE) --no-print-directory lint
 	$(PYTEST) --durations=25
 
-unit: .venv/developer  ## the tests without a workflow, minutes
+quick: .venv/developer  ## the everyday tests, a minute
+	$(PYTEST) -m "not slow and not thorough"
+
+unit: .venv/developer  ## all tests without a workflow, two minutes
 	$(PYTEST) -m "not slow"
+
+campaign: .venv/developer  ## PART=...: the long form of what `make test` samples; goes on where it stopped
+	python tests/campaigns/run.py $(PART)
 
 AUDIT = tampering tampering_records leaks withdraw private why diff export
 audit: .venv/developer .venv/crates/ready  ## attacks, leaks, withdrawals, two runs, crates, on a tiny study that is run for real

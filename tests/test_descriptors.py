@@ -72,6 +72,7 @@ def test_the_builtin_descriptor_does_not_depend_on_the_order_of_shards_or_rows(t
     np.testing.assert_array_equal(values, turned[1])
 
 
+@pytest.mark.thorough
 def test_the_builtin_descriptor_finds_drawn_persons_whose_walls_and_light_change(tmp_path):
     shown = {f"{who:02d}_{k}": drawn_face(who, k) for who in range(14) for k in range(8)}
     names, values, _ = builtin.describe([write_faces(tmp_path / "0.parquet", faces_rows(shown, samples=1))])

@@ -31,6 +31,7 @@ def test_no_devices_are_none_free(tmp_path):
     assert device.free_device(0, tmp_path) is None
 
 
+@pytest.mark.thorough
 def test_a_killed_job_s_device_is_free_again(tmp_path):
     code = f"""
 from pathlib import Path

@@ -298,6 +298,7 @@ def test_the_border_is_cut_off_and_no_more_frames_are_kept_than_asked_for(tmp_pa
     assert np.array_equal(inner.decode(raw), whole.decode(raw)[[0, 3, 6, 9, 12, 15], 16:48, 16:48])
 
 
+@pytest.mark.thorough
 def test_torch_s_neighbours_import_after_the_compatibility_module_and_torchaudio_computes():
     said = "from blemore.torch_compat import torch; import torchvision, torchaudio; import timm.layers;" \
         "print(torchaudio.functional.resample(torch.ones(1, 160), 16000, 8000).shape[1])"  # fmt: skip

@@ -20,6 +20,7 @@ from blemore.optima import plateau
 from blemore.surface import official_grid, surface
 
 
+@pytest.mark.thorough
 @settings(max_examples=300)
 @given(problems(max_rows=30), st.integers(0, 2**32 - 1))
 def test_the_optimum_and_its_ties_are_those_of_the_whole_surface(problem, seed):

@@ -73,6 +73,7 @@ def test_the_search_ends_where_its_momentum_once_left_the_simplex(seed, encoders
     assert weights.sum() == pytest.approx(1)
 
 
+@pytest.mark.thorough
 def test_the_number_of_threads_does_not_change_a_bit_of_the_weights():
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"

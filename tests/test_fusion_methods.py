@@ -176,6 +176,7 @@ def chosen() -> tuple[pd.DataFrame, dict[str, pd.DataFrame], Fused]:
     return clips, tables, fuse(tables, clips, AUTO, families=FAMILIES, seed=3)
 
 
+@pytest.mark.thorough
 def test_the_method_is_chosen_per_fold_and_every_candidate_is_reported_in_sample_and_nested(chosen):
     clips, _, fused = chosen
     assert set(fused.weights["method"]["folds"]) == set("01234")
@@ -188,6 +189,7 @@ def test_the_method_is_chosen_per_fold_and_every_candidate_is_reported_in_sample
     assert [name for name, protocol in counts.index if protocol == "paper"] == [fused.weights["method"]["final"]]
 
 
+@pytest.mark.thorough
 def test_what_is_fitted_on_the_reported_clips_scores_higher_than_the_nested_estimate(chosen):
     clips, _, fused = chosen
     truth = true_saliences(clips[clips["split"] == "train"].sort_values("clip"))
@@ -201,6 +203,7 @@ def test_what_is_fitted_on_the_reported_clips_scores_higher_than_the_nested_esti
     assert of("stacking", "in_sample") - of("stacking", "nested") > of("uniform", "in_sample") - of("uniform", "nested")
 
 
+@pytest.mark.thorough
 def test_no_view_of_a_fold_changes_with_that_folds_labels_whatever_is_chosen(chosen):
     clips, tables, before = chosen
     changed = clips.copy()

@@ -83,6 +83,7 @@ def test_a_second_run_asks_for_nothing(tmp_path, pieces, monkeypatch):
     assert Ledger(tmp_path / "cache/ledger.jsonl").spent() == pytest.approx(12 * PRICE)
 
 
+@pytest.mark.thorough
 def test_after_kill_9_only_what_is_missing_is_sent(tmp_path, pieces):
     folder = write_pieces(tmp_path / "pieces", pieces[:40])
     cache = tmp_path / "cache"

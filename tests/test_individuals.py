@@ -82,6 +82,7 @@ def judged_once(monkeypatch) -> None:
     monkeypatch.setattr(run, "quality", known)
 
 
+@pytest.mark.thorough
 @given(st.integers(0, 10_000), st.lists(st.integers(1, 30), min_size=2, max_size=9))
 @settings(max_examples=10)
 def test_persons_of_any_number_and_any_size_are_told_apart(seed, sizes):
@@ -167,6 +168,7 @@ def test_halves_share_no_person_and_do_not_depend_on_the_order_of_rows():
     assert len({tuple(names) for names in drawn}) > 1
 
 
+@pytest.mark.thorough
 def test_quality_is_high_where_persons_differ_and_low_where_they_do_not():
     assert quality(*descriptors([15] * 8, seed=5), seed="s").adjusted_rand > 0.95
     alike, person = descriptors([15] * 8, seed=5, apart=0.0)

@@ -72,6 +72,7 @@ def test_a_row_is_what_the_head_with_these_layers_reaches_with_thresholds_of_oth
         assert row[name] == pytest.approx(expected[name], abs=1e-12)
 
 
+@pytest.mark.thorough
 def test_the_best_of_layers_that_know_nothing_is_worth_less_when_picked_on_other_folds(clips, tmp_path):
     differences = []
     for number in (4, 5, 6):
@@ -81,6 +82,7 @@ def test_the_best_of_layers_that_know_nothing_is_worth_less_when_picked_on_other
     assert np.mean(differences) > 0
 
 
+@pytest.mark.thorough
 def test_the_papers_layers_are_compared_where_the_network_has_them(clips, tmp_path, monkeypatch):
     path = make_features(tmp_path / "f.parquet", clips, 4, range(1, 2), noise=0.5)
     monkeypatch.setattr("blemore.layers.study.PAPER", (3, 3))

@@ -271,6 +271,7 @@ def test_the_score_of_real_runs_is_divided_over_what_changed_without_a_rest(scor
     assert divided.behind["seed of the fusion"] == ["study.seed of fuse: 1 -> 2"]
 
 
+@pytest.mark.thorough
 def test_an_encoder_that_came_and_one_that_went_are_factors(scored):
     tables = Scored(scored.made.root, encoders=4).tables
     scored.tables = {"e0": scored.tables["e0"], "e2": scored.tables["e2"], "e3": tables["e3"]}
@@ -280,6 +281,7 @@ def test_an_encoder_that_came_and_one_that_went_are_factors(scored):
     assert split.rest == 0
 
 
+@pytest.mark.thorough
 def test_other_folds_are_one_factor_with_the_probabilities_trained_in_them(scored):
     scored.clips["fold"] = scored.clips["fold"].replace({0: 1, 1: 0})
     scored.tables = {
@@ -290,6 +292,7 @@ def test_other_folds_are_one_factor_with_the_probabilities_trained_in_them(score
     assert split.rest == 0
 
 
+@pytest.mark.thorough
 def test_clips_that_left_are_a_factor_of_their_own(scored):
     gone = scored.clips["clip"].iloc[:10]
     scored.clips.loc[:9, "quarantine"] = "broken"
@@ -300,6 +303,7 @@ def test_clips_that_left_are_a_factor_of_their_own(scored):
     assert split.rest == 0
 
 
+@pytest.mark.thorough
 def test_too_many_factors_are_told_apart_as_the_largest_and_the_others_together(tmp_path, monkeypatch):
     monkeypatch.setattr(attribution, "MOST", 3)
     scored = Scored(tmp_path, encoders=5, persons=4)
@@ -327,6 +331,7 @@ def change_e0(scored: Scored) -> Path:
     return scored.cached(old["md5"])
 
 
+@pytest.mark.thorough
 def test_old_probabilities_come_from_dvc_s_cache_and_only_with_the_right_hash(scored):
     kept = change_e0(scored)
     assert scored.divided().unstored == []
@@ -335,6 +340,7 @@ def test_old_probabilities_come_from_dvc_s_cache_and_only_with_the_right_hash(sc
     assert len(scored.divided().unstored) == 1
 
 
+@pytest.mark.thorough
 def test_what_is_not_stored_needs_retraining_and_the_rest_of_the_change_is_its(scored):
     change_e0(scored).unlink()
     divided = scored.divided()
@@ -347,6 +353,7 @@ def test_what_is_not_stored_needs_retraining_and_the_rest_of_the_change_is_its(s
     assert "needs dvc fetch, or retraining" in scored.divided().unstored[0]
 
 
+@pytest.mark.thorough
 def test_other_code_is_not_replayed_but_named_where_the_recorded_scores_do_not_come_out(scored):
     scored.code = "# another\n"
     assert "the recorded Scores came out all the same" in "\n".join(scored.run().divided().lines())
@@ -371,6 +378,7 @@ def test_a_change_within_what_other_seeds_do_is_called_noise():
     assert said(0.01, None, ["greedy"]) == "noise of chance: not tried"
 
 
+@pytest.mark.thorough
 def test_the_noise_of_seeds_is_measured_by_replays(scored):
     scored.options = OPTIONS | {"method": "greedy", "greedy": {"bags": 1, "members": 1}}
     noise = scored.run().divided(seeds=2).split.noise
@@ -401,6 +409,7 @@ def test_the_methods_that_draw_at_random_are_those_that_change_with_their_name()
         assert changes == (name in found), name
 
 
+@pytest.mark.thorough
 def test_the_command_tells_the_cause_first_then_the_scores_and_the_shares(scored, capsys):
     scored.options = OPTIONS | {"method": "uniform"}
     scored.run()

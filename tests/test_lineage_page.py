@@ -232,6 +232,7 @@ def test_a_folder_without_records_is_refused(tmp_path: Path, capsys: pytest.Capt
         page(tmp_path, FINE)
 
 
+@pytest.mark.thorough
 def test_the_command_writes_the_page_beside_the_results_with_what_verify_says(
     made: Lineage, capsys: pytest.CaptureFixture
 ) -> None:
@@ -246,6 +247,7 @@ def test_the_command_writes_the_page_beside_the_results_with_what_verify_says(
     assert said.findings[0].node in html
 
 
+@pytest.mark.thorough
 def test_the_report_gets_a_tab_that_tells_the_chain_of_one_file_while_the_run_is_under_way(
     made: Lineage, report_of
 ) -> None:
@@ -259,6 +261,7 @@ def test_the_report_gets_a_tab_that_tells_the_chain_of_one_file_while_the_run_is
     assert len(ids) == len(set(ids))
 
 
+@pytest.mark.thorough
 def test_the_tab_says_why_where_there_are_no_records(
     report_of, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ from blemore.lineage.page.tab import TAB
 from blemore.lineage.verdict import Finding, Verdict
 from blemore.report.page import SECTIONS, build
 
-pytestmark = needed
+pytestmark = [needed, pytest.mark.thorough]
 FOLD = "encoders, s4d, fold 1"
 BAD = Finding(
     Verdict.TAMPERED, "results/encoders/s4d/fold0", "other bytes " * 30, ("gather_folds/finetuned=s4d", "fuse")

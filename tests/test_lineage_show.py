@@ -123,6 +123,7 @@ def test_the_command_prints_json_that_can_be_read(made, capsys):
     assert json.loads(capsys.readouterr().out)["record"] == made.store.current["fuse"]
 
 
+@pytest.mark.thorough
 def test_a_chain_of_two_hundred_jobs_is_shown_within_a_second_and_without_heavy_imports(tmp_path):
     """Ten layers of twenty jobs, each reading all twenty above it: 60 inputs a record."""
     made = Lineage(tmp_path)

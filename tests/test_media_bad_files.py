@@ -181,6 +181,7 @@ ENCODERS = [{"learning": "finetuned", "scale": "tiny"}, {"learning": "frozen", "
 PRETRAINED = [settings | {"scale": "pretrained"} for settings in ENCODERS]
 
 
+@pytest.mark.thorough
 def test_the_estimate_is_on_the_large_side_of_what_a_shard_takes(tmp_path):
     clips = {"a": talking_clip(tmp_path / "a.mov"), "b": talking_clip(tmp_path / "b.mov", side=320)}
     files = outputs(tmp_path / "out")

@@ -46,6 +46,7 @@ def test_each_clip_is_decoded_once(tmp_path, monkeypatch):
     assert sum(a[0] == str(path) for a in opens) == 1
 
 
+@pytest.mark.thorough
 def test_the_bytes_are_the_same_in_every_process_and_order(tmp_path):
     clips = {"b": talking_clip(tmp_path / "b.mov"), "a": write_clip(tmp_path / "a.mov", wave=tone(1.0, 48000))}
     prepare(tmp_path, clips)

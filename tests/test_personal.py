@@ -142,6 +142,7 @@ def test_a_person_without_labelled_clips_keeps_the_probabilities():
     assert enrolment.apply_styles(rows, np.tile(styles[0], (5, 1))) == pytest.approx(rows)
 
 
+@pytest.mark.thorough
 def test_twelve_labelled_clips_recover_much_of_what_the_true_style_gives_and_another_persons_nothing():
     calibration = OPTIONS | {"enrolment": {"draws": 4, "spreads": [0.3, 0.6, 1.0, 2.0]}}
     made = [enrolment_trial(STYLED, seed, FUSION, calibration) for seed in range(3)]
@@ -164,6 +165,7 @@ def calibrated(clips, tables):
     return made, gains(problem_of(fused.views, clips)[0], OPTIONS, seed=0)
 
 
+@pytest.mark.thorough
 def test_a_person_with_one_clip_is_decided_but_not_enrolled():
     clips, tables = study(persons=10)
     gone = clips[(clips["person"] == "A103")].index[1:]
@@ -173,6 +175,7 @@ def test_a_person_with_one_clip_is_decided_but_not_enrolled():
     assert found["enrolment"]["persons"] == 10  # its one clip is never shown, so it is judged
 
 
+@pytest.mark.thorough
 def test_a_fold_without_blends_and_a_class_missing_from_a_fold_are_no_reason_to_fail():
     clips, tables = study(persons=10)
     gone = clips[(clips["fold"] == 1) & ((clips["mix"] == 1) | (clips["emotion_1"] == "fea"))].index

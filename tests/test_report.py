@@ -111,6 +111,7 @@ def test_a_number_is_shown_without_a_needless_zero_and_with_a_real_minus(
     assert rounded(value, digits, signed) == shown
 
 
+@pytest.mark.thorough
 def test_the_same_files_give_the_same_page(study: dict[str, Any], html: str) -> None:
     assert build(**study) == html
 
@@ -143,6 +144,7 @@ def test_every_part_has_a_tab_and_every_picture_says_what_it_shows(html: str) ->
             assert len(element.attributes["aria-label"]) > 20
 
 
+@pytest.mark.thorough
 def test_a_later_part_needs_one_entry_and_its_template(study: dict[str, Any], html: str) -> None:
     again = build(**study, sections=[*SECTIONS, Section("again", "Once more", "overview.html.j2")])
     assert '<a id="tab-again" href="#again">Once more</a>' in again
@@ -186,6 +188,7 @@ def test_an_axis_holds_zero_and_every_value_and_has_few_ticks(values: list[float
     assert not around_zero or axis.at(0.0) == 50
 
 
+@pytest.mark.thorough
 def test_what_a_study_did_not_compute_is_said_and_does_not_fail(study: dict[str, Any], html: str) -> None:
     page = build(**without_new_blocks(study))
     assert page.count("<b>Not computed.</b>") == 11

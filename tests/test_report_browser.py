@@ -11,7 +11,7 @@ from report_study import without_new_blocks, write_study
 
 from blemore.report.page import SECTIONS, build
 
-pytestmark = needed
+pytestmark = [needed, pytest.mark.thorough]
 NAMES = [section.name for section in SECTIONS]
 
 

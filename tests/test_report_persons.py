@@ -159,6 +159,7 @@ def test_listed_needs_a_list_and_other_options_are_refused(real: dict[str, Any])
         build(**real, example_frames="all")
 
 
+@pytest.mark.thorough
 def test_the_demo_shows_frames_unless_it_is_told_not_to(study: dict[str, Any], html: str) -> None:
     shown = [one for one in Page(html).elements if one.tag == "img"]
     assert len(shown) == 4 * html.count("<article")

@@ -64,6 +64,7 @@ def test_the_roster_says_who_shows_what_in_every_clip(tmp_path):
     assert test[["person", "mix", "emotion_1", "emotion_1_salience"]].isna().all(axis=None)
 
 
+@pytest.mark.thorough
 @settings(max_examples=15)
 @given(order=st.permutations(list(CLIPS)), randomness=st.randoms(use_true_random=False))
 def test_the_order_of_rows_and_files_does_not_change_a_byte(tmp_path, order, randomness):

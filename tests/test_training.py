@@ -377,6 +377,7 @@ def test_what_fails_while_a_batch_is_made_ahead_is_not_swallowed():
         list(prefetched(broken()))
 
 
+@pytest.mark.thorough
 def test_a_training_step_does_not_wait_for_torch_s_compiler():
     code = """
 import sys

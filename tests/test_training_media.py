@@ -44,6 +44,7 @@ def train(study, folder, fold, shared=None):
     return {kind: path.read_bytes() for kind, path in paths.items()}
 
 
+@pytest.mark.thorough
 def test_folds_that_share_decoded_clips_give_the_bytes_of_folds_trained_alone(study, tmp_path, decodings):
     alone = [train(study, tmp_path / f"alone{fold}", fold) for fold in (0, 1)]
     assert len(decodings) == 2 * len(study[0])

@@ -233,6 +233,7 @@ while len(list(Path().glob("ready*"))) < 3:
 """
 
 
+@pytest.mark.thorough
 def test_processes_that_log_at_the_same_time_lose_nothing(study):
     names = [upload(study / f"{k}.zip", clips=k + 1).name for k in range(12)]
     code = "import sys" + SLOWLY + LOGGING
