@@ -1,7 +1,7 @@
 """For every test: how property tests draw their examples, which tests begin, and what is made once for all of them.
 
 Examples are the same ones for the same code, so that one commit has one verdict; `pytest --hypothesis-profile=search` draws
-new ones each time, to look for what nobody has thought of.
+new ones each time, to look for what nobody has thought of; `make campaign PART=fuzz` those of fixed seeds.
 """
 
 import shutil
@@ -17,6 +17,7 @@ NOT_TIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, H
 
 settings.register_profile("same", derandomize=True, **NOT_TIMED)
 settings.register_profile("search", print_blob=True, **NOT_TIMED)
+settings.register_profile("campaign", print_blob=True, database=None, **NOT_TIMED)
 settings.load_profile("same")
 
 

@@ -1,0 +1,73 @@
+"""A campaign goes on where it was stopped, tells how it ended, and refuses a part that does not exist."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FILE = Path(__file__).parent / "campaigns/run.py"
+SPEC = importlib.util.spec_from_file_location("campaign", FILE)
+campaign = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(campaign)
+
+
+def python(code: str) -> list[str]:
+    return [sys.executable, "-S", "-c", code]
+
+
+def test_a_part_that_does_not_exist_is_refused_and_those_that_do_are_named(capsys):
+    assert campaign.main(["everything"]) == 2
+    said = capsys.readouterr().err
+    assert "no part 'everything'" in said
+    assert "fuzz" in said.split("these exist: ")[1].split(", ")[0].strip()
+
+
+def test_what_is_done_is_not_done_again_unless_the_commit_is_another(tmp_path):
+    kept, count = tmp_path / "state/part.jsonl", python("open('count', 'a').write('x')")
+    first = campaign.run({"a/1": count, "a/2": python("raise SystemExit(1)")}, kept, "c1", tmp_path)
+    assert first == {"a/1": True, "a/2": False}
+    kept.write_text(kept.read_text() + '{"commit": "c1", "tri')  # killed while it wrote
+    more = campaign.run({"a/1": count, "a/2": count, "b/1": count}, kept, "c1", tmp_path)
+    assert more == {"a/1": True, "a/2": False, "b/1": True}
+    assert (tmp_path / "count").read_text() == "xx"
+    assert campaign.run({"a/2": count}, kept, "c2", tmp_path) == {"a/2": True}
+
+
+def test_the_table_of_a_part_is_replaced_and_others_stay(tmp_path):
+    page = tmp_path / "campaigns.md"
+    page.write_text("# Campaigns\n\nWords.\n")
+    campaign.write_table(page, "kills", "Kills.", {"all/1": True}, "c1", "2026-01-01")
+    campaign.write_table(page, "fuzz", "Examples.", {"x/1": False, "x/2": True, "y/1": True}, "c1", "2026-01-01")
+    campaign.write_table(page, "fuzz", "Examples.", {"x/1": False, "x/2": True, "y/1": True}, "c2", "2026-01-02")
+    text = page.read_text()
+    assert text.startswith(
+        "# Campaigns\n\nWords.\n\n## fuzz\n\nExamples.\n\n2 passed, 1 failed; commit c2, 2026-01-02."
+    )
+    assert text.count("## fuzz") == text.count("## kills") == 1
+    assert "| x | 1 | 1 |\n| y | 1 | 0 |\n\n- failed: x/1\n\n## kills" in text
+
+
+def test_uncommitted_changes_are_refused(tmp_path):
+    for command in (
+        ["init", "-q"],
+        ["-c", "user.name=t", "-c", "user.email=t@e", "commit", "-q", "--allow-empty", "-m", "x"],
+    ):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    assert len(campaign.commit(tmp_path)) == 40
+    (tmp_path / "new.py").touch()
+    with pytest.raises(SystemExit, match=r"new\.py"):
+        campaign.commit(tmp_path)
+
+
+def test_every_trial_of_the_fuzzed_properties_names_its_file_and_its_seed():
+    sys.path.insert(0, str(FILE.parent))
+    try:
+        trials = importlib.import_module("fuzz").trials()
+    finally:
+        sys.path.remove(str(FILE.parent))
+    files = {name.split("/")[0] for name in trials}
+    assert {"test_exact", "test_submission", "test_withdrawn"} <= files
+    assert len(trials) == 20 * len(files)
+    assert all(f"--hypothesis-seed={name.rsplit(' ', 1)[1]}" in command for name, command in trials.items())
