@@ -183,11 +183,16 @@ def clone(folder: Path, *, cold: bool = False) -> Study:
     return study
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def warm_commands() -> Iterator[None]:
-    """A warm server for this process, at work while its tests run."""
-    with tempfile.TemporaryDirectory() as folder, warm.commands(Path(folder)) as commands:
+    """A warm server for this process, at work while these tests run; also for what they start by sys.executable."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        warm.commands(Path(folder)) as commands,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         WARM["PATH"] = f"{commands}{os.pathsep}{ENVIRONMENT['PATH']}"
+        patch.setattr(sys, "executable", str(commands / "python"))
         yield
 
 

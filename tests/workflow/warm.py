@@ -21,8 +21,9 @@ from importlib import import_module
 from pathlib import Path
 
 COMMANDS = ("snakemake", "dvc", "blemore")
+# Not torch: whether it is loaded, and with how many threads, is part of a job's record.
 LIBRARIES = (
-    *("av", "cma", "cv2", "matplotlib.pyplot", "numba", "numpy", "pandas", "psutil", "pyarrow.dataset", "torch"),
+    *("av", "cma", "cv2", "matplotlib.pyplot", "numba", "numpy", "pandas", "psutil", "pyarrow.dataset"),
     *("scipy.optimize", "scipy.stats", "sklearn.decomposition", "sklearn.linear_model", "sklearn.model_selection"),
     *("jinja2", "jsonschema", "networkx", "rfc8785", "rich.console", "typer", "yaml"),
     *("dvc.cli.parser", "dvc.commands.repro", "dvc.repo.index", "dvc.rwlock"),
@@ -62,7 +63,7 @@ def serve(address: str, client: str) -> None:
     path = sys.path[1:]
     for name in LIBRARIES:
         import_module(name)
-    assert not [name for name in sys.modules if name.split(".")[0] == "blemore"]
+    assert not [name for name in sys.modules if name.split(".")[0] in ("blemore", "torch")]
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # ended processes are not waited for
     listening = socket.socket(socket.AF_UNIX)
