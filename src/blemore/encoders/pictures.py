@@ -85,7 +85,7 @@ class Pictures(Preprocessing):
         else:
             values = to_device(torch.tensor([self.mean, self.std]).view(2, 3, 1, 1), pictures.device)
             pictures = (pictures - values[0]).div_(values[1])
-        return pictures if self.time_first else pictures.transpose(1, 2)  # (B, 3, T, S, S)
+        return pictures if self.time_first else pictures.transpose(1, 2).contiguous()  # (B, 3, T, S, S)
 
 
 def spread(frames: int, count: int, cut_begin: float = 0.0, cut_end: float = 0.0) -> np.ndarray:

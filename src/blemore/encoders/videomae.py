@@ -61,6 +61,7 @@ class VideoMAE(Network):
 
     def forward(self, x: Tensor) -> Tensor:
         """Clips (B, T, 3, S, S) -> logits (B, 6)."""
+        x = x.transpose(1, 2).contiguous().transpose(1, 2)  # laid out as its convolution reads it, there and back
         return self.network(x).logits
 
     def layer_of(self, name: str) -> int:
