@@ -25,7 +25,7 @@ from blemore.media.pictures import jpeg, no_higher
 from blemore.media.piece import cut_piece
 from blemore.media.prepare import Media, decode_media, prepare_clip
 from blemore.media.schemas import KINDS
-from blemore.media.track import Track, follow, samples_apart
+from blemore.media.track import Track, follow
 
 RUNS = 7
 WITHOUT_PIECE = ("faces", "body", "audio", "probe")
@@ -90,22 +90,17 @@ def crops(media: Media) -> list[tuple[np.ndarray, int]]:
     return faces + [(square_crop(picture, box, body["size"]), body["quality"]) for (_, picture), box in pairs]
 
 
-def every(media: Media) -> int:
-    """Samples from one look of the detector to the next."""
-    return samples_apart([time for time, _ in media.faces], OPTIONS["faces"]["every"])
-
-
-def looked_at(media: Media) -> list[int]:
+def looked_at(count: int) -> list[int]:
     """Samples on which the detector looks in any case."""
-    return sorted({*range(0, len(media.faces), every(media)), len(media.faces) - 1})
+    return sorted({*range(0, count, OPTIONS["faces"]["every"]), count - 1})
 
 
 def tracking(media: Media) -> Track:
     """Following the face between detections."""
     small = [no_higher(picture, OPTIONS["faces"]["detect_height"]) for _, picture in media.faces]
     face = FACE.scaled(small[0].shape[0] / HEIGHT)
-    detected = set(looked_at(media))
-    return follow(small, [face if k in detected else None for k in range(len(small))], every(media))
+    detected = set(looked_at(len(small)))
+    return follow(small, [face if k in detected else None for k in range(len(small))], OPTIONS["faces"]["every"])
 
 
 def cpu(jobs: Mapping[str, Callable[[], object]], runs: int = RUNS) -> dict[str, float]:
@@ -130,7 +125,7 @@ def main() -> None:
         media = decode_and_keep(path)
         detector = load_detector(OPTIONS["faces"]["detector"])
         pictures = [no_higher(picture, OPTIONS["faces"]["detect_height"]) for _, picture in media.faces]
-        samples = looked_at(media)
+        samples = looked_at(len(pictures))
         options, rate = OPTIONS["piece"], OPTIONS["audio"]["rate"]
         cut_crops = crops(media)
         once, kept, small = "PyAV decodes video and sound once", "decoding + sampled crops + sound", "small frames"

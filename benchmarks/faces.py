@@ -23,12 +23,10 @@ from blemore.media.shards import read_frames
 
 OPTIONS = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())["media"]["samples"]
 FACES = OPTIONS["faces"]
-ALWAYS = 0.01
-"""Seconds between two looks of the detector, less than between two samples."""
 
 
-def prepared(clips: list[Path], every: float, folder: Path) -> Path:
-    """The faces file of `clips`, the detector looking every so many seconds."""
+def prepared(clips: list[Path], every: int, folder: Path) -> Path:
+    """The faces file of `clips`, the detector looking at one sample in `every`."""
     output = folder / f"faces{every}.parquet"
     prepare_shard({path.stem: path for path in clips}, OPTIONS | {"faces": FACES | {"every": every}}, faces=output)
     return output
@@ -36,7 +34,7 @@ def prepared(clips: list[Path], every: float, folder: Path) -> Path:
 
 def detected(clips: list[Path], folder: Path) -> str:
     """On which samples the detector alone found the face, and how far off it is followed where it looks less often."""
-    always, followed = (pd.read_parquet(prepared(clips, every, folder)) for every in (ALWAYS, FACES["every"]))
+    always, followed = (pd.read_parquet(prepared(clips, every, folder)) for every in (1, FACES["every"]))
     points = [name for name, _ in POINTS]
     off = np.linalg.norm((followed[points] - always[points]).to_numpy().reshape(-1, len(points) // 2, 2), axis=2)
     found, samples, mean = always["detected"].sum(), len(always), (off.mean(axis=1) / always["height"]).mean()

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 OPTIONS = {
-    "faces": {"detector": "mtcnn", "frames": 16, "size": 160, "every": 1.2, "detect_height": 320, "quality": 92},
+    "faces": {"detector": "mtcnn", "frames": 16, "size": 160, "every": 4, "detect_height": 320, "quality": 92},
     "body": {"frames": 16, "size": 224, "quality": 90},
     "audio": {"rate": 16000},
     "piece": {"seconds": 2.0, "height": 320, "fps": 25},

@@ -22,7 +22,7 @@ from blemore.media.pictures import Sampler, Shape, even_times, jpeg, no_higher, 
 from blemore.media.piece import PieceFrames, cut_piece
 from blemore.media.schemas import KINDS, POINTS, PROBE
 from blemore.media.sound import Sound
-from blemore.media.track import Track, samples_apart, track_face
+from blemore.media.track import Track, track_face
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ def prepare_shard(clips: Mapping[str, Path], options: Mapping[str, Any], **outpu
     ----------
     clips : name -> file.
     options : `faces` {detector, frames, size, every, detect_height, quality}, `body` {frames, size, quality},
-        `audio` {rate}, `piece` {seconds, height, fps}; sizes in px, `every` in s, rate in Hz, quality 1..100.
+        `audio` {rate}, `piece` {seconds, height, fps}; sizes in px, rate in Hz, quality 1..100.
     outputs : kind -> the file to write; `schemas.KINDS` says which kinds there are and what they hold.
 
     Raises
@@ -148,8 +148,7 @@ def decode_media(clip: OpenClip, options: Mapping[str, Any], kinds: Collection[s
 def track_in(media: Media, options: Mapping[str, Any], detector: Detector) -> Track:
     """The face on each face sample, looked for in small pictures, in px of the shown picture."""
     small = [no_higher(picture, options["detect_height"]) for _, picture in media.faces]
-    every = samples_apart([time for time, _ in media.faces], options["every"])
-    return track_face(small, detector, every).scaled(media.shape.shown[1] / small[0].shape[0])
+    return track_face(small, detector, options["every"]).scaled(media.shape.shown[1] / small[0].shape[0])
 
 
 def face_rows(name: str, media: Media, track: Track, options: Mapping[str, Any]) -> list[Row]:

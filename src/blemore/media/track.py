@@ -1,6 +1,5 @@
 """The face of a clip from sample to sample: detected on some, followed on the others, without jitter at rest."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -39,16 +38,6 @@ class Track:
     def scaled(self, factor: float) -> "Track":
         """The same track in pictures `factor` times as large."""
         return replace(self, boxes=self.boxes * factor, landmarks=self.landmarks * factor)
-
-
-def samples_apart(times: Sequence[float], seconds: float) -> int:
-    """How many samples the detector goes on each time, to look about every `seconds` at samples of these times (s).
-
-    A face followed for longer lies further off, whatever the number of samples. The looks are spread over the clip.
-    """
-    last = len(times) - 1
-    gaps = max(1, math.ceil((times[-1] - times[0]) / seconds))
-    return max(1, math.ceil(last / gaps))
 
 
 def track_face(pictures: Sequence[np.ndarray], detector: Detector, every: int) -> Track:
