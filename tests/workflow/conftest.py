@@ -183,16 +183,19 @@ def clone(folder: Path, *, cold: bool = False) -> Study:
     return study
 
 
-@pytest.fixture(scope="package", autouse=True)
-def warm_commands() -> Iterator[None]:
-    """A warm server for this process, at work while these tests run; also for what they start by sys.executable."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        warm.commands(Path(folder)) as commands,
-        pytest.MonkeyPatch.context() as patch,
-    ):
+@pytest.fixture(scope="session", autouse=True)
+def warm_commands() -> Iterator[Path]:
+    """A warm server for this process, at work from the first of these tests on; the folder of its commands."""
+    with tempfile.TemporaryDirectory() as folder, warm.commands(Path(folder)) as commands:
         WARM["PATH"] = f"{commands}{os.pathsep}{ENVIRONMENT['PATH']}"
-        patch.setattr(sys, "executable", str(commands / "python"))
+        yield commands
+
+
+@pytest.fixture(scope="package", autouse=True)
+def warm_python(warm_commands: Path) -> Iterator[None]:
+    """What the package starts by sys.executable starts warm too, while these tests run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "executable", str(warm_commands / "python"))
         yield
 
 
