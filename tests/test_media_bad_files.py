@@ -177,7 +177,7 @@ def test_roster_and_probes_must_speak_of_the_same_clips(probes):
         gather(roster, [*paths, paths[0]], 0.1)
 
 
-ENCODERS = [{"learning": "finetuned", "scale": "tiny"}, {"learning": "frozen", "scale": "tiny"}]
+ENCODERS = [{"learning": "finetuned", "scale": "tiny", "media": "body"}, {"learning": "frozen", "scale": "tiny"}]
 PRETRAINED = [settings | {"scale": "pretrained"} for settings in ENCODERS]
 
 
@@ -195,13 +195,22 @@ def test_the_estimate_is_on_the_large_side_of_what_a_shard_takes(tmp_path):
 def test_the_estimate_grows_with_clips_folds_and_scale_and_counts_dvcs_copy():
     one, many = (estimate([1_000_000] * count, OPTIONS, ENCODERS, 5) for count in (10, 1000))
     assert one["raw"] == 10_000_000
-    assert one["total"] == pytest.approx(2 * one["dvc_copy"], abs=2)
-    for kind in ("faces", "body", "audio", "pieces"):
+    assert one["total"] == pytest.approx(2 * one["dvc_copy"] + one["decoded"], abs=2)
+    for kind in ("faces", "body", "audio", "pieces", "decoded"):
         assert many[kind] == pytest.approx(100 * one[kind], rel=1e-3)
     more_folds = estimate([1], OPTIONS, ENCODERS, 10)["encoders"]
     assert more_folds > estimate([1], OPTIONS, ENCODERS, 5)["encoders"]
     assert estimate([1], OPTIONS, PRETRAINED, 5)["encoders"] > 1e9
     assert estimate([1], OPTIONS, [{"learning": "given", "scale": "tiny"}], 5)["encoders"] == 0
+
+
+def test_the_file_of_decoded_clips_counts_once_for_each_encoder_that_is_trained():
+    clips = [1] * 3050
+    one = estimate(clips, OPTIONS, PRETRAINED, 5)["decoded"]
+    assert one == 3050 * 16 * 224 * 224 * 3 == estimate(clips, OPTIONS, PRETRAINED, 10)["decoded"]
+    sound = {"learning": "finetuned", "scale": "pretrained", "media": "audio"}
+    assert estimate(clips, OPTIONS, [*PRETRAINED, sound], 5)["decoded"] == one + 3050 * 4 * 16000 * 2
+    assert estimate(clips, OPTIONS, PRETRAINED[1:], 5)["decoded"] == 0
 
 
 def test_a_study_that_will_not_fit_is_refused_with_the_sizes():

@@ -69,17 +69,25 @@ def test_every_enabled_encoder_has_its_jobs_and_a_switched_off_one_has_none(para
     full = plan(params, tmp_path)
     params["encoders"]["s4d"]["enabled"] = False
     less = plan(params, tmp_path)
-    trained = steps(full)["s4d: train 5 folds"]
-    assert trained["jobs"] == 5
-    assert full["totals"]["jobs"] - less["totals"]["jobs"] == 5 + 1  # and the job that gathers them
+    assert full["totals"]["jobs"] - less["totals"]["jobs"] == 1 + 1  # all folds in one, and the job that gathers them
+    assert steps(full)["s4d: train 5 folds"]["jobs"] == 1
+    assert (
+        steps(plan(params | {"weights": "pretrained"}, tmp_path, gpu_memory=24))["videomae: train 5 folds"]["jobs"] == 5
+    )
     assert not any(step.startswith("s4d") for step in steps(less))
 
 
 def test_the_disk_includes_dvcs_copy(full_size, tmp_path):
     disk = plan(full_size, tmp_path)["disk_gb"]
-    once = sum(size for kind, size in disk.items() if kind not in ("dvc_copy", "total"))
+    once = sum(size for kind, size in disk.items() if kind not in ("dvc_copy", "decoded", "total"))
     assert disk["dvc_copy"] == pytest.approx(once, abs=0.05)
-    assert disk["total"] == pytest.approx(2 * once, abs=0.1)
+    assert disk["total"] == pytest.approx(2 * once + disk["decoded"], abs=0.1)
+
+
+def test_decoded_clips_need_disk_and_no_memory(full_size, tmp_path):
+    found = plan(full_size, tmp_path, gpu_memory=24)
+    assert found["disk_gb"]["decoded"] > 3050 * 2 * 16 * 224 * 224 * 3 / 1e9  # VideoMAE's and TimeSformer's alone
+    assert steps(found)["videomae: train 5 folds"]["memory_gb"] < 2
 
 
 def test_hours_grow_with_epochs_clips_and_gradient_checkpointing():

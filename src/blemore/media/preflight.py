@@ -32,6 +32,10 @@ STATE_FACTOR = 3
 FEATURE_BYTES = 25 * 2 * 1024 * 2
 """Features of one clip of a large speech network: mean and deviation of 25 layers, 1024 wide, float16; others less."""
 
+DECODED_FRAMES = 16
+DECODED_SIDE = {"tiny": {"faces": 48, "body": 64}, "pretrained": {"faces": 160, "body": 224}}
+"""Frames and side in px of a clip as trainings share it, decoded, in one file an encoder; the largest of the networks."""
+
 
 def estimate(
     clip_bytes: Sequence[int],
@@ -51,7 +55,8 @@ def estimate(
     Returns
     -------
     raw, faces, body, audio, pieces, encoders (weights fetched, features, models of all folds, one training
-    state each), dvc_copy (DVC keeps a second copy of everything) and total.
+    state each), dvc_copy (DVC keeps a second copy of all these), decoded (clips that the folds of an encoder share
+    while it is trained, all encoders at once) and total.
     """
     count = len(clip_bytes)
     piece = media["piece"]
@@ -60,11 +65,12 @@ def estimate(
         "raw": sum(clip_bytes),
         "faces": count * _crops(media["faces"]),
         "body": count * _crops(media["body"]),
-        "audio": count * CLIP_SECONDS * media["audio"]["rate"] * 2,
+        "audio": count * _sound(media["audio"]),
         "pieces": count * piece["seconds"] * (picture_bits + PIECE_SOUND_BITS) / 8,
         "encoders": sum(_encoder(settings, count, folds) for settings in encoders),
     }
     sizes["dvc_copy"] = sum(sizes.values())
+    sizes["decoded"] = count * sum(_decoded(settings, media) for settings in encoders)
     sizes["total"] = sum(sizes.values())
     return {kind: int(np.ceil(size)) for kind, size in sizes.items()}
 
@@ -73,6 +79,20 @@ def _crops(options: Mapping[str, Any]) -> float:
     """Bytes of one clip's crops."""
     per_pixel = np.interp(options["quality"], list(JPEG_BYTES_PER_PIXEL), list(JPEG_BYTES_PER_PIXEL.values()))
     return options["frames"] * (options["size"] ** 2 * float(per_pixel) + ROW_BYTES)
+
+
+def _sound(options: Mapping[str, Any]) -> float:
+    """Bytes of one clip's samples."""
+    return CLIP_SECONDS * options["rate"] * 2
+
+
+def _decoded(settings: Mapping[str, Any], media: Mapping[str, Any]) -> float:
+    """Bytes of one clip in the file from which an encoder is trained; none where nothing is."""
+    if settings["learning"] != "finetuned":
+        return 0
+    if settings["media"] == "audio":
+        return _sound(media["audio"])
+    return DECODED_FRAMES * DECODED_SIDE[settings["scale"]][settings["media"]] ** 2 * 3
 
 
 def _encoder(settings: Mapping[str, Any], clips: int, folds: int) -> float:

@@ -32,6 +32,8 @@ FRAGMENTS = 1.3
 """Memory that the allocator holds over what is counted: at most 1.26 in three trainings on an H200, rounded up."""
 PROCESS_BYTES = 0.8e9
 """A job's own memory: Python, torch and transformers; measured."""
+MEDIA_BYTES = 0.3e9
+"""What a training holds of its clips at most, however many there are: benchmarks/memory.py."""
 
 
 @cache
@@ -98,17 +100,12 @@ def gpu_bytes(settings: Mapping[str, Any], network: Mapping[str, Any], micro_bat
     return (parameters * (TRAINING_BYTES + HALF_BYTES) + kept) * FRAGMENTS + CUDA_BYTES
 
 
-def memory_bytes(settings: Mapping[str, Any], network: Mapping[str, Any], clips: Clips) -> float:
-    """Estimated main memory of one job beside a GPU: the process, the weights, and in training every clip's media."""
+def memory_bytes(settings: Mapping[str, Any], network: Mapping[str, Any]) -> float:
+    """Estimated main memory of one job beside a GPU: the process, the weights, and in training some clips."""
     weights = network["parameters"] * SINGLE_BYTES
     if settings["learning"] == "frozen":
         return PROCESS_BYTES + weights
-    size = 1.0
-    for side in network["input"][1:]:
-        size *= side
-    seconds = settings.get("seconds")
-    media = size if seconds is None else 2 * size  # uint8 pictures, int16 samples
-    return PROCESS_BYTES + weights + clips.all * media
+    return PROCESS_BYTES + weights + MEDIA_BYTES
 
 
 def advice(settings: Mapping[str, Any], network: Mapping[str, Any], limit: float) -> str | None:

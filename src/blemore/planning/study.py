@@ -109,8 +109,8 @@ def _encoder_steps(
         return [_step(f"{name}: take over the table", 1, 0.0)]
     if "service" in settings:
         return [_step(f"{name}: ask the service (`blemore gemini plan` prices it)", 1, None), _head(name)]
-    jobs = clips.folds if learning == "finetuned" else 1
-    what = f"{name}: train {jobs} folds" if learning == "finetuned" else f"{name}: embed"
+    jobs = clips.folds if learning == "finetuned" and gpu_memory is not None else 1  # profiles/gpu: each fold its own
+    what = f"{name}: train {clips.folds} folds" if learning == "finetuned" else f"{name}: embed"
     close = [_step(f"{name}: gather the folds", 1, 0.0)] if learning == "finetuned" else [_head(name)]
     network = network_of(settings)
     passes = forward_passes(settings, clips)
@@ -118,7 +118,7 @@ def _encoder_steps(
         seconds = _small_seconds(settings)
         return [_step(what, jobs, None if seconds is None else (passes * seconds + jobs * JOB_SECONDS) / 3600), *close]
     cpu = passes * network["forward_cpu_seconds"] / 3600
-    memory = memory_bytes(settings, network, clips) / 1e9
+    memory = memory_bytes(settings, network) / 1e9
     if gpu_memory is None:
         return [_step(what, jobs, cpu, memory_gb=memory), *close]
     gpu = passes * network["forward_gflop"] / (min(gpu_tflops * EFFICIENCY, CEILING) * 1e3) / 3600
@@ -155,6 +155,9 @@ def _assumptions(counted: bool, gpu_memory: float | None, gpu_tflops: float) -> 
         f"CPU hours: measured forward passes ({measured['on']}, {measured['day']}), clips of 4 s, the way back counted "
         "as two forward passes; hours of one thread.",
         "Disk: an estimate on the large side (media/preflight).",
+        "Jobs: all folds of an encoder in one (profiles/default)."
+        if gpu_memory is None
+        else "Jobs: each fold of an encoder in its own (profiles/gpu).",
     ]
     if not counted:
         said.insert(0, "The clips are not there: the challenge's published numbers, and 5 MB a clip, are assumed.")
