@@ -1,4 +1,4 @@
-"""Where a job computes: one thread of a CPU, or a CUDA device that no other job of the study uses.
+"""Where a job computes: one thread of a CPU, or a CUDA device; one that no other job of the study uses, if there is one.
 
 A CUDA device works in plain single precision where nothing else is asked for. Most of its operations give the same
 bytes each time, but not all (attention's way back in half precision): a job's record says so.
@@ -46,7 +46,7 @@ def chosen_device(count: int, folder: Path) -> int:
     device = free.index(max(free))
     logger.warning(
         "all %d CUDA device(s) are held by other jobs: sharing device %d, which has most free memory (%.1f GB); "
-        "the runner's resource gpu should be the number of devices",
+        "the runner's resource gpu says how many jobs run at once",
         count, device, free[device] / 1e9,
     )  # fmt: skip
     return device
