@@ -2,11 +2,12 @@
 
 python benchmarks/training.py [--clips N] [--steps N] [NAME...]     (in the folder of a study with results/media)
 
-The full-size networks have random weights and the batch of params.yaml. Left the loop of `blemore.training` as a fold
-job runs it: clips from memory, changed at random, brought to the device, forward, backward, AdamW. Their ratio says how
-far the clips keep up with the device (aim: at least 0.9). TFLOP/s count three forward passes a clip; the peak is that of
-a matrix product of 8192 x 8192 in the same precision. GPU memory: the allocator's peak and CUDA's own, beside what
-`blemore plan` estimates. On a CPU the memory columns stay empty.
+On a GPU the full-size networks with random weights, on a CPU the small ones, with the batch of params.yaml. Left the
+loop of `blemore.training` as a fold job runs it: clips from memory, changed at random, brought to the device, forward,
+backward, AdamW. Their ratio says how far the clips keep up with the device (aim: at least 0.9). TFLOP/s count three
+forward passes a clip; the peak is that of a matrix product of 8192 x 8192 in the same precision. GPU memory: the
+allocator's peak and CUDA's own, beside what `blemore plan` estimates. On a CPU these columns stay empty and seconds are
+CPU seconds, so that other programs do not count; the two sides take turns.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from full_size import NETWORKS
 from throughput import READ, first_clips
 
 from blemore.encoders.ahead import decoded
+from blemore.encoders.base import build
 from blemore.encoders.device import to_device, use_one_thread
 from blemore.encoders.network import Network
 from blemore.encoders.timesformer import TimeSformer
@@ -37,6 +39,7 @@ from blemore.encoders.wav2vec2 import Wav2Vec2
 from blemore.planning.costs import BACKWARD, constants, gpu_bytes
 from blemore.training.data import Examples
 from blemore.training.loop import find_gradients, fit
+from blemore.training.media import Media
 from blemore.training.recipe import Recipe, half_precision
 
 ENCODERS: dict[str, tuple[str, Callable[..., Network]]] = {
@@ -49,9 +52,10 @@ ENCODERS: dict[str, tuple[str, Callable[..., Network]]] = {
 
 
 def synchronised(device: torch.device) -> float:
-    """The time in s, when the device has done all that it was given."""
-    if device.type == "cuda":
-        torch.cuda.synchronize()
+    """The time in s, when the device has done all that it was given; of a CPU the process's own seconds."""
+    if device.type == "cpu":
+        return time.process_time()
+    torch.cuda.synchronize()
     return time.perf_counter()
 
 
@@ -66,13 +70,14 @@ def peak_tflops(device: torch.device, side: int = 8192, runs: int = 20) -> float
     return runs * 2 * side**3 / (synchronised(device) - start) / 1e12
 
 
-def measure(name: str, clips: int, steps: int, device: torch.device, params: dict) -> dict[str, float]:
+def measure(name: str, clips: int, steps: int, rounds: int, device: torch.device, params: dict) -> dict[str, float]:
     """What the training and the bare steps of one network reach."""
     encoder, wrapped = ENCODERS[name]
-    settings = encoder_settings({**params, "weights": "pretrained"}, encoder)
+    full_size = device.type == "cuda"
+    settings = encoder_settings({**params, "weights": "pretrained" if full_size else "tiny"}, encoder)
     torch.manual_seed(0)
-    network = wrapped(NETWORKS[name][0]()[0], settings).to(device)
-    if device.type == "cuda":
+    network = wrapped(NETWORKS[name][0]()[0], settings).to(device) if full_size else build(settings, name)
+    if full_size:
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
     shards = sorted(Path("results/media", READ[name][0]).glob("*.parquet"))
@@ -82,19 +87,17 @@ def measure(name: str, clips: int, steps: int, device: torch.device, params: dic
     size = settings["batch"]
     number = steps * size
     rows = [media[clip] for clip in sorted(media)]
-    rows = [rows[k % len(rows)] for k in range(number)]
     labels = torch.eye(6).repeat(math.ceil(number / 6), 1)[:number]
-    examples = Examples(rows, labels)
+    examples = Examples(Media.of([rows[k % len(rows)] for k in range(number)]), labels)
+    nobody = Examples(Media.of([]), labels[:0])
 
     def trained(epochs: int) -> float:
         with TemporaryDirectory() as folder, redirect_stderr(StringIO()):
             recipe = Recipe(epochs=epochs, batch=size, learning_rate=1e-6)
-            nobody = Examples([], labels[:0])
             start = synchronised(device)
             fit(network, examples, nobody, recipe, name=name, state=Path(folder) / "state.pt", identity="")
             return synchronised(device) - start
 
-    ours = min(trained(2) - trained(1) for _ in range(2))
     optimizer = Recipe(epochs=1, batch=size, learning_rate=1e-6).optimizer(network)
     scaler = torch.amp.GradScaler(device.type, enabled=False)
     batches = examples.batches(size, network.preprocessing, torch.Generator().manual_seed(0), device)
@@ -108,12 +111,14 @@ def measure(name: str, clips: int, steps: int, device: torch.device, params: dic
             optimizer.step()
         return synchronised(device) - start
 
-    bare()  # to warm up
-    best = min(bare() for _ in range(2))
-    constant = constants()["networks"][name]
-    flops = (1 + BACKWARD) * constant["forward_gflop"] / 1e3
-    found = {"batch": size, "ours": number / ours, "bare": number / best, "tflops": flops * number / best}
-    if device.type == "cuda":
+    trained(1), bare()  # to warm up
+    times = [(trained(2), trained(1), bare()) for _ in range(rounds)]
+    two, one, best = (min(column) for column in zip(*times, strict=True))
+    ours = two - one  # without what a training does once
+    found = {"batch": size, "ours": number / ours, "bare": number / best}
+    if full_size:
+        constant = constants()["networks"][name]
+        found["tflops"] = (1 + BACKWARD) * constant["forward_gflop"] / 1e3 * number / best
         free, total = torch.cuda.mem_get_info()
         own = total - free - torch.cuda.memory_reserved()
         found["gb"] = (torch.cuda.max_memory_reserved() + own) / 1e9
@@ -126,6 +131,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", default=list(ENCODERS))
     parser.add_argument("--clips", type=int, default=32)
     parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args()
     logging.disable()
     device = use_one_thread()
@@ -138,11 +144,14 @@ def main() -> None:
     )
     print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
     for name in chosen.names:
-        row = measure(name, chosen.clips, chosen.steps, device, params)
-        memory = f"{row['gb']:.1f} | {row['planned_gb']:.1f}" if "gb" in row else " | "
+        row = measure(name, chosen.clips, chosen.steps, chosen.rounds, device, params)
+        speed = memory = " | "
+        if "gb" in row:
+            speed = f"{row['tflops']:.3g} | {row['tflops'] / peak:.2f}"
+            memory = f"{row['gb']:.1f} | {row['planned_gb']:.1f}"
         print(
             f"| {name} | {row['batch']} | {row['ours']:.3g} | {row['bare']:.3g} | {row['ours'] / row['bare']:.2f} "
-            f"| {row['tflops']:.3g} | {row['tflops'] / peak:.2f} | {memory} |",
+            f"| {speed} | {memory} |",
             flush=True,
         )
 

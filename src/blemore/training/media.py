@@ -31,7 +31,7 @@ SCHEMA = pa.schema(
     }
 )
 """Arrow file, one batch a clip; `media` holds the array's bytes in C order. The preprocessing is in the metadata."""
-MAPPED = 64 * 2**20
+MAPPED = 32 * 2**20
 """Bytes of clips after which a process gives the pages back that it has looked at."""
 
 
@@ -149,6 +149,7 @@ def _mapped(path: Path, preprocessing: Preprocessing) -> tuple[list[str], Media]
         digests.append(sha256)
         values = media.buffers()[2]  # where they lie in the file; a scalar of Arrow's would be a copy
         arrays.append(np.frombuffer(values, dtype, math.prod(shape)).reshape(shape))
+        mapping.madvise(mmap.MADV_DONTNEED)  # the system maps 64 KB around each line read: 400 MB for 3,050 clips
     return names, Media(arrays, digests, mapping)
 
 
