@@ -314,6 +314,12 @@ def test_transformers_takes_nothing_along_that_no_encoder_uses_and_that_can_stil
     assert done.stdout.strip() == "[] True"
 
 
+def test_encoders_import_also_where_transformers_was_there_first():
+    said = "import transformers; from blemore.encoders import speech, timesformer, videomae, wav2vec2; print('there')"
+    done = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "there"
+
+
 def test_seeds_come_from_names_not_from_order():
     assert base.seed_of("17/s4d/fold0") == base.seed_of("17/s4d/fold0") != base.seed_of("17/s4d/fold1")
     assert 0 <= base.seed_of("17/s4d/fold0") < 2**63

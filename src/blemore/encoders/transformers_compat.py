@@ -31,5 +31,6 @@ def absent(*packages: str) -> Iterator[None]:
         sys.modules.update(there)
 
 
-with absent(*UNUSED), mock.patch.object(torch.distributed, "is_available", return_value=False):
-    import transformers.modeling_utils  # noqa: F401 - asks for all of them; the networks themselves for none
+if "transformers" not in sys.modules:  # else it has looked for them already
+    with absent(*UNUSED), mock.patch.object(torch.distributed, "is_available", return_value=False):
+        import transformers.modeling_utils  # noqa: F401 - asks for all of them; the networks themselves for none
