@@ -151,8 +151,7 @@ def test_an_experiment_on_fusion_trains_nothing(study: Study) -> None:
     done = study.run("dvc", "exp", "run", "-S", "fusion.simplex.l2=0.5", "--name", "strong-pull")
     assert "rule fuse:" in done.stdout + done.stderr
     assert "rule train_fold:" not in done.stdout + done.stderr
-    elsewhere = ("--temp", "-S", "fusion.simplex.l2=0.9", "--name", "stronger-pull", "fuse")
-    temporary = study.run("dvc", "exp", "run", *elsewhere)
+    temporary = study.run("dvc", "exp", "run", "--temp", "-S", "fusion.simplex.l2=0.9", "--name", "stronger-pull")
     assert "rule fuse:" in temporary.stdout + temporary.stderr
     assert "rule train_fold:" not in temporary.stdout + temporary.stderr
     shown = study.run("dvc", "exp", "show", "--csv").stdout
