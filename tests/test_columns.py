@@ -2,6 +2,8 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -72,7 +74,7 @@ def test_what_a_column_holds_is_judged_by_all_its_rows(path):
     assert read_columns(path)["salience"][-2:] == ["70", "much"]
 
 
-@pytest.mark.parametrize("empty", ["", "NA", "NaN", "nan", "null"])
+@pytest.mark.parametrize("empty", ["", "NA", "NaN", "nan", "null", "None", "<NA>", '""'])
 def test_empty_cells_are_empty_however_they_are_written(path, empty):
     path.write_text(f"word,number\nang,1\n{empty},{empty}\n")
     columns = read_columns(path)
@@ -91,9 +93,10 @@ def test_pandas_empty_cells_are_empty_too(missing):
     ("content", "words"),
     [
         (b"", "Empty"),
-        (b"a,b\n1,2\n3\n", "Row #3: Expected 2 columns, got 1"),
+        (b"a,b\n1,2\n3,4,5\n", "line 3: 3 cells between commas, expected 2"),
+        (b'a,b\n1,2\n3,"4\n5,6\n', "line 3: unexpected end of data"),  # else a mark swallows all rows behind it
         (b"a,b,a\n1,2,3\n", "column 'a' stands more than once"),
-        (b"clip\nA1\nA\xff\n", "Row #3"),
+        (b"clip\nA1\nA\xff\n", "line 3: not in UTF-8"),
     ],
 )
 def test_a_file_that_is_no_csv_table_is_refused_by_name(path, content, words):
@@ -110,6 +113,28 @@ def test_a_damaged_parquet_file_is_refused_by_name(tmp_path):
         damaged.write_bytes(content)
         with pytest.raises(DataError, match=r"damaged\.parquet: 1 fault"):
             read_columns(damaged)
+
+
+def test_cells_that_a_row_lacks_at_its_end_are_empty(path):
+    path.write_text("clip,emotion_1,emotion_2,share\nA1,ang,sad,70\nA2,ang\n  \n")
+    rows = list(zip(*read_columns(path).values(), strict=True))
+    assert rows == [("A1", "ang", "sad", 70), ("A2", "ang", None, None)]
+
+
+def test_a_cell_in_quotation_marks_may_hold_lines_in_a_file_of_any_length(path):
+    notes = ['one, two\n"three"\n' * 10] * 10_000  # more than a reader's block of 1 MB
+    pd.DataFrame({"note": notes, "mix": [True, False] * 5_000}).to_csv(path, index=False)
+    assert read_columns(path) == {"note": notes, "mix": [True, False] * 5_000}
+
+
+def test_a_parquet_cell_that_python_cannot_hold_is_refused_by_name(tmp_path):
+    pq.write_table(pa.table({"when": pa.array([2**58], pa.timestamp("ms"))}), tmp_path / "far.parquet")
+    with pytest.raises(DataError, match=r"far\.parquet: 1 fault"):
+        read_columns(tmp_path / "far.parquet")
+
+
+def test_clip_names_in_bytes_are_text():
+    assert clip_names([b"A1_x.mov"]) == ["A1_x"]
 
 
 def test_clip_names_lose_folder_and_extension():
