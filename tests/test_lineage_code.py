@@ -93,6 +93,7 @@ def test_imports_are_found_wherever_a_statement_may_stand(tmp_path: Path) -> Non
         "import os; import blemore.a\n",
         "from blemore import (a)  # import\n",
         "from blemore import \\\n    a\n",
+        "from blemore \\\n    import a\n",
         "from blemore import (\n    a,  # the first\n)\n",
         "from blemore import a as b\n",
         "import os, blemore.a as b\r\n",
