@@ -43,6 +43,9 @@ def test_a_kind_asked_for_when_the_others_were_there_keeps_a_rule_of_its_own(tmp
     for maker, later in (("prepare_later", ["pieces"]), ("prepare_shard", [])):
         note.write_text(json.dumps({"rule": maker}))
         assert added_later(files, "prepare_later") == later
+    note.write_text(json.dumps({"rule": "prepare_later"}))
+    Path("media/faces/0").unlink()
+    assert added_later(files, "prepare_later") == []  # a rule without outputs cannot be
 
 
 @pytest.fixture

@@ -36,11 +36,12 @@ def added_later(files: Mapping[str, Sequence[str]], rule: str) -> list[str]:
     rule : the rule that makes what is added later. What it once made (says Snakemake's metadata) stays its own.
     """
     absent = [kind for kind, paths in files.items() if not any(Path(path).is_file() for path in paths)]
-    return [
+    later = [
         kind
         for kind, paths in files.items()
         if (kind in absent and len(absent) < len(files)) or any(_made_by(rule, path) for path in paths)
     ]
+    return later if len(later) < len(files) else []  # nothing is left that they could be later than
 
 
 def _made_by(rule: str, path: str) -> bool:
