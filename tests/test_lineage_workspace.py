@@ -31,21 +31,32 @@ def test_files_that_no_rule_makes_are_found_and_removed_with_their_empty_folders
 def test_a_kind_asked_for_when_the_others_were_there_keeps_a_rule_of_its_own(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     files = {kind: [f"media/{kind}/{shard}" for shard in "01"] for kind in ("faces", "pieces")}
-    assert added_later(files, "prepare_later") == []  # nothing is there yet
-    Path("media/faces").mkdir(parents=True)
-    Path("media/faces/0").touch()
-    assert added_later(files, "prepare_later") == ["pieces"]
-    Path("media/pieces").mkdir()
-    Path("media/pieces/0").touch()
-    assert added_later(files, "prepare_later") == []  # made by the rule of all kinds
-    note = Path(".snakemake/metadata", urlsafe_b64encode(b"media/pieces/0").decode())
-    note.parent.mkdir(parents=True)
-    for maker, later in (("prepare_later", ["pieces"]), ("prepare_shard", [])):
-        note.write_text(json.dumps({"rule": maker}))
-        assert added_later(files, "prepare_later") == later
-    note.write_text(json.dumps({"rule": "prepare_later"}))
+
+    def made(path: str, rule: str | None) -> None:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).touch()
+        if rule:
+            note = Path(".snakemake/metadata", urlsafe_b64encode(path.encode()).decode())
+            note.parent.mkdir(parents=True, exist_ok=True)
+            note.write_text(json.dumps({"rule": rule}))
+
+    def later() -> list[str]:
+        return added_later(files, "prepare_later")
+
+    assert later() == []  # nothing is there yet
+    made("media/faces/0", None)
+    assert later() == []  # a job of all kinds is writing, or was killed there
+    made("media/faces/0", "prepare_shard")
+    assert later() == ["pieces"]
+    made("media/pieces/0", None)
+    assert later() == ["pieces"]  # being written by that rule
+    made("media/pieces/0", "prepare_later")
+    assert later() == ["pieces"]
     Path("media/faces/0").unlink()
-    assert added_later(files, "prepare_later") == []  # a rule without outputs cannot be
+    assert later() == []  # a rule without outputs cannot be
+    made("media/faces/0", "prepare_shard")
+    made("media/pieces/0", "prepare_shard")
+    assert later() == []  # made by the rule of all kinds
 
 
 @pytest.fixture

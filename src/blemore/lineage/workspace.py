@@ -28,22 +28,21 @@ def remove(paths: Iterable[Path]) -> None:
 
 
 def added_later(files: Mapping[str, Sequence[str]], rule: str) -> list[str]:
-    """The kinds of files that are made by a rule of their own, since the others were there before they were asked for.
+    """The kinds of files that are made by a rule of their own, since the others were made before they were asked for.
+
+    Snakemake's metadata say who made what is there; files without metadata are being written, or were by a killed job.
 
     Parameters
     ----------
     files : kind -> its files, relative to the present folder.
-    rule : the rule that makes what is added later. What it once made (says Snakemake's metadata) stays its own.
+    rule : the rule that makes what is added later. What it once made stays its own.
     """
-    absent = [kind for kind, paths in files.items() if not any(Path(path).is_file() for path in paths)]
-    later = [
-        kind
-        for kind, paths in files.items()
-        if (kind in absent and len(absent) < len(files)) or any(_made_by(rule, path) for path in paths)
-    ]
-    return later if len(later) < len(files) else []  # nothing is left that they could be later than
+    makers = {kind: {_maker(path) for path in paths if Path(path).is_file()} - {None} for kind, paths in files.items()}
+    first = [kind for kind in files if makers[kind] - {rule}]
+    return [kind for kind in files if kind not in first] if first else []
 
 
-def _made_by(rule: str, path: str) -> bool:
+def _maker(path: str) -> str | None:
+    """The rule whose finished job made a file."""
     metadata = Path(".snakemake/metadata", urlsafe_b64encode(path.encode()).decode())
-    return metadata.is_file() and json.loads(metadata.read_bytes())["rule"] == rule
+    return json.loads(metadata.read_bytes())["rule"] if metadata.is_file() else None
