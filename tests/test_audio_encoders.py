@@ -213,6 +213,7 @@ def test_a_training_pass_draws_from_torch_s_generator_alone(sizes, tmp_path):
     np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
 
 
+@pytest.mark.thorough
 def test_gradient_checkpointing_gives_the_same_loss_and_gradients(tuned):
     batch = small_study.taken(tuned.preprocessing, [noise(9000), noise(9000, 1)])
     tuned.train()

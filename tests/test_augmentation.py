@@ -1,6 +1,7 @@
 """What is changed in a clip leaves its emotion as it is."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,6 +53,7 @@ def test_other_light_is_a_gain_and_a_contrast_around_the_mean():
         assert 0.79 < after.mean() / before.mean() < 1.21
 
 
+@pytest.mark.thorough
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 9))
 def test_a_window_of_sound_is_the_clip_in_its_order_louder_or_softer(samples, length, seed):
     clip = np.random.default_rng(seed).integers(100, 10000, samples).astype(np.int16)

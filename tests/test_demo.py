@@ -64,6 +64,7 @@ def truth(root) -> dict:
     return json.loads((root / "truth.json").read_text())
 
 
+@pytest.mark.thorough
 def test_names_columns_and_folds_make_a_faultless_roster(root):
     roster = demo.roster(root, OPTIONS)
     assert sorted(roster["file"]) == demo.clip_files(root, OPTIONS)

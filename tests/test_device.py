@@ -75,6 +75,7 @@ def test_numbers_are_made_where_the_bytes_lie(reading, monkeypatch):
         assert (there.shape, there.dtype) == (here.shape, here.dtype) == (here.shape, torch.float32)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("told", "said"), [({"mode": True}, True), ({"mode": True, "warn_only": True}, False)])
 def test_a_record_says_deterministic_only_where_all_else_is_refused(told, said):
     try:

@@ -109,6 +109,7 @@ def test_every_clip_becomes_one_finite_row_of_one_shape_or_says_why_not(name, me
     assert all(np.isfinite(made[clip]).all() for clip in made if clip not in (SILENT, FACELESS))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", INSIDE)
 def test_the_seed_s_name_decides_random_weights_and_nothing_else_does(name, media, clips):
     first, again, other = (base.build(settings_of(name), seed) for seed in (SEED, SEED, "18/contract"))
@@ -123,6 +124,7 @@ def test_the_seed_s_name_decides_random_weights_and_nothing_else_does(name, medi
         assert_same(made, different)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", INSIDE)
 def test_a_row_does_not_depend_on_the_batch_it_came_in(name, media, clips):
     encoder = base.build(settings_of(name), SEED)
@@ -132,6 +134,7 @@ def test_a_row_does_not_depend_on_the_batch_it_came_in(name, media, clips):
         assert_same(alone, every_row(encoder, found, most), 1e-5)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", FROZEN)
 def test_features_fill_a_table_and_do_not_know_labels_or_persons(name, media, clips, tmp_path):
     shards = media[CONFIG["encoders"][name]["media"]]

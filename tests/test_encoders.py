@@ -257,6 +257,7 @@ def test_an_architecture_that_timm_does_not_know_is_refused_with_what_is_near_it
         base.build(settings, "17/image")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "settings", [BODY, TIME, WINDOWS, IMAGE | {"architecture": OPENAI}], ids=lambda settings: settings["name"]
 )

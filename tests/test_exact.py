@@ -41,6 +41,7 @@ def test_many_clips_with_many_ties_have_the_optimum_of_the_whole_surface(seed, l
     assert exact_optimum(probabilities, truth) == optimum(probabilities, truth)
 
 
+@pytest.mark.thorough
 @settings(max_examples=60)
 @given(problems(min_rows=1, max_rows=14), st.floats(0, 0.3))
 def test_the_plateau_holds_exactly_the_cells_near_the_best(problem, margin):
@@ -58,6 +59,7 @@ def test_the_plateau_holds_exactly_the_cells_near_the_best(problem, margin):
     assert plateau(probabilities, truth, 1.0).area == pytest.approx(1.0)
 
 
+@pytest.mark.thorough
 def test_ten_times_the_challenges_clips_need_little_memory_and_numpy_alone():
     code = (
         "import resource, sys, numpy as np\n"
@@ -115,6 +117,7 @@ def test_the_exact_optimum_is_never_worse_than_the_official_grid(problem):
     assert exact_optimum(*problem).score >= official_grid(*problem).score
 
 
+@pytest.mark.thorough
 @given(problems(), st.data())
 def test_the_chosen_point_reaches_the_accuracies_it_claims(problem, data):
     probabilities, truth = problem
@@ -128,6 +131,7 @@ def test_the_chosen_point_reaches_the_accuracies_it_claims(problem, data):
     assert exact_optimum(probabilities[order], truth[order]) == chosen  # the order of the clips does not matter
 
 
+@pytest.mark.thorough
 @given(problems(), st.data())
 def test_whole_weights_count_like_copies_of_clips(problem, data):
     probabilities, truth = problem

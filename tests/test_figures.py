@@ -37,6 +37,7 @@ def drawings():
 NAMES = ["surface", "encoders", "weights", "confusion", "curves", "no curves"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", NAMES)
 def test_the_same_input_gives_the_same_png(drawings, tmp_path, name):
     for file in ("one.png", "two.png"):

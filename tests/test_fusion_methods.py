@@ -133,6 +133,7 @@ def test_no_row_of_a_view_was_fused_by_a_model_that_saw_its_fold_or_the_outer_on
         assert not np.array_equal(before.views[outer][~own], after.views[outer][~own])
 
 
+@pytest.mark.thorough
 def test_scaled_views_of_an_outer_fold_do_not_hang_on_its_labels_either():
     data, fold = labelled()
     methods = {"simplex": (find_method("simplex"), OPTIONS["simplex"])}

@@ -161,6 +161,7 @@ def test_scaling_has_the_very_bytes_of_scikit_learn_also_of_constant_features():
             assert found.tobytes() == expected.tobytes()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("head", HEADS)
 def test_a_test_row_is_the_mean_of_the_fold_models(study, head):
     clips, _, matrix = study
@@ -176,6 +177,7 @@ def test_a_test_row_is_the_mean_of_the_fold_models(study, head):
     np.testing.assert_allclose(table[-1], np.mean(said, axis=0), atol=1e-6)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("head", HEADS)
 def test_the_same_inputs_give_the_same_table_in_any_order(study, head):
     clips, features, _ = study
@@ -202,6 +204,7 @@ def reference(x: np.ndarray, labels: np.ndarray, strength: float, shown: np.ndar
     return outputs
 
 
+@pytest.mark.thorough
 @settings(max_examples=25)
 @given(
     clips=st.integers(6, 40),
@@ -260,6 +263,7 @@ def test_a_single_person_to_learn_from_gets_the_strongest_regularisation(caplog)
     np.testing.assert_allclose(outputs, expected, atol=1e-6)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("head", HEADS)
 def test_constant_features_and_a_single_class_are_harmless(study, head):
     clips, _, matrix = study

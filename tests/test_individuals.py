@@ -197,6 +197,7 @@ def test_without_two_training_persons_nobody_is_told_apart(monkeypatch):
     assert found.summary["test"] == {"clips": 20, "without_face": 0, "clusters": 0, "sizes": []}
 
 
+@pytest.mark.thorough
 def test_eight_training_persons_are_enough_to_be_trusted(monkeypatch, judged_once):
     clips, truth = simulated_study(monkeypatch, [12] * 8, [15, 6])
     found = run.find_individuals(clips, [], **ON)
@@ -226,6 +227,7 @@ def test_a_test_cluster_is_never_linked_to_a_training_person(monkeypatch, judged
     assert not [who for who in np.unique(person) if who in told]
 
 
+@pytest.mark.thorough
 def test_a_clip_without_a_face_has_no_cluster(monkeypatch):
     clips, _ = simulated_study(monkeypatch, [12] * 8, [10, 10], faceless=["test_0003", "P01_013"])
     found = run.find_individuals(clips, [], **ON)
@@ -286,6 +288,7 @@ def test_with_approval_real_people_may_be_told_apart_and_the_approval_is_kept(mo
     assert len(found.clusters) == 20
 
 
+@pytest.mark.thorough
 def test_below_the_asked_quality_clusters_are_listed_but_not_trusted(monkeypatch):
     values, person = descriptors([12] * 8, apart=0.3)
     clips = clips_table(person, 12)

@@ -46,6 +46,7 @@ def clips():
     return simulated.study(persons=6, folds=3, encoders=1)[0]
 
 
+@pytest.mark.thorough
 def test_every_range_has_a_row_and_those_that_hold_the_labels_win(clips, tmp_path):
     study = study_layers(make_features(tmp_path / "f.parquet", clips, 5, range(2, 4)), clips, "w", seed=17)
     assert len(study.table) == 15
@@ -103,6 +104,7 @@ def test_features_without_layers_are_refused(clips, tmp_path):
         study_layers(tmp_path / "flat.parquet", clips, "w", seed=17)
 
 
+@pytest.mark.thorough
 def test_the_command_writes_table_and_pictures_and_says_what_is_selection_and_what_is_demo(
     clips, tmp_path, monkeypatch
 ):

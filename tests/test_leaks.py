@@ -190,6 +190,7 @@ def test_a_strength_that_was_chosen_on_the_judged_fold_is_found(study, monkeypat
     assert_told("voice/fold2", "fitted on A902, A905, whom it judges (selection")
 
 
+@pytest.mark.thorough
 def test_inner_folds_that_share_persons_are_found(study, monkeypatch):
     mutate(
         monkeypatch,

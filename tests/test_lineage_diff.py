@@ -247,6 +247,7 @@ def scored(tmp_path, first_scores) -> Scored:
     return made
 
 
+@pytest.mark.thorough
 def test_the_score_of_real_runs_is_divided_over_what_changed_without_a_rest(scored):
     scored.other("e0", seed=9)
     scored.options = OPTIONS | {"method": "greedy"}

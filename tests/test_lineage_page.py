@@ -60,6 +60,7 @@ def boxes(html: str, kind: str = "wide") -> dict[str, Element]:
     }
 
 
+@pytest.mark.thorough
 def test_the_short_answers_are_those_of_the_records(made: Lineage, html: str) -> None:
     store = made.store
     raw = sorted(path for path in (made.root / "data/demo").rglob("*") if path.is_file())

@@ -53,6 +53,7 @@ def test_a_probe_tells_what_the_file_holds(tmp_path):
     assert probe["quarantine"] == ""
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seconds", [1.0, 30.0])
 def test_clips_from_one_to_thirty_seconds_give_sixteen_samples_and_sound_of_their_length(tmp_path, seconds):
     tables = prepare_one(tmp_path, seconds=seconds, fps=10, wave=tone(seconds, 16000), rate=16000)
@@ -212,6 +213,7 @@ def test_the_chosen_window_lies_inside_the_clip_and_no_other_is_better(values, l
     assert scores[start] >= max(scores) - 1e-6
 
 
+@pytest.mark.thorough
 def test_pieces_obey_height_and_rate_and_carry_no_time_of_making(tmp_path):
     path = write_clip(tmp_path / "clip.mov", seconds=3.0, size=(320, 640), fps=50, wave=tone(3.0, 48000))
     options = OPTIONS | {"piece": {"seconds": 2.0, "height": 120, "fps": 10}}

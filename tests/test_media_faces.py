@@ -46,6 +46,7 @@ def points(table):
     return table[[f"{name}_{axis}" for name in LANDMARKS for axis in "xy"]].to_numpy().reshape(-1, 5, 2)
 
 
+@pytest.mark.thorough
 def test_the_detector_alone_finds_a_real_talking_face_on_every_sample(detected):
     assert detected[0]["detected"].all()
     assert not detected[0]["tracked"].any()
@@ -73,6 +74,7 @@ def test_following_finds_what_detecting_would_have_found(detected, followed):
     assert apart.max() < 0.15 * table["width"].median()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("part", ["whole", "cut"])
 def test_the_cascade_finds_what_the_wheels_own_code_finds(part):
     """Corners, landmarks and scores, to the last bit; "cut" has faces that the picture's edge cuts off."""

@@ -66,6 +66,7 @@ def test_the_bytes_are_the_same_in_every_process_and_order(tmp_path):
     assert pd.read_parquet(again["faces"])["clip"].is_monotonic_increasing
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["faces", "body", "audio", "pieces", "probe"])
 def test_a_kind_prepared_alone_has_the_bytes_that_it_has_beside_the_others(tmp_path, kind):
     (tmp_path / "bad.mov").touch()

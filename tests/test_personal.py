@@ -40,6 +40,7 @@ def styled() -> Problem:
     return problem()
 
 
+@pytest.mark.thorough
 def test_with_style_the_offset_gains_and_its_controls_do_not(styled):
     found = gains(styled, OPTIONS, seed=1)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
@@ -185,6 +186,7 @@ def test_a_fold_without_blends_and_a_class_missing_from_a_fold_are_no_reason_to_
     assert np.isfinite(found["person_offset"]["gain"]["score"])
 
 
+@pytest.mark.thorough
 def test_probabilities_that_are_all_equal_are_decided_the_same_for_everybody():
     clips, tables = study(persons=10)
     for table in tables.values():

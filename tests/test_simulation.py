@@ -68,6 +68,7 @@ def test_a_trial_reports_the_estimate_the_truth_and_the_controls():
     assert found["paper"] >= found["nested_global"]
 
 
+@pytest.mark.thorough
 def test_more_persons_show_smaller_differences_and_pairing_helps():
     few, many = power(Settings(encoders=4), [11, 47], groups=200, seed=1)
     assert (few.persons, many.persons) == (11, 47)
@@ -101,6 +102,7 @@ def test_fewer_persons_than_folds_are_a_wrong_call(tmp_path, capsys):
     assert "at least one person per fold" in capsys.readouterr().err
 
 
+@pytest.mark.thorough
 def test_the_power_command_ends_with_what_it_does_not_say(capsys):
     main_ok(["simulate", "power", "11", "--groups", "50", "--encoders", "3"])
     assert "say nothing about BLEMORE" in capsys.readouterr().out

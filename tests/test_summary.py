@@ -96,6 +96,7 @@ def test_an_encoder_that_lacks_clips_is_scored_on_those_it_has(case):
     assert np.isfinite(summary["fused_minus_best_single"]["lower_5_percent"])
 
 
+@pytest.mark.thorough
 def test_the_headline_is_repeated_without_encoders_of_unknown_disjointness(case):
     _, tables, clips = case
     options = {

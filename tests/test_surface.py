@@ -1,6 +1,7 @@
 """The fast threshold surfaces find what a plain search over the kit's rules finds."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kit_rules import grid_search
@@ -11,6 +12,7 @@ from blemore.metrics import acc_presence, acc_salience
 from blemore.surface import official_grid, surface
 
 
+@pytest.mark.thorough
 @settings(max_examples=40)
 @given(problems(max_rows=12))
 def test_the_official_grid_chooses_what_the_kit_chooses(problem):

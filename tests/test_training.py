@@ -177,6 +177,7 @@ def test_an_interrupted_training_ends_in_the_same_bytes(study, tmp_path, monkeyp
     assert not [name for name in seeds if "epoch" in name]
 
 
+@pytest.mark.thorough
 def test_the_state_of_another_training_is_ignored(study, tmp_path, monkeypatch):
     whole = run(study, tmp_path / "whole", epochs=2)
     run(study, tmp_path / "other", epochs=2, seed=18)
@@ -218,6 +219,7 @@ def test_more_threads_read_the_same_clips_in_the_same_order(study):
     np.testing.assert_array_equal(np.stack(one), np.stack(three))
 
 
+@pytest.mark.thorough
 def test_a_network_of_sound_learns_pitches_from_clips_of_all_lengths(heard, tmp_path, ear):
     run(heard, tmp_path, epochs=40, learning_rate=1e-2)
     losses = pd.read_csv(tmp_path / "curve.csv")["loss"]

@@ -244,6 +244,7 @@ def test_processes_that_log_at_the_same_time_lose_nothing(study):
     assert [entry["number"] for entry in entries] == list(range(1, 13))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("at", ["fsync", "replace"])
 def test_a_process_killed_in_the_middle_of_a_write_leaves_the_log_as_it_was_and_blocks_nobody(study, at):
     record("uploads.json", "results/submission.zip", when=WHEN)
