@@ -69,6 +69,7 @@ def test_clip_names_stay_text_even_where_they_look_like_numbers(path):
     assert read_columns(path)["clip"] == ["007", "1e3"]
 
 
+@pytest.mark.thorough
 def test_what_a_column_holds_is_judged_by_all_its_rows(path):
     path.write_text("salience\n" + "70\n" * 400_000 + "much\n")  # more than pyarrow's first block
     assert read_columns(path)["salience"][-2:] == ["70", "much"]

@@ -102,6 +102,7 @@ def test_timesformer_layers_are_counted_from_the_stem_to_the_head(time_former):
     assert layers["network.timesformer.layernorm.weight"] == layers["network.classifier.bias"] == 5
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("settings", [BODY, TIME], ids=lambda settings: settings["name"])
 def test_gradient_checkpointing_computes_layers_twice_and_changes_nothing(settings):
     side = base.build(settings, "17/twice").preprocessing.size
@@ -307,6 +308,7 @@ def test_torch_s_neighbours_import_after_the_compatibility_module_and_torchaudio
     assert done.stdout.strip() == "80"
 
 
+@pytest.mark.thorough
 def test_transformers_takes_nothing_along_that_no_encoder_uses_and_that_can_still_be_imported():
     said = "import sys; from blemore.encoders import speech, timesformer, videomae, wav2vec2;" \
         "taken = {'jinja2', 'scipy', 'sympy', 'torch.distributed.tensor', 'torchvision', 'trio'} & set(sys.modules);" \
@@ -315,6 +317,7 @@ def test_transformers_takes_nothing_along_that_no_encoder_uses_and_that_can_stil
     assert done.stdout.strip() == "[] True"
 
 
+@pytest.mark.thorough
 def test_encoders_import_also_where_transformers_was_there_first():
     said = "import transformers; from blemore.encoders import speech, timesformer, videomae, wav2vec2; print('there')"
     done = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)

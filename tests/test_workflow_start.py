@@ -81,6 +81,7 @@ onsuccess:
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("targets", "after", "expected"),
     [
