@@ -81,7 +81,7 @@ class Pictures(Preprocessing):
         if self.relative:
             away = pictures - pictures.mean(_CLIP, keepdim=True)
             spread = torch.linalg.vector_norm(away, dim=_CLIP, keepdim=True) / math.sqrt(away[0].numel())
-            pictures = (pictures - pictures[:, :1]).div_(spread + 1e-3)  # a blank clip stays blank
+            pictures = pictures.sub_(pictures[:, :1].clone()).div_(spread + 1e-3)  # a blank clip stays blank
         else:
             values = to_device(torch.tensor([self.mean, self.std]).view(2, 3, 1, 1), pictures.device)
             pictures = pictures.sub_(values[0]).div_(values[1])  # in place: a batch of full size has 77 MB
