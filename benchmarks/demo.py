@@ -3,9 +3,9 @@
     python benchmarks/demo.py        (in the study's folder, after `make submission`)
 
 Writes benchmarks/demo.md, and its first line between the marks in README.md. A part is a file of rules/; training is
-told apart by network. CPU seconds are those of the whole process: Python's start and imports are in. Folds that were
-trained in one process have a record each, with what each used; the process counts once. Records know nothing of
-Snakemake and of a run's end: what these cost at least is measured here, on a run with nothing to do.
+split by network. CPU seconds are those of the whole process, with Python's start and imports. Folds that were trained
+in one process have a record each, with what each used; the process counts once. Records do not cover Snakemake and the
+end of a run: a lower bound of their cost is measured here, on a run with nothing to do.
 """
 
 import re
@@ -55,14 +55,14 @@ def peak(records: list[Document]) -> int:
 def starting(current: set[str]) -> float:
     """CPU seconds that the processes of these records need at least to start Python and to import.
 
-    The modules of this package that a job loaded stand in its log; each process's are imported here by a new Python.
+    The modules of this package that a job loaded are listed in its log; those of each process are imported here by a new Python.
     """
     seconds = cache(lambda modules: cpu_seconds([sys.executable, "-c", f"import {modules}"])[0])
     logs = [re.search(r"modules (.*)\n.* record (.*)", path.read_text()) for path in Path("logs").rglob("*.log")]
     return sum(seconds(log[1].replace(" ", ", ")) for log in logs if log and current.intersection(log[2].split()))
 
 
-def told(store: Store, nothing: float, imports: float) -> str:
+def as_markdown(store: Store, nothing: float, imports: float) -> str:
     """The line for README.md, then the table.
 
     Parameters
@@ -98,7 +98,7 @@ Of all this at least {imports:.0f} CPU s ({imports / cpu:.0%}) are starts: Pytho
 def main() -> None:
     """Measure what the records lack, write both files."""
     store = Store()
-    text = told(store, nothing_to_do(COMMANDS[0]), starting(set(store.current.values())))
+    text = as_markdown(store, nothing_to_do(COMMANDS[0]), starting(set(store.current.values())))
     write_text(Path("benchmarks/demo.md"), text)
     readme = Path("README.md")
     write_text(readme, MARKED.sub(lambda _: text.partition("\n")[0], readme.read_text()))

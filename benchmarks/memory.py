@@ -5,7 +5,7 @@ python benchmarks/memory.py [--clips N] [--distinct N] [--steps N]     (needs 2.
 Clips of 16 frames of 224 px, random pictures, some of them under many names. The small network sees every third pixel
 of them, so that its own memory is small; the batch is that of the full size. Shown is what the process has for itself
 alone (smaps_rollup: Private_Clean and Private_Dirty) beyond what it had with the network: while the clips are decoded,
-in training, in prediction. What a step makes of its batch stands in the first two rows alone; what media add to it, the
+in training, in prediction. The first two rows show what a step makes of its batch; what media add to it, the
 rows below minus these, shall be at most 300 MB.
 """
 

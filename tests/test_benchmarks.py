@@ -30,7 +30,7 @@ def test_folds_of_one_process_count_once_and_their_seconds_add_up(tmp_path, monk
         made.job(f"train_fold/finetuned=s4d/fold={fold}", [], {f"fold{fold}": "x"}, time=used)
     made.job("fuse", ["fold0"], {"fused": "x"})
     made.run()
-    text = demo.told(made.store, nothing=48.5, imports=25.0)
+    text = demo.as_markdown(made.store, nothing=48.5, imports=25.0)
     assert cells(text, "training of s4d") == ["1", "50", "100", "900", "50%"]
     assert cells(text, "fuse") == ["1", "2", "2", "100", "2%"]
     assert cells(text, "all") == ["2", "100", "102", "900", "100%"]

@@ -1,4 +1,4 @@
-"""A campaign goes on where it was stopped, tells how it ended, and refuses a part that does not exist."""
+"""A campaign goes on where it was stopped, prints how it ended, and refuses a part that does not exist."""
 
 import importlib.util
 import subprocess

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from blemore.encoders.settings import (
+    MEDIA_KINDS,
     check_modules,
     enabled_encoders,
     encoder_settings,
@@ -18,6 +19,7 @@ from blemore.encoders.settings import (
     weights_settings,
 )
 from blemore.errors import DataError
+from blemore.media.schemas import KINDS
 
 PARAMS = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())
 
@@ -25,6 +27,10 @@ PARAMS = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())
 @pytest.fixture
 def config():
     return copy.deepcopy(PARAMS)
+
+
+def test_the_kinds_of_media_are_those_that_can_be_prepared():
+    assert list(MEDIA_KINDS) == list(KINDS)
 
 
 def test_what_no_enabled_encoder_reads_is_not_prepared(config):

@@ -26,7 +26,7 @@ def enabled_encoders(config: Mapping[str, Any]) -> list[str]:
 
 
 def media_kinds(config: Mapping[str, Any]) -> list[str]:
-    """Kinds of media to prepare: what enabled encoders read, the faces that persons are shown and told apart by, probe.
+    """Kinds of media to prepare: what enabled encoders read, the faces (for individuals and pictures), probe.
 
     An encoder whose service is switched off counts, so that `blemore gemini plan` can say what it would cost.
     """
@@ -38,7 +38,7 @@ def media_kinds(config: Mapping[str, Any]) -> list[str]:
 def media_files(config: Mapping[str, Any]) -> dict[str, str]:
     """{kind: path with "{shard}"} of the media to prepare, below the present folder.
 
-    A kind that is here stays when its last reader is switched off: the records of the jobs that made it speak of it.
+    A kind that is here stays when its last reader is switched off: the records of the jobs that made it list it.
     """
     asked = media_kinds(config)
     kinds = [kind for kind in MEDIA_KINDS if kind in asked or any(Path("results/media", kind).glob("*.parquet"))]
