@@ -16,10 +16,10 @@ import numpy as np
 import yaml
 from scipy import stats
 
-from blemore.files import write_json
-from blemore.progress import Steps
 from blemore.simulation.study import Settings
 from blemore.simulation.trial import enrolment_trial, trial
+from joblineage.files import write_json
+from joblineage.progress import Steps
 
 NEW_PERSONS = 150
 STYLED = Settings(new_persons=NEW_PERSONS)

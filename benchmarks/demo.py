@@ -17,9 +17,9 @@ from pathlib import Path
 
 from noop import COMMANDS, cpu_seconds, nothing_to_do
 
-from blemore.files import write_text
-from blemore.lineage.page.chain import RULE
-from blemore.lineage.store import Document, Store, key
+from blemore.audit.page.chain import RULE
+from joblineage.files import write_text
+from joblineage.store import Document, Store, key
 
 MARKED = re.compile(r"(?<=<!-- demo -->\n).*?(?=\n<!-- /demo -->)", re.DOTALL)
 HEADER = "| part | processes | CPU s | wall s | memory of one, MB | CPU |\n|---|---:|---:|---:|---:|---:|"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from blemore.torch_compat import torch
+from blemore.encoders.torch_compat import torch
 
 # isort: split
 import timm

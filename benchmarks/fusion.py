@@ -11,8 +11,8 @@ from pathlib import Path
 
 import yaml
 
-from blemore.calibration.gains import gains, style
-from blemore.calibration.run import calibrate, problem_of
+from blemore.decide.run import calibrate, problem_of
+from blemore.evaluate.gains import gains, style
 from blemore.fusion.run import fuse
 from blemore.simulation.study import Settings, simulate
 

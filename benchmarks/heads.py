@@ -26,13 +26,13 @@ import yaml
 from threadpoolctl import threadpool_limits
 from torch import nn
 
-from blemore.decoding import decode
-from blemore.heads.inner import standardised
-from blemore.heads.run import fold_probabilities
-from blemore.labels import CLASSES, EMOTIONS, soft_labels
-from blemore.metrics import score, scores, true_saliences
-from blemore.surface import OFFICIAL_GRID, official_grid
-from blemore.thresholds import leave_one_fold_out
+from blemore.learning.heads.inner import standardised
+from blemore.learning.heads.run import fold_probabilities
+from blemore.scoring.decoding import decode
+from blemore.scoring.labels import CLASSES, EMOTIONS, soft_labels
+from blemore.scoring.metrics import score, scores, true_saliences
+from blemore.scoring.surface import OFFICIAL_GRID, official_grid
+from blemore.scoring.thresholds import leave_one_fold_out
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from kit_rules import grid_search

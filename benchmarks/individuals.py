@@ -19,13 +19,13 @@ import pandas as pd
 import yaml
 from sklearn.metrics import adjusted_rand_score
 
-from blemore.demo.clip import generator, write_clip
-from blemore.demo.make import actor_style, cast
-from blemore.demo.schedule import FIRST_ACTOR, displays
 from blemore.individuals.quality import purity
 from blemore.individuals.run import find_individuals
 from blemore.media.prepare import prepare_shard
 from blemore.tables import NO_FOLD
+from demoactors.clip import generator, write_clip
+from demoactors.make import actor_style, cast
+from demoactors.schedule import FIRST_ACTOR, displays
 
 PARAMS = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())
 OPTIONS = PARAMS["demo"] | {"seconds": [0.9, 1.2]}

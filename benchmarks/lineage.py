@@ -15,8 +15,8 @@ from unittest.mock import patch
 
 from noop import cpu_seconds
 
-from blemore.lineage import capture, record
-from blemore.lineage.store import Store, key
+from joblineage import capture, record
+from joblineage.store import Store, key
 
 RUNS = 5
 ARTIFACT = "results/submission/submission.zip"
@@ -82,7 +82,7 @@ def recording(store: Store) -> tuple[float, float]:
 
 def deep_against_sha256sum(store: Store) -> tuple[float, float, int]:
     """Wall seconds of hashing every file of the records as `verify --deep` does, and of sha256sum over them; bytes."""
-    from blemore.lineage.checks import content
+    from joblineage.checks import content
 
     files = sorted({file["path"] for one in store.records.values() for file in (*one["inputs"], *one["outputs"])})
     ours, theirs = [], []

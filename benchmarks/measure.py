@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from blemore.files import write_json
-from blemore.torch_compat import torch
+from blemore.encoders.torch_compat import torch
+from joblineage.files import write_json
 
 # isort: split
 from full_size import NETWORKS, PARAMS
@@ -33,8 +33,8 @@ from blemore.encoders.network import NetworkEmbedder
 from blemore.encoders.pictures import Pictures
 from blemore.encoders.settings import enabled_encoders, encoder_settings
 from blemore.encoders.sound import RATE
-from blemore.heads.run import fold_probabilities
-from blemore.labels import CLASSES
+from blemore.learning.heads.run import fold_probabilities
+from blemore.scoring.labels import CLASSES
 from blemore.tables import NO_FOLD
 
 ROOT = Path(__file__).parents[1]

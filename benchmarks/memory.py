@@ -29,14 +29,14 @@ from blemore.encoders.base import build
 from blemore.encoders.device import use_one_thread
 from blemore.encoders.pictures import Pictures
 from blemore.encoders.settings import encoder_settings
+from blemore.encoders.torch_compat import torch
 from blemore.encoders.videomae import VideoMAE
+from blemore.learning.training.data import Examples
+from blemore.learning.training.loop import fit, predict
+from blemore.learning.training.media import Media, read_media
+from blemore.learning.training.recipe import Recipe
 from blemore.media.pictures import jpeg
 from blemore.media.schemas import BODY
-from blemore.torch_compat import torch
-from blemore.training.data import Examples
-from blemore.training.loop import fit, predict
-from blemore.training.media import Media, read_media
-from blemore.training.recipe import Recipe
 
 FULL_SIZE = Pictures(16, 224, kept=16)
 SHARDS = 8

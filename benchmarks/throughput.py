@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from blemore.torch_compat import torch
+from blemore.encoders.torch_compat import torch
 
 # isort: split
 import timm

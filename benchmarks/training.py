@@ -3,7 +3,7 @@
 python benchmarks/training.py [--clips N] [--steps N] [NAME...]     (in the folder of a study with results/media)
 
 On a GPU the full-size networks with random weights, on a CPU the small ones, with the batch of params.yaml. Left the
-loop of `blemore.training` as a fold job runs it: clips from memory, changed at random, brought to the device, forward,
+loop of `blemore.learning.training` as a fold job runs it: clips from memory, changed at random, brought to the device, forward,
 backward, AdamW. Their ratio says how far the clips keep up with the device (aim: at least 0.9). TFLOP/s count three
 forward passes a clip; the peak is that of a matrix product of 8192 x 8192 in the same precision. GPU memory: the
 allocator's peak and CUDA's own, beside what `blemore plan` estimates. On a CPU these columns stay empty and seconds are
@@ -23,7 +23,7 @@ from tempfile import TemporaryDirectory
 import yaml
 
 from blemore.encoders.settings import encoder_settings
-from blemore.torch_compat import torch
+from blemore.encoders.torch_compat import torch
 
 # isort: split
 from full_size import NETWORKS
@@ -36,11 +36,11 @@ from blemore.encoders.network import Network
 from blemore.encoders.timesformer import TimeSformer
 from blemore.encoders.videomae import VideoMAE
 from blemore.encoders.wav2vec2 import Wav2Vec2
+from blemore.learning.training.data import Examples
+from blemore.learning.training.loop import find_gradients, fit
+from blemore.learning.training.media import Media
+from blemore.learning.training.recipe import Recipe, half_precision
 from blemore.planning.costs import BACKWARD, constants, gpu_bytes
-from blemore.training.data import Examples
-from blemore.training.loop import find_gradients, fit
-from blemore.training.media import Media
-from blemore.training.recipe import Recipe, half_precision
 
 ENCODERS: dict[str, tuple[str, Callable[..., Network]]] = {
     # name in full_size: encoder of params.yaml, what makes it a Network

@@ -15,9 +15,9 @@ os.environ["PYTHONPATH"] = str(REPOSITORY / "src")  # jobs use this checkout's p
 from blemore.datasets.withdrawn import read_withdrawn
 from blemore.encoders import settings
 from blemore.encoders.weight_files import local_files
-from blemore.errors import DataError
-from blemore.lineage import run
-from blemore.lineage.code import sources
+from joblineage.errors import DataError
+from blemore import study as run
+from joblineage.code import sources
 from blemore.media.shards import shard_of
 from blemore.params import check_params, read_schema
 

@@ -18,7 +18,7 @@ rule data:
 rule demo_actor:
     input:
         code=code("demo_actor"),
-        head="src/blemore/demo/head.npz",
+        head="src/demoactors/head.npz",
     output:
         collect("data/demo/{file}", file=demo.actor_files("{actor}", config["demo"])),
     log:
@@ -51,7 +51,7 @@ TEST_CLIPS = WITHDRAWN.kept(demo.test_files(config["demo"]))
 rule demo_test:
     input:
         code=code("demo_test"),
-        head="src/blemore/demo/head.npz",
+        head="src/demoactors/head.npz",
     output:
         collect("data/demo/{file}", file=TEST_CLIPS),
     log:

@@ -5,7 +5,7 @@ NEEDS   the raw clips, train_metadata.csv, submission_template.json, withdrawn.j
 MAKES   results/clips/{roster,clips}.parquet, submission_template.json, quarantine.csv, results/media/{kind}/{shard}.parquet
 """
 
-from blemore.lineage.workspace import added_later
+from joblineage.workspace import added_later
 
 
 def shard_clips(wildcards):

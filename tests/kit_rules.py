@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from blemore.labels import CLASSES
+from blemore.scoring.labels import CLASSES
 
 
 def decide(row, alpha, beta) -> dict[str, float]:

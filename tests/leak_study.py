@@ -14,18 +14,18 @@ import pytest
 import small_study
 import torch
 
-from blemore.calibration import enrolment
-from blemore.calibration.run import calibrate, problem_of
-from blemore.calibration.summary import summarise
+from blemore.decide import enrolment
+from blemore.decide.run import calibrate, problem_of
 from blemore.encoders.precomputed import take_over
-from blemore.files import write_json
-from blemore.folds import check_persons, declare_outside, gather_folds
+from blemore.evaluate.summary import summarise
 from blemore.fusion.run import fuse
-from blemore.heads.run import fit_head
-from blemore.lineage import record
+from blemore.learning.folds import check_persons, declare_outside, gather_folds
+from blemore.learning.heads.run import fit_head
+from blemore.learning.training import loop
+from blemore.learning.training.media import Media
 from blemore.tables import read_probabilities, write_features, write_probabilities, write_table
-from blemore.training import loop
-from blemore.training.media import Media
+from joblineage import record
+from joblineage.files import write_json
 
 PERSONS, FOLDS = 6, 3
 ENCODERS = ("net", "voice", "given")

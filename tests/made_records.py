@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from blemore.lineage.capture import hashed
-from blemore.lineage.planned import Planned
-from blemore.lineage.store import Store, canonical, digest, key, merkle_root
+from joblineage.capture import hashed
+from joblineage.planned import Planned
+from joblineage.store import Store, canonical, digest, key, merkle_root
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 LOCK = "requirements.lock"

@@ -8,10 +8,10 @@ import yaml
 from made_records import LOCK, Lineage
 from simulated import study
 
-from blemore.lineage.capture import hashed
-from blemore.lineage.verdict import Finding
-from blemore.lineage.verify import Report
 from blemore.tables import write_clips
+from joblineage.capture import hashed
+from joblineage.verdict import Finding
+from joblineage.verify import Report
 
 AT = "2026-01-02T03:04:05.000000Z"
 STEPS = {

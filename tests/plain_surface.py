@@ -3,8 +3,8 @@
 import numpy as np
 from scipy import ndimage
 
-from blemore.exact import cell_sides, edges_of, middle
-from blemore.surface import Chosen, Rows, Surface, surface
+from blemore.scoring.exact import cell_sides, edges_of, middle
+from blemore.scoring.surface import Chosen, Rows, Surface, surface
 
 
 def exact_surface(probabilities: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None) -> Surface:

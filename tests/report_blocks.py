@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from blemore.labels import CLASSES, EMOTIONS
+from blemore.scoring.labels import CLASSES, EMOTIONS
 
 ORIGINS = {
     "face_geometry": "computed",

@@ -12,13 +12,13 @@ from report_blocks import ORIGINS, held_back, individuals, licences, new_blocks,
 from simulated import study
 from small_study import write_pictures
 
-from blemore.decoding import decode
-from blemore.files import write_json
-from blemore.labels import CLASSES
-from blemore.metrics import scores, true_saliences
 from blemore.report.page import build
-from blemore.surface import official_grid
+from blemore.scoring.decoding import decode
+from blemore.scoring.labels import CLASSES
+from blemore.scoring.metrics import scores, true_saliences
+from blemore.scoring.surface import official_grid
 from blemore.tables import write_clips, write_csv, write_probabilities, write_table
+from joblineage.files import write_json
 
 
 def write_study(root: Path, dataset: str = "demo", persons: int = 8, seed: int = 3) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from hypothesis import strategies as st
 
-from blemore.labels import CLASSES, EMOTIONS, soft_labels
+from blemore.scoring.labels import CLASSES, EMOTIONS, soft_labels
 
 GRID = [float(value) for value in np.linspace(0.05, 0.95, 20)]
 DECISIONS = [

@@ -11,8 +11,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from blemore.labels import CLASSES, EMOTIONS
 from blemore.media.schemas import AUDIO, BODY, FACES, PIECES, POINTS
+from blemore.scoring.labels import CLASSES, EMOTIONS
 from blemore.tables import NO_FOLD
 
 FRAMES = 16

@@ -11,7 +11,7 @@ import torch
 import transformers
 
 from blemore.encoders import acoustic, base, descriptors, embedding, speech
-from blemore.errors import DataError, MissingDataError
+from joblineage.errors import DataError, MissingDataError
 
 RATE = 16000
 VOICE = {"name": "voice", "module": "wav2vec2", "media": "audio", "learning": "frozen", "scale": "tiny"}

@@ -15,7 +15,7 @@ from blemore.datasets.commands import app
 from blemore.datasets.completeness import Published, check_data
 from blemore.datasets.importing import import_data
 from blemore.datasets.sources import Source
-from blemore.errors import DataError, MissingDataError
+from joblineage.errors import DataError, MissingDataError
 
 CLIPS = {
     "A26_ang_int1_ver1": "0,ang,,,,0",

@@ -9,15 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulated import DECISIONS, problems, study
 
-from blemore.calibration.offsets import LIMIT, apply_offsets, fit_offsets
-from blemore.calibration.run import DECISION_COLUMNS, calibrate
-from blemore.decoding import decode
-from blemore.errors import DataError
+from blemore.decide.offsets import LIMIT, apply_offsets, fit_offsets
+from blemore.decide.run import DECISION_COLUMNS, calibrate
 from blemore.fusion.nested import FINAL
 from blemore.fusion.run import fuse
-from blemore.labels import CLASSES, soft_labels
-from blemore.metrics import true_saliences
-from blemore.thresholds import commonest_decision, fit, leave_one_fold_out
+from blemore.scoring.decoding import decode
+from blemore.scoring.labels import CLASSES, soft_labels
+from blemore.scoring.metrics import true_saliences
+from blemore.scoring.thresholds import commonest_decision, fit, leave_one_fold_out
+from joblineage.errors import DataError
 
 FUSION = {"method": "simplex", "scaling": False, "simplex": {"l2": 0.05}}
 KAPPAS = [5.0, 20.0, 80.0]

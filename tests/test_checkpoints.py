@@ -11,9 +11,9 @@ import torch
 
 from blemore.encoders import checkpoints, weight_files
 from blemore.encoders.checkpoints import checkpoint_file, from_pretrained, load_tensors, timm_tensors
-from blemore.errors import DataError, MissingDataError
-from blemore.files import sha256
-from blemore.torch_compat import torch as _healed  # noqa: F401
+from blemore.encoders.torch_compat import torch as _healed  # noqa: F401
+from joblineage.errors import DataError, MissingDataError
+from joblineage.files import sha256
 
 # isort: split
 from transformers import VideoMAEConfig, VideoMAEForVideoClassification, Wav2Vec2Config, Wav2Vec2Model

@@ -10,10 +10,10 @@ import pytest
 from simulated import study
 
 from blemore.cli import main
-from blemore.labels import CLASSES
-from blemore.metrics import true_saliences
-from blemore.surface import official_grid
-from blemore.thresholds import fit
+from blemore.scoring.labels import CLASSES
+from blemore.scoring.metrics import true_saliences
+from blemore.scoring.surface import official_grid
+from blemore.scoring.thresholds import fit
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blemore.columns import clip_names, numbers, read_columns, repeated, texts
-from blemore.errors import DataError
-from blemore.labels import CLASSES
+from blemore.scoring.columns import clip_names, numbers, read_columns, repeated, texts
+from blemore.scoring.labels import CLASSES
 from blemore.tables import read_probabilities
+from joblineage.errors import DataError
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 DECIMALS = st.builds("{}.{}e{}".format, st.integers(-999, 999), st.integers(0, 10**18), st.integers(-30, 30))

@@ -4,7 +4,7 @@ import json
 
 import pandas as pd
 
-from blemore.comparison import COLUMNS, compare, read_costs
+from blemore.evaluate.comparison import COLUMNS, compare, read_costs
 
 
 def entry(score, origin="finetuned", disjointness="by fold"):

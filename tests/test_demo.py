@@ -15,11 +15,11 @@ import pandas as pd
 import pytest
 
 from blemore.datasets import demo
-from blemore.demo import make, schedule
-from blemore.demo.expressions import INDEX, UNITS, emotion_matrix, limit_mouth
-from blemore.demo.head import load_head
-from blemore.labels import EMOTIONS
+from blemore.scoring.labels import EMOTIONS
 from blemore.tables import NO_FOLD
+from demoactors import make, schedule
+from demoactors.expressions import INDEX, UNITS, emotion_matrix, limit_mouth
+from demoactors.head import load_head
 
 OPTIONS = {
     "train_actors": 3,
@@ -140,7 +140,7 @@ def test_only_the_truth_file_knows_the_test_labels(root, truth):
 def test_the_same_seed_gives_the_same_bytes_in_another_process(root, tmp_path):
     again = tmp_path / "again.mov"
     code = (
-        "import sys; from pathlib import Path; from blemore.demo import make, schedule\n"
+        "import sys; from pathlib import Path; from demoactors import make, schedule\n"
         f"options = {OPTIONS!r}\n"
         "shown = next(d for d in schedule.displays('A901', options) if 'hap_int4' in d.name)\n"
         f"make.make_clip('A901', shown, Path(sys.argv[1]), options, {SEED})"
@@ -171,7 +171,7 @@ def test_picture_and_sound_are_real_and_equally_long(root, name):
 
 def heights(actor: str, strengths: np.ndarray) -> dict[str, float]:
     """Height (dm) of the mouth corners above the middle of the lips' line, and of the inner brow ends."""
-    from blemore.demo.actor import Pose
+    from demoactors.actor import Pose
 
     head = load_head()
     template = head.template
@@ -194,9 +194,9 @@ def test_smiles_rise_frowns_fall_and_sad_brows_are_oblique(actor):
 
 
 def test_played_clips_show_what_they_are_called():
-    from blemore.demo.clip import generator
-    from blemore.demo.performance import display_weights, face_curves, poses
-    from blemore.demo.voice import vocalise
+    from demoactors.clip import generator
+    from demoactors.performance import display_weights, face_curves, poses
+    from demoactors.voice import vocalise
 
     def apex(actor, emotion):
         shown, style = display(actor, f"{emotion}_int4"), make.actor_style(actor, SEED)
@@ -216,9 +216,9 @@ def test_played_clips_show_what_they_are_called():
 
 
 def test_a_neutral_mouth_stays_closed():
-    from blemore.demo.expressions import OPENING_UNITS
-    from blemore.demo.performance import face_curves
-    from blemore.demo.voice import vocalise
+    from demoactors.expressions import OPENING_UNITS
+    from demoactors.performance import face_curves
+    from demoactors.voice import vocalise
 
     rng, style = np.random.default_rng(0), make.actor_style("A901", SEED)
     voice = vocalise(rng, style, np.zeros(5), 1.6)
@@ -227,7 +227,7 @@ def test_a_neutral_mouth_stays_closed():
 
 
 def test_a_louder_voice_is_a_stronger_emotion_not_a_clipped_one():
-    from blemore.demo.voice import vocalise
+    from demoactors.voice import vocalise
 
     style = make.actor_style("A902", SEED)
     loudness = {}
@@ -253,14 +253,14 @@ def test_the_data_set_module_starts_without_heavy_imports():
 
 
 def test_the_renderer_rounds_as_mathematics_does():
-    from blemore.demo.rasteriser import _ceil, _floor
+    from demoactors.rasteriser import _ceil, _floor
 
     for x in np.array([-3.5, -3, -0.25, 0, 0.25, 2, 2.75, 511.5], np.float32):
         assert (_floor(x), _ceil(x)) == (math.floor(x), math.ceil(x))
 
 
 def test_every_sample_sees_the_nearest_triangle_that_covers_it():
-    from blemore.demo import rasteriser
+    from demoactors import rasteriser
 
     rng, size, count = np.random.default_rng(3), 48, 60
     points = rng.uniform(-8, size + 8, (3 * count, 3)).astype(np.float32)
@@ -287,7 +287,7 @@ def test_every_sample_sees_the_nearest_triangle_that_covers_it():
 
 
 def test_wrinkles_hold_no_numbers_that_are_slow_to_add():
-    from blemore.demo.skin import wrinkles
+    from demoactors.skin import wrinkles
 
     _, folds = wrinkles()
     assert np.abs(folds[folds != 0]).min() > np.finfo(np.float32).tiny
@@ -297,10 +297,10 @@ def test_wrinkles_hold_no_numbers_that_are_slow_to_add():
 def test_an_actor_who_is_cast_has_every_kernel_compiled(tmp_path):
     code = (
         "import sys; from pathlib import Path; from numba.core.dispatcher import Dispatcher\n"
-        "from blemore.demo import make, schedule\n"
+        "from demoactors import make, schedule\n"
         f"options = {OPTIONS | {'seconds': [0.5, 0.5], 'size': 64}!r}\n"
         f"make.cast('A901', {SEED})\n"
-        "from blemore.demo import geometry, rasteriser, voice\n"
+        "from demoactors import geometry, rasteriser, voice\n"
         "kernels = [k for m in (geometry, rasteriser, voice) for k in vars(m).values() if isinstance(k, Dispatcher)]\n"
         "ready = lambda: [len(k.signatures) for k in kernels]\n"
         "before = ready()\n"

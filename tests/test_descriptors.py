@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from blemore.errors import MissingDataError
 from blemore.individuals import arcface, builtin
 from blemore.individuals.quality import fit
 from blemore.media.crops import EYE_LINE, FACE_SIDE
 from blemore.media.schemas import FACES, POINTS
+from joblineage.errors import MissingDataError
 
 
 def drawn_face(number: int, clip: int) -> np.ndarray:

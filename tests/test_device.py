@@ -11,10 +11,10 @@ from blemore.encoders.memory import MicroBatch
 from blemore.encoders.network import NetworkEmbedder
 from blemore.encoders.pictures import Pictures
 from blemore.encoders.sound import Sound
+from blemore.encoders.torch_compat import torch
 from blemore.encoders.videomae import Windows
-from blemore.errors import DataError
-from blemore.lineage.capture import determinism
-from blemore.torch_compat import torch
+from joblineage.capture import determinism
+from joblineage.errors import DataError
 
 
 @pytest.fixture(autouse=True)

@@ -17,8 +17,8 @@ from blemore.encoders import base, embedding
 from blemore.encoders.ahead import alike, decoded
 from blemore.encoders.network import Network, NetworkEmbedder
 from blemore.encoders.settings import encoder_settings
-from blemore.labels import CLASSES
-from blemore.training.loop import train_fold
+from blemore.learning.training.loop import train_fold
+from blemore.scoring.labels import CLASSES
 
 CONFIG = yaml.safe_load(Path("params.yaml").read_text()) | {"weights": "tiny", "dataset": "demo"}
 INSIDE = [name for name, entry in CONFIG["encoders"].items() if entry["module"] != "precomputed"]

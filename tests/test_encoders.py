@@ -12,8 +12,8 @@ import torch
 from blemore.encoders import base, image, timesformer, videomae
 from blemore.encoders.pictures import IMAGENET_MEAN, IMAGENET_STD, Pictures, spread
 from blemore.encoders.videomae import Windows
-from blemore.errors import DataError, MissingDataError
 from blemore.media.shards import read_jpegs
+from joblineage.errors import DataError, MissingDataError
 
 BODY = {"name": "videomae", "module": "videomae", "media": "body", "learning": "finetuned", "scale": "tiny"}
 TIME = BODY | {"name": "timesformer", "module": "timesformer"}
@@ -302,7 +302,7 @@ def test_the_border_is_cut_off_and_no_more_frames_are_kept_than_asked_for(tmp_pa
 
 @pytest.mark.thorough
 def test_torch_s_neighbours_import_after_the_compatibility_module_and_torchaudio_computes():
-    said = "from blemore.torch_compat import torch; import torchvision, torchaudio; import timm.layers;" \
+    said = "from blemore.encoders.torch_compat import torch; import torchvision, torchaudio; import timm.layers;" \
         "print(torchaudio.functional.resample(torch.ones(1, 160), 16000, 8000).shape[1])"  # fmt: skip
     done = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "80"

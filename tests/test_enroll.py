@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from blemore.cli import main
-from blemore.labels import CLASSES, EMOTIONS
+from blemore.scoring.labels import CLASSES, EMOTIONS
 from blemore.simulation.study import Settings, simulate
 from blemore.simulation.writing import write_study
 

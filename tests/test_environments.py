@@ -3,9 +3,9 @@
 import pytest
 from made_records import small_study
 
-from blemore.lineage import capture
-from blemore.lineage.graph import Graph
-from blemore.lineage.verify import environments
+from joblineage import capture
+from joblineage.graph import Graph
+from joblineage.verify import environments
 
 
 @pytest.mark.parametrize(

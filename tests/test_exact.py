@@ -11,13 +11,13 @@ from kit_rules import accuracies, as_labels, decide
 from plain_surface import exact_surface, optimum
 from simulated import DECISIONS, problems
 
-from blemore import exact
-from blemore.decoding import decode
-from blemore.errors import DataError
-from blemore.exact import exact_optimum
-from blemore.metrics import acc_presence, acc_salience, score
-from blemore.optima import plateau
-from blemore.surface import official_grid, surface
+from blemore.scoring import exact
+from blemore.scoring.decoding import decode
+from blemore.scoring.exact import exact_optimum
+from blemore.scoring.metrics import acc_presence, acc_salience, score
+from blemore.scoring.optima import plateau
+from blemore.scoring.surface import official_grid, surface
+from joblineage.errors import DataError
 
 
 @pytest.mark.thorough
@@ -69,7 +69,7 @@ def test_ten_times_the_challenges_clips_need_little_memory_and_numpy_alone():
         "values = np.exp(2 * truth / 100 + rng.normal(0, 1, truth.shape))\n"
         "values /= values.sum(axis=1, keepdims=True)\n"
         "before = peak()\n"
-        "from blemore.exact import exact_optimum\n"
+        "from blemore.scoring.exact import exact_optimum\n"
         "best = exact_optimum(values, truth)\n"
         "print(best.score, peak() - before, 'scipy' in sys.modules)"
     )

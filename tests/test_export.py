@@ -16,17 +16,17 @@ from made_records import LOCK, Lineage
 from openlineage.client.event_v2 import Job, Run, RunEvent
 from prov.model import ProvActivity, ProvDocument, ProvEntity, ProvGeneration, ProvUsage
 
-from blemore.errors import DataError
-from blemore.files import read_json
-from blemore.lineage.export.check import check_crate
-from blemore.lineage.export.crate import METADATA, write_crate
-from blemore.lineage.export.openlineage import write_openlineage
-from blemore.lineage.export.payload import MANIFEST, README
-from blemore.lineage.export.persons import Persons, codes, kept_salt, new_salt
-from blemore.lineage.export.prov import write_prov
-from blemore.lineage.export.slsa import statement
-from blemore.lineage.export.told import Told
-from blemore.lineage.store import digest
+from joblineage.errors import DataError
+from joblineage.export.check import check_crate
+from joblineage.export.crate import METADATA, write_crate
+from joblineage.export.openlineage import write_openlineage
+from joblineage.export.payload import MANIFEST, README
+from joblineage.export.persons import Persons, codes, kept_salt, new_salt
+from joblineage.export.prov import write_prov
+from joblineage.export.slsa import statement
+from joblineage.export.told import Told
+from joblineage.files import read_json
+from joblineage.store import digest
 
 CODES = {"A11", "A123"}
 CLIPS = ["A11_ang_int1_ver1", "A123_hap_int1_ver1", "test_0001"]

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from simulated import study
 
-from blemore import figures
-from blemore.calibration.run import calibrate
-from blemore.calibration.summary import DEMO_NOTE, summarise
+from blemore.decide.run import calibrate
+from blemore.evaluate import figures
+from blemore.evaluate.summary import DEMO_NOTE, summarise
 from blemore.fusion.run import FINAL, fuse
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from blemore.files import sha256, whole_file, write_bytes, write_json
+from joblineage.files import sha256, whole_file, write_bytes, write_json
 
 
 def test_an_error_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:

@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simulated import study
 
-from blemore.errors import DataError
 from blemore.fusion import simplex
 from blemore.fusion.base import Labelled
 from blemore.fusion.mean import WeightedMean
 from blemore.fusion.nested import FINAL
 from blemore.fusion.run import fuse
-from blemore.labels import CLASSES
+from blemore.scoring.labels import CLASSES
 from blemore.tables import check_probabilities
+from joblineage.errors import DataError
 
 OPTIONS = {"method": "simplex", "scaling": False, "simplex": {"l2": 0.05}}
 

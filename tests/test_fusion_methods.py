@@ -10,8 +10,8 @@ from blemore.fusion.base import Labelled
 from blemore.fusion.choice import choose
 from blemore.fusion.nested import FINAL, fit_all, left_out
 from blemore.fusion.run import Fused, find_method, fuse
-from blemore.labels import CLASSES, soft_labels
-from blemore.metrics import score, true_saliences
+from blemore.scoring.labels import CLASSES, soft_labels
+from blemore.scoring.metrics import score, true_saliences
 
 OPTIONS = {
     "uniform": {},

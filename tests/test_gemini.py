@@ -33,11 +33,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from blemore.errors import DataError, MissingDataError
 from blemore.gemini.commands import app
 from blemore.gemini.service import ENDPOINT, api_key, check_url
 from blemore.gemini.stand_in import Answer, error
 from blemore.gemini.store import Cache, Ledger, alone, cache_key
+from joblineage.errors import DataError, MissingDataError
 
 
 @pytest.fixture(autouse=True)

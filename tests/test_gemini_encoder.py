@@ -15,10 +15,10 @@ import pytest
 from gemini_server import BLOCK, Server, make_pieces, prepare, vector
 from media_samples import moving_bar, write_clip
 
-from blemore.errors import DataError
 from blemore.gemini.service import ENDPOINT, check_service
 from blemore.gemini.stand_in import StandIn, look, vector_of
 from blemore.gemini.store import Ledger
+from joblineage.errors import DataError
 
 APPROVED = {"by": "A. Head", "date": "2026-11-02", "basis": "consent form 4"}
 

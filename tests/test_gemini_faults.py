@@ -10,12 +10,12 @@ from gemini_server import BAD_KEY, DAILY, PRICE, Server, make_pieces, prepare, r
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blemore.errors import DataError
 from blemore.gemini.asking import TRIES
 from blemore.gemini.client import checked
 from blemore.gemini.faults import Failure, Meaning, Reply, failure
 from blemore.gemini.limits import Budget, Pace, Stopped
 from blemore.gemini.stand_in import Answer, error
+from joblineage.errors import DataError
 
 
 @pytest.fixture(autouse=True)

@@ -11,11 +11,11 @@ import small_study
 
 from blemore.encoders.base import build
 from blemore.encoders.embedding import embedded
-from blemore.labels import CLASSES
+from blemore.encoders.torch_compat import torch
+from blemore.learning.training import loop
+from blemore.learning.training.loop import train_fold
+from blemore.scoring.labels import CLASSES
 from blemore.tables import read_probabilities
-from blemore.torch_compat import torch
-from blemore.training import loop
-from blemore.training.loop import train_fold
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
 

@@ -17,11 +17,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 from sklearn.preprocessing import StandardScaler
 
-from blemore.errors import DataError
-from blemore.heads import linear, logistic
-from blemore.heads.inner import INNER_FOLDS, Rows, cross_entropy, inner_parts, standardised
-from blemore.heads.run import fit_head, fold_probabilities
-from blemore.labels import CLASSES, soft_labels
+from blemore.learning.heads import linear, logistic
+from blemore.learning.heads.inner import INNER_FOLDS, Rows, cross_entropy, inner_parts, standardised
+from blemore.learning.heads.run import fit_head, fold_probabilities
+from blemore.scoring.labels import CLASSES, soft_labels
+from joblineage.errors import DataError
 
 SETTINGS = {"name": "prosody", "module": "wav2vec2", "media": "audio", "learning": "frozen", "scale": "tiny"}
 HEADS = ["linear", "mlp"]
@@ -49,7 +49,7 @@ def study(tmp_path):
 
 @pytest.fixture(autouse=True)
 def small_mlp(monkeypatch):
-    from blemore.heads import mlp
+    from blemore.learning.heads import mlp
 
     monkeypatch.setattr(mlp, "HIDDEN", (16,))
     monkeypatch.setattr(mlp, "EPOCHS", 20)
@@ -317,5 +317,5 @@ def test_a_clip_without_features_and_an_unknown_head_are_named(study, tmp_path):
 
 
 def test_the_linear_head_does_not_wait_for_torch():
-    command = "import sys, blemore.heads; sys.exit('torch' in sys.modules)"
+    command = "import sys, blemore.learning.heads; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", command], check=False).returncode == 0

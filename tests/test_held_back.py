@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from blemore.errors import DataError
-from blemore.files import write_json
-from blemore.held_back import judge
-from blemore.submission import write_submission, write_zip
+from blemore.challenge.submission import write_submission, write_zip
+from blemore.evaluate.held_back import judge
+from joblineage.errors import DataError
+from joblineage.files import write_json
 
 LABELS = [("ang", None), ("hap", None), ("ang", "sad"), ("fea", "hap")]
 PERSONS = ["A901", "A902", "A903", "A904"]

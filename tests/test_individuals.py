@@ -13,17 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 
-from blemore.demo.actor import Pose
-from blemore.demo.clip import generator
-from blemore.demo.expressions import UNITS
-from blemore.demo.make import cast
-from blemore.errors import DataError
 from blemore.individuals import run
 from blemore.individuals.clustering import cut, merges
 from blemore.individuals.permission import why_off
 from blemore.individuals.quality import FEWEST_PERSONS, agreement, best_threshold, fit, halves, purity, quality
 from blemore.individuals.space import PersonSpace
 from blemore.tables import NO_FOLD
+from demoactors.actor import Pose
+from demoactors.clip import generator
+from demoactors.expressions import UNITS
+from demoactors.make import cast
+from joblineage.errors import DataError
 
 APPROVED = {"by": "the board", "date": "2026-03-01", "basis": "consent"}
 ON = {"descriptor": "builtin", "approved": None, "dataset": "demo", "trust": 0.9, "seed": 17}

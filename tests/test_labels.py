@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from blemore.labels import CLASSES, check_labels, soft_labels
+from blemore.scoring.labels import CLASSES, check_labels, soft_labels
 
 
 def labels(**changes) -> pd.DataFrame:

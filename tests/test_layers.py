@@ -11,21 +11,21 @@ import simulated
 import typer
 from typer.testing import CliRunner
 
-from blemore.calibration.summary import DEMO_NOTE
-from blemore.errors import DataError
-from blemore.heads.run import fit_head
-from blemore.labels import CLASSES, soft_labels
-from blemore.layers.commands import layers
-from blemore.layers.figure import plot_layers
-from blemore.layers.study import study_layers
-from blemore.metrics import scores, true_saliences
+from blemore.evaluate.layers.commands import layers
+from blemore.evaluate.layers.figure import plot_layers
+from blemore.evaluate.layers.study import study_layers
+from blemore.evaluate.summary import DEMO_NOTE
+from blemore.learning.heads.run import fit_head
+from blemore.scoring.labels import CLASSES, soft_labels
+from blemore.scoring.metrics import scores, true_saliences
+from blemore.scoring.thresholds import leave_one_fold_out
 from blemore.tables import write_clips
-from blemore.thresholds import leave_one_fold_out
+from joblineage.errors import DataError
 
 
 @pytest.fixture(autouse=True)
 def few_strengths(monkeypatch):
-    monkeypatch.setattr("blemore.heads.linear.STRENGTHS", (0.1, 1.0, 10.0))
+    monkeypatch.setattr("blemore.learning.heads.linear.STRENGTHS", (0.1, 1.0, 10.0))
 
 
 def make_features(path, clips: pd.DataFrame, number: int, telling: range, *, noise: float = 1.0):
@@ -86,7 +86,7 @@ def test_the_best_of_layers_that_know_nothing_is_worth_less_when_picked_on_other
 @pytest.mark.thorough
 def test_the_papers_layers_are_compared_where_the_network_has_them(clips, tmp_path, monkeypatch):
     path = make_features(tmp_path / "f.parquet", clips, 4, range(1, 2), noise=0.5)
-    monkeypatch.setattr("blemore.layers.study.PAPER", (3, 3))
+    monkeypatch.setattr("blemore.evaluate.layers.study.PAPER", (3, 3))
     study = study_layers(path, clips, "w", seed=17)
     scored = study.table.set_index(["first", "last"])["score"]
     difference, low, high = study.paper

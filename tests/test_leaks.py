@@ -12,22 +12,23 @@ from leak_study import CLIPS, FOLDS, Study, fold_table, mutate, table_of, withou
 from media_samples import OPTIONS, outputs, tone, write_clip
 from typer.testing import CliRunner
 
-from blemore import cli, seen
-from blemore.calibration import enrolment, person_offset, run, shared
-from blemore.errors import DataError
-from blemore.folds import check_persons, gather_folds
+from blemore import cli
+from blemore.audit.leaks.audit import Audit, check
+from blemore.audit.leaks.content import copies, same_media
+from blemore.audit.leaks.models import Clips
+from blemore.decide import enrolment, person_offset, run, shared
 from blemore.fusion.nested import _candidate, fit_all
 from blemore.fusion.run import fuse
-from blemore.heads import inner, linear
-from blemore.heads.run import fold_probabilities
-from blemore.lineage.graph import Graph
-from blemore.lineage.leaks.audit import Audit, check
-from blemore.lineage.leaks.content import copies, same_media
-from blemore.lineage.leaks.models import Clips
-from blemore.lineage.store import Store
-from blemore.lineage.verdict import Verdict
+from blemore.learning.folds import check_persons, gather_folds
+from blemore.learning.heads import inner, linear
+from blemore.learning.heads.run import fold_probabilities
+from blemore.learning.training.loop import train_fold
 from blemore.media.prepare import prepare_shard
-from blemore.training.loop import train_fold
+from joblineage import seen
+from joblineage.errors import DataError
+from joblineage.graph import Graph
+from joblineage.store import Store
+from joblineage.verdict import Verdict
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +182,7 @@ def test_a_strength_that_was_chosen_on_the_judged_fold_is_found(study, monkeypat
         fold_probabilities,
         (
             "    rows = Rows(",
-            "    from blemore.heads import logistic\n    everything = logistic.products(x[train])\n    rows = Rows(",
+            "    from blemore.learning.heads import logistic\n    everything = logistic.products(x[train])\n    rows = Rows(",
         ),
         ("        if head ==", f"        linear.STRENGTHS = ({call},)\n        if head =="),
     )

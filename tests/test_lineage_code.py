@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from blemore.lineage import code
-from blemore.lineage.code import sources
+from joblineage import code
+from joblineage.code import sources
 
 REPOSITORY = Path(__file__).parents[1]
 

@@ -14,24 +14,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_records import Lineage, small_study
 
-import blemore.metrics as metrics_module
-from blemore.calibration.run import calibrate
-from blemore.calibration.scored import Labelled
+import blemore.scoring.metrics as metrics_module
+from blemore.audit.attribution import split as attribution
+from blemore.audit.attribution.cheap_stages import draws_at_random
+from blemore.audit.attribution.divided import Divided, divide
+from blemore.audit.attribution.shares import shapley
+from blemore.audit.attribution.split import Noise, Share, Split
 from blemore.cli import main
-from blemore.errors import DataError
+from blemore.decide.run import calibrate
+from blemore.decide.scored import Labelled
 from blemore.fusion.run import ROOM, find_method, fuse
-from blemore.labels import soft_labels
-from blemore.lineage import attribution
-from blemore.lineage.attribution import Noise, Share, Split
-from blemore.lineage.capture import hashed
-from blemore.lineage.cheap_stages import draws_at_random
-from blemore.lineage.diffing import Comparison
-from blemore.lineage.divided import Divided, divide
-from blemore.lineage.outcome import Outcome
-from blemore.lineage.shares import shapley
-from blemore.lineage.sides import find_run
-from blemore.metrics import combine
+from blemore.scoring.labels import soft_labels
+from blemore.scoring.metrics import combine
 from blemore.tables import write_clips, write_probabilities
+from joblineage.capture import hashed
+from joblineage.diffing import Comparison
+from joblineage.errors import DataError
+from joblineage.outcome import Outcome
+from joblineage.sides import find_run
 
 CLIPS = "results/clips/clips.parquet"
 OPTIONS = {"method": "auto", "candidates": ["uniform", "greedy"], "scaling": False, "greedy": {"bags": 2, "members": 4}}
@@ -205,7 +205,7 @@ class Scored:
         metrics = self.score or self.scores(self.tables)
         study = self.study()
         read = [self.file("clips", CLIPS), *(self.file("tables", path) for path in paths.values())]
-        module = made.file("src/blemore/metrics.py", Path(metrics_module.__file__).read_text() + self.code)
+        module = made.file("src/blemore/scoring/metrics.py", Path(metrics_module.__file__).read_text() + self.code)
         inputs = [*read, self.file("code", module)]
         made.job("fuse", [], {"results/views": str(study)}, inputs=inputs, params={"study": study})
         made.job("decide", ["results/views"], {"results/decisions": "d"}, params={"kappas": self.kappas})
@@ -362,7 +362,10 @@ def test_other_code_is_not_replayed_but_named_where_the_recorded_scores_do_not_c
     divided = scored.run().divided()
     assert divided.split.shares == []
     assert divided.split.rest == pytest.approx(0.25 - divided.split.before)
-    assert "needs the other code: B was made with another src/blemore/metrics.py than the one here" in divided.reasons()
+    assert (
+        "needs the other code: B was made with another src/blemore/scoring/metrics.py than the one here"
+        in divided.reasons()
+    )
 
 
 def test_a_change_within_what_other_seeds_do_is_called_noise():

@@ -8,7 +8,7 @@ import pytest
 from made_records import Lineage, fuse, gather, small_study, train
 
 from blemore.cli import main
-from blemore.lineage.finding import CLIPS, Finder
+from joblineage.finding import CLIPS, Finder
 
 CHECKPOINT = {"checkpoint": "facebook/wav2vec2-base", "revision": "0b5b8e868dd84f03fd87d01f9c4ff0f080fecfe8"}
 

@@ -4,13 +4,13 @@ from types import SimpleNamespace
 
 from made_records import LOCK, Lineage
 
+from blemore.audit.withdrawal.check import dependents
 from blemore.datasets.withdrawn import Withdrawn
-from blemore.lineage import capture
-from blemore.lineage.checks import structure
-from blemore.lineage.checks.withdrawal import dependents
-from blemore.lineage.descent import Descent
-from blemore.lineage.graph import Graph
-from blemore.lineage.verdict import Verdict
+from joblineage import capture
+from joblineage.checks import structure
+from joblineage.descent import Descent
+from joblineage.graph import Graph
+from joblineage.verdict import Verdict
 
 
 def chain(jobs: int, first: str = "start") -> SimpleNamespace:

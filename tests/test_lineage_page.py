@@ -14,14 +14,14 @@ from markupsafe import Markup
 from page_study import AT, SUBMISSION, report, write_study
 from report_page import Element, Page, resolve
 
+from blemore.audit.page.build import Check, page, part
+from blemore.audit.page.tab import TAB, with_lineage
 from blemore.cli import main
-from blemore.errors import DataError
-from blemore.lineage.page.build import Check, page, part
-from blemore.lineage.page.tab import TAB, with_lineage
-from blemore.lineage.store import key
-from blemore.lineage.verdict import Finding, Verdict
-from blemore.lineage.verify import verify
 from blemore.report.page import SECTIONS, build
+from joblineage.errors import DataError
+from joblineage.store import key
+from joblineage.verdict import Finding, Verdict
+from joblineage.verify import verify
 
 FINE = Check(report(), AT)
 LAST = ["test clips", "before the study"]

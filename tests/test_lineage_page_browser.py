@@ -11,10 +11,10 @@ from chromium import SIZES, WIDER, By, Keys, chromium, needed, show
 from markupsafe import Markup
 from page_study import AT, report, write_study
 
-from blemore.lineage.page.build import Check, page, part
-from blemore.lineage.page.tab import TAB
-from blemore.lineage.verdict import Finding, Verdict
+from blemore.audit.page.build import Check, page, part
+from blemore.audit.page.tab import TAB
 from blemore.report.page import SECTIONS, build
+from joblineage.verdict import Finding, Verdict
 
 pytestmark = [needed, pytest.mark.thorough]
 FOLD = "encoders, s4d, fold 1"

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from made_records import Lineage
 
-from blemore.lineage import runs
-from blemore.lineage.store import Store, key
+from joblineage import runs
+from joblineage.store import Store, key
 
 
 @pytest.fixture

@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from made_records import small_study
 
-from blemore import seen
-from blemore.files import read_json
-from blemore.lineage import record
-from blemore.lineage.store import Store, canonical, digest, merkle_root
+from joblineage import record, seen
+from joblineage.files import read_json
+from joblineage.store import Store, canonical, digest, merkle_root
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
 RECORD, RUN = (read_json(SCHEMAS / f"lineage_{kind}.schema.json") for kind in ("record", "run"))

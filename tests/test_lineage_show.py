@@ -13,9 +13,9 @@ from made_records import Lineage, fuse, gather, small_study, train
 from rich.console import Console
 
 from blemore.cli import main
-from blemore.errors import DataError
-from blemore.lineage.naming import Artifact, find
-from blemore.lineage.showing import as_dict, tree
+from joblineage.errors import DataError
+from joblineage.naming import Artifact, find
+from joblineage.showing import as_dict, tree
 
 SHOW = "import sys; from blemore.cli import main; main(['lineage', 'show', *sys.argv[1:]])"
 

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from made_records import LOCK, Lineage, fuse, gather, small_study, train
 
 from blemore.cli import main
-from blemore.lineage import explaining, present
-from blemore.lineage.naming import Artifact, find
-from blemore.lineage.planned import Planned
-from blemore.lineage.reasons import ABSENT, CIRCUMSTANCES, Change, differences, parameters
-from blemore.lineage.runs import study_files
-from blemore.lineage.store import canonical
+from joblineage import explaining, present
+from joblineage.naming import Artifact, find
+from joblineage.planned import Planned
+from joblineage.reasons import ABSENT, CIRCUMSTANCES, Change, differences, parameters
+from joblineage.runs import study_files
+from joblineage.store import canonical
 
 leaf = st.none() | st.booleans() | st.integers(-9, 9) | st.floats(-2, 2) | st.text("ab", max_size=3)
 values = st.dictionaries(
@@ -34,7 +34,7 @@ def now(monkeypatch, made: Lineage, artifact: str, plan: dict[str, Planned] | No
     """What is said of an artifact where Snakemake would plan `plan`."""
     monkeypatch.setattr(present, "planned", lambda root: made.plan() if plan is None else plan)
     here = {"python": "3.11.9", "system": "Linux", "packages": made.packages}
-    monkeypatch.setattr("blemore.lineage.capture.surroundings", lambda: here)
+    monkeypatch.setattr("joblineage.capture.surroundings", lambda: here)
     return explaining.now(find(artifact, made.store), made.store)
 
 

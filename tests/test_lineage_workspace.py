@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from blemore.lineage import recovery
-from blemore.lineage.workspace import added_later, orphans, remove
+from joblineage import recovery
+from joblineage.workspace import added_later, orphans, remove
 
 
 def test_files_that_no_rule_makes_are_found_and_removed_with_their_empty_folders(tmp_path: Path, monkeypatch) -> None:

@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given, settings
 from scipy.optimize import minimize
 
-from blemore import logits
+from blemore.scoring import logits
 
 CENTRE, PRECISION = np.array([0.0, 0, 0, 0, 0, 1]), np.array([2.0, 2, 2, 2, 2, 8])
 LOW, HIGH = np.array([-0.5] * 5 + [0.2]), np.array([0.5] * 5 + [1.5])

@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 from media_samples import OPTIONS, outputs, talking_clip, tone, write_clip
 
-from blemore.errors import DataError
 from blemore.media.clips import gather, write_quarantine
 from blemore.media.preflight import check_disk, estimate
 from blemore.media.prepare import prepare_shard
 from blemore.tables import CLIPS_COLUMNS, ROSTER_COLUMNS, read_clips, usable, write_clips
+from joblineage.errors import DataError
 
 FRONT = {"movflags": "+faststart"}
 """The table of contents before the data: a cut copy can be opened and only its end is missing."""

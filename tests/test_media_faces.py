@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from media_samples import OPTIONS, outputs, talking_clip, talking_face, write_clip
 
-from blemore.errors import DataError, MissingDataError
 from blemore.media.crops import EYE_LINE, body_boxes, face_crop, square_crop
 from blemore.media.detectors import LANDMARKS, Face, load_detector
 from blemore.media.mtcnn import Cascade
 from blemore.media.prepare import prepare_shard
 from blemore.media.shards import read_frames
 from blemore.media.track import follow, track_face
+from joblineage.errors import DataError, MissingDataError
 
 
 def prepare(folder, path, **faces):

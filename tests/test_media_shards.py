@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from media_samples import OPTIONS, outputs, talking_clip, tone, write_clip
 
-from blemore.errors import DataError, MissingDataError
 from blemore.media import decode as decode_module
 from blemore.media.prepare import prepare_shard
 from blemore.media.shards import decode_frames, read_audio, read_frames, read_pieces, shard_of
+from joblineage.errors import DataError, MissingDataError
 
 
 def prepare(folder, clips, options=OPTIONS):

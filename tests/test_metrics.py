@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from kit_rules import accuracies, as_labels, as_rows, decide
 from simulated import GRID, problems
 
-from blemore.decoding import decode
-from blemore.metrics import acc_presence, acc_salience, score, scores
+from blemore.scoring.decoding import decode
+from blemore.scoring.metrics import acc_presence, acc_salience, score, scores
 
 thresholds = st.one_of(st.sampled_from(GRID), st.floats(0, 1))
 

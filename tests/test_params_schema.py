@@ -9,9 +9,9 @@ import jsonschema
 import pytest
 import yaml
 
-from blemore.errors import DataError
 from blemore.params import check_params, read_schema
 from blemore.schema import part
+from joblineage.errors import DataError
 
 REPOSITORY = Path(__file__).parents[1]
 SCHEMA = read_schema(REPOSITORY / "schemas/params.schema.yaml")

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulated import study
 
-from blemore.calibration import enrolment, person_offset, person_thresholds, shared
-from blemore.calibration.gains import gains, style
-from blemore.calibration.problem import OFF, Problem
-from blemore.calibration.run import calibrate, problem_of
+from blemore.decide import enrolment, person_offset, person_thresholds, shared
+from blemore.decide.problem import OFF, Problem
+from blemore.decide.run import calibrate, problem_of
+from blemore.evaluate.gains import gains, style
 from blemore.fusion.nested import FINAL
 from blemore.fusion.run import fuse
-from blemore.labels import CLASSES
+from blemore.scoring.labels import CLASSES
 from blemore.simulation.study import Settings, simulate
 from blemore.simulation.trial import enrolment_trial
 

@@ -9,10 +9,10 @@ import small_study
 
 from blemore.encoders import embedding
 from blemore.encoders.precomputed import take_over
-from blemore.errors import DataError, MissingDataError
-from blemore.folds import check_persons
-from blemore.labels import CLASSES
+from blemore.learning.folds import check_persons
+from blemore.scoring.labels import CLASSES
 from blemore.tables import check_probabilities
+from joblineage.errors import DataError, MissingDataError
 
 SETTINGS = {"name": "theirs", "module": "precomputed", "learning": "frozen", "scale": "tiny", "file": "x.npz"}
 

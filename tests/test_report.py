@@ -10,11 +10,11 @@ import pytest
 from report_page import CHECKED, Page, changed, documents, resolve
 from report_study import without_new_blocks
 
-from blemore.errors import DataError
-from blemore.labels import CLASSES
 from blemore.report.numbers import Spot, rounded
 from blemore.report.page import SECTIONS, Section, build
 from blemore.report.scales import scale
+from blemore.scoring.labels import CLASSES
+from joblineage.errors import DataError
 
 FIXED = ("90 %", "50/50", "70/30")
 """The only digits in the page's own words: the interval's width and the two kinds of blend."""

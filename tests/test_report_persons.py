@@ -11,15 +11,15 @@ import pytest
 from report_page import Page, changed, documents, resolve, words
 from simulated import DECISIONS
 
-from blemore.errors import DataError
-from blemore.labels import CLASSES
-from blemore.metrics import presence_correct, salience_correct, true_saliences
 from blemore.report import examples as report_examples
 from blemore.report import page
 from blemore.report.examples import KINDS, outcomes
 from blemore.report.identities import identities
 from blemore.report.page import build
+from blemore.scoring.labels import CLASSES
+from blemore.scoring.metrics import presence_correct, salience_correct, true_saliences
 from blemore.tables import read_clips, read_probabilities
+from joblineage.errors import DataError
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from blemore.datasets.names import SALIENCES, ClipName, parse_name
 from blemore.datasets.roster import read_roster
-from blemore.errors import DataError
-from blemore.labels import EMOTIONS
+from blemore.scoring.labels import EMOTIONS
 from blemore.tables import ROSTER_COLUMNS, write_clips
+from joblineage.errors import DataError
 
 CLIPS = {
     "A26_ang_int1_ver1": 0,

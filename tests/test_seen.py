@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from blemore import seen
+from joblineage import seen
 
 
 def test_a_list_of_clips_is_kept_once_and_a_fit_that_is_said_twice_stands_once():

@@ -18,8 +18,8 @@ from blemore.encoders.settings import (
     unknown_disjointness,
     weights_settings,
 )
-from blemore.errors import DataError
 from blemore.media.schemas import KINDS
+from joblineage.errors import DataError
 
 PARAMS = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from blemore.cli import main
-from blemore.exact import exact_optimum
-from blemore.labels import CLASSES
-from blemore.metrics import score
+from blemore.scoring.exact import exact_optimum
+from blemore.scoring.labels import CLASSES
+from blemore.scoring.metrics import score
 from blemore.simulation.power import power
 from blemore.simulation.study import Settings, simulate
 from blemore.simulation.trial import trial

@@ -3,9 +3,9 @@
 import pytest
 from made_records import Lineage, small_study
 
-from blemore.errors import DataError
-from blemore.lineage.checks import staleness
-from blemore.lineage.graph import Graph
+from joblineage.checks import staleness
+from joblineage.errors import DataError
+from joblineage.graph import Graph
 
 FUSED = "results/fused"
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from blemore.lineage.code import sources
-from blemore.lineage.page import chain
+from blemore.audit.page import chain
 from blemore.params import check_params, read_schema
+from joblineage.code import sources
 
 REPOSITORY = Path(__file__).parents[1]
 RULE_FILES = sorted((REPOSITORY / "rules").glob("*.smk"))
@@ -65,7 +65,7 @@ def test_a_rule_that_runs_a_script_lists_its_code() -> None:
 def test_every_script_has_sources_that_exist() -> None:
     for path in SCRIPTS:
         found = sources(REPOSITORY, f"workflow_scripts/{path.name}")
-        assert "src/blemore/lineage/job.py" in found
+        assert "src/joblineage/job.py" in found
 
 
 def test_the_environment_pins_what_the_lock_pins() -> None:

@@ -10,10 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simulated import DECISIONS
 
-from blemore.challenge import read_predictions, read_truth
-from blemore.errors import DataError
-from blemore.labels import CLASSES
-from blemore.submission import ROOT_FILE, check, faults_of, read_template, write, write_submission, write_zip
+from blemore.challenge.files import read_predictions, read_truth
+from blemore.challenge.submission import (
+    ROOT_FILE,
+    check,
+    faults_of,
+    read_template,
+    write,
+    write_submission,
+    write_zip,
+)
+from blemore.scoring.labels import CLASSES
+from joblineage.errors import DataError
 
 KEYS = ["test_0001.mov", "test_0002.mov"]
 GOOD = [{"emotion": "ang", "salience": 70.0}, {"emotion": "sad", "salience": 30.0}]

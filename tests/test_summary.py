@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from simulated import study
 
-from blemore.calibration.known import decisions_without
-from blemore.calibration.run import calibrate
-from blemore.calibration.summary import summarise
+from blemore.decide.known import decisions_without
+from blemore.decide.run import calibrate
+from blemore.evaluate.summary import summarise
 from blemore.fusion.run import fuse
-from blemore.labels import CLASSES
-from blemore.metrics import acc_presence, acc_salience, true_saliences
-from blemore.thresholds import leave_one_fold_out
+from blemore.scoring.labels import CLASSES
+from blemore.scoring.metrics import acc_presence, acc_salience, true_saliences
+from blemore.scoring.thresholds import leave_one_fold_out
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from kit_rules import grid_search
 from simulated import DECISIONS, GRID, problems
 
-from blemore.decoding import decode
-from blemore.metrics import acc_presence, acc_salience
-from blemore.surface import official_grid, surface
+from blemore.scoring.decoding import decode
+from blemore.scoring.metrics import acc_presence, acc_salience
+from blemore.scoring.surface import official_grid, surface
 
 
 @pytest.mark.thorough

@@ -17,17 +17,17 @@ from blemore.encoders.ahead import prefetched
 from blemore.encoders.network import Network
 from blemore.encoders.pictures import Pictures
 from blemore.encoders.sound import Sound
-from blemore.errors import DataError
-from blemore.folds import gather_folds, join_curves
-from blemore.labels import CLASSES
+from blemore.encoders.torch_compat import torch
+from blemore.learning.folds import gather_folds, join_curves
+from blemore.learning.training import loop as training
+from blemore.learning.training import state as training_state
+from blemore.learning.training.data import Examples
+from blemore.learning.training.early_stopping import EarlyStopping
+from blemore.learning.training.media import read_media
+from blemore.learning.training.recipe import Recipe, half_precision
+from blemore.scoring.labels import CLASSES
 from blemore.tables import read_probabilities
-from blemore.torch_compat import torch
-from blemore.training import loop as training
-from blemore.training import state as training_state
-from blemore.training.data import Examples
-from blemore.training.early_stopping import EarlyStopping
-from blemore.training.media import read_media
-from blemore.training.recipe import Recipe, half_precision
+from joblineage.errors import DataError
 
 SETTINGS = {
     "name": "s4d", "module": "vitmoe", "media": "faces", "learning": "finetuned", "scale": "tiny",
@@ -386,7 +386,7 @@ import sys
 from types import SimpleNamespace
 from blemore.encoders.vitmoe import TINY, ViTMoE
 from blemore.encoders.pictures import Pictures
-from blemore.training.recipe import Recipe
+from blemore.learning.training.recipe import Recipe
 import torch
 network = ViTMoE(6, pictures=Pictures(2, 16, time_first=False), **TINY)
 optimizer = Recipe(1, 1, 1e-3).optimizer(network)

@@ -8,10 +8,10 @@ import pytest
 import small_study
 
 from blemore.encoders.pictures import Pictures
-from blemore.errors import DataError
-from blemore.training import media as training_media
-from blemore.training.loop import train_fold
-from blemore.training.media import Media, forget_media, read_media
+from blemore.learning.training import media as training_media
+from blemore.learning.training.loop import train_fold
+from blemore.learning.training.media import Media, forget_media, read_media
+from joblineage.errors import DataError
 
 PICTURES = Pictures(count=8, size=32)
 SETTINGS = {

@@ -11,13 +11,13 @@ from decimal import Decimal
 
 import pytest
 
+from blemore.challenge.submission import ROOT_FILE, write_zip
+from blemore.challenge.uploads import log
+from blemore.challenge.uploads.entries import read_uploads, summary
+from blemore.challenge.uploads.log import record
 from blemore.cli import main
-from blemore.errors import DataError
-from blemore.files import sha256, write_json
-from blemore.submission import ROOT_FILE, write_zip
-from blemore.uploads import log
-from blemore.uploads.entries import read_uploads, summary
-from blemore.uploads.log import record
+from joblineage.errors import DataError
+from joblineage.files import sha256, write_json
 
 WHEN = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 PAIR = {"acc_presence": Decimal("0.391"), "acc_salience": Decimal("0.168")}
@@ -214,7 +214,7 @@ def test_a_file_outside_the_study_is_logged_by_its_name_alone(study, tmp_path_fa
 
 LOGGING = """
 import sys
-from blemore.uploads.log import record
+from blemore.challenge.uploads.log import record
 for name in sys.argv[1:]:
     record("uploads.json", name, variant="inductive")
 """
@@ -224,7 +224,7 @@ for name in sys.argv[1:]:
 SLOWLY = """
 import time
 from pathlib import Path
-from blemore.uploads import log
+from blemore.challenge.uploads import log
 read = log.read_uploads
 log.read_uploads = lambda path: (read(path), time.sleep(0.05))[0]
 Path(f"ready{sys.argv[1]}").touch()

@@ -11,7 +11,7 @@ from blemore.encoders import experts, vitmoe
 from blemore.encoders.checkpoints import load_tensors
 from blemore.encoders.pictures import Pictures
 from blemore.encoders.vitmoe import ViTMoE
-from blemore.errors import DataError, MissingDataError
+from joblineage.errors import DataError, MissingDataError
 
 SMALL = {"dim": 32, "depth": 4, "heads": 2, "patch": 8, "experts": 4}
 SETTINGS = {"name": "s4d", "module": "vitmoe", "media": "faces", "learning": "finetuned"}

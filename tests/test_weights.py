@@ -13,11 +13,11 @@ import yaml
 from typer.testing import CliRunner
 
 from blemore.encoders.weight_files import local_files
-from blemore.files import sha256
 from blemore.weights.check import missing_checkpoints, state
 from blemore.weights.commands import app
 from blemore.weights.known import entry_of, known, study_settings
 from blemore.weights.licences import licences
+from joblineage.files import sha256
 
 ROOT = Path(__file__).resolve().parents[1]
 VOICE = {"name": "voice", "module": "wav2vec2", "scale": "pretrained", "learning": "frozen"}

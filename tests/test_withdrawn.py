@@ -13,23 +13,23 @@ from made_records import fuse, small_study, train
 from made_records import gather as gather_fold
 from test_roster import CLIPS, TESTS, data_set
 
+from blemore.audit.withdrawal.check import check, dependents
 from blemore.datasets import demo
 from blemore.datasets.completeness import Published, check_data
 from blemore.datasets.importing import import_data
 from blemore.datasets.roster import read_roster
 from blemore.datasets.withdrawn import FILE, NOBODY, REASON, Withdrawn, read_withdrawn, write_withdrawn
-from blemore.demo import make, schedule
-from blemore.errors import DataError, MissingDataError
-from blemore.files import sha256
 from blemore.gemini import store
 from blemore.gemini.service import Service
-from blemore.lineage.checks.withdrawal import check, dependents
-from blemore.lineage.descent import Descent
-from blemore.lineage.export.persons import codes
-from blemore.lineage.graph import Graph
-from blemore.lineage.store import key
 from blemore.media.clips import gather
 from blemore.tables import PROBE_COLUMNS, usable
+from demoactors import make, schedule
+from joblineage.descent import Descent
+from joblineage.errors import DataError, MissingDataError
+from joblineage.export.persons import codes
+from joblineage.files import sha256
+from joblineage.graph import Graph
+from joblineage.store import key
 
 DAY = "2026-11-23"
 OPTIONS = {"train_actors": 3, "test_actors": 1, "folds": 3, "intensities": [4], "neutral": 1}
@@ -171,7 +171,7 @@ def test_a_check_neither_misses_nor_counts_them(download, tmp_path):
 
 def test_the_demos_metadata_has_no_row_of_them_and_its_template_asks_for_all(tmp_path):
     make.make_tables(
-        OPTIONS | {"seconds": [1.0, 1.2], "size": 64}, 5, tmp_path, Withdrawn.named(["A902"], ["test_0001"])
+        OPTIONS | {"seconds": [1.0, 1.2], "size": 64}, 5, tmp_path, Withdrawn.named(["A902"], ["test_0001"]).holds
     )
     rows = pd.read_csv(tmp_path / "train_metadata.csv")["filename"]
     assert {name.split("_")[0] for name in rows} == {"A901", "A903"}

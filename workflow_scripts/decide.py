@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from blemore.calibration.run import calibrate
-from blemore.files import write_json
+from blemore.decide.run import calibrate
 from blemore.individuals.trust import usable_clusters
-from blemore.lineage.job import job
 from blemore.tables import read_clips, read_probabilities, write_table
+from joblineage.files import write_json
+from joblineage.job import job
 
 with job(snakemake):
     views, clips = pd.read_parquet(snakemake.input.views), read_clips(snakemake.input.clips)

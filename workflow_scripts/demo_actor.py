@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from blemore.demo.make import make_train
-from blemore.lineage.job import job
+from demoactors.make import make_train
+from joblineage.job import job
 
 with job(snakemake):
     make_train([Path(path) for path in snakemake.output], snakemake.params.demo, snakemake.params.seed)

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from blemore.datasets.withdrawn import Withdrawn
-from blemore.demo.make import make_tables
-from blemore.lineage.job import job
+from demoactors.make import make_tables
+from joblineage.job import job
 
 with job(snakemake):
     params, root = snakemake.params, Path(snakemake.output.metadata).parent
-    make_tables(params.demo, params.seed, root, Withdrawn.named(**params.withdrawn))
+    make_tables(params.demo, params.seed, root, Withdrawn.named(**params.withdrawn).holds)

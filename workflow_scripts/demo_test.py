@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from blemore.demo.make import make_test
-from blemore.lineage.job import job
+from demoactors.make import make_test
+from joblineage.job import job
 
 with job(snakemake):
     clips = [Path(path) for path in snakemake.output]

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from blemore.encoders.embedding import embed
-from blemore.lineage.job import job
 from blemore.tables import read_clips
+from joblineage.job import job
 
 with job(snakemake):
     embed(

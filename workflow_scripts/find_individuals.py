@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from blemore.files import write_json
 from blemore.individuals.run import find_individuals
-from blemore.lineage.job import job
 from blemore.tables import read_clips, write_table
+from joblineage.files import write_json
+from joblineage.job import job
 
 with job(snakemake):
     shards = [Path(path) for path in snakemake.input.faces]

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from blemore.folds import check_persons, declare_outside
-from blemore.heads.run import fit_head
-from blemore.lineage.job import job
+from blemore.learning.folds import check_persons, declare_outside
+from blemore.learning.heads.run import fit_head
 from blemore.tables import read_clips, write_probabilities
+from joblineage.job import job
 
 with job(snakemake):
     clips = read_clips(snakemake.input.clips)

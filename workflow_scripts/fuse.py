@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from blemore.files import write_json
 from blemore.fusion.run import fuse
-from blemore.lineage.job import job
 from blemore.tables import read_clips, read_probabilities, write_probabilities, write_table
+from joblineage.files import write_json
+from joblineage.job import job
 
 with job(snakemake):
     tables = {Path(path).parent.name: read_probabilities(path) for path in snakemake.input.tables}

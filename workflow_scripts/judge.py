@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from blemore.files import write_json
-from blemore.held_back import judge
-from blemore.lineage.job import job
+from blemore.evaluate.held_back import judge
+from joblineage.files import write_json
+from joblineage.job import job
 
 with job(snakemake):
     files = {"inductive": snakemake.input.submission, "transductive": snakemake.input.transductive}

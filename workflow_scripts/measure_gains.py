@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from blemore.calibration.gains import gains, style
-from blemore.calibration.run import problem_of
-from blemore.files import write_json
-from blemore.lineage.job import job
+from blemore.decide.run import problem_of
+from blemore.evaluate.gains import gains, style
 from blemore.tables import read_clips
+from joblineage.files import write_json
+from joblineage.job import job
 
 with job(snakemake):
     problem, _ = problem_of(pd.read_parquet(snakemake.input.views), read_clips(snakemake.input.clips))

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from blemore import figures
-from blemore.folds import join_curves
-from blemore.lineage.job import job
+from blemore.evaluate import figures
+from blemore.learning.folds import join_curves
 from blemore.tables import read_clips, write_csv
+from joblineage.job import job
 
 with job(snakemake):
     made, clips = snakemake.output, read_clips(snakemake.input.clips)

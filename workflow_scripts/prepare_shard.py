@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from blemore.lineage.job import job
 from blemore.media.prepare import prepare_shard
+from joblineage.job import job
 
 with job(snakemake):
     clips = {Path(path).stem: Path(path) for path in snakemake.input.clips}

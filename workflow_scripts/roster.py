@@ -4,9 +4,9 @@ from importlib import import_module
 from pathlib import Path
 
 from blemore.datasets.withdrawn import Withdrawn
-from blemore.files import write_bytes
-from blemore.lineage.job import job
 from blemore.tables import write_clips
+from joblineage.files import write_bytes
+from joblineage.job import job
 
 with job(snakemake):
     data = snakemake.params.data

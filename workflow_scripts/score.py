@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from blemore.calibration.evidence import evidence
-from blemore.calibration.known import decisions_without
-from blemore.calibration.summary import summarise
-from blemore.files import read_json, write_json
-from blemore.lineage.job import job
-from blemore.reliability import reliability
+from blemore.decide.known import decisions_without
+from blemore.evaluate.evidence import evidence
+from blemore.evaluate.reliability import reliability
+from blemore.evaluate.summary import summarise
 from blemore.tables import read_clips, read_probabilities
+from joblineage.files import read_json, write_json
+from joblineage.job import job
 
 with job(snakemake):
     found, made, study = snakemake.input, snakemake.output, snakemake.params.study

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from blemore.encoders.precomputed import take_over
-from blemore.folds import check_persons, declare_outside
-from blemore.lineage.job import job
+from blemore.learning.folds import check_persons, declare_outside
 from blemore.tables import read_clips, write_probabilities
+from joblineage.job import job
 
 with job(snakemake):
     clips = read_clips(snakemake.input.clips)

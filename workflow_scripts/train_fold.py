@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from blemore.lineage.job import job
+from blemore.learning.training.loop import train_fold
 from blemore.tables import read_clips
-from blemore.training.loop import train_fold
+from joblineage.job import job
 
 with job(snakemake, each="fold") as folds:
     clips, media, states = read_clips(snakemake.input.clips), [Path(path) for path in snakemake.input.media], []

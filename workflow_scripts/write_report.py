@@ -1,10 +1,10 @@
 """Write the study's report: one page that needs no other file."""
 
-from blemore.files import write_text
-from blemore.lineage.job import job
-from blemore.lineage.page.tab import with_lineage
+from blemore.audit.page.tab import with_lineage
+from blemore.challenge.uploads.entries import read_uploads, summary
 from blemore.report.page import build
-from blemore.uploads.entries import read_uploads, summary
+from joblineage.files import write_text
+from joblineage.job import job
 
 APART = ("code", "templates", "uploads", "submission")
 

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from blemore.lineage.job import job
-from blemore.submission import read_template, write_checked
+from blemore.challenge.submission import read_template, write_checked
+from joblineage.job import job
 
 with job(snakemake, verified=snakemake.input.decisions):
     decisions, out = pd.read_parquet(snakemake.input.decisions), snakemake.output

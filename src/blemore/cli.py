@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from blemore.calibration.commands import enroll
+from blemore.audit.commands.withdraw import withdraw
+from blemore.challenge.uploads.commands import app as submission_app
 from blemore.datasets.commands import app as data_app
-from blemore.errors import DataError
+from blemore.decide.commands import enroll
+from blemore.evaluate.layers.commands import layers
 from blemore.gemini.commands import app as gemini_app
-from blemore.layers.commands import layers
-from blemore.lineage.commands.app import app as lineage_app
-from blemore.lineage.commands.run import recover, summary
-from blemore.lineage.commands.withdraw import withdraw
 from blemore.planning.commands import plan
 from blemore.simulation.commands import app as simulation_app
-from blemore.uploads.commands import app as submission_app
 from blemore.weights.commands import app as weights_app
+from joblineage.commands.app import app as lineage_app
+from joblineage.commands.run import recover, summary
+from joblineage.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,9 +72,9 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """ACC_presence, ACC_salience and Score of predictions; unlabelled test clips among them are left aside."""
-    from blemore.challenge import read_predictions, read_truth
+    from blemore.challenge.files import read_predictions, read_truth
     from blemore.datasets.names import TEST_NAME
-    from blemore.metrics import scores, true_saliences
+    from blemore.scoring.metrics import scores, true_saliences
 
     labels = read_truth(truth)
     names, saliences = read_predictions(predictions)
@@ -96,8 +96,8 @@ def thresholds(
     """The best alpha and beta for a table of probabilities, with the accuracies on the clips they are chosen on."""
     from dataclasses import asdict
 
-    from blemore.exact import exact_optimum
-    from blemore.surface import official_grid
+    from blemore.scoring.exact import exact_optimum
+    from blemore.scoring.surface import official_grid
 
     values, saliences = _labelled(probabilities, truth)
     search = official_grid if grid is Grid.official else exact_optimum
@@ -113,10 +113,10 @@ def decode(
     as_json: AsJson = False,
 ) -> None:
     """Probabilities to predictions, by the challenge's rules."""
-    from blemore.challenge import EXTENSION, emotions_of
-    from blemore.decoding import decode as decide
-    from blemore.files import write_json
+    from blemore.challenge.files import EXTENSION, emotions_of
+    from blemore.scoring.decoding import decode as decide
     from blemore.tables import class_values, probability_columns
+    from joblineage.files import write_json
 
     table = probability_columns(probabilities)
     saliences = decide(class_values(table), alpha, beta)
@@ -135,7 +135,7 @@ def check_submission(
     as_json: AsJson = False,
 ) -> None:
     """Say whether the challenge would take a submission; if not, every fault with its clip."""
-    from blemore.submission import check
+    from blemore.challenge.submission import check
 
     faults = check(file, None if clips is None else _clip_column(clips))
     if as_json:
@@ -169,8 +169,8 @@ def _fail(message: str) -> None:
 
 def _labelled(probabilities: Path, truth: Path) -> tuple["np.ndarray", "np.ndarray"]:
     """(n, 6) probabilities and true saliences of the truth's clips; unlabelled test rows are left aside."""
-    from blemore.challenge import read_truth
-    from blemore.metrics import true_saliences
+    from blemore.challenge.files import read_truth
+    from blemore.scoring.metrics import true_saliences
     from blemore.tables import class_values, probability_columns
 
     labels, table = read_truth(truth), probability_columns(probabilities)
@@ -190,7 +190,7 @@ def _in_order(clips: "np.ndarray", truth: Path, row: dict[str, int], where: Path
 
 
 def _clip_column(path: Path) -> list[str]:
-    from blemore.columns import read_columns
+    from blemore.scoring.columns import read_columns
 
     table = read_columns(path)
     for name in ("clip", "filename"):

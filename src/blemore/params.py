@@ -8,9 +8,9 @@ from typing import Any
 
 import jsonschema
 
-from blemore.errors import DataError
-from blemore.files import parse_yaml
 from blemore.schema import Keys, dotted, expected, meaning, part
+from joblineage.errors import DataError
+from joblineage.files import parse_yaml
 
 _STRICT = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
     {  # stricter than JSON Schema: 12.0 is no whole number, and .nan and .inf are no numbers

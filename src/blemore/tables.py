@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from blemore.columns import Table, clip_names, numbers, read_columns, repeated, texts
-from blemore.errors import DataError
-from blemore.files import whole_file
-from blemore.labels import CLASSES
+from blemore.scoring.columns import Table, clip_names, numbers, read_columns, repeated, texts
+from blemore.scoring.labels import CLASSES
+from joblineage.errors import DataError
+from joblineage.files import whole_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,6 +57,14 @@ CLIPS_COLUMNS = ROSTER_COLUMNS + PROBE_COLUMNS
 PROBABILITY_COLUMNS = ("clip", "person", "split", "fold", *CLASSES)
 
 SUM_TOLERANCE = 1e-6
+
+
+def probability_rows(clips: "pd.DataFrame", probabilities: np.ndarray) -> "pd.DataFrame":
+    """Rows of the probabilities table: identity from `clips`, (n_clips, 6) `probabilities` (divided by their sums)."""
+    table = clips[["clip", "person", "split", "fold"]].reset_index(drop=True)
+    shares = np.asarray(probabilities, float)
+    table[list(CLASSES)] = shares / shares.sum(axis=1, keepdims=True)
+    return table
 
 
 def check_probabilities(table: Table, where: str, clips: Iterable[str] | None = None) -> None:

@@ -8,9 +8,9 @@ import os
 import shutil
 from pathlib import Path
 
-from blemore.lineage.store import Store, canonical
-from blemore.lineage.verdict import Verdict
-from blemore.lineage.verify import Report, verify
+from joblineage.store import Store, canonical
+from joblineage.verdict import Verdict
+from joblineage.verify import Report, verify
 
 WRITTEN_IN_PLACE = (".git", ".snakemake", "logs")
 """Folders of tools that append to their files, or write over them: copied."""

@@ -10,10 +10,10 @@ from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
-from blemore.lineage import record, runs
-from blemore.lineage.capture import hashed
-from blemore.lineage.planned import Planned, planned
-from blemore.lineage.store import Store, canonical, digest
+from joblineage import record, runs
+from joblineage.capture import hashed
+from joblineage.planned import Planned, planned
+from joblineage.store import Store, canonical, digest
 
 USED = {"seconds": 1.0, "cpu_seconds": 1.0, "peak_mb": 1, "device": "cpu", "peak_gpu_mb": 0}
 

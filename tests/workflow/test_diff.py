@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from blemore.lineage.diffing import Comparison
-from blemore.lineage.outcome import Outcome
-from blemore.lineage.sides import Side
-from blemore.lineage.store import Store
+from joblineage.diffing import Comparison
+from joblineage.outcome import Outcome
+from joblineage.sides import Side
+from joblineage.store import Store
 
 from . import stand_in
 from .conftest import Study, clone
@@ -102,8 +102,8 @@ CHANGES: dict[str, tuple[Edit, str]] = {
         "module src/blemore/fusion/simplex.py: ",
     ),
     "shared code": (
-        text("src/blemore/labels.py", "import numpy as np\n", "import numpy as np  # \n"),
-        "module src/blemore/labels.py: ",
+        text("src/blemore/scoring/labels.py", "import numpy as np\n", "import numpy as np  # \n"),
+        "module src/blemore/scoring/labels.py: ",
     ),
     "template": (
         content("src/blemore/report/templates/overview.html.j2"),

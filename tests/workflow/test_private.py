@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from blemore.submission import check
+from blemore.challenge.submission import check
 
 from .conftest import REPOSITORY, Study, with_stores
 from .test_studies import as_blemore

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from blemore.lineage.recovery import survey
+from joblineage.recovery import survey
 
 from .conftest import ENVIRONMENT, MAKE, Study
 

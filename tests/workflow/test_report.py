@@ -11,8 +11,8 @@ import yaml
 from report_page import Page, documents, resolve
 from test_report import is_rounded
 
-from blemore.submission import check
-from blemore.uploads.entries import read_uploads, summary
+from blemore.challenge.submission import check
+from blemore.challenge.uploads.entries import read_uploads, summary
 
 from .conftest import Study
 

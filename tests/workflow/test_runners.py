@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from blemore.labels import CLASSES
-from blemore.submission import check
+from blemore.challenge.submission import check
+from blemore.scoring.labels import CLASSES
 
 from .conftest import Study
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from blemore.submission import check
+from blemore.challenge.submission import check
 
 from .conftest import Study, clone, only_the_quick_encoder
 
@@ -110,7 +110,7 @@ def test_a_switch_sets_bad_clips_aside_predicts_bad_test_clips_and_leaves_no_old
 
 def save_checkpoints(folder: Path) -> None:
     """Small networks in the real formats: folders as transformers saves them, a state dict as timm does."""
-    from blemore.torch_compat import torch
+    from blemore.encoders.torch_compat import torch
 
     # isort: split
     import timm

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from blemore.lineage.graph import Graph
-from blemore.lineage.store import Store
-from blemore.lineage.verdict import Verdict
-from blemore.lineage.verify import Report, verify
+from joblineage.graph import Graph
+from joblineage.store import Store
+from joblineage.verdict import Verdict
+from joblineage.verify import Report, verify
 
 from .attacks import flip, found, linked, with_old_times, write
 from .conftest import Study
@@ -252,7 +252,7 @@ def test_no_alarm_after_every_time_was_changed(study: Study) -> None:
 
 
 def test_no_alarm_in_another_environment_that_the_records_declare(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from blemore.lineage import capture
+    from joblineage import capture
 
     here = capture.surroundings() | {"python": "3.99.0"}
     monkeypatch.setattr(capture, "surroundings", lambda: here)

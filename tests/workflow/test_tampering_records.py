@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from blemore.lineage.capture import dvc_md5
-from blemore.lineage.replay import replay
-from blemore.lineage.signing import make_keys, sign
-from blemore.lineage.store import Store, canonical, digest, merkle_root
-from blemore.lineage.verdict import Verdict
-from blemore.lineage.verify import verify
+from joblineage.capture import dvc_md5
+from joblineage.replay import replay
+from joblineage.signing import make_keys, sign
+from joblineage.store import Store, canonical, digest, merkle_root
+from joblineage.verdict import Verdict
+from joblineage.verify import verify
 
 from .attacks import edit, flip, found, linked, node_of, record_of, write
 from .conftest import Study

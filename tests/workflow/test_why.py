@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from blemore.files import read_json
-from blemore.lineage.store import Store
+from joblineage.files import read_json
+from joblineage.store import Store
 
 from .conftest import REPOSITORY, Study
 
@@ -123,8 +123,8 @@ CHANGES = {
         ["score"],
     ),
     "a line of a module": (
-        appended("src/blemore/training/state.py", "# one more line\n"),
-        ("module", "src/blemore/training/state.py", None, None),
+        appended("src/blemore/learning/training/state.py", "# one more line\n"),
+        ("module", "src/blemore/learning/training/state.py", None, None),
         ["score", "gather_folds/finetuned=s4d", "train_fold/finetuned=s4d/fold=0"],
     ),
     "a line of a script": (

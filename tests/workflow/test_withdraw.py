@@ -12,10 +12,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from blemore.lineage.withdrawal.carry_out import carry_out
-from blemore.lineage.withdrawal.places import Place
-from blemore.lineage.withdrawal.plan import plan
-from blemore.submission import check
+from blemore.audit.withdrawal.carry_out import carry_out
+from blemore.audit.withdrawal.places import Place
+from blemore.audit.withdrawal.plan import plan
+from blemore.challenge.submission import check
 
 from .conftest import Study, clone, with_stores
 from .test_studies import as_blemore
@@ -227,7 +227,7 @@ def test_what_was_broken_off_is_finished_by_a_second_call(kept: Study, monkeypat
         remove(place, md5s)
 
     monkeypatch.setattr(Place, "remove", killed)
-    monkeypatch.setattr("blemore.lineage.withdrawal.carry_out.recovery.survey", lambda root: ([], []))
+    monkeypatch.setattr("blemore.audit.withdrawal.carry_out.recovery.survey", lambda root: ([], []))
     with pytest.raises(KeyboardInterrupt):
         carry_out(kept.folder, plan(kept.folder, "person", PERSON, ["shared", "private"]))
     assert search(kept)

@@ -50,7 +50,7 @@ def roster(root: Path, options: Mapping[str, Any], withdrawn: Withdrawn = NOBODY
     DataError : names, metadata, folds or template are wrong: every fault.
     """
     from blemore.datasets.roster import read_roster
-    from blemore.errors import MissingDataError
+    from joblineage.errors import MissingDataError
 
     advice = how_to_get(root)
     if advice is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from blemore.errors import DataError
+from joblineage.errors import DataError
 
 if TYPE_CHECKING:
     from blemore.datasets.completeness import Check

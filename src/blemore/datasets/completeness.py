@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from blemore.columns import clip_names
 from blemore.datasets.blemore import clip_files
 from blemore.datasets.roster import METADATA, TEMPLATE, read_roster, read_table, template_clips
 from blemore.datasets.withdrawn import NOBODY, Withdrawn
-from blemore.errors import DataError
+from blemore.scoring.columns import clip_names
 from blemore.tables import NO_FOLD
+from joblineage.errors import DataError
 
 NAMED = 20
 """So many clips are named in a message, the others counted."""

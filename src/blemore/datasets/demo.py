@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blemore.datasets.withdrawn import NOBODY, Withdrawn
-from blemore.demo import schedule
+from demoactors import schedule
 
 if TYPE_CHECKING:  # the workflow imports this module at each start: pandas only when a roster is made
     import pandas as pd

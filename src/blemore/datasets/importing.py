@@ -25,8 +25,8 @@ from blemore.datasets.sources import (
     need_space,
 )
 from blemore.datasets.withdrawn import NOBODY, Withdrawn
-from blemore.errors import DataError
-from blemore.files import sha256, whole_file
+from joblineage.errors import DataError
+from joblineage.files import sha256, whole_file
 
 SPARE = ".import"
 """Folder below the root for zips unpacked out of zips, gone after the import."""

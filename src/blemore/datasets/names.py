@@ -10,7 +10,7 @@ Test clips are called test_0001, test_0002, ...: their names say nothing.
 import re
 from typing import NamedTuple
 
-from blemore.labels import CLASSES, EMOTIONS
+from blemore.scoring.labels import CLASSES, EMOTIONS
 
 SALIENCES = ((50, 50), (70, 30), (30, 70))
 """The shares of the two emotions of a blend, in percent, in the order of the name."""

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from blemore.columns import clip_names
 from blemore.datasets.folds import folds_of_clips, folds_of_persons, numbering_faults
 from blemore.datasets.names import TEST_NAME, ClipName, parse_name
 from blemore.datasets.withdrawn import NOBODY, Withdrawn
-from blemore.errors import DataError
-from blemore.labels import CLASSES, check_labels
+from blemore.scoring.columns import clip_names
+from blemore.scoring.labels import CLASSES, check_labels
 from blemore.tables import NO_FOLD, ROSTER_COLUMNS
+from joblineage.errors import DataError
 
 METADATA = "train_metadata.csv"
 TEMPLATE = "submission_template.json"

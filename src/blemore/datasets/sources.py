@@ -20,8 +20,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from blemore.datasets.withdrawn import Withdrawn
-from blemore.errors import DataError
-from blemore.files import sha256, whole_file
+from joblineage.errors import DataError
+from joblineage.files import sha256, whole_file
 
 CHUNK = 1 << 20
 """Bytes read at a time."""

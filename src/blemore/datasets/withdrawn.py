@@ -15,9 +15,9 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from blemore.errors import DataError, MissingDataError
-from blemore.files import read_json, write_json
 from blemore.schema import dotted
+from joblineage.errors import DataError, MissingDataError
+from joblineage.files import read_json, write_json
 
 if TYPE_CHECKING:
     import jsonschema

@@ -15,7 +15,7 @@ import numpy as np
 from blemore.encoders.base import Embedder
 from blemore.encoders.descriptors import CEPSTRA, HOP, QUALITY, RATE, SPECTRAL, Tracks, tracks
 from blemore.encoders.sound import Sound
-from blemore.errors import DataError, MissingDataError
+from joblineage.errors import DataError, MissingDataError
 
 FRAME = HOP / RATE
 """Seconds between frames."""

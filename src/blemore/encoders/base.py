@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from blemore.errors import DataError
+from joblineage.errors import DataError
 
 
 class Preprocessing(ABC):

@@ -10,6 +10,7 @@ import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
+from blemore.encoders.torch_compat import torch
 from blemore.encoders.weight_files import (
     CONFIG,
     WEIGHTS,
@@ -21,9 +22,8 @@ from blemore.encoders.weight_files import (
     off,
     weight_files,
 )
-from blemore.errors import DataError, MissingDataError
-from blemore.files import sha256
-from blemore.torch_compat import torch
+from joblineage.errors import DataError, MissingDataError
+from joblineage.files import sha256
 
 # isort: split
 from safetensors import SafetensorError

@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 from scipy.ndimage import median_filter
 
-from blemore.torch_compat import torch  # noqa: F401
+from blemore.encoders.torch_compat import torch  # noqa: F401
 
 # isort: split
 import torchaudio.functional as audio

@@ -10,7 +10,7 @@ import os
 from functools import cache
 from pathlib import Path
 
-from blemore.torch_compat import torch
+from blemore.encoders.torch_compat import torch
 
 # isort: split
 from torch import Tensor

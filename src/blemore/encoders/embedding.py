@@ -10,9 +10,9 @@ import pandas as pd
 
 from blemore.encoders.ahead import alike, decoded, prefetched
 from blemore.encoders.base import Embedder, build
-from blemore.errors import DataError
-from blemore.progress import Steps
 from blemore.tables import usable, write_features
+from joblineage.errors import DataError
+from joblineage.progress import Steps
 
 
 def embed(

@@ -7,7 +7,7 @@ output depends on its batch. Here both happen in training only.
 
 from collections import OrderedDict
 
-from blemore.torch_compat import torch
+from blemore.encoders.torch_compat import torch
 
 # isort: split
 import torch.nn.functional as F

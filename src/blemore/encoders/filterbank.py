@@ -7,7 +7,7 @@ in their first layers: windowed cosines, spaced as the ear's bands are (Zeghidou
 
 import math
 
-from blemore.torch_compat import torch
+from blemore.encoders.torch_compat import torch
 
 # isort: split
 from torch import nn

@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from blemore.encoders.checkpoints import timm_tensors
 from blemore.encoders.network import NetworkEmbedder
 from blemore.encoders.pictures import Pictures
-from blemore.errors import DataError
-from blemore.torch_compat import torch
+from blemore.encoders.torch_compat import torch
+from joblineage.errors import DataError
 
 # isort: split
 import timm

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Concatenate, ParamSpec, TypeVar
 
-from blemore.errors import DataError
-from blemore.torch_compat import torch
+from blemore.encoders.torch_compat import torch
+from joblineage.errors import DataError
 
 ADVICE = (
     "set gradient_checkpointing: true (finetuning), take smaller or fewer frames, a smaller checkpoint or a larger "

@@ -10,8 +10,8 @@ import numpy as np
 from blemore.encoders.base import Embedder, Preprocessing
 from blemore.encoders.device import pinned, to_device, use_one_thread
 from blemore.encoders.memory import MicroBatch
-from blemore.errors import DataError
-from blemore.torch_compat import torch
+from blemore.encoders.torch_compat import torch
+from joblineage.errors import DataError
 
 # isort: split
 from torch import Tensor, nn

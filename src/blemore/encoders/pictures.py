@@ -10,8 +10,8 @@ import numpy as np
 from blemore.encoders.augmentation import JITTER, drawn_light, moved, relit
 from blemore.encoders.base import Preprocessing
 from blemore.encoders.device import to_device
+from blemore.encoders.torch_compat import torch
 from blemore.media.shards import decode_frames, read_jpegs
-from blemore.torch_compat import torch
 
 # isort: split
 from torch import Tensor

@@ -12,12 +12,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from blemore.columns import clip_names, repeated
 from blemore.encoders.base import Embedder
-from blemore.errors import DataError, MissingDataError
-from blemore.folds import probability_rows
-from blemore.labels import CLASSES
-from blemore.tables import read_probabilities, usable
+from blemore.scoring.columns import clip_names, repeated
+from blemore.scoring.labels import CLASSES
+from blemore.tables import probability_rows, read_probabilities, usable
+from joblineage.errors import DataError, MissingDataError
 
 
 def build(settings: Mapping) -> "Precomputed":

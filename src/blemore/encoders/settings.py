@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from blemore.errors import DataError
+from joblineage.errors import DataError
 
 MEDIA_KINDS = ("faces", "body", "audio", "pieces", "probe")
 SCALES = ("tiny", "pretrained")

@@ -8,9 +8,9 @@ import numpy as np
 
 from blemore.encoders.augmentation import cut_sound
 from blemore.encoders.base import Preprocessing
-from blemore.errors import DataError
+from blemore.encoders.torch_compat import torch
 from blemore.media.shards import read_samples
-from blemore.torch_compat import torch
+from joblineage.errors import DataError
 
 # isort: split
 from torch import Tensor

@@ -16,9 +16,9 @@ from blemore.encoders.checkpoints import checkpoint_file, from_pretrained
 from blemore.encoders.filterbank import hear_bands
 from blemore.encoders.network import NetworkEmbedder, initialise
 from blemore.encoders.sound import RATE, Sound
+from blemore.encoders.torch_compat import torch
 from blemore.encoders.weight_files import model_type
-from blemore.errors import DataError
-from blemore.torch_compat import torch
+from joblineage.errors import DataError
 
 # isort: split
 from torch import Tensor

@@ -11,8 +11,8 @@ import blemore.encoders.transformers_compat  # noqa: F401
 from blemore.encoders.checkpoints import from_pretrained
 from blemore.encoders.network import Network, initialise
 from blemore.encoders.pictures import Pictures
-from blemore.errors import DataError
-from blemore.labels import CLASSES
+from blemore.scoring.labels import CLASSES
+from joblineage.errors import DataError
 
 # isort: split
 from torch import Tensor, nn

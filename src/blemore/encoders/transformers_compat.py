@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest import mock
 
-from blemore.torch_compat import torch
+from blemore.encoders.torch_compat import torch
 
 UNUSED = ("jinja2", "scipy", "torchaudio", "torchvision", "trio")
 

@@ -18,8 +18,8 @@ import blemore.encoders.transformers_compat  # noqa: F401
 from blemore.encoders.checkpoints import from_pretrained
 from blemore.encoders.network import Network, NetworkEmbedder, initialise
 from blemore.encoders.pictures import Pictures
-from blemore.labels import CLASSES
-from blemore.torch_compat import torch
+from blemore.encoders.torch_compat import torch
+from blemore.scoring.labels import CLASSES
 
 # isort: split
 from torch import Tensor

@@ -14,9 +14,9 @@ from blemore.encoders.checkpoints import checkpoint_file, load_tensors
 from blemore.encoders.experts import AdapterExperts, mlp
 from blemore.encoders.network import Network, initialise
 from blemore.encoders.pictures import Pictures
-from blemore.errors import DataError
-from blemore.labels import CLASSES
-from blemore.torch_compat import torch
+from blemore.encoders.torch_compat import torch
+from blemore.scoring.labels import CLASSES
+from joblineage.errors import DataError
 
 # isort: split
 import torch.nn.functional as F

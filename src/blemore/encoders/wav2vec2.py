@@ -12,7 +12,7 @@ import blemore.encoders.transformers_compat  # noqa: F401
 from blemore.encoders.network import Network
 from blemore.encoders.sound import Sound
 from blemore.encoders.speech import Speech, speech_network
-from blemore.labels import CLASSES
+from blemore.scoring.labels import CLASSES
 
 # isort: split
 from torch import Tensor, nn

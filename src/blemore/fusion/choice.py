@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from blemore.persons import accuracies, jackknife_error, sums_of_persons
-from blemore.thresholds import leave_one_fold_out
+from blemore.scoring.persons import accuracies, jackknife_error, sums_of_persons
+from blemore.scoring.thresholds import leave_one_fold_out
 
 
 def choose(

@@ -11,7 +11,7 @@ import numpy as np
 from blemore.fusion.base import Labelled
 from blemore.fusion.greedy import score_of, seed_of
 from blemore.fusion.mean import WeightedMean
-from blemore.logits import softmax
+from blemore.scoring.logits import softmax
 
 SPREAD = 0.5
 """First step, in logits of the weights."""

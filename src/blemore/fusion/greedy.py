@@ -8,7 +8,7 @@ import numpy as np
 
 from blemore.fusion.base import Labelled
 from blemore.fusion.mean import WeightedMean
-from blemore.surface import official_grid
+from blemore.scoring.surface import official_grid
 
 
 def fit(data: Labelled, *, bags: int, members: int) -> WeightedMean:

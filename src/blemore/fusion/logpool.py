@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from blemore import logits
 from blemore.fusion.base import Labelled
 from blemore.fusion.mean import complete_clips
+from blemore.scoring import logits
 
 
 @dataclass(frozen=True)

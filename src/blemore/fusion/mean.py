@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from blemore.errors import DataError
+from joblineage.errors import DataError
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from blemore import seen
 from blemore.fusion import scaling
 from blemore.fusion.base import Labelled, Model
+from joblineage import seen
 
 FINAL = -1
 """Number of the view whose models leave out no fold: what test clips get."""

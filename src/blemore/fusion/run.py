@@ -15,16 +15,16 @@ import numpy as np
 import pandas as pd
 
 import blemore.fusion
-from blemore import seen
-from blemore.errors import DataError
-from blemore.exact import exact_optimum
 from blemore.fusion.base import Labelled
 from blemore.fusion.choice import choose
 from blemore.fusion.nested import FINAL, Candidate, fit_all, place
-from blemore.labels import CLASSES, soft_labels
-from blemore.surface import official_grid
+from blemore.scoring.exact import exact_optimum
+from blemore.scoring.labels import CLASSES, soft_labels
+from blemore.scoring.surface import official_grid
+from blemore.scoring.thresholds import Rows
 from blemore.tables import PROBABILITY_COLUMNS, check_probabilities, usable
-from blemore.thresholds import Rows
+from joblineage import seen
+from joblineage.errors import DataError
 
 AUTO = "auto"
 """In place of a method's name: one is chosen in inner folds."""

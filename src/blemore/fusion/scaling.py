@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from blemore import logits
+from blemore.scoring import logits
 
 PULL = 2e-3
 """Precision per clip with which a is drawn to 1 and b to 0: it settles what the data leaves open."""

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from blemore import seen
 from blemore.fusion.base import Labelled
 from blemore.fusion.mean import WeightedMean
-from blemore.heads import linear, logistic
-from blemore.logits import logarithm
+from blemore.learning.heads import linear, logistic
+from blemore.scoring.logits import logarithm
+from joblineage import seen
 
 TOLERANCE = 1e-4
 """Largest step, in logits, of a finished regression."""

@@ -6,12 +6,12 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from blemore.errors import DataError
 from blemore.gemini.client import Asks
 from blemore.gemini.faults import Failure, Meaning
 from blemore.gemini.limits import Budget, Pace
 from blemore.gemini.service import STAND_IN, Service
 from blemore.gemini.store import Cache, Ledger
+from joblineage.errors import DataError
 
 log = logging.getLogger(__name__)
 

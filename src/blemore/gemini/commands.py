@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from blemore.errors import DataError
 from blemore.gemini.service import DIMENSIONS, ENDPOINT, MODEL, Service, check_service, check_url, is_local
+from joblineage.errors import DataError
 
 if TYPE_CHECKING:
     pass
@@ -99,8 +99,8 @@ def _embed(service: Service, pieces: Path, cache: Path, out: Path | None) -> Non
 
     from blemore.gemini.embedding import Run
     from blemore.gemini.pieces import read_folder
-    from blemore.progress import Steps
     from blemore.tables import write_features
+    from joblineage.progress import Steps
 
     total = sum(1 for _ in read_folder(pieces))
     typer.echo(f"{total} pieces; those that are not in {cache} go to {service.base_url}", err=True)

@@ -4,8 +4,8 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
-from blemore.errors import DataError, MissingDataError
 from blemore.media.shards import read_pieces
+from joblineage.errors import DataError, MissingDataError
 
 
 def read_folder(folder: Path) -> Iterator[tuple[str, bytes]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from blemore.errors import DataError, MissingDataError
+from joblineage.errors import DataError, MissingDataError
 
 MODEL = "gemini-embedding-2"
 DIMENSIONS = 3072

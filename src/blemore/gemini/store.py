@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from blemore.files import write_bytes
 from blemore.gemini.service import MIME, SAMPLED_FPS, Service
+from joblineage.files import write_bytes
 
 SCHEMA = "blemore.gemini/1"
 SHOWN = 16

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from blemore.errors import MissingDataError
 from blemore.individuals.faces import Faces, read_faces
+from joblineage.errors import MissingDataError
 
 SIZE = 160
 WHERE = "individuals.descriptor: arcface"

@@ -12,9 +12,9 @@ import numpy as np
 from sklearn.metrics import adjusted_rand_score
 from sklearn.metrics.cluster import contingency_matrix
 
-from blemore import seen
 from blemore.individuals.clustering import cut, merges
 from blemore.individuals.space import PersonSpace
+from joblineage import seen
 
 FEWEST_PERSONS = 4
 """Two to learn from, two to tell apart."""

@@ -17,11 +17,11 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 import blemore.individuals
-from blemore import seen
-from blemore.errors import DataError
 from blemore.individuals.permission import APPROVAL, why_off
 from blemore.individuals.quality import FEWEST_PERSONS, Quality, fit, quality
 from blemore.tables import usable
+from joblineage import seen
+from joblineage.errors import DataError
 
 WHERE = "individuals.descriptor"
 

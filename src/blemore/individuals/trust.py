@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from blemore.files import read_json
+from joblineage.files import read_json
 
 
 def usable_clusters(clusters: str | Path | None, summary: str | Path | None) -> pd.DataFrame | None:

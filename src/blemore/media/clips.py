@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from blemore.datasets.withdrawn import REASON as WITHDRAWN
-from blemore.errors import DataError
-from blemore.files import whole_file
 from blemore.tables import CLIPS_COLUMNS
+from joblineage.errors import DataError
+from joblineage.files import whole_file
 
 WHOLE_NUMBERS = ("width", "height", "rotation", "audio_rate", "audio_channels", "bytes")
 

@@ -7,8 +7,8 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from blemore.errors import DataError, MissingDataError
 from blemore.media.mtcnn import Cascade
+from joblineage.errors import DataError, MissingDataError
 
 LANDMARKS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 """Order of the landmarks; left and right as seen in the picture."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from blemore.errors import DataError
+from joblineage.errors import DataError
 
 JPEG_BYTES_PER_PIXEL = {75: 0.22, 85: 0.29, 90: 0.36, 95: 0.51, 100: 0.95}
 """Quality -> bytes per pixel, measured with `pictures.jpeg` on 224 px crops of a detailed 720p film; faces need

@@ -13,8 +13,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from blemore.errors import MissingDataError
-from blemore.files import sha256, whole_file
 from blemore.media.crops import body_boxes, centre_box, face_crop, square_crop
 from blemore.media.decode import BadClip, OpenClip, decoded, open_clip
 from blemore.media.detectors import Detector, load_detector
@@ -23,6 +21,8 @@ from blemore.media.piece import PieceFrames, cut_piece
 from blemore.media.schemas import KINDS, POINTS, PROBE
 from blemore.media.sound import Sound
 from blemore.media.track import Track, track_face
+from joblineage.errors import MissingDataError
+from joblineage.files import sha256, whole_file
 
 log = logging.getLogger(__name__)
 

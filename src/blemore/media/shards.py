@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from blemore.errors import DataError
+from joblineage.errors import DataError
 
 BATCH_ROWS = 256
 """Rows read at a time: a few megabytes."""

@@ -23,8 +23,8 @@ def plan(
 
     import yaml
 
-    from blemore.errors import DataError
     from blemore.planning.study import plan as planned
+    from joblineage.errors import DataError
 
     values = yaml.safe_load(params.read_text("utf-8"))
     values |= {key: value for key, value in (("dataset", dataset), ("weights", weights)) if value is not None}

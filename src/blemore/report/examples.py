@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from blemore.labels import CLASSES
 from blemore.media.shards import decode_frames
-from blemore.metrics import blends, presence_correct, salience_correct, true_saliences
 from blemore.report.identities import Identities
 from blemore.report.numbers import Spot
+from blemore.scoring.labels import CLASSES
+from blemore.scoring.metrics import blends, presence_correct, salience_correct, true_saliences
 from blemore.tables import usable
 
 KINDS = {

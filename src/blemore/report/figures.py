@@ -15,10 +15,10 @@ from markupsafe import Markup
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from blemore.figures import GRID, HIGHEST_ALPHA, INK, MUTED, PRESENCE, SALIENCE, WARNING
-from blemore.labels import CLASSES, NAMES
-from blemore.metrics import true_saliences
-from blemore.surface import surface
+from blemore.evaluate.figures import GRID, HIGHEST_ALPHA, INK, MUTED, PRESENCE, SALIENCE, WARNING
+from blemore.scoring.labels import CLASSES, NAMES
+from blemore.scoring.metrics import true_saliences
+from blemore.scoring.surface import surface
 
 WIDTH = 3.8
 """Inches of a figure that a phone shows at its full width; its text is then about as large as the page's small print."""

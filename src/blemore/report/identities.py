@@ -13,8 +13,8 @@ from typing import Literal
 
 import pandas as pd
 
-from blemore.errors import DataError
-from blemore.labels import CLASSES
+from blemore.scoring.labels import CLASSES
+from joblineage.errors import DataError
 
 ExampleFrames = Literal["demo_only", "none", "listed"]
 GENERATED = "demo"

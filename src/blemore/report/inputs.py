@@ -10,9 +10,9 @@ from typing import Any
 import jsonschema
 import pandas as pd
 
-from blemore.errors import DataError
-from blemore.files import parse_yaml, read_json
 from blemore.schema import expected
+from joblineage.errors import DataError
+from joblineage.files import parse_yaml, read_json
 
 
 def checked(part: str, where: str, value: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from blemore.errors import DataError
+from joblineage.errors import DataError
 
 MINUS, THIN_SPACE = "\u2212", "\u202f"
 

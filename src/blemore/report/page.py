@@ -13,12 +13,12 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from blemore.labels import CLASSES, NAMES
 from blemore.report import figures, inputs, numbers
 from blemore.report.examples import KINDS, examples, labelled_rows
 from blemore.report.identities import GENERATED, ExampleFrames, Identities, identities
 from blemore.report.numbers import Spot
 from blemore.report.scales import scale
+from blemore.scoring.labels import CLASSES, NAMES
 from blemore.tables import read_clips, read_probabilities
 
 PathLike = str | Path

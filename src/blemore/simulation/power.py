@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
-from blemore.exact import exact_optimum
 from blemore.fusion import scaling
-from blemore.labels import CLASSES
-from blemore.persons import accuracies, sums_of_persons
+from blemore.scoring.exact import exact_optimum
+from blemore.scoring.labels import CLASSES
+from blemore.scoring.persons import accuracies, sums_of_persons
 from blemore.simulation.study import Settings, simulate
 
 POWER, LEVEL = 0.8, 0.05

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from blemore.labels import CLASSES, EMOTIONS, soft_labels
-from blemore.logits import softmax
+from blemore.scoring.labels import CLASSES, EMOTIONS, soft_labels
+from blemore.scoring.logits import softmax
 from blemore.tables import NO_FOLD, PROBABILITY_COLUMNS
 
 EVIDENCE = 2.0

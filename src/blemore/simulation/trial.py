@@ -7,19 +7,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from blemore.calibration import enrolment, person_offset, shared
-from blemore.calibration.offsets import apply_offsets, fit_offsets
-from blemore.calibration.problem import Decided, Problem, generator
-from blemore.calibration.run import problem_of
-from blemore.decoding import decode
-from blemore.exact import exact_optimum
+from blemore.decide import enrolment, person_offset, shared
+from blemore.decide.offsets import apply_offsets, fit_offsets
+from blemore.decide.problem import Decided, Problem, generator
+from blemore.decide.run import problem_of
 from blemore.fusion import scaling
 from blemore.fusion.base import Labelled
 from blemore.fusion.nested import FINAL
 from blemore.fusion.run import find_method, fuse
-from blemore.labels import CLASSES
-from blemore.logits import logarithm, softmax
-from blemore.metrics import score
+from blemore.scoring.decoding import decode
+from blemore.scoring.exact import exact_optimum
+from blemore.scoring.labels import CLASSES
+from blemore.scoring.logits import logarithm, softmax
+from blemore.scoring.metrics import score
 from blemore.simulation.study import Settings, Study, simulate
 
 UNIFORM = {"method": "uniform", "candidates": ["uniform"], "scaling": False}

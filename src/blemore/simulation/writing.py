@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from blemore.files import write_json
-from blemore.labels import CLASSES
+from blemore.scoring.labels import CLASSES
 from blemore.simulation.study import Study
 from blemore.tables import write_csv, write_probabilities, write_table
+from joblineage.files import write_json
 
 LABELS = ("fold", "mix", "emotion_1", "emotion_2", "emotion_1_salience", "emotion_2_salience")
 

@@ -16,8 +16,8 @@ from blemore.encoders.weight_files import (
     off,
     weight_files,
 )
-from blemore.files import sha256
 from blemore.weights.known import checkpoint_of, entry_of, known, none_needed
+from joblineage.files import sha256
 
 
 def missing_checkpoints(encoders: Iterable[Mapping[str, Any]]) -> list[str]:

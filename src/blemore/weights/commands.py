@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from blemore.errors import DataError
+from joblineage.errors import DataError
 
 app = typer.Typer(help="Checkpoints of the encoders: sources, licences, what is there.", no_args_is_help=True)
 

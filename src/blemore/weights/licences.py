@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from blemore.encoders.weight_files import weight_files
-from blemore.files import sha256
 from blemore.weights.known import checkpoint_of, entry_of, known, none_needed
+from joblineage.files import sha256
 
 OWN = "MIT (this package)"
 

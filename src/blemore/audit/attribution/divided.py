@@ -1,0 +1,195 @@
+"""The divided Score as it is told: each share with the changes behind it, and why a rest could not be divided."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import blemore
+from blemore.audit.attribution import factors as parts
+from blemore.audit.attribution.factors import Found
+from blemore.audit.attribution.split import Split, split
+from joblineage.causes import UNSEEN, Cause
+from joblineage.errors import DataError
+from joblineage.files import sha256
+from joblineage.outcome import DISTINCT, Outcome
+from joblineage.record import LOGIC
+from joblineage.restoring import Restorer
+from joblineage.sides import Side
+
+PACKAGE = "src/blemore/"
+
+
+@dataclass(frozen=True)
+class Divided:
+    """A split, with the changes behind each factor.
+
+    behind : {factor: the changes}; unstored, code : why a rest may be left, one sentence each.
+    """
+
+    split: Split
+    behind: dict[str, list[str]]
+    unstored: list[str]
+    code: list[str]
+
+    def lines(self) -> Iterator[str]:
+        """The text for people."""
+        whole = self.split.after - self.split.before
+        yield f"  Score {self.split.before:.4f} -> {self.split.after:.4f}, {whole:+.4f}, divided over what changed"
+        yield "  (Shapley over replays from the stored probabilities; [5 %, 95 %] over persons drawn anew, nothing refitted)"
+        width = max([len("the rest"), *(len(one.factor) for one in self.split.shares)])
+        for one in self.split.shares:
+            behind = "; ".join(self.behind[one.factor][:3])
+            within = ", within the noise of chance" if self._noise(one.share) else ""
+            interval = f"[{one.low:+.4f}, {one.high:+.4f}]"
+            yield f"  {one.factor:<{width}}  {_tidy(one.share):+.4f}  {interval}{within}{f'  <- {behind}' if behind else ''}"
+        if self.split.merged:
+            yield f"  the others are the smallest alone: {', '.join(self.split.merged)}"
+        if abs(self.split.rest) > DISTINCT or self.unstored:
+            yield f"  {'the rest':<{width}}  {_tidy(self.split.rest):+.4f}  could not be replayed here"
+            yield from (f"    {one}" for one in self.reasons())
+        elif self.code:
+            yield "  replayed with the code here, which is not that of both runs; the recorded Scores came out all the same"
+        yield f"  {self.verdict()}"
+
+    def reasons(self) -> list[str]:
+        """Why a rest is left."""
+        given = (
+            "nothing was replayed" if self.split.replayed is None else "{:.4f} -> {:.4f}".format(*self.split.replayed)
+        )
+        known = [*self.unstored, *self.code]
+        return known or [f"needs the other environment: the same inputs and code give {given} here"]
+
+    def verdict(self) -> str:
+        """Whether the change is more than chance does in the fusion alone."""
+        noise, whole = self.split.noise, self.split.after - self.split.before
+        if noise.width is None:
+            return "noise of chance: not tried"
+        if not noise.methods:
+            return "noise of chance: none, no fusion method of these runs draws at random"
+        band = f"other seeds of {', '.join(noise.methods)} alone move the Score by up to {noise.width:.4f} ({noise.seeds} tried)"
+        if abs(whole) <= DISTINCT:
+            return f"the Score did not change; {band}"
+        return f"{'noise' if self._noise(whole) else 'more than noise'}: {band}"
+
+    def _noise(self, change: float) -> bool:
+        width = self.split.noise.width
+        return width is not None and DISTINCT < abs(change) <= width + DISTINCT
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it as JSON knows it."""
+        shares = [vars(one) | {"behind": self.behind[one.factor]} for one in self.split.shares]
+        return self.split.as_dict() | {
+            "shares": shares,
+            "unstored": self.unstored,
+            "code": self.code,
+            "verdict": self.verdict(),
+        }
+
+
+def _tidy(value: float) -> float:
+    return 0.0 if abs(value) < DISTINCT else value
+
+
+def divide(outcome: Outcome, *, seeds: int) -> Divided:
+    """Divide the change in Score between two runs.
+
+    Parameters
+    ----------
+    seeds : as for `attribution.split`.
+
+    Raises
+    ------
+    DataError : a run has no score, no fusion or no calibration.
+    """
+    sides = {"A": outcome.comparison.a, "B": outcome.comparison.b}
+    faults = [
+        f"run {side.name[:12]} has no record of {rule}"
+        for side in sides.values()
+        for rule in parts.STAGES
+        if rule not in side.records
+    ]
+    if faults:
+        raise DataError("--attribute", faults)
+    restorer = Restorer([side.store for side in sides.values()])
+    a, b = (parts.found(side, restorer) for side in sides.values())
+    made = split(a, b, *outcome.scores["score"], seeds=seeds)
+    groups = {one.name: one.parts for one in parts.factors(a, b)}
+    groups |= {
+        one.factor: frozenset().union(*map(groups.__getitem__, made.merged))
+        for one in made.shares
+        if one.factor not in groups
+    }
+    unstored = [
+        _unstored(outcome, part, letter, sides[letter], {"A": a, "B": b}[letter], restorer)
+        for part, letters in parts.lost(a, b).items()
+        for letter in letters
+    ]
+    return Divided(
+        made, {one.factor: _behind(outcome, groups[one.factor], a, b) for one in made.shares}, unstored, _code(outcome)
+    )
+
+
+def _behind(outcome: Outcome, members: frozenset[str], a: Found, b: Found) -> list[str]:
+    """The causes that a factor's parts came from."""
+    makers = outcome.comparison.b.makers | outcome.comparison.a.makers
+    paths = {one: path for side in (a, b) for one, path in side.paths.items()}
+    told = []
+    for cause in outcome.causes.found:
+        reached = {*cause.began, *cause.follows}
+        begins = {
+            parts.OPTIONS: "fuse" in cause.began and _of_the_study(cause),
+            parts.SEED: "fuse" in cause.began and cause.change.kind == "seed",
+            parts.CALIBRATION: "decide" in cause.began and _of_the_study(cause),
+            parts.CLIPS: "clips" in reached,
+        }
+        if any(begins[one] if one in begins else makers.get(paths[one]) in reached for one in sorted(members)):
+            told.append(str(cause.change))
+    return told
+
+
+def _of_the_study(cause: Cause) -> bool:
+    """Whether a cause is a parameter, and not one by which an encoder takes part."""
+    name = cause.change.name
+    return cause.change.kind == "parameter" and (not name.startswith("encoders.") or name.endswith(".module"))
+
+
+def _unstored(outcome: Outcome, part: str, letter: str, side: Side, found: Found, restorer: Restorer) -> str:
+    """What has to be done before a part can be replayed, and which jobs make it."""
+    path = found.paths.get(part, next(one["path"] for one in side.records["fuse"]["inputs"] if one["role"] == "clips"))
+    sha = next(one["sha256"] for one in side.records["fuse"]["inputs"] if one["path"] == path)
+    jobs = [one for one in _chain(side, path) if one in outcome.causes.jobs] or [
+        side.makers.get(path, "no recorded job")
+    ]
+    what = "needs dvc fetch, or retraining" if restorer.versioned(sha) else "needs retraining"
+    shown = f"{', '.join(jobs[:4])}{f' and {len(jobs) - 4} more' if len(jobs) > 4 else ''}"
+    return f"{part} of {letter} {what}: {path} {sha[:8]} is not stored here ({shown})"
+
+
+def _chain(side: Side, path: str) -> list[str]:
+    """Keys of the jobs that a file came from, makers before readers."""
+    found, waiting = set(), [path]
+    while waiting:
+        name = side.makers.get(waiting.pop())
+        if name is not None and name not in found:
+            found.add(name)
+            waiting += [one["path"] for one in side.records[name]["inputs"]]
+    return sorted(found, key=lambda name: (side.depth(name), name))
+
+
+def _code(outcome: Outcome) -> list[str]:
+    """Modules of the cheap stages that are not here as a run had them."""
+    told = []
+    folder = Path(blemore.__file__).parent
+    for letter, side in (("A", outcome.comparison.a), ("B", outcome.comparison.b)):
+        inputs = [one for rule in parts.STAGES for one in side.records[rule]["inputs"] if one["role"] in LOGIC]
+        sums = {one["path"]: one["sha256"] for one in inputs}
+        modules = [path for path in sorted(sums) if path.startswith(PACKAGE) and not path.startswith(UNSEEN)]
+        other = [path for path in modules if not _is(folder / path.removeprefix(PACKAGE), sums[path])]
+        if other:
+            told.append(f"needs the other code: {letter} was made with another {', '.join(other)} than the one here")
+    return told
+
+
+def _is(path: Path, sum_: str) -> bool:
+    return path.is_file() and sha256(path) == sum_

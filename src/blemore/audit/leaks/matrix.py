@@ -1,0 +1,114 @@
+"""Persons x models: whom each model was fitted on, whom it judged, folded to one column per step and fold."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from blemore.audit.leaks.models import TEST, Clips, Model, met
+from joblineage import seen
+
+JUDGED, FITTED, LEAK, UNKNOWN, NEITHER = "judged", "fitted", "leak", "unknown", ""
+SIGNS = {
+    JUDGED: ("○", "judged, not fitted on"),
+    FITTED: ("■", "fitted on"),
+    LEAK: ("✕", "leak: fitted on and judged"),
+    UNKNOWN: ("?", "unknown"),
+    NEITHER: ("·", "neither"),
+}
+PRETRAINING = "before the study"
+"""Stands for whom a network had seen before; unknown where it came trained."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """All models of one step that leave out one fold, or that serve the test clips.
+
+    step, place : "s4d", and "fold0" or "final"; pretraining : the network that came trained, None where none did;
+    cells : a word per person, as in `SIGNS`.
+    """
+
+    step: str
+    place: str
+    pretraining: str | None
+    cells: list[str]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """persons : the rows, all test clips together in the last one; columns : encoders first, then the later steps."""
+
+    persons: list[str]
+    columns: list[Column]
+
+    def column(self, step: str, place: str) -> dict[str, str]:
+        """{person: word} of that column.
+
+        Raises
+        ------
+        StopIteration : there is none.
+        """
+        found = next(one for one in self.columns if (one.step, one.place) == (step, place))
+        return dict(zip(self.persons, found.cells, strict=True))
+
+    def folded(self) -> dict[str, list[str]]:
+        """{step: per person a sign for each fold and one for the model of the test clips, then whether the network's
+        past is unknown}: a last row for the latter."""
+        steps: dict[str, list[Column]] = defaultdict(list)
+        for column in self.columns:
+            steps[column.step].append(column)
+        return {
+            step: [
+                *(" ".join(SIGNS[word][0] for word in row) for row in zip(*(one.cells for one in own), strict=True)),
+                SIGNS[UNKNOWN if own[0].pretraining else NEITHER][0],
+            ]
+            for step, own in steps.items()
+        }
+
+
+def matrix(
+    models: Iterable[Model], clips: Clips, pretraining: Mapping[str, str], unknown: Collection[str] = ()
+) -> Matrix:
+    """The table of these models.
+
+    "judged" says: by models of which none was fitted on this person. What serves several folds at once, or a choice
+    among training clips, stands in no column; the latter shows where it leaks.
+
+    Parameters
+    ----------
+    pretraining : {step: the network that came trained}.
+    unknown : steps of whose models nobody says whom they were fitted on.
+    """
+    groups: dict[tuple[str, str], list[Model]] = defaultdict(list)
+    for model in models:
+        if model.folds is not None and len(model.folds) < 2 and seen.IN_SAMPLE not in model.fits:
+            groups[model.parts[0], model.place].append(model)
+    persons = [*sorted(set(clips.person.values()) - {TEST}), TEST]
+    columns = [
+        Column(step, place, pretraining.get(step), _cells(groups[step, place], persons, clips, step in unknown))
+        for step, place in sorted(groups, key=_order)
+    ]
+    return Matrix(persons, columns)
+
+
+def _order(name: tuple[str, str]) -> tuple[int, str, int]:
+    """Encoders first, then the other steps in their order; folds in theirs, the model of the test clips last."""
+    later = ("individuals", "fusion", "calibration", "score", "known fusion", "known calibration")
+    step, place = name
+    number = int(place.removeprefix("fold")) if place.startswith("fold") else 10**6
+    return (later.index(step) + 1 if step in later else 0, step, number)
+
+
+def _cells(group: Collection[Model], persons: list[str], clips: Clips, unknown: bool) -> list[str]:
+    outer = [model for model in group if not model.inner]
+    judged = {clips.person.get(clip) for model in outer for clip in model.judges}
+    fitted = {clips.person.get(clip) for model in outer for clip in model.learned}
+    leaks = set().union(*(met(model, clips) for model in group)) | (judged & fitted)
+
+    def cell(person: str) -> str:
+        if person in leaks:
+            return LEAK
+        if unknown:
+            return UNKNOWN
+        return JUDGED if person in judged else FITTED if person in fitted else NEITHER
+
+    return [cell(person) for person in persons]

@@ -1,0 +1,105 @@
+"""Every row of a table of probabilities or decisions has a declared judge that had seen nothing of the row's fold."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from blemore.audit.leaks.models import TEST, Clips, Follows, Model, some
+from blemore.scoring.labels import CLASSES
+from joblineage import seen
+from joblineage.checks import content
+from joblineage.store import Store
+from joblineage.verdict import Finding, Verdict
+
+WAYS = ("variant", "method")
+"""Columns that say which of several ways a row was decided; the judge's name says the same."""
+EVERYBODYS = "commonest label"
+"""Judge of the clips that were set aside, in every variant."""
+
+
+@dataclass
+class Looked:
+    """What was found in the tables: rows looked at; findings; tables that are not here."""
+
+    rows: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
+
+
+def look(store: Store, names: Iterable[str], models: Iterable[Model], clips: Clips, follows: Follows) -> Looked:
+    """Look at every table of these records (ids): rows without a judge, or with none that is clean.
+
+    Parameters
+    ----------
+    models : all that the records declare.
+    """
+    looked = Looked()
+    tables = [
+        (name, out) for name in names for out in store.records[name]["outputs"] if out["path"].endswith(".parquet")
+    ]
+    found, _ = content.sums(store.root, [out["path"] for _, out in tables], deep=False)
+    own: dict[str, list[Model]] = defaultdict(list)
+    for model in models:
+        if model.reports or seen.UNKNOWN in model.fits:
+            for name in model.jobs:
+                own[name].append(model)
+    learned = {one.name: {clips.fold.get(clip) for clip in one.learned} for many in own.values() for one in many}
+    for name, out in tables:
+        path = out["path"]
+        if found[path] is None:
+            looked.absent.append(path)
+            continue
+        ways = rows_of(store.root / path)
+        if ways is None:
+            continue
+        if found[path] != out["sha256"]:
+            faults = ["it is not what its job wrote: nobody declares who judged its rows"]
+        else:
+            looked.rows += sum(map(len, ways.values()))
+            faults = _faults(ways, own[name], clips, learned)
+        looked.findings += [Finding(Verdict.LEAK, path, what, follows([name])) for what in faults]
+    return looked
+
+
+def rows_of(path: Path) -> dict[str, list[str]] | None:
+    """{way of deciding: clip of each row} of a table with a value per class; None for another table."""
+    columns = pq.read_schema(path).names
+    if not {"clip", *CLASSES} <= set(columns):
+        return None
+    way = next((column for column in WAYS if column in columns), None)
+    table = pq.ParquetFile(path).read(["clip", *([way] if way else [])])
+    rows: dict[str, list[str]] = defaultdict(list)
+    clips = table["clip"].to_pylist()
+    for clip, how in zip(clips, table[way].to_pylist() if way else [""] * len(clips), strict=True):
+        rows[str(how)].append(clip)
+    return rows
+
+
+def _faults(
+    ways: Mapping[str, list[str]], models: list[Model], clips: Clips, learned: Mapping[str, set[int | None]]
+) -> list[str]:
+    """What is wrong with a table's rows. `learned`: {model: folds of the clips that it was fitted on}."""
+    faults = []
+    for way, rows in ways.items():
+        judges: dict[str, list[Model]] = defaultdict(list)
+        for model in models:
+            if not way or _speaks_of(model, way):
+                for clip in model.judges:
+                    judges[clip].append(model)
+        bad: dict[str, list[str]] = defaultdict(list)
+        for clip in sorted(set(rows)):
+            if clip not in clips.person:
+                bad["rows of clips that the clips table does not know"].append(clip)
+            elif not judges[clip]:
+                bad["rows that no declared model judged"].append(clip)
+            elif clips.person[clip] != TEST and all(clips.fold[clip] in learned[one.name] for one in judges[clip]):
+                bad["rows whose judges were all fitted on clips of the same fold"].append(clip)
+        faults += [f"{way}: {why}: {some(names)}" if way else f"{why}: {some(names)}" for why, names in bad.items()]
+    return faults
+
+
+def _speaks_of(model: Model, way: str) -> bool:
+    return len(model.parts) > 2 and (model.parts[2].split(" ")[0] == way or model.parts[2] == EVERYBODYS)

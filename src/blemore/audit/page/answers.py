@@ -1,0 +1,174 @@
+"""What a reviewer asks of a study, answered out of its records as plain numbers and texts: the page's block `lineage.json`.
+
+Sums and counts stand in no other file; the block is embedded in the page, and every number of its text points into it.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from blemore.audit.page.chain import Chain
+from joblineage.record import LOGIC
+from joblineage.store import Store, digest
+
+FILE = "lineage.json"
+"""Name of the block, as the page's numbers call it."""
+Facts = dict[str, Any]
+
+
+def list_sum(files: Iterable[Mapping[str, Any]]) -> str:
+    """One hash for many files: sha256 of the lines "<sha256>  <path>", sorted by path, as `sha256sum` prints them."""
+    lines = sorted({(one["path"], one["sha256"]) for one in files})
+    return digest("".join(f"{sha256}  {path}\n" for path, sha256 in lines).encode())
+
+
+def answers(store: Store, chain: Chain, params: Mapping[str, Any], clips: pd.DataFrame | None) -> Facts:
+    """{"data", "code", "checkpoints", "environments", "time", "run", "unknown"}.
+
+    Parameters
+    ----------
+    clips : the clips table, None where it is not there or not the one of the records.
+    """
+    records = chain.records
+    return {
+        "data": _data(records, str(params.get("dataset")), clips),
+        "code": _code(records),
+        "checkpoints": _checkpoints(chain, params),
+        "environments": _environments(store, records),
+        "time": _time(chain),
+        "run": _run(store, chain),
+        "unknown": dict(sorted(Counter(name for one in records.values() for name in one["unknown"]).items())),
+    }
+
+
+def _data(records: Mapping[str, dict[str, Any]], dataset: str, clips: pd.DataFrame | None) -> Facts:
+    folder = f"data/{dataset}/"
+    files = {
+        one["path"]: one
+        for record in records.values()
+        for one in (*record["inputs"], *record["outputs"])
+        if one["path"].startswith(folder)
+    }
+    counts: Facts = {"train_clips": None, "persons": None, "test_clips": None, "set_aside": None}
+    if clips is not None:
+        train = clips[clips["split"] == "train"]
+        counts = {
+            "train_clips": len(train),
+            "persons": train["person"].nunique(),
+            "test_clips": int((clips["split"] == "test").sum()),
+            "set_aside": int((clips["quarantine"] != "").sum()),
+        }
+    return {
+        "dataset": dataset,
+        "folder": folder,
+        "files": len(files),
+        "megabytes": round(sum(one["size"] for one in files.values()) / 1e6, 2),
+        "sha256": list_sum(files.values()) if files else None,
+        **counts,
+    }
+
+
+def _code(records: Mapping[str, dict[str, Any]]) -> Facts:
+    used: Counter[tuple[str, str]] = Counter(
+        (one["path"], one["sha256"]) for record in records.values() for one in record["inputs"] if one["role"] in LOGIC
+    )
+    return {
+        "commits": dict(
+            Counter(str(record["code"]["commit"] or "unknown") for record in records.values()).most_common()
+        ),
+        "dirty": dict(sorted(Counter(path for one in records.values() for path in one["code"]["dirty"]).items())),
+        "dirty_jobs": sum(bool(record["code"]["dirty"]) for record in records.values()),
+        "files": [{"path": path, "sha256": sha256, "jobs": jobs} for (path, sha256), jobs in sorted(used.items())],
+        "count": len(used),
+        "sha256": list_sum({"path": path, "sha256": sha256} for path, sha256 in used),
+    }
+
+
+def _checkpoints(chain: Chain, params: Mapping[str, Any]) -> Facts:
+    """Pretrained networks that jobs were given, and encoders of which nobody here knows how they were trained."""
+    given: Facts = {}
+    for record in chain.records.values():
+        if record["model"]:
+            name = str(record["params"]["values"]["encoder"].get("name", record["job"]["rule"]))
+            given.setdefault(name, record["model"])
+    entries = params.get("encoders") or {}
+    outside = [name for name, one in entries.items() if one.get("enabled") and one.get("learning") == "given"]
+    return {"given": dict(sorted(given.items())), "outside": sorted(outside)}
+
+
+def _environments(store: Store, records: Mapping[str, dict[str, Any]]) -> list[Facts]:
+    """Each environment with the jobs that ran in it, the commonest first; its content is null where its copy is lost."""
+    found: dict[tuple[str, str], Facts] = {}
+    for record in records.values():
+        name, hardware = record["environment"], record["hardware"]
+        place = found.setdefault((name, str(hardware["cpu"])), {"id": name, "jobs": 0, "hardware": hardware})
+        place["jobs"] += 1
+    for place in found.values():
+        try:
+            about = store.get_json(place["id"])
+        except (FileNotFoundError, ValueError):
+            about = None
+        place["about"] = about and {
+            **{name: about[name] for name in ("python", "system", "lock", "differs_from_lock")},
+            "packages": len(about["packages"]),
+        }
+    return sorted(found.values(), key=lambda one: (-one["jobs"], one["id"]))
+
+
+def _time(chain: Chain) -> Facts:
+    rules: dict[str, Facts] = {}
+    for name, record in chain.records.items():
+        used = record["time"]
+        place = rules.setdefault(
+            record["job"]["rule"],
+            {"step": chain.steps[name], "jobs": 0, "seconds": 0.0, "cpu_seconds": 0.0, "peak_mb": 0, "peak_gpu_mb": 0},
+        )
+        place["jobs"] += 1
+        for key in ("seconds", "cpu_seconds"):
+            place[key] = round(place[key] + used[key], 2)
+        for key in ("peak_mb", "peak_gpu_mb"):
+            place[key] = max(place[key], used[key])
+    return {
+        "jobs": len(chain.records),
+        "seconds": round(sum(one["seconds"] for one in rules.values()), 2),
+        "cpu_seconds": round(sum(one["cpu_seconds"] for one in rules.values()), 2),
+        "peak_mb": max((one["peak_mb"] for one in rules.values()), default=0),
+        "start": min((record["time"]["start"] for record in chain.records.values()), default=None),
+        "end": max((record["time"]["end"] for record in chain.records.values()), default=None),
+        "rules": rules,
+    }
+
+
+def _run(store: Store, chain: Chain) -> Facts:
+    """The last run, and which of the chain's jobs it made, per rule. open : records that no run lists yet."""
+    last = store.last_run
+    rules: dict[str, dict[str, int]] = {}
+    for name, record in chain.records.items():
+        place = rules.setdefault(record["job"]["rule"], {"executed": 0, "reused": 0})
+        place["executed" if name in chain.fresh else "reused"] += 1
+    closed = {}
+    if last:
+        closed = {
+            "id": list(store.runs)[-1],
+            "sha256": last["root"],
+            "complete": last["complete"],
+            "start": last["time"]["start"],
+            "end": last["time"]["end"],
+            "elapsed": round(_seconds(last["time"]["start"], last["time"]["end"]), 1),
+            "superseded": len(last["superseded"]),
+        }
+    return {
+        "open": len(store.pending),
+        "runs": len(store.runs),
+        "newest": closed or None,
+        "executed": sum(one["executed"] for one in rules.values()),
+        "reused": sum(one["reused"] for one in rules.values()),
+        "rules": rules,
+    }
+
+
+def _seconds(start: str, end: str) -> float:
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()

@@ -1,0 +1,167 @@
+"""The lineage of a study, or of one of its files, on one page: `page` is a file of its own, `part` goes into the report."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import jinja2
+import pandas as pd
+
+from blemore.audit.leaks.audit import CLIPS
+from blemore.audit.page import answers, drawing, records
+from blemore.audit.page.chain import Chain, chain
+from blemore.audit.page.matrix import SIGNS, seen
+from blemore.audit.page.persons import Names
+from blemore.report import numbers
+from blemore.report.numbers import Spot
+from blemore.tables import read_clips
+from joblineage.errors import DataError
+from joblineage.files import parse_yaml, sha256
+from joblineage.graph import Graph
+from joblineage.store import Store
+from joblineage.verdict import Finding, Verdict
+
+PARAMS = "params.yaml"
+MEANING = {
+    Verdict.OK: "Files, records, code and parameters agree.",
+    Verdict.STALE: "Something that went in has changed since: parts would be made anew.",
+    Verdict.TAMPERED: "A file, a record or a statement about them was changed after it was made.",
+    Verdict.MISSING: "Something that the records speak of is not here.",
+    Verdict.UNRECORDED: "There are files that no job is known to have made.",
+    Verdict.TAINTED: "An input changed while a job was reading it.",
+    Verdict.LEAK: "A model judged a person, or a clip, that it had been fitted on.",
+    Verdict.WITHDRAWN: "Something still depends on a person or a clip whose consent was withdrawn.",
+}
+"""What a verdict says, in a sentence."""
+
+
+class Report(Protocol):
+    """What `verify` says."""
+
+    @property
+    def verdict(self) -> Verdict: ...
+
+    @property
+    def findings(self) -> list[Finding]: ...
+
+    @property
+    def notes(self) -> list[str]: ...
+
+    @property
+    def checked(self) -> dict[str, int]: ...
+
+    @property
+    def level(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Check:
+    """A run of `verify`: what it said, and when (UTC, as in a record)."""
+
+    report: Report
+    at: str
+
+
+def page(root: Path, check: Check, artifact: str | None = None) -> str:
+    """HTML of the page about the whole present study, or about the chain of one of its files.
+
+    Raises
+    ------
+    DataError : there are no records, or the page would name somebody whose publication is not recorded.
+    """
+    return _render("page.html.j2", root, check, artifact, inside=False)
+
+
+def part(root: Path, check: Check, artifact: str | None = None) -> str:
+    """The same without a page around it, for a report that is being made: the run that makes it is still under way.
+
+    Raises
+    ------
+    DataError : as for `page`.
+    """
+    return _render("content.html.j2", root, check, artifact, inside=True)
+
+
+def _render(template: str, root: Path, check: Check, artifact: str | None, *, inside: bool) -> str:
+    store = Store(root)
+    shown = chain(store, check.report.findings, artifact, under_way=inside)
+    if not shown.records:
+        raise DataError(
+            str(store.folder), ["no record to show: `snakemake submission` makes them, `dvc pull` brings them"]
+        )
+    params = _params(store)
+    clips = _clips(root, shown)
+    names = Names(params["dataset"], clips, (params.get("report") or {}).get("publication_list"), root)
+    facts = answers.answers(store, shown, params, clips)
+    html = _environment(names).get_template(template).render(
+        facts=Spot(answers.FILE, facts),
+        block=facts,
+        params=Spot(PARAMS, params),
+        check=check,
+        said=check.report.verdict.value,
+        meaning=MEANING[check.report.verdict],
+        seen=seen(Graph(store), artifact, names.hides) if clips is not None else None,
+        signs=SIGNS,
+        generated=names.generated,
+        artifact=artifact,
+        inside=inside,
+        drawings={"wide": drawing.columns(shown), "narrow": drawing.bands(shown)},
+        boxes=records.boxes(store, shown),
+    )  # fmt: skip
+    names.identities.check(html)
+    return html
+
+
+def _params(store: Store) -> dict[str, Any]:
+    """The parameters of the study whose records these are."""
+    kept = store.last_run["study"].get(PARAMS) if store.last_run and not store.pending else None
+    if kept and store.has(kept):
+        return dict(parse_yaml(store.get(kept)))
+    return dict(parse_yaml((store.root / PARAMS).read_text()))
+
+
+def _clips(root: Path, shown: Chain) -> pd.DataFrame | None:
+    """The clips table, if it is there and is the one that the records speak of."""
+    maker = shown.made.get(CLIPS)
+    known = {out["path"]: out["sha256"] for out in shown.records[maker]["outputs"]} if maker else {}
+    path = root / CLIPS
+    return read_clips(path) if path.is_file() and known.get(CLIPS) == sha256(path) else None
+
+
+def _environment(names: Names) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.ChoiceLoader([
+            jinja2.PackageLoader("blemore.audit.page", "templates"),
+            jinja2.PrefixLoader({"report": jinja2.PackageLoader("blemore.report", "templates")}),
+        ]),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    helpers: Mapping[str, Any] = {key: getattr(numbers, key) for key in ("number", "whole", "text", "name", "anything")}
+    environment.globals.update(helpers)
+    environment.filters.update(scrub=names.scrub, moment=moment, span=span, size=size)
+    return environment
+
+
+def moment(time: str | None) -> str:
+    """A record's time as people read it: "2026-11-25 12:00:31 UTC"."""
+    return f"{time[:10]} {time[11:19]} UTC" if time else "unknown"
+
+
+def span(seconds: float) -> str:
+    """A duration in words: "42.1 s", "3 min 20 s", "5 h 12 min"."""
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def size(count: int) -> str:
+    """A file's size in words: "912 B", "23.3 kB", "5.1 MB"."""
+    for unit, step in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= step:
+            return f"{count / step:.1f} {unit}"
+    return f"{count} B"

@@ -1,0 +1,63 @@
+"""Does anything still hang on a clip whose consent was withdrawn."""
+
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from blemore.datasets.withdrawn import FILE, NOBODY, Withdrawn, read_withdrawn
+from joblineage.descent import Descent
+from joblineage.graph import Graph
+from joblineage.store import key
+from joblineage.verdict import Finding, Verdict
+
+RAW = "data/"
+"""Where raw clips lie."""
+
+
+def check(root: Path, graph: Graph, chain: set[str]) -> list[Finding]:
+    """Jobs of the present study that made or read a withdrawn clip, and those that read what came of one.
+
+    Of jobs that follow from one another only the first is named.
+    """
+    withdrawn = read_withdrawn(root / FILE) if (root / FILE).exists() else NOBODY
+    if not withdrawn.entries:
+        return []
+    touched = dependents(Descent(graph.store), withdrawn)
+    found = []
+    for name in chain:
+        one = graph.records[name]
+        clips = sorted({PurePosixPath(file["path"]).stem for file in _clips(one, withdrawn, "inputs", "outputs")})
+        if clips:
+            what = f"made from {len(clips)} clips whose consent was withdrawn ({clips[0]}, ...): run the study again"
+        elif name in touched and not touched & set(graph.above(name)):
+            what = "made from what came of clips whose consent was withdrawn: run the study again"
+        else:
+            continue
+        found.append(Finding(Verdict.WITHDRAWN, key(one), what))
+    return found
+
+
+def dependents(descent: Descent, withdrawn: Withdrawn) -> set[str]:
+    """Ids of every record, old ones too, that read a withdrawn clip or anything that came of one, by the bytes read."""
+    records = descent.store.records
+    readers: dict[str, list[str]] = {name: [] for name in records}
+    for name, record in records.items():
+        for one in descent.above(record):
+            readers[one].append(name)
+    waiting = [name for name in records if _clips(records[name], withdrawn, "inputs")]
+    found = set(waiting)
+    while waiting:
+        later = [name for name in readers[waiting.pop()] if name not in found]
+        found.update(later)
+        waiting += later
+    return found
+
+
+def is_clip(path: str, withdrawn: Withdrawn) -> bool:
+    """Whether a path of the workspace is that of a withdrawn raw clip."""
+    name = PurePosixPath(path)
+    return path.startswith(RAW) and name.suffix.lower() == ".mov" and withdrawn.holds(name.stem)
+
+
+def _clips(record: dict[str, Any], withdrawn: Withdrawn, *sides: str) -> list[dict[str, Any]]:
+    files = (file for side in sides for file in record[side])
+    return [file for file in files if is_clip(file["path"], withdrawn) or file["sha256"] in withdrawn.sha256]

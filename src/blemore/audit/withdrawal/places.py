@@ -1,0 +1,106 @@
+"""Where DVC keeps files: the local cache, the remotes. Objects are named by their md5; any remote that DVC knows will do."""
+
+import json
+import subprocess
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from joblineage.errors import DataError
+from joblineage.files import parse_yaml
+
+
+class Place:
+    """One store of DVC's.
+
+    name : "local cache", or the remote's name. odb : DVC's object.
+    """
+
+    def __init__(self, name: str, odb: Any):
+        self.name = name
+        self.odb = odb
+
+    def read(self, md5: str) -> bytes | None:
+        """An object's bytes; None where it is not there."""
+        if not self.odb.exists(md5):
+            return None
+        with self.odb.fs.open(self.odb.oid_to_path(md5), "rb") as file:
+            return bytes(file.read())
+
+    def held(self, md5s: Iterable[str]) -> list[str]:
+        """Those objects that are there, sorted."""
+        return sorted(self.odb.oids_exist(sorted(md5s)))
+
+    def remove(self, md5s: Iterable[str]) -> None:
+        """Remove objects that are there. DVC's own list of what this store holds is forgotten first: it would not send
+        them again where a later study makes the same bytes."""
+        from dvc_data.hashfile.db import get_index
+
+        get_index(self.odb).clear()
+        for md5 in md5s:
+            self.odb.delete(md5)
+
+
+def places(root: Path, remotes: Sequence[str]) -> tuple[list[Place], dict[str, str], list[str]]:
+    """DVC's stores of a study.
+
+    Returns
+    -------
+    the local cache and those remotes that answer; {remote: why it could not be reached}; remotes that were not named.
+
+    Raises
+    ------
+    DataError : no such remote.
+    """
+    from dvc.repo import Repo
+
+    repo = Repo(str(root))
+    known = sorted(repo.config["remote"])
+    unknown = sorted(set(remotes) - set(known))
+    if unknown:
+        raise DataError(
+            "--remote", [f"DVC knows no remote {name!r} (known: {', '.join(known) or 'none'})" for name in unknown]
+        )
+    found, away = [Place("local cache", repo.cache.local)], {}
+    for name in dict.fromkeys(remotes):
+        try:
+            remote = repo.cloud.get_remote(name)
+            remote.fs.ls(remote.path, detail=False)
+            found.append(Place(name, repo.cloud.get_remote_odb(name)))
+        except Exception as error:  # whatever a store's own library raises: it is told, and the others go on
+            away[name] = f"{type(error).__name__}: {error}".strip()
+    return found, away, [name for name in known if name not in remotes]
+
+
+def versions(root: Path, found: Sequence[Place]) -> Iterator[tuple[str, str]]:
+    """(path, md5) of every file that any dvc.lock, in git's history or here, speaks of; folders taken apart.
+
+    The list of a folder that lies in none of the places is passed over.
+    """
+    said = set()
+    for text in _locks(root):
+        for stage in (parse_yaml(text) or {}).get("stages", {}).values():
+            said |= {
+                (one["path"], one["md5"]) for side in ("deps", "outs") for one in stage.get(side, []) if "md5" in one
+            }
+    for path, md5 in sorted(said):
+        if not md5.endswith(".dir"):
+            yield path, md5
+            continue
+        listed = next((data for place in found if (data := place.read(md5))), b"[]")
+        yield from ((f"{path}/{one['relpath']}", one["md5"]) for one in json.loads(listed))
+
+
+def _locks(root: Path) -> Iterator[bytes]:
+    """Every version of dvc.lock, each once."""
+    if (root / "dvc.lock").is_file():
+        yield (root / "dvc.lock").read_bytes()
+    listed = _git(root, "rev-list", "--all", "--objects", "--", "dvc.lock").decode().splitlines()
+    for line in listed:
+        name, _, path = line.partition(" ")
+        if path.endswith("dvc.lock"):
+            yield _git(root, "cat-file", "blob", name)
+
+
+def _git(root: Path, *command: str) -> bytes:
+    return subprocess.run(["git", *command], cwd=root, capture_output=True, check=False).stdout

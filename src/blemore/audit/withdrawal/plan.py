@@ -1,0 +1,178 @@
+"""What a withdrawal removes, and what it cannot: worked out before anything is touched.
+
+Removed is what shows a withdrawn clip: the raw clip, and every file of media or features that a job made of it, in each
+version that a record or a dvc.lock knows. Such a file holds many clips; it goes as a whole, and the next run makes it
+again. Raw clips of others never go: nobody could make them again.
+"""
+
+import io
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path, PurePosixPath
+
+from blemore.audit.withdrawal.check import RAW, dependents, is_clip
+from blemore.audit.withdrawal.places import Place, places, versions
+from blemore.datasets.withdrawn import FILE, Withdrawn, read_withdrawn
+from blemore.gemini.store import kept_of
+from joblineage.capture import File, hashed
+from joblineage.descent import Descent
+from joblineage.errors import DataError
+from joblineage.files import sha256
+from joblineage.store import FOLDER, Store
+
+PIECES = "results/media/pieces/*"
+MEDIA = (
+    "results/media/*",
+    "results/features/*.parquet",
+    "results/individuals/clusters.parquet",
+    "results/report/*.html",
+)
+"""Files that show clips, or tell who is who in them."""
+PASSED_OVER = (".git", ".venv", FOLDER)
+"""Folders of a workspace without media."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A withdrawal.
+
+    kind, name : "person" or "clip", and which.
+    clips : {sha256 of a raw clip: its name}.
+    files : in the workspace: raw clips, media, and copies of either wherever they lie.
+    vectors : what a service made of the clips. states : of trainings that were broken off.
+    objects : for each of DVC's places, the md5 of what goes there.
+    derived : {name of the place: how many derived files stay there}.
+    away : {remote: why it cannot be reached}. unnamed : remotes that were not named.
+    again : {rule: how many jobs of the present study hang on the clips}.
+    unread : versions of pieces that lie nowhere, so that what a service made of them cannot be known.
+    """
+
+    kind: str
+    name: str
+    clips: Mapping[str, str]
+    files: list[str]
+    vectors: list[Path]
+    states: list[Path]
+    objects: list[tuple[Place, list[str]]]
+    derived: dict[str, int]
+    away: dict[str, str]
+    unnamed: list[str]
+    again: dict[str, int]
+    unread: int
+
+
+def plan(root: Path, kind: str, name: str, remotes: Sequence[str] = ()) -> Plan:
+    """Work out a withdrawal. Nothing is changed.
+
+    Parameters
+    ----------
+    kind : "person" or "clip". name : "A412", or a clip's name without extension.
+    remotes : names of DVC's remotes.
+
+    Raises
+    ------
+    DataError : nobody here knows such a person or clip, and it is not on the denylist; no such remote.
+    """
+    listed = [entry for entry in read_withdrawn(root / FILE).entries if entry.get(kind) == name]
+    asked = Withdrawn(tuple(listed) or ({kind: name, "date": "", "sha256": []},))
+    store = Store(root)
+    descent = Descent(store)
+    touched = dependents(descent, asked)
+    goes = _Going(asked, store, touched)
+    recorded = [one for record in store.records.values() for side in ("inputs", "outputs") for one in record[side]]
+    gone = [one for one in recorded if goes(one["path"], one["sha256"])]
+    found = (hashed("", str(root / path), md5=True) | {"path": path} for path in _media_below(root, asked))
+    here = [one for one in found if goes(one["path"], one["sha256"])]
+    stores, away, unnamed = places(root, remotes)
+    versioned = {(path, md5) for path, md5 in versions(root, stores) if goes(path, md5)}
+    versioned |= {(one["path"], one["md5"]) for one in (*gone, *here) if "md5" in one}
+    clips = {one["sha256"]: PurePosixPath(one["path"]).stem for one in (*gone, *here) if is_clip(one["path"], asked)}
+    if not (clips or listed or any(is_clip(path, asked) for path, _ in versioned)):
+        raise DataError(f"--{kind} {name}", ["not in data/, in no record and in no dvc.lock: is it spelt right?"])
+    pieces, unread = _pieces(root, here, versioned, stores, asked)
+    files = [one["path"] for one in here]
+    derived = {
+        out["md5"] for one in touched for out in store.records[one]["outputs"] if not goes(out["path"], out["sha256"])
+    }
+    return Plan(
+        kind=kind,
+        name=name,
+        clips=clips,
+        files=files + _copies(root, [*gone, *here], set(files), stores[0]),
+        vectors=sorted(
+            {path for mp4 in pieces for folder in (root / "cache").glob("gemini*") for path in kept_of(mp4, folder)}
+        ),
+        states=sorted((root / "cache/training").glob("*")),
+        objects=[(place, place.held(md5 for _, md5 in versioned)) for place in stores],
+        derived={place.name: len(place.held(derived)) for place in stores},
+        away=away,
+        unnamed=unnamed,
+        again=dict(sorted(Counter(store.records[one]["job"]["rule"] for one in touched & descent.current).items())),
+        unread=unread,
+    )
+
+
+class _Going:
+    """Whether a version of a file goes: a withdrawn raw clip, or media that no job made without one.
+
+    What no record knows may hold anybody and goes too, raw clips of others excepted.
+    """
+
+    def __init__(self, asked: Withdrawn, store: Store, touched: set[str]):
+        self.asked = asked
+        clean = [out for name, one in store.records.items() if name not in touched for out in one["outputs"]]
+        self.clean = {one[name] for one in clean for name in ("sha256", "md5")}
+
+    def __call__(self, path: str, digest: str) -> bool:
+        return is_clip(path, self.asked) or (_is_media(path) and digest not in self.clean)
+
+
+def _is_media(path: str) -> bool:
+    return any(fnmatch(path, pattern) for pattern in MEDIA)
+
+
+def _media_below(root: Path, asked: Withdrawn) -> Iterator[str]:
+    """Paths of the workspace where files that may go lie."""
+    for top in (RAW, "results"):
+        for path in sorted(one for one in (root / top).rglob("*") if one.is_file()):
+            name = path.relative_to(root).as_posix()
+            if is_clip(name, asked) or _is_media(name):
+                yield name
+
+
+def _copies(root: Path, gone: Iterable[File], files: set[str], cache: Place) -> list[str]:
+    """Whole copies of what goes, anywhere else in the workspace (half-finished experiments, replays, links)."""
+    contents = {one["sha256"] for one in gone}
+    sizes = {one["size"] for one in gone if one["size"]}
+    passed = {*(root / name for name in PASSED_OVER), Path(cache.odb.path)}  # the cache goes by its own names
+    copies, waiting = [], [root]
+    while waiting:
+        for path in sorted(waiting.pop().iterdir()):
+            if path.is_dir() and not path.is_symlink():
+                if path not in passed:
+                    waiting.append(path)
+            elif path.is_file() and path.stat().st_size in sizes:
+                name = path.relative_to(root).as_posix()
+                if name not in files and sha256(path) in contents:
+                    copies.append(name)
+    return copies
+
+
+def _pieces(
+    root: Path, here: Iterable[File], versioned: Iterable[tuple[str, str]], stores: Sequence[Place], asked: Withdrawn
+) -> tuple[list[bytes], int]:
+    """The pieces of the clips, of every version that can be read, and how many versions cannot."""
+    import pyarrow.parquet as pq
+
+    files = {one["md5"]: root / one["path"] for one in here}
+    found, unread = [], 0
+    for md5 in sorted({md5 for path, md5 in versioned if fnmatch(path, PIECES)}):
+        data = files[md5].read_bytes() if md5 in files else next(filter(None, (one.read(md5) for one in stores)), None)
+        if data is None:
+            unread += 1
+            continue
+        table = pq.read_table(io.BytesIO(data), columns=["clip", "mp4"]).to_pydict()
+        found += [mp4 for clip, mp4 in zip(table["clip"], table["mp4"], strict=True) if asked.holds(clip)]
+    return found, unread

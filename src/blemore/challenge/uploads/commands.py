@@ -1,0 +1,148 @@
+"""`blemore submission ...`: the record of what was uploaded to the challenge and what came back.
+
+Exit codes: 0 logged or listed, 1 the file or the log is wrong (then nothing was written), 2 wrong usage.
+Imports stand inside the commands: `blemore --help` must be fast.
+"""
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(help="Uploads to the challenge: log them with what came back, list them.", no_args_is_help=True)
+
+FILE = "uploads.json"
+"""In the study's folder, for git; below results/ it would be cleaned away."""
+
+
+class Variant(StrEnum):
+    """Whether a test clip's decision uses other test clips."""
+
+    inductive = "inductive"
+    transductive = "transductive"
+
+
+def _share(text: str) -> Decimal:
+    from blemore.challenge.uploads.scores import share
+
+    try:
+        return share(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _moment(text: str) -> datetime:
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no ISO time, such as 2026-03-01T12:00+01:00") from None
+    if when.tzinfo is None:
+        raise typer.BadParameter(f"{text!r} names no time zone: end it with Z (UTC) or with one such as +01:00")
+    if when > datetime.now(UTC):
+        raise typer.BadParameter(f"{text!r} lies in the future")
+    return when
+
+
+Workspace = Annotated[Path, typer.Option(help="The study's folder; uploads.json stands there.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Share = Annotated[Decimal | None, typer.Option(parser=_share, metavar="0..1", help="As the challenge returned it.")]
+
+
+@app.command("log")
+def log_command(
+    file: Annotated[Path, typer.Argument(help="The zip that was uploaded.")],
+    variant: Annotated[Variant | None, typer.Option(help="Else as the file's name says.")] = None,
+    when: Annotated[
+        datetime | None,
+        typer.Option(parser=_moment, metavar="ISO-TIME", help="Moment of the upload, with its time zone; else now."),
+    ] = None,
+    acc_presence: Share = None,
+    acc_salience: Share = None,
+    score: Share = None,
+    note: Annotated[str, typer.Option(help="Anything worth keeping.")] = "",
+    template: Annotated[
+        Path | None, typer.Option(help="The challenge's submission_template.json: all its clips must be in the file.")
+    ] = None,
+    workspace: Workspace = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Log an upload, checked as the challenge would. A score that comes later: the same call, with the score."""
+    from blemore.challenge.submission import read_template
+    from blemore.challenge.uploads.log import record
+    from blemore.challenge.uploads.scores import faults_of
+
+    given = {"acc_presence": acc_presence, "acc_salience": acc_salience, "score": score}
+    told = {key: value for key, value in given.items() if value is not None}
+    if faults := faults_of(told):
+        raise typer.BadParameter("; ".join(faults))
+    done = record(
+        workspace / FILE,
+        file,
+        variant=None if variant is None else variant.value,
+        when=when,
+        told=told,
+        note=note,
+        keys=None if template is None else read_template(template),
+    )
+    if as_json:
+        typer.echo(json.dumps({"action": done.action, "entry": done.entry, "twins": done.twins}, indent=2))
+        return
+    entry = done.entry
+    said = {
+        "added": f"logged as upload {entry['number']}",
+        "completed": f"upload {entry['number']} is completed, no new upload",
+        "known": f"nothing new: upload {entry['number']} says so already",
+    }[done.action]
+    typer.echo(f"{workspace / FILE}: {said}")
+    typer.echo(f"{entry['file']}, {entry['variant']}, uploaded {entry['uploaded']}, sha256 {entry['sha256']}")
+    returned = entry["returned"] or {"score": None}
+    typer.echo(", ".join(f"{key} {_number(value)}" for key, value in returned.items()))
+    if done.twins:
+        typer.echo(f"the same bytes were uploaded as {', '.join(f'upload {number}' for number in done.twins)}")
+
+
+@app.command("list")
+def list_command(workspace: Workspace = Path(), as_json: AsJson = False) -> None:
+    """Every logged upload with what came back, and what the best of them may not be taken for."""
+    from blemore.challenge.uploads.entries import read_uploads, summary
+
+    entries = read_uploads(workspace / FILE)
+    counts = summary(entries)
+    if as_json:
+        typer.echo(json.dumps({"uploads": entries, "summary": counts}, indent=2))
+        return
+    if entries:
+        _table(entries)
+    typer.echo(
+        f"{counts['uploads']} upload(s) of {counts['files']} different file(s), {counts['scored']} with a score."
+    )
+    if counts["best"]:
+        best = counts["best"]
+        typer.echo(f"Best Score: {_number(best['returned']['score'])}, upload {best['number']} ({best['variant']}).")
+    typer.echo(counts["warning"])
+
+
+def _number(value: float | None) -> str:
+    return "?" if value is None else f"{value:g}"
+
+
+def _table(entries: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title="Uploads to the challenge", show_lines=True)
+    for name in ("", "uploaded (UTC)", "presence", "salience", "Score"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("file, sha256, note", overflow="fold")
+    for entry in entries:
+        returned = entry["returned"] or {"acc_presence": None, "acc_salience": None, "score": None}
+        numbers = (_number(returned[key]) for key in ("acc_presence", "acc_salience", "score"))
+        when = f"{entry['uploaded'][:16].replace('T', ' ')}\n{entry['variant']}"
+        what = "\n".join(filter(None, (entry["file"], entry["sha256"][:12], entry["note"])))
+        table.add_row(*map(Text, (str(entry["number"]), when, *numbers, what)))
+    Console().print(table)

@@ -1,0 +1,158 @@
+"""Calibration by enrolment: from a few labelled clips of a person, five emotion-prominence offsets and one slope.
+
+p' = softmax(a log p + o), with o over the emotions (neutral 0) and a the slope. Both are fitted by penalised likelihood:
+the soft cross-entropy of the person's labelled clips plus |o|^2 / (2 S^2) + (a - 1)^2 / (2 (S / 2)^2), the posterior mode
+under a normal prior. S, the spread that is expected between persons, is chosen on other persons.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from blemore.decide.problem import OFF, Decided, Problem, Strength, generator
+from blemore.decide.shared import best_strength
+from blemore.fusion.nested import FINAL, place
+from blemore.scoring import logits
+from blemore.scoring.labels import CLASSES, EMOTIONS
+from blemore.scoring.thresholds import fit
+from joblineage import seen
+
+SLOPES = (0.2, 5.0)
+
+
+def fit_styles(probabilities: np.ndarray, soft: np.ndarray, shown: np.ndarray, *, spread: float) -> np.ndarray:
+    """The style of each of P persons, by Newton's method for all at once.
+
+    Parameters
+    ----------
+    probabilities : (P, k, 6) fused rows of the labelled clips; soft : (P, k, 6) soft labels.
+    shown : (P, k) bool, False for places without a clip (persons with fewer labelled ones).
+    spread : > 0, S.
+
+    Returns
+    -------
+    (P, 6): the five offsets, then the slope. A person without labelled clips gets (0, 0, 0, 0, 0, 1).
+    """
+    centre, precision = no_style(), np.array([*np.full(len(EMOTIONS), 1 / spread**2), 4 / spread**2])
+    low, high = (
+        np.array([*np.full(len(EMOTIONS), sign * np.inf), slope]) for sign, slope in zip((-1, 1), SLOPES, strict=True)
+    )
+    there = shown[:, :, None]
+    inputs = _inputs(probabilities) * there[..., None]  # (P, k, 6, 6)
+    return logits.fit(inputs, soft * there, centre, precision, low=low, high=high)
+
+
+def apply_styles(probabilities: np.ndarray, styles: np.ndarray) -> np.ndarray:
+    """Corrected rows (n, 6) of rows (n, 6) and the style (n, 6) of each row's person."""
+    return logits.softmax(np.einsum("ncj,nj->nc", _inputs(probabilities), styles))
+
+
+def no_style() -> np.ndarray:
+    """(6,) the style that changes nothing."""
+    return np.array([*np.zeros(len(EMOTIONS)), 1.0])
+
+
+def enrolled_clips(problem: Problem, clips: int, name: str) -> np.ndarray:
+    """(n,) bool: `clips` clips of each person, at most half of those there are, spread evenly over what they show.
+
+    Whoever enrols is asked for a balanced set: a person's clips are put in the order of their labels (random within a
+    label), and taken at equal distances from a random start.
+    """
+    mask = np.zeros(len(problem.who), bool)
+    label = problem.truth @ (101.0 ** np.arange(problem.truth.shape[1]))  # one number per label
+    for number, person in enumerate(problem.names):
+        own = np.flatnonzero(problem.who == number)
+        taken = min(clips, len(own) // 2)
+        if taken:
+            draw = generator(f"{name}/{person}")
+            own = own[np.lexsort((draw.random(len(own)), label[own]))]
+            mask[own[((np.arange(taken) + draw.random()) * len(own) / taken).astype(int)]] = True
+    return mask
+
+
+def decide(
+    problem: Problem,
+    *,
+    clips: int,
+    draws: int,
+    spreads: Sequence[float],
+    name: str,
+    whose: np.ndarray | None = None,
+) -> Decided:
+    """Enrol every person with some clips, and decide the person's other clips; several draws of which clips those are.
+
+    For each outer fold, spread and thresholds are chosen on the other folds' persons, enrolled in the same way.
+
+    Parameters
+    ----------
+    clips, draws, name : as for `enrolled_clips`; spreads : S to choose from besides OFF.
+    whose : (persons,) number of the person whose style each person's clips are decided with; None: the own one. Others are a control.
+    """
+    own = np.arange(len(problem.names))
+    given = own if whose is None else whose
+    saliences = np.zeros((draws, len(problem.who), len(CLASSES)), dtype=np.int64)
+    masks = np.stack([enrolled_clips(problem, clips, f"{name}/{k}") for k in range(draws)])
+    strengths: dict[int, Strength] = {}
+    for outer in problem.outers:
+        others, rows = problem.fold != outer, problem.views[outer]
+        styles: dict[Strength, np.ndarray] = {OFF: np.tile(no_style(), (draws, len(own), 1))}  # (draws, persons, 6)
+        for spread in spreads:
+            styles[spread] = np.stack([styles_of(problem, rows, mask, spread=spread) for mask in masks])
+        judged = ~masks & others  # (draws, n)
+
+        def corrected(
+            strength: Strength,
+            rows: np.ndarray = rows,
+            styles: dict[Strength, np.ndarray] = styles,
+            judged: np.ndarray = judged,
+        ) -> np.ndarray:
+            found = [
+                apply_styles(rows, made[problem.who])[told] for made, told in zip(styles[strength], judged, strict=True)
+            ]
+            return np.concatenate(found)
+
+        truth = np.concatenate([problem.truth[told] for told in judged])
+        strengths[outer] = best_strength(list(spreads), corrected, truth)
+        model = f"calibration/{place(outer)}/enrolment"
+        seen.fitted(model, "strength", seen.of(problem.clips, judged.any(axis=0)))
+        for k, told in enumerate(judged):
+            if outer != FINAL and told.any():
+                made = styles[strengths[outer]][k]
+                chosen = fit(apply_styles(rows, made[problem.who])[told], problem.truth[told])
+                seen.fitted(model, "thresholds", seen.of(problem.clips, told))
+                shown = problem.who[~others]
+                saliences[k, ~others] = chosen.decide(apply_styles(rows[~others], made[given[shown]]))
+    return enrolled(problem, Decided(saliences, ~masks, strengths, {}), masks, "enrolment")
+
+
+def enrolled(problem: Problem, decided: Decided, masks: np.ndarray, name: str) -> Decided:
+    """`decided`, having said which clips were shown (draws, n) and which count, fold by fold and draw by draw."""
+    for outer in problem.folds:
+        inside = problem.fold == outer
+        for k, (shown, counts) in enumerate(zip(masks, decided.judged, strict=True)):
+            clips = seen.of(problem.clips, counts & inside)
+            model = f"calibration/{place(outer)}/{name}"
+            seen.fitted(f"{model}/draw{k}", seen.ENROLMENT, seen.of(problem.clips, shown & inside), clips)
+            seen.judged(model, clips)
+    return decided
+
+
+def styles_of(problem: Problem, rows: np.ndarray, mask: np.ndarray, *, spread: float) -> np.ndarray:
+    """(persons, 6) the style of every person, fitted on the person's clips in `mask` (n,); `rows` (n, 6) fused."""
+    labelled = np.flatnonzero(mask)
+    labelled = labelled[np.argsort(problem.who[labelled], kind="stable")]
+    counts = np.bincount(problem.who[labelled], minlength=len(problem.names))
+    place = np.arange(len(labelled)) - np.repeat(np.cumsum(counts) - counts, counts)  # of a clip among its person's
+    shape = (len(counts), max(1, counts.max()))
+    values, soft, shown = np.full((*shape, 6), 1 / 6), np.zeros((*shape, 6)), np.zeros(shape, bool)
+    at = (problem.who[labelled], place)
+    values[at], soft[at], shown[at] = rows[labelled], problem.truth[labelled] / 100, True
+    return fit_styles(values, soft, shown, spread=spread)
+
+
+def _inputs(probabilities: np.ndarray) -> np.ndarray:
+    """(..., 6, 6): for each class the derivative of its logit: by the five offsets, then by the slope."""
+    logs = logits.logarithm(probabilities)
+    logs = logs - logs.mean(axis=-1, keepdims=True)
+    offsets = np.eye(6)[:, : len(EMOTIONS)]  # neutral's logit has no offset
+    return np.concatenate([np.broadcast_to(offsets, (*logs.shape, len(EMOTIONS))), logs[..., None]], axis=-1)

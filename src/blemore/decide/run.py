@@ -1,0 +1,179 @@
+"""From fused probabilities to decisions, honestly: what decides a fold's clips was fitted on the other folds.
+
+Two variants. "global": one pair of thresholds for everybody. "person_offset": each person's posteriors are first
+moved towards the training prior, without looking at labels (`offsets`). A test clip's name carries no identity: it gets
+the second variant only where individuals were found among the test clips.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from blemore.decide import person_offset, shared
+from blemore.decide.problem import Decided, Problem
+from blemore.fusion.nested import FINAL
+from blemore.scoring.decoding import decode
+from blemore.scoring.labels import CLASSES
+from blemore.scoring.metrics import true_saliences
+from blemore.scoring.thresholds import commonest_decision
+from blemore.tables import usable
+from joblineage import seen
+from joblineage.errors import DataError
+
+VARIANTS = ("global", "person_offset")
+DECISION_COLUMNS = ("clip", "split", "person", "fold", "variant", "decided_by", *CLASSES)
+OFFSET_COLUMNS = ("person", "fold", "clips", *CLASSES)
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """What calibration makes.
+
+    thresholds : {variant: {"final": {"alpha", "beta"}, "folds": {"0": {"alpha", "beta"}, ...}}}
+    decisions : one row per usable clip and variant, saliences in percent as integers; test clips have the variant
+        "person_offset" only where individuals were given. `decided_by` is "model", or "prior" for a quarantined test
+        clip: the commonest label of the training clips.
+    offsets : one row per training person, the offsets that moved the person's own decisions, and the number of clips;
+        then one row per individual of the test clips, named "test 0", ..., with fold NO_FOLD.
+    """
+
+    thresholds: dict[str, Any]
+    decisions: pd.DataFrame
+    offsets: pd.DataFrame
+
+
+def calibrate(
+    views: pd.DataFrame,
+    probabilities: pd.DataFrame,
+    clips: pd.DataFrame,
+    kappas: Sequence[float],
+    *,
+    individuals: pd.DataFrame | None = None,
+) -> Calibrated:
+    """Fit thresholds and offsets for each fold left out and for all train clips, and decide with them.
+
+    Parameters
+    ----------
+    views : as made by `fusion.run.fuse`: all train clips for each outer fold, and for the final one.
+    probabilities : the fused probabilities table; its test rows are decided with the final thresholds.
+    clips : clips table of the study.
+    kappas : strengths of the person offset to choose from besides off (`person_offset.decide`).
+    individuals : clip and cluster, who is who among the test clips; a clip without a row is decided as in "global".
+        Without any row (nobody could be told apart) all are. None: nobody knows, or nobody may know.
+
+    Raises
+    ------
+    DataError : a view is missing, or holds other clips than the usable train clips of the study.
+    """
+    problem, labelled = problem_of(views, clips)
+    decided = {"global": shared.decide(problem)}
+    decided["person_offset"], offsets = person_offset.decide(problem, kappas)
+    tables = [_decisions(labelled, made.saliences[0], variant, "model") for variant, made in decided.items()]
+    test, own_offsets = _test_decisions(probabilities, clips, problem, decided, individuals)
+    return Calibrated(
+        thresholds={variant: _thresholds(made) for variant, made in decided.items()},
+        decisions=pd.concat([*tables, *test], ignore_index=True).sort_values(
+            ["clip", "variant"], kind="stable", ignore_index=True
+        ),
+        offsets=pd.concat([_offset_table(problem, offsets), own_offsets], ignore_index=True),
+    )
+
+
+def problem_of(views: pd.DataFrame, clips: pd.DataFrame) -> tuple[Problem, pd.DataFrame]:
+    """The calibration problem of a study, and its labelled clips in the problem's order.
+
+    Parameters
+    ----------
+    views : as made by `fusion.run.fuse`; clips : clips table.
+
+    Raises
+    ------
+    DataError : a view is missing, or holds other clips than the usable train clips of the study.
+    """
+    labelled = usable(clips)
+    labelled = labelled[labelled["split"] == "train"].sort_values("clip", kind="stable").reset_index(drop=True)
+    fold, (who, persons) = labelled["fold"].to_numpy(), pd.factorize(labelled["person"], sort=True)
+    outers = [FINAL, *np.unique(fold).tolist()]
+    by_view = _values_of_views(views, labelled["clip"], outers)
+    return Problem(by_view, true_saliences(labelled), fold, who, tuple(persons), labelled["clip"].to_numpy()), labelled
+
+
+def _values_of_views(views: pd.DataFrame, names: pd.Series, outers: list[int]) -> dict[int, np.ndarray]:
+    """{outer: (n, 6) probabilities in the order of `names`}."""
+    values, faults = {}, []
+    for outer in outers:
+        view = views[views["outer"] == outer].set_index("clip")
+        faults += [f"view {outer}: no row for clip {name}" for name in names if name not in view.index]
+        faults += [f"view {outer}: clip {name} is no usable train clip" for name in view.index.difference(names)]
+        faults += [f"view {outer}: clip {name} has two rows" for name in view.index[view.index.duplicated()]]
+        if not faults:
+            values[outer] = view.loc[names, list(CLASSES)].to_numpy(float)
+    if faults:
+        raise DataError("fused views", faults)
+    return values
+
+
+def _test_decisions(
+    probabilities: pd.DataFrame,
+    clips: pd.DataFrame,
+    problem: Problem,
+    decided: Mapping[str, Decided],
+    individuals: pd.DataFrame | None,
+) -> tuple[list[pd.DataFrame], pd.DataFrame]:
+    """Decisions of all test clips (those with probabilities by the model, the quarantined ones by the prior) for each
+    variant that they can have, and the offsets of their individuals."""
+    test = clips[clips["split"] == "test"]
+    known = test["clip"].isin(probabilities["clip"])
+    lost = test[~known & (test["quarantine"] == "")]
+    if len(lost):
+        raise DataError("fused probabilities", [f"test clip {name}: no row" for name in lost["clip"]])
+    by_model, quarantined = test[known], test[~known]
+    values = probabilities.set_index("clip").loc[by_model["clip"], list(CLASSES)].to_numpy(float)
+    saliences = {"global": decode(values, *decided["global"].thresholds[FINAL])}
+    seen.judged("calibration/final/global", by_model["clip"])
+    offsets = pd.DataFrame(columns=list(OFFSET_COLUMNS))
+    if individuals is not None:
+        number = individuals.set_index("clip")["cluster"].reindex(by_model["clip"]).to_numpy(float)
+        found = np.isfinite(number)
+        groups, who = np.unique(number[found].astype(int), return_inverse=True)
+        prior = problem.truth.mean(axis=0) / 100
+        personal = saliences["global"].copy()
+        seen.judged("calibration/final/person_offset", by_model["clip"][found])
+        seen.fitted("calibration/final/person_offset as global", "thresholds", problem.clips, by_model["clip"][~found])
+        seen.fitted("calibration/final/offsets", "offsets", by_model["clip"][found], by_model["clip"][found])
+        personal[found], own = person_offset.decide_new(values[found], who, prior, decided["person_offset"])
+        saliences["person_offset"] = personal
+        offsets = pd.DataFrame(own, columns=list(CLASSES)).assign(
+            person=[f"test {group}" for group in groups], fold=FINAL, clips=np.bincount(who)
+        )[list(OFFSET_COLUMNS)]
+    prior_label = commonest_decision(problem.truth)
+    seen.fitted("calibration/final/commonest label", "prior", problem.clips, quarantined["clip"])
+    tables = []
+    for variant, made in saliences.items():
+        tables.append(_decisions(by_model, made, variant, "model"))
+        tables.append(_decisions(quarantined, np.tile(prior_label, (len(quarantined), 1)), variant, "prior"))
+    return tables, offsets
+
+
+def _decisions(clips: pd.DataFrame, saliences: np.ndarray, variant: str, decided_by: str) -> pd.DataFrame:
+    table = clips[["clip", "split", "person", "fold"]].reset_index(drop=True)
+    table = table.assign(variant=variant, decided_by=decided_by)
+    table[list(CLASSES)] = saliences
+    return table[list(DECISION_COLUMNS)]
+
+
+def _offset_table(problem: Problem, offsets: Mapping[int, np.ndarray]) -> pd.DataFrame:
+    """Of each training person, the offsets of the view that judges the person."""
+    fold = np.zeros(len(problem.names), dtype=np.int64)
+    fold[problem.who] = problem.fold
+    table = pd.DataFrame({"person": problem.names, "fold": fold, "clips": np.bincount(problem.who)})
+    table[list(CLASSES)] = np.stack([offsets[outer][number] for number, outer in enumerate(fold.tolist())])
+    return table[list(OFFSET_COLUMNS)]
+
+
+def _thresholds(decided: Decided) -> dict[str, Any]:
+    pairs = {outer: dict(zip(("alpha", "beta"), pair, strict=True)) for outer, pair in decided.thresholds.items()}
+    return {"final": pairs.pop(FINAL), "folds": {str(outer): pair for outer, pair in pairs.items()}}

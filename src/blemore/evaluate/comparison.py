@@ -1,0 +1,68 @@
+"""The encoders side by side: honest scores, weight in the fusion, cost."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from joblineage.files import read_json
+
+COLUMNS = (
+    "encoder",
+    "origin",  # finetuned, pretrained, computed, random, stand-in, service, outside
+    "disjointness",  # by fold, declared, unknown
+    "clips",
+    "acc_presence",
+    "acc_salience",
+    "score",
+    "score_low",  # 90 % interval, persons drawn with replacement
+    "score_high",
+    "permutation_p",  # of ACC_presence
+    "fusion_weight",
+    "cpu_seconds",  # of embedding or of all folds' trainings, imports included; differs from run to run
+    "peak_mb",
+    "note",
+)
+NOTES = {
+    "random": "frozen and never trained: shown, not judged",
+    "stand-in": "in place of the service, says nothing about it",
+}
+
+
+def compare(metrics: Mapping[str, Any], weights: Mapping[str, Any], costs: Mapping[str, Mapping]) -> pd.DataFrame:
+    """One row per encoder, best Score first.
+
+    Parameters
+    ----------
+    metrics : as `calibration.summary.summarise` makes them.
+    weights : as `fusion.run.fuse` makes them; the final ones are shown.
+    costs : encoder -> {"cpu_seconds", "peak_mb"}; an encoder from outside has none.
+    """
+    rows = []
+    for name, entry in metrics["encoders"].items():
+        low, high = entry["interval"]["score"]
+        notes = [NOTES.get(entry["origin"]), "disjointness unknown" if entry["disjointness"] == "unknown" else None]
+        said = [*filter(None, [*notes, metrics["note"]])]
+        rows.append(
+            {column: entry.get(column) for column in COLUMNS}
+            | {"encoder": name, "score_low": low, "score_high": high, "note": "; ".join(said)}
+            | {"fusion_weight": weights["final"][name]}
+            | {key: costs.get(name, {}).get(key) for key in ("cpu_seconds", "peak_mb")}
+        )
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    return table.sort_values(["score", "encoder"], ascending=[False, True], ignore_index=True)
+
+
+def read_costs(paths: Sequence[str | Path]) -> dict[str, dict[str, float]]:
+    """Costs per encoder: seconds of all folds added, the largest memory.
+
+    paths : {encoder}.cost.json, or {encoder}/fold{number}.cost.json.
+    """
+    costs: dict[str, dict[str, float]] = {}
+    for path in map(Path, paths):
+        name = path.parent.name if path.name.startswith("fold") else path.name.removesuffix(".cost.json")
+        part, whole = read_json(path), costs.setdefault(name, {"cpu_seconds": 0.0, "peak_mb": 0.0})
+        whole["cpu_seconds"] = round(whole["cpu_seconds"] + part["cpu_seconds"], 2)
+        whole["peak_mb"] = max(whole["peak_mb"], part["peak_mb"])
+    return costs

@@ -1,0 +1,146 @@
+"""What each personal calibration gains over shared thresholds, beside controls in which there is no person to find.
+
+The objective is flat: random groups of clips reach other "best" thresholds too, so a gain is nothing without its control.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from blemore.decide import enrolment, person_offset, person_thresholds, shared
+from blemore.decide.offsets import fit_offsets
+from blemore.decide.problem import Decided, Problem, Strength
+from blemore.fusion.nested import FINAL
+from blemore.scoring.labels import CLASSES
+from blemore.scoring.persons import INTERVAL, accuracies, draw_persons, sums_of_persons
+
+WHAT = {
+    "person_offset": "class offsets that move each person's mean posterior to the training prior; no label of the person",
+    "person_thresholds": "thresholds of each person's own, shrunk towards everybody's; from labelled clips of the person",
+    "enrolment": "five emotion-prominence offsets and one slope of each person; from labelled clips of the person",
+}
+CONTROLS = {
+    "random_groups": "random groups of clips in place of the persons, of the same sizes",
+    "permuted_labels": "labels dealt out anew among the clips of each fold",
+}
+LABELLED = ("person_thresholds", "enrolment")
+"""Calibrations that are shown labels of the very person."""
+
+Calibration = Callable[[Problem], Decided]
+
+
+def calibrations(options: Mapping[str, Any], seed: int) -> dict[str, Calibration]:
+    """Every personal calibration as a function of the problem.
+
+    Parameters
+    ----------
+    options : "kappas"; "labelled_clips" that a person is enrolled with; "enrolment" {"draws", "spreads"};
+        "person_thresholds" {"draws", "weights"}.
+    """
+    labelled = {"clips": options["labelled_clips"], "name": f"{seed}/enrolled"}
+    return {
+        "person_offset": lambda problem: person_offset.decide(problem, options["kappas"])[0],
+        "person_thresholds": lambda problem: person_thresholds.decide(
+            problem, **options["person_thresholds"], **labelled
+        ),
+        "enrolment": lambda problem: enrolment.decide(problem, **options["enrolment"], **labelled),
+    }
+
+
+def gains(problem: Problem, options: Mapping[str, Any], *, seed: int) -> dict[str, Any]:
+    """Gain, interval and controls of every personal calibration.
+
+    Parameters
+    ----------
+    options : as for `calibrations`, and "controls", how often each control is drawn (at least 2).
+
+    Returns
+    -------
+    {variant: {"what", "uses_labels", "strength" {"final", "folds"}, "clips", "persons", "gain" {"acc_presence",
+    "acc_salience", "score"}, "interval" [low, high] of the Score's gain, "controls" {name: {"what", "mean",
+    "standard_error", "draws"}}}}. Gains are counted on the clips whose labels were not shown, the same for both sides.
+    """
+    base, found = shared.decide(problem), {}
+    drawn = draw_persons(len(problem.names), seed)
+    for name, calibrate in calibrations(options, seed).items():
+        decided = calibrate(problem)
+        sums = _sums(problem, base, decided)
+        differences = [other - own for own, other in zip(*(accuracies(part.sum(axis=0)) for part in sums), strict=True)]
+        of_draws = [accuracies(drawn @ part)[2] for part in sums]
+        controls: dict[str, list[float]] = {control: [] for control in CONTROLS}
+        for draw in range(options["controls"]):
+            tag = f"{seed}/{name}/{draw}"
+            mixed = problem.random_groups(tag, within_folds=name == "person_thresholds")
+            controls["random_groups"].append(_gain(mixed, base, calibrate(mixed)))
+            mixed = problem.permuted_labels(tag)
+            controls["permuted_labels"].append(_gain(mixed, shared.decide(mixed), calibrate(mixed)))
+        found[name] = {
+            "what": WHAT[name],
+            "uses_labels": name in LABELLED,
+            "strength": {
+                "final": _said(decided.strengths[FINAL]),
+                "folds": {str(fold): _said(decided.strengths[fold]) for fold in problem.folds},
+            },
+            "clips": int(decided.judged.any(axis=0).sum()),
+            "persons": int((sums[0][:, 1] > 0).sum()),
+            "gain": dict(zip(("acc_presence", "acc_salience", "score"), map(float, differences), strict=True)),
+            "interval": np.quantile(of_draws[1] - of_draws[0], INTERVAL).tolist(),
+            "controls": {
+                control: {
+                    "what": CONTROLS[control],
+                    "mean": float(np.mean(values)),
+                    "standard_error": float(np.std(values, ddof=1) / np.sqrt(len(values))),
+                    "draws": len(values),
+                }
+                for control, values in controls.items()
+            },
+        }
+    return found
+
+
+def style(problem: Problem, *, draws: int, seed: int) -> dict[str, dict[str, float]]:
+    """How far persons' class offsets lie apart, beside random groups of clips: what is style, and what chance.
+
+    Returns
+    -------
+    {"offset_sd": {class: standard deviation over persons of the unshrunk offset, in logits}, "offset_sd_random": the
+    mean of the same over `draws` random groupings}.
+    """
+    rows, prior = problem.views[FINAL], problem.truth.mean(axis=0) / 100
+
+    def spread(who: np.ndarray) -> np.ndarray:
+        return fit_offsets(rows, who, prior, kappa=0.0).std(axis=0)
+
+    random = [spread(problem.random_groups(f"{seed}/style/{draw}").who) for draw in range(draws)]
+    return {
+        "offset_sd": dict(zip(CLASSES, spread(problem.who).tolist(), strict=True)),
+        "offset_sd_random": dict(zip(CLASSES, np.mean(random, axis=0).tolist(), strict=True)),
+    }
+
+
+def _gain(problem: Problem, base: Decided, decided: Decided) -> float:
+    """Gain in Score."""
+    own, other = (float(accuracies(part.sum(axis=0))[2]) for part in _sums(problem, base, decided))
+    return other - own
+
+
+def _sums(problem: Problem, base: Decided, decided: Decided) -> tuple[np.ndarray, np.ndarray]:
+    """(persons, 4) sums of the base's and of the calibration's decisions, over the clips judged in each draw."""
+    persons, shape = len(problem.names), decided.saliences.shape
+
+    def sums(saliences: np.ndarray) -> np.ndarray:
+        draws = zip(saliences, decided.judged, strict=True)
+        return np.sum(
+            [
+                sums_of_persons(made[judged], problem.truth[judged], problem.who[judged], persons)
+                for made, judged in draws
+            ],
+            axis=0,
+        )
+
+    return sums(np.broadcast_to(base.saliences[0], shape)), sums(decided.saliences)
+
+
+def _said(strength: Strength) -> str:
+    return strength if isinstance(strength, str) else f"{strength:g}"

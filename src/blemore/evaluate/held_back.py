@@ -1,0 +1,174 @@
+"""Judge submissions for generated actors against the truth of the test clips, which no step of the study reads.
+
+Test actors are never seen in training, and their clips carry no name: what the challenge alone can say of real test
+clips can be said here of generated ones.
+"""
+
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import bootstrap
+from sklearn.metrics import adjusted_rand_score
+
+from blemore.challenge.files import EXTENSION, load_json
+from blemore.challenge.submission import ROOT_FILE, check
+from blemore.scoring.columns import clip_names
+from blemore.scoring.labels import CLASSES, check_labels
+from blemore.scoring.metrics import blends, combine, presence_correct, salience_correct, scores, true_saliences
+from joblineage.errors import DataError
+
+NOTE = "The test clips show generated actors: these figures say that the workflow works, and nothing about BLEMORE."
+KEYS = ("acc_presence", "acc_salience", "score")
+MIN_PERSONS = 3
+"""Fewer persons drawn with replacement give too few different draws for an interval (two persons: three)."""
+DRAWS = 1000
+
+
+def judge(
+    submissions: Mapping[str, str | Path], truth_json: str | Path, clusters: pd.DataFrame | None, seed: int
+) -> dict[str, Any]:
+    """Scores of submissions on the held-back truth, their difference, and how well persons were told apart.
+
+    Parameters
+    ----------
+    submissions : variant ("inductive", "transductive") -> submission as .json or .zip, with every test clip.
+    truth_json : the demo's truth.json: {"test": {"test_0001.mov": {"person", "mix", "emotion_1", ...}, ...}}.
+    clusters : columns clip and cluster, one row per clip that was assigned; clips without a row are counted, not judged.
+    seed : of the persons drawn.
+
+    Returns
+    -------
+    "variants" {variant: acc_presence, acc_salience, score, clips, blends, interval, interval_reason};
+    "difference" transductive minus inductive {acc_presence, acc_salience, score, interval, interval_reason}, paired: the
+        same persons are drawn for both; None unless both are there;
+    "clusters" {purity, adjusted_rand, clusters, persons, clips, without_cluster} or None; "note" a sentence.
+    An interval holds [low, high] of each accuracy, 90 %, percentiles over persons drawn with replacement. It is None
+    with fewer than three persons, and "interval_reason" says so. Purity is the share of clips that show their cluster's
+    commonest person: it rises with the number of clusters, the adjusted Rand index does not.
+
+    Raises
+    ------
+    DataError : a file is not in its form, a clip is missing, unknown or doubled; the message names file and clip.
+    OSError : a file cannot be read.
+    """
+    truth = _read_truth(truth_json)
+    shown = true_saliences(truth)
+    person, persons = pd.factorize(truth["person"], sort=True)
+    variants, sums = {}, {}
+    for variant, path in submissions.items():
+        said = _read_saliences(path, truth["clip"])
+        counted = (presence_correct(said, shown), np.ones(len(said)), salience_correct(said, shown), blends(shown))
+        sums[variant] = np.stack([np.bincount(person, each, minlength=len(persons)) for each in counted], axis=1)
+        variants[variant] = scores(said, shown) | _interval(_accuracies(sums[variant]), len(persons), seed)
+    difference = None
+    if {"inductive", "transductive"} <= set(variants):
+        after, before = _accuracies(sums["transductive"]), _accuracies(sums["inductive"])
+        difference = {key: variants["transductive"][key] - variants["inductive"][key] for key in KEYS}
+        difference |= _interval(lambda drawn: after(drawn) - before(drawn), len(persons), seed)
+    found = None if clusters is None else _judge_clusters(clusters, truth)
+    return {"variants": variants, "difference": difference, "clusters": found, "note": NOTE}
+
+
+def _accuracies(sums: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """From drawn persons (..., persons) to the three accuracies (3, ...).
+
+    sums : (persons, 4) right clips, clips, right blends, blends of each person.
+    """
+
+    def accuracies(drawn: np.ndarray) -> np.ndarray:
+        right, clips, right_blends, all_blends = np.moveaxis(sums[drawn].sum(axis=-2), -1, 0)  # (..., 4) -> 4 of (...)
+        presence, salience = right / clips, right_blends / np.maximum(all_blends, 1)
+        return np.stack([presence, salience, combine(presence, salience)])
+
+    return accuracies
+
+
+def _interval(accuracies: Callable[[np.ndarray], np.ndarray], persons: int, seed: int) -> dict[str, Any]:
+    """ "interval" and "interval_reason" of accuracies that depend on the persons drawn."""
+    if persons < MIN_PERSONS:
+        reason = f"{persons} person(s): an interval over persons needs at least {MIN_PERSONS}"
+        return {"interval": None, "interval_reason": reason}
+    interval = {}
+    for row, key in enumerate(KEYS):
+        # Seeded anew for each: the same persons are drawn for every accuracy and variant.
+        limits = bootstrap(
+            (np.arange(persons),),
+            lambda drawn, axis, row=row: accuracies(drawn)[row],
+            n_resamples=DRAWS,
+            confidence_level=0.9,
+            method="percentile",
+            vectorized=True,
+            rng=np.random.default_rng(seed),
+        ).confidence_interval
+        interval[key] = [float(limits.low), float(limits.high)]
+    return {"interval": interval, "interval_reason": None}
+
+
+def _judge_clusters(clusters: pd.DataFrame, truth: pd.DataFrame) -> dict[str, Any]:
+    where = "clusters"
+    faults = [f"column {name!r} is missing" for name in ("clip", "cluster") if name not in clusters.columns]
+    if faults:
+        raise DataError(where, faults)
+    table = pd.DataFrame({"clip": clip_names(clusters["clip"]), "cluster": clusters["cluster"].to_numpy()})
+    faults = [f"clip {clip}: stands in more than one row" for clip in table.loc[table["clip"].duplicated(), "clip"]]
+    faults += [f"clip {clip}: no such test clip" for clip in table.loc[~table["clip"].isin(truth["clip"]), "clip"]]
+    faults += [f"clip {clip}: its cluster is empty" for clip in table.loc[table["cluster"].isna(), "clip"]]
+    if faults or table.empty:
+        raise DataError(where, faults or ["no row"])
+    table = table.merge(truth[["clip", "person"]], on="clip", validate="one_to_one")
+    commonest = pd.crosstab(table["cluster"], table["person"]).max(axis=1)
+    return {
+        "purity": float(commonest.sum() / len(table)),
+        "adjusted_rand": float(adjusted_rand_score(table["person"], table["cluster"])),
+        "clusters": int(table["cluster"].nunique()),
+        "persons": int(table["person"].nunique()),
+        "clips": len(table),
+        "without_cluster": len(truth) - len(table),
+    }
+
+
+def _read_truth(path: str | Path) -> pd.DataFrame:
+    """Labels and person of each test clip, sorted by clip, checked."""
+    value = load_json(Path(path).read_bytes(), str(path))
+    test = value.get("test") if isinstance(value, dict) else None
+    if not isinstance(test, dict) or not test:
+        raise DataError(str(path), ['expected {"test": {clip: {"person": ..., "emotion_1": ..., ...}, ...}}'])
+    faults = [
+        f"clip {clip}: expected its labels, found {row!r}" for clip, row in test.items() if not isinstance(row, dict)
+    ]
+    if faults:
+        raise DataError(str(path), faults)
+    table = pd.DataFrame([{"clip": clip} | row for clip, row in test.items()])
+    table["clip"] = clip_names(table["clip"])
+    faults = check_labels(table, "")
+    persons = table["person"] if "person" in table.columns else pd.Series(None, index=table.index)
+    faults += [f"clip {clip}: no person" for clip in table.loc[persons.isna(), "clip"]]
+    if faults:
+        raise DataError(str(path), faults)
+    return table.sort_values("clip", kind="stable", ignore_index=True)
+
+
+def _read_saliences(path: str | Path, clips: pd.Series) -> np.ndarray:
+    """(n, 6) saliences in percent of a submission, in the order of `clips`; strictly checked."""
+    if faults := check(path, clips):
+        raise DataError(str(path), faults)
+    path = Path(path)
+    data = path.read_bytes()
+    if path.suffix.lower() == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            data = archive.read(ROOT_FILE)
+    said = {
+        clip: {entry["emotion"]: float(entry["salience"]) for entry in emotions}
+        for clip, emotions in load_json(data, str(path))["predictions"].items()
+    }
+    keys = [f"{clip}{EXTENSION}" for clip in clips]
+    # `check` compares names without their folder, so a key may still not be a clip's plain name.
+    if faults := [f"clip {key}: missing under this very name" for key in keys if key not in said]:
+        raise DataError(str(path), faults)
+    return (
+        pd.DataFrame.from_dict(said, orient="index").reindex(index=keys, columns=list(CLASSES)).fillna(0.0).to_numpy()
+    )

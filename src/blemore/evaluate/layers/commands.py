@@ -1,0 +1,100 @@
+"""`blemore layers`: try every range of a frozen network's layers.
+
+Imports stand inside the command: `blemore --help` must not wait for pandas.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from joblineage.errors import DataError, MissingDataError
+
+if TYPE_CHECKING:
+    from blemore.evaluate.layers.study import LayerStudy
+
+SELECTION = (
+    "Picking the best range by this table is a selection on the same clips: its Score is too high. "
+    '"picked on the other folds" is what such a choice is worth.'
+)
+
+
+def layers(
+    encoders: Annotated[
+        list[str], typer.Argument(help="Encoders of the study in this folder, or features files (.parquet).")
+    ],
+    clips: Annotated[Path, typer.Option(help="Clips table.")] = Path("results/clips/clips.parquet"),
+    out: Annotated[Path, typer.Option(help="Folder for the table and a picture of each encoder.")] = Path(
+        "studies/layers"
+    ),
+    seed: Annotated[int, typer.Option(help="Of the persons drawn for the intervals.")] = 17,
+) -> None:
+    """The honest Score of every range of layers of frozen encoders, and how far the paper's 6 to 12 are from the best."""
+    import pandas as pd
+
+    from blemore.evaluate.layers.figure import plot_layers
+    from blemore.evaluate.layers.study import study_layers
+    from blemore.evaluate.summary import DEMO_NOTE
+    from blemore.tables import read_clips, write_csv
+
+    files = {name: Path(name) if name.endswith(".parquet") else _features(name) for name in encoders}
+    names = {name: path.stem for name, path in files.items()}
+    faults = [f"{path}: not there; `snakemake {path}` makes it" for path in files.values() if not path.is_file()]
+    faults += [f"{name}: named twice" for name in set(names.values()) if list(names.values()).count(name) > 1]
+    if not clips.is_file():
+        faults.append(f"{clips}: not there; `snakemake {clips}` makes it, or name one with --clips")
+    if faults:
+        raise MissingDataError("blemore layers", faults)
+    table = read_clips(clips)
+    note = DEMO_NOTE if _is_demo() else None
+    tables = []
+    for name, path in files.items():
+        study = study_layers(path, table, names[name], seed=seed)
+        plot_layers(out / f"{names[name]}.png", study, note=note)
+        tables.append(study.table)
+        typer.echo("\n".join(_lines(names[name], study)))
+    write_csv(pd.concat(tables, ignore_index=True), out / "layers.csv")
+    typer.echo(SELECTION)
+    if note is not None:
+        typer.echo(note)
+    typer.echo(f"written: {out / 'layers.csv'} and a picture of each encoder")
+
+
+def _features(name: str) -> Path:
+    return Path("results/features") / f"{name}.parquet"
+
+
+def _is_demo() -> bool:
+    """Whether this folder's study is of generated actors."""
+    import yaml
+
+    params = Path("params.yaml")
+    if not params.is_file():
+        return False
+    try:
+        return yaml.safe_load(params.read_text("utf-8")).get("dataset") == "demo"
+    except (yaml.YAMLError, AttributeError) as error:
+        raise DataError(str(params), [f"cannot be read: {error}"]) from error
+
+
+def _lines(name: str, study: "LayerStudy") -> list[str]:
+    """What to say of one encoder."""
+    from blemore.evaluate.layers.study import PAPER
+
+    table = study.table
+    best = table[(table["first"] == study.best[0]) & (table["last"] == study.best[1])].iloc[0]
+    lines = [
+        f"{name}: {len(table)} ranges of layers, {study.seconds:.2f} s of CPU time each",
+        f"  best: layers {study.best[0]} to {study.best[1]}, Score {best['score']:.3f}"
+        f" (90 % over persons: {best['score_low']:.3f} to {best['score_high']:.3f})",
+        f"  picked on the other folds: Score {study.picked:.3f}",
+    ]
+    if study.paper is None:
+        return [*lines, f"  layers {PAPER[0]} to {PAPER[1]} (arXiv 2603.23650): the network does not have them"]
+    difference, low, high = study.paper
+    there = table[(table["first"] == PAPER[0]) & (table["last"] == PAPER[1])].iloc[0]
+    return [
+        *lines,
+        f"  layers {PAPER[0]} to {PAPER[1]} (arXiv 2603.23650): Score {there['score']:.3f}, {difference:.3f} below the best"
+        f" (90 %, paired over persons: {low:.3f} to {high:.3f})",
+    ]

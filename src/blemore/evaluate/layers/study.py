@@ -1,0 +1,122 @@
+"""Which layers of a frozen network tell emotions apart: the honest Score of the linear head on every range of layers."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from blemore.encoders.base import seed_of
+from blemore.evaluate.summary import INTERVAL
+from blemore.learning.heads.features import read_layers
+from blemore.learning.heads.run import fold_probabilities
+from blemore.scoring.metrics import blends, combine, presence_correct, salience_correct, true_saliences
+from blemore.scoring.thresholds import leave_one_fold_out
+from blemore.tables import usable
+from joblineage.errors import DataError
+from joblineage.progress import Steps
+
+PAPER = (6, 12)
+"""The layers that arXiv 2603.23650 found best for Wav2Vec2: here a hypothesis."""
+DRAWS = 1000
+COLUMNS = ("encoder", "first", "last", "acc_presence", "acc_salience", "score", "score_low", "score_high")
+
+
+@dataclass(frozen=True)
+class LayerStudy:
+    """What the ranges of one encoder's layers reach.
+
+    table : one row per range, columns as `COLUMNS`; the interval is 90 %, over persons drawn with replacement.
+    best : the range with the largest Score; a tie goes to the earlier first, then last layer.
+    picked : Score where each fold's range is the best one on the other folds: what picking by such a table is worth.
+    paper : Score of `best` minus that of the paper's layers, with the ends of its paired 90 % interval; None where
+        the network does not have these layers.
+    seconds : CPU time of one range, mean.
+    """
+
+    table: pd.DataFrame
+    best: tuple[int, int]
+    picked: float
+    paper: tuple[float, float, float] | None
+    seconds: float
+
+
+def study_layers(features: Path, clips: pd.DataFrame, name: str, *, seed: int) -> LayerStudy:
+    """Fit the linear head on the mean of every range of layers, out of fold, and decide with thresholds of other folds.
+
+    Parameters
+    ----------
+    features : features file of an encoder that keeps all layers, (layers, d) a clip.
+    clips : clips table; usable train clips count, those without features are left out.
+    name : the encoder's, for the table; the persons drawn depend on the seed alone, so encoders can be paired.
+    seed : of the persons drawn.
+
+    Raises
+    ------
+    DataError : features without layers, or clips without features.
+    """
+    clips = usable(clips)
+    clips = clips[clips["split"] == "train"].sort_values("clip", kind="stable").reset_index(drop=True)
+    layers, present = read_layers(features, clips["clip"])
+    if layers.ndim < 3:
+        raise DataError(str(features), ["its features hold no layers: only an encoder that keeps them can be studied"])
+    clips = clips[present].reset_index(drop=True)
+    truth, fold = true_saliences(clips), clips["fold"].to_numpy()
+    number = layers.shape[1]
+    ranges = [(first, last) for first in range(number) for last in range(first, number)]
+    presence, salience = np.zeros((2, len(ranges), len(clips)), bool)
+    start = time.process_time()
+    with Steps(f"layers of {name}", len(ranges), every=10) as steps:
+        for row, (first, last) in enumerate(ranges):
+            if first == last:
+                total = np.zeros(layers[:, 0].shape, np.float32)
+            total += layers[:, last]
+            x = (total / np.float32(last - first + 1)).reshape(len(clips), -1)
+            probabilities = fold_probabilities(x, clips, {"name": name}, seed=seed)
+            decided, _ = leave_one_fold_out(probabilities, truth, fold)
+            presence[row], salience[row] = presence_correct(decided, truth), salience_correct(decided, truth)
+            steps.advance(1, f"layers {first} to {last}")
+    seconds = (time.process_time() - start) / len(ranges)
+    return _summary(name, ranges, presence, salience, clips, seed, seconds)
+
+
+def _summary(
+    name: str,
+    ranges: list[tuple[int, int]],
+    presence: np.ndarray,
+    salience: np.ndarray,
+    clips: pd.DataFrame,
+    seed: int,
+    seconds: float,
+) -> LayerStudy:
+    """Table and comparisons from what is right: presence and salience, each (n_ranges, n_clips) bool."""
+    is_blend, fold = blends(true_saliences(clips)), clips["fold"].to_numpy()
+
+    def accuracies(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # each (n_ranges, k), from (n_clips, k)
+        return presence @ weights / weights.sum(axis=0), salience @ weights / np.maximum(is_blend @ weights, 1)
+
+    person, persons = pd.factorize(clips["person"], sort=True)
+    drawing = np.random.default_rng(seed_of(f"{seed}/persons"))
+    drawn = drawing.multinomial(len(persons), np.full(len(persons), 1 / len(persons)), size=DRAWS).astype(float)
+    both = accuracies(np.ones((len(clips), 1)))
+    scores = np.asarray(combine(*both))[:, 0]
+    scores_drawn = np.asarray(combine(*accuracies(drawn[:, person].T)))  # (n_ranges, draws)
+    low, high = np.quantile(scores_drawn, INTERVAL, axis=1)
+    table = pd.DataFrame(ranges, columns=["first", "last"])
+    table.insert(0, "encoder", name)
+    table["acc_presence"], table["acc_salience"] = both[0][:, 0], both[1][:, 0]
+    table["score"], table["score_low"], table["score_high"] = scores, low, high
+
+    best = int(np.argmax(scores))
+    folds = np.unique(fold)
+    on_others = np.asarray(combine(*accuracies((fold[:, None] != folds).astype(float))))  # (n_ranges, n_folds)
+    chosen = np.argmax(on_others, axis=0)[np.searchsorted(folds, fold)]
+    each = np.arange(len(clips))
+    picked = combine(presence[chosen, each].mean(), salience[chosen, each].sum() / max(is_blend.sum(), 1))
+    paper = None
+    if PAPER in ranges:
+        difference = scores_drawn[best] - scores_drawn[ranges.index(PAPER)]
+        low, high = np.quantile(difference, INTERVAL)
+        paper = (float(scores[best] - scores[ranges.index(PAPER)]), float(low), float(high))
+    return LayerStudy(table[list(COLUMNS)], ranges[best], float(picked), paper, seconds)

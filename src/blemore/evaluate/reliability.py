@@ -1,0 +1,85 @@
+"""Do the fused probabilities mean what they say? Calibration curves of the classes, and of the salience in a blend."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from blemore.scoring.decoding import top_two
+from blemore.scoring.labels import CLASSES
+from blemore.scoring.metrics import true_saliences
+from blemore.tables import usable
+
+BINS = 10
+"""Of the probability 0..1, and of the difference between the two largest."""
+
+
+def reliability(probabilities: pd.DataFrame, clips: pd.DataFrame, note: str | None) -> dict[str, Any]:
+    """Calibration of out-of-fold fused probabilities, for results/reliability.json.
+
+    Parameters
+    ----------
+    probabilities : probabilities table of the fusion; its train rows count.
+    clips : clips table of the study.
+    note : a warning that belongs to every page that shows the figures, or None.
+
+    Returns
+    -------
+    {"classes": {class: [{"low", "high", "clips", "predicted", "shown"}]}, "expected_calibration_error",
+    "salience": [{"low", "high", "blends", "even", "towards_larger", "towards_smaller"}], "note"}.
+
+    classes: for each tenth of the probability the mean prediction and the mean soft label of the clips in it; empty
+    tenths are left out. Expected calibration error: |predicted - shown| averaged over all clips and classes. salience:
+    among the true blends whose pair has the two largest probabilities, by the difference of these two, the shares that
+    are 50/50, 70/30 towards the larger, and 70/30 towards the smaller one.
+    """
+    labelled = usable(clips)
+    labelled = labelled[labelled["split"] == "train"].sort_values("clip", kind="stable")
+    values = probabilities.set_index("clip").loc[labelled["clip"], list(CLASSES)].to_numpy(float)
+    truth = true_saliences(labelled)
+    classes = {name: _curve(values[:, k], truth[:, k] / 100) for k, name in enumerate(CLASSES)}
+    wrong = [row["clips"] * abs(row["predicted"] - row["shown"]) for curve in classes.values() for row in curve]
+    return {
+        "classes": classes,
+        "expected_calibration_error": float(np.sum(wrong) / max(1, values.size)),
+        "salience": _salience(values, truth),
+        "note": note,
+    }
+
+
+def _bin(values: np.ndarray) -> np.ndarray:
+    """(n,) number of each value's tenth; 1 belongs to the last one."""
+    return np.minimum((values * BINS).astype(int), BINS - 1)
+
+
+def _curve(predicted: np.ndarray, shown: np.ndarray) -> list[dict[str, float | int]]:
+    number = _bin(predicted)
+    return [
+        {
+            "low": k / BINS,
+            "high": (k + 1) / BINS,
+            "clips": int((number == k).sum()),
+            "predicted": float(predicted[number == k].mean()),
+            "shown": float(shown[number == k].mean()),
+        }
+        for k in np.unique(number).tolist()
+    ]
+
+
+def _salience(values: np.ndarray, truth: np.ndarray) -> list[dict[str, float | int]]:
+    first, second, _, difference, _ = top_two(values)
+    rows = np.arange(len(values))
+    pair = (truth[rows, first] > 0) & (truth[rows, second] > 0)
+    lead = (truth[rows, first] - truth[rows, second])[pair]  # percent points of the class held for the larger
+    number = _bin(difference[pair])
+    return [
+        {
+            "low": k / BINS,
+            "high": (k + 1) / BINS,
+            "blends": int((number == k).sum()),
+            "even": float((lead[number == k] == 0).mean()),
+            "towards_larger": float((lead[number == k] > 0).mean()),
+            "towards_smaller": float((lead[number == k] < 0).mean()),
+        }
+        for k in np.unique(number).tolist()
+    ]

@@ -1,0 +1,152 @@
+"""What the study can honestly say of itself: scores with their uncertainty over persons, controls, and how they came about.
+
+Everything is counted on the out-of-fold decisions of the usable train clips; test labels are never looked at.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from blemore.decide.run import VARIANTS
+from blemore.decide.scored import Labelled
+from blemore.scoring.labels import CLASSES
+from blemore.scoring.metrics import presence_correct
+from blemore.scoring.persons import DRAWS, INTERVAL, named_generator
+from blemore.scoring.thresholds import commonest_decision, leave_one_fold_out
+from joblineage import seen
+
+FUSED = "global"
+"""The variant that test clips get, and that is compared with the single encoders."""
+PROTOCOL = {
+    "probabilities": "Out-of-fold: no base model saw a clip, or a person, that it is scored on.",
+    "weights": "Fusion method, weights and the encoders' confidence for a fold are fitted on the other folds' clips; the method is "
+    "the simplest within one standard error of the best, judged on folds left out inside.",
+    "thresholds": "Alpha and beta of a fold are the exact optimum on the other folds' clips, for the fusion and for every encoder alone; "
+    "those clips are fused by models that saw neither them nor the reported fold.",
+    "person_offset": "Label-free, from all clips of the person together (transductive); its prior and its strength come from the other folds.",
+    "shortcut": "The other folds' out-of-fold probabilities come from base models that saw the reported fold in training: "
+    "the usual shortcut of stacking, not fully nested.",
+    "disjointness": "By fold: trained here, without the fold's persons. Declared: a sidecar names whom an outside model was "
+    "trained on. Unknown: nobody says; the headline is repeated without such encoders. What a public checkpoint saw in its "
+    "pre-training is not known here.",
+    "paper": "Beside it, as the challenge's kit does: fusion fitted on all clips, thresholds of its grid chosen on each fold that they are "
+    "reported on. The difference is optimism.",
+    "controls": "Every personal calibration is repeated with random groups of clips in place of persons, and with labels dealt out anew.",
+    "interval": "90 %, percentiles over persons drawn with replacement.",
+    "permutation": "Share of label permutations over all clips with at least the observed ACC_presence (the observed one counts in).",
+}
+DEMO_NOTE = "Generated demo actors: these scores say nothing about BLEMORE."
+
+
+def summarise(
+    decisions: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
+    clips: pd.DataFrame,
+    *,
+    dataset: str,
+    weights: str,
+    seed: int,
+    origins: Mapping[str, str],
+    unknown: Collection[str] = (),
+    without_unknown: pd.DataFrame | None = None,
+    draws: int = DRAWS,
+    permutations: int = 1000,
+) -> dict[str, Any]:
+    """Scores of the fusion's variants, of every encoder alone, and of the commonest label, for results/metrics.json.
+
+    Parameters
+    ----------
+    decisions : as made by `calibration.run.calibrate`.
+    tables : out-of-fold probabilities table of each encoder.
+    clips : clips table of the study.
+    dataset : name of the data set; "demo" adds a note that its scores say nothing about BLEMORE.
+    weights : the scale of the encoders, "tiny" or "pretrained"; kept beside the scores.
+    seed : of the persons drawn and of the permutations.
+    origins : what each encoder's figures can tell, as `encoders.settings.origin` says it.
+    unknown : encoders of which nobody says whom their models were trained on.
+    without_unknown : decisions made without those (`known.decisions_without`).
+    draws, permutations : how many.
+
+    Returns
+    -------
+    JSON-able dict: "variants" {name: entry}, "without_unknown" entry or None, "encoders" {name: entry + "origin" +
+    "disjointness" ("by fold", "declared" by an outside table's sidecar, or "unknown") + "permutation_p" + "thresholds"}, "trivial" entry (the other folds' commonest label), "fused_minus_best_single", "protocol", "dataset", "weights", "quarantined" and
+    "note" (None unless demo). An entry holds acc_presence, acc_salience, score, clips, blends, and "interval" with [low, high]
+    of each accuracy.
+    """
+    truth = Labelled.of(clips, seed, draws)
+    decided = {variant: _decided(decisions, variant, truth) for variant in VARIANTS}
+
+    encoders, said = {}, {}
+    for name in sorted(tables):
+        here = truth.subset(truth.clips.isin(tables[name]["clip"]).to_numpy())
+        names = here.clips.to_numpy()
+        saliences, chosen = leave_one_fold_out(here.values(tables[name]), here.truth, here.fold, names, name)
+        encoders[name] = here.entry(saliences) | {
+            "origin": origins[name],
+            "disjointness": _disjointness(name, origins[name], unknown),
+            "permutation_p": _permutation_p(
+                saliences, here.truth, permutations, named_generator(seed, f"permute/{name}")
+            ),
+            "thresholds": {str(fold): {"alpha": best.alpha, "beta": best.beta} for fold, best in chosen.items()},
+        }
+        said[name] = (saliences, here)
+
+    trivial = np.zeros(truth.truth.shape, dtype=np.int64)
+    for fold in np.unique(truth.fold):
+        others = truth.fold != fold
+        trivial[~others] = commonest_decision(truth.truth[others])
+        model = f"score/fold{fold}/commonest label"
+        seen.fitted(model, "prior", truth.clips[others], truth.clips[~others])
+
+    summary = {
+        "dataset": dataset,
+        "weights": weights,
+        "quarantined": int((clips["quarantine"] != "").sum()),
+        "variants": {variant: truth.entry(saliences) for variant, saliences in decided.items()},
+        "without_unknown": None if without_unknown is None else truth.entry(_decided(without_unknown, FUSED, truth)),
+        "encoders": encoders,
+        "trivial": truth.entry(trivial),
+        "fused_minus_best_single": _paired(decided[FUSED], truth, encoders, said),
+        "protocol": PROTOCOL,
+    }
+    return summary | {"note": DEMO_NOTE if dataset == "demo" else None}
+
+
+def _decided(decisions: pd.DataFrame, variant: str, truth: Labelled) -> np.ndarray:
+    """(n, 6) saliences of one variant, in the order of the labelled clips."""
+    return truth.values(decisions[decisions["variant"] == variant])
+
+
+def _disjointness(name: str, origin: str, unknown: Collection[str]) -> str:
+    if name in unknown:
+        return "unknown"
+    return "declared" if origin == "outside" else "by fold"
+
+
+def _paired(
+    fused: np.ndarray, truth: Labelled, encoders: Mapping[str, Any], said: Mapping[str, tuple[np.ndarray, Labelled]]
+) -> dict[str, Any]:
+    """ACC_presence of the fusion minus that of the best encoder alone, on the clips that this encoder has."""
+    best = max(sorted(encoders), key=lambda name: encoders[name]["acc_presence"])
+    alone, here = said[best]
+    fused = fused[truth.clips.isin(here.clips).to_numpy()]
+    difference = presence_correct(fused, here.truth).mean() - presence_correct(alone, here.truth).mean()
+    drawn = here.drawn_accuracies(fused)[0] - here.drawn_accuracies(alone)[0]
+    return {
+        "best_single": best,
+        "acc_presence": float(difference),
+        "lower_5_percent": float(np.quantile(drawn, INTERVAL[0])),
+        "clips": len(here.clips),
+    }
+
+
+def _permutation_p(saliences: np.ndarray, truth: np.ndarray, permutations: int, rng: np.random.Generator) -> float:
+    """Share of permuted truths, the real one included, that the decisions match at least as often as the real one."""
+    bits = 2 ** np.arange(len(CLASSES))
+    said, shown = (saliences > 0) @ bits, (truth > 0) @ bits  # (n,) one number per set of emotions
+    observed = np.sum(said == shown)
+    permuted = rng.permuted(np.tile(shown, (permutations, 1)), axis=1)
+    return float((1 + np.sum((permuted == said).sum(axis=1) >= observed)) / (1 + permutations))

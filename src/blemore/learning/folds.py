@@ -1,0 +1,124 @@
+"""Rows of the probabilities table out of the models of all folds; light imports, no torch."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from blemore.scoring.labels import CLASSES
+from blemore.tables import PROBABILITY_COLUMNS, check_probabilities, probability_rows, read_probabilities, usable
+from joblineage import seen
+from joblineage.errors import DataError, MissingDataError
+
+
+def gather_folds(folds: Sequence[Path], clips: pd.DataFrame) -> pd.DataFrame:
+    """Join the folds' tables: the one row of each train clip, and the mean over folds of each test clip's rows.
+
+    Parameters
+    ----------
+    folds : one probabilities table per fold; together they hold each usable train clip once and each usable test
+        clip in every one.
+    clips : clips table.
+
+    Raises
+    ------
+    DataError : a clip is missing, unknown, or in the wrong number of tables.
+    """
+    tables = [read_probabilities(path) for path in folds]
+    for path, table in zip(map(Path, folds), tables, strict=True):
+        seen.fitted(f"{path.parent.name}/{path.stem}", seen.HANDED_ON, [], table["clip"])
+    rows = pd.concat(tables, ignore_index=True)
+    clips = usable(clips).sort_values("clip").reset_index(drop=True)
+    found = Counter(rows["clip"])
+    expected = {
+        clip: 1 if split == "train" else len(folds) for clip, split in zip(clips["clip"], clips["split"], strict=True)
+    }
+    faults = [
+        f"clip {clip}: in {found[clip]} tables, expected in {number}"
+        for clip, number in expected.items()
+        if found[clip] != number
+    ]
+    faults += [f"clip {name}: unknown, no such usable clip" for name in sorted(set(rows["clip"]) - set(clips["clip"]))]
+    if faults:
+        raise DataError("fold tables " + ", ".join(map(str, folds)), faults)
+    means = rows.groupby("clip", sort=True)[list(CLASSES)].mean()
+    table = probability_rows(clips, means.loc[clips["clip"]].to_numpy())
+    check_probabilities(table, "gathered folds", clips["clip"])
+    return table[list(PROBABILITY_COLUMNS)]
+
+
+def join_curves(paths: Sequence[str | Path]) -> pd.DataFrame:
+    """The loss curves of all folds in one table: encoder, fold, epoch, loss, inner_loss, learning_rate.
+
+    Parameters
+    ----------
+    paths : one CSV per encoder and fold, named <encoder>/fold<number>.csv.
+    """
+    columns = ["encoder", "fold", "epoch", "loss", "inner_loss", "learning_rate"]
+    parts = [
+        pd.read_csv(path).assign(encoder=Path(path).parent.name, fold=Path(path).stem.removeprefix("fold"))
+        for path in paths
+    ]
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def check_persons(sidecar: Path, clips: pd.DataFrame) -> dict[str, list[str]]:
+    """Refuse a sidecar by which a person of a fold was among those whom the fold's outside model was trained on.
+
+    Parameters
+    ----------
+    sidecar : JSON: {"0": ["A26", "A412"], "1": [...]}, the persons behind each fold's model; or {"all": [...]} where one
+        model made everything ({"all": []} for a network that saw none of them).
+    clips : clips table.
+
+    Returns
+    -------
+    {fold: persons} for every fold.
+
+    Raises
+    ------
+    MissingDataError, DataError : no such file; not in the sidecar's form; a fold that it does not name; a person who was
+        trained on and judged.
+    """
+    if not Path(sidecar).is_file():
+        raise MissingDataError(str(sidecar), ["no such file: name the persons there, or set persons: null (unknown)"])
+    try:
+        said = json.loads(Path(sidecar).read_text("utf-8"))
+    except ValueError as error:
+        raise DataError(str(sidecar), [f"no JSON file ({error})"]) from error
+    train = usable(clips)
+    train = train[train["split"] == "train"]
+    folds = [str(fold) for fold in sorted(train["fold"].unique())]
+    form = 'expected {"0": ["A26", ...], "1": [...]} with a list for every fold, or {"all": [...]}'
+    if not isinstance(said, dict) or not all(isinstance(names, list) for names in said.values()):
+        raise DataError(str(sidecar), [form])
+    if "all" in said:
+        said = dict.fromkeys(folds, said["all"])
+    faults = [f"fold {fold}: not named; {form}" for fold in folds if fold not in said]
+    for fold in folds:
+        judged = set(train.loc[train["fold"] == int(fold), "person"])
+        seen = sorted(judged & set(map(str, said.get(fold, []))))
+        faults += [f"fold {fold}: its model was trained on {person}, whom it judges" for person in seen]
+    if faults:
+        raise DataError(str(sidecar), faults)
+    return {fold: [str(person) for person in said[fold]] for fold in folds}
+
+
+def declare_outside(name: str, rows: pd.Series, clips: pd.DataFrame, persons: Sequence[dict[str, list[str]]]) -> None:
+    """Say of each fold of an encoder from outside whom its sidecar names, or that nobody knows.
+
+    Parameters
+    ----------
+    name : of the encoder; rows : its clips; clips : clips table.
+    persons : what `check_persons` gave for its sidecar; empty without one.
+    """
+    train = clips[clips["split"] == "train"]
+    for fold in sorted(train["fold"].unique()):
+        judges = clips.loc[clips["clip"].isin(rows) & ((clips["fold"] == fold) | (clips["split"] == "test")), "clip"]
+        model = f"{name}/fold{fold}"
+        for said in persons:
+            seen.fitted(model, "outside", train.loc[train["person"].isin(said[str(fold)]), "clip"], judges)
+        if not persons:
+            seen.fitted(model, seen.UNKNOWN, [], judges)

@@ -1,0 +1,78 @@
+"""A head on the features of a frozen encoder: out-of-fold probabilities of every clip, all folds at once.
+
+A model is fitted per fold on the train clips of the other folds: its scaler, its numbers chosen in inner folds that
+share no person, and the head itself see nothing of the fold that is reported.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from blemore.learning.heads import linear
+from blemore.learning.heads.features import read_features
+from blemore.learning.heads.inner import Rows
+from blemore.scoring.labels import CLASSES, soft_labels
+from blemore.tables import PROBABILITY_COLUMNS, check_probabilities, probability_rows, usable
+from joblineage.errors import DataError
+
+
+def fit_head(features: Path, clips: pd.DataFrame, settings: Mapping, *, seed: int) -> pd.DataFrame:
+    """Probabilities of every usable clip that has features.
+
+    Parameters
+    ----------
+    features : as `encoders.embedding.embed` writes them.
+    clips : clips table.
+    settings : the encoder's slice of the parameters: name; optionally layers, [first, last], and head, "linear"
+        (`heads.linear`; where nothing is said) or "mlp" (`heads.mlp`).
+    seed : of the "mlp"; the linear head draws nothing.
+
+    Returns
+    -------
+    Probabilities table: out-of-fold rows for train clips, the mean of the fold models for test clips, sorted by clip.
+    A clip that could not be embedded has no row.
+
+    Raises
+    ------
+    DataError : usable clips without features, layers that the features do not hold, an unknown head, train clips of
+        one fold only.
+    """
+    clips = usable(clips).sort_values("clip").reset_index(drop=True)
+    x, present = read_features(features, clips["clip"], settings)
+    clips = clips[present].reset_index(drop=True)
+    table = probability_rows(clips, fold_probabilities(x, clips, settings, seed=seed))
+    check_probabilities(table, f"head of {settings['name']}", clips["clip"])
+    return table[list(PROBABILITY_COLUMNS)]
+
+
+def fold_probabilities(x: np.ndarray, clips: pd.DataFrame, settings: Mapping, *, seed: int) -> np.ndarray:
+    """Probabilities (n_clips, 6) from features (n_clips, d) float32: see `fit_head`."""
+    head = settings.get("head", "linear")
+    if head not in ("linear", "mlp"):
+        raise DataError(f"encoder {settings['name']}", [f'head must be "linear" or "mlp", found {head!r}'])
+    train = (clips["split"] == "train").to_numpy()
+    fold, person = clips["fold"].to_numpy(), clips["person"].to_numpy()
+    labels = np.zeros((len(clips), len(CLASSES)))
+    labels[train] = soft_labels(clips[train])
+    folds = np.unique(fold[train]).tolist()
+    if len(folds) < 2:
+        raise DataError(f"head of {settings['name']}", [f"train clips of two folds at least are needed, found {folds}"])
+    probabilities = np.zeros((len(clips), len(CLASSES)))
+    rows = Rows(x, clips["clip"].to_numpy())
+    for held_out in folds:
+        part = train & (fold != held_out)
+        shown = ~train | (fold == held_out)
+        model = f"{settings['name']}/fold{held_out}"
+        if head == "linear":
+            outputs = linear.predictions(rows.where(part), labels[part], person[part], rows.where(shown), model=model)
+        else:
+            from blemore.learning.heads import mlp  # torch takes seconds to import
+
+            name = f"{seed}/{settings['name']}/{held_out}"
+            outputs = mlp.predictions(
+                rows.where(part), labels[part], person[part], rows.where(shown), name=name, model=model
+            )
+        probabilities[shown] += outputs / np.where(train[shown], 1, len(folds))[:, None]
+    return probabilities

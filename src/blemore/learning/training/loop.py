@@ -1,0 +1,208 @@
+"""Finetuning of a network on one fold: one loop for every encoder that learns, of pictures or of sound.
+
+Soft-label KL divergence, AdamW, warm-up and cosine, a fixed number of epochs or early stopping on persons set aside
+from those trained on (no peeking at the held-out fold). Clips are decoded once for all folds (`media`). An interrupted
+training goes on from its last saved epoch and ends, on a CPU, in the very same bytes.
+"""
+
+import logging
+import math
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from blemore.encoders.base import build, seed_of
+from blemore.encoders.device import to_device, use_one_thread
+from blemore.encoders.memory import MicroBatch, told_when_full
+from blemore.encoders.network import Network
+from blemore.encoders.torch_compat import torch
+from blemore.learning.training.data import Examples, plain_batches
+from blemore.learning.training.media import read_media
+from blemore.learning.training.recipe import Recipe, half_precision
+from blemore.learning.training.state import Row, TrainingState, training_identity
+from blemore.scoring.labels import CLASSES, soft_labels
+from blemore.tables import probability_rows, usable, write_probabilities
+from joblineage import seen
+from joblineage.errors import DataError
+from joblineage.files import whole_file, write_bytes
+from joblineage.progress import Steps
+
+# isort: split
+import torch.nn.functional as F
+from safetensors.torch import save as safetensors_bytes
+from torch import Tensor
+
+SAVE_EVERY = 10.0
+"""Least seconds between two saved states."""
+logger = logging.getLogger(__name__)
+
+
+def train_fold(
+    settings: Mapping, clips: pd.DataFrame, shards: Sequence[Path], *,
+    fold: int, seed: int, state: Path, probabilities: Path, curve: Path, weights: Path, workers: int = 1,
+    shared: Path | None = None,
+) -> None:  # fmt: skip
+    """Train on the usable train clips outside `fold`; predict the clips of `fold` and all test clips.
+
+    Parameters
+    ----------
+    settings : the encoder's slice of the parameters with name and scale; see `Recipe` for the numbers of the loop.
+    clips : clips table.
+    shards : prepared media files of the kind that the encoder reads.
+    fold : the fold held out.
+    seed : with the encoder's name and the fold it decides weights, order and augmentation.
+    state : where the training is kept, also when it is finished; ignored if it comes from another training. Whoever
+        needs it no longer removes it.
+    probabilities : written; probabilities table.
+    curve : written; CSV with the columns of `training_state.Row`; inner_loss is empty without early stopping.
+    weights : written; safetensors.
+    workers : threads that decode clips.
+    shared : file below a cache in which decoded clips are kept for the other folds too, see `media.read_media`.
+
+    Raises
+    ------
+    DataError : usable clips that are in no shard, nothing to train on, nobody left beside the persons set aside, a loss
+        that is no number, a device whose memory does not hold one clip.
+    """
+    name = f"{seed}/{settings['name']}/fold{fold}"
+    clips = usable(clips).sort_values("clip").reset_index(drop=True)
+    learned = np.array((clips["split"] == "train") & (clips["fold"] != fold))
+    if not learned.any():
+        raise DataError(f"encoder {settings['name']}", [f"fold {fold}: no train clips outside this fold"])
+    recipe = Recipe.of(settings)
+    inner = np.zeros(learned.sum(), bool)
+    if recipe.early_stopping:
+        inner = recipe.early_stopping.set_aside(clips.loc[learned, "person"], name)
+    with told_when_full(name):
+        device = use_one_thread()
+        network = build(settings, name).to(device)
+        if recipe.gradient_checkpointing:
+            network.checkpoint_gradients()
+        media = read_media(shards, clips["clip"], network.preprocessing, workers, shared)
+        labels = torch.tensor(soft_labels(clips[learned]), dtype=torch.float32)
+        examples = Examples(media.where(learned), labels, clips.loc[learned, "clip"].to_numpy())
+        sets = {"learned": examples.where(~inner), "inner": examples.where(inner)}
+        identity = training_identity(name, settings, sets, device)
+        rows = fit(network, **sets, recipe=recipe, name=name, state=state, identity=identity)
+        found = predict(network, media.where(~learned), name)
+    declare(f"{settings['name']}/fold{fold}", **sets, judges=clips.loc[~learned, "clip"])
+    write_probabilities(probability_rows(clips[~learned], found), probabilities)
+    with whole_file(curve) as temporary:
+        pd.DataFrame(rows, columns=Row._fields).to_csv(temporary, index=False)
+    tensors = {key: tensor.cpu().contiguous() for key, tensor in network.state_dict().items()}
+    write_bytes(weights, safetensors_bytes(tensors))
+
+
+def declare(model: str, learned: Examples, inner: Examples, judges: pd.Series) -> None:
+    """Say whom the weights, and the epoch that they are of, were fitted on."""
+    seen.fitted(model, "network", learned.names, judges)
+    if len(inner):
+        seen.fitted(model, "early stopping", inner.names)
+
+
+def fit(
+    network: Network, learned: Examples, inner: Examples, recipe: Recipe, *, name: str, state: Path, identity: str
+) -> list[Row]:
+    """The loop: train `network` in place; returns the curve.
+
+    Where `inner` has examples, their best epoch ends in the network. Each epoch draws its order and augmentation from
+    its own seed, each step the network's noise, so no random state outlives them.
+    """
+    device = next(network.parameters()).device
+    optimizer = recipe.optimizer(network)
+    scaler = torch.amp.GradScaler(device.type, enabled=half_precision(device) is torch.float16)
+    kept = TrainingState(state, identity, {"network": network, "optimizer": optimizer, "scaler": scaler})
+    kept.load()
+    saved = time.monotonic()
+    micro = MicroBatch(min(recipe.batch, recipe.micro_batch or recipe.batch), name)
+    steps_each = math.ceil(len(learned) / recipe.batch)
+    with Steps(name, recipe.epochs, done=len(kept.rows)) as steps:
+        while len(kept.rows) < recipe.epochs and not recipe.stops(kept.inner_losses):
+            epoch = f"{name}/epoch{len(kept.rows) + 1}"
+            generator = torch.Generator().manual_seed(seed_of(epoch))
+            network.train()
+            total = torch.zeros((), device=device)
+            batches = learned.batches(recipe.batch, network.preprocessing, generator, device)
+            for k, (batch, changes, labels) in enumerate(batches):
+                rate = recipe.set_rate(optimizer, len(kept.rows) * steps_each + k, recipe.epochs * steps_each)
+                step = f"{epoch}/step{k}"
+                total += len(batch) * micro.run(find_gradients, network, batch, changes, labels, scaler, step)
+                scaler.unscale_(optimizer)
+                torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.largest_gradient)
+                scaler.step(optimizer)
+                scaler.update()
+            loss = checked(total.item() / len(learned), epoch)
+            inner_loss = checked(soft_cross_entropy(network, inner, epoch), epoch) if len(inner) else None
+            kept.add(Row(len(kept.rows) + 1, loss, inner_loss, rate))
+            steps.advance(1, f"loss {loss:.4f}" + ("" if inner_loss is None else f", inner {inner_loss:.4f}"))
+            if len(kept.rows) < recipe.epochs and time.monotonic() - saved >= SAVE_EVERY:
+                kept.save()
+                saved = time.monotonic()
+    kept.save()
+    kept.use_best()
+    return kept.rows
+
+
+def find_gradients(
+    size: int, network: Network, batch: Tensor, changes: Tensor, labels: Tensor, scaler: torch.amp.GradScaler, seed: str
+) -> Tensor:
+    """Leave the gradients of the mean loss of `batch` in `network`, from parts of at most `size` clips; the mean loss.
+
+    batch, changes : as `Preprocessing.augmented` gives them; only a part at a time is on the device.
+
+    The network's own noise starts at `seed`: with fewer clips at once, a step begins again as it was. A network's
+    auxiliary loss is that of each part, weighted by its clips.
+    """
+    torch.manual_seed(seed_of(seed))
+    network.zero_grad()
+    device = next(network.parameters()).device
+    half = half_precision(device)
+    total = torch.zeros((), device=device)
+    for tensors in zip(batch.split(size), changes.split(size), labels.split(size), strict=True):
+        part, change, wanted = (to_device(tensor, device) for tensor in tensors)
+        clips = network.preprocessing.finished(part, change)
+        with torch.autocast(device.type, dtype=half, enabled=half is not None):
+            logits = network(clips)
+        loss = F.kl_div(F.log_softmax(logits.float(), dim=1), wanted, reduction="batchmean")
+        share = len(part) / len(batch)
+        scaler.scale(share * (loss + network.auxiliary_loss())).backward()
+        total += share * loss.detach()
+    return total
+
+
+@torch.inference_mode()
+def predicted_logits(network: Network, clips: Sequence[np.ndarray], name: str, batch: int = 16) -> Tensor:
+    """Logits (n_clips, 6) float64 of clips as `Preprocessing.decode` makes them, in single precision, on the CPU."""
+    device = next(network.parameters()).device
+    network.eval()
+    logits = torch.zeros((len(clips), len(CLASSES)), dtype=torch.float64)
+    micro = MicroBatch(batch, name)
+    for places, group in plain_batches(clips, batch, network.preprocessing, device):
+        logits[places] = torch.cat(micro.run(_in_parts, network, group)).double().cpu()
+    return logits
+
+
+def _in_parts(size: int, network: Network, batch: Tensor) -> list[Tensor]:
+    """Logits of a batch as `Preprocessing.stacked` gives it, in parts of at most `size` clips."""
+    device = next(network.parameters()).device
+    return [network(network.preprocessing.finished(to_device(part, device))) for part in batch.split(size)]
+
+
+def predict(network: Network, clips: Sequence[np.ndarray], name: str) -> np.ndarray:
+    """Probabilities (n_clips, 6) float64; `name` for messages."""
+    return predicted_logits(network, clips, name).softmax(dim=1).numpy()
+
+
+def soft_cross_entropy(network: Network, examples: Examples, name: str) -> float:
+    """Mean over examples of the soft cross-entropy, nats."""
+    return F.cross_entropy(predicted_logits(network, examples.clips, name), examples.labels.double()).item()
+
+
+def checked(loss: float, epoch: str) -> float:
+    """The loss, which must be a number."""
+    if not math.isfinite(loss):
+        raise DataError(epoch, [f"the loss is {loss}: the training diverged, take a smaller learning_rate"])
+    return loss

@@ -1,0 +1,157 @@
+"""Decoded clips in one file that all folds of an encoder map: decoded once, in memory once, whoever reads them.
+
+The file is written whole or not at all, and by one process: the others wait for it. It is no output. Whoever runs the
+trainings chooses its name, which says what decides its content, and removes it with `forget_media`.
+"""
+
+import hashlib
+import math
+import mmap
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from filelock import FileLock
+
+from blemore.encoders.ahead import decoded
+from blemore.encoders.base import Preprocessing
+from joblineage.errors import DataError
+from joblineage.files import whole_file
+
+SCHEMA = pa.schema(
+    {
+        "clip": pa.string(),
+        "sha256": pa.string(),
+        "dtype": pa.string(),
+        "shape": pa.list_(pa.int64()),
+        "media": pa.large_binary(),
+    }
+)
+"""Arrow file, one batch a clip; `media` holds the array's bytes in C order. The preprocessing is in the metadata."""
+MAPPED = 32 * 2**20
+"""Bytes of clips after which a process gives the pages back that it has looked at."""
+
+
+class Media(Sequence[np.ndarray]):
+    """Clips as `Preprocessing.decode` makes them, read only; looking at one costs no memory that lasts.
+
+    arrays : n of them.
+    digests : (n,) sha256 of each one's bytes.
+    mapping : the mapped file in which they lie, if they do.
+    """
+
+    def __init__(self, arrays: Sequence[np.ndarray], digests: Sequence[str], mapping: mmap.mmap | None = None):
+        self.arrays = arrays
+        self.digests = digests
+        self._mapping = mapping
+        self._looked_at = 0  # bytes
+
+    def __len__(self) -> int:
+        return len(self.arrays)
+
+    def __getitem__(self, row):
+        clip = self.arrays[row]
+        self._looked_at += clip.nbytes
+        if self._mapping is not None and self._looked_at > MAPPED:
+            self._mapping.madvise(mmap.MADV_DONTNEED)  # they stay in the system's cache and come back when asked for
+            self._looked_at = 0
+        return clip
+
+    def where(self, chosen: np.ndarray) -> "Media":
+        """Those for which `chosen` (n,) is true; nothing is copied."""
+        return self.at(np.flatnonzero(chosen))
+
+    def at(self, rows: Sequence[int] | np.ndarray) -> "Media":
+        """Those of `rows`, in that order; nothing is copied."""
+        return Media([self.arrays[row] for row in rows], [self.digests[row] for row in rows], self._mapping)
+
+    @classmethod
+    def of(cls, arrays: Sequence[np.ndarray]) -> "Media":
+        """Arrays of the process's own memory."""
+        return cls(arrays, [digest(array) for array in arrays])
+
+
+def digest(array: np.ndarray) -> str:
+    """sha256 of an array's bytes."""
+    return hashlib.sha256(np.ascontiguousarray(array)).hexdigest()
+
+
+def read_media(
+    shards: Sequence[Path],
+    clips: pd.Series,
+    preprocessing: Preprocessing,
+    workers: int = 1,
+    shared: Path | None = None,
+) -> Media:
+    """What `preprocessing` keeps of each clip, in the order of `clips`.
+
+    Parameters
+    ----------
+    workers : threads that decode.
+    shared : the file that other trainings read too; made if it is not there, or holds something else. Its name must
+        say what decides the clips' content, for nobody looks into the shards again. None: a file of this process alone.
+
+    Raises
+    ------
+    DataError : clips that are in no shard.
+    """
+    if shared is None:
+        with tempfile.TemporaryDirectory() as folder:
+            return read_media(shards, clips, preprocessing, workers, Path(folder, "media"))
+    shared.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(_lock(shared)):  # ends with its process, however that ends
+        found = _mapped(shared, preprocessing)
+        if found is None or not set(clips) <= set(found[0]):
+            _write(shared, shards, set(clips), preprocessing, workers)
+            found = _mapped(shared, preprocessing)
+    names, media = found
+    places = {name: place for place, name in enumerate(names)}
+    return media.at([places[clip] for clip in clips])
+
+
+def forget_media(shared: Path) -> None:
+    """Remove the file and what a killed process left of it; a process that has mapped it keeps what it has."""
+    for path in (shared, _lock(shared), *shared.parent.glob(f".{shared.name}.*.tmp")):
+        path.unlink(missing_ok=True)
+
+
+def _write(path: Path, shards: Sequence[Path], clips: set[str], preprocessing: Preprocessing, workers: int) -> None:
+    schema = SCHEMA.with_metadata({"preprocessing": repr(preprocessing)})
+    missing = set(clips)
+    with whole_file(path) as temporary, pa.ipc.new_file(temporary, schema) as file:
+        for clip, array in decoded(preprocessing, shards, clips, workers):
+            row = [clip, digest(array), array.dtype.str, array.shape, array.tobytes()]
+            file.write_batch(pa.record_batch([[value] for value in row], schema=schema))
+            missing.discard(clip)
+        if missing:
+            faults = [f"clip {clip}: not in the prepared files" for clip in sorted(missing)]
+            raise DataError(", ".join(map(str, shards)), faults)
+
+
+def _mapped(path: Path, preprocessing: Preprocessing) -> tuple[list[str], Media] | None:
+    """Names and clips of the file; None if it is not there, is broken or holds what another preprocessing made."""
+    try:
+        with path.open("rb") as opened:
+            mapping = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
+        file = pa.ipc.open_file(pa.py_buffer(mapping))
+    except (FileNotFoundError, ValueError):  # ValueError: an empty file, or not one of Arrow's
+        return None
+    if (file.schema.metadata or {}).get(b"preprocessing") != repr(preprocessing).encode():
+        return None
+    names, digests, arrays = [], [], []
+    for k in range(file.num_record_batches):
+        *said, media = file.get_batch(k).columns
+        clip, sha256, dtype, shape = (column[0].as_py() for column in said)
+        names.append(clip)
+        digests.append(sha256)
+        values = media.buffers()[2]  # where they lie in the file; a scalar of Arrow's would be a copy
+        arrays.append(np.frombuffer(values, dtype, math.prod(shape)).reshape(shape))
+        mapping.madvise(mmap.MADV_DONTNEED)  # the system maps 64 KB around each line read: 400 MB for 3,050 clips
+    return names, Media(arrays, digests, mapping)
+
+
+def _lock(path: Path) -> Path:
+    return path.with_name(f"{path.name}.lock")

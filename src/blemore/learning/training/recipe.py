@@ -1,0 +1,80 @@
+"""The numbers of a training and what follows from them: learning rates, parameter groups, precision."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+
+from blemore.encoders.network import Network
+from blemore.encoders.torch_compat import torch
+from blemore.learning.training.early_stopping import EarlyStopping
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train; the fields without a value must be among the settings, the others may be."""
+
+    epochs: int
+    batch: int
+    learning_rate: float
+    weight_decay: float = 0.05
+    layer_decay: float = 1.0
+    """Factor of the learning rate per layer below the head."""
+    warm_up: float = 0.1
+    """Share of the steps over which the learning rate rises."""
+    largest_gradient: float = 1.0
+    """Gradients are scaled down to this norm."""
+    micro_batch: int | None = None
+    """Most clips on the device at once; a batch is the same sum of gradients, part by part. None: the whole batch."""
+    gradient_checkpointing: bool = False
+    """Less memory, more time: what the layers computed is computed again on the way back."""
+    early_stopping: EarlyStopping | None = None
+
+    @classmethod
+    def of(cls, settings: Mapping) -> "Recipe":
+        """The recipe among an encoder's settings."""
+        given = {field.name: settings[field.name] for field in fields(cls) if field.name in settings}
+        if "early_stopping" in given:
+            given["early_stopping"] = EarlyStopping(**given["early_stopping"])
+        return cls(**given)
+
+    def factor(self, step: int, steps: int) -> float:
+        """Factor of the learning rate at `step` (0..) of `steps`: a line up, then half a cosine down to 0."""
+        rise = max(1, round(self.warm_up * steps))
+        if step < rise:
+            return (step + 1) / rise
+        return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, steps - rise)))
+
+    def stops(self, inner_losses: Sequence[float]) -> bool:
+        """Whether to end before the last epoch, after these losses (one per epoch) of the persons set aside."""
+        return self.early_stopping is not None and self.early_stopping.is_over(inner_losses)
+
+    def optimizer(self, network: Network) -> torch.optim.AdamW:
+        """AdamW, all in one kernel; each group has a "scale" for its learning rate. Biases and norms are not decayed."""
+        groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
+        for name, parameter in network.named_parameters():
+            if not parameter.requires_grad:
+                continue
+            scale = self.layer_decay ** (network.depth + 1 - network.layer_of(name))
+            decay = self.weight_decay if parameter.ndim > 1 else 0.0
+            groups.setdefault((scale, decay), []).append(parameter)
+        return torch.optim.AdamW(
+            [
+                {"params": members, "scale": scale, "weight_decay": decay, "lr": self.learning_rate * scale}
+                for (scale, decay), members in groups.items()
+            ],
+            fused=True,
+        )
+
+    def set_rate(self, optimizer: torch.optim.Optimizer, step: int, steps: int) -> float:
+        """Set the learning rates of `step` (0..) of `steps`; the head's."""
+        rate = self.learning_rate * self.factor(step, steps)
+        for group in optimizer.param_groups:
+            group["lr"] = rate * group["scale"]
+        return rate
+
+
+def half_precision(device: torch.device) -> torch.dtype | None:
+    """The 16-bit type that is fast on the device; none on a CPU, where it is many times slower."""
+    if device.type != "cuda":
+        return None
+    return torch.bfloat16 if torch.cuda.get_device_capability(device) >= (8, 0) else torch.float16

@@ -1,0 +1,91 @@
+"""An interrupted training, kept in a file: written whole or not at all, used only by the training it comes from."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from blemore.encoders.torch_compat import torch
+from blemore.learning.training.data import Examples
+from blemore.learning.training.early_stopping import best_epoch
+from joblineage.files import whole_file
+
+# isort: split
+from torch import Tensor
+
+logger = logging.getLogger(__name__)
+
+
+class Row(NamedTuple):
+    """One epoch of the curve."""
+
+    epoch: int
+    loss: float
+    """Mean KL divergence of the clips learned from, nats."""
+    inner_loss: float | None
+    """Mean soft cross-entropy of the clips set aside, nats; None where none are."""
+    learning_rate: float
+    """Of the head, at the epoch's last step."""
+
+
+class TrainingState:
+    """The state of one training between two epochs.
+
+    path : where it is kept.
+    identity : what decides the training (`training_identity`); a file with another one is ignored.
+    parts : what has a `state_dict`: network, optimizer, scaler.
+    """
+
+    def __init__(self, path: Path, identity: str, parts: Mapping[str, Any]):
+        self.path = Path(path)
+        self.identity = identity
+        self.parts = parts
+        self.rows: list[Row] = []
+        self.best: dict[str, Tensor] = {}
+        """Weights of the best epoch, on the CPU, where clips are set aside to find it."""
+
+    def save(self) -> None:
+        """Keep everything as it is now."""
+        parts = {name: part.state_dict() for name, part in self.parts.items()}
+        rows = [tuple(row) for row in self.rows]
+        with whole_file(self.path) as temporary:
+            torch.save({"identity": self.identity, "rows": rows, "best": self.best, **parts}, temporary)
+
+    def load(self) -> None:
+        """Go back to what is kept, if anything of this training is."""
+        if not self.path.exists():
+            return
+        kept = torch.load(self.path, map_location="cpu", weights_only=True)
+        if kept["identity"] != self.identity:
+            return
+        for name, part in self.parts.items():
+            part.load_state_dict(kept[name])
+        self.rows = [Row(*row) for row in kept["rows"]]
+        self.best = kept["best"]
+
+    @property
+    def inner_losses(self) -> list[float]:
+        """Losses of the clips set aside, epoch by epoch; empty where none are."""
+        return [row.inner_loss for row in self.rows if row.inner_loss is not None]
+
+    def add(self, row: Row) -> None:
+        """Add an epoch; its weights are kept where it is the best one so far."""
+        self.rows.append(row)
+        if self.inner_losses and best_epoch(self.inner_losses) == row.epoch:
+            weights = self.parts["network"].state_dict()
+            self.best = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
+
+    def use_best(self) -> None:
+        """Give the network the best epoch's weights, where clips were set aside."""
+        if self.best:
+            self.parts["network"].load_state_dict(self.best)
+            logger.info("the weights of epoch %d of %d are used", best_epoch(self.inner_losses), len(self.rows))
+
+
+def training_identity(name: str, settings: Mapping, sets: Mapping[str, Examples], device: torch.device) -> str:
+    """sha256 over all that decides a training: name (seed, encoder, fold), settings, examples, device, torch."""
+    seen = {kind: [list(examples.clips.digests), examples.labels.tolist()] for kind, examples in sets.items()}
+    said = [name, dict(settings), seen, device.type, torch.__version__]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,174 @@
+"""The best thresholds of all: the Score on every cell of the (alpha, beta) plane that can differ, one band at a time.
+
+Going from high alphas to low ones, each row that becomes a right blend changes one end of the row of correct blends over
+all betas. So this row is all that is kept: memory grows with the clips, time with their square.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from blemore.scoring.metrics import combine
+from blemore.scoring.surface import Chosen, Rows, count, first_cells
+from joblineage.errors import DataError
+
+LARGEST = 4_000_000_000
+"""Cells of the largest surface that is looked through (about 250,000 clips, a few seconds)."""
+
+
+class ExactSurface:
+    """The Score on all cells that can differ, for thresholds in 0..1.
+
+    Only rows whose correctness can change make an edge. Cell (i, j) stands for
+    alphas[i-1] < alpha <= alphas[i] (the last one: up to 1) and betas[j] <= beta < betas[j+1].
+
+    Parameters
+    ----------
+    probabilities : (n, 6) float64; truth : (n, 6) saliences in percent.
+    weights : (n,) how much each clip counts, >= 0 (optional).
+
+    Attributes
+    ----------
+    alphas, betas : (a,), (b,) ascending edges; acc_presence : (a,) in 0..1, beta cannot change it.
+
+    Raises
+    ------
+    DataError : more than `LARGEST` cells.
+    """
+
+    def __init__(self, probabilities: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None):
+        rows = Rows(probabilities, truth)
+        weights = np.ones(len(rows.is_blend)) if weights is None else np.asarray(weights, float)
+        counted = weights > 0  # what does not count must not split a cell
+        self.alphas, self.betas = edges_of(rows, counted)
+        table = count(rows, self.alphas, self.betas[:1], weights)
+        self.acc_presence = table.acc_presence()
+        self._blends = table.blends or 1.0  # without blends none is correct
+        reached, equal_from = first_cells(rows, self.alphas, self.betas)
+        pairs = np.flatnonzero((rows.even_right | rows.uneven_right) & counted)
+        pairs = pairs[np.argsort(-reached[pairs], kind="stable")]
+        self._changes = reached[pairs], equal_from[pairs], rows.even_right[pairs], weights[pairs]
+        self._starts = np.unique(np.append(0, reached[pairs]))  # of the bands
+        self._starts = self._starts[self._starts < len(self.alphas)]
+        if self.cells > LARGEST:
+            size = f"{len(self.alphas):,} x {len(self.betas):,} pairs of thresholds can differ"
+            raise DataError(
+                "exact thresholds", [f"{size}, too many: choose on the challenge's grid (`--grid official`)"]
+            )
+
+    @property
+    def cells(self) -> int:
+        """How many pairs of thresholds can differ."""
+        return len(self.alphas) * len(self.betas)
+
+    def bands(self) -> Iterator[tuple[slice, np.ndarray, float]]:
+        """Neighbouring alphas that share their correct blends, those (b,), and their best Score; from the highest alpha down.
+
+        The array is changed in place: take a copy of what is to be kept.
+        """
+        correct, last = np.zeros(len(self.betas)), len(self.alphas)
+        presence = np.maximum.reduceat(self.acc_presence, self._starts).tolist()
+
+        def band(first: int) -> tuple[slice, np.ndarray, float]:
+            return slice(first, last), correct, float(combine(presence.pop(), self.acc_salience(correct.max())))
+
+        # A right pair is a blend for the first `reached` alphas. 50/50 is right from a beta on, 70/30 below it.
+        for reached, beta, even, weight in zip(*(part.tolist() for part in self._changes), strict=True):
+            if reached < last:
+                yield band(reached)
+                last = reached
+            correct[slice(beta, None) if even else slice(beta)] += weight
+        yield band(0)
+
+    def acc_salience(self, correct: Any) -> Any:
+        """ACC_salience in 0..1 of numbers of correct blends; 0 without blends."""
+        return correct / self._blends
+
+    def score(self, acc_presence: float | np.ndarray, correct: np.ndarray) -> np.ndarray:
+        """Score in 0..1 of ACC_presence and numbers of correct blends."""
+        return np.asarray(combine(acc_presence, self.acc_salience(correct)))
+
+
+def exact_optimum(probabilities: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None) -> Chosen:
+    """The best thresholds of all, taken from the middle of the largest region that reaches the best Score.
+
+    Cells of equal, best Score that touch form regions; the region of largest area in the (alpha, beta) plane wins
+    (ties: the one with the smallest alpha, then beta), and in it the cell whose centre lies nearest to the region's
+    centre of gravity. Its midpoint is given: far from the edges, where one clip more would change the choice.
+    Parameters as for `ExactSurface`.
+    """
+    table = ExactSurface(probabilities, truth, weights)
+    row, start, end, correct = _best_runs(table)
+    region = _regions(row, start, end)
+
+    # From here on cell by cell, in the order of alpha, then beta.
+    length = end - start
+    a, region = np.repeat(row, length), np.repeat(region, length)
+    b = np.arange(len(a)) - np.repeat(np.cumsum(length) - end, length)
+    low_alpha, high_alpha, low_beta, high_beta = cell_sides(table.alphas, table.betas)
+    area = (high_alpha - low_alpha)[a] * (high_beta - low_beta)[b]
+    largest = np.argmax(np.bincount(region, area))
+    a, b, area = a[region == largest], b[region == largest], area[region == largest]
+    x, y = (low_alpha + high_alpha)[a] / 2, (low_beta + high_beta)[b] / 2
+    share = area if area.sum() > 0 else None  # cells between neighbouring floats can have no area
+    best = np.argmin((x - np.average(x, weights=share)) ** 2 + (y - np.average(y, weights=share)) ** 2)
+    alpha, beta = middle(table.alphas, table.betas, a[best], b[best])
+    accuracies = table.acc_presence[a[best]], table.acc_salience(correct[row == a[best]][0])
+    return Chosen.of(float(alpha), float(beta), *accuracies)
+
+
+def _best_runs(table: ExactSurface) -> tuple[np.ndarray, ...]:
+    """All cells of the best Score as runs along beta: alpha's number, first beta, beta behind the last, correct blends.
+
+    Each (runs,), in the order of alpha, then beta.
+    """
+    best, found = -1.0, list[tuple[np.ndarray, np.ndarray, float]]()
+    for band, correct, highest in table.bands():
+        if highest > best:
+            best, found = highest, []
+        if highest == best:
+            presence, most = table.acc_presence[band], correct.max()
+            rows = band.start + np.flatnonzero(presence == presence.max())
+            found.append((rows, np.flatnonzero(correct == most), most))
+    runs = []
+    for rows, columns, most in reversed(found):
+        breaks = np.flatnonzero(np.diff(columns) > 1)
+        start, end = columns[np.append(0, breaks + 1)], columns[np.append(breaks, -1)] + 1
+        shape = len(rows), len(start)
+        runs.append([np.broadcast_to(one, shape).ravel() for one in (rows[:, None], start, end, most)])
+    return tuple(np.concatenate(parts) for parts in zip(*runs, strict=True))
+
+
+def _regions(row: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """(runs,) number of the first run of each run's region; runs of neighbouring rows touch where they share a column."""
+    region, width = np.arange(len(row)), end.max() + 1
+    first = np.searchsorted(row * width + end, (row - 1) * width + start, side="right")
+    behind = np.searchsorted(row * width + start, (row - 1) * width + end, side="left")
+    for run in range(len(row)):
+        for above in range(first[run], behind[run]):
+            one, other = sorted((region[run], region[above]))
+            region[region == other] = one
+    return region
+
+
+def edges_of(rows: Rows, counted: np.ndarray | bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """Ascending alphas and betas of all cells that can differ, as `ExactSurface` means them; of the rows `counted`."""
+    changes = counted & rows.can_blend & (rows.pair_right | rows.single_right)
+    edges = np.unique(rows.second_largest[changes])
+    beyond = np.nextafter(edges[-1], np.inf) if len(edges) else 0.0
+    alphas = np.append(edges, max(1.0, beyond))
+    return alphas, np.unique(np.append(0.0, rows.difference[counted & (rows.even_right | rows.uneven_right)]))
+
+
+def cell_sides(alphas: np.ndarray, betas: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Low and high alphas (a,), low and high betas (b,) of the cells of an exact surface."""
+    return np.append(0.0, alphas[:-1]), alphas, betas, np.append(betas[1:], max(1.0, betas[-1]))
+
+
+def middle(alphas: np.ndarray, betas: np.ndarray, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Middle (alpha, beta) of cells; between neighbouring floats the one that belongs to the cell."""
+    low_alpha = np.where(a > 0, alphas[a - 1], 0.0)
+    high_beta = np.where(b + 1 < len(betas), betas[np.minimum(b + 1, len(betas) - 1)], max(1.0, betas[-1]))
+    alpha, beta = (low_alpha + alphas[a]) / 2, (betas[b] + high_beta) / 2
+    return np.where(alpha > low_alpha, alpha, alphas[a]), np.where(beta < high_beta, beta, betas[b])

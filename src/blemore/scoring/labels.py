@@ -1,0 +1,91 @@
+"""The six classes, their order, and the soft labels made from a clip's emotions and saliences."""
+
+import numpy as np
+
+from blemore.scoring.columns import Table, numbers, repeated, texts
+
+CLASSES = ("ang", "disg", "fea", "hap", "sad", "neu")
+"""Class order of every array and table (the challenge kit's order, index 0-5)."""
+
+EMOTIONS = CLASSES[:5]
+"""The emotions that can be part of a blend; neutral never is."""
+
+NEUTRAL = CLASSES.index("neu")
+
+NAMES = dict(zip(CLASSES, ("anger", "disgust", "fear", "happiness", "sadness", "neutral"), strict=True))
+
+
+def soft_labels(clips: Table) -> np.ndarray:
+    """Soft labels of clips: salience / 100 on a blend's two emotions, 1 on a single's one.
+
+    Parameters
+    ----------
+    clips : table with columns emotion_1, emotion_2, emotion_1_salience, emotion_2_salience
+        (the second emotion empty for a single; saliences in percent).
+
+    Returns
+    -------
+    (n_clips, 6) float64, rows sum to 1, columns in the order of ``CLASSES``.
+    """
+    first, second = texts(clips["emotion_1"]), texts(clips["emotion_2"])
+    one, two = numbers(clips["emotion_1_salience"]) / 100, numbers(clips["emotion_2_salience"]) / 100
+    rows, blend = np.arange(len(first)), second != ""
+    labels = np.zeros((len(first), len(CLASSES)))
+    labels[rows, [CLASSES.index(name) for name in first]] = np.where(blend, one, 1.0)
+    labels[rows[blend], [CLASSES.index(name) for name in second[blend]]] = two[blend]
+    return labels
+
+
+def check_labels(table: Table, where: str) -> list[str]:
+    """Every fault of a table of labels, as sentences naming row and clip; an empty list when all is well.
+
+    Parameters
+    ----------
+    table : columns clip, emotion_1, emotion_2, emotion_1_salience, emotion_2_salience and, optionally, mix (0 / 1).
+        The second emotion and its salience are empty for a single; a single's own salience is 100 or empty.
+        Saliences are in percent, above 0, and sum to 100.
+    where : what to name in front of each fault (a file's name); "" for nothing.
+    """
+    start = f"{where}: " if where else ""
+    needed = ("clip", "emotion_1", "emotion_2", "emotion_1_salience", "emotion_2_salience")
+    missing = [name for name in needed if name not in table]
+    if missing:
+        found = ", ".join(map(str, table))
+        return [f"{start}column {name!r} is missing (found: {found})" for name in missing]
+
+    faults = []
+    names, first, second = (texts(table[name]) for name in ("clip", "emotion_1", "emotion_2"))
+    blend = second != ""
+
+    def tell(bad: np.ndarray, what: str, shown: np.ndarray | None = None) -> None:
+        for row in np.flatnonzero(bad):
+            found = "" if shown is None else f", found {shown[row] if shown[row] != '' else 'nothing'}"
+            faults.append(f"{start}row {row + 1}, clip {names[row]}: {what}{found}")
+
+    tell(names == "", "the clip has no name")
+    tell(repeated(names), "the clip stands in more than one row")
+    tell(~np.isin(first, CLASSES), f"emotion_1 must be one of {', '.join(CLASSES)}", first)
+    tell(blend & (first == "neu"), "neutral is never part of a blend")
+    tell(blend & (second == "neu"), "neutral is never part of a blend")
+    tell(blend & ~np.isin(second, CLASSES), f"emotion_2 must be one of {', '.join(EMOTIONS)} or empty", second)
+    tell(blend & (first == second), "emotion_2 equals emotion_1", second)
+
+    percent = {name: numbers(table[name]) for name in ("emotion_1_salience", "emotion_2_salience")}
+    written = {name: texts(table[name]) for name in percent}
+    for name, text in written.items():
+        given = text != ""
+        tell(given & ~np.isfinite(percent[name]), f"{name} must be a number in percent", text)
+        tell(blend & ~given, f"{name} of a blend is empty")
+        tell(given & (percent[name] <= 0), f"{name} must lie above 0", text)
+    one, two = percent.values()
+    tell(blend & np.isfinite(one + two) & (one + two != 100), "the saliences do not sum to 100", one + two)
+    tell(~blend & np.isfinite(one) & (one != 100), "the salience of a single must be 100 or empty", one)
+    tell(~blend & (written["emotion_2_salience"] != ""), "a second salience without a second emotion")
+
+    if "mix" in table:
+        mix = numbers(table["mix"])
+        known = np.isin(mix, (0.0, 1.0))
+        tell(~known, "mix must be 0 or 1", texts(table["mix"]))
+        tell(known & (mix == 1) & ~blend, "mix says blend, but there is no second emotion")
+        tell(known & (mix == 0) & blend, "mix says single, but there is a second emotion", second)
+    return faults

@@ -1,0 +1,76 @@
+"""The challenge's metrics: ACC_presence, ACC_salience and their mean, the Score.
+
+Decisions and truths have one form here: (n, 6) saliences in percent, 0 for an absent class, columns as ``CLASSES``.
+"""
+
+import numpy as np
+
+from blemore.scoring.columns import Table
+from blemore.scoring.labels import soft_labels
+
+
+def true_saliences(clips: Table) -> np.ndarray:
+    """(n, 6) float64 true saliences in percent of labelled clips (columns as in `labels.soft_labels`)."""
+    return np.rint(100 * soft_labels(clips))
+
+
+def blends(truth: np.ndarray) -> np.ndarray:
+    """(n,) bool: the clips whose truth has two emotions."""
+    return (np.asarray(truth) > 0).sum(axis=1) == 2
+
+
+def presence_correct(saliences: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """(n,) bool: the decided set of emotions equals the true set."""
+    return ((np.asarray(saliences) > 0) == (np.asarray(truth) > 0)).all(axis=1)
+
+
+def salience_correct(saliences: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """(n,) bool: the truth is a blend, the set is right, and both saliences agree once rounded to whole percents."""
+    # Like the kit's round(float(x)); np.rint and round() both take halves to the even number.
+    same = (np.rint(np.asarray(saliences, float)) == np.rint(np.asarray(truth, float))).all(axis=1)
+    return blends(truth) & presence_correct(saliences, truth) & same
+
+
+def acc_presence(saliences: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """Share of all clips whose decided set of emotions equals the true one, in 0..1; 0 without clips.
+
+    Parameters
+    ----------
+    saliences, truth : (n, 6) percent.
+    weights : (n,) how much each clip counts, >= 0 (optional).
+    """
+    return _share(presence_correct(saliences, truth), weights)
+
+
+def acc_salience(saliences: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """Share of the true blends that have the right pair and the right saliences, in 0..1; 0 without blends."""
+    is_blend = blends(truth)
+    return _share(salience_correct(saliences, truth)[is_blend], None if weights is None else weights[is_blend])
+
+
+def combine(presence: float | np.ndarray, salience: float | np.ndarray) -> float | np.ndarray:
+    """Score of given accuracies, in the kit's own arithmetic, so that ties fall as they do in the kit."""
+    return 0.5 * presence + (1 - 0.5) * salience
+
+
+def score(saliences: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """The challenge's Score: mean of ACC_presence and ACC_salience, in 0..1."""
+    return float(combine(acc_presence(saliences, truth, weights), acc_salience(saliences, truth, weights)))
+
+
+def scores(saliences: np.ndarray, truth: np.ndarray) -> dict[str, float | int]:
+    """acc_presence, acc_salience, score, and how many clips and blends they are counted over."""
+    return {
+        "acc_presence": acc_presence(saliences, truth),
+        "acc_salience": acc_salience(saliences, truth),
+        "score": score(saliences, truth),
+        "clips": len(truth),
+        "blends": int(blends(truth).sum()),
+    }
+
+
+def _share(correct: np.ndarray, weights: np.ndarray | None) -> float:
+    if weights is None:
+        weights = np.ones(len(correct))
+    total = float(np.sum(weights))
+    return float(np.sum(weights[correct])) / total if total > 0 else 0.0

@@ -1,0 +1,116 @@
+"""More of the exact surface: the plateau around its best thresholds, and the best thresholds under many weightings."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from blemore.scoring.exact import ExactSurface, cell_sides, edges_of, middle
+from blemore.scoring.surface import Rows, first_cells
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """The thresholds that cannot be told from the best: cells whose Score lies at most `margin` below it.
+
+    alpha, beta : lowest and highest of them; area : their share of the unit square.
+    """
+
+    alpha: tuple[float, float]
+    beta: tuple[float, float]
+    area: float
+
+
+def plateau(probabilities: np.ndarray, truth: np.ndarray, margin: float) -> Plateau:
+    """The plateau of the exact surface.
+
+    Parameters
+    ----------
+    probabilities : (n, 6) float64; truth : (n, 6) saliences in percent.
+    margin : >= 0, in Score; usually the standard error of the best Score.
+    """
+    table = ExactSurface(probabilities, truth)
+    lowest = max(highest for _, _, highest in table.bands()) - margin
+    low_alpha, high_alpha, low_beta, high_beta = cell_sides(table.alphas, table.betas)
+    a, b = np.zeros(len(low_alpha), bool), np.zeros(len(low_beta), bool)
+    height = np.zeros(len(low_beta))  # of the plateau at each beta
+    for band, correct, highest in table.bands():
+        if highest < lowest:
+            continue
+        for k in reversed(range(band.start, band.stop)):
+            inside = table.score(table.acc_presence[k], correct) >= lowest
+            a[k] = inside.any()
+            b |= inside
+            height += (high_alpha[k] - low_alpha[k]) * inside
+    return Plateau(
+        (float(low_alpha[a].min()), float(high_alpha[a].max())),
+        (float(low_beta[b].min()), float(high_beta[b].max())),
+        float(height @ (high_beta - low_beta)),
+    )
+
+
+@dataclass(frozen=True)
+class Optima:
+    """The best cell of the exact surface under each of many weightings; all arrays (weightings,).
+
+    alpha, beta : the middle of the first best cell (smallest alpha, then beta); score : the Score that it reaches.
+    """
+
+    alpha: np.ndarray
+    beta: np.ndarray
+    score: np.ndarray
+
+
+def weighted_optima(probabilities: np.ndarray, truth: np.ndarray, weights: np.ndarray) -> Optima:
+    """The exact optimum under each of many weightings of the same clips (bootstrap draws, persons).
+
+    The cells are found once; a weighting then costs one histogram and two cumulative sums.
+
+    Parameters
+    ----------
+    probabilities : (n, 6) float64; truth : (n, 6) saliences in percent.
+    weights : (weightings, n) how much each clip counts, >= 0.
+    """
+    rows = Rows(probabilities, truth)
+    alphas, betas = edges_of(rows)
+    reached, equal_from = first_cells(rows, alphas, betas)
+    # The salience changes only at alphas that a right pair reaches: a band holds the alphas between two of those.
+    pairs = np.flatnonzero(rows.pair_right)
+    starts = np.unique(np.append(0, reached[pairs]))
+    starts = starts[starts < len(alphas)]
+    bands = np.searchsorted(starts, reached[pairs], side="left")  # a pair is a blend in this many bands
+    shape = (len(starts) + 1, len(betas) + 1)
+    cell = bands * shape[1] + equal_from[pairs]
+    turns = rows.even_right[pairs].astype(float) - rows.uneven_right[pairs]  # 50/50 right, 70/30 wrong from there on
+    gains = rows.pair_right.astype(float) - rows.single_right
+
+    best = np.zeros((3, len(weights)))
+    for k, weight in enumerate(np.asarray(weights, float)):
+        clips, all_blends = weight.sum(), weight[rows.is_blend].sum()
+        per_clip, per_blend = (0.5 / total if total > 0 else 0.0 for total in (clips, all_blends))
+        presence = np.bincount(reached, weight * gains * per_clip, minlength=len(alphas) + 1)[::-1].cumsum()[::-1][1:]
+        cells = np.bincount(cell, weight[pairs] * turns * per_blend, minlength=shape[0] * shape[1])
+        cells = cells.astype(float, copy=False).reshape(shape)  # without any pair bincount gives integers
+        # What counts for all betas is laid into the first column, so that it is summed with the rest.
+        cells[:, 0] += np.bincount(bands, weight[pairs] * rows.uneven_right[pairs] * per_blend, minlength=shape[0])
+        np.cumsum(cells[::-1], axis=0, out=cells[::-1])
+        cells = cells[1:, :-1]
+        cells[:, 0] += np.maximum.reduceat(presence, starts)
+        np.cumsum(cells, axis=1, out=cells)
+        # The first of equals in the order of alpha, then beta, up to the rounding of the sums.
+        band, b = divmod(int(np.argmax(cells)), cells.shape[1])
+        inside = slice(starts[band], starts[band + 1] if band + 1 < len(starts) else None)
+        a = starts[band] + int(np.argmax(presence[inside]))
+        # Clips without weight must not even split a cell: the middle is that of the cell which the others make.
+        counted = weight > 0
+        at = middle(*_around(rows, counted, alphas[a], betas[b]))
+        best[:, k] = *at, cells[band, b] + float(weight @ rows.single_right) * per_clip
+    return Optima(*best)
+
+
+def _around(
+    rows: Rows, counted: np.ndarray, alpha: float, beta: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Alphas, betas and the cell (a, b) of the surface of the counted rows alone that holds (alpha, beta)."""
+    edges, starts = edges_of(rows, counted)
+    a, b = np.searchsorted(edges, alpha, side="left"), np.searchsorted(starts, beta, side="right") - 1
+    return edges, starts, np.asarray(a), np.asarray(b)

@@ -1,0 +1,142 @@
+"""The Score as a function of both thresholds, on the kit's 20 x 20 grid or on any other thresholds.
+
+Alpha acts only on a row's second largest probability, beta only on the difference of the two largest. So all counts of
+correct decisions, for any alphas and betas, are one two-dimensional histogram and its cumulative sums.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from blemore.scoring.decoding import decode, top_two
+from blemore.scoring.metrics import blends, combine
+
+OFFICIAL_GRID = np.linspace(0.05, 0.95, 20)
+"""The kit's alphas and betas."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Thresholds with the accuracies that they reach on the clips they were chosen on."""
+
+    alpha: float
+    beta: float
+    acc_presence: float
+    acc_salience: float
+    score: float
+
+    @classmethod
+    def of(cls, alpha: float, beta: float, acc_presence: float, acc_salience: float) -> "Chosen":
+        """With the Score that follows from the accuracies."""
+        numbers = alpha, beta, acc_presence, acc_salience, combine(acc_presence, acc_salience)
+        return cls(*map(float, numbers))
+
+    def decide(self, probabilities: np.ndarray) -> np.ndarray:
+        """(n, 6) saliences in percent, decided with these thresholds."""
+        return decode(probabilities, self.alpha, self.beta)
+
+
+@dataclass(frozen=True)
+class Surface:
+    """Correct decisions for every pair of thresholds.
+
+    alphas : (a,) ascending; betas : (b,) ascending.
+    presence : (a,) correct sets (beta cannot change them); salience : (a, b) correct blends.
+    clips, blends : what to divide by. Counts, or sums of weights where the clips were weighted.
+    """
+
+    alphas: np.ndarray
+    betas: np.ndarray
+    presence: np.ndarray
+    salience: np.ndarray
+    clips: float
+    blends: float
+
+    def acc_presence(self) -> np.ndarray:
+        """(a,) ACC_presence in 0..1."""
+        return self.presence / self.clips if self.clips > 0 else np.zeros(len(self.alphas))
+
+    def acc_salience(self) -> np.ndarray:
+        """(a, b) ACC_salience in 0..1; 0 without blends."""
+        return self.salience / self.blends if self.blends > 0 else np.zeros(self.salience.shape)
+
+    def score(self) -> np.ndarray:
+        """(a, b) Score in 0..1."""
+        return np.asarray(combine(self.acc_presence()[:, None], self.acc_salience()))
+
+
+def surface(
+    probabilities: np.ndarray,
+    truth: np.ndarray,
+    alphas: np.ndarray = OFFICIAL_GRID,
+    betas: np.ndarray = OFFICIAL_GRID,
+    weights: np.ndarray | None = None,
+) -> Surface:
+    """Count the correct decisions for all pairs of the given thresholds; equal to decoding once for each pair.
+
+    Parameters
+    ----------
+    probabilities : (n, 6) float64; truth : (n, 6) saliences in percent.
+    alphas, betas : ascending thresholds.
+    weights : (n,) how much each clip counts, >= 0 (optional).
+    """
+    rows = Rows(probabilities, truth)
+    return count(rows, alphas, betas, np.ones(len(rows.is_blend)) if weights is None else np.asarray(weights, float))
+
+
+def count(rows: "Rows", alphas: np.ndarray, betas: np.ndarray, weights: np.ndarray) -> Surface:
+    """The surface of these rows, each counting its weight (n,)."""
+    shape = (len(alphas) + 1, len(betas) + 1)
+    reached, equal_from = first_cells(rows, alphas, betas)
+
+    def blended(signed: np.ndarray) -> np.ndarray:  # (a,) sum over the rows that are blends at each alpha
+        return np.bincount(reached, signed, minlength=shape[0])[::-1].cumsum()[::-1][1:]
+
+    if_blend, if_single = weights * rows.pair_right, weights * rows.single_right
+    presence = blended(if_blend - if_single) + if_single.sum()
+
+    # Cells of (a + 1) x (b + 1): 50/50 truths become right at `equal_from`, 70/30 truths become wrong there.
+    cells = np.zeros(shape)
+    np.add.at(cells, (reached, equal_from), weights * rows.even_right - weights * rows.uneven_right)
+    np.cumsum(cells[::-1], axis=0, out=cells[::-1])
+    np.cumsum(cells, axis=1, out=cells)
+    salience = cells[1:, :-1]
+    salience += blended(weights * rows.uneven_right)[:, None]
+    return Surface(alphas, betas, presence, salience, float(weights.sum()), float(weights[rows.is_blend].sum()))
+
+
+def official_grid(probabilities: np.ndarray, truth: np.ndarray) -> Chosen:
+    """The kit's choice (`grid_search_thresholds`): the largest Score; ties go to the smallest alpha, then beta.
+
+    Parameters
+    ----------
+    probabilities : (n, 6) float64; truth : (n, 6) saliences in percent.
+    """
+    table = surface(probabilities, truth)
+    # The first maximum in row order: rows are alphas, so the smallest alpha wins, then the smallest beta.
+    a, b = np.unravel_index(np.argmax(table.score()), table.salience.shape)
+    accuracies = table.acc_presence()[a], table.acc_salience()[a, b]
+    return Chosen.of(OFFICIAL_GRID[a], OFFICIAL_GRID[b], *accuracies)
+
+
+class Rows:
+    """What can be right in each row: (n,) arrays, computed once."""
+
+    def __init__(self, probabilities: np.ndarray, truth: np.ndarray):
+        truth = np.rint(np.asarray(truth, float))
+        first, second, self.second_largest, self.difference, self.can_blend = top_two(probabilities)
+        if truth.shape != np.shape(probabilities):
+            raise ValueError(f"truth has shape {truth.shape}, the probabilities {np.shape(probabilities)}")
+        rows = np.arange(len(truth))
+        size, of_first, of_second = (truth > 0).sum(axis=1), truth[rows, first], truth[rows, second]
+        self.is_blend = blends(truth)
+        self.single_right = (size == 1) & (of_first > 0)
+        self.pair_right = self.can_blend & (size == 2) & (of_first > 0) & (of_second > 0)
+        self.even_right = self.pair_right & (of_first == 50) & (of_second == 50)
+        self.uneven_right = self.pair_right & (of_first == 70) & (of_second == 30)
+
+
+def first_cells(rows: Rows, alphas: np.ndarray, betas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) each: a row is a blend for the first `reached` alphas, and 50/50 from the `equal_from`-th beta on."""
+    reached = np.where(rows.can_blend, np.searchsorted(alphas, rows.second_largest, side="right"), 0)
+    return reached, np.searchsorted(betas, rows.difference, side="left")

@@ -1,0 +1,259 @@
+"""What happens around a whole run of the workflow: before the first job, and after the last."""
+
+import csv
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import chdir
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from blemore.datasets.withdrawn import NOBODY, Withdrawn
+from joblineage import recovery, runs, workspace
+from joblineage.errors import LineageError, MissingDataError
+from joblineage.files import parse_yaml
+
+DEMO_CLIP_BYTES = 90_000
+"""Typical size of a generated clip that is not made yet."""
+
+LAST_STAGE = "report"
+"""The stage of dvc.yaml that ends a study."""
+
+
+def clip_files(dataset: str, root: Path, options: Mapping[str, Any], roster: Path | None = None) -> list[str]:
+    """Paths below `root` of every clip of the study, sorted.
+
+    Parameters
+    ----------
+    roster : the table that lists them, where the clips themselves are not here (they are private).
+
+    Raises
+    ------
+    MissingDataError : the data set has to be fetched first; says what, from where, and the command. Or no roster.
+    """
+    if roster is not None:
+        return _listed_files(roster)
+    module = import_module(f"blemore.datasets.{dataset}")
+    advice = module.how_to_get(root)
+    if advice is not None:
+        raise MissingDataError(f"dataset: {dataset}", [advice])
+    return module.clip_files(root, options)
+
+
+def _listed_files(roster: Path) -> list[str]:
+    import pyarrow.parquet  # only where it is needed: every start of the workflow imports this module
+
+    if not roster.is_file():
+        advice = "goes on from what was made before, but this is not here: pull it (docs/private.md)"
+        raise MissingDataError(f"private: absent; {roster}", [advice])
+    files = pyarrow.parquet.ParquetFile(roster).read(["file"])["file"].to_pylist()
+    return sorted(file for file in files if file)
+
+
+def digest(names: Iterable[str]) -> str:
+    """sha256 of a list of names: a short parameter that changes when a clip comes or goes."""
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()
+
+
+def mark(root: Path) -> None:
+    """Mark this run's jobs as the workspace's own, and tell who meets the lock of a killed run how to go on."""
+    if recovery.MARK in os.environ:  # a job of a run that is already marked
+        return
+    os.environ[recovery.MARK] = str(root.resolve())
+    if recovery.stale_lock(root):
+        print(
+            "A run in this folder was killed and left its lock. `blemore recover` (or `make submission`) ends what is "
+            "left of that run and releases the lock; finished work is kept.",
+            file=sys.stderr,
+        )
+
+
+def begin(
+    root: Path,
+    config: Mapping[str, Any],
+    encoders: Sequence[Mapping[str, Any]],
+    made: Sequence[re.Pattern],
+    data: str,
+    files: Sequence[str],
+    folds: int,
+    withdrawn: Withdrawn = NOBODY,
+) -> None:
+    """Before the first job: refuse what cannot end well, all of a kind at once; remove other studies' files.
+
+    Metadata, names and template are checked here and not by a job that the others wait for: such an input would have to
+    be `ancient`, and Snakemake does not look at the other changes of a job below an ancient input that is remade.
+
+    Parameters
+    ----------
+    encoders : settings of every encoder that takes part.
+    made : the output patterns of every rule; a file under results/ (and the generated data set) matching none goes.
+    data : the data set's folder.
+    files : every raw clip's path below it; those not made yet count with the demo's typical size. Empty where the raw
+        clips lie in the private store only.
+    folds : how many.
+    withdrawn : whose clips and rows are passed over.
+
+    Raises
+    ------
+    DataError : every missing checkpoint and forbidden service; every fault of metadata, names and template; or the disk
+        is too small.
+    """
+    from blemore.gemini.service import check_service
+    from blemore.media.preflight import check_disk, estimate
+    from blemore.weights.check import missing_checkpoints
+
+    faults = missing_checkpoints(encoders)
+    for settings in encoders:
+        if "service" in settings:
+            faults += [
+                f"encoder {settings['name']}: {fault}"
+                for fault in check_service(settings["service"], config["dataset"])
+            ]
+    if faults:
+        raise MissingDataError("encoders", faults)
+
+    generated = bool(files) and any(pattern.match(f"{data}/{files[0]}") for pattern in made)
+    if files and not generated:
+        dataset = import_module(f"blemore.datasets.{config['dataset']}")
+        dataset.roster(Path(data), config[config["dataset"]], withdrawn)
+    folders = [Path("results"), Path(data)] if generated else [Path("results")]
+    left = workspace.orphans(folders, made)
+    if left:
+        print(f"Removing {len(left)} file(s) that no rule of this study makes (DVC keeps what it has versioned):")
+        print("\n".join(f"  {path}" for path in left[:20]) + ("\n  ..." if len(left) > 20 else ""))
+        workspace.remove(left)
+    clips = [Path(data, file) for file in files]
+    sizes = [clip.stat().st_size if clip.exists() else DEMO_CLIP_BYTES for clip in clips]
+    need = estimate(sizes, config["media"]["samples"], encoders, folds)
+    there = sum(path.stat().st_size for folder in ("data", "results", ".dvc/cache") for path in _files(root / folder))
+    check_disk(need, shutil.disk_usage(root).free + there, str(root))
+
+
+def _without_unknown(metrics: Mapping[str, Any]) -> list[str]:
+    """The headline again, where some encoders' models may have seen the persons whom they judge."""
+    unknown = [name for name, entry in metrics["encoders"].items() if entry["disjointness"] == "unknown"]
+    if not unknown:
+        return []
+    again = metrics["without_unknown"]
+    said = (
+        "nothing is left"
+        if again is None
+        else f"ACC_presence {again['acc_presence']:.3f}, ACC_salience {again['acc_salience']:.3f}"
+    )
+    return [f"               without {', '.join(unknown)} (disjointness unknown): {said}"]
+
+
+def _files(folder: Path) -> Iterable[Path]:
+    return (path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else ()
+
+
+def end(root: Path, made: Sequence[re.Pattern], targets: Sequence[str]) -> None:
+    """After the last job: write the run's record, version a complete study with DVC, say what was made and where.
+
+    A partial run is not committed: dvc.lock would claim that stale files came from the new parameters; nor is a study
+    whose lineage does not verify. When DVC itself is the caller (DVC_STAGE in the environment) it commits its stages on its
+    own, unless this raises.
+
+    Parameters
+    ----------
+    made : the output patterns of every rule.
+    targets : the files for whose sake the study is run, as `runs.close` takes them.
+
+    Raises
+    ------
+    LineageError : the finished study does not verify; nothing was versioned.
+    """
+    if shared := list((root / "cache/training").glob("*.media")):
+        from blemore.learning.training.media import (
+            forget_media,  # loads pandas, which a run with nothing to do goes without
+        )
+
+        for path in shared:
+            forget_media(path)
+    from joblineage.planned import up_to_date  # loads what a run with nothing to do goes without
+
+    stage = os.environ.get("DVC_STAGE")
+    if stage not in (None, LAST_STAGE):
+        return
+    complete = stage == LAST_STAGE or up_to_date(root)
+    runs.close(root, made, targets, complete=complete)
+    if not complete:
+        print("The study is not complete yet: nothing was versioned. `snakemake submission` finishes it.")
+        return
+    _check(root)
+    if stage is None:
+        _version(root)
+    print(summary(root))
+
+
+def _check(root: Path) -> None:
+    """Refuse to version a study whose lineage does not verify."""
+    from joblineage.verify import verify  # every job's Snakemake loads this module, none of them verifies
+
+    found = [one for one in verify(root).findings if one.node != "dvc.lock"]  # which is about to be written anew
+    if found:
+        said = [f"{one.verdict.value} {one.node}: {one.what}" for one in found]
+        raise LineageError("lineage", [*said, "nothing was versioned; `blemore lineage verify` says more"])
+
+
+def _stages_here(root: Path) -> list[str]:
+    """Stages of dvc.yaml that neither read nor make what only the private store has: DVC can version no others here.
+
+    Where that is all of them their file is named, which DVC then reads once instead of once a stage.
+    """
+    from joblineage.verify import not_here
+
+    away = set(not_here(root))
+    if not away:
+        return ["dvc.yaml"]
+    dataset = parse_yaml((root / "params.yaml").read_text())["dataset"]
+    stages = parse_yaml((root / "dvc.yaml").read_text().replace("${dataset}", dataset))["stages"]
+    return [
+        name for name, one in stages.items() if not away & {*one["deps"], *(next(iter(out)) for out in one["outs"])}
+    ]
+
+
+def _version(root: Path) -> None:
+    """Have DVC version the study, in this process: a new one would load for half a second."""
+    from dvc.cli import main
+
+    with chdir(root):
+        failed = main(["commit", "--force", "--quiet", *_stages_here(root)])
+    if failed:
+        print("DVC did not version this study (`dvc commit` says why)", file=sys.stderr)
+
+
+def summary(root: Path) -> str:
+    """What the finished study made, where, and its honest headline: the closing lines of a run."""
+    metrics = json.loads((root / "results/metrics.json").read_text())
+    fused = metrics["variants"]["global"]
+    predictions = json.loads((root / "results/submission/submission.json").read_text())["predictions"]
+    with open(root / "results/clips/quarantine.csv", newline="") as file:
+        bad = list(csv.DictReader(file))
+    lines = [
+        "",
+        "The study is finished.",
+        f"  submission   results/submission/submission.zip ({len(predictions)} test clips, checked)",
+        *(
+            ["               submission_transductive.zip beside it uses all clips of each individual together"]
+            if (root / "results/submission/submission_transductive.zip").is_file()
+            else []
+        ),
+        f"  scores       results/metrics.json: ACC_presence {fused['acc_presence']:.3f}, "
+        f"ACC_salience {fused['acc_salience']:.3f} (out-of-fold, no individual seen in training)",
+        *_without_unknown(metrics),
+        "  report       results/report/index.html: all of it on one page, with controls and intervals",
+        "  encoders     results/encoders.csv: each alone, its weight and cost; licences in results/licences.json",
+        "  plots        results/plots/",
+        f"  quarantine   {len(bad)} clip(s)" + (", listed in results/clips/quarantine.csv" if bad else ""),
+        *(f"               {row['file'] or row['clip']}: {row['quarantine']}" for row in bad[:10]),
+        "  versions     dvc.lock (commit it with your study: git add dvc.lock)",
+    ]
+    if metrics["note"]:
+        lines.append(f"  {metrics['note']}")
+    return "\n".join(lines)

@@ -1,0 +1,140 @@
+"""Make the data set `demo`: the clips of each actor, and the tables.
+
+root/train/A901_ang_int1_ver1.mov ...   root/test/test_0001.mov ...
+root/train_metadata.csv   root/submission_template.json
+root/truth.json           what the test clips show and every actor's style: for tests and the report, never for training
+"""
+
+import os
+import tempfile
+from collections.abc import Callable, Container, Iterable, Mapping
+from functools import cache
+from pathlib import Path
+
+from filelock import FileLock
+
+from demoactors import schedule
+from demoactors.schedule import EMOTIONS, Display
+from demoactors.style import Style, random_style
+from demoactors.writing import write_json, write_text
+
+BUILDS = ("female", "male")
+NOTICE = "Generated actors. Scores on these clips say nothing about BLEMORE."
+
+
+def _build_of(actor: str) -> str:
+    return BUILDS[int(actor.removeprefix("A")) % len(BUILDS)]
+
+
+def actor_style(actor: str, seed: int) -> Style:
+    """The actor's habits; they depend on seed and name alone."""
+    from demoactors.clip import generator
+
+    return random_style(generator(seed, actor, "style"), _build_of(actor))
+
+
+def _one_process() -> FileLock:
+    """A lock that lets one process of this user on this machine go on at a time; it ends with its process."""
+    return FileLock(Path(tempfile.gettempdir()) / f"blemore-demo-{os.getuid()}.lock")
+
+
+@cache
+def cast(actor: str, seed: int):
+    """The actor (`actor.Actor`), put together once per process, with every kernel compiled.
+
+    Compiling takes seconds. Of processes that begin together, one compiles and the others load what it stored.
+    """
+    from demoactors.actor import Actor
+    from demoactors.clip import generator, rehearse
+    from demoactors.hair import SUITED
+
+    build = _build_of(actor)
+    turn = (int(actor.removeprefix("A")) - schedule.FIRST_ACTOR) // len(BUILDS) + seed
+    with _one_process():
+        person = Actor(generator(seed, actor, "looks"), build, SUITED[build][turn % len(SUITED[build])])
+        rehearse(person, actor_style(actor, seed))
+    return person
+
+
+def make_clip(actor: str, display: Display, path: Path, options: Mapping, seed: int) -> None:
+    """Write one clip of an actor to `path`."""
+    from demoactors.clip import write_clip
+
+    write_clip(path, cast(actor, seed), actor_style(actor, seed), display, options, seed)
+
+
+def make_train(paths: Iterable[Path], options: Mapping, seed: int) -> None:
+    """Write the training clips that the paths name, "A901_ang_int1_ver1.mov" .."""
+    for path in paths:
+        actor = path.name.partition("_")[0]
+        (display,) = (one for one in schedule.displays(actor, options) if one.name == path.stem)
+        make_clip(actor, display, path, options, seed)
+
+
+def _shuffled_test(options: Mapping, seed: int) -> dict[str, tuple[str, Display]]:
+    """Test file name -> actor and display, in an order that tells nothing."""
+    from demoactors.clip import generator
+
+    shown = [(a, display) for a in schedule.actors(options, "test") for display in schedule.displays(a, options)]
+    order = generator(seed, "test order").permutation(len(shown))
+    return {name: shown[k] for name, k in zip(schedule.test_names(options), order, strict=True)}
+
+
+def make_test(options: Mapping, seed: int, root: Path, only: Container[str] | None = None) -> None:
+    """Write the test clips below root/test: the test actors' clips, shuffled and numbered.
+
+    Parameters
+    ----------
+    only : file names of those to write; None: all.
+    """
+    for name, (actor, display) in _shuffled_test(options, seed).items():
+        if only is not None and name not in only:
+            continue
+        make_clip(actor, display, Path(root) / "test" / name, options, seed)
+
+
+def _labels(display: Display) -> dict:
+    """The challenge's label columns of one clip; saliences are given for blends only."""
+    blend = len(display.emotions) == 2
+    first, second = display.emotions if blend else ((*display.emotions, "neu")[0], None)
+    one, two = display.saliences if blend else (None, None)
+    return {
+        "mix": int(blend), "emotion_1": first, "emotion_2": second, "emotion_1_salience": one, "emotion_2_salience": two,
+    }  # fmt: skip
+
+
+def make_tables(options: Mapping, seed: int, root: Path, without: Callable[[str], bool] = lambda clip: False) -> None:
+    """Write train_metadata.csv, submission_template.json and truth.json below root. Nothing is rendered.
+
+    Parameters
+    ----------
+    without : whether a training clip of this name has no row; of test clips all are asked for, as by the challenge.
+    """
+    import pandas as pd  # only the tables need it
+
+    root = Path(root)
+    rows = [
+        {"filename": display.name, "fold": schedule.fold_of(actor, options)} | _labels(display)
+        for actor in schedule.actors(options, "train")
+        for display in schedule.displays(actor, options)
+        if not without(display.name)
+    ]
+    table = pd.DataFrame(rows).sort_values("filename", kind="stable")
+    table = table.astype({"emotion_1_salience": "Int64", "emotion_2_salience": "Int64"})
+    write_text(root / "train_metadata.csv", table.to_csv(index=False, lineterminator="\n"))
+    test = _shuffled_test(options, seed)
+    write_json(root / "submission_template.json", {"predictions": {name: [] for name in sorted(test)}})
+    styles = {
+        actor: actor_style(actor, seed) for split in ("train", "test") for actor in schedule.actors(options, split)
+    }
+    write_json(
+        root / "truth.json",
+        {
+            "notice": NOTICE,
+            "test": {name: {"person": actor} | _labels(display) for name, (actor, display) in test.items()},
+            "style": {
+                actor: {"slope": style.slope, "prominence": dict(zip(EMOTIONS, style.prominence.tolist(), strict=True))}
+                for actor, style in styles.items()
+            },
+        },
+    )

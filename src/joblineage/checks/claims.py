@@ -1,0 +1,284 @@
+"""Do the other tools say the same: Snakemake's metadata, dvc.lock, git. They are claims, the records are the measure."""
+
+import ast
+import json
+import subprocess
+from base64 import urlsafe_b64decode
+from binascii import Error as BadBase64
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from joblineage import capture
+from joblineage.files import parse_yaml
+from joblineage.graph import Graph
+from joblineage.record import plain
+from joblineage.store import FOLDER, SIGNATURES, Store, canonical, digest, key
+from joblineage.verdict import Finding, Verdict
+
+METADATA = ".snakemake/metadata"
+OF_RUNS = (METADATA, FOLDER)
+"""Outputs in dvc.lock that no job makes."""
+SLACK = 120.0
+"""Seconds by which Snakemake's clock of a job may differ from the job's own: it is loaded and waited for in between."""
+
+
+def snakemake(root: Path, graph: Graph, chain: set[str]) -> Iterator[Finding]:
+    """Snakemake's metadata of every output agrees with its record: rule, inputs and their hashes, parameters, times."""
+    said = _metadata(root / METADATA)
+
+    @cache
+    def params(name: str) -> Counter[bytes]:
+        return Counter(canonical(value) for value in graph.records[name]["params"]["values"].values())
+
+    for path in sorted(path for path, name in graph.store.makers.items() if name in chain):
+        name, claim = graph.store.makers[path], said.get(path)
+        one = graph.records[name]
+        node = f"{METADATA} of {path}"
+        if claim is None:
+            yield Finding(Verdict.MISSING, node, f"Snakemake's metadata of this file, which {key(one)} made, is gone")
+            continue
+        try:
+            wrong = _disagreement(one, params(name), claim)
+        except (KeyError, ValueError, TypeError, SyntaxError):
+            wrong = "is no metadata of Snakemake's making"
+        if wrong:
+            yield Finding(Verdict.TAMPERED, node, f"{wrong} (record of {key(one)})")
+
+
+def _metadata(folder: Path) -> dict[str, Any]:
+    """{path: metadata}: names are base64, parted by folders beginning with @ where they are long."""
+    found = {}
+    for file in (one for one in folder.rglob("*") if one.is_file()):
+        name = "".join(part.removeprefix("@") for part in file.relative_to(folder).parts)
+        try:
+            found[urlsafe_b64decode(name).decode()] = json.loads(file.read_bytes())
+        except (BadBase64, ValueError):
+            continue
+    return found
+
+
+def _disagreement(one: dict[str, Any], params: Counter[bytes], claim: dict[str, Any]) -> str | None:
+    """What Snakemake says otherwise than the record with these parameters; None: nothing."""
+    if claim["rule"] != one["job"]["rule"]:
+        return f"names the rule {claim['rule']}"
+    if claim["incomplete"]:
+        return "says that the job did not end"
+    read = {file["path"]: file["sha256"] for file in one["inputs"]}
+    if sorted(claim["input"]) != sorted(read):
+        other = sorted(set(claim["input"]) ^ set(read))
+        return f"lists other inputs: {', '.join(other[:3])}"
+    sums = {path: value.removeprefix("sha256:") for path, value in (claim["input_checksums"] or {}).items()}
+    after = read | {file["path"]: file["sha256"] for file in one["changed_inputs"]}
+    differing = [path for path in sums if sums[path] not in (read.get(path), after.get(path))]
+    if differing or set(sums) != set(read):
+        return f"has another hash of {(differing or sorted(set(sums) ^ set(read)))[0]}"
+    if params != Counter(map(_param, claim["params"])):
+        return "has other parameters"
+    start, end = (datetime.fromisoformat(one["time"][name]).timestamp() for name in ("start", "end"))
+    if not (start - SLACK <= claim["starttime"] <= end and claim["endtime"] <= end + SLACK):
+        return "has other times"
+    return None
+
+
+@cache  # the outputs of a job have the same ones
+def _param(text: str) -> bytes:
+    """A parameter as Snakemake spells it, as canonical JSON."""
+    return canonical(plain(ast.literal_eval(text)))
+
+
+def dvc(root: Path, store: Store) -> tuple[list[Finding], list[str]]:
+    """dvc.lock agrees with the last complete run: outputs by the md5 in the records, sources by those of the run.
+
+    Returns
+    -------
+    findings, and notes on what could not be compared.
+    """
+    file, run = root / "dvc.lock", store.last_run
+    if not file.is_file():
+        return [], ["there is no dvc.lock to compare with"]
+    unfinished: tuple[list[Finding], list[str]] = (
+        [],
+        ["dvc.lock was not compared: the last run did not finish the study"],
+    )
+    finished = run is not None and run["complete"] and not store.pending
+    try:
+        stages = parse_yaml(file.read_text())["stages"]
+        outs = {out["path"]: (stage, out["md5"]) for stage, one in stages.items() for out in one["outs"]}
+        deps = [(stage, dep["path"], dep["md5"]) for stage, one in stages.items() for dep in one["deps"]]
+        params = [(stage, name, value) for stage, one in stages.items() for name, value in _params(one)]
+        commands = {stage: one["cmd"] for stage, one in stages.items()}
+    except (yaml.YAMLError, KeyError, TypeError) as error:
+        return ([Finding(Verdict.TAMPERED, "dvc.lock", f"cannot be read: {error!r}")], []) if finished else unfinished
+    gone = _gone(root, outs[FOLDER][1]) if FOLDER in outs else []
+    if gone:
+        return gone, []
+    if run is None or not finished:
+        return unfinished
+    made = {
+        out["path"]: out["md5"]
+        for name in store.current.values()
+        for out in store.records[name]["outputs"]
+        if store.makers[out["path"]] == name
+    }
+    findings = [_output(root, made, path, *claim) for path, claim in outs.items()]
+    findings += [_dependency(root, store, made, *dep) for dep in deps]
+    findings += _settings(root, store, run, params, commands)
+    return [finding for finding in findings if finding], []
+
+
+def _gone(root: Path, md5: str) -> list[Finding]:
+    """Records, runs and objects that DVC versioned and that are gone; DVC's list of them is in its cache."""
+    try:
+        listed = json.loads((root / ".dvc/cache/files/md5" / md5[:2] / md5[2:]).read_bytes())
+        lost = sorted(one["relpath"] for one in listed if not (root / FOLDER / one["relpath"]).exists())
+    except (OSError, ValueError, KeyError, TypeError):
+        return []  # no list to compare with
+    return [Finding(Verdict.MISSING, f"{FOLDER}/{one}", "DVC versioned it, and it is gone") for one in lost]
+
+
+def _params(stage: dict[str, Any]) -> list[tuple[str, Any]]:
+    return list(stage.get("params", {}).get("params.yaml", {}).items())
+
+
+def _output(root: Path, made: dict[str, str], path: str, stage: str, md5: str) -> Finding | None:
+    if path.startswith("data/") and not _made(made, path):
+        return None  # raw clips that no job made: records know them by sha256, as inputs
+    if path not in OF_RUNS:
+        true = _sum_of(made, path)
+    elif (root / path).exists():
+        true = capture.dvc_md5(root / path)
+    else:
+        true = "nothing"
+    if md5 == true:
+        return None
+    if path == FOLDER and md5 == capture.dvc_md5(root / path, without=SIGNATURES):  # signed since
+        return None
+    return Finding(
+        Verdict.TAMPERED, "dvc.lock", f"stage {stage} claims md5 {md5[:12]} of {path}, the records say {true[:12]}"
+    )
+
+
+def _sum_of(made: dict[str, str], path: str) -> str:
+    """DVC's md5 of an output, from the records."""
+    below = {one.removeprefix(f"{path}/"): md5 for one, md5 in made.items() if one.startswith(f"{path}/")}
+    return made.get(path) or capture.dvc_folder_md5(below)
+
+
+def _dependency(root: Path, store: Store, made: dict[str, str], stage: str, path: str, md5: str) -> Finding | None:
+    """A source may have changed since the run without any job to rerun; then dvc.lock has the present one. Where what is
+    private is not here, the stages that need it keep what an earlier run said."""
+    if path.startswith(("results", "data")):
+        return None if md5 == _sum_of(made, path) or not _made(made, path) else _forged(stage, path, md5)
+    known = {run["sources"].get(path) for run in store.runs.values()}
+    if md5 in known or ((root / path).exists() and md5 == capture.dvc_md5(root / path)):
+        return None
+    return _forged(stage, path, md5)
+
+
+def _made(made: dict[str, str], path: str) -> bool:
+    return path in made or any(one.startswith(f"{path}/") for one in made)
+
+
+def _forged(stage: str, path: str, md5: str) -> Finding:
+    what = f"stage {stage} claims that it read {path} with md5 {md5[:12]}, which neither a run nor the present has"
+    return Finding(Verdict.TAMPERED, "dvc.lock", what)
+
+
+def _settings(
+    root: Path, store: Store, run: dict[str, Any], params: list[tuple[str, str, Any]], commands: dict[str, str]
+) -> list[Finding]:
+    """Parameters and commands that dvc.lock names are those of the run, or the present ones."""
+    try:
+        known = [
+            parse_yaml(store.get(run["study"]["params.yaml"])),
+            parse_yaml((root / "params.yaml").read_text()),
+        ]
+        stages = [parse_yaml(store.get(run["study"]["dvc.yaml"]))["stages"], _stages(root)]
+    except (OSError, KeyError, yaml.YAMLError):
+        return []  # lost copies are named by `structure`
+    found = []
+    for stage, name, value in params:
+        if not any(name in one and _same(one[name], value) for one in known):
+            what = f"stage {stage} claims other parameters {name} than the run had"
+            found.append(Finding(Verdict.TAMPERED, "dvc.lock", what))
+    for stage, command in commands.items():
+        if not any(stage in one and one[stage]["cmd"] == command for one in stages):
+            found.append(Finding(Verdict.TAMPERED, "dvc.lock", f"stage {stage} claims the command {command!r}"))
+    return found
+
+
+def _stages(root: Path) -> dict[str, Any]:
+    return dict(parse_yaml((root / "dvc.yaml").read_text())["stages"])
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equal as JSON; numbers as numbers (YAML 1.1 takes 1e-05 for text)."""
+
+    def numbers(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {str(name): numbers(part) for name, part in value.items()}
+        if isinstance(value, list):
+            return [numbers(part) for part in value]
+        if isinstance(value, str):
+            try:
+                return float(value)
+            except ValueError:
+                return {"no": False, "off": False, "yes": True, "on": True}.get(value, value)
+        return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    return bool(numbers(one) == numbers(other))
+
+
+def git(root: Path, graph: Graph, chain: set[str]) -> tuple[list[Finding], list[str]]:
+    """Source files that a record says were clean are those of its commit.
+
+    Returns
+    -------
+    findings, and notes on what could not be compared.
+    """
+    asked: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for name in sorted(chain):
+        one = graph.records[name]
+        commit, dirty = one["code"]["commit"], set(one["code"]["dirty"])
+        if commit is None:
+            continue
+        for file in one["inputs"]:
+            if file["role"] == "code" and file["path"] not in dirty:
+                asked.setdefault((commit, file["path"]), []).append((file["sha256"], key(one)))
+    if not asked:
+        return [], ["no record names a commit"] if chain else []
+    names = "".join(f"{commit}:./{path}\n" for commit, path in asked)
+    done = subprocess.run(
+        ["git", "cat-file", "--batch"], cwd=root, input=names.encode(), capture_output=True, check=False
+    )
+    if done.returncode:
+        return [], ["git does not know this folder: commits were not compared"]
+    findings, unknown = [], set()
+    rest = done.stdout
+    for (commit, path), uses in asked.items():
+        head, _, rest = rest.partition(b"\n")
+        if head.endswith(b"missing"):
+            data, known = None, _knows(root, commit)
+            if not known:
+                unknown.add(commit)
+                continue
+        else:
+            size = int(head.split()[-1])
+            data, rest = digest(rest[:size]), rest[size + 1 :]
+        wrong = sorted({job for sha256, job in uses if sha256 != data})
+        if wrong:
+            what = f"{wrong[0]} used another {path} than commit {commit[:12]} has, and calls it clean"
+            findings.append(Finding(Verdict.TAMPERED, path, what))
+    return findings, [
+        f"commit {commit[:12]} is not in this clone: its files were not compared" for commit in sorted(unknown)
+    ]
+
+
+def _knows(root: Path, commit: str) -> bool:
+    return not subprocess.run(["git", "cat-file", "-e", commit], cwd=root, capture_output=True, check=False).returncode

@@ -1,0 +1,146 @@
+"""Are the records themselves whole: every file bears the hash of its content, every run lists what is there."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from joblineage import capture, record, runs
+from joblineage.store import FOLDER, SIGNATURES, Store, canonical, digest, key, merkle_root
+from joblineage.verdict import Finding, Verdict
+
+
+def check(store: Store) -> list[Finding]:
+    """Findings on lineage/: edited, broken, strange, lost or unlisted documents, sums that do not follow."""
+    environment = cache(partial(_environment, store))  # many records are of one environment
+    return [
+        *_names(store.folder),
+        *_runs(store),
+        *_listing(store),
+        *(finding for name, one in store.records.items() for finding in _record(store, name, one, environment)),
+    ]
+
+
+def _names(folder: Path) -> Iterator[Finding]:
+    """Every file below lineage/ bears its own hash, and is in canonical form."""
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".tmp"):
+        node = f"{FOLDER}/{path.relative_to(folder).as_posix()}"
+        kind = path.parent.name
+        data = path.read_bytes()
+        if kind == "runs" and path.name.endswith(SIGNATURES):
+            continue
+        if path.parent.parent != folder or kind not in ("records", "runs", "objects"):
+            yield Finding(Verdict.UNRECORDED, node, "no such file belongs here")
+        elif kind == "objects":
+            if digest(data) != path.name:
+                yield Finding(Verdict.TAMPERED, node, f"its content has the hash {digest(data)[:12]}, not its name")
+        else:
+            yield from _document(kind, path, node, data)
+
+
+def _document(kind: str, path: Path, node: str, data: bytes) -> Iterator[Finding]:
+    if not re.fullmatch(r"[0-9a-f]{64}\.json", path.name):
+        yield Finding(Verdict.UNRECORDED, node, "no such file belongs here")
+        return
+    if digest(data) != path.stem:
+        yield Finding(Verdict.TAMPERED, node, f"{_called(data)}: edited, its content has the hash {digest(data)[:12]}")
+        return
+    try:
+        value = json.loads(data)
+        plain = canonical(value) == data and value["schema"] == (record.SCHEMA if kind == "records" else runs.SCHEMA)
+    except (ValueError, KeyError, TypeError):
+        plain = False
+    if not plain:
+        yield Finding(Verdict.TAMPERED, node, "no document of this project's making")
+
+
+def _called(data: bytes) -> str:
+    """What an edited document says of itself."""
+    try:
+        value = json.loads(data)
+        return f"record of {key(value)}" if "job" in value else "run"
+    except (ValueError, KeyError, TypeError):
+        return "a broken document"
+
+
+def _runs(store: Store) -> Iterator[Finding]:
+    names = list(store.runs)
+    for number, (name, run) in enumerate(store.runs.items()):
+        node = f"{FOLDER}/runs/{name}.json"
+        if run["root"] != merkle_root([*run["executed"], *run["reused"]]):
+            yield Finding(Verdict.TAMPERED, node, "its Merkle root is not that of the records which it lists")
+        previous = names[number - 1] if number else None
+        if run["previous"] != previous:
+            missing = run["previous"] is not None and run["previous"] not in store.runs
+            yield Finding(
+                Verdict.MISSING if missing else Verdict.TAMPERED,
+                f"{FOLDER}/runs/{run['previous']}.json" if missing else node,
+                "a run names it as the one before, and it is gone"
+                if missing
+                else "not the run that follows the one before",
+            )
+        for path, sha256 in run["study"].items():
+            yield from _object(store, sha256, f"copy of {path} of run {name[:12]}")
+
+
+def _listing(store: Store) -> Iterator[Finding]:
+    """Records that a run lists are there; those that no run lists are newer than the last run."""
+    for name in sorted(set(store.listed) - set(store.records)):
+        broken = (store.folder / "records" / f"{name}.json").exists()
+        if not broken:  # a broken one is named already
+            what = f"run {store.listed[name][:12]} lists this record, and it is gone"
+            yield Finding(Verdict.MISSING, f"{FOLDER}/records/{name}.json", what)
+    last = store.last_run
+    for name, one in store.pending.items():
+        if last is not None and one["time"]["end"] <= last["time"]["end"]:
+            what = f"record of {key(one)}: older than the last run, and no run lists it"
+            yield Finding(Verdict.TAMPERED, f"{FOLDER}/records/{name}.json", what)
+
+
+def _record(
+    store: Store, name: str, one: dict[str, Any], environment: Callable[[str, str | None], str | None]
+) -> Iterator[Finding]:
+    """Sums within a record follow from its parts, and what it speaks of is kept."""
+    node, title = f"{FOLDER}/records/{name}.json", f"record of {key(one)}"
+    if one["params"]["sha256"] != digest(canonical(one["params"]["values"])):
+        yield Finding(Verdict.TAMPERED, node, f"{title}: the parameters' hash is not theirs")
+    spoken = {one["environment"]: "environment"}
+    if one["code"]["diff"]:
+        spoken[one["code"]["diff"]] = "difference from its commit"
+    changed = {file["path"] for file in one["changed_inputs"]}
+    spoken |= {
+        file["sha256"]: f"copy of {file['path']}"
+        for file in one["inputs"]
+        if file["role"] in record.LOGIC and file["path"] not in changed
+    }
+    for model in one["split"].get("models", []):
+        spoken |= {model[side]: "list of clips" for side in ("on", "judges") if side in model}
+    for sha256, what in spoken.items():
+        yield from _object(store, sha256, f"{what} of {title}")
+    lock = next((file["sha256"] for file in one["inputs"] if file["path"] == capture.LOCK), None)
+    if wrong := environment(one["environment"], lock):
+        yield Finding(Verdict.TAMPERED, node, f"{title}: its environment {wrong}")
+
+
+def _object(store: Store, sha256: str, what: str) -> Iterator[Finding]:
+    if not store.has(sha256):
+        yield Finding(Verdict.MISSING, f"{FOLDER}/objects/{sha256}", f"the {what} is gone")
+
+
+def _environment(store: Store, name: str, lock: str | None) -> str | None:
+    """What is wrong with an environment's word on the lock file: it follows from its packages and the lock file used."""
+    try:
+        about = store.get_json(name)
+        if about["lock"] != lock:
+            return "is of another lock file"
+        if lock and about["differs_from_lock"] != capture.differs_from_lock(
+            about["packages"], store.get(lock).decode()
+        ):
+            return "says other differences from the lock than it has"
+    except FileNotFoundError:
+        return None  # named already
+    except (ValueError, KeyError, TypeError):
+        return "is no environment"
+    return None

@@ -1,0 +1,28 @@
+"""`blemore lineage sign`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def sign(
+    key: Annotated[Path, typer.Argument(help="Private key file (PEM); keep it outside the study's folder.")],
+    new_key: Annotated[bool, typer.Option(help="Make a new pair first: KEY and KEY.pub.")] = False,
+    workspace: Annotated[Path, typer.Option(help="The study's folder (where the Snakefile is).")] = Path(),
+) -> None:
+    """Sign the last run, offline; `verify --key KEY.pub` then also finds a chain that was re-forged as a whole."""
+    from joblineage.errors import DataError
+    from joblineage.signing import make_keys
+    from joblineage.signing import sign as sign_run
+    from joblineage.store import Store
+    from joblineage.verify import verify
+
+    if new_key:
+        typer.echo(f"made {key} (keep it secret) and {make_keys(key)} (give it to who verifies)")
+    report = verify(workspace)
+    if report.findings:
+        first = report.findings[0]
+        raise DataError(str(workspace), [f"not signed: {first.verdict.value} {first.node}: {first.what}"])
+    typer.echo(f"signed: {sign_run(Store(workspace), key)}")
+    typer.echo("`dvc commit` keeps the signature with the study")

@@ -1,0 +1,180 @@
+"""Which files a crate holds, and which it only knows by their hash.
+
+What lies at its own path is byte for byte the study's, but for the three files that tell of the crate; what would tell persons stays out, code with an example among it.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from joblineage.errors import DataError
+from joblineage.export.persons import RAW
+from joblineage.export.told import Told
+from joblineage.record import LOGIC, WEIGHTS
+from joblineage.store import FOLDER, SIGNATURES, Store, canonical, digest
+
+MANIFEST, README = "manifest.json", "README.md"
+"""A crate's own files, beside its metadata."""
+COPIES = "pseudonyms/"
+"""Where tables lie that are no longer the study's own bytes: with pseudonyms, where somebody keeps their salt."""
+RESULTS = (
+    *("results/*.json", "results/*.csv", "results/plots/*", "results/clips/*", "results/encoders/*.parquet"),
+    *("results/fusion/*", "results/calibration/*", "results/submission/*", "results/report/*"),
+)
+"""Results that may go in. What is not named here stays: a new file has to be let out on purpose."""
+PRIVATE = (f"{RAW}*", "results/media/*", "results/individuals/clusters.parquet")
+OUTSIDE = ("weights/*", "outside/*")
+BESIDE = ("LICENSE", "dvc.lock")
+"""Files that no job reads; dvc.lock leads to what DVC keeps."""
+WHY = {
+    "private": "raw clips, crops, sound, pieces or cluster numbers: never in a crate",
+    "persons": "tells persons' codes",
+    "outside": "pretrained weights and tables from outside are not the study's to hand on",
+    "large": "features and trained weights are large",
+}
+"""Why a file is not in a crate."""
+
+
+README_TEXT = """\
+# A run of the blemore workflow
+
+Run {run}, ended {end}, code of commit {commits}. `ro-crate-metadata.json` describes it (Provenance Run Crate 0.5): which
+job made what from what, when, by which code and parameters. What lies at its own path is the study's file, byte for byte.
+
+Not in the crate, known by their sha256 in `manifest.json`:
+
+{absent}
+
+{persons}
+
+`blemore lineage export --check CRATE.zip` compares every file with its sha256. To go on from here: `git clone` the study
+at that commit, `unzip -n CRATE.zip` into it, `dvc pull --force`, then `snakemake submission`.
+"""
+NO_CODE = (
+    "No person's code is in the crate. Pseudonyms stand for them; they keep codes out of sight, no more: who has the clips "
+    "can tell them by their sha256, and who guesses a code can test it against the hash of a file that is left out."
+)
+CODES_TOLD = "Persons' codes are in the crate, as was asked for."
+
+
+@dataclass
+class Payload:
+    """What goes in and what stays out.
+
+    files : {path: bytes}. absent : {path: (sha256, size in bytes, a key of WHY)}.
+    """
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    absent: dict[str, tuple[str, int, str]] = field(default_factory=dict)
+
+
+def payload(told: Told) -> Payload:
+    """Sort the study's files into those that go in and those that stay.
+
+    Raises
+    ------
+    DataError : a file is gone, or is no longer what its record says.
+    """
+    found = Payload()
+    for path, one in sorted(told.files.items()):
+        why = kept_back(path, one["role"])
+        if why:
+            found.absent[path] = (one["sha256"], one["size"], why)
+        else:
+            found.files[path] = _read(told.store, path, one["sha256"], kept=one["role"] in LOGIC)
+    for path, sha256 in told.run["study"].items():
+        found.files[path] = _read(told.store, path, sha256, kept=True)
+    found.files |= {path: data for path in BESIDE if (data := _bytes(told.root / path)) is not None}
+    here = {digest(data) for data in found.files.values()}
+    found.files |= {path: data for path, data in _lineage(told) if digest(data) not in here}
+    for path, data in sorted(found.files.items()):
+        if told.persons.salt is not None and told.persons.named_in(data, path):
+            found.absent[path] = (digest(data), len(data), "persons")
+            del found.files[path]
+            if told.persons.kept and path.endswith(".parquet"):
+                found.files[COPIES + path] = told.persons.copy(data)
+    found.files[MANIFEST] = _manifest(told, found)
+    found.files[README] = _readme(told, found)
+    return found
+
+
+def kept_back(path: str, role: str) -> str | None:
+    """Why a file stays out whatever is in it, a key of WHY; None: it may go in."""
+    if _any(path, PRIVATE):
+        return "private"
+    if role in LOGIC:
+        return None
+    if path.startswith("results/"):
+        return None if _any(path, RESULTS) else "large"
+    return "outside" if role == WEIGHTS or _any(path, OUTSIDE) else None
+
+
+def _any(path: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatch(path, pattern) for pattern in patterns)
+
+
+def _read(store: Store, path: str, sha256: str, *, kept: bool) -> bytes:
+    """A file's recorded bytes, from the lineage's own copy where it keeps one."""
+    data = _bytes(store.place(sha256) if kept else store.root / path)
+    if data is None or digest(data) != sha256:
+        said = "is gone" if data is None else "is not what its record says"
+        raise DataError(path, [f"{said}: `blemore lineage verify` says more; nothing was exported"])
+    return data
+
+
+def _bytes(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
+
+
+def _lineage(told: Told) -> Iterator[tuple[str, bytes]]:
+    """The last run, its signature, its records, and what these refer to."""
+    run = f"{FOLDER}/runs/{told.run_id}"
+    names = {f"{FOLDER}/records/{name}.json": name for name in (*told.run["executed"], *told.run["reused"])}
+    yield f"{run}.json", _read(told.store, f"{run}.json", told.run_id, kept=False)
+    signature = _bytes(told.root / f"{run}{SIGNATURES}")
+    if signature is not None:
+        yield f"{run}{SIGNATURES}", signature
+    objects: set[str] = set()
+    for path, name in names.items():
+        yield path, _read(told.store, path, name, kept=False)
+        objects |= _objects(told.store.records[name])
+    for name in sorted(objects):
+        yield f"{FOLDER}/objects/{name}", _read(told.store, f"{FOLDER}/objects/{name}", name, kept=True)
+
+
+def _objects(record: dict[str, Any]) -> set[str]:
+    """sha256 of the objects that a record refers to, source files aside: those lie under their own path."""
+    lists = {model[side] for model in record["split"]["models"] for side in ("on", "judges")}
+    return lists | {record["environment"]} | ({record["code"]["diff"]} - {None})
+
+
+def _manifest(told: Told, found: Payload) -> bytes:
+    """The files that are not here by their hash, as JSON; raw files without names, for these tell persons."""
+    open_names = told.persons.salt is None
+    listed = [
+        {
+            "path": told.persons.shown(path) if open_names or not path.startswith(RAW) else None,
+            "sha256": sha256,
+            "size": size,
+            "why": why,
+        }
+        for path, (sha256, size, why) in found.absent.items()
+    ]
+    listed.sort(key=lambda one: (str(one["path"] or ""), str(one["sha256"])))
+    return canonical({"schema": "blemore-manifest/1", "why": WHY, "files": listed}) + b"\n"
+
+
+def _readme(told: Told, found: Payload) -> bytes:
+    """What somebody needs to know who finds the crate."""
+    counted = Counter(why for _, _, why in found.absent.values())
+    absent = "\n".join(f"- {counted[why]} files: {said}" for why, said in WHY.items() if counted[why])
+    return README_TEXT.format(
+        run=told.run_id,
+        end=told.run["time"]["end"],
+        commits=", ".join(told.commits) or "unknown",
+        absent=absent,
+        persons=CODES_TOLD if told.persons.salt is None else NO_CODE,
+    ).encode()

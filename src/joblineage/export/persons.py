@@ -1,0 +1,157 @@
+"""Whose name an export may tell: nobody's, unless it is asked for.
+
+A person is known by a code, "A412": it stands in the clips' names, in paths, in wildcards and in tables. In an export it
+is a pseudonym, HMAC-SHA256 of the code under a random salt: the same for a person all over one export. A salt that is
+not kept cannot be asked again who was who.
+"""
+
+import hmac
+import io
+import os
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from blemore.datasets.names import parse_name
+from blemore.datasets.withdrawn import FILE, NOBODY, read_withdrawn
+from joblineage.errors import DataError
+from joblineage.files import whole_file
+from joblineage.store import Store
+
+RAW = "data/"
+"""Raw clips, named after who is seen in them, and the tables beside them."""
+SALT_BYTES = 32
+PICTURE = re.compile(r'"data:[^"]*"')
+"""A picture inside a page: letters and digits that mean nothing."""
+
+
+def codes(store: Store) -> frozenset[str]:
+    """Every person whom the study knows: by the names of the raw clips in its records, and by the denylist."""
+    denied = store.root / FILE
+    withdrawn = (read_withdrawn(denied) if denied.exists() else NOBODY).names
+    files = (one["path"] for record in store.records.values() for one in (*record["inputs"], *record["outputs"]))
+    known = {person for path in files if path.startswith(RAW) and (person := _person(PurePosixPath(path).stem))}
+    clips = {person for clip in withdrawn["clips"] if (person := _person(clip))}
+    return frozenset({*known, *withdrawn["persons"], *clips})
+
+
+def _person(clip: str) -> str | None:
+    """The person whom a training clip's name tells; None for any other file's."""
+    try:
+        return parse_name(clip).person
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True)
+class Persons:
+    """The persons of a study, under the names that an export gives them.
+
+    codes : as the data set has them.
+    salt : of the pseudonyms; None: the export tells the codes.
+    kept : whether somebody keeps the salt, so that the pseudonyms are of use.
+    """
+
+    codes: frozenset[str]
+    salt: bytes | None
+    kept: bool = False
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        """Any code: A41 is not found in A412, nor in BA41."""
+        words = "|".join(map(re.escape, sorted(self.codes))) or r"(?!)"
+        return re.compile(rf"(?<![A-Za-z0-9])(?:{words})(?![0-9])")
+
+    def pseudonym(self, code: str) -> str:
+        """What this export calls a person: "p" and ten hex digits, or the code itself."""
+        return code if self.salt is None else "p" + hmac.digest(self.salt, code.encode(), "sha256").hex()[:10]
+
+    def shown(self, value: Any) -> Any:
+        """JSON's kind of value with every person's code replaced, in keys too.
+
+        Lists that named persons are sorted anew: by its place among the others a person would be known.
+        """
+        if self.salt is None:
+            return value
+        if isinstance(value, str):
+            return self._pattern.sub(lambda found: self.pseudonym(found[0]), value)
+        if isinstance(value, Mapping):
+            pairs = [(self.shown(name), self.shown(one)) for name, one in value.items()]
+            return dict(sorted(pairs) if any(map(self.tells, value)) else pairs)
+        if isinstance(value, list | tuple):
+            shown = [self.shown(one) for one in value]
+            return sorted(shown, key=str) if shown != list(value) else shown
+        return value
+
+    def tells(self, text: str) -> bool:
+        """Whether a text holds the code of one of them."""
+        return bool(self._pattern.search(text))
+
+    def copy(self, table: bytes) -> bytes:
+        """A Parquet table with every code replaced, its rows sorted anew: by their places too a person would be known."""
+        import pandas as pd
+
+        read = pd.read_parquet(io.BytesIO(table))
+        words = [name for name in read.columns if not pd.api.types.is_numeric_dtype(read[name])]
+        for name in words:
+            read[name] = read[name].map({one: self.shown(one) for one in read[name].dropna().unique()})
+        target = io.BytesIO()
+        read.sort_values([*words, *read.columns.difference(words)], ignore_index=True).to_parquet(target, index=False)
+        return target.getvalue()
+
+    def named_in(self, data: bytes, name: str) -> bool:
+        """Whether a file names one of them: a table in any of its cells, a text anywhere; pictures and numbers do not.
+
+        Parameters
+        ----------
+        data : the file's bytes. name : its path, which tells a Parquet table.
+        """
+        if self.tells(name):
+            return True
+        if name.endswith(".parquet"):
+            return any(map(self.tells, _words(data)))
+        try:
+            return self.tells(PICTURE.sub('""', data.decode()))
+        except UnicodeDecodeError:
+            return False
+
+
+def _words(table: bytes) -> Iterable[str]:
+    """A Parquet table's columns, metadata, and what its cells hold besides numbers and bytes, each once."""
+    import pyarrow.parquet as pq
+    from pyarrow import types
+
+    read = pq.read_table(io.BytesIO(table))
+    words = {str(read.schema)}  # a schema is shown with its metadata
+    for column in read.columns:
+        if not (types.is_primitive(column.type) or types.is_binary(column.type)):
+            words |= set(map(str, column.to_pylist()))
+    return words
+
+
+def kept_salt(path: Path) -> bytes:
+    """The salt in a file, which only its owner can read; made where there is none.
+
+    Raises
+    ------
+    DataError : the file holds no salt.
+    """
+    if not path.exists():
+        with whole_file(path) as temporary, open(os.open(temporary, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+            file.write(secrets.token_hex(SALT_BYTES) + "\n")
+    try:
+        salt = bytes.fromhex(path.read_text().strip())
+    except ValueError:
+        salt = b""
+    if len(salt) < SALT_BYTES:
+        raise DataError(str(path), [f"holds no salt, which is {2 * SALT_BYTES} hex digits; a new file is made for you"])
+    return salt
+
+
+def new_salt() -> bytes:
+    """A salt that nobody keeps."""
+    return secrets.token_bytes(SALT_BYTES)

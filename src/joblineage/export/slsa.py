@@ -1,0 +1,102 @@
+"""SLSA v1 provenance of the submission, as an in-toto statement: these files, by these jobs, out of these things."""
+
+from pathlib import Path
+from typing import Any
+
+from google.protobuf import json_format
+from in_toto_attestation.predicates.provenance.v1.provenance_pb2 import Provenance
+from in_toto_attestation.v1.statement import STATEMENT_TYPE_URI, Statement
+from in_toto_attestation.v1.statement_pb2 import Statement as StatementMessage
+
+from joblineage.export.persons import Persons, codes, new_salt
+from joblineage.export.told import Told
+from joblineage.files import parse_yaml, write_json
+from joblineage.store import FOLDER, Store
+
+SUBMISSION = "results/submission/"
+PREDICATE = "https://slsa.dev/provenance/v1"
+BUILD_TYPE = "urn:blemore:snakemake-study:1"
+
+
+def write_slsa(told: Told, out: Path) -> None:
+    """Write the statement, whole or not at all."""
+    write_json(out, statement_of(told))
+
+
+def statement(store: Store) -> dict[str, Any]:
+    """The statement about a finished study, persons under pseudonyms whose salt is not kept.
+
+    Raises
+    ------
+    DataError : the last run did not finish the study.
+    """
+    return statement_of(Told(store, Persons(codes(store), new_salt())))
+
+
+def statement_of(told: Told) -> dict[str, Any]:
+    """The statement, checked by in-toto's own classes."""
+    subjects = {thing.path: thing for job in told.jobs for _, thing in job.made if thing.path.startswith(SUBMISSION)}
+    runners = sorted({job.record["agent"]["runner"] for job in told.jobs})
+    engines = {"snakemake": ", ".join(sorted({job.record["agent"]["snakemake"] for job in told.jobs}))}
+    predicate = {
+        "buildDefinition": {
+            "buildType": BUILD_TYPE,
+            "externalParameters": {
+                "target": "submission",
+                "params.yaml": told.persons.shown(parse_yaml(told.store.get(told.run["study"]["params.yaml"]))),
+            },
+            "resolvedDependencies": _dependencies(told),
+        },
+        "runDetails": {
+            "builder": {"id": f"urn:blemore:runner:{'+'.join(runners)}", "version": engines},
+            "metadata": {
+                "invocationId": told.run_id,
+                "startedOn": told.run["time"]["start"],
+                "finishedOn": told.run["time"]["end"],
+            },
+            "byproducts": [
+                {
+                    "name": f"{FOLDER}/runs/{told.run_id}.json",
+                    "digest": {"sha256": told.run_id},
+                    "annotations": {"merkleRoot": told.run["root"]},
+                }
+            ],
+        },
+    }
+    document = {
+        "_type": STATEMENT_TYPE_URI,
+        "subject": [{"name": path, "digest": {"sha256": one.sha256}} for path, one in sorted(subjects.items())],
+        "predicateType": PREDICATE,
+        "predicate": predicate,
+    }
+    json_format.ParseDict(predicate, Provenance())
+    Statement.copy_from_pb(json_format.ParseDict(document, StatementMessage())).validate()
+    return document
+
+
+def _dependencies(told: Told) -> list[dict[str, Any]]:
+    """Code, settings and lock; the raw data as one; checkpoints and whatever else no job of the study made."""
+    found = [_named("code", gitCommit=commit) for commit in told.commits]
+    if told.dirty:
+        changes = sorted({job.record["code"]["diff"] for job in told.jobs if job.record["code"]["diff"]})
+        found += [
+            _named("changes to the commit", sha256=one) | {"annotations": {"paths": told.dirty}} for one in changes
+        ]
+    found += [_named(path, sha256=sha256) for path, sha256 in sorted(told.run["study"].items())]
+    raw = told.raw
+    found.append(_named("data", sha256=raw.sha256) | {"annotations": {"files": raw.count, "bytes": raw.size}})
+    known = {one["name"] for one in found}
+    outside = {thing for job in told.jobs for _, thing in job.used if thing.path not in told.store.makers}
+    outside -= {thing for thing in outside if thing.count}
+    found += [
+        _named(thing.path, sha256=thing.sha256)
+        for thing in sorted(outside, key=lambda one: one.path)
+        if thing.path not in known
+    ]
+    models = {(model["checkpoint"], model["revision"]) for job in told.jobs if (model := job.record["model"])}
+    found += [_named(name, gitCommit=revision) for name, revision in sorted(models, key=str) if revision]
+    return found
+
+
+def _named(name: str, **digest: str) -> dict[str, Any]:
+    return {"name": name, "digest": digest}

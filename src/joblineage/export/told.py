@@ -1,0 +1,137 @@
+"""What every export tells, in its own words: the jobs that made the present study, and what they read and wrote."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from joblineage.errors import DataError
+from joblineage.export.persons import RAW, Persons
+from joblineage.graph import Graph
+from joblineage.record import LOGIC
+from joblineage.store import Document, Store, canonical, digest, key
+
+
+@dataclass(frozen=True)
+class Thing:
+    """A file; or the raw files that one job made, or that came from outside, as one: by name they would tell persons.
+
+    path : below the study's folder. sha256 : of the bytes; of raw files, of the sorted list of their [sha256, size].
+    size : bytes. count : how many raw files it stands for, 0 for any other file.
+    """
+
+    path: str
+    sha256: str
+    size: int
+    count: int = 0
+
+
+@dataclass(frozen=True)
+class Job:
+    """A record, and its files as exports show them.
+
+    id : the record's. name : its job's, without persons' codes. record : as it is; `told.persons` shows it.
+    used, made, code : (role, thing) of its inputs, its outputs, and the source files among its inputs.
+    """
+
+    id: str
+    name: str
+    record: Document
+    used: tuple[tuple[str, Thing], ...]
+    made: tuple[tuple[str, Thing], ...]
+    code: tuple[tuple[str, Thing], ...]
+
+    @property
+    def rule(self) -> str:
+        """Name of the rule."""
+        return str(self.record["job"]["rule"])
+
+
+class Told:
+    """The lineage of a finished study.
+
+    Parameters
+    ----------
+    store : its records.
+    persons : under which names it tells persons.
+
+    Raises
+    ------
+    DataError : no run has finished the study, or jobs have ended since.
+    """
+
+    def __init__(self, store: Store, persons: Persons):
+        if store.last_run is None or not store.last_run["complete"] or store.pending:
+            raise DataError(str(store.folder), ["nothing to export: the last run did not finish the study"])
+        self.store, self.persons = store, persons
+        self.run = store.last_run
+        self.run_id = list(store.runs)[-1]
+
+    @cached_property
+    def jobs(self) -> list[Job]:
+        """Every job of the present study, makers before readers, else by the name that is shown."""
+        import networkx as nx
+
+        graph = Graph(self.store)
+        jobs = {name: self._job(name) for name in graph.records}
+        order = nx.DiGraph((above, name) for name in jobs for above in graph.above(name))
+        order.add_nodes_from(jobs)
+        return [jobs[name] for name in nx.lexicographical_topological_sort(order, key=lambda name: jobs[name].name)]
+
+    def _job(self, name: str) -> Job:
+        record = self.store.records[name]
+        data = [one for one in record["inputs"] if one["role"] not in LOGIC]
+        code = [one for one in record["inputs"] if one["role"] in LOGIC]
+        shown = self.persons.shown(key(record))
+        return Job(name, shown, record, self._things(data), self._things(record["outputs"]), self._things(code))
+
+    def _things(self, files: Iterable[dict[str, Any]]) -> tuple[tuple[str, Thing], ...]:
+        pairs: dict[tuple[str, Thing], None] = {}
+        for one in files:
+            if one["path"].startswith(RAW):
+                pairs["raw", self._raw[self.store.makers.get(one["path"])]] = None
+            else:
+                pairs[one["role"], Thing(self.persons.shown(one["path"]), one["sha256"], one["size"])] = None
+        return tuple(pairs)
+
+    @cached_property
+    def files(self) -> dict[str, dict[str, Any]]:
+        """{path: {role, path, sha256, size}} of every file that a job of the study read or wrote."""
+        current = [self.store.records[name] for name in self.store.current.values()]
+        return {one["path"]: one for record in current for one in (*record["inputs"], *record["outputs"])}
+
+    @cached_property
+    def raw(self) -> Thing:
+        """All raw files as one."""
+        return self._together("data", [path for path in self.files if path.startswith(RAW)])
+
+    @cached_property
+    def _raw(self) -> dict[str | None, Thing]:
+        """{record id: the raw files that it made}; None: those that no job made."""
+        made = defaultdict(list)
+        for path in self.files:
+            if path.startswith(RAW):
+                made[self.store.makers.get(path)].append(path)
+        names = {maker: "data" if maker is None else f"data/of-{maker[:16]}" for maker in made}
+        return {maker: self._together(names[maker], paths) for maker, paths in made.items()}
+
+    def _together(self, name: str, paths: list[str]) -> Thing:
+        found = sorted([self.files[path]["sha256"], self.files[path]["size"]] for path in paths)
+        return Thing(name, digest(canonical(found)), sum(size for _, size in found), len(found))
+
+    @cached_property
+    def commits(self) -> list[str]:
+        """The git commits that the jobs ran from."""
+        return sorted({one.record["code"]["commit"] for one in self.jobs if one.record["code"]["commit"]})
+
+    @cached_property
+    def dirty(self) -> list[str]:
+        """Paths that differed from their commit when a job ran, and so the commit does not tell all."""
+        return sorted({self.persons.shown(path) for one in self.jobs for path in one.record["code"]["dirty"]})
+
+    @property
+    def root(self) -> Path:
+        """The study's folder."""
+        return self.store.root

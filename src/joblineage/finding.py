@@ -1,0 +1,163 @@
+"""Everything that came from some bytes, a clip, a person or a checkpoint, over every record that is kept."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from joblineage.descent import Descent
+from joblineage.store import Store, key
+
+CLIPS = "results/clips/clips.parquet"
+"""The table that says whose clips are whose."""
+SHORTEST = 8
+"""Hex digits that a sha256 may be shortened to."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """A job that touched what was looked for.
+
+    how : "made", "read", "fitted on", "judged", "ran for" (a wildcard), "started from" (a checkpoint).
+    what : path of the file, or name of the model.
+    sha256 : of the file; None for a model.
+    current : whether the record belongs to the present study.
+    """
+
+    job: str
+    record: str
+    how: str
+    what: str
+    sha256: str | None
+    current: bool
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found.
+
+    below : jobs that used what the matching jobs made, directly or not, as Match with how = "came from it", a file each;
+        empty unless asked for.
+    """
+
+    matches: list[Match]
+    below: list[Match]
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON knows it."""
+        return asdict(self)
+
+
+class Finder:
+    """Looks through a store's records."""
+
+    def __init__(self, store: Store):
+        self.store = store
+        self.descent = Descent(store)
+
+    def sha256(self, prefix: str) -> list[Match]:
+        """Files whose sha256 begins so, made or read."""
+        return self._files(lambda one: one["sha256"].startswith(prefix.lower()))
+
+    def clips(self, names: Iterable[str], ran_for: str | None = None) -> list[Match]:
+        """Jobs that made, read, were fitted on or judged any of these clips.
+
+        Parameters
+        ----------
+        ran_for : jobs with this wildcard value belong to it too.
+        """
+        wanted = set(names)
+        found = self._files(lambda one: PurePosixPath(one["path"]).stem in wanted)
+        for name, record in self.store.records.items():
+            if ran_for is not None and ran_for in record["job"]["wildcards"].values():
+                found.append(self._match(name, "ran for", ran_for, None))
+            for model in record["split"]["models"]:
+                for side, how in (("on", "fitted on"), ("judges", "judged")):
+                    if wanted & self._listed(model[side]):
+                        found.append(self._match(name, how, f"{model['model']} ({model['kind']})", None))
+        return self._sorted(found)
+
+    def person(self, person: str) -> list[Match]:
+        """Jobs that touched a clip of a person, test clips only where the clips table says whose they are."""
+        return self.clips(persons_clips(person, self.store), person)
+
+    def checkpoint(self, name: str) -> list[Match]:
+        """Jobs that started from a checkpoint: by its name or the last part of it, its revision, or sha256 of a file."""
+        found = []
+        for record_name, record in self.store.records.items():
+            model = record["model"]
+            if not model:
+                continue
+            files = [one for one in model["files"] if _begins(one["sha256"], name)]
+            known = model["checkpoint"] or ""
+            by_name = name in (known, known.rpartition("/")[2]) or _begins(model["revision"] or "", name)
+            for one in files or ([None] if by_name else []):
+                what = one["path"] if one else f"{known} ({model['revision']})"
+                found.append(self._match(record_name, "started from", what, one["sha256"] if one else None))
+        return self._sorted(found)
+
+    def below(self, matches: Iterable[Match]) -> list[Match]:
+        """Every file that came from the matching jobs, their own files among them; for a file that was made, from it."""
+        names: set[str] = set()
+        for match in matches:
+            if match.how == "made":
+                for reader in self.descent.read.get((match.what, match.sha256 or ""), []):
+                    names |= {reader, *self.descent.below(reader)}
+            else:
+                names |= {match.record, *self.descent.below(match.record)}
+        return [
+            self._match(name, "came from it", out["path"], out["sha256"])
+            for name in self.descent.by_key(names)
+            for out in self.store.records[name]["outputs"]
+        ]
+
+    def _files(self, fits: Callable[[dict[str, Any]], bool]) -> list[Match]:
+        return self._sorted(
+            self._match(name, how, one["path"], one["sha256"])
+            for name, record in self.store.records.items()
+            for how, side in (("made", "outputs"), ("read", "inputs"))
+            for one in record[side]
+            if fits(one)
+        )
+
+    def _listed(self, name: str) -> set[str]:
+        try:
+            return set(self.store.get_json(name))
+        except FileNotFoundError:
+            return set()
+
+    def _match(self, name: str, how: str, what: str, sha256: str | None) -> Match:
+        return Match(key(self.store.records[name]), name, how, what, sha256, name in self.descent.current)
+
+    @staticmethod
+    def _sorted(found: Iterable[Match]) -> list[Match]:
+        return sorted(found, key=lambda one: (not one.current, one.what, one.how != "made", one.job, one.record))
+
+
+def persons_clips(person: str, store: Store) -> set[str]:
+    """Names of a person's clips: by the name of a training clip, and by the clips table where it is there."""
+    from blemore.datasets.names import parse_name
+
+    clips = set(_table(person, store.root / CLIPS))
+    for record in store.records.values():
+        for side in ("inputs", "outputs"):
+            for one in record[side]:
+                stem = PurePosixPath(one["path"]).stem
+                if stem.startswith(f"{person}_"):
+                    try:
+                        clips |= {stem} if parse_name(stem).person == person else set()
+                    except ValueError:  # a file that is no clip
+                        continue
+    return clips
+
+
+def _table(person: str, path: Path) -> Iterator[str]:
+    if path.is_file():
+        import pyarrow.parquet
+
+        table = pyarrow.parquet.read_table(path, columns=["clip", "person"]).to_pydict()
+        yield from (clip for clip, who in zip(table["clip"], table["person"], strict=True) if who == person)
+
+
+def _begins(value: str, prefix: str) -> bool:
+    return len(prefix) >= SHORTEST and value.lower().startswith(prefix.lower())

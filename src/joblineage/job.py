@@ -1,0 +1,121 @@
+"""What every job does around its one package call: log to its own file, one thread, say what it made, leave a record."""
+
+import logging
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from joblineage import capture, record
+from joblineage.errors import DataError
+
+SCRIPT_MARK = "__real_file__"
+"""Name that Snakemake sets in the main module of a process which it starts for a job's script."""
+
+
+@contextmanager
+def job(snakemake: Any, *, verified: str | None = None, each: str | None = None) -> Iterator[Iterator[record.Part]]:
+    """Run a job's work: logging goes to the rule's log file; the last lines name outputs and loaded modules.
+    A rule with an output `cost` gets there what the job used. A job that ends well leaves a lineage record.
+
+    The log is written anew by each run of the job and holds times, so it is no payload. A process that Snakemake
+    started for the job ends with it.
+
+    Parameters
+    ----------
+    verified : an input whose whole chain must verify before the work begins.
+    each : a wildcard; the job may be several instances of its rule, one for each number in its outputs' names.
+
+    Yields
+    ------
+    The instances, for a job with `each` to work on one after the other. Each has a record and costs of its own.
+
+    Raises
+    ------
+    DataError : that chain does not verify; what `blemore lineage verify` says of it.
+    """
+    log = Path(snakemake.log[0])
+    handler = logging.FileHandler(log, mode="w")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    logging.captureWarnings(True)
+    started = time.monotonic()
+    try:
+        if verified is not None:
+            check_chain(verified)
+        begun = record.begin(snakemake)
+        parts = begun.parts(each)
+        waiting = one_by_one(parts, started)
+        yield waiting
+        list(waiting)  # a job without `each` has not asked for its one instance
+        for path in snakemake.output:
+            logging.info("made %s (%d bytes)", path, Path(path).stat().st_size)
+        packages = {entry.name for entry in Path("src").glob("*")}
+        loaded = sorted(name for name in sys.modules if name.split(".")[0] in packages)
+        logging.info("modules %s", " ".join(loaded))
+        logging.info("record %s", " ".join(begun.end(parts)))
+        logging.info("done in %.1f s", time.monotonic() - started)
+    except BaseException as error:
+        logging.exception("the job failed: %s", error)
+        raise
+    finally:
+        root.removeHandler(handler)
+        handler.close()
+    if hasattr(sys.modules["__main__"], SCRIPT_MARK):
+        end_process()
+
+
+def one_by_one(parts: Iterable[record.Part], started: float) -> Iterator[record.Part]:
+    """The instances; each is done, with what it used, when the next one is asked for.
+
+    Parameters
+    ----------
+    started : when the first one began, by the monotonic clock.
+    """
+    cpu_before = 0.0
+    for part in parts:
+        yield part
+        now, cpu = time.monotonic(), time.process_time()
+        part.done(cost(now - started, cpu - cpu_before))
+        started, cpu_before = now, cpu
+
+
+def end_process() -> None:
+    """End this process at once: the outputs and the record are on disk.
+
+    The interpreter's own end would take apart torch, pandas and the like first, for up to a second.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def check_chain(path: str) -> None:
+    """Refuse to go on from a file whose chain does not verify.
+
+    In a process of its own: what checks a job's chain is no part of what the job's result hangs on.
+    """
+    command = [sys.executable, "-m", "blemore.cli", "lineage", "verify", path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    logging.info("verify %s: %s", path, (done.stdout + done.stderr).strip())
+    if done.returncode:
+        raise DataError(path, ["its lineage does not verify:", *(done.stdout + done.stderr).strip().splitlines()])
+
+
+def cost(seconds: float, cpu_seconds: float) -> dict[str, Any]:
+    """What an instance used: its wall and CPU seconds, the process's largest memory so far, device."""
+    cuda = capture.cuda()
+    return {
+        "seconds": round(seconds, 2),
+        "cpu_seconds": round(cpu_seconds, 2),
+        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "device": cuda.get_device_name() if cuda else "cpu",
+        "peak_gpu_mb": round(cuda.max_memory_allocated() / 2**20) if cuda else 0,
+    }

@@ -1,0 +1,133 @@
+"""What Snakemake would do now: every job of the present study with inputs, outputs and parameters, nothing executed.
+
+It changes global state, so it is asked in a process of its own (`python -m joblineage.planned`, 3 CPU s), but at the
+end of a run, which needs that state no more.
+"""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from joblineage.errors import DataError
+from joblineage.files import parse_yaml
+
+TARGET = "submission"
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A job as the present study has it.
+
+    inputs, outputs : [role, path] in the rule's order, as in a record.
+    params : as a record's params.values.
+    runs : whether Snakemake would run it now.
+    """
+
+    rule: str
+    wildcards: dict[str, str]
+    inputs: list[list[str]]
+    outputs: list[list[str]]
+    params: dict[str, Any]
+    runs: bool
+
+
+def planned(root: Path, target: str = TARGET) -> dict[str, Planned]:
+    """{job key: job} of the present study (`store.key`), or of one file's chain; rules without a script left out.
+
+    While a run is at work only a file whose chain is finished can be planned: outputs of others come and go.
+
+    Raises
+    ------
+    DataError : Snakemake cannot read the study; its message.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "joblineage.planned", target],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(Path(root).resolve() / "src")},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        said = done.stderr.strip().splitlines()[-1:]
+        raise DataError(str(root), [f"Snakemake cannot plan this study: {' '.join(said)}"])
+    jobs = json.loads(done.stdout.splitlines()[-1])
+    return {name: Planned(**job) for name, job in jobs.items()}
+
+
+def main(target: str) -> None:
+    """Print {job key: job} as one line of JSON."""
+    from joblineage.capture import files_of
+    from joblineage.record import plain
+    from joblineage.store import key
+
+    with planning(target) as dag:
+        running = set(dag.needrun_jobs())
+        jobs = {}
+        for job in dag.jobs:
+            if job.rule.script is not None:
+                about = {"rule": job.rule.name, "wildcards": dict(job.wildcards_dict)}
+                jobs[key({"job": about})] = about | {
+                    "inputs": files_of(job.input),
+                    "outputs": files_of(job.output),
+                    "params": plain(dict(job.params.items())),
+                    "runs": job in running,
+                }
+    print(json.dumps(jobs, sort_keys=True))
+
+
+def up_to_date(root: Path, target: str = TARGET) -> bool:
+    """Whether a new start of Snakemake would have nothing to do; for the end of a run.
+
+    Snakefile, parameters and files are read anew, but in this process: Snakemake itself is loaded here already.
+    """
+    from snakemake.logging import logger
+
+    handlers = list(logger.handlers)
+    try:
+        with chdir(root), planning(target) as dag:
+            return not any(dag.needrun_jobs())
+    finally:
+        for handler in handlers:  # which planning took away from the run
+            logger.addHandler(handler)
+
+
+@contextmanager
+def planning(target: str) -> Iterator[Any]:
+    """Snakemake's jobs behind `target`, in the present folder."""
+    from snakemake.api import SnakemakeApi
+    from snakemake.settings.types import DAGSettings, OutputSettings, Quietness, ResourceSettings
+
+    profile = _profile()
+    settings = DAGSettings(
+        targets={target},
+        rerun_triggers=profile["triggers"],
+        max_checksum_file_size=profile["checksums"],
+        force_incomplete=True,
+    )
+    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL}, enable_file_logging=False)) as api:
+        workflow = api.workflow(resource_settings=ResourceSettings(cores=1), snakefile=Path("Snakefile"))
+        with redirect_stdout(io.StringIO()):
+            workflow.dag(dag_settings=settings).summary()
+        yield workflow._workflow._dag
+
+
+def _profile() -> dict[str, Any]:
+    """How profiles/default decides what is stale."""
+    from snakemake.settings.types import RerunTrigger
+
+    values = parse_yaml(Path("profiles/default/config.yaml").read_text())
+    return {
+        "triggers": frozenset(RerunTrigger.parse_choice(one) for one in values["rerun-triggers"]),
+        "checksums": 10**12,
+    }
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

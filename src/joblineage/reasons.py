@@ -1,0 +1,186 @@
+"""What differs between two records of a job, or between a record and the present: every changed field with its values."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from joblineage import capture
+from joblineage.record import LOGIC
+from joblineage.store import Store, canonical, digest
+
+ABSENT = "(absent)"
+"""Stands for a value that is not there on one side."""
+TRIGGERS = ("parameter", "seed", "checkpoint", "module", "code list", "package", "input")
+"""Kinds of change that make a job run again, in the order in which they are told."""
+CIRCUMSTANCES = ("environment", "determinism", "hardware")
+"""Kinds that make no job run again, but can make the same job end in other bytes."""
+KINDS = TRIGGERS + CIRCUMSTANCES
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One changed field.
+
+    kind : of KINDS. "package": a version that the lock file asks for; "environment": one that is installed, Python or
+        the system; "code list": a source file that came or went; "checkpoint": its name, revision or a file of it.
+    name : dotted key of a parameter, path of a file, name of a package or field.
+    before, after : values; sha256 of a file; ABSENT where it is not there.
+    lines : unified diff of a source file whose two texts are known.
+    """
+
+    kind: str
+    name: str
+    before: Any
+    after: Any
+    lines: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        before, after = (short(value) for value in (self.before, self.after))
+        what = {"parameter": "", "seed": "", "package": "package ", "environment": "installed "}
+        return f"{what.get(self.kind, self.kind + ' ')}{self.name}: {before} -> {after}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The change as JSON knows it."""
+        return asdict(self) | {"lines": list(self.lines)}
+
+
+def differences(before: Document, after: Document, store: Store) -> list[Change]:
+    """Every changed field between two records of the same job; empty where nothing differs.
+
+    What follows from the work (outputs, time, metrics, status, split) and who did it (commit, agent) is not compared.
+
+    Parameters
+    ----------
+    before, after : records, or documents like one (`present.present`): inputs and params.values are needed; model,
+        environment (sha256 of an object, or the object itself), determinism and hardware are compared where both
+        sides have them.
+    store : where source texts and environments are kept. The text of a file that is not kept is read from the
+        workspace, if that file still has the sha256 asked for.
+
+    Returns
+    -------
+    Changes in the order of KINDS, then by name.
+    """
+    found = [
+        *parameters(before["params"]["values"], after["params"]["values"]),
+        *_files(before, after, store),
+        *_fields("determinism", before, after),
+        *_fields("hardware", before, after),
+    ]
+    known = {(one.name, one.before, one.after) for one in found if one.kind == "package"}
+    found += [one for one in _environment(before, after, store) if (one.name, one.before, one.after) not in known]
+    return sorted(found, key=lambda one: (KINDS.index(one.kind), one.name))
+
+
+def parameters(before: Any, after: Any) -> list[Change]:
+    """Changed values of two nested mappings, one entry a dotted key; lists of mappings with a name go by it."""
+    return [Change(_kind(name), name, old, new) for name, old, new in _walk(before, after, "")]
+
+
+def _kind(name: str) -> str:
+    last = name.rpartition(".")[2]
+    return "seed" if last == "seed" else "checkpoint" if last in ("checkpoint", "revision") else "parameter"
+
+
+def _walk(before: Any, after: Any, where: str) -> Iterator[tuple[str, Any, Any]]:
+    old, new = _named(before), _named(after)
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for name in sorted({*old, *new}):
+            yield from _walk(old.get(name, ABSENT), new.get(name, ABSENT), f"{where}.{name}" if where else name)
+    elif canonical(before) != canonical(after):
+        yield where, before, after
+
+
+def _named(value: Any) -> Any:
+    if isinstance(value, list) and value and all(isinstance(one, Mapping) and "name" in one for one in value):
+        return {one["name"]: one for one in value}
+    return value
+
+
+def _files(before: Document, after: Document, store: Store) -> Iterator[Change]:
+    old, new = ({one["path"]: one for one in side["inputs"]} for side in (before, after))
+    weights = {one["path"] for side in (before, after) for one in side.get("model", {}).get("files", [])}
+    for path in sorted({*old, *new}):
+        was, now = (one[path]["sha256"] if path in one else ABSENT for one in (old, new))
+        if was == now:
+            continue
+        logic = (old.get(path) or new[path])["role"] in LOGIC
+        if path == capture.LOCK and ABSENT not in (was, now):
+            yield from _lock(path, was, now, store)
+        elif logic and ABSENT in (was, now):
+            yield Change("code list", path, was, now)
+        elif logic:
+            yield Change("module", path, was, now, source_lines(path, was, now, store))
+        else:
+            yield Change("checkpoint" if path in weights else "input", path, was, now)
+
+
+def _lock(path: str, before: str, after: str, store: Store) -> list[Change]:
+    """Package by package; the file itself where only other lines of it changed, or a text is not kept."""
+    texts = [_text(path, one, store) for one in (before, after)]
+    old, new = (capture.pins(text or "") for text in texts)
+    names = sorted({*old, *new}) if None not in texts else []
+    packages = [Change("package", one, old.get(one, ABSENT), new.get(one, ABSENT)) for one in names]
+    packages = [one for one in packages if one.before != one.after]
+    return packages or [Change("package", path, before, after, source_lines(path, before, after, store))]
+
+
+def source_lines(path: str, before: str, after: str, store: Store) -> tuple[str, ...]:
+    """Unified diff of a source file between two sha256; empty where one of the texts is not kept."""
+    old, new = _text(path, before, store), _text(path, after, store)
+    if old is None or new is None:
+        return ()
+    return tuple(
+        difflib.unified_diff(old.splitlines(), new.splitlines(), f"before/{path}", f"after/{path}", "", "", 2, "")
+    )
+
+
+def _text(path: str, name: str, store: Store) -> str | None:
+    try:
+        data = store.get(name)
+    except FileNotFoundError:
+        file = Path(store.root, path)
+        data = file.read_bytes() if file.is_file() else b""
+        if digest(data) != name:
+            return None
+    return data.decode(errors="replace")
+
+
+def _environment(before: Document, after: Document, store: Store) -> Iterator[Change]:
+    if "environment" not in before or "environment" not in after or before["environment"] == after["environment"]:
+        return
+    try:
+        old, new = _surroundings(before, store), _surroundings(after, store)
+    except FileNotFoundError:
+        yield Change("environment", "all", before["environment"], after["environment"])
+        return
+    for name in ("python", "system"):
+        if old[name] != new[name]:
+            yield Change("environment", name, old[name], new[name])
+    for name in sorted({*old["packages"], *new["packages"]}):
+        was, now = (side["packages"].get(name, ABSENT) for side in (old, new))
+        if was != now:
+            yield Change("environment", name, was, now)
+
+
+def _surroundings(side: Document, store: Store) -> Document:
+    kept = side["environment"]
+    found: Document = store.get_json(kept) if isinstance(kept, str) else kept
+    return found
+
+
+def _fields(kind: str, before: Document, after: Document) -> Iterator[Change]:
+    if kind in before and kind in after:
+        for name, old, new in _walk(before[kind], after[kind], ""):
+            yield Change(kind, name, old, new)
+
+
+def short(value: Any) -> str:
+    """A value for people: 8 digits of a hash, at most 80 characters of all else."""
+    text = value if isinstance(value, str) else canonical(value).decode()
+    if len(text) == 64 and set(text) <= set("0123456789abcdef"):
+        return text[:8]
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,0 +1,208 @@
+"""The record of one job: what went in, what came out, by which code, parameters, environment and hands.
+
+Inputs are hashed before the work and again after it: one that changed between is named, and the record is "tainted".
+Schema: schemas/lineage_record.schema.json.
+"""
+
+import getpass
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from joblineage import capture, seen
+from joblineage.capture import File
+from joblineage.files import read_json, write_json
+from joblineage.store import Store, canonical, digest
+
+SCHEMA = "blemore-job/1"
+LOGIC = ("code", "templates")
+"""Roles of inputs that are source files."""
+WEIGHTS = "weights"
+"""Role of a checkpoint's files."""
+
+
+@dataclass
+class Part:
+    """What one record is of: an instance of a rule. Most jobs are one; a job may be several that have the same inputs.
+
+    wildcards : those of the instance, also where the job itself has fewer.
+    outputs : (role, path) of what this instance makes.
+    used : seconds, cpu_seconds, peak_mb, device, peak_gpu_mb; filled when its work is done.
+    split : who was seen by what, as `seen.take` gives it; filled when its work is done.
+    """
+
+    begun: "Begun"
+    wildcards: dict[str, str]
+    outputs: list[tuple[str, str]]
+    used: dict[str, Any] = field(default_factory=dict)
+    split: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def output(self) -> dict[str, str]:
+        """{role: path}."""
+        return dict(self.outputs)
+
+    @property
+    def work_key(self) -> str:
+        """Hash of all that decides the result: content of the inputs (code among them), parameters, wildcards.
+
+        A training's saved state is kept under this key: another learning rate or another crop never resumes it.
+        """
+        return self.begun.key(self.wildcards)
+
+    def shared_key(self, each: str) -> str:
+        """The same for what all instances that differ in the wildcard `each` alone have in common."""
+        return self.begun.key({name: value for name, value in self.wildcards.items() if name != each})
+
+    def done(self, used: dict[str, Any]) -> None:
+        """Its work is done: keep what it used and whom it saw, write its output `cost` where it has one."""
+        self.used, self.split = used, seen.take(Store().put_json)
+        seen.begin()  # listen to the next one
+        if "cost" in self.output:
+            write_json(self.output["cost"], used)
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A job at work: what it found when it began."""
+
+    snakemake: Any
+    inputs: list[File]
+    start: str
+
+    def key(self, wildcards: Mapping[str, str]) -> str:
+        """Hash of content of the inputs, parameters and these wildcards, 32 hex digits."""
+        job, files = self.snakemake, sorted((one["path"], one["sha256"]) for one in self.inputs)
+        about = json.dumps([job.rule, files, dict(job.params), dict(wildcards)], sort_keys=True)
+        return hashlib.sha256(about.encode()).hexdigest()[:32]
+
+    def parts(self, wildcard: str | None = None) -> list[Part]:
+        """The instances of the rule that this job is: one, or with a wildcard one for each of its numbers.
+
+        An output belongs to the number that follows the wildcard in its file's name: "fold3.parquet" to fold 3. So
+        records are the same whether Snakemake ran the instances in jobs of their own or together.
+        """
+        given, outputs = dict(self.snakemake.wildcards.items()), capture.files_of(self.snakemake.output)
+        if wildcard is None:
+            return [Part(self, given, outputs)]
+        numbers: dict[str, list[tuple[str, str]]] = {}
+        for role, path in outputs:
+            number = re.fullmatch(rf"{wildcard}(\d+)\..*", Path(path).name)
+            if number is None:
+                raise ValueError(f"{path}: no number of {wildcard} in its name")
+            numbers.setdefault(number[1], []).append((role, path))
+        return [Part(self, given | {wildcard: number}, files) for number, files in numbers.items()]
+
+    def end(self, parts: Iterable[Part]) -> list[str]:
+        """Write the records of a job that ended well; their ids. All have the times of the whole job."""
+        again = [capture.hashed(one["role"], one["path"]) for one in self.inputs]
+        changed = [after for before, after in zip(self.inputs, again, strict=True) if before != after]
+        store, job, params = Store(), self.snakemake, plain(dict(self.snakemake.params.items()))
+        lock = next((one["sha256"] for one in self.inputs if one["path"] == capture.LOCK), None)
+        sources = [one for one in self.inputs if one["role"] in LOGIC]
+        shared = {
+            "schema": SCHEMA,
+            "status": "tainted" if changed else "ok",
+            "inputs": self.inputs,
+            "changed_inputs": changed,
+            "code": capture.code(store, sources),
+            "params": {"values": params, "sha256": digest(canonical(params))},
+            "environment": capture.environment(store, lock),
+            "seeds": _seeds(params),
+            "determinism": capture.determinism(),
+            "hardware": capture.hardware(),
+            "agent": {
+                "user": _user(),
+                "runner": "dvc" if "DVC_STAGE" in os.environ else "snakemake",
+                "snakemake": version("snakemake"),
+            },
+            "model": _model(params, self.inputs),
+            "cached_from": None,
+        }
+        time = {"start": self.start, "end": capture.now()}
+        written = []
+        for part in parts:
+            body = shared | {
+                "job": {"rule": job.rule, "wildcards": part.wildcards, "attempt": None},
+                "outputs": [capture.hashed(role, path, md5=True) for role, path in part.outputs],
+                "time": time | part.used,
+                "split": part.split,
+                "metrics": _metrics(part.output),
+            }
+            written.append(store.write("records", body | {"unknown": _unknown(body)}))
+        return written
+
+
+def begin(snakemake: Any) -> Begun:
+    """Hash every input before the work begins."""
+    start = capture.now()
+    seen.begin()
+    return Begun(snakemake, [capture.hashed(role, path) for role, path in capture.files_of(snakemake.input)], start)
+
+
+def plain(value: Any) -> Any:
+    """Parameters as JSON knows them."""
+    if isinstance(value, Mapping):
+        return {str(name): plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def _seeds(params: Mapping[str, Any]) -> dict[str, int]:
+    """{where: seed} of every parameter called seed; each step derives its own from it and names (`blemore.seeds`)."""
+    found: dict[str, int] = {}
+
+    def look(value: Any, where: str) -> None:
+        if isinstance(value, Mapping):
+            for name, one in value.items():
+                if name == "seed" and isinstance(one, int):
+                    found[f"{where}seed"] = one
+                else:
+                    look(one, f"{where}{name}.")
+
+    look(params, "")
+    return found
+
+
+def _model(params: Mapping[str, Any], inputs: list[File]) -> dict[str, Any]:
+    """Checkpoint, revision and the files of it that were read; empty for a job without a pretrained network."""
+    settings = params.get("encoder")
+    if not isinstance(settings, Mapping) or "checkpoint" not in settings:
+        return {}
+    files = [{name: one[name] for name in ("path", "sha256", "size")} for one in inputs if one["role"] == WEIGHTS]
+    return {"checkpoint": settings["checkpoint"], "revision": settings.get("revision"), "files": files}
+
+
+def _metrics(output: Mapping[str, str]) -> dict[str, float]:
+    """The headline of a job that makes metrics; empty for others."""
+    if "metrics" not in output:
+        return {}
+    fused = read_json(output["metrics"])["variants"]["global"]
+    return {name: fused[name] for name in ("acc_presence", "acc_salience")}
+
+
+def _user() -> str | None:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return None
+
+
+def _unknown(body: Mapping[str, Any]) -> list[str]:
+    """Paths of fields that nobody can fill; nothing is invented."""
+    never = ["job.attempt"]  # Snakemake does not tell scripts
+    sometimes = {
+        "code.commit": body["code"]["commit"],
+        "agent.user": body["agent"]["user"],
+        "hardware.cores": body["hardware"]["cores"],
+        "model.files": body["model"].get("files")
+        or not body["model"],  # taken from the hub's cache by name and revision
+    }
+    return never + sorted(name for name, value in sometimes.items() if not value)

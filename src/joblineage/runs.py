@@ -1,0 +1,81 @@
+"""A run of the workflow in one document: which records it executed, which it reused, under one Merkle root.
+
+Written when a run ends well and executed something; a run with nothing to do writes nothing. What a killed run had
+finished is listed by the next one. Schema: schemas/lineage_run.schema.json.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from joblineage import capture
+from joblineage.files import sha256
+from joblineage.store import Store, merkle_root
+
+SCHEMA = "blemore-run/1"
+STUDY = ("params.yaml", "Snakefile", "dvc.yaml", "requirements.lock", "withdrawn.json", "rules/*.smk", "schemas/*.yaml")
+"""Files that decide which jobs there are; each run keeps a copy."""
+SOURCES = (
+    *("Snakefile", "rules", "src", "workflow_scripts", "requirements.lock", "outside", "weights"),
+    *("uploads.json", "withdrawn.json"),
+)
+
+
+def study_files(root: Path) -> dict[str, str]:
+    """{path: sha256} of the files that decide which jobs there are."""
+    paths = sorted(path for pattern in STUDY for path in root.glob(pattern))
+    return {path.relative_to(root).as_posix(): sha256(path) for path in paths}
+
+
+def close(root: Path, made: Iterable[re.Pattern], targets: Iterable[str], *, complete: bool) -> str | None:
+    """Write the run that has just ended; its id, or None where it executed nothing.
+
+    Parameters
+    ----------
+    made : the output patterns of every rule of the present study; a record of a job that left it is not reused.
+    targets : the files for whose sake a complete study is run; it has no other jobs than those that they hang on.
+    complete : whether all targets are there and up to date.
+    """
+    store, patterns = Store(root), list(made)
+    if not store.pending:
+        return None
+    makers = {path: name for path, name in store.newest.items() if path in store.makers or (root / path).exists()}
+    makers = {path: name for path, name in makers.items() if any(pattern.match(path) for pattern in patterns)}
+    current = _behind(store, makers, targets) if complete else set(makers.values())
+    executed, reused = sorted(current & set(store.pending)), sorted(current - set(store.pending))
+    study = study_files(root)
+    for path in study:
+        store.put((root / path).read_bytes())
+    document = {
+        "schema": SCHEMA,
+        "complete": complete,
+        "previous": list(store.runs)[-1] if store.runs else None,
+        "time": {
+            "start": min(record["time"]["start"] for record in store.pending.values()),
+            "end": capture.now(),
+        },
+        "study": study,
+        "sources": source_sums(root),
+        "executed": executed,
+        "reused": reused,
+        "superseded": sorted(set(store.pending) - current),
+        "root": merkle_root([*executed, *reused]),
+    }
+    return store.write("runs", document)
+
+
+def _behind(store: Store, makers: Mapping[str, str], targets: Iterable[str]) -> set[str]:
+    """Ids of the records that `targets` came from."""
+    found: set[str] = set()
+    waiting = [makers[path] for path in targets if path in makers]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += [makers[one["path"]] for one in store.records[name]["inputs"] if one["path"] in makers]
+    return found
+
+
+def source_sums(root: Path) -> dict[str, str]:
+    """{path: md5 as dvc.lock has it} of the files and folders of source code that dvc.yaml's stages depend on."""
+    return {name: capture.dvc_md5(root / name) for name in SOURCES if (root / name).exists()}

@@ -1,0 +1,175 @@
+"""The chain of an artifact: what made it, and what made what that was made from, as a tree or as JSON."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from joblineage.descent import Descent
+from joblineage.naming import Artifact
+from joblineage.record import LOGIC
+from joblineage.store import Store, key
+
+if TYPE_CHECKING:
+    from rich.tree import Tree
+
+FEW = 3
+"""So many files of a folder are named; more are counted."""
+SHORT = 6
+"""So many parameters are shown of a job, and so many jobs named that are shown elsewhere."""
+
+
+def as_dict(artifact: Artifact, store: Store, depth: int | None = None) -> dict[str, Any]:
+    """The chain as JSON knows it.
+
+    Parameters
+    ----------
+    depth : jobs above the artifact's own that are followed; None for all.
+
+    Returns
+    -------
+    {artifact, record, jobs}: each job once, nearest first, with `depth` (steps above the artifact), `above` (ids) and
+    `raw` (inputs that no record made, source files left out).
+    """
+    descent = Descent(store)
+    depths = _depths(artifact.record, descent, depth)
+    jobs = [{"depth": depths[name], **_job(name, descent)} for name in depths]
+    return {"artifact": _made(artifact, store), "record": artifact.record, "jobs": jobs}
+
+
+def _depths(name: str, descent: Descent, depth: int | None) -> dict[str, int]:
+    """{id: steps above record `name`}, nearest first."""
+    depths, waiting = {name: 0}, [name]
+    for one in waiting:
+        if depth is None or depths[one] < depth:
+            new = [above for above in descent.above(descent.store.records[one]) if above not in depths]
+            depths |= dict.fromkeys(new, depths[one] + 1)
+            waiting += new
+    return depths
+
+
+def _made(artifact: Artifact, store: Store) -> dict[str, Any] | None:
+    return next((out for out in store.records[artifact.record]["outputs"] if out["path"] == artifact.path), None)
+
+
+def _job(name: str, descent: Descent) -> dict[str, Any]:
+    record = descent.store.records[name]
+    return {
+        "id": name,
+        "key": key(record),
+        **{part: record[part] for part in ("job", "status", "time", "seeds", "model", "code", "changed_inputs")},
+        "params": record["params"]["values"],
+        "outputs": record["outputs"],
+        "above": descent.above(record),
+        "raw": raw(record, descent),
+    }
+
+
+def raw(record: Mapping[str, Any], descent: Descent) -> list[dict[str, Any]]:
+    """Inputs of a record that no record made, source files left out."""
+    return [
+        one
+        for one in record["inputs"]
+        if one["role"] not in LOGIC and descent.maker(one["path"], one["sha256"]) is None
+    ]
+
+
+def tree(artifact: Artifact, store: Store, depth: int | None = None) -> "Tree":
+    """The chain as a tree: a job that stands in it twice is shown where it is nearest to the artifact."""
+    from rich.text import Text
+    from rich.tree import Tree
+
+    descent = Descent(store)
+    depths = _depths(artifact.record, descent, depth)
+    shown: set[str] = set()
+
+    def grow(parent: Tree, name: str) -> None:
+        shown.add(name)
+        record = store.records[name]
+        label = Text(title(record), "bold")
+        label.append("".join(f"\n{line}" for line in about(name, record)), "not bold")
+        if record["status"] != "ok":
+            changed = ", ".join(one["path"] for one in record["changed_inputs"])
+            label.append(f"\n{record['status'].upper()}: changed while it worked: {changed}", "bold red")
+        branch = parent.add(label)
+        above, inputs = descent.above(record), list(folded(raw(record, descent), store))
+        if depths[name] == depth:
+            if above or inputs:
+                branch.add(Text(f"... {len(above)} jobs above, {len(inputs)} raw inputs", "dim"))
+            return
+        elsewhere = []
+        for one in above:
+            if one in shown or depths[one] != depths[name] + 1:
+                elsewhere.append(title(store.records[one]))
+            else:
+                grow(branch, one)
+        if elsewhere:
+            branch.add(Text(f"and, shown elsewhere: {_several(elsewhere)}", "dim"))
+        for one in inputs:
+            branch.add(Text(one, "green"))
+
+    made = _made(artifact, store)
+    said = (
+        f"{made['path']} ({made['size']} bytes, sha256 {made['sha256'][:16]})"
+        if made
+        else title(store.records[artifact.record])
+    )
+    root = Tree(Text(said, "bold"))
+    grow(root, artifact.record)
+    return root
+
+
+def _several(names: list[str]) -> str:
+    rest = f" and {len(names) - SHORT} more" if len(names) > SHORT else ""
+    return f"{', '.join(names[:SHORT])}{rest}"
+
+
+def title(record: Mapping[str, Any]) -> str:
+    """Rule and wildcards of a record: "train_fold finetuned=s4d fold=0"."""
+    return key(record).replace("/", " ")
+
+
+def about(name: str, record: Mapping[str, Any]) -> Iterator[str]:
+    """What a reader wants to know of a job, two or three lines."""
+    time, code = record["time"], record["code"]
+    commit = f"commit {code['commit'][:8]}" if code["commit"] else "no commit"
+    dirty = f" + {len(code['dirty'])} changed file{'s'[: len(code['dirty']) != 1]}" if code["dirty"] else ""
+    yield f"{time['start'][:19].replace('T', ' ')} UTC, {time['seconds']:.1f} s, {commit}{dirty}, record {name[:12]}"
+    values = list(leaves(record["params"]["values"]))
+    tops = {where.partition(".")[0] for where, _ in values}
+    if len(tops) == 1 and all("." in where for where, _ in values):
+        values = [(where.partition(".")[2], value) for where, value in values]
+    told = [f"{where} {value}" for where, value in values[:SHORT]]
+    if len(values) > SHORT:
+        told.append(f"{len(values) - SHORT} more")
+    seeds = [f"{where} {seed}" for where, seed in sorted(record["seeds"].items())]
+    if told or seeds:
+        yield "; ".join(part for part in (", ".join(told), ", ".join(seeds)) if part)
+    if record["model"]:
+        model = record["model"]
+        files = ", ".join(f"{PurePosixPath(one['path']).name} {one['sha256'][:8]}" for one in model["files"])
+        yield f"checkpoint {model['checkpoint']}, revision {model['revision']}, {files or 'files unknown'}"
+
+
+def leaves(values: Any, where: str = "") -> Iterator[tuple[str, str]]:
+    """(dotted key, value in short) of nested parameters; seeds, names and checkpoints stand elsewhere."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from leaves(value, f"{where}{name}.")
+        elif name not in ("seed", "name", "checkpoint", "revision"):
+            text = f"[{len(value)}]" if isinstance(value, list) and len(str(value)) > 40 else str(value)
+            yield f"{where}{name}", text if len(text) <= 40 else f"{text[:12]}..."
+
+
+def folded(files: list[dict[str, Any]], store: Store) -> Iterator[str]:
+    """Raw inputs in words: by name where a folder holds few of a role, else counted."""
+    groups = defaultdict(list)
+    for one in files:
+        groups[one["role"], str(PurePosixPath(one["path"]).parent)].append(one)
+    for (role, folder), many in sorted(groups.items()):
+        if len(many) > FEW:
+            yield f"{len(many)} {role} in {folder}/ ({sum(one['size'] for one in many) / 2**20:.1f} MiB, raw)"
+            continue
+        for one in many:
+            changed = "not as its job left it" if one["path"] in store.makers else "raw"
+            yield f"{one['path']} ({changed}, sha256 {one['sha256'][:8]})"

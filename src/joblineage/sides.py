@@ -1,0 +1,140 @@
+"""One run as a side of a comparison: its records by job, and who made which file."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePath
+from typing import Any
+
+from joblineage.errors import DataError
+from joblineage.files import parse_yaml
+from joblineage.store import Document, Store, key
+
+VOLATILE = "schemas/volatile_files.yaml"
+"""Names the files that hold times, hosts or costs: two equal runs may differ in them."""
+SETTINGS = "params.yaml"
+
+
+@dataclass(frozen=True)
+class Side:
+    """A run of a workspace."""
+
+    store: Store
+    name: str
+
+    @property
+    def run(self) -> Document:
+        """The run's document."""
+        return self.store.runs[self.name]
+
+    @cached_property
+    def records(self) -> dict[str, Document]:
+        """{job key: record} of what the run executed and reused; the newer one where a job has two."""
+        found = [self.store.records[name] for name in (*self.run["executed"], *self.run["reused"]) if self._has(name)]
+        return {key(record): record for record in sorted(found, key=lambda one: (one["time"]["end"], key(one)))}
+
+    def _has(self, name: str) -> bool:
+        return name in self.store.records
+
+    @cached_property
+    def makers(self) -> dict[str, str]:
+        """{path: key of the job that made it}."""
+        return {out["path"]: name for name, record in self.records.items() for out in record["outputs"]}
+
+    @cached_property
+    def made(self) -> dict[str, str]:
+        """{path: sha256 as it was made}."""
+        return {out["path"]: out["sha256"] for record in self.records.values() for out in record["outputs"]}
+
+    @cached_property
+    def read(self) -> set[tuple[str, str]]:
+        """(path, sha256) of every file that some job read."""
+        return {(one["path"], one["sha256"]) for record in self.records.values() for one in record["inputs"]}
+
+    def depth(self, name: str) -> int:
+        """How many jobs in a row lie before job `name`; -1 where this side has no such job."""
+        return self._depths.get(name, -1)
+
+    @cached_property
+    def _depths(self) -> dict[str, int]:
+        depths: dict[str, int] = {}
+
+        def of(name: str) -> int:
+            if name not in depths:
+                depths[name] = 0  # records that were tampered with might go round in a circle
+                above = {self.makers.get(one["path"]) for one in self.records[name]["inputs"]}
+                depths[name] = max((1 + of(one) for one in sorted(filter(None, above))), default=0)
+            return depths[name]
+
+        for name in self.records:
+            of(name)
+        return depths
+
+    def study(self, path: str) -> Any:
+        """A YAML file of the study as it was in this run; None where it is not kept.
+
+        Parameters
+        ----------
+        path : one of `runs.STUDY`, "params.yaml".
+        """
+        name = self.run["study"].get(path)
+        try:
+            return None if name is None else parse_yaml(self.store.get(name))
+        except FileNotFoundError:
+            return None
+
+    def volatile(self, path: str) -> bool:
+        """Whether a file holds times, hosts or costs."""
+        return any(PurePath(path).match(pattern) for pattern in self._patterns)
+
+    @cached_property
+    def _patterns(self) -> tuple[str, ...]:
+        return tuple((self.study(VOLATILE) or {"volatile": []})["volatile"])
+
+    @cached_property
+    def metrics(self) -> dict[str, float]:
+        """acc_presence and acc_salience of the run, out-of-fold; empty where it scored nothing."""
+        return dict(self.records["score"]["metrics"]) if "score" in self.records else {}
+
+
+class Both(Store):
+    """The objects of two workspaces as one store."""
+
+    def __init__(self, first: Store, second: Store):
+        super().__init__(second.root)
+        self.first = first
+
+    def get(self, name: str) -> bytes:
+        """The object of that sha256, from either."""
+        try:
+            return super().get(name)
+        except FileNotFoundError:
+            return self.first.get(name)
+
+
+def find_run(said: str, workspace: Path) -> Side:
+    """The run that a person means.
+
+    Parameters
+    ----------
+    said : "last", "previous" (the run before it), the beginning of a run's id, or the folder of a workspace (its last run).
+    workspace : where runs are looked for.
+
+    Raises
+    ------
+    DataError : no such run, or several; says which there are.
+    """
+    store = Store(workspace)
+    runs = list(store.runs)
+    named = {"last": -1, "previous": -2}
+    if said in named:
+        if len(runs) < -named[said]:
+            raise DataError(f"run {said!r}", [f"{workspace} has {len(runs)} run(s) in lineage/runs"])
+        return Side(store, runs[named[said]])
+    found = [name for name in runs if name.startswith(said)] if said else []
+    if len(found) == 1:
+        return Side(store, found[0])
+    if not found and (Path(said) / store.folder.name).is_dir():
+        return find_run("last", Path(said))
+    what = "several runs begin so" if found else f"neither a run of {workspace} nor the folder of a workspace"
+    there = [f"run {name[:12]}, {store.runs[name]['time']['end']}" for name in (found or runs)]
+    raise DataError(f"run {said!r}", [what, *there])

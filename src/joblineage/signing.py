@@ -1,0 +1,97 @@
+"""A run signed with a key that only one person holds: what was re-forged as a whole no longer bears the signature.
+
+The run's document holds the Merkle root of its records, and these the hashes of every file: one signature covers all.
+Ed25519, keys as PEM files; the signature lies beside the run, lineage/runs/<id>.sig.json.
+"""
+
+import os
+from base64 import b64decode, b64encode
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
+
+from joblineage.errors import DataError
+from joblineage.files import read_json, whole_file, write_bytes, write_json
+from joblineage.store import FOLDER, SIGNATURES, Store
+from joblineage.verdict import Finding, Verdict
+
+MEANING = b"blemore run\n"
+"""Before the signed id, so that the signature means nothing elsewhere."""
+
+
+def make_keys(private: Path) -> Path:
+    """Write a new key pair, `private` (readable by its owner only) and `private`.pub; the latter's path.
+
+    Raises
+    ------
+    DataError : one of them exists; a key is never overwritten.
+    """
+    public = private.with_name(f"{private.name}.pub")
+    for path in (private, public):
+        if path.exists():
+            raise DataError(str(path), ["exists already: a key is never overwritten"])
+    made = Ed25519PrivateKey.generate()
+    with whole_file(private) as temporary, open(os.open(temporary, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+        file.write(made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    write_bytes(public, made.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    return public
+
+
+def sign(store: Store, private: Path) -> Path:
+    """Sign the last run; the signature's path.
+
+    Raises
+    ------
+    DataError : no run to sign; no such key.
+    """
+    if store.last_run is None:
+        raise DataError(str(store.folder), ["no run to sign: finish one first"])
+    name = list(store.runs)[-1]
+    key = load_pem_private_key(_key(private), None)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise DataError(str(private), ["expected an Ed25519 key, as `blemore lineage sign --new-key` makes it"])
+    path = store.folder / "runs" / f"{name}{SIGNATURES}"
+    public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    write_json(
+        path, {"key": b64encode(public).decode(), "signature": b64encode(key.sign(MEANING + name.encode())).decode()}
+    )
+    return path
+
+
+def check(store: Store, public: Path) -> list[Finding]:
+    """What is wrong with the last run's signature by the key whose public half is given.
+
+    Raises
+    ------
+    DataError : no such key.
+    """
+    key = load_pem_public_key(_key(public))
+    if not isinstance(key, Ed25519PublicKey):
+        raise DataError(str(public), ["expected the public half of an Ed25519 key"])
+    if store.last_run is None or store.pending:
+        return [Finding(Verdict.UNRECORDED, f"{FOLDER}/runs", "jobs have ended that no run lists, so none is signed")]
+    name = list(store.runs)[-1]
+    path = store.folder / "runs" / f"{name}{SIGNATURES}"
+    node = f"{FOLDER}/runs/{path.name}"
+    if not path.exists():
+        return [Finding(Verdict.TAMPERED, node, "the last run is not signed")]
+    try:
+        key.verify(b64decode(read_json(path)["signature"]), MEANING + name.encode())
+    except (InvalidSignature, ValueError, KeyError, TypeError):
+        return [Finding(Verdict.TAMPERED, node, "the last run bears no signature of this key")]
+    return []
+
+
+def _key(path: Path) -> bytes:
+    if not path.is_file():
+        raise DataError(str(path), ["no such key file; `blemore lineage sign --new-key FILE` makes a pair"])
+    return path.read_bytes()

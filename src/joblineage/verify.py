@@ -1,0 +1,193 @@
+"""Is this study what its records say: every level of the audit, one verdict, the first bad node named."""
+
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from blemore.audit.leaks import audit
+from blemore.audit.withdrawal import check as withdrawal
+from joblineage import capture
+from joblineage.checks import claims, content, staleness, structure
+from joblineage.errors import DataError
+from joblineage.files import parse_yaml
+from joblineage.graph import Graph
+from joblineage.store import FOLDER, Store, key
+from joblineage.verdict import WORST_FIRST, Finding, Verdict, worst
+
+
+@dataclass(frozen=True)
+class Report:
+    """What verification found.
+
+    findings : worst first, then upstream before downstream; empty: all is as recorded.
+    notes : what is no fault: another environment, files in the private store, what could not be compared.
+    checked : {"records", "files", "bytes"}: how much was looked at.
+    level : "status" (files known by their status where unchanged) or "deep" (every byte read).
+    """
+
+    findings: list[Finding]
+    notes: list[str] = field(default_factory=list)
+    checked: dict[str, int] = field(default_factory=dict)
+    level: str = "status"
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst verdict found."""
+        return worst(self.findings)
+
+
+def verify(root: Path, artifact: str | None = None, *, deep: bool = False, key_file: Path | None = None) -> Report:
+    """Check the whole study, or the chain that one of its files came from.
+
+    Parameters
+    ----------
+    root : the study's folder.
+    artifact : a path below it.
+    deep : read every byte instead of trusting the files' status.
+    key_file : public key (PEM) with which the last run must be signed.
+
+    Raises
+    ------
+    DataError : there are no records, or none of `artifact`.
+    """
+    store = Store(root)
+    if not store.records:
+        raise DataError(str(root / FOLDER), ["no lineage records: run `snakemake submission` first, or `dvc pull`"])
+    graph = Graph(store)
+    if artifact is not None and artifact not in store.makers:
+        if (root / artifact).exists():
+            return Report([Finding(Verdict.UNRECORDED, artifact, "no record made this file")])
+        raise DataError(artifact, ["no such file, and no record made one of this name"])
+    chain = set(graph.chain(artifact)) if artifact else set(graph.records)
+
+    findings = structure.check(store)
+    away = not_here(root)
+    paths = {
+        file["path"] for name in chain for file in (*graph.records[name]["inputs"], *graph.records[name]["outputs"])
+    }
+    found, read = content.sums(root, paths, deep=deep)
+    bad, absent = content.outputs(graph, found, away, chain)
+    findings += bad
+    findings += content.inputs(graph, found, away, chain)
+    if artifact is None:
+        findings += content.strangers(root, graph)
+    findings += staleness.check(root, graph, chain, artifact)
+    findings += withdrawal.check(root, graph, chain)
+    findings += claims.snakemake(root, graph, chain)
+    locked, notes = claims.dvc(root, store)
+    committed, more = claims.git(root, graph, chain)
+    findings += [*locked, *committed]
+    notes += more + environments(graph, chain)
+    if absent:
+        notes.append(f"{len(absent)} files are not here (they lie in the private store): {absent[0]}, ...")
+    if key_file is not None:
+        from joblineage import signing
+
+        findings += signing.check(store, key_file)
+    leaky, doubt = leaks(graph, artifact, {one.verdict for one in findings})
+    findings += leaky
+    notes += doubt
+    order = {name: number for number, name in enumerate(graph.ordered(set(graph.records)))}
+    return Report(
+        findings=_sorted(findings, graph, order),
+        notes=notes,
+        checked={"records": len(chain), "files": len(paths) - len(absent), "bytes": read},
+        level="deep" if deep else "status",
+    )
+
+
+def leaks(graph: Graph, artifact: str | None, found: set[Verdict]) -> tuple[list[Finding], list[str]]:
+    """Findings on who was judged by whom, and why they were not looked for: in records that do not hold, nobody can.
+
+    By the records and small tables alone; what clips decode to is compared by `blemore lineage leaks`.
+    """
+    if broken := {Verdict.TAMPERED, Verdict.MISSING} & found:
+        return [], [f"leaks were not looked for: {' and '.join(sorted(broken))} comes first"]
+    try:
+        return audit.check(graph, artifact, media=False).findings, []
+    except DataError as error:
+        return [], [f"leaks were not looked for: {error}"]
+
+
+def not_here(root: Path) -> list[str]:
+    """Outputs of dvc.yaml that go to the private store and are not in this workspace.
+
+    None where only some of them are missing, unless the parameters say that they are absent: a clone without that store has none.
+    """
+    try:
+        params = parse_yaml((root / "params.yaml").read_text())
+        stages = parse_yaml((root / "dvc.yaml").read_text().replace("${dataset}", str(params["dataset"])))["stages"]
+    except (OSError, yaml.YAMLError, KeyError):
+        return []
+    outs = [next(iter(out.items())) for stage in stages.values() for out in stage["outs"] if isinstance(out, dict)]
+    private = [path for path, options in outs if options.get("remote") == "private"]
+    away = [path for path in private if not (root / path).exists()]
+    return away if away == private or params.get("private") == "absent" else []
+
+
+def environments(graph: Graph, chain: set[str]) -> list[str]:
+    """What differs between the records' environments and this one: no fault, but bytes may differ when rerun."""
+    here, cpu = capture.surroundings(), capture.hardware()["cpu"]
+    made = {graph.records[name]["environment"] for name in chain}
+    notes = []
+    for name in sorted(made):
+        try:
+            about = graph.store.get_json(name)
+            then, now = about["packages"], here["packages"]
+            differing = [package for package, version in then.items() if now.get(package) != version]
+            added = now.keys() - then.keys()
+            others = [
+                f"{one} {about[one]} (here {here[one]})" for one in ("python", "system") if about[one] != here[one]
+            ]
+        except (FileNotFoundError, ValueError, KeyError, AttributeError, TypeError):
+            continue  # named by `structure`
+        if differing:
+            others.append(f"{len(differing)} packages in other versions ({differing[0]}, ...)")
+        if added:
+            others.append(f"{len(added)} packages fewer than here")
+        if others:
+            notes.append(f"other environment: made with {', '.join(others)}")
+        if about["differs_from_lock"]:
+            notes.append(f"environment not as locked: {', '.join(about['differs_from_lock'])}")
+    for other in sorted({graph.records[name]["hardware"]["cpu"] for name in chain} - {cpu}):
+        notes.append(f"other environment: made on {other}, here {cpu}")
+    return notes
+
+
+def _sorted(findings: list[Finding], graph: Graph, order: dict[str, int]) -> list[Finding]:
+    """Each finding once, with what follows from it; the worst verdict first, then upstream before downstream; dvc.lock last."""
+    jobs = {key(one): name for name, one in graph.records.items()}
+
+    def start(finding: Finding) -> list[str]:
+        """Records that the finding strikes first."""
+        path = finding.node.removeprefix(f"{claims.METADATA} of ")
+        if path in graph.store.makers:
+            return [graph.store.makers[path]]
+        if path in jobs:
+            return [jobs[path]]
+        record = path.removeprefix(f"{FOLDER}/records/").removesuffix(".json")
+        if record in graph.records:
+            return [record]
+        return graph.readers.get(path) or [jobs[name] for name in finding.follows]
+
+    @cache
+    def after(name: str) -> set[str]:
+        return {name, *graph.after(name)}
+
+    seen: dict[tuple[str, str], Finding] = {}
+    places = {}
+    for finding in findings:
+        struck = start(finding)
+        later = sorted({one for name in struck for one in after(name)}, key=order.__getitem__)
+        names = tuple(key(graph.records[name]) for name in later if key(graph.records[name]) != finding.node)
+        once = (finding.node, finding.verdict)
+        if once not in seen:
+            seen[once] = Finding(finding.verdict, finding.node, finding.what, names)
+            unplaced = len(order) if finding.node == "dvc.lock" else -1  # what it claims follows from the rest
+            place = min((order[name] for name in struck), default=unplaced)
+            places[once] = (place, not finding.node.startswith(FOLDER), finding.node.startswith(claims.METADATA))
+    return sorted(
+        seen.values(), key=lambda one: (WORST_FIRST.index(one.verdict), places[one.node, one.verdict], one.node)
+    )
