@@ -17,7 +17,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 submission: .venv/runtime  ## the whole study; goes on where a killed run stopped
 	blemore recover
-	BLEMORE_CALLER_PID=$$PPID snakemake --cores $(CORES) submission
+	LINEAGE_CALLER_PID=$$PPID snakemake --cores $(CORES) submission
 
 test: .venv/developer .venv/crates/ready  ## style, types, import contracts, then every test
 	@command -v chromedriver >/dev/null || echo "No chromium with chromedriver here: the report page is not tested in a browser."

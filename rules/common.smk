@@ -12,14 +12,15 @@ REPOSITORY = Path(workflow.basedir)
 sys.path.insert(0, str(REPOSITORY / "src"))
 os.environ["PYTHONPATH"] = str(REPOSITORY / "src")  # jobs use this checkout's package, also in a clone
 
+from blemore import study
 from blemore.datasets.withdrawn import read_withdrawn
 from blemore.encoders import settings
 from blemore.encoders.weight_files import local_files
-from joblineage.errors import DataError
-from blemore import study as run
-from joblineage.code import sources
 from blemore.media.shards import shard_of
 from blemore.params import check_params, read_schema
+from joblineage import run
+from joblineage.code import sources
+from joblineage.errors import DataError
 
 ROSTER = "results/clips/roster.parquet"
 TOGETHER = config.pop("folds", "apart") == "together"  # a profile's word, no parameter of the study
@@ -31,7 +32,7 @@ try:
     PRIVATE_HERE = config["private"] == "here"
     WITHDRAWN = read_withdrawn("withdrawn.json")
     listed = None if PRIVATE_HERE else Path(ROSTER)
-    CLIP_FILES = WITHDRAWN.kept(run.clip_files(config["dataset"], Path(DATA), OPTIONS, listed))
+    CLIP_FILES = WITHDRAWN.kept(study.clip_files(config["dataset"], Path(DATA), OPTIONS, listed))
 except DataError as error:
     raise WorkflowError(str(error))
 
@@ -77,7 +78,7 @@ def begin_run():
     """Remove what no rule of the present study makes; refuse a study that will not fit on the disk."""
     try:
         files = CLIP_FILES if PRIVATE_HERE else []
-        run.begin(REPOSITORY, config, ALL_SETTINGS, made(), DATA, files, len(FOLDS), WITHDRAWN)
+        study.begin(REPOSITORY, config, ALL_SETTINGS, made(), DATA, files, len(FOLDS), WITHDRAWN)
     except DataError as error:
         raise WorkflowError(str(error))
     Path("results/features").mkdir(parents=True, exist_ok=True)  # DVC expects it also where nothing is embedded
@@ -87,10 +88,13 @@ def end_run():
     """Record the run, version a complete study with DVC and say what was made."""
     try:
         # Without the private store no job asks who is who, but what is known of it stays.
-        run.end(REPOSITORY, made(), [*map(str, rules.submission.input), *INDIVIDUALS.values()])
+        study.end(REPOSITORY, made(), [*map(str, rules.submission.input), *INDIVIDUALS.values()])
     except DataError as error:
         raise WorkflowError(str(error))
 
 
 PersistenceBase._serialize_param = PersistenceBase._serialize_param_builtin  # no parameter is a table: pandas stays out
-run.mark(REPOSITORY)
+run.mark(
+    REPOSITORY,
+    "`blemore recover` (or `make submission`) ends what is left of that run and releases the lock; finished work is kept.",
+)

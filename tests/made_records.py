@@ -6,7 +6,8 @@ from typing import Any
 
 from joblineage.capture import hashed
 from joblineage.planned import Planned
-from joblineage.store import Store, canonical, digest, key, merkle_root
+from joblineage.store import ANY, Store, canonical, digest, key, merkle_root
+from joblineage.study import Study
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 LOCK = "requirements.lock"
@@ -15,15 +16,16 @@ LOCK = "requirements.lock"
 class Lineage:
     """Writes files and records below `root`. `store` reads them anew each time."""
 
-    def __init__(self, root: Path):
+    def __init__(self, root: Path, study: Study = ANY):
         self.root = root
+        self.study = study
         self.minutes = 0
         self.pending: list[str] = []
         self.packages = {"numpy": "2.0"}
 
     @property
     def store(self) -> Store:
-        return Store(self.root)
+        return Store(self.root, self.study)
 
     def file(self, path: str, text: str) -> str:
         """Write a file; its path."""
@@ -56,7 +58,7 @@ class Lineage:
         params = more.pop("params", {})
         environment = {"python": "3.11.9", "system": "Linux", "packages": self.packages, "lock": None}
         body = {
-            "schema": "blemore-job/1",
+            "schema": "joblineage-job/1",
             "job": {"rule": rule, "wildcards": dict(one.split("=") for one in wildcards), "attempt": None},
             "status": "ok",
             "inputs": inputs,

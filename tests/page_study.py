@@ -8,6 +8,7 @@ import yaml
 from made_records import LOCK, Lineage
 from simulated import study
 
+from blemore.study import STUDY
 from blemore.tables import write_clips
 from joblineage.capture import hashed
 from joblineage.verdict import Finding
@@ -37,7 +38,7 @@ def write_study(root: Path, dataset: str = "demo", leak: bool = False) -> Lineag
 
     leak : whether s4d of fold 1 was also trained on the first person, whom it judges.
     """
-    made = Lineage(root)
+    made = Lineage(root, STUDY)
     params = {"dataset": dataset, "weights": "tiny", "seed": 17, "fusion": {"method": "simplex"}, "encoders": {}}
     made.file("params.yaml", yaml.safe_dump(params | {"report": {"publication_list": None}}))
     made.file(

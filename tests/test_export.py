@@ -16,12 +16,14 @@ from made_records import LOCK, Lineage
 from openlineage.client.event_v2 import Job, Run, RunEvent
 from prov.model import ProvActivity, ProvDocument, ProvEntity, ProvGeneration, ProvUsage
 
+from blemore.audit.persons import codes
+from blemore.study import STUDY
 from joblineage.errors import DataError
 from joblineage.export.check import check_crate
 from joblineage.export.crate import METADATA, write_crate
 from joblineage.export.openlineage import write_openlineage
 from joblineage.export.payload import MANIFEST, README
-from joblineage.export.persons import Persons, codes, kept_salt, new_salt
+from joblineage.export.persons import Persons, kept_salt, new_salt
 from joblineage.export.prov import write_prov
 from joblineage.export.slsa import statement
 from joblineage.export.told import Told
@@ -93,7 +95,7 @@ class Study(Lineage):
 @pytest.fixture
 def study(tmp_path: Path) -> Study:
     """Raw clips -> prepare, which names persons -> train -> a table that names them -> submit; a job of one person."""
-    made = Study(tmp_path / "study")
+    made = Study(tmp_path / "study", STUDY)
     raw = [made.file(f"data/blemore/train/{clip}.mov", clip) for clip in CLIPS[:2]]
     raw.append(made.file("data/blemore/test/test_0001.mov", "a test clip"))
     made.file(LOCK, "numpy==2.0\n")

@@ -26,19 +26,21 @@ from blemore.decide.scored import Labelled
 from blemore.fusion.run import ROOM, find_method, fuse
 from blemore.scoring.labels import soft_labels
 from blemore.scoring.metrics import combine
+from blemore.study import STUDY
 from blemore.tables import write_clips, write_probabilities
 from joblineage.capture import hashed
 from joblineage.diffing import Comparison
 from joblineage.errors import DataError
 from joblineage.outcome import Outcome
 from joblineage.sides import find_run
+from joblineage.store import Store
 
 CLIPS = "results/clips/clips.parquet"
 OPTIONS = {"method": "auto", "candidates": ["uniform", "greedy"], "scaling": False, "greedy": {"bags": 2, "members": 4}}
 
 
 def outcome(root: Path, a: str = "previous", b: str = "last") -> Outcome:
-    return Outcome(Comparison(find_run(a, root), find_run(b, root)))
+    return Outcome(Comparison(find_run(a, Store(root, STUDY)), find_run(b, Store(root, STUDY))))
 
 
 # --- Shapley values on made-up games
@@ -151,11 +153,11 @@ def test_runs_of_two_workspaces_are_compared_without_either_knowing_the_other(tm
 def test_a_run_is_found_by_the_beginning_of_its_id_and_a_wrong_name_says_which_there_are(tmp_path):
     made = small_study(tmp_path)
     name = made.store.last_run and next(iter(made.store.runs))
-    assert find_run(name[:6], tmp_path).name == name
+    assert find_run(name[:6], Store(tmp_path, STUDY)).name == name
     with pytest.raises(DataError, match=name[:12]):
-        find_run("nothing", tmp_path)
+        find_run("nothing", Store(tmp_path, STUDY))
     with pytest.raises(DataError, match="1 run"):
-        find_run("previous", tmp_path)
+        find_run("previous", Store(tmp_path, STUDY))
 
 
 # --- the Score divided, on real tables

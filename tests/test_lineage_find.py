@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from made_records import Lineage, fuse, gather, small_study, train
 
+from blemore.audit.commands.find import CLIPS, by_person
 from blemore.cli import main
-from joblineage.finding import CLIPS, Finder
+from joblineage.finding import Finder
 
 CHECKPOINT = {"checkpoint": "facebook/wav2vec2-base", "revision": "0b5b8e868dd84f03fd87d01f9c4ff0f080fecfe8"}
 
@@ -35,7 +36,7 @@ def test_bytes_are_found_by_the_first_eight_digits_of_their_sha256(made):
 
 
 def test_a_clip_is_found_where_it_is_read_fitted_on_and_judged(made):
-    matches = Finder(made.store).clips(["A11_ang_int1_ver1"])
+    matches = Finder(made.store).names(["A11_ang_int1_ver1"])
     assert {(one.how, one.job) for one in matches} == {
         ("read", "prepare"),
         ("judged", "train/fold=0"),
@@ -44,8 +45,8 @@ def test_a_clip_is_found_where_it_is_read_fitted_on_and_judged(made):
 
 
 def test_a_person_is_found_by_their_clips_names(made):
-    assert Finder(made.store).person("A11") == Finder(made.store).clips(["A11_ang_int1_ver1"])
-    assert Finder(made.store).person("A") == []
+    assert by_person(Finder(made.store), "A11") == Finder(made.store).names(["A11_ang_int1_ver1"])
+    assert by_person(Finder(made.store), "A") == []
 
 
 def test_a_person_is_found_by_the_clips_table_where_names_say_nothing(tmp_path):
@@ -53,13 +54,13 @@ def test_a_person_is_found_by_the_clips_table_where_names_say_nothing(tmp_path):
     made.job("prepare", [made.file("data/test_0001.mov", "")], {"results/media": ""})
     (tmp_path / CLIPS).parent.mkdir(parents=True)
     pd.DataFrame({"clip": ["test_0001", "test_0002"], "person": ["A7", "A8"]}).to_parquet(tmp_path / CLIPS)
-    assert [one.what for one in Finder(made.store).person("A7")] == ["data/test_0001.mov"]
+    assert [one.what for one in by_person(Finder(made.store), "A7")] == ["data/test_0001.mov"]
 
 
 def test_a_job_that_ran_for_a_person_is_found_by_its_wildcard(tmp_path):
     made = Lineage(tmp_path)
     made.job("demo_actor/actor=A19", [], {"data/A19_ang_int1_ver1.mov": ""})
-    assert {one.how for one in Finder(made.store).person("A19")} == {"made", "ran for"}
+    assert {one.how for one in by_person(Finder(made.store), "A19")} == {"made", "ran for"}
 
 
 @pytest.mark.parametrize("name", ["facebook/wav2vec2-base", "wav2vec2-base", "0b5b8e86", "the file"])
@@ -78,7 +79,7 @@ def test_a_checkpoint_is_found_by_name_revision_and_the_sha256_of_a_file(made, n
 
 def test_what_came_from_a_clip_is_every_file_downstream_of_it(made):
     finder = Finder(made.store)
-    assert {one.what for one in finder.below(finder.clips(["A11_ang_int1_ver1"]))} == {
+    assert {one.what for one in finder.below(finder.names(["A11_ang_int1_ver1"]))} == {
         "results/media",
         "results/fold0",
         "results/fold1",

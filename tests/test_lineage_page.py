@@ -18,8 +18,9 @@ from blemore.audit.page.build import Check, page, part
 from blemore.audit.page.tab import TAB, with_lineage
 from blemore.cli import main
 from blemore.report.page import SECTIONS, build
+from blemore.study import STUDY
 from joblineage.errors import DataError
-from joblineage.store import key
+from joblineage.store import Store, key
 from joblineage.verdict import Finding, Verdict
 from joblineage.verify import verify
 
@@ -240,7 +241,7 @@ def test_the_command_writes_the_page_beside_the_results_with_what_verify_says(
     with pytest.raises(SystemExit) as ended:
         main(["lineage", "report", "--workspace", str(made.root)])
     assert ended.value.code == 0
-    said = verify(made.root)  # no runner was at work here: its metadata are missed
+    said = verify(Store(made.root, STUDY))  # no runner was at work here: its metadata are missed
     assert said.findings
     assert capsys.readouterr().out == f"{made.root / 'lineage.html'}: {said.verdict.value}\n"
     html = (made.root / "lineage.html").read_text()

@@ -16,8 +16,8 @@ from joblineage import record, seen
 from joblineage.files import read_json
 from joblineage.store import Store, canonical, digest, merkle_root
 
-SCHEMAS = Path(__file__).parents[1] / "schemas"
-RECORD, RUN = (read_json(SCHEMAS / f"lineage_{kind}.schema.json") for kind in ("record", "run"))
+SCHEMAS = Path(__file__).parents[1] / "src/joblineage/schemas"
+RECORD, RUN = (read_json(SCHEMAS / f"{kind}.schema.json") for kind in ("record", "run"))
 USED = {"seconds": 1.5, "cpu_seconds": 1.0, "peak_mb": 100, "device": "cpu", "peak_gpu_mb": 0}
 
 SAFE = 2**53 - 1

@@ -32,7 +32,7 @@ def made(tmp_path: Path) -> Lineage:
 
 def now(monkeypatch, made: Lineage, artifact: str, plan: dict[str, Planned] | None = None) -> explaining.Explanation:
     """What is said of an artifact where Snakemake would plan `plan`."""
-    monkeypatch.setattr(present, "planned", lambda root: made.plan() if plan is None else plan)
+    monkeypatch.setattr(present, "planned", lambda root, target: made.plan() if plan is None else plan)
     here = {"python": "3.11.9", "system": "Linux", "packages": made.packages}
     monkeypatch.setattr("joblineage.capture.surroundings", lambda: here)
     return explaining.now(find(artifact, made.store), made.store)
@@ -206,7 +206,7 @@ def test_a_job_that_left_the_study_is_told_with_the_setting_that_removed_it(monk
     plan = {name: job for name, job in made.plan().items() if name != "train/fold=1"}
     made.file("params.yaml", "folds: 2\n")
     kept = made.store.put(b"folds: 2\n")
-    run = made.store.last_run | {"study": {**study_files(made.root), "params.yaml": kept}}
+    run = made.store.last_run | {"study": {**study_files(made.store), "params.yaml": kept}}
     next((made.root / "lineage/runs").iterdir()).unlink()
     made.store.write("runs", run)
     made.file("params.yaml", "folds: 1\n")

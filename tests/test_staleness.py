@@ -27,9 +27,9 @@ def test_about_one_file_only_its_own_chain_is_planned(changed, monkeypatch):
 
     monkeypatch.setattr(staleness, "planned", planned)
     graph = Graph(changed.store)
-    assert staleness.check(changed.root, graph, set(graph.chain(FUSED)), FUSED) == []
-    assert staleness.check(changed.root, graph, set(graph.records), None) == []
-    assert asked == [FUSED, "submission"]
+    assert staleness.check(graph, set(graph.chain(FUSED)), FUSED) == []
+    assert staleness.check(graph, set(graph.records), None) == []
+    assert asked == [FUSED, "all"]
 
 
 def test_a_study_that_cannot_be_planned_is_stale_and_snakemakes_reason_is_said(changed, monkeypatch):
@@ -38,7 +38,7 @@ def test_a_study_that_cannot_be_planned_is_stale_and_snakemakes_reason_is_said(c
 
     monkeypatch.setattr(staleness, "planned", planned)
     graph = Graph(changed.store)
-    (found,) = staleness.check(changed.root, graph, set(graph.records), None)
+    (found,) = staleness.check(graph, set(graph.records), None)
     assert (found.node, found.what) == (
         "params.yaml",
         "changed since the last run; Snakemake cannot plan this study: No rule to produce it",

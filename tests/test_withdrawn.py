@@ -13,6 +13,7 @@ from made_records import fuse, small_study, train
 from made_records import gather as gather_fold
 from test_roster import CLIPS, TESTS, data_set
 
+from blemore.audit.persons import codes
 from blemore.audit.withdrawal.check import check, dependents
 from blemore.datasets import demo
 from blemore.datasets.completeness import Published, check_data
@@ -26,7 +27,6 @@ from blemore.tables import PROBE_COLUMNS, usable
 from demoactors import make, schedule
 from joblineage.descent import Descent
 from joblineage.errors import DataError, MissingDataError
-from joblineage.export.persons import codes
 from joblineage.files import sha256
 from joblineage.graph import Graph
 from joblineage.store import key

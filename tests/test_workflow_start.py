@@ -14,14 +14,16 @@ import pytest
 from snakemake.persistence import PersistenceBase
 
 from blemore.scoring.labels import CLASSES
-from blemore.study import _stages_here
+from blemore.study import STUDY
+from joblineage.run import _stages_here
+from joblineage.store import Store
 
 REPOSITORY = Path(__file__).parents[1]
 
 
 def test_a_start_of_the_workflow_loads_no_heavy_library() -> None:
     rules = "".join(path.read_text() for path in sorted((REPOSITORY / "rules").glob("*.smk")))
-    imports = re.findall(r"^(?:from blemore.*|import blemore.*)$", rules, re.M)
+    imports = re.findall(r"^(?:from (?:blemore|joblineage).*)$", rules, re.M)
     assert len(imports) > 5
     code = "\n".join([*imports, "import sys", "print(*{name.split('.')[0] for name in sys.modules})"])
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
@@ -48,13 +50,13 @@ def study(tmp_path: Path) -> Path:
 
 
 def test_where_everything_is_here_dvc_versions_all_stages_at_once(study: Path) -> None:
-    assert _stages_here(study) == ["dvc.yaml"]
+    assert _stages_here(Store(study, STUDY)) == ["dvc.yaml"]
 
 
 def test_without_the_private_store_only_stages_that_need_nothing_of_it_are_versioned(study: Path) -> None:
     shutil.rmtree(study / "data")
     shutil.rmtree(study / "results")
-    assert _stages_here(study) == ["fuse", "calibrate", "evaluate", "submit", "report"]
+    assert _stages_here(Store(study, STUDY)) == ["fuse", "calibrate", "evaluate", "submit", "report"]
 
 
 SMALL = """
@@ -77,7 +79,7 @@ rule second:
     shell: "cp first second; cp after.yaml params.yaml"
 
 onsuccess:
-    print("up to date:", up_to_date(Path()))
+    print("up to date:", up_to_date(Path(), "submission"))
 """
 
 

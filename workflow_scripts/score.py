@@ -7,12 +7,12 @@ import pandas as pd
 from blemore.decide.known import decisions_without
 from blemore.evaluate.evidence import evidence
 from blemore.evaluate.reliability import reliability
-from blemore.evaluate.summary import summarise
+from blemore.evaluate.summary import headline, summarise
 from blemore.tables import read_clips, read_probabilities
 from joblineage.files import read_json, write_json
 from joblineage.job import job
 
-with job(snakemake):
+with job(snakemake, headline=headline):
     found, made, study = snakemake.input, snakemake.output, snakemake.params.study
     clips = read_clips(found.clips)
     tables = {Path(path).parent.name: read_probabilities(path) for path in found.tables}

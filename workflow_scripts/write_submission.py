@@ -5,7 +5,9 @@ import pandas as pd
 from blemore.challenge.submission import read_template, write_checked
 from joblineage.job import job
 
-with job(snakemake, verified=snakemake.input.decisions):
+VERIFY = ("-m", "blemore.cli", "lineage", "verify")
+
+with job(snakemake, first=[*VERIFY, snakemake.input.decisions]):
     decisions, out = pd.read_parquet(snakemake.input.decisions), snakemake.output
     test, keys = decisions[decisions["split"] == "test"], read_template(snakemake.input.template)
     write_checked(test[test["variant"] == "global"], keys, out.json, out.zip)

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from blemore.audit.commands.find import find
+from blemore.audit.commands.leaks import leaks
+from blemore.audit.commands.report import report
 from blemore.audit.commands.withdraw import withdraw
 from blemore.challenge.uploads.commands import app as submission_app
 from blemore.datasets.commands import app as data_app
@@ -22,9 +25,9 @@ from blemore.evaluate.layers.commands import layers
 from blemore.gemini.commands import app as gemini_app
 from blemore.planning.commands import plan
 from blemore.simulation.commands import app as simulation_app
+from blemore.study import STUDY
 from blemore.weights.commands import app as weights_app
-from joblineage.commands.app import app as lineage_app
-from joblineage.commands.run import recover, summary
+from joblineage.commands.app import commands
 from joblineage.errors import DataError
 
 if TYPE_CHECKING:
@@ -43,12 +46,10 @@ app.add_typer(weights_app, name="weights")
 app.add_typer(gemini_app, name="gemini")
 app.add_typer(submission_app, name="submission")
 app.add_typer(simulation_app, name="simulate")
-app.add_typer(lineage_app, name="lineage")
+app.add_typer(commands(STUDY, find, leaks, report), name="lineage")
 app.command()(plan)
 app.command()(layers)
 app.command()(enroll)
-app.command()(recover)
-app.command()(summary)
 app.command()(withdraw)
 
 Probabilities = Annotated[
@@ -63,6 +64,34 @@ class Grid(StrEnum):
 
     official = "official"
     exact = "exact"
+
+
+Workspace = Annotated[Path, typer.Option(help="The study's folder (where the Snakefile is).")]
+
+
+@app.command()
+def recover(workspace: Workspace = Path()) -> None:
+    """After a kill: end what that run left running and release its lock. Finished work is kept."""
+    from joblineage.recovery import RunActive, recover
+
+    try:
+        done = recover(workspace)
+    except RunActive as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    for line in done:
+        typer.echo(line)
+
+
+@app.command()
+def summary(workspace: Workspace = Path()) -> None:
+    """What the finished study made, where, and its out-of-fold scores."""
+    from blemore.study import summary
+
+    if not (workspace / "results/submission/submission.json").is_file():
+        typer.echo("no finished study here: `snakemake submission` (or `make submission`) makes it", err=True)
+        raise typer.Exit(1)
+    typer.echo(summary(workspace))
 
 
 @app.command()

@@ -1,28 +1,104 @@
-"""What happens around a whole run of the workflow: before the first job, and after the last."""
+"""The study: what the lineage library must know of it, and what happens before its first job and after its last."""
 
 import csv
-import hashlib
 import json
-import os
 import re
 import shutil
-import sys
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import chdir
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from blemore.datasets.withdrawn import NOBODY, Withdrawn
-from joblineage import recovery, runs, workspace
-from joblineage.errors import LineageError, MissingDataError
-from joblineage.files import parse_yaml
+from joblineage import run, workspace
+from joblineage.errors import MissingDataError
+from joblineage.store import Store
+from joblineage.study import Checked, Study
+
+if TYPE_CHECKING:
+    from joblineage.graph import Graph
+    from joblineage.outcome import Outcome
+    from joblineage.verdict import Finding
 
 DEMO_CLIP_BYTES = 90_000
 """Typical size of a generated clip that is not made yet."""
 
 LAST_STAGE = "report"
 """The stage of dvc.yaml that ends a study."""
+
+
+def _withdrawn(root: Path, graph: "Graph", chain: set[str], artifact: str | None, found: list["Finding"]) -> Checked:
+    from blemore.audit.withdrawal.check import check
+
+    return check(root, graph, chain), []
+
+
+def _leaks(root: Path, graph: "Graph", chain: set[str], artifact: str | None, found: list["Finding"]) -> Checked:
+    from blemore.audit.leaks.audit import in_verify
+
+    return in_verify(graph, artifact, found)
+
+
+def _names(store: Store) -> frozenset[str]:
+    from blemore.audit.persons import codes
+
+    return codes(store)
+
+
+def _headline(metrics: Mapping[str, float]) -> dict[str, float]:
+    from blemore.scoring.metrics import combine
+
+    return dict(metrics) | {"score": float(combine(metrics["acc_presence"], metrics["acc_salience"]))}
+
+
+def _divide(outcome: "Outcome", seeds: int) -> Any:
+    from blemore.audit.attribution.divided import divide
+
+    return divide(outcome, seeds=seeds)
+
+
+def _near(recorded: Path, made: Path) -> str | None:
+    from blemore.audit.near import near
+
+    return near(recorded, made)
+
+
+STUDY = Study(
+    title="A study of blended emotions in short videos: one run of the blemore workflow",
+    command="blemore lineage",
+    target="submission",
+    files=(
+        *("params.yaml", "Snakefile", "dvc.yaml", "requirements.lock", "withdrawn.json"),
+        *("rules/*.smk", "schemas/*.yaml"),
+    ),
+    sources=(
+        *("Snakefile", "rules", "src", "workflow_scripts", "requirements.lock", "outside", "weights"),
+        *("uploads.json", "withdrawn.json"),
+    ),
+    results=(
+        *("results/*.json", "results/*.csv", "results/plots/*", "results/clips/*", "results/encoders/*.parquet"),
+        *("results/fusion/*", "results/calibration/*", "results/submission/*", "results/report/*"),
+    ),
+    private=("data/*", "results/media/*", "results/individuals/clusters.parquet"),
+    outside=("weights/*", "outside/*"),
+    products="results/submission/",
+    volatile="schemas/volatile_files.yaml",
+    shared=("data", "results", "weights", "outside"),
+    copied=(
+        *("Snakefile", "dvc.yaml", "params.yaml", "requirements.lock", "uploads.json", "withdrawn.json"),
+        *("pyproject.toml", "rules", "schemas", "profiles", "src", "workflow_scripts", "envs"),
+    ),
+    scored="score",
+    trained=("train_fold",),
+    entries=("encoders", ("finetuned", "frozen", "given")),
+    other_data="dataset",
+    absent=lambda settings: settings.get("private") == "absent",
+    checkers=(_withdrawn, _leaks),
+    names=_names,
+    headline=_headline,
+    divide=_divide,
+    near=_near,
+)
 
 
 def clip_files(dataset: str, root: Path, options: Mapping[str, Any], roster: Path | None = None) -> list[str]:
@@ -53,24 +129,6 @@ def _listed_files(roster: Path) -> list[str]:
         raise MissingDataError(f"private: absent; {roster}", [advice])
     files = pyarrow.parquet.ParquetFile(roster).read(["file"])["file"].to_pylist()
     return sorted(file for file in files if file)
-
-
-def digest(names: Iterable[str]) -> str:
-    """sha256 of a list of names: a short parameter that changes when a clip comes or goes."""
-    return hashlib.sha256("\n".join(names).encode()).hexdigest()
-
-
-def mark(root: Path) -> None:
-    """Mark this run's jobs as the workspace's own, and tell who meets the lock of a killed run how to go on."""
-    if recovery.MARK in os.environ:  # a job of a run that is already marked
-        return
-    os.environ[recovery.MARK] = str(root.resolve())
-    if recovery.stale_lock(root):
-        print(
-            "A run in this folder was killed and left its lock. `blemore recover` (or `make submission`) ends what is "
-            "left of that run and releases the lock; finished work is kept.",
-            file=sys.stderr,
-        )
 
 
 def begin(
@@ -153,16 +211,12 @@ def _files(folder: Path) -> Iterable[Path]:
 
 
 def end(root: Path, made: Sequence[re.Pattern], targets: Sequence[str]) -> None:
-    """After the last job: write the run's record, version a complete study with DVC, say what was made and where.
-
-    A partial run is not committed: dvc.lock would claim that stale files came from the new parameters; nor is a study
-    whose lineage does not verify. When DVC itself is the caller (DVC_STAGE in the environment) it commits its stages on its
-    own, unless this raises.
+    """After the last job: record the run, version a complete study with DVC, say what was made and where.
 
     Parameters
     ----------
     made : the output patterns of every rule.
-    targets : the files for whose sake the study is run, as `runs.close` takes them.
+    targets : the files for whose sake the study is run.
 
     Raises
     ------
@@ -175,57 +229,11 @@ def end(root: Path, made: Sequence[re.Pattern], targets: Sequence[str]) -> None:
 
         for path in shared:
             forget_media(path)
-    from joblineage.planned import up_to_date  # loads what a run with nothing to do goes without
-
-    stage = os.environ.get("DVC_STAGE")
-    if stage not in (None, LAST_STAGE):
-        return
-    complete = stage == LAST_STAGE or up_to_date(root)
-    runs.close(root, made, targets, complete=complete)
-    if not complete:
+    complete = run.end(Store(root, STUDY), made, targets, LAST_STAGE)
+    if complete:
+        print(summary(root))
+    elif complete is not None:
         print("The study is not complete yet: nothing was versioned. `snakemake submission` finishes it.")
-        return
-    _check(root)
-    if stage is None:
-        _version(root)
-    print(summary(root))
-
-
-def _check(root: Path) -> None:
-    """Refuse to version a study whose lineage does not verify."""
-    from joblineage.verify import verify  # every job's Snakemake loads this module, none of them verifies
-
-    found = [one for one in verify(root).findings if one.node != "dvc.lock"]  # which is about to be written anew
-    if found:
-        said = [f"{one.verdict.value} {one.node}: {one.what}" for one in found]
-        raise LineageError("lineage", [*said, "nothing was versioned; `blemore lineage verify` says more"])
-
-
-def _stages_here(root: Path) -> list[str]:
-    """Stages of dvc.yaml that neither read nor make what only the private store has: DVC can version no others here.
-
-    Where that is all of them their file is named, which DVC then reads once instead of once a stage.
-    """
-    from joblineage.verify import not_here
-
-    away = set(not_here(root))
-    if not away:
-        return ["dvc.yaml"]
-    dataset = parse_yaml((root / "params.yaml").read_text())["dataset"]
-    stages = parse_yaml((root / "dvc.yaml").read_text().replace("${dataset}", dataset))["stages"]
-    return [
-        name for name, one in stages.items() if not away & {*one["deps"], *(next(iter(out)) for out in one["outs"])}
-    ]
-
-
-def _version(root: Path) -> None:
-    """Have DVC version the study, in this process: a new one would load for half a second."""
-    from dvc.cli import main
-
-    with chdir(root):
-        failed = main(["commit", "--force", "--quiet", *_stages_here(root)])
-    if failed:
-        print("DVC did not version this study (`dvc commit` says why)", file=sys.stderr)
 
 
 def summary(root: Path) -> str:

@@ -12,17 +12,13 @@ from typing import Any
 
 from joblineage.diffing import CHANGED, Comparison, Job
 from joblineage.reasons import ABSENT, KINDS, Change, parameters
-from joblineage.sides import SETTINGS
 
 SETTING = ("parameter", "seed", "checkpoint")
 """Kinds of change whose values may stand in params.yaml."""
-DATASET = "dataset"
-ENCODER = ("finetuned", "frozen", "given")
-"""Wildcards that name an encoder."""
 UNSEEN = "src/joblineage/"
 """Modules that every job loads and no result hangs on."""
 TAKING_PART = ("", ".enabled", ".learning")
-"""Keys of an encoder that decide which jobs it has; the whole entry too, where it is new."""
+"""Keys of an entry that decide which jobs it has; the whole entry too, where it is new."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +42,8 @@ class Causes:
         sides = (comparison.a, comparison.b)
         self.jobs = {job.key: job for job in comparison.jobs}
         self.wildcards = {name: record["job"]["wildcards"] for side in sides for name, record in side.records.items()}
-        before, after = (side.study(SETTINGS) for side in sides)
+        self.study = comparison.b.store.study
+        before, after = (side.study(self.study.settings) for side in sides)
         self.settings = [] if before is None or after is None else parameters(before, after)
 
     @cached_property
@@ -96,7 +93,7 @@ class Causes:
             rest = [change for change in rest if change.kind != "code list"]
         if settings:
             rest = [change for change in rest if not self._listed_otherwise(change)]
-        return [*settings, *(_of_job(change, job, self.wildcards[job.key]) for change in rest)]
+        return [*settings, *(self._of_job(change, job) for change in rest)]
 
     def _setting(self, change: Change, job: Job) -> Change | None:
         """The entry of params.yaml that a changed field comes from."""
@@ -107,22 +104,37 @@ class Causes:
             best = max(same, key=lambda one: _common_end(one.name.split("."), words), default=None)
             if best is not None and (len(same) == 1 or best.name.split(".")[-1] == words[-1]):
                 return best
-            part = [one for one in self.settings if _encoder(one) in words]
+            part = [one for one in self.settings if self._entry(one) in words]
             return part[0] if part else None
         if change.kind == "code list" or self._listed_otherwise(change):
             return self._by_wildcards(job.key) or self._only_setting()
         return None
 
     def _about(self, setting: Change, job: Job, words: list[str]) -> bool:
-        """Whether a setting of one encoder speaks of this job's encoder; other settings speak of every job."""
-        encoder = _encoder(setting)
-        return encoder is None or encoder in words or encoder in self.wildcards[job.key].values()
+        """Whether a setting of one entry is about this job's entry; other settings are about every job."""
+        entry = self._entry(setting)
+        return entry is None or entry in words or entry in self.wildcards[job.key].values()
+
+    def _entry(self, setting: Change) -> str | None:
+        """The entry that a setting is about."""
+        words = setting.name.split(".")
+        return words[1] if self.study.entries and words[0] == self.study.entries[0] and len(words) > 1 else None
+
+    def _of_job(self, change: Change, job: Job) -> Change:
+        """A parameter that is not in the settings, with the entry that it is about, or the rule."""
+        if not _of_params(change):
+            return change
+        wildcards = self.wildcards[job.key]
+        names = self.study.entries[1] if self.study.entries else ()
+        whose = next((value for name, value in wildcards.items() if name in names), job.key.split("/")[0])
+        return replace(change, name=f"{change.name} of {whose}")
 
     def _by_wildcards(self, name: str) -> Change | None:
-        """The setting that decides whether a job with these wildcards is there: its encoder's, or the number of them."""
+        """The setting that decides whether a job with these wildcards is there: its entry's, or the number of them."""
         wildcards: Mapping[str, str] = self.wildcards[name]
-        encoders = {f"encoders.{value}{key}" for value in wildcards.values() for key in TAKING_PART}
-        there = [one for one in self.settings if one.name in encoders]
+        listed = self.study.entries[0] if self.study.entries else ""
+        entries = {f"{listed}.{value}{key}" for value in wildcards.values() for key in TAKING_PART}
+        there = [one for one in self.settings if one.name in entries]
         many = [one for one in self.settings if any(word in one.name.rpartition(".")[2] for word in wildcards)]
         return next(iter([*there, *many]), None)
 
@@ -140,19 +152,13 @@ class Causes:
             (file in a.read and file in b.read)
             or change.name in a.makers
             or change.name in b.makers
-            or any(one.name == DATASET for one in self.settings)
+            or any(one.name == self.study.other_data for one in self.settings)
         )
 
 
 def _of_params(change: Change) -> bool:
     """Whether a changed field is a parameter; a checkpoint may also be a file."""
     return change.kind in SETTING and "/" not in change.name
-
-
-def _encoder(setting: Change) -> str | None:
-    """The encoder that a setting is about."""
-    words = setting.name.split(".")
-    return words[1] if words[0] == "encoders" and len(words) > 1 else None
 
 
 def _common_end(one: list[str], other: list[str]) -> int:
@@ -173,14 +179,6 @@ def _opaque(change: Change) -> bool:
     """A parameter that is a hash of something else says less than that something."""
     values: list[Any] = [change.before, change.after]
     return _of_params(change) and any(isinstance(one, str) and len(one) == 64 for one in values)
-
-
-def _of_job(change: Change, job: Job, wildcards: Mapping[str, str]) -> Change:
-    """A parameter that is not in params.yaml, with the encoder that it is about, or the rule."""
-    if not _of_params(change):
-        return change
-    whose = next((value for name, value in wildcards.items() if name in ENCODER), job.key.split("/")[0])
-    return replace(change, name=f"{change.name} of {whose}")
 
 
 def _job_itself(job: Job) -> Change:

@@ -1,15 +1,13 @@
-"""Everything that came from some bytes, a clip, a person or a checkpoint, over every record that is kept."""
+"""Everything that came from some bytes, a name or a checkpoint, over every record that is kept."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 from joblineage.descent import Descent
 from joblineage.store import Store, key
 
-CLIPS = "results/clips/clips.parquet"
-"""The table that says whose clips are whose."""
 SHORTEST = 8
 """Hex digits that a sha256 may be shortened to."""
 
@@ -59,8 +57,8 @@ class Finder:
         """Files whose sha256 begins so, made or read."""
         return self._files(lambda one: one["sha256"].startswith(prefix.lower()))
 
-    def clips(self, names: Iterable[str], ran_for: str | None = None) -> list[Match]:
-        """Jobs that made, read, were fitted on or judged any of these clips.
+    def names(self, names: Iterable[str], ran_for: str | None = None) -> list[Match]:
+        """Jobs that made, read, were fitted on or judged anything of these names.
 
         Parameters
         ----------
@@ -76,10 +74,6 @@ class Finder:
                     if wanted & self._listed(model[side]):
                         found.append(self._match(name, how, f"{model['model']} ({model['kind']})", None))
         return self._sorted(found)
-
-    def person(self, person: str) -> list[Match]:
-        """Jobs that touched a clip of a person, test clips only where the clips table says whose they are."""
-        return self.clips(persons_clips(person, self.store), person)
 
     def checkpoint(self, name: str) -> list[Match]:
         """Jobs that started from a checkpoint: by its name or the last part of it, its revision, or sha256 of a file."""
@@ -132,31 +126,6 @@ class Finder:
     @staticmethod
     def _sorted(found: Iterable[Match]) -> list[Match]:
         return sorted(found, key=lambda one: (not one.current, one.what, one.how != "made", one.job, one.record))
-
-
-def persons_clips(person: str, store: Store) -> set[str]:
-    """Names of a person's clips: by the name of a training clip, and by the clips table where it is there."""
-    from blemore.datasets.names import parse_name
-
-    clips = set(_table(person, store.root / CLIPS))
-    for record in store.records.values():
-        for side in ("inputs", "outputs"):
-            for one in record[side]:
-                stem = PurePosixPath(one["path"]).stem
-                if stem.startswith(f"{person}_"):
-                    try:
-                        clips |= {stem} if parse_name(stem).person == person else set()
-                    except ValueError:  # a file that is no clip
-                        continue
-    return clips
-
-
-def _table(person: str, path: Path) -> Iterator[str]:
-    if path.is_file():
-        import pyarrow.parquet
-
-        table = pyarrow.parquet.read_table(path, columns=["clip", "person"]).to_pydict()
-        yield from (clip for clip, who in zip(table["clip"], table["person"], strict=True) if who == person)
 
 
 def _begins(value: str, prefix: str) -> bool:

@@ -6,7 +6,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,9 @@ SCRIPT_MARK = "__real_file__"
 
 
 @contextmanager
-def job(snakemake: Any, *, verified: str | None = None, each: str | None = None) -> Iterator[Iterator[record.Part]]:
+def job(
+    snakemake: Any, *, first: Sequence[str] = (), each: str | None = None, headline: record.Headline | None = None
+) -> Iterator[Iterator[record.Part]]:
     """Run a job's work: logging goes to the rule's log file; the last lines name outputs and loaded modules.
     A rule with an output `cost` gets there what the job used. A job that ends well leaves a lineage record.
 
@@ -28,8 +30,9 @@ def job(snakemake: Any, *, verified: str | None = None, each: str | None = None)
 
     Parameters
     ----------
-    verified : an input whose whole chain must verify before the work begins.
+    first : arguments of a Python that must end well before the work begins, such as a `verify` of an input.
     each : a wildcard; the job may be several instances of its rule, one for each number in its outputs' names.
+    headline : given {role: path} of the outputs when the work is done, the numbers for which the study is run.
 
     Yields
     ------
@@ -37,7 +40,7 @@ def job(snakemake: Any, *, verified: str | None = None, each: str | None = None)
 
     Raises
     ------
-    DataError : that chain does not verify; what `blemore lineage verify` says of it.
+    DataError : `first` did not end well; what it said.
     """
     log = Path(snakemake.log[0])
     handler = logging.FileHandler(log, mode="w")
@@ -48,8 +51,8 @@ def job(snakemake: Any, *, verified: str | None = None, each: str | None = None)
     logging.captureWarnings(True)
     started = time.monotonic()
     try:
-        if verified is not None:
-            check_chain(verified)
+        if first:
+            run_first(first)
         begun = record.begin(snakemake)
         parts = begun.parts(each)
         waiting = one_by_one(parts, started)
@@ -60,7 +63,7 @@ def job(snakemake: Any, *, verified: str | None = None, each: str | None = None)
         packages = {entry.name for entry in Path("src").glob("*")}
         loaded = sorted(name for name in sys.modules if name.split(".")[0] in packages)
         logging.info("modules %s", " ".join(loaded))
-        logging.info("record %s", " ".join(begun.end(parts)))
+        logging.info("record %s", " ".join(begun.end(parts, headline)))
         logging.info("done in %.1f s", time.monotonic() - started)
     except BaseException as error:
         logging.exception("the job failed: %s", error)
@@ -97,16 +100,16 @@ def end_process() -> None:
     os._exit(0)
 
 
-def check_chain(path: str) -> None:
-    """Refuse to go on from a file whose chain does not verify.
+def run_first(arguments: Sequence[str]) -> None:
+    """Refuse to go on where another Python did not end well.
 
-    In a process of its own: what checks a job's chain is no part of what the job's result hangs on.
+    In a process of its own: its modules are no part of what the job's result depends on.
     """
-    command = [sys.executable, "-m", "blemore.cli", "lineage", "verify", path]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    logging.info("verify %s: %s", path, (done.stdout + done.stderr).strip())
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
+    said = (done.stdout + done.stderr).strip()
+    logging.info("%s: %s", " ".join(arguments), said)
     if done.returncode:
-        raise DataError(path, ["its lineage does not verify:", *(done.stdout + done.stderr).strip().splitlines()])
+        raise DataError(" ".join(arguments), ["did not end well:", *said.splitlines()])
 
 
 def cost(seconds: float, cpu_seconds: float) -> dict[str, Any]:

@@ -31,9 +31,7 @@ def find(artifact: str, store: Store) -> Artifact:
     DataError : nothing is known by that name; says what is.
     """
     if not store.records:
-        raise DataError(
-            str(store.folder), ["no records here: `snakemake submission` (or `make submission`) makes them"]
-        )
+        raise DataError(str(store.folder), [f"no records here: `snakemake {store.study.target}` makes them"])
     for path in (os.path.normpath(artifact), below(artifact, store.root)):
         if path in store.makers:
             return Artifact(store.makers[path], path)

@@ -1,4 +1,4 @@
-"""The outcome of comparing two runs: one sentence that names the cause, the scores, the jobs, and the Score divided."""
+"""The outcome of comparing two runs: one sentence that names the cause, the scores, the jobs, and what differs."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,21 +6,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from blemore.scoring.metrics import combine
 from joblineage.causes import Cause, Causes
 from joblineage.diffing import CHANGED, Comparison, Job
 from joblineage.sides import Side
 
-TRAINING = "train_fold"
 SHOWN = 8
 """Causes that are told in text; JSON has all."""
 DISTINCT = 5e-13
-"""Scores are shares of a few thousand clips: what differs by less is rounding."""
+"""What differs by less is rounding."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What `blemore lineage diff` tells."""
+    """What a comparison of two runs says."""
 
     comparison: Comparison
 
@@ -41,9 +39,11 @@ class Outcome:
         """One cause: the field with its values, the jobs where it began, and how many follow."""
         jobs = [self.causes.jobs[name] for name in cause.began]
         only = {how: [job for job in jobs if job.how == how] for how in dict.fromkeys(job.how for job in jobs)}
-        began = [f"{_count(some)}{'' if how == CHANGED else f' {how}'}" for how, some in only.items()]
+        began = [f"{self._count(some)}{'' if how == CHANGED else f' {how}'}" for how, some in only.items()]
         after = (
-            [f"{_count([self.causes.jobs[name] for name in cause.follows])} after {'it' if len(jobs) == 1 else 'them'}"]
+            [
+                f"{self._count([self.causes.jobs[name] for name in cause.follows])} after {'it' if len(jobs) == 1 else 'them'}"
+            ]
             if cause.follows
             else []
         )
@@ -52,14 +52,14 @@ class Outcome:
 
     @cached_property
     def scores(self) -> dict[str, tuple[float, float]]:
-        """{"acc_presence": (A, B), ..., "score"}; empty where a run has no score."""
+        """{name: (A, B)} of the headline's numbers that both runs have."""
         a, b = self.comparison.a.metrics, self.comparison.b.metrics
-        if not a or not b:
-            return {}
-        both = {name: (a[name], b[name]) for name in ("acc_presence", "acc_salience")}
-        presence, salience = both.values()
-        first, second = (float(combine(presence[k], salience[k])) for k in (0, 1))
-        return both | {"score": (first, second)}
+        return {name: (a[name], b[name]) for name in a if name in b}
+
+    def _count(self, jobs: Sequence[Job]) -> str:
+        trained = self.comparison.b.store.study.trained
+        training = all(job.key.split("/")[0] in trained for job in jobs)
+        return f"{len(jobs)} {'training' if training else 'job'}{'s' * (len(jobs) != 1)}"
 
     def why(self, job: Job) -> str:
         """Why a job is not the same, in a few words."""
@@ -69,7 +69,7 @@ class Outcome:
         return f"follows {', '.join(job.after[:2])}{', ...' if len(job.after) > 2 else ''}"
 
     def lines(self) -> Iterator[str]:
-        """The text for people, without the Score's division."""
+        """The text for people, without the division of the change."""
         a, b = self.comparison.a, self.comparison.b
         yield self.sentence()
         yield from (f"  also: {self.cause(one)}" for one in self.causes.found[1:SHOWN])
@@ -116,11 +116,6 @@ class Outcome:
 
 def _run(side: Side) -> dict[str, Any]:
     return {"run": side.name, "workspace": str(Path(side.store.root)), "complete": side.run["complete"]}
-
-
-def _count(jobs: Sequence[Job]) -> str:
-    training = all(job.key.split("/")[0] == TRAINING for job in jobs)
-    return f"{len(jobs)} {'training' if training else 'job'}{'s' * (len(jobs) != 1)}"
 
 
 def _how(job: Job) -> str:

@@ -18,8 +18,6 @@ from typing import Any
 from joblineage.errors import DataError
 from joblineage.files import parse_yaml
 
-TARGET = "submission"
-
 
 @dataclass(frozen=True)
 class Planned:
@@ -38,7 +36,7 @@ class Planned:
     runs: bool
 
 
-def planned(root: Path, target: str = TARGET) -> dict[str, Planned]:
+def planned(root: Path, target: str) -> dict[str, Planned]:
     """{job key: job} of the present study (`store.key`), or of one file's chain; rules without a script left out.
 
     While a run is at work only a file whose chain is finished can be planned: outputs of others come and go.
@@ -82,7 +80,7 @@ def main(target: str) -> None:
     print(json.dumps(jobs, sort_keys=True))
 
 
-def up_to_date(root: Path, target: str = TARGET) -> bool:
+def up_to_date(root: Path, target: str) -> bool:
     """Whether a new start of Snakemake would have nothing to do; for the end of a run.
 
     Snakefile, parameters and files are read anew, but in this process: Snakemake itself is loaded here already.

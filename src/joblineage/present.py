@@ -9,11 +9,10 @@ from joblineage import capture, files
 from joblineage.files import parse_yaml
 from joblineage.planned import Planned, planned
 from joblineage.reasons import ABSENT, Change, parameters, source_lines
-from joblineage.record import WEIGHTS
+from joblineage.record import WEIGHTS, pretrained
 from joblineage.runs import study_files
 from joblineage.store import Store
 
-PARAMS = "params.yaml"
 MISSING = "(missing)"
 """Stands for the sha256 of a file that is not there."""
 
@@ -28,7 +27,7 @@ class Present:
 
     def __init__(self, store: Store):
         self.store = store
-        self.jobs: Mapping[str, Planned] = planned(store.root)
+        self.jobs: Mapping[str, Planned] = planned(store.root, store.study.target)
         self._sums: dict[str, str] = {}
 
     @cached_property
@@ -54,12 +53,12 @@ class Present:
         inputs = [
             {"role": role, "path": path, "sha256": self.sha256(path), "size": None} for role, path in about.inputs
         ]
-        pretrained = "checkpoint" in about.params.get("encoder", {})
+        network = any(map(pretrained, about.params.values()))
         return {
             "job": {"rule": about.rule, "wildcards": about.wildcards},
             "inputs": inputs,
             "params": {"values": about.params},
-            "model": {"files": [one for one in inputs if one["role"] == WEIGHTS]} if pretrained else {},
+            "model": {"files": [one for one in inputs if one["role"] == WEIGHTS]} if network else {},
             "environment": self.environment,
         }
 
@@ -73,10 +72,10 @@ class Present:
         run = self.store.last_run
         if run is None:
             return []
-        found, now = [], study_files(self.store.root)
+        found, now = [], study_files(self.store)
         for path in sorted({*run["study"], *now}):
             was, new = run["study"].get(path, ABSENT), now.get(path, ABSENT)
-            if was != new and path == PARAMS and ABSENT not in (was, new):
+            if was != new and path == self.store.study.settings and ABSENT not in (was, new):
                 old = parse_yaml(self.store.get(was))
                 found += parameters(old, parse_yaml(Path(self.store.root, path).read_text()))
             elif was != new:

@@ -1,7 +1,7 @@
 """The record of one job: what went in, what came out, by which code, parameters, environment and hands.
 
 Inputs are hashed before the work and again after it: one that changed between is named, and the record is "tainted".
-Schema: schemas/lineage_record.schema.json.
+Schema: schemas/record.schema.json.
 """
 
 import getpass
@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -17,12 +17,14 @@ from typing import Any
 
 from joblineage import capture, seen
 from joblineage.capture import File
-from joblineage.files import read_json, write_json
+from joblineage.files import write_json
 from joblineage.store import Store, canonical, digest
 
-SCHEMA = "blemore-job/1"
+SCHEMAS = ("joblineage-job/1", "blemore-job/1")
+"""Of a record: the one that is written, and the name that it had before the library had its own."""
 LOGIC = ("code", "templates")
 """Roles of inputs that are source files."""
+Headline = Callable[[dict[str, str]], dict[str, float]]
 WEIGHTS = "weights"
 """Role of a checkpoint's files."""
 
@@ -99,15 +101,20 @@ class Begun:
             numbers.setdefault(number[1], []).append((role, path))
         return [Part(self, given | {wildcard: number}, files) for number, files in numbers.items()]
 
-    def end(self, parts: Iterable[Part]) -> list[str]:
-        """Write the records of a job that ended well; their ids. All have the times of the whole job."""
+    def end(self, parts: Iterable[Part], headline: Headline | None = None) -> list[str]:
+        """Write the records of a job that ended well; their ids. All have the times of the whole job.
+
+        Parameters
+        ----------
+        headline : given {role: path} of an instance's outputs, the numbers for which it is run.
+        """
         again = [capture.hashed(one["role"], one["path"]) for one in self.inputs]
         changed = [after for before, after in zip(self.inputs, again, strict=True) if before != after]
         store, job, params = Store(), self.snakemake, plain(dict(self.snakemake.params.items()))
         lock = next((one["sha256"] for one in self.inputs if one["path"] == capture.LOCK), None)
         sources = [one for one in self.inputs if one["role"] in LOGIC]
         shared = {
-            "schema": SCHEMA,
+            "schema": SCHEMAS[0],
             "status": "tainted" if changed else "ok",
             "inputs": self.inputs,
             "changed_inputs": changed,
@@ -133,7 +140,7 @@ class Begun:
                 "outputs": [capture.hashed(role, path, md5=True) for role, path in part.outputs],
                 "time": time | part.used,
                 "split": part.split,
-                "metrics": _metrics(part.output),
+                "metrics": headline(part.output) if headline else {},
             }
             written.append(store.write("records", body | {"unknown": _unknown(body)}))
         return written
@@ -156,7 +163,7 @@ def plain(value: Any) -> Any:
 
 
 def _seeds(params: Mapping[str, Any]) -> dict[str, int]:
-    """{where: seed} of every parameter called seed; each step derives its own from it and names (`blemore.seeds`)."""
+    """{where: seed} of every parameter called seed; each step derives its own from it and names."""
     found: dict[str, int] = {}
 
     def look(value: Any, where: str) -> None:
@@ -171,21 +178,18 @@ def _seeds(params: Mapping[str, Any]) -> dict[str, int]:
     return found
 
 
+def pretrained(value: Any) -> bool:
+    """Whether a parameter is the settings of a pretrained network: they name its checkpoint."""
+    return isinstance(value, Mapping) and "checkpoint" in value
+
+
 def _model(params: Mapping[str, Any], inputs: list[File]) -> dict[str, Any]:
     """Checkpoint, revision and the files of it that were read; empty for a job without a pretrained network."""
-    settings = params.get("encoder")
-    if not isinstance(settings, Mapping) or "checkpoint" not in settings:
+    settings = next((one for one in params.values() if pretrained(one)), None)
+    if settings is None:
         return {}
     files = [{name: one[name] for name in ("path", "sha256", "size")} for one in inputs if one["role"] == WEIGHTS]
     return {"checkpoint": settings["checkpoint"], "revision": settings.get("revision"), "files": files}
-
-
-def _metrics(output: Mapping[str, str]) -> dict[str, float]:
-    """The headline of a job that makes metrics; empty for others."""
-    if "metrics" not in output:
-        return {}
-    fused = read_json(output["metrics"])["variants"]["global"]
-    return {name: fused[name] for name in ("acc_presence", "acc_salience")}
 
 
 def _user() -> str | None:

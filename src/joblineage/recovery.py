@@ -11,10 +11,10 @@ from pathlib import Path
 
 import psutil
 
-MARK = "BLEMORE_WORKSPACE"
+MARK = "LINEAGE_WORKSPACE"
 """Environment variable of every job: the workspace it works for."""
 
-CALLER = "BLEMORE_CALLER_PID"
+CALLER = "LINEAGE_CALLER_PID"
 """Environment variable of a Snakemake that a wrapper (make) started: the wrapper's process id."""
 
 

@@ -1,7 +1,6 @@
 """Cheap jobs done once more, in a scratch copy of the study: do the same bytes come out?
 
-On the same kind of processor and environment they must. Elsewhere a table of probabilities may differ within TOLERANCE;
-how many decisions differ is said.
+On the same kind of processor and environment they must. Elsewhere the study says how near files have to be.
 """
 
 import os
@@ -13,26 +12,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from blemore.scoring.labels import CLASSES
 from joblineage.errors import DataError
 from joblineage.files import parse_yaml, sha256
 from joblineage.graph import Graph
 from joblineage.progress import Steps
-from joblineage.store import Store, key
+from joblineage.store import FOLDER, Store, key
+from joblineage.study import Study
 from joblineage.verdict import Finding, Verdict
 from joblineage.verify import Report
 
-TOLERANCE = 1e-6
-"""Largest difference of a probability that another processor may make."""
-LINKED = ("data", "results", "weights", "outside")
-"""Folders whose files a job replaces and never writes into: the scratch copy shares them."""
-COPIED = (
-    *("Snakefile", "dvc.yaml", "params.yaml", "requirements.lock", "uploads.json", "withdrawn.json", "pyproject.toml"),
-    *("rules", "schemas", "profiles", "src", "workflow_scripts", "envs", ".snakemake/metadata", "lineage"),
-)
 
-
-def replayed(report: Report, root: Path, artifact: str | None, number: int) -> Report:
+def replayed(report: Report, store: Store, artifact: str | None, number: int) -> Report:
     """The report with what replaying found.
 
     Parameters
@@ -43,13 +33,13 @@ def replayed(report: Report, root: Path, artifact: str | None, number: int) -> R
     """
     if report.findings:
         return replace(report, notes=[*report.notes, "nothing was replayed: the study is not as recorded"])
-    graph = Graph(Store(root))
-    chosen = choose(graph, set(graph.chain(artifact)) if artifact else set(graph.records), number, volatile(root))
+    graph = Graph(store)
+    chosen = choose(graph, set(graph.chain(artifact)) if artifact else set(graph.records), number, volatile(store))
     elsewhere = any(note.startswith("other environment") for note in report.notes)
     findings, notes = [], list(report.notes)
     with Steps("replay", len(chosen)) as steps:
         for name in chosen:
-            bad, close = replay(root, graph.records[name], elsewhere)
+            bad, close = replay(store, graph.records[name], elsewhere)
             findings += bad
             notes += close
             steps.advance(1, key(graph.records[name]))
@@ -57,9 +47,10 @@ def replayed(report: Report, root: Path, artifact: str | None, number: int) -> R
     return replace(report, findings=findings, notes=notes)
 
 
-def volatile(root: Path) -> list[str]:
+def volatile(store: Store) -> list[str]:
     """Patterns of files that hold times or costs and differ between equal runs."""
-    return list(parse_yaml((root / "schemas/volatile_files.yaml").read_text())["volatile"])
+    file = store.study.volatile
+    return list(parse_yaml((store.root / file).read_text())["volatile"]) if file else []
 
 
 def choose(graph: Graph, chain: set[str], number: int, patterns: list[str]) -> list[str]:
@@ -80,12 +71,12 @@ def _matches(path: str, patterns: list[str]) -> bool:
     return any(Path(path).match(pattern) for pattern in patterns)
 
 
-def replay(root: Path, one: dict[str, Any], elsewhere: bool) -> tuple[list[Finding], list[str]]:
+def replay(store: Store, one: dict[str, Any], elsewhere: bool) -> tuple[list[Finding], list[str]]:
     """Do the job of a record once more in a scratch copy of the study.
 
     Parameters
     ----------
-    elsewhere : the processor or environment is another than the record's: probabilities may differ within TOLERANCE.
+    elsewhere : the processor or environment is another than the record's: files may differ as far as `Study.near` allows.
 
     Returns
     -------
@@ -95,11 +86,11 @@ def replay(root: Path, one: dict[str, Any], elsewhere: bool) -> tuple[list[Findi
     ------
     DataError : the job could not be done; Snakemake's last lines.
     """
-    patterns = volatile(root)
+    root, study, patterns = store.root, store.study, volatile(store)
     (root / "cache").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="replay-", dir=root / "cache") as folder:  # same disk: links are possible
         scratch = Path(folder)
-        _copy(root, scratch)
+        _copy(root, scratch, study)
         paths = [out["path"] for out in one["outputs"]]
         for path in paths:
             (scratch / path).unlink()
@@ -125,7 +116,7 @@ def replay(root: Path, one: dict[str, Any], elsewhere: bool) -> tuple[list[Findi
         for out in one["outputs"]:
             if _matches(out["path"], patterns) or sha256(scratch / out["path"]) == out["sha256"]:
                 continue
-            near = _near(root / out["path"], scratch / out["path"]) if elsewhere else None
+            near = study.near(root / out["path"], scratch / out["path"]) if elsewhere else None
             if near is not None:
                 notes.append(f"replayed {out['path']}: {near}")
             else:
@@ -134,34 +125,14 @@ def replay(root: Path, one: dict[str, Any], elsewhere: bool) -> tuple[list[Findi
     return findings, notes
 
 
-def _copy(root: Path, scratch: Path) -> None:
-    for name in COPIED:
+def _copy(root: Path, scratch: Path, study: Study) -> None:
+    for name in (*study.copied, ".snakemake/metadata", FOLDER):
         source, target = root / name, scratch / name
         if source.is_dir():
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         elif source.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
-    for name in LINKED:
+    for name in study.shared:
         if (root / name).is_dir():
             shutil.copytree(root / name, scratch / name, copy_function=os.link)
-
-
-def _near(recorded: Path, made: Path) -> str | None:
-    """How near two tables of probabilities are; None where they are none, or too far apart."""
-    import pandas as pd
-
-    if recorded.suffix != ".parquet":
-        return None
-    one, other = pd.read_parquet(recorded), pd.read_parquet(made)
-    if not {"clip", *CLASSES} <= set(one.columns) or list(one["clip"]) != list(other["clip"]):
-        return None
-    apart = (one[list(CLASSES)] - other[list(CLASSES)]).abs().to_numpy()
-    changed = int(
-        (one[list(CLASSES)].to_numpy().argmax(axis=1) != other[list(CLASSES)].to_numpy().argmax(axis=1)).sum()
-    )
-    if apart.max() > TOLERANCE:
-        return None
-    return (
-        f"probabilities within {apart.max():.1e} (tolerance {TOLERANCE:.0e}), {changed} clips with another first class"
-    )

@@ -1,33 +1,27 @@
 """A run of the workflow in one document: which records it executed, which it reused, under one Merkle root.
 
 Written when a run ends well and executed something; a run with nothing to do writes nothing. What a killed run had
-finished is listed by the next one. Schema: schemas/lineage_run.schema.json.
+finished is listed by the next one. Schema: schemas/run.schema.json.
 """
 
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 from joblineage import capture
 from joblineage.files import sha256
 from joblineage.store import Store, merkle_root
 
-SCHEMA = "blemore-run/1"
-STUDY = ("params.yaml", "Snakefile", "dvc.yaml", "requirements.lock", "withdrawn.json", "rules/*.smk", "schemas/*.yaml")
-"""Files that decide which jobs there are; each run keeps a copy."""
-SOURCES = (
-    *("Snakefile", "rules", "src", "workflow_scripts", "requirements.lock", "outside", "weights"),
-    *("uploads.json", "withdrawn.json"),
-)
+SCHEMAS = ("joblineage-run/1", "blemore-run/1")
+"""Of a run: the one that is written, and the name that it had before the library had its own."""
 
 
-def study_files(root: Path) -> dict[str, str]:
+def study_files(store: Store) -> dict[str, str]:
     """{path: sha256} of the files that decide which jobs there are."""
-    paths = sorted(path for pattern in STUDY for path in root.glob(pattern))
-    return {path.relative_to(root).as_posix(): sha256(path) for path in paths}
+    paths = sorted(path for pattern in store.study.files for path in store.root.glob(pattern))
+    return {path.relative_to(store.root).as_posix(): sha256(path) for path in paths}
 
 
-def close(root: Path, made: Iterable[re.Pattern], targets: Iterable[str], *, complete: bool) -> str | None:
+def close(store: Store, made: Iterable[re.Pattern], targets: Iterable[str], *, complete: bool) -> str | None:
     """Write the run that has just ended; its id, or None where it executed nothing.
 
     Parameters
@@ -36,18 +30,18 @@ def close(root: Path, made: Iterable[re.Pattern], targets: Iterable[str], *, com
     targets : the files for whose sake a complete study is run; it has no other jobs than those that they hang on.
     complete : whether all targets are there and up to date.
     """
-    store, patterns = Store(root), list(made)
+    root, patterns = store.root, list(made)
     if not store.pending:
         return None
     makers = {path: name for path, name in store.newest.items() if path in store.makers or (root / path).exists()}
     makers = {path: name for path, name in makers.items() if any(pattern.match(path) for pattern in patterns)}
     current = _behind(store, makers, targets) if complete else set(makers.values())
     executed, reused = sorted(current & set(store.pending)), sorted(current - set(store.pending))
-    study = study_files(root)
+    study = study_files(store)
     for path in study:
         store.put((root / path).read_bytes())
     document = {
-        "schema": SCHEMA,
+        "schema": SCHEMAS[0],
         "complete": complete,
         "previous": list(store.runs)[-1] if store.runs else None,
         "time": {
@@ -55,7 +49,7 @@ def close(root: Path, made: Iterable[re.Pattern], targets: Iterable[str], *, com
             "end": capture.now(),
         },
         "study": study,
-        "sources": source_sums(root),
+        "sources": source_sums(store),
         "executed": executed,
         "reused": reused,
         "superseded": sorted(set(store.pending) - current),
@@ -76,6 +70,7 @@ def _behind(store: Store, makers: Mapping[str, str], targets: Iterable[str]) -> 
     return found
 
 
-def source_sums(root: Path) -> dict[str, str]:
+def source_sums(store: Store) -> dict[str, str]:
     """{path: md5 as dvc.lock has it} of the files and folders of source code that dvc.yaml's stages depend on."""
-    return {name: capture.dvc_md5(root / name) for name in SOURCES if (root / name).exists()}
+    places = {name: store.root / name for name in store.study.sources}
+    return {name: capture.dvc_md5(place) for name, place in places.items() if place.exists()}

@@ -9,10 +9,6 @@ from joblineage.errors import DataError
 from joblineage.files import parse_yaml
 from joblineage.store import Document, Store, key
 
-VOLATILE = "schemas/volatile_files.yaml"
-"""Names the files that hold times, hosts or costs: two equal runs may differ in them."""
-SETTINGS = "params.yaml"
-
 
 @dataclass(frozen=True)
 class Side:
@@ -74,7 +70,7 @@ class Side:
 
         Parameters
         ----------
-        path : one of `runs.STUDY`, "params.yaml".
+        path : one of the study's files, "params.yaml".
         """
         name = self.run["study"].get(path)
         try:
@@ -88,19 +84,22 @@ class Side:
 
     @cached_property
     def _patterns(self) -> tuple[str, ...]:
-        return tuple((self.study(VOLATILE) or {"volatile": []})["volatile"])
+        file = self.store.study.volatile
+        return tuple(((file and self.study(file)) or {"volatile": []})["volatile"])
 
     @cached_property
     def metrics(self) -> dict[str, float]:
-        """acc_presence and acc_salience of the run, out-of-fold; empty where it scored nothing."""
-        return dict(self.records["score"]["metrics"]) if "score" in self.records else {}
+        """The run's headline; empty where it came to none."""
+        study = self.store.study
+        scored = self.records.get(study.scored)
+        return study.headline(scored["metrics"]) if scored else {}
 
 
 class Both(Store):
     """The objects of two workspaces as one store."""
 
     def __init__(self, first: Store, second: Store):
-        super().__init__(second.root)
+        super().__init__(second.root, second.study)
         self.first = first
 
     def get(self, name: str) -> bytes:
@@ -111,20 +110,19 @@ class Both(Store):
             return self.first.get(name)
 
 
-def find_run(said: str, workspace: Path) -> Side:
+def find_run(said: str, store: Store) -> Side:
     """The run that a person means.
 
     Parameters
     ----------
     said : "last", "previous" (the run before it), the beginning of a run's id, or the folder of a workspace (its last run).
-    workspace : where runs are looked for.
+    store : where runs are looked for.
 
     Raises
     ------
     DataError : no such run, or several; says which there are.
     """
-    store = Store(workspace)
-    runs = list(store.runs)
+    workspace, runs = store.root, list(store.runs)
     named = {"last": -1, "previous": -2}
     if said in named:
         if len(runs) < -named[said]:
@@ -134,7 +132,7 @@ def find_run(said: str, workspace: Path) -> Side:
     if len(found) == 1:
         return Side(store, found[0])
     if not found and (Path(said) / store.folder.name).is_dir():
-        return find_run("last", Path(said))
+        return find_run("last", Store(Path(said), store.study))
     what = "several runs begin so" if found else f"neither a run of {workspace} nor the folder of a workspace"
     there = [f"run {name[:12]}, {store.runs[name]['time']['end']}" for name in (found or runs)]
     raise DataError(f"run {said!r}", [what, *there])

@@ -24,8 +24,8 @@ from joblineage.files import read_json, whole_file, write_bytes, write_json
 from joblineage.store import FOLDER, SIGNATURES, Store
 from joblineage.verdict import Finding, Verdict
 
-MEANING = b"blemore run\n"
-"""Before the signed id, so that the signature means nothing elsewhere."""
+MEANINGS = (b"joblineage run\n", b"blemore run\n")
+"""What is signed before a run's id, so that the signature means nothing elsewhere: now, and before the library had a name."""
 
 
 def make_keys(private: Path) -> Path:
@@ -58,11 +58,12 @@ def sign(store: Store, private: Path) -> Path:
     name = list(store.runs)[-1]
     key = load_pem_private_key(_key(private), None)
     if not isinstance(key, Ed25519PrivateKey):
-        raise DataError(str(private), ["expected an Ed25519 key, as `blemore lineage sign --new-key` makes it"])
+        raise DataError(str(private), ["expected an Ed25519 key, as `sign --new-key` makes it"])
     path = store.folder / "runs" / f"{name}{SIGNATURES}"
     public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     write_json(
-        path, {"key": b64encode(public).decode(), "signature": b64encode(key.sign(MEANING + name.encode())).decode()}
+        path,
+        {"key": b64encode(public).decode(), "signature": b64encode(key.sign(MEANINGS[0] + name.encode())).decode()},
     )
     return path
 
@@ -84,14 +85,20 @@ def check(store: Store, public: Path) -> list[Finding]:
     node = f"{FOLDER}/runs/{path.name}"
     if not path.exists():
         return [Finding(Verdict.TAMPERED, node, "the last run is not signed")]
+    if any(_signed(key, path, meaning + name.encode()) for meaning in MEANINGS):
+        return []
+    return [Finding(Verdict.TAMPERED, node, "the last run bears no signature of this key")]
+
+
+def _signed(key: Ed25519PublicKey, path: Path, message: bytes) -> bool:
     try:
-        key.verify(b64decode(read_json(path)["signature"]), MEANING + name.encode())
+        key.verify(b64decode(read_json(path)["signature"]), message)
     except (InvalidSignature, ValueError, KeyError, TypeError):
-        return [Finding(Verdict.TAMPERED, node, "the last run bears no signature of this key")]
-    return []
+        return False
+    return True
 
 
 def _key(path: Path) -> bytes:
     if not path.is_file():
-        raise DataError(str(path), ["no such key file; `blemore lineage sign --new-key FILE` makes a pair"])
+        raise DataError(str(path), ["no such key file; `sign --new-key FILE` makes a pair"])
     return path.read_bytes()

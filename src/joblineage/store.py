@@ -1,7 +1,7 @@
 """Where records lie: `lineage/` in the workspace, small files that are written once, whole, under the hash of their content.
 
-lineage/records/<id>.json   what one job did (schemas/lineage_record.schema.json)
-lineage/runs/<id>.json      what one run of the workflow executed and reused (schemas/lineage_run.schema.json)
+lineage/records/<id>.json   what one job did (schemas/record.schema.json)
+lineage/runs/<id>.json      what one run of the workflow executed and reused (schemas/run.schema.json)
 lineage/objects/<sha256>    what records speak of and nobody else keeps: source files, differences, environments, clip lists
 
 An id is the sha256 of the file: canonical JSON (RFC 8785). So an edited file no longer bears its own name.
@@ -17,6 +17,7 @@ from typing import Any
 import rfc8785
 
 from joblineage.files import write_bytes
+from joblineage.study import Study
 
 FOLDER = "lineage"
 SIGNATURES = ".sig.json"
@@ -24,6 +25,8 @@ SIGNATURES = ".sig.json"
 PARTS = ("executed", "reused", "superseded")
 """Lists of record ids in a run: made by it, found, and made since the run before it but replaced since."""
 Document = dict[str, Any]
+ANY = Study()
+"""A study of which nothing special is known."""
 
 
 def canonical(value: Any) -> bytes:
@@ -54,10 +57,17 @@ def key(record: Mapping[str, Any]) -> str:
 
 
 class Store:
-    """The records of one workspace. Reads each file once; make a new one to see what was written since."""
+    """The records of one workspace. Reads each file once; make a new one to see what was written since.
 
-    def __init__(self, root: Path = Path()):
+    Parameters
+    ----------
+    root : the workspace.
+    study : what the library must know of it.
+    """
+
+    def __init__(self, root: Path = Path(), study: Study = ANY):
         self.root = Path(root)
+        self.study = study
         self.folder = self.root / FOLDER
 
     def place(self, name: str) -> Path:

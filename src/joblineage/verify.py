@@ -1,19 +1,21 @@
 """Is this study what its records say: every level of the audit, one verdict, the first bad node named."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import yaml
 
-from blemore.audit.leaks import audit
-from blemore.audit.withdrawal import check as withdrawal
 from joblineage import capture
 from joblineage.checks import claims, content, staleness, structure
 from joblineage.errors import DataError
 from joblineage.files import parse_yaml
 from joblineage.graph import Graph
 from joblineage.store import FOLDER, Store, key
+from joblineage.study import Study
 from joblineage.verdict import WORST_FIRST, Finding, Verdict, worst
 
 
@@ -38,13 +40,13 @@ class Report:
         return worst(self.findings)
 
 
-def verify(root: Path, artifact: str | None = None, *, deep: bool = False, key_file: Path | None = None) -> Report:
+def verify(store: Store, artifact: str | None = None, *, deep: bool = False, key_file: Path | None = None) -> Report:
     """Check the whole study, or the chain that one of its files came from.
 
     Parameters
     ----------
-    root : the study's folder.
-    artifact : a path below it.
+    store : the study's records.
+    artifact : a path below the study's folder.
     deep : read every byte instead of trusting the files' status.
     key_file : public key (PEM) with which the last run must be signed.
 
@@ -52,9 +54,10 @@ def verify(root: Path, artifact: str | None = None, *, deep: bool = False, key_f
     ------
     DataError : there are no records, or none of `artifact`.
     """
-    store = Store(root)
+    root, study = store.root, store.study
     if not store.records:
-        raise DataError(str(root / FOLDER), ["no lineage records: run `snakemake submission` first, or `dvc pull`"])
+        first = f"run `snakemake {study.target}` first, or `dvc pull`"
+        raise DataError(str(root / FOLDER), [f"no lineage records: {first}"])
     graph = Graph(store)
     if artifact is not None and artifact not in store.makers:
         if (root / artifact).exists():
@@ -63,7 +66,7 @@ def verify(root: Path, artifact: str | None = None, *, deep: bool = False, key_f
     chain = set(graph.chain(artifact)) if artifact else set(graph.records)
 
     findings = structure.check(store)
-    away = not_here(root)
+    away = not_here(root, study)
     paths = {
         file["path"] for name in chain for file in (*graph.records[name]["inputs"], *graph.records[name]["outputs"])
     }
@@ -72,11 +75,10 @@ def verify(root: Path, artifact: str | None = None, *, deep: bool = False, key_f
     findings += bad
     findings += content.inputs(graph, found, away, chain)
     if artifact is None:
-        findings += content.strangers(root, graph)
-    findings += staleness.check(root, graph, chain, artifact)
-    findings += withdrawal.check(root, graph, chain)
+        findings += content.strangers(graph)
+    findings += staleness.check(graph, chain, artifact)
     findings += claims.snakemake(root, graph, chain)
-    locked, notes = claims.dvc(root, store)
+    locked, notes = claims.dvc(store)
     committed, more = claims.git(root, graph, chain)
     findings += [*locked, *committed]
     notes += more + environments(graph, chain)
@@ -86,9 +88,10 @@ def verify(root: Path, artifact: str | None = None, *, deep: bool = False, key_f
         from joblineage import signing
 
         findings += signing.check(store, key_file)
-    leaky, doubt = leaks(graph, artifact, {one.verdict for one in findings})
-    findings += leaky
-    notes += doubt
+    for checker in study.checkers:
+        bad, more = checker(root, graph, chain, artifact, findings)
+        findings += bad
+        notes += more
     order = {name: number for number, name in enumerate(graph.ordered(set(graph.records)))}
     return Report(
         findings=_sorted(findings, graph, order),
@@ -98,33 +101,26 @@ def verify(root: Path, artifact: str | None = None, *, deep: bool = False, key_f
     )
 
 
-def leaks(graph: Graph, artifact: str | None, found: set[Verdict]) -> tuple[list[Finding], list[str]]:
-    """Findings on who was judged by whom, and why they were not looked for: in records that do not hold, nobody can.
-
-    By the records and small tables alone; what clips decode to is compared by `blemore lineage leaks`.
-    """
-    if broken := {Verdict.TAMPERED, Verdict.MISSING} & found:
-        return [], [f"leaks were not looked for: {' and '.join(sorted(broken))} comes first"]
-    try:
-        return audit.check(graph, artifact, media=False).findings, []
-    except DataError as error:
-        return [], [f"leaks were not looked for: {error}"]
-
-
-def not_here(root: Path) -> list[str]:
+def not_here(root: Path, study: Study) -> list[str]:
     """Outputs of dvc.yaml that go to the private store and are not in this workspace.
 
     None where only some of them are missing, unless the parameters say that they are absent: a clone without that store has none.
     """
     try:
-        params = parse_yaml((root / "params.yaml").read_text())
-        stages = parse_yaml((root / "dvc.yaml").read_text().replace("${dataset}", str(params["dataset"])))["stages"]
+        params = parse_yaml((root / study.settings).read_text())
+        stages = dvc_stages(root, params)
     except (OSError, yaml.YAMLError, KeyError):
         return []
     outs = [next(iter(out.items())) for stage in stages.values() for out in stage["outs"] if isinstance(out, dict)]
     private = [path for path, options in outs if options.get("remote") == "private"]
     away = [path for path in private if not (root / path).exists()]
-    return away if away == private or params.get("private") == "absent" else []
+    return away if away == private or study.absent(params) else []
+
+
+def dvc_stages(root: Path, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The stages of dvc.yaml, "${name}" filled in from the parameters' top level."""
+    text = re.sub(r"\$\{(\w+)\}", lambda found: str(params[found[1]]), (root / "dvc.yaml").read_text())
+    return dict(parse_yaml(text)["stages"])
 
 
 def environments(graph: Graph, chain: set[str]) -> list[str]:

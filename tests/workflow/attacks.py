@@ -8,6 +8,7 @@ import os
 import shutil
 from pathlib import Path
 
+from blemore.study import STUDY
 from joblineage.store import Store, canonical
 from joblineage.verdict import Verdict
 from joblineage.verify import Report, verify
@@ -41,7 +42,7 @@ def write(path: Path, data: bytes | str) -> None:
 
 def found(root: Path, verdict: Verdict, node: str, **options) -> Report:
     """Verify to the last byte: the verdict is `verdict`, and what is named first is `node`."""
-    report = verify(root, deep=True, **options)
+    report = verify(Store(root, STUDY), deep=True, **options)
     assert report.verdict is verdict, report.findings
     assert report.findings[0].node == node, report.findings
     return report

@@ -10,6 +10,7 @@ from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
+from blemore.study import STUDY
 from joblineage import record, runs
 from joblineage.capture import hashed
 from joblineage.planned import Planned, planned
@@ -50,7 +51,7 @@ class StandIn:
 
 def run(root: Path) -> str | None:
     """Record a run of the workspace as it stands; the run's id, None where no job had anything to do."""
-    jobs, store = planned(root), Store(root)
+    jobs, store = planned(root, "submission"), Store(root, STUDY)
     before = {name: store.records[one] for name, one in store.current.items()}
     with chdir(root):
         waiting = dict(sorted(jobs.items()))
@@ -59,7 +60,9 @@ def run(root: Path) -> str | None:
             ready = [n for n, job in waiting.items() if not any(makers.get(p) in waiting for _, p in job.inputs)]
             for name in ready:
                 _execute(waiting.pop(name), before.get(name))
-        return runs.close(Path(), [re.compile(re.escape(path) + "$") for path in makers], makers, complete=True)
+        return runs.close(
+            Store(Path(), STUDY), [re.compile(re.escape(path) + "$") for path in makers], makers, complete=True
+        )
 
 
 def _execute(job: Planned, before: dict[str, Any] | None) -> None:

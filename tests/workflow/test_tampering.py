@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from blemore.study import STUDY
 from joblineage.graph import Graph
 from joblineage.store import Store
 from joblineage.verdict import Verdict
@@ -87,11 +88,11 @@ def flipped(before, finished: Study, tmp_path_factory) -> Report:
     root = linked(finished.folder, tmp_path_factory.mktemp("flipped") / "study")
     for path in KINDS:
         flip(root / path)
-    return verify(root, deep=True)
+    return verify(Store(root, STUDY), deep=True)
 
 
 def test_the_finished_study_verifies_and_no_file_is_unrecorded(root: Path) -> None:
-    report = verify(root, deep=True)
+    report = verify(Store(root, STUDY), deep=True)
     assert report.findings == []
     made = set(Store(root).makers)
     there = {
@@ -129,12 +130,12 @@ def test_one_bit_is_found_in_a_piece(guarded: Study, tmp_path: Path) -> None:
 def test_one_bit_is_found_by_the_status_alone(root: Path) -> None:
     path = root / "results/fusion/weights.json"
     write(path, path.read_bytes())
-    assert verify(root).verdict is Verdict.OK
+    assert verify(Store(root, STUDY)).verdict is Verdict.OK
     about, data = path.stat(), path.read_bytes()
     path.write_bytes(data[:-1] + b" ")  # no link any more: the inode stays too
     os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns))  # its ctime cannot be put back
     assert (path.stat().st_ino, path.stat().st_size) == (about.st_ino, about.st_size)
-    report = verify(root)
+    report = verify(Store(root, STUDY))
     assert (report.verdict, report.findings[0].node) == (Verdict.TAMPERED, "results/fusion/weights.json")
     assert {"decide", "write_submission", "score"} & set(report.findings[0].follows)
 
@@ -233,14 +234,14 @@ def test_forged_metadata_of_snakemake_is_found(root: Path, what: str) -> None:
     value = json.loads(path.read_text())
     METADATA_ATTACKS[what](value)
     write(path, json.dumps(value))
-    report = verify(root, deep=True)
+    report = verify(Store(root, STUDY), deep=True)
     assert report.verdict is Verdict.TAMPERED
     assert ".snakemake/metadata of results/fusion/weights.json" in {one.node for one in report.findings}
 
 
 def test_lost_metadata_of_snakemake_is_found(root: Path) -> None:
     metadata(root, "results/fusion/weights.json").unlink()
-    nodes = {one.node for one in verify(root, deep=True).findings}
+    nodes = {one.node for one in verify(Store(root, STUDY), deep=True).findings}
     assert ".snakemake/metadata of results/fusion/weights.json" in nodes
 
 
@@ -248,7 +249,7 @@ def test_no_alarm_after_every_time_was_changed(study: Study) -> None:
     root = study.folder
     for number, path in enumerate(sorted(one for one in root.rglob("*") if one.is_file() and ".git" not in one.parts)):
         os.utime(path, (10**9 + number, 10**9 + number))
-    assert verify(root).findings == []
+    assert verify(Store(root, STUDY)).findings == []
 
 
 def test_no_alarm_in_another_environment_that_the_records_declare(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,7 +257,7 @@ def test_no_alarm_in_another_environment_that_the_records_declare(root: Path, mo
 
     here = capture.surroundings() | {"python": "3.99.0"}
     monkeypatch.setattr(capture, "surroundings", lambda: here)
-    report = verify(root, deep=True)
+    report = verify(Store(root, STUDY), deep=True)
     assert report.findings == []
     assert any(note.startswith("other environment") and "3.99.0" in note for note in report.notes)
 
@@ -269,7 +270,7 @@ def test_no_alarm_after_cloning_and_pulling(finished: Study, tmp_path: Path) -> 
     clone = Study(tmp_path / "clone")
     origin.git("clone", "--quiet", str(origin.folder), str(clone.folder))
     clone.run("dvc", "pull")
-    assert verify(clone.folder, deep=True).findings == []
+    assert verify(Store(clone.folder, STUDY), deep=True).findings == []
 
 
 def test_the_command_names_the_node_and_ends_with_the_verdicts_code(study: Study) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from blemore.study import STUDY
 from joblineage.capture import dvc_md5
 from joblineage.replay import replay
 from joblineage.signing import make_keys, sign
@@ -42,14 +43,14 @@ def test_a_record_under_a_new_name_is_found(root: Path) -> None:
     path = record_of(root, "fuse")
     edit(path, lambda one: one["seeds"].update(seed=1))
     path.rename(path.with_name(f"{digest(path.read_bytes())}.json"))
-    assert verify(root, deep=True).verdict is not Verdict.OK
-    assert node_of(root, path) in {one.node for one in verify(root, deep=True).findings}
+    assert verify(Store(root, STUDY), deep=True).verdict is not Verdict.OK
+    assert node_of(root, path) in {one.node for one in verify(Store(root, STUDY), deep=True).findings}
 
 
 def test_a_deleted_record_is_found(root: Path) -> None:
     path = record_of(root, "decide")
     path.unlink()
-    report = verify(root, deep=True)
+    report = verify(Store(root, STUDY), deep=True)
     assert report.verdict is Verdict.MISSING or report.verdict is Verdict.TAMPERED
     assert node_of(root, path) in {one.node for one in report.findings}
 
@@ -69,7 +70,7 @@ def test_a_newer_record_copied_from_another_study_is_found(root: Path) -> None:
     other["time"] |= {"start": "2999-01-01T00:00:00.000000Z", "end": "2999-01-01T00:00:01.000000Z"}
     other["outputs"][0]["sha256"] = "0" * 64
     write(root / "lineage/records" / f"{digest(canonical(other))}.json", canonical(other))
-    report = verify(root, deep=True)
+    report = verify(Store(root, STUDY), deep=True)
     assert report.verdict is Verdict.TAMPERED
     assert other["outputs"][0]["path"] in {one.node for one in report.findings}
 
@@ -84,7 +85,7 @@ def test_a_run_whose_root_is_forged_is_found_under_its_own_hash_too(root: Path) 
     (path,) = (root / "lineage/runs").glob("*.json")
     edit(path, lambda run: run["executed"].reverse())
     renamed = path.rename(path.with_name(f"{digest(path.read_bytes())}.json"))
-    report = verify(root, deep=True)
+    report = verify(Store(root, STUDY), deep=True)
     assert report.verdict is Verdict.TAMPERED
     assert node_of(root, renamed) in {one.node for one in report.findings}
 
@@ -97,7 +98,7 @@ def test_a_deleted_run_is_found_by_what_dvc_versioned(root: Path) -> None:
 
 def test_a_strange_file_among_the_records_is_found(root: Path) -> None:
     write(root / "lineage/records/notes.txt", "trust me")
-    assert "lineage/records/notes.txt" in {one.node for one in verify(root, deep=True).findings}
+    assert "lineage/records/notes.txt" in {one.node for one in verify(Store(root, STUDY), deep=True).findings}
 
 
 @pytest.mark.parametrize("job", ["fuse", "write_submission"])
@@ -119,7 +120,7 @@ def test_a_lost_copy_of_source_code_is_found(root: Path) -> None:
     one = json.loads(record_of(root, "fuse").read_bytes())
     module = next(file for file in one["inputs"] if file["path"].endswith("fusion/run.py"))
     (root / "lineage/objects" / module["sha256"]).unlink()
-    assert f"lineage/objects/{module['sha256']}" in {one.node for one in verify(root, deep=True).findings}
+    assert f"lineage/objects/{module['sha256']}" in {one.node for one in verify(Store(root, STUDY), deep=True).findings}
 
 
 def test_code_that_a_record_calls_clean_but_its_commit_does_not_have_is_found(finished: Study, root: Path) -> None:
@@ -132,7 +133,7 @@ def test_code_that_a_record_calls_clean_but_its_commit_does_not_have_is_found(fi
     name = record_of(root, "fuse")
     edit(name, lambda one: one["code"].update(commit=forged))
     reforge(root, name)
-    assert "src/blemore/fusion/run.py" in {one.node for one in verify(root, deep=True).findings}
+    assert "src/blemore/fusion/run.py" in {one.node for one in verify(Store(root, STUDY), deep=True).findings}
 
 
 def reforge(root: Path, path: Path) -> None:
@@ -164,7 +165,7 @@ def test_a_chain_forged_as_a_whole_is_found_by_its_signature_only(root: Path, tm
     private = tmp_path / "key"
     public = make_keys(private)
     sign(Store(root), private)
-    assert verify(root, deep=True, key_file=public).findings == []
+    assert verify(Store(root, STUDY), deep=True, key_file=public).findings == []
 
     page = root / "results/report/index.html"
     write(page, page.read_text().replace("<html", "<html data-forged"))
@@ -176,8 +177,8 @@ def test_a_chain_forged_as_a_whole_is_found_by_its_signature_only(root: Path, tm
 
     edit(path, rewrite)
     reforge(root, path)
-    assert verify(root, deep=True).findings == []  # hashes prove consistency, not honesty
-    report = verify(root, deep=True, key_file=public)
+    assert verify(Store(root, STUDY), deep=True).findings == []  # hashes prove consistency, not honesty
+    report = verify(Store(root, STUDY), deep=True, key_file=public)
     assert report.verdict is Verdict.TAMPERED
     assert report.findings[0].node.endswith(".sig.json")
 
@@ -197,7 +198,7 @@ def test_what_the_recorded_code_does_not_make_is_found_by_replaying_it(root: Pat
 
     edit(path, rewrite)
     reforge(root, path)
-    assert verify(root, deep=True).findings == []
+    assert verify(Store(root, STUDY), deep=True).findings == []
     findings, _ = replay(root, json.loads(record_of(root, "write_submission").read_bytes()), False)
     assert [(one.verdict, one.node) for one in findings] == [(Verdict.TAMPERED, "results/submission/submission.zip")]
 
@@ -210,11 +211,11 @@ def test_the_command_replays_the_cheapest_jobs(study: Study) -> None:
 
 
 def test_a_run_that_is_not_signed_is_found_where_a_key_is_given(root: Path, tmp_path: Path) -> None:
-    report = verify(root, key_file=make_keys(tmp_path / "key"))
+    report = verify(Store(root, STUDY), key_file=make_keys(tmp_path / "key"))
     assert report.verdict is Verdict.TAMPERED
 
 
 def test_another_persons_signature_is_found(root: Path, tmp_path: Path) -> None:
     make_keys(tmp_path / "mine")
     sign(Store(root), tmp_path / "mine")
-    assert verify(root, key_file=make_keys(tmp_path / "other")).verdict is Verdict.TAMPERED
+    assert verify(Store(root, STUDY), key_file=make_keys(tmp_path / "other")).verdict is Verdict.TAMPERED

@@ -16,6 +16,7 @@ from blemore.scoring.metrics import presence_correct
 from blemore.scoring.persons import DRAWS, INTERVAL, named_generator
 from blemore.scoring.thresholds import commonest_decision, leave_one_fold_out
 from joblineage import seen
+from joblineage.files import read_json
 
 FUSED = "global"
 """The variant that test clips get, and that is compared with the single encoders."""
@@ -150,3 +151,9 @@ def _permutation_p(saliences: np.ndarray, truth: np.ndarray, permutations: int, 
     observed = np.sum(said == shown)
     permuted = rng.permuted(np.tile(shown, (permutations, 1)), axis=1)
     return float((1 + np.sum((permuted == said).sum(axis=1) >= observed)) / (1 + permutations))
+
+
+def headline(made: Mapping[str, str]) -> dict[str, float]:
+    """ACC_presence and ACC_salience of the fused decisions, from the file with the role "metrics"."""
+    fused = read_json(made["metrics"])["variants"]["global"]
+    return {name: fused[name] for name in ("acc_presence", "acc_salience")}

@@ -6,7 +6,7 @@ import subprocess
 from base64 import urlsafe_b64decode
 from binascii import Error as BadBase64
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -92,14 +92,15 @@ def _param(text: str) -> bytes:
     return canonical(plain(ast.literal_eval(text)))
 
 
-def dvc(root: Path, store: Store) -> tuple[list[Finding], list[str]]:
+def dvc(store: Store) -> tuple[list[Finding], list[str]]:
     """dvc.lock agrees with the last complete run: outputs by the md5 in the records, sources by those of the run.
 
     Returns
     -------
     findings, and notes on what could not be compared.
     """
-    file, run = root / "dvc.lock", store.last_run
+    root, run = store.root, store.last_run
+    file = root / "dvc.lock"
     if not file.is_file():
         return [], ["there is no dvc.lock to compare with"]
     unfinished: tuple[list[Finding], list[str]] = (
@@ -111,7 +112,9 @@ def dvc(root: Path, store: Store) -> tuple[list[Finding], list[str]]:
         stages = parse_yaml(file.read_text())["stages"]
         outs = {out["path"]: (stage, out["md5"]) for stage, one in stages.items() for out in one["outs"]}
         deps = [(stage, dep["path"], dep["md5"]) for stage, one in stages.items() for dep in one["deps"]]
-        params = [(stage, name, value) for stage, one in stages.items() for name, value in _params(one)]
+        params = [
+            (stage, name, value) for stage, one in stages.items() for name, value in _params(one, store.study.settings)
+        ]
         commands = {stage: one["cmd"] for stage, one in stages.items()}
     except (yaml.YAMLError, KeyError, TypeError) as error:
         return ([Finding(Verdict.TAMPERED, "dvc.lock", f"cannot be read: {error!r}")], []) if finished else unfinished
@@ -126,9 +129,9 @@ def dvc(root: Path, store: Store) -> tuple[list[Finding], list[str]]:
         for out in store.records[name]["outputs"]
         if store.makers[out["path"]] == name
     }
-    findings = [_output(root, made, path, *claim) for path, claim in outs.items()]
-    findings += [_dependency(root, store, made, *dep) for dep in deps]
-    findings += _settings(root, store, run, params, commands)
+    findings = [_output(store, made, path, *claim) for path, claim in outs.items()]
+    findings += [_dependency(store, made, outs, *dep) for dep in deps]
+    findings += _settings(store, run, params, commands)
     return [finding for finding in findings if finding], []
 
 
@@ -142,13 +145,14 @@ def _gone(root: Path, md5: str) -> list[Finding]:
     return [Finding(Verdict.MISSING, f"{FOLDER}/{one}", "DVC versioned it, and it is gone") for one in lost]
 
 
-def _params(stage: dict[str, Any]) -> list[tuple[str, Any]]:
-    return list(stage.get("params", {}).get("params.yaml", {}).items())
+def _params(stage: dict[str, Any], settings: str) -> list[tuple[str, Any]]:
+    return list(stage.get("params", {}).get(settings, {}).items())
 
 
-def _output(root: Path, made: dict[str, str], path: str, stage: str, md5: str) -> Finding | None:
-    if path.startswith("data/") and not _made(made, path):
-        return None  # raw clips that no job made: records know them by sha256, as inputs
+def _output(store: Store, made: dict[str, str], path: str, stage: str, md5: str) -> Finding | None:
+    root = store.root
+    if path.startswith(store.study.raw) and not _made(made, path):
+        return None  # raw files that no job made: records know them by sha256, as inputs
     if path not in OF_RUNS:
         true = _sum_of(made, path)
     elif (root / path).exists():
@@ -170,13 +174,16 @@ def _sum_of(made: dict[str, str], path: str) -> str:
     return made.get(path) or capture.dvc_folder_md5(below)
 
 
-def _dependency(root: Path, store: Store, made: dict[str, str], stage: str, path: str, md5: str) -> Finding | None:
+def _dependency(
+    store: Store, made: dict[str, str], outs: Iterable[str], stage: str, path: str, md5: str
+) -> Finding | None:
     """A source may have changed since the run without any job to rerun; then dvc.lock has the present one. Where what is
     private is not here, the stages that need it keep what an earlier run said."""
-    if path.startswith(("results", "data")):
+    if path.startswith(store.study.raw) or any(f"{path}/".startswith(f"{out}/") for out in outs):
         return None if md5 == _sum_of(made, path) or not _made(made, path) else _forged(stage, path, md5)
     known = {run["sources"].get(path) for run in store.runs.values()}
-    if md5 in known or ((root / path).exists() and md5 == capture.dvc_md5(root / path)):
+    place = store.root / path
+    if md5 in known or (place.exists() and md5 == capture.dvc_md5(place)):
         return None
     return _forged(stage, path, md5)
 
@@ -191,15 +198,15 @@ def _forged(stage: str, path: str, md5: str) -> Finding:
 
 
 def _settings(
-    root: Path, store: Store, run: dict[str, Any], params: list[tuple[str, str, Any]], commands: dict[str, str]
+    store: Store, run: dict[str, Any], params: list[tuple[str, str, Any]], commands: dict[str, str]
 ) -> list[Finding]:
     """Parameters and commands that dvc.lock names are those of the run, or the present ones."""
     try:
         known = [
-            parse_yaml(store.get(run["study"]["params.yaml"])),
-            parse_yaml((root / "params.yaml").read_text()),
+            parse_yaml(store.get(run["study"][store.study.settings])),
+            parse_yaml((store.root / store.study.settings).read_text()),
         ]
-        stages = [parse_yaml(store.get(run["study"]["dvc.yaml"]))["stages"], _stages(root)]
+        stages = [parse_yaml(store.get(run["study"]["dvc.yaml"]))["stages"], _stages(store.root)]
     except (OSError, KeyError, yaml.YAMLError):
         return []  # lost copies are named by `structure`
     found = []

@@ -83,12 +83,10 @@ def outputs(graph: Graph, found: Sums, away: Iterable[str], chain: set[str]) -> 
     return findings, sorted(absent)
 
 
-def strangers(root: Path, graph: Graph) -> list[Finding]:
-    """Files in the folders that jobs fill which no record made."""
-    tops = {
-        Path(*Path(path).parts[:2]) if path.startswith("data/") else Path(Path(path).parts[0])
-        for path in graph.store.makers
-    }
+def strangers(graph: Graph) -> list[Finding]:
+    """Files in the folders that jobs fill which no record made. Of the folder of raw data only those parts count."""
+    root, raw = graph.store.root, graph.store.study.raw
+    tops = {Path(*Path(path).parts[: 2 if path.startswith(raw) else 1]) for path in graph.store.makers}
     return [
         Finding(Verdict.UNRECORDED, path, "no record made this file")
         for top in sorted(tops)

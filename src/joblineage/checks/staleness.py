@@ -1,15 +1,14 @@
 """Would a run now make something else: parameters, rules and jobs of the present study against the records."""
 
-from pathlib import Path
-
 from joblineage.errors import DataError
 from joblineage.graph import Graph
-from joblineage.planned import TARGET, planned
+from joblineage.planned import planned
 from joblineage.runs import study_files
+from joblineage.store import Store
 from joblineage.verdict import Finding, Verdict
 
 
-def check(root: Path, graph: Graph, chain: set[str], artifact: str | None) -> list[Finding]:
+def check(graph: Graph, chain: set[str], artifact: str | None) -> list[Finding]:
     """Jobs whose parameters, inputs or outputs are not those of their record.
 
     Snakemake is asked (3 CPU s) only where a file that decides which jobs there are differs from the last run's, or
@@ -20,11 +19,11 @@ def check(root: Path, graph: Graph, chain: set[str], artifact: str | None) -> li
     artifact : the file whose `chain` it is; None for the whole study.
     """
     store = graph.store
-    changed = _changed(root, graph)
+    changed = _changed(store)
     if not changed:
         return []
     try:
-        jobs = planned(root, artifact or TARGET)
+        jobs = planned(store.root, artifact or store.study.target)
     except DataError as error:
         return [Finding(Verdict.STALE, changed[0], f"changed since the last run; {error.faults[0]}")]
     ids = {name: store.current[name] for name in store.current if store.current[name] in chain}
@@ -45,10 +44,9 @@ def check(root: Path, graph: Graph, chain: set[str], artifact: str | None) -> li
     return found
 
 
-def _changed(root: Path, graph: Graph) -> list[str]:
+def _changed(store: Store) -> list[str]:
     """Files that decide which jobs there are and that differ from the last run's."""
-    last = graph.store.last_run
-    now = study_files(root)
+    last, now = store.last_run, study_files(store)
     if last is None:
         return sorted(now)
     return sorted(path for path in {*now, *last["study"]} if now.get(path) != last["study"].get(path))

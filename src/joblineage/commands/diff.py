@@ -1,4 +1,4 @@
-"""`blemore lineage diff`: two runs, what differs, and what that did to the score."""
+"""`diff`: two runs, what differs, and what that did to the headline."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,10 +12,11 @@ Run = Annotated[
 
 
 def diff(
+    context: typer.Context,
     run_a: Run,
     run_b: Run,
     attribute: Annotated[
-        bool, typer.Option("--attribute", help="Divide the change in Score over what changed, by replaying fusion.")
+        bool, typer.Option("--attribute", help="Divide the change of the headline over what changed, by replaying.")
     ] = False,
     seeds: Annotated[
         int, typer.Option(min=0, help="--attribute: other seeds to replay each run with, for the noise of chance.")
@@ -23,19 +24,21 @@ def diff(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
     workspace: Annotated[Path, typer.Option(help="The study's folder (where the Snakefile is).")] = Path(),
 ) -> None:
-    """What differs between two runs: the cause first, then the scores, then every job that is not the same."""
+    """What differs between two runs: the cause first, then the headline, then every job that is not the same."""
     import json
 
     from joblineage.diffing import Comparison
     from joblineage.outcome import Outcome
     from joblineage.sides import find_run
+    from joblineage.store import Store
 
-    outcome = Outcome(Comparison(find_run(run_a, workspace), find_run(run_b, workspace)))
+    store = Store(workspace, context.obj)
+    outcome = Outcome(Comparison(find_run(run_a, store), find_run(run_b, store)))
     said, lines = outcome.as_dict(), [*outcome.lines()]
     if attribute:
-        from blemore.audit.attribution.divided import divide
-
-        divided = divide(outcome, seeds=seeds)
+        if store.study.divide is None:
+            raise typer.BadParameter("--attribute: this study does not say how its headline is divided")
+        divided = store.study.divide(outcome, seeds)
         said["attribution"] = divided.as_dict()
         lines += ["", *divided.lines()]
     typer.echo(json.dumps(said, indent=2, allow_nan=False) if as_json else "\n".join(lines))

@@ -1,4 +1,4 @@
-"""`blemore lineage export`."""
+"""`export`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,10 +14,11 @@ Out = Path | None
 
 
 def export(
+    context: typer.Context,
     ro_crate: Annotated[Out, typer.Option(help="RO-Crate, a .zip: metadata, code, records and small results.")] = None,
     prov: Annotated[Out, typer.Option(help="W3C PROV as PROV-JSON.")] = None,
     openlineage: Annotated[Out, typer.Option(help="OpenLineage events, one JSON a line.")] = None,
-    slsa: Annotated[Out, typer.Option(help="SLSA v1 provenance of the submission, an in-toto statement.")] = None,
+    slsa: Annotated[Out, typer.Option(help="SLSA v1 provenance of the products, an in-toto statement.")] = None,
     persons: Annotated[
         Path | None,
         typer.Option(
@@ -48,11 +49,11 @@ def export(
     from joblineage.store import Store
     from joblineage.verify import verify
 
-    report = verify(workspace)
+    store = Store(workspace, context.obj)
+    report = verify(store)
     if report.findings:
         first = report.findings[0]
         raise DataError(str(workspace), [f"not exported: {first.verdict.value} {first.node}: {first.what}"])
-    store = Store(workspace)
     who = _persons(store, persons, with_persons)
     told = Told(store, who)
     if ro_crate:
@@ -74,16 +75,16 @@ def export(
         from joblineage.export.slsa import write_slsa
 
         write_slsa(told, slsa)
-        typer.echo(f"{slsa}: SLSA v1 provenance of the submission")
+        typer.echo(f"{slsa}: SLSA v1 provenance of the products")
     typer.echo(_told_of(who, persons))
 
 
 def _persons(store: "Store", salt: Path | None, with_persons: bool) -> "Persons":
-    from joblineage.export.persons import Persons, codes, kept_salt, new_salt
+    from joblineage.export.persons import Persons, kept_salt, new_salt
 
     if with_persons:
-        return Persons(codes(store), None)
-    return Persons(codes(store), kept_salt(salt) if salt else new_salt(), kept=salt is not None)
+        return Persons(store.study.names(store), None)
+    return Persons(store.study.names(store), kept_salt(salt) if salt else new_salt(), kept=salt is not None)
 
 
 def _tell_crate(out: Path, held: "Payload", checked: int) -> None:

@@ -1,6 +1,7 @@
-"""`blemore lineage find`: everything that came from some bytes, a clip, a person or a checkpoint."""
+"""`find`: everything that came from some bytes, a name or a checkpoint."""
 
 import json
+from collections.abc import Callable, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,16 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from joblineage.finding import Match
+    from joblineage.finding import Finder, Match
+    from joblineage.store import Store
 
 NAMED = 4
 """So many files of a job are named; more are counted. `--json` names all."""
 
 
 def find(
+    context: typer.Context,
     sha256: Annotated[str | None, typer.Option(help="Bytes: a sha256, or its first 8 digits or more.")] = None,
-    clip: Annotated[str | None, typer.Option(help="A clip's name, with or without its extension.")] = None,
-    person: Annotated[str | None, typer.Option(help="A person, as the clips table names them.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="A file's name without its extension, or what a fit or a wildcard calls so.")
+    ] = None,
     checkpoint: Annotated[
         str | None, typer.Option(help="A checkpoint: name, revision, or the sha256 of one of its files.")
     ] = None,
@@ -26,32 +30,55 @@ def find(
     workspace: Annotated[Path, typer.Option(help="The study's folder (where the Snakefile is).")] = Path(),
 ) -> None:
     """Which jobs touched it: made it, read it, were fitted on it, judged it. Exit code 1 where none did."""
-    from joblineage.finding import SHORTEST, Finder, Found
+    ways = {"--sha256": (sha256, by_sha256), "--name": (name, by_name), "--checkpoint": (checkpoint, by_checkpoint)}
     from joblineage.store import Store
 
-    asked = {"--sha256": sha256, "--clip": clip, "--person": person, "--checkpoint": checkpoint}
-    given = {name: value for name, value in asked.items() if value is not None}
-    if len(given) != 1:
-        raise typer.BadParameter(f"give one of {', '.join(asked)}")
-    if sha256 is not None and (len(sha256) < SHORTEST or set(sha256.lower()) - set("0123456789abcdef")):
+    look(Store(workspace, context.obj), ways, down, as_json)
+
+
+Way = Callable[["Finder", str], "list[Match]"]
+"""How an option's value is looked for."""
+
+
+def by_sha256(finder: "Finder", value: str) -> "list[Match]":
+    """Files whose sha256 begins so."""
+    from joblineage.finding import SHORTEST
+
+    if len(value) < SHORTEST or set(value.lower()) - set("0123456789abcdef"):
         raise typer.BadParameter(f"--sha256 wants at least {SHORTEST} hexadecimal digits")
+    return finder.sha256(value)
 
-    finder = Finder(Store(workspace))
-    if sha256 is not None:
-        matches = finder.sha256(sha256)
-    elif clip is not None:
-        matches = finder.clips([clip, Path(clip).stem])
-    elif person is not None:
-        matches = finder.person(person)
-    else:
-        matches = finder.checkpoint(checkpoint or "")
+
+def by_name(finder: "Finder", value: str) -> "list[Match]":
+    """Jobs that touched what bears this name, or ran for it."""
+    return finder.names([value, Path(value).stem], value)
+
+
+def by_checkpoint(finder: "Finder", value: str) -> "list[Match]":
+    """Jobs that started from a checkpoint."""
+    return finder.checkpoint(value)
+
+
+def look(store: "Store", ways: "Mapping[str, tuple[str | None, Way]]", down: bool, as_json: bool) -> None:
+    """Look for the one value that was given and print what was found.
+
+    Parameters
+    ----------
+    ways : {option: (its value, how it is looked for)}.
+    """
+    from joblineage.finding import Finder, Found
+
+    given = [(option, value, way) for option, (value, way) in ways.items() if value is not None]
+    if len(given) != 1:
+        raise typer.BadParameter(f"give one of {', '.join(ways)}")
+    (option, value, way), finder = given[0], Finder(store)
+    matches = way(finder, value)
     found = Found(matches, finder.below(matches) if down else [])
-
     if as_json:
         typer.echo(json.dumps(found.as_dict(), indent=2))
     else:
-        name, value = next(iter(given.items()))
-        _tell(f"{name.removeprefix('--')} {value}", found.matches, found.below, len(finder.store.records), down)
+        asked = f"{option.removeprefix('--')} {value}"
+        _tell(asked, found.matches, found.below, len(store.records), down)
     if not matches:
         raise typer.Exit(1)
 

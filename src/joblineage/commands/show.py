@@ -1,4 +1,4 @@
-"""`blemore lineage show`: the chain of an artifact."""
+"""`show`: the chain of an artifact."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,8 @@ WIDTH = 200
 
 
 def show(
-    artifact: Annotated[str, typer.Argument(help="A file, a job (train_fold/finetuned=s4d/fold=0) or a record's id.")],
+    context: typer.Context,
+    artifact: Annotated[str, typer.Argument(help="A file, a job (rule/wildcard=value) or a record's id.")],
     depth: Annotated[int | None, typer.Option(min=0, help="So many steps above the artifact's own job.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a tree.")] = False,
     workspace: Annotated[Path, typer.Option(help="The study's folder (where the Snakefile is).")] = Path(),
@@ -20,7 +21,7 @@ def show(
     from joblineage import naming, showing
     from joblineage.store import Store
 
-    store = Store(workspace)
+    store = Store(workspace, context.obj)
     found = naming.find(artifact, store)
     if as_json:
         typer.echo(json.dumps(showing.as_dict(found, store, depth), indent=2))

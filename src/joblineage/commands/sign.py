@@ -1,4 +1,4 @@
-"""`blemore lineage sign`."""
+"""`sign`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,6 +7,7 @@ import typer
 
 
 def sign(
+    context: typer.Context,
     key: Annotated[Path, typer.Argument(help="Private key file (PEM); keep it outside the study's folder.")],
     new_key: Annotated[bool, typer.Option(help="Make a new pair first: KEY and KEY.pub.")] = False,
     workspace: Annotated[Path, typer.Option(help="The study's folder (where the Snakefile is).")] = Path(),
@@ -20,9 +21,10 @@ def sign(
 
     if new_key:
         typer.echo(f"made {key} (keep it secret) and {make_keys(key)} (give it to who verifies)")
-    report = verify(workspace)
+    store = Store(workspace, context.obj)
+    report = verify(store)
     if report.findings:
         first = report.findings[0]
         raise DataError(str(workspace), [f"not signed: {first.verdict.value} {first.node}: {first.what}"])
-    typer.echo(f"signed: {sign_run(Store(workspace), key)}")
+    typer.echo(f"signed: {sign_run(store, key)}")
     typer.echo("`dvc commit` keeps the signature with the study")

@@ -1,4 +1,4 @@
-"""`blemore lineage verify`."""
+"""`verify`."""
 
 import json
 from pathlib import Path
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 
 def verify(
+    context: typer.Context,
     artifact: Annotated[str | None, typer.Argument(help="One file: only the chain that it came from.")] = None,
     deep: Annotated[bool, typer.Option(help="Read every byte instead of trusting the files' status.")] = False,
     replay: Annotated[int, typer.Option(help="Rerun so many cheap jobs in a scratch folder and compare.", min=0)] = 0,
@@ -22,13 +23,15 @@ def verify(
 
     Exit codes: OK 0, STALE 10, TAMPERED 11, MISSING 12, UNRECORDED 13, TAINTED 14, LEAK 15, WITHDRAWN 16.
     """
+    from joblineage.store import Store
     from joblineage.verify import verify
 
-    report = verify(workspace, artifact, deep=deep, key_file=key)
+    store = Store(workspace, context.obj)
+    report = verify(store, artifact, deep=deep, key_file=key)
     if replay:
         from joblineage.replay import replayed
 
-        report = replayed(report, workspace, artifact, replay)
+        report = replayed(report, store, artifact, replay)
     _tell_json(report) if as_json else _tell(report)
     if report.verdict.code:
         raise typer.Exit(report.verdict.code)

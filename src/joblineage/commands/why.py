@@ -1,4 +1,4 @@
-"""`blemore lineage why`: why an artifact would be remade, or is not what it was."""
+"""`why`: why an artifact would be remade, or is not what it was."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,8 @@ import typer
 
 
 def why(
-    artifact: Annotated[str, typer.Argument(help="A file, a job (train_fold/finetuned=s4d/fold=0) or a record's id.")],
+    context: typer.Context,
+    artifact: Annotated[str, typer.Argument(help="A file, a job (rule/wildcard=value) or a record's id.")],
     against: Annotated[
         str | None, typer.Option(help='Compare with that run instead of the present: its id, "last" or "previous".')
     ] = None,
@@ -21,14 +22,14 @@ def why(
     from joblineage.sides import find_run
     from joblineage.store import Store, key
 
-    store = Store(workspace)
+    store = Store(workspace, context.obj)
     found = naming.find(artifact, store)
     job = key(store.records[found.record])
     if against is None:
         older = explaining.before(found, store)
         told = [explaining.now(found, store)] + ([explaining.then(found, store, older)] if older else [])
     else:
-        run = find_run(against, workspace).run
+        run = find_run(against, store).run
         same = [name for name in (*run["executed"], *run["reused"]) if name in store.records]
         same = [name for name in same if key(store.records[name]) == job]
         if not same:

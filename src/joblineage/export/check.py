@@ -31,7 +31,7 @@ def check_crate(crate: Path) -> int:
         said = json.loads(held.pop(METADATA) or b"")["@graph"]
         described = {unquote(one["@id"]): one for one in said if "File" in _list(one["@type"]) and "sha256" in one}
     except (zipfile.BadZipFile, ValueError, KeyError, TypeError) as error:
-        raise DataError(str(crate), [f"is no crate that `blemore lineage export` wrote: {error!r}"]) from error
+        raise DataError(str(crate), [f"is no crate that `export` wrote: {error!r}"]) from error
     twice = ((name, "is there twice") for name, times in names.items() if times > 1)
     faults = dict([*twice, *_lineage(held), *_files(held, described)])
     if faults:

@@ -12,8 +12,6 @@ from joblineage.export.told import Job, Thing, Told
 from joblineage.store import FOLDER
 
 COMPLETED = "http://schema.org/CompletedActionStatus"
-PARAMS = "params.yaml"
-SUBMISSION = "results/submission/"
 UNITS = {
     "seconds": "https://qudt.org/vocab/unit/SEC",
     "cpu_seconds": "https://qudt.org/vocab/unit/SEC",
@@ -118,14 +116,14 @@ class _Description(Entities):
 
     def _run(self, actions: list[Entity]) -> None:
         """The workflow's own action, its steps, and Snakemake that organised them."""
-        time, first = self.told.run["time"], self.told.jobs[0].record["agent"]
+        study, time, first = self.told.store.study, self.told.run["time"], self.told.jobs[0].record["agent"]
         agent = self.agent(first["user"])
         run = self.add(f"#run-{self.told.run_id}", "CreateAction", name="The study")
-        files = [self.file(path) for path in (PARAMS, MANIFEST) if path in self.held.files]
-        made = [self.file(path) for path in sorted(self.held.files) if path.startswith(SUBMISSION)]
+        files = [self.file(path) for path in (study.settings, MANIFEST) if path in self.held.files]
+        made = [self.file(path) for path in sorted(self.held.files) if path.startswith(study.products)]
         for side, group in (("in", files), ("out", made)):
             for one in group:
-                self._formal("study", side, "settings" if one.id == PARAMS else "files", "File", self.flow, one)
+                self._formal("study", side, "settings" if one.id == study.settings else "files", "File", self.flow, one)
         run["description"] = f"{len(self.told.run['executed'])} jobs executed, {len(self.told.run['reused'])} reused"
         run["identifier"] = self.told.run_id
         run["instrument"], run["agent"], run["actionStatus"] = self.flow, agent, COMPLETED

@@ -99,7 +99,7 @@ class Entities:
     def _root(self) -> None:
         end = moment(self.told.run["time"]["end"])
         data = self.crate.root_dataset
-        data["name"] = "A study of blended emotions in short videos: one run of the blemore workflow"
+        data["name"] = self.told.store.study.title
         data["description"] = (
             f"Code, parameters, environment, lineage records and small results of the run that ended at {end}. "
             f"{len(self.held.absent)} files are not in it: {MANIFEST} has their sha256 and says why."
@@ -113,8 +113,7 @@ class Entities:
             "#licence",
             "CreativeWork",
             name="unknown",
-            description="Nobody has said under which licence these results may be used. That of the code is in LICENSE, "
-            "those of pretrained weights are in results/licences.json.",
+            description="Nobody has said under which licence these results may be used. That of the code is in LICENSE.",
         )
         nobody = self.add("#unknown", "Organization", name="unknown", description="Nobody has been named.")
         nobody["url"] = nobody

@@ -4,29 +4,22 @@ What lies at its own path is byte for byte the study's, but for the three files 
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from joblineage.errors import DataError
-from joblineage.export.persons import RAW
 from joblineage.export.told import Told
 from joblineage.record import LOGIC, WEIGHTS
 from joblineage.store import FOLDER, SIGNATURES, Store, canonical, digest
+from joblineage.study import Study
 
 MANIFEST, README = "manifest.json", "README.md"
 """A crate's own files, beside its metadata."""
 COPIES = "pseudonyms/"
 """Where tables lie that are no longer the study's own bytes: with pseudonyms, where somebody keeps their salt."""
-RESULTS = (
-    *("results/*.json", "results/*.csv", "results/plots/*", "results/clips/*", "results/encoders/*.parquet"),
-    *("results/fusion/*", "results/calibration/*", "results/submission/*", "results/report/*"),
-)
-"""Results that may go in. What is not named here stays: a new file has to be let out on purpose."""
-PRIVATE = (f"{RAW}*", "results/media/*", "results/individuals/clusters.parquet")
-OUTSIDE = ("weights/*", "outside/*")
 BESIDE = ("LICENSE", "dvc.lock")
 """Files that no job reads; dvc.lock leads to what DVC keeps."""
 WHY = {
@@ -39,7 +32,7 @@ WHY = {
 
 
 README_TEXT = """\
-# A run of the blemore workflow
+# {title}
 
 Run {run}, ended {end}, code of commit {commits}. `ro-crate-metadata.json` describes it (Provenance Run Crate 0.5): which
 job made what from what, when, by which code and parameters. What lies at its own path is the study's file, byte for byte.
@@ -50,8 +43,8 @@ Not in the crate, known by their sha256 in `manifest.json`:
 
 {persons}
 
-`blemore lineage export --check CRATE.zip` compares every file with its sha256. To go on from here: `git clone` the study
-at that commit, `unzip -n CRATE.zip` into it, `dvc pull --force`, then `snakemake submission`.
+`{command} export --check CRATE.zip` compares every file with its sha256. To go on from here: `git clone` the study
+at that commit, `unzip -n CRATE.zip` into it, `dvc pull --force`, then `snakemake {target}`.
 """
 NO_CODE = (
     "No person's code is in the crate. Pseudonyms stand for them; they keep codes out of sight, no more: who has the clips "
@@ -80,7 +73,7 @@ def payload(told: Told) -> Payload:
     """
     found = Payload()
     for path, one in sorted(told.files.items()):
-        why = kept_back(path, one["role"])
+        why = kept_back(path, one["role"], told.store.study)
         if why:
             found.absent[path] = (one["sha256"], one["size"], why)
         else:
@@ -101,18 +94,18 @@ def payload(told: Told) -> Payload:
     return found
 
 
-def kept_back(path: str, role: str) -> str | None:
+def kept_back(path: str, role: str, study: Study) -> str | None:
     """Why a file stays out whatever is in it, a key of WHY; None: it may go in."""
-    if _any(path, PRIVATE):
+    if _any(path, study.private):
         return "private"
     if role in LOGIC:
         return None
-    if path.startswith("results/"):
-        return None if _any(path, RESULTS) else "large"
-    return "outside" if role == WEIGHTS or _any(path, OUTSIDE) else None
+    if path.startswith(study.made):
+        return None if _any(path, study.results) else "large"
+    return "outside" if role == WEIGHTS or _any(path, study.outside) else None
 
 
-def _any(path: str, patterns: tuple[str, ...]) -> bool:
+def _any(path: str, patterns: Iterable[str]) -> bool:
     return any(fnmatch(path, pattern) for pattern in patterns)
 
 
@@ -121,7 +114,7 @@ def _read(store: Store, path: str, sha256: str, *, kept: bool) -> bytes:
     data = _bytes(store.place(sha256) if kept else store.root / path)
     if data is None or digest(data) != sha256:
         said = "is gone" if data is None else "is not what its record says"
-        raise DataError(path, [f"{said}: `blemore lineage verify` says more; nothing was exported"])
+        raise DataError(path, [f"{said}: `verify` says more; nothing was exported"])
     return data
 
 
@@ -156,7 +149,7 @@ def _manifest(told: Told, found: Payload) -> bytes:
     open_names = told.persons.salt is None
     listed = [
         {
-            "path": told.persons.shown(path) if open_names or not path.startswith(RAW) else None,
+            "path": told.persons.shown(path) if open_names or not path.startswith(told.store.study.raw) else None,
             "sha256": sha256,
             "size": size,
             "why": why,
@@ -164,7 +157,7 @@ def _manifest(told: Told, found: Payload) -> bytes:
         for path, (sha256, size, why) in found.absent.items()
     ]
     listed.sort(key=lambda one: (str(one["path"] or ""), str(one["sha256"])))
-    return canonical({"schema": "blemore-manifest/1", "why": WHY, "files": listed}) + b"\n"
+    return canonical({"schema": "joblineage-manifest/1", "why": WHY, "files": listed}) + b"\n"
 
 
 def _readme(told: Told, found: Payload) -> bytes:
@@ -172,6 +165,9 @@ def _readme(told: Told, found: Payload) -> bytes:
     counted = Counter(why for _, _, why in found.absent.values())
     absent = "\n".join(f"- {counted[why]} files: {said}" for why, said in WHY.items() if counted[why])
     return README_TEXT.format(
+        title=told.store.study.title,
+        command=told.store.study.command,
+        target=told.store.study.target,
         run=told.run_id,
         end=told.run["time"]["end"],
         commits=", ".join(told.commits) or "unknown",

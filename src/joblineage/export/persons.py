@@ -13,38 +13,15 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from blemore.datasets.names import parse_name
-from blemore.datasets.withdrawn import FILE, NOBODY, read_withdrawn
 from joblineage.errors import DataError
 from joblineage.files import whole_file
-from joblineage.store import Store
 
-RAW = "data/"
-"""Raw clips, named after who is seen in them, and the tables beside them."""
 SALT_BYTES = 32
 PICTURE = re.compile(r'"data:[^"]*"')
 """A picture inside a page: letters and digits that mean nothing."""
-
-
-def codes(store: Store) -> frozenset[str]:
-    """Every person whom the study knows: by the names of the raw clips in its records, and by the denylist."""
-    denied = store.root / FILE
-    withdrawn = (read_withdrawn(denied) if denied.exists() else NOBODY).names
-    files = (one["path"] for record in store.records.values() for one in (*record["inputs"], *record["outputs"]))
-    known = {person for path in files if path.startswith(RAW) and (person := _person(PurePosixPath(path).stem))}
-    clips = {person for clip in withdrawn["clips"] if (person := _person(clip))}
-    return frozenset({*known, *withdrawn["persons"], *clips})
-
-
-def _person(clip: str) -> str | None:
-    """The person whom a training clip's name tells; None for any other file's."""
-    try:
-        return parse_name(clip).person
-    except ValueError:
-        return None
 
 
 @dataclass(frozen=True)

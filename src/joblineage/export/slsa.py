@@ -1,4 +1,4 @@
-"""SLSA v1 provenance of the submission, as an in-toto statement: these files, by these jobs, out of these things."""
+"""SLSA v1 provenance of a study's products, as an in-toto statement: these files, by these jobs, out of these things."""
 
 from pathlib import Path
 from typing import Any
@@ -8,14 +8,13 @@ from in_toto_attestation.predicates.provenance.v1.provenance_pb2 import Provenan
 from in_toto_attestation.v1.statement import STATEMENT_TYPE_URI, Statement
 from in_toto_attestation.v1.statement_pb2 import Statement as StatementMessage
 
-from joblineage.export.persons import Persons, codes, new_salt
+from joblineage.export.persons import Persons, new_salt
 from joblineage.export.told import Told
 from joblineage.files import parse_yaml, write_json
 from joblineage.store import FOLDER, Store
 
-SUBMISSION = "results/submission/"
 PREDICATE = "https://slsa.dev/provenance/v1"
-BUILD_TYPE = "urn:blemore:snakemake-study:1"
+BUILD_TYPE = "urn:joblineage:snakemake-study:1"
 
 
 def write_slsa(told: Told, out: Path) -> None:
@@ -30,25 +29,28 @@ def statement(store: Store) -> dict[str, Any]:
     ------
     DataError : the last run did not finish the study.
     """
-    return statement_of(Told(store, Persons(codes(store), new_salt())))
+    return statement_of(Told(store, Persons(store.study.names(store), new_salt())))
 
 
 def statement_of(told: Told) -> dict[str, Any]:
     """The statement, checked by in-toto's own classes."""
-    subjects = {thing.path: thing for job in told.jobs for _, thing in job.made if thing.path.startswith(SUBMISSION)}
+    study = told.store.study
+    subjects = {
+        thing.path: thing for job in told.jobs for _, thing in job.made if thing.path.startswith(study.products)
+    }
     runners = sorted({job.record["agent"]["runner"] for job in told.jobs})
     engines = {"snakemake": ", ".join(sorted({job.record["agent"]["snakemake"] for job in told.jobs}))}
     predicate = {
         "buildDefinition": {
             "buildType": BUILD_TYPE,
             "externalParameters": {
-                "target": "submission",
-                "params.yaml": told.persons.shown(parse_yaml(told.store.get(told.run["study"]["params.yaml"]))),
+                "target": study.target,
+                study.settings: told.persons.shown(parse_yaml(told.store.get(told.run["study"][study.settings]))),
             },
             "resolvedDependencies": _dependencies(told),
         },
         "runDetails": {
-            "builder": {"id": f"urn:blemore:runner:{'+'.join(runners)}", "version": engines},
+            "builder": {"id": f"urn:joblineage:runner:{'+'.join(runners)}", "version": engines},
             "metadata": {
                 "invocationId": told.run_id,
                 "startedOn": told.run["time"]["start"],

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from joblineage.errors import DataError
-from joblineage.export.persons import RAW, Persons
+from joblineage.export.persons import Persons
 from joblineage.graph import Graph
 from joblineage.record import LOGIC
 from joblineage.store import Document, Store, canonical, digest, key
@@ -90,7 +90,7 @@ class Told:
     def _things(self, files: Iterable[dict[str, Any]]) -> tuple[tuple[str, Thing], ...]:
         pairs: dict[tuple[str, Thing], None] = {}
         for one in files:
-            if one["path"].startswith(RAW):
+            if one["path"].startswith(self.store.study.raw):
                 pairs["raw", self._raw[self.store.makers.get(one["path"])]] = None
             else:
                 pairs[one["role"], Thing(self.persons.shown(one["path"]), one["sha256"], one["size"])] = None
@@ -105,14 +105,14 @@ class Told:
     @cached_property
     def raw(self) -> Thing:
         """All raw files as one."""
-        return self._together("data", [path for path in self.files if path.startswith(RAW)])
+        return self._together("data", [path for path in self.files if path.startswith(self.store.study.raw)])
 
     @cached_property
     def _raw(self) -> dict[str | None, Thing]:
         """{record id: the raw files that it made}; None: those that no job made."""
         made = defaultdict(list)
         for path in self.files:
-            if path.startswith(RAW):
+            if path.startswith(self.store.study.raw):
                 made[self.store.makers.get(path)].append(path)
         names = {maker: "data" if maker is None else f"data/of-{maker[:16]}" for maker in made}
         return {maker: self._together(names[maker], paths) for maker, paths in made.items()}

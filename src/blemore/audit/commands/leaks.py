@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 
 def leaks(
+    context: typer.Context,
     artifact: Annotated[str | None, typer.Argument(help="One file: only the chain that it came from.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
     workspace: Annotated[Path, typer.Option(help="The study's folder (where the Snakefile is).")] = Path(),
@@ -25,7 +26,7 @@ def leaks(
     from joblineage.store import Store
     from joblineage.verdict import worst
 
-    found = check(Graph(Store(workspace)), artifact)
+    found = check(Graph(Store(workspace, context.obj)), artifact)
     typer.echo(json.dumps(asdict(found), indent=2, ensure_ascii=False)) if as_json else _tell(found)
     if found.findings:
         raise typer.Exit(worst(found.findings).code)

@@ -7,6 +7,7 @@ import typer
 
 
 def report(
+    context: typer.Context,
     artifact: Annotated[str | None, typer.Argument(help="One file: only the chain that it came from.")] = None,
     out: Annotated[Path, typer.Option(help="Where the page goes; beside the study's results, not among them.")] = Path(
         "lineage.html"
@@ -22,9 +23,10 @@ def report(
     from blemore.audit.page.build import part as inner
     from joblineage.capture import now
     from joblineage.files import write_text
+    from joblineage.store import Store
     from joblineage.verify import verify
 
-    check = Check(verify(workspace, artifact, deep=deep), now())
+    check = Check(verify(Store(workspace, context.obj), artifact, deep=deep), now())
     if part:
         typer.echo(inner(workspace, check, artifact))
         return

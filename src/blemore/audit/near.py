@@ -1,0 +1,28 @@
+"""How near two tables of probabilities are that were made on different machines."""
+
+from pathlib import Path
+
+from blemore.scoring.labels import CLASSES
+
+TOLERANCE = 1e-6
+"""Largest difference of a probability that another processor may make."""
+
+
+def near(recorded: Path, made: Path) -> str | None:
+    """How near two tables of probabilities are; None where they are none, or too far apart."""
+    import pandas as pd
+
+    if recorded.suffix != ".parquet":
+        return None
+    one, other = pd.read_parquet(recorded), pd.read_parquet(made)
+    if not {"clip", *CLASSES} <= set(one.columns) or list(one["clip"]) != list(other["clip"]):
+        return None
+    apart = (one[list(CLASSES)] - other[list(CLASSES)]).abs().to_numpy()
+    changed = int(
+        (one[list(CLASSES)].to_numpy().argmax(axis=1) != other[list(CLASSES)].to_numpy().argmax(axis=1)).sum()
+    )
+    if apart.max() > TOLERANCE:
+        return None
+    return (
+        f"probabilities within {apart.max():.1e} (tolerance {TOLERANCE:.0e}), {changed} clips with another first class"
+    )

@@ -1,0 +1,27 @@
+"""Who is seen in the study: the codes that an export must not tell."""
+
+from pathlib import PurePosixPath
+
+from blemore.datasets.names import parse_name
+from blemore.datasets.withdrawn import FILE, NOBODY, read_withdrawn
+from joblineage.store import Store
+
+
+def codes(store: Store) -> frozenset[str]:
+    """Every person whom the study knows: by the names of the raw clips in its records, and by the denylist."""
+    denied = store.root / FILE
+    withdrawn = (read_withdrawn(denied) if denied.exists() else NOBODY).names
+    files = (one["path"] for record in store.records.values() for one in (*record["inputs"], *record["outputs"]))
+    known = {
+        person for path in files if path.startswith(store.study.raw) and (person := _person(PurePosixPath(path).stem))
+    }
+    clips = {person for clip in withdrawn["clips"] if (person := _person(clip))}
+    return frozenset({*known, *withdrawn["persons"], *clips})
+
+
+def _person(clip: str) -> str | None:
+    """The person whom a training clip's name tells; None for any other file's."""
+    try:
+        return parse_name(clip).person
+    except ValueError:
+        return None

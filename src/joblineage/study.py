@@ -1,0 +1,77 @@
+"""What the library must know of a project. One object, made by the project itself; every field has a usual value."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from joblineage.graph import Graph
+    from joblineage.outcome import Outcome
+    from joblineage.store import Store
+    from joblineage.verdict import Finding
+
+Checked = tuple[list["Finding"], list[str]]
+"""Findings, and notes on what is no fault or could not be checked."""
+Checker = Callable[[Path, "Graph", set[str], str | None, list["Finding"]], Checked]
+"""Called with the study's folder, its graph, the ids of the records asked about, the file whose chain they are (None:
+all), and what was found so far."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """A project, as far as the library knows it. Paths and patterns count from the project's folder.
+
+    Parameters
+    ----------
+    title : what the project is, for those who find an export of it.
+    command : what a person types before a command of the library, "joblineage" or a project's own.
+    target : Snakemake's target that makes the whole study.
+    settings : the file of parameters.
+    files : patterns of the files that decide which jobs there are; each run keeps a copy.
+    sources : files and folders of source code that the stages of dvc.yaml depend on.
+    raw : folder of data from outside, and of what is made in their place.
+    results : patterns of what an export may hold. private : of what it never holds. outside : of what is not the
+        project's to hand on.
+    made : folder of all that jobs make. products : folder of the files for whose sake the study is run.
+    volatile : YAML file with the list `volatile`: patterns of files with times, hosts or costs, in which two equal
+        runs may differ.
+    shared : folders that a replay links to. copied : files and folders that it copies.
+    scored : the rule whose record holds the study's headline.
+    trained : rules whose jobs are called trainings.
+    entries : key of the settings that lists entries by name, and the wildcards that take such a name.
+    other_data : key of the settings that chooses other raw data.
+    absent : whether the settings say that what goes to the remote "private" is not here.
+    checkers : what `verify` checks besides.
+    names : words that an export must not tell, such as the names of persons.
+    headline : the numbers of a record's `metrics` under which two runs are compared; may add to them.
+    divide : divides the change of the headline between two runs over its causes, given the comparison's outcome and how
+        many other seeds to try; gives something with `lines()` and `as_dict()`.
+    near : how near two files are that should be equal and were made on different machines; None: not near.
+    """
+
+    title: str = "A Snakemake study"
+    command: str = "joblineage"
+    target: str = "all"
+    settings: str = "params.yaml"
+    files: Sequence[str] = ("params.yaml", "Snakefile", "dvc.yaml", "requirements.lock", "rules/*.smk")
+    sources: Sequence[str] = ("Snakefile", "rules", "src", "workflow_scripts", "requirements.lock")
+    raw: str = "data/"
+    results: Sequence[str] = ("results/**",)
+    private: Sequence[str] = ("data/**",)
+    outside: Sequence[str] = ()
+    made: str = "results/"
+    products: str = "results/"
+    volatile: str | None = None
+    shared: Sequence[str] = ("data", "results")
+    copied: Sequence[str] = ("Snakefile", "params.yaml", "rules", "src", "workflow_scripts")
+    scored: str = "score"
+    trained: Sequence[str] = ()
+    entries: tuple[str, Sequence[str]] | None = None
+    other_data: str | None = None
+    absent: Callable[[Mapping[str, Any]], bool] = lambda settings: False
+    checkers: Sequence[Checker] = ()
+    names: Callable[["Store"], frozenset[str]] = lambda store: frozenset()
+    headline: Callable[[Mapping[str, float]], dict[str, float]] = dict
+    divide: Callable[["Outcome", int], Any] | None = None
+    near: Callable[[Path, Path], str | None] = lambda recorded, made: None
