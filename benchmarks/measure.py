@@ -1,7 +1,8 @@
 """What the full-size networks cost: the constants behind `blemore plan`, measured on this machine with random weights.
 
 python benchmarks/measure.py [NAME...]      writes src/blemore/planning/networks.json (only the named ones anew;
-                                            "small": the small networks and a head)
+                                            "small": a head; and prints what the encoders' files say
+                                            of their cost without a checkpoint)
 
 Measured per clip: floating point operations of a forward pass (2 per multiply-add), CPU seconds of one thread, and the
 bytes that a training step keeps for the way back, in single precision and under autocast, with and without gradient
@@ -29,6 +30,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from blemore.encoders.base import build
+from blemore.encoders.families import checkpoints
 from blemore.encoders.network import NetworkEmbedder
 from blemore.encoders.pictures import Pictures
 from blemore.encoders.settings import enabled_encoders, encoder_settings
@@ -107,8 +109,6 @@ def measure(name: str) -> dict:
     network, batch = build()
     depth = depth_of(network)
     told = {
-        "module": settings["module"],
-        "checkpoint": settings["pretrained"]["checkpoint"],
         "what": build.__doc__,
         "input": list(batch.shape),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
@@ -126,7 +126,13 @@ def measure(name: str) -> dict:
     return told
 
 
-def small() -> dict[str, float]:
+def checkpoint(name: str) -> str:
+    """Its name, as the family that reads it knows it."""
+    place = PARAMS["encoders"][NETWORKS[name][1]]["pretrained"]["checkpoint"]
+    return next(known for known in checkpoints() if Path(known).name == Path(place).name)
+
+
+def small() -> dict[tuple[str, str], float]:
     """CPU seconds of a forward pass of one clip, by module and learning, of the small networks in params.yaml.
 
     A training step counts as three passes, so its seconds are divided by three.
@@ -136,7 +142,7 @@ def small() -> dict[str, float]:
         settings = encoder_settings({**PARAMS, "weights": "tiny"}, name)
         encoder = build(settings, seed=name)
         if hasattr(encoder, "preprocessing"):
-            found[f"{settings['module']} {settings['learning']}"] = round(_small_seconds(encoder), 4)
+            found[settings["module"], settings["learning"]] = round(_small_seconds(encoder), 4)
     return found
 
 
@@ -192,9 +198,10 @@ def main() -> None:
     for name in sys.argv[1:] or [*NETWORKS, "small"]:
         start = time.monotonic()
         if name == "small":
-            found["tiny"], found["head_cpu_seconds"] = small(), head_seconds()
+            print("\n".join(f"{module}.py: seconds of {how}: {cost}" for (module, how), cost in small().items()))
+            found["head_cpu_seconds"] = head_seconds()
         else:
-            found["networks"][name] = measure(name)
+            found["networks"][checkpoint(name)] = measure(name)
         print(f"{name} ({time.monotonic() - start:.0f} s)", flush=True)
         found["measured"] = {
             "on": f"{processor()}, one thread, torch {torch.__version__}",

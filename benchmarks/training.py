@@ -36,7 +36,7 @@ from blemore.encoders.network import Network
 from blemore.encoders.timesformer import TimeSformer
 from blemore.encoders.videomae import VideoMAE
 from blemore.encoders.wav2vec2 import Wav2Vec2
-from blemore.planning.costs import BACKWARD, constants, gpu_bytes
+from blemore.planning.costs import BACKWARD, gpu_bytes, network_of
 from blemore.training.data import Examples
 from blemore.training.loop import find_gradients, fit
 from blemore.training.media import Media
@@ -117,7 +117,7 @@ def measure(name: str, clips: int, steps: int, rounds: int, device: torch.device
     ours = two - one  # without what a training does once
     found = {"batch": size, "ours": number / ours, "bare": number / best}
     if full_size:
-        constant = constants()["networks"][name]
+        constant = network_of(settings)
         found["tflops"] = (1 + BACKWARD) * constant["forward_gflop"] / 1e3 * number / best
         free, total = torch.cuda.mem_get_info()
         own = total - free - torch.cuda.memory_reserved()

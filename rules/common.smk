@@ -13,7 +13,7 @@ sys.path.insert(0, str(REPOSITORY / "src"))
 os.environ["PYTHONPATH"] = str(REPOSITORY / "src")  # jobs use this checkout's package, also in a clone
 
 from blemore.datasets.withdrawn import read_withdrawn
-from blemore.encoders import settings
+from blemore.encoders import families, settings
 from blemore.encoders.weight_files import local_files
 from blemore.errors import DataError
 from blemore.lineage import run

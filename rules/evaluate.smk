@@ -88,7 +88,7 @@ rule compare:
 rule licences:
     input:
         weights=[local_files(one) for one in ALL_SETTINGS],
-        known="src/blemore/weights/known.yaml",
+        families=[f"src/blemore/encoders/{name}.py" for name in families.names()],
         code=code("licences"),
     output:
         "results/licences.json",

@@ -1,6 +1,7 @@
 """What every encoder that params.yaml names promises, whatever its family: one test of each promise for all of them."""
 
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,16 @@ import torch
 import yaml
 from safetensors.torch import load, save
 
-from blemore.encoders import base, embedding
+from blemore.encoders import base, embedding, families
 from blemore.encoders.ahead import alike, decoded
+from blemore.encoders.families import family
 from blemore.encoders.network import Network, NetworkEmbedder
 from blemore.encoders.settings import encoder_settings
 from blemore.labels import CLASSES
 from blemore.training.loop import train_fold
 
 CONFIG = yaml.safe_load(Path("params.yaml").read_text()) | {"weights": "tiny", "dataset": "demo"}
-INSIDE = [name for name, entry in CONFIG["encoders"].items() if entry["module"] != "precomputed"]
+INSIDE = [name for name, entry in CONFIG["encoders"].items() if family(entry["module"]).kind != "outside"]
 LEARNING = {name: CONFIG["encoders"][name]["learning"] for name in INSIDE}
 FINETUNED = [name for name in INSIDE if LEARNING[name] == "finetuned"]
 FROZEN = [name for name in INSIDE if LEARNING[name] == "frozen"]
@@ -91,6 +93,18 @@ def assert_same(one: dict[str, np.ndarray], other: dict[str, np.ndarray], tolera
     for clip, row in one.items():
         tolerance = max(tolerance, np.finfo(row.dtype).eps) if tolerance else 0.0
         np.testing.assert_allclose(other[clip], row, rtol=tolerance, atol=tolerance, err_msg=clip)
+
+
+@pytest.mark.parametrize("module", families.names())
+def test_what_a_family_says_without_being_imported_is_what_it_says_imported(module):
+    assert family(module) == import_module(f"blemore.encoders.{module}").FAMILY
+
+
+def test_a_family_is_a_network_exactly_if_its_encoders_are():
+    for name in INSIDE:
+        encoder = base.build(settings_of(name), SEED)
+        kind = family(CONFIG["encoders"][name]["module"]).kind
+        assert isinstance(encoder, Network | NetworkEmbedder) is (kind == "network"), name
 
 
 @pytest.mark.parametrize("name", INSIDE)

@@ -8,10 +8,10 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
+from blemore.encoders.families import checkpoints, family
 from blemore.planning.commands import plan as command
 from blemore.planning.costs import FRAGMENTS, Clips, advice, constants, forward_passes, gpu_bytes, network_of
 from blemore.planning.study import plan
-from blemore.weights.known import known
 
 ROOT = Path(__file__).resolve().parents[1]
 NETWORK = {
@@ -43,10 +43,17 @@ def steps(found):
 
 def test_every_network_of_the_full_size_study_was_measured(full_size, tmp_path):
     missing = plan(full_size, tmp_path)["totals"]["not_measured"]
-    without_network = ("gemini", "prosody", "face_geometry", "fuse")
-    assert [step for step in missing if not step.startswith(without_network)] == []
-    for entry in constants()["networks"].values():
-        assert entry["checkpoint"] in known()["checkpoints"]
+    services = [name for name, one in full_size["encoders"].items() if family(one["module"]).kind == "service"]
+    assert [step for step in missing if step.partition(":")[0] not in (*services, "fuse to submission")] == []
+    for name, network in constants()["networks"].items():
+        assert network["parameters"] == checkpoints()[name].parameters
+
+
+def test_a_network_that_was_not_measured_is_not_priced_as_its_small_sister(full_size, tmp_path, monkeypatch):
+    monkeypatch.setitem(constants(), "networks", {})
+    found = plan(full_size, tmp_path)
+    assert steps(found)["wavlm: embed"]["cpu_hours"] is None
+    assert "wavlm: embed" in found["totals"]["not_measured"]
 
 
 def test_without_the_clips_the_challenges_published_numbers_are_planned_with(full_size, tmp_path):
@@ -128,7 +135,7 @@ def test_what_is_advised_fits():
 
 def test_a_checkpoint_of_ones_own_is_planned_as_the_modules_known_network():
     own = network_of(VIDEO | {"checkpoint": "weights/mine"})
-    assert own["module"] == "videomae"
+    assert own == constants()["networks"]["MCG-NJU/videomae-base-finetuned-kinetics"]
     assert network_of(VIDEO | {"checkpoint": "weights/videomae-large"})["depth"] == 24
     assert network_of(VIDEO | {"scale": "tiny"}) is None
 

@@ -58,8 +58,8 @@ def test_an_encoder_from_outside_needs_no_media(config):
     assert media_kinds(config) == ["faces", "probe"]
 
 
-def test_the_default_study_has_twelve_encoders(config):
-    assert len(enabled_encoders(config)) == 12
+def test_every_encoder_that_is_not_switched_off_takes_part(config):
+    assert enabled_encoders(config) == [name for name, entry in config["encoders"].items() if entry["enabled"]]
 
 
 def test_the_other_scale_s_numbers_concern_nobody(config):
@@ -77,9 +77,10 @@ def test_one_encoder_may_have_a_scale_of_its_own(config):
 
 
 def test_a_switched_off_encoder_and_a_switched_off_service_take_no_part(config):
+    before = enabled_encoders(config)
     config["encoders"]["clip"]["enabled"] = False
     config["gemini"]["backend"] = "off"
-    assert len(enabled_encoders(config)) == 10
+    assert [name for name in before if name not in enabled_encoders(config)] == ["gemini", "clip"]
     config["gemini"]["backend"] = False  # what YAML 1.1 makes of off
     assert "gemini" not in enabled_encoders(config)
 
@@ -131,6 +132,30 @@ def test_an_outside_table_without_a_sidecar_is_of_unknown_disjointness(config):
     assert origin(config, "theirs") == "outside"
     config["encoders"]["theirs"]["enabled"] = False
     assert unknown_disjointness(config) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "fault"),
+    [
+        ("prosody", {"pretrained": {"checkpoint": "x"}}, "pretrained.checkpoint: module acoustic reads none"),
+        ("gemini", {"tiny": {"checkpoint": "x"}}, "tiny.checkpoint: module gemini reads none"),
+        (
+            "clip",
+            {"weights": "pretrained", "pretrained": {}},
+            "pretrained.checkpoint: missing, module image is a network",
+        ),
+    ],
+)
+def test_a_checkpoint_is_named_where_the_family_reads_one_and_nowhere_else(config, name, change, fault):
+    config["encoders"][name] |= change
+    with pytest.raises(DataError, match=rf"encoders\.{name}: {fault}"):
+        check_modules(config)
+
+
+def test_a_service_without_a_block_that_says_how_it_is_asked_is_refused(config):
+    del config["gemini"]
+    with pytest.raises(DataError, match=r"encoders\.gemini: module gemini is a service, but no block gemini"):
+        check_modules(config)
 
 
 def test_a_module_that_is_no_family_is_refused_with_the_families_that_there_are(config):

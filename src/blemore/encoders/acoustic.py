@@ -14,6 +14,7 @@ import numpy as np
 
 from blemore.encoders.base import Embedder
 from blemore.encoders.descriptors import CEPSTRA, HOP, QUALITY, RATE, SPECTRAL, Tracks, tracks
+from blemore.encoders.families import Family
 from blemore.encoders.sound import Sound
 from blemore.errors import DataError, MissingDataError
 
@@ -35,6 +36,8 @@ FEATURES = (
 """Names of the functionals, in order. Levels in dB (only "level" re full scale, the others re the clip's loudest
 frames), pitch in semitones, slopes per second, rise and fall per 10 ms frame, jitter and shimmer as the mean change
 between voiced neighbours (semitones, dB); the descriptors' units stand in `descriptors.Tracks`."""
+
+FAMILY = Family(kind="computed", note="computed from the sound, no weights", seconds={"frozen": 0.022})
 
 
 def build(settings: Mapping) -> "Functionals | Egemaps":

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from blemore.encoders.base import Embedder
+from blemore.encoders.families import Family
 from blemore.media.detectors import LANDMARKS
 
 COLUMNS = (
@@ -68,6 +69,8 @@ SMALLEST_EYES = 0.05
 """Least distance of the eyes, in heights of the face box: nearer ones are a mistake of the detector's."""
 SHORTEST_STEP = 1e-3
 """s between two samples, at least."""
+
+FAMILY = Family(kind="computed", note="computed from the prepared faces, no weights", seconds={"frozen": 0.0004})
 
 
 def build(settings: Mapping) -> "Geometry":

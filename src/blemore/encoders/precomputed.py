@@ -14,10 +14,15 @@ import pandas as pd
 
 from blemore.columns import clip_names, repeated
 from blemore.encoders.base import Embedder
+from blemore.encoders.families import Family
 from blemore.errors import DataError, MissingDataError
 from blemore.folds import probability_rows
 from blemore.labels import CLASSES
 from blemore.tables import read_probabilities, usable
+
+FAMILY = Family(
+    kind="outside", note="features or probabilities made elsewhere; under which terms is not known here", code=None
+)
 
 
 def build(settings: Mapping) -> "Precomputed":

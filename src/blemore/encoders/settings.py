@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from blemore.encoders.families import family, names
 from blemore.errors import DataError
 
 MEDIA_KINDS = ("faces", "body", "audio", "pieces", "probe")
@@ -20,15 +21,14 @@ def enabled_encoders(config: Mapping[str, Any]) -> list[str]:
     return [
         name
         for name, entry in config["encoders"].items()
-        if entry["enabled"]
-        and config.get(entry["module"], {}).get("backend") not in ("off", False)  # YAML 1.1 reads off as false
+        if entry["enabled"] and _service(config, entry).get("backend") not in ("off", False)  # YAML 1.1 reads off so
     ]
 
 
 def media_kinds(config: Mapping[str, Any]) -> list[str]:
     """Kinds of media to prepare: what enabled encoders read, the faces (for individuals and pictures), probe.
 
-    An encoder whose service is switched off counts, so that `blemore gemini plan` can say what it would cost.
+    An encoder whose service is switched off counts, so that what it would cost can be asked.
     """
     read = {"faces", "probe"}
     read |= {entry["media"] for entry in config["encoders"].values() if entry["enabled"] and "file" not in entry}
@@ -46,23 +46,37 @@ def media_files(config: Mapping[str, Any]) -> dict[str, str]:
 
 
 def check_modules(config: Mapping[str, Any]) -> None:
-    """Refuse entries whose module is no family of encoders: a file of this folder with a function `build`.
+    """Refuse entries whose module is no family of encoders, or that name a checkpoint and need none, or the reverse.
 
     Raises
     ------
     DataError : one fault per entry; says which families there are.
     """
-    files = sorted(Path(__file__).parent.glob("*.py"))
-    families = [
-        file.stem for file in files if "\ndef build(settings" in file.read_text("utf-8") and file.stem != "base"
-    ]
+    entries = config["encoders"]
     faults = [
-        f"encoders.{name}.module: found {entry['module']!r}, expected one of {', '.join(families)}"
-        for name, entry in config["encoders"].items()
-        if entry["module"] not in families
+        f"encoders.{name}.module: found {entry['module']!r}, expected one of {', '.join(names())}"
+        for name, entry in entries.items()
+        if entry["module"] not in names()
+    ]
+    faults = faults or [
+        f"encoders.{name}: {fault}" for name, entry in entries.items() if (fault := _family_fault(config, entry))
     ]
     if faults:
         raise DataError("params.yaml", faults)
+
+
+def _family_fault(config: Mapping[str, Any], entry: Mapping[str, Any]) -> str | None:
+    """What an entry names that its family has no use for, or lacks that it cannot do without; None if nothing."""
+    kind = family(entry["module"]).kind
+    named = [scale for scale in SCALES if "checkpoint" in entry.get(scale, {})]
+    if kind == "service" and not isinstance(config.get(entry["module"]), Mapping):
+        return f"module {entry['module']} is a service, but no block {entry['module']} says how it is asked"
+    if kind != "network" and named:
+        return f"{named[0]}.checkpoint: module {entry['module']} reads none, leave the key out"
+    scale = entry.get("weights", config["weights"])
+    if kind == "network" and entry["enabled"] and scale == "pretrained" and scale not in named:
+        return f"{scale}.checkpoint: missing, module {entry['module']} is a network that reads one at this scale"
+    return None
 
 
 def encoder_settings(config: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -77,16 +91,21 @@ def encoder_settings(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     Returns
     -------
     {"name", "module", "learning", "scale", **what else the entry says, **the scale's block}. The scale is the entry's
-    own `weights`, else the study's. A module with a block of its own name at the top level (gemini) finds it under
-    "service", together with "dataset".
+    own `weights`, else the study's. A service finds the block of its family's name at the top level under "service",
+    together with "dataset".
     """
     entry = config["encoders"][name]
     scale = entry.get("weights", config["weights"])
     general = {key: value for key, value in entry.items() if key not in (*SCALES, *ABOUT_TAKING_PART)}
     settings = {"name": name, "scale": scale, **general, **entry.get(scale, {})}
-    if entry["module"] in config:
-        settings["service"] = {**config[entry["module"]], "dataset": config["dataset"]}
+    if service := _service(config, entry):
+        settings["service"] = {**service, "dataset": config["dataset"]}
     return settings
+
+
+def _service(config: Mapping[str, Any], entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The block of the parameters that says how an entry's service is asked; empty for all other families."""
+    return config[entry["module"]] if family(entry["module"]).kind == "service" else {}
 
 
 def network_settings(config: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -118,13 +137,12 @@ def origin(config: Mapping[str, Any], name: str) -> str:
     "finetuned" (trained on the study's clips), "pretrained" (frozen, from a checkpoint), "computed" (no weights at
     all), "random" (frozen and never trained), "stand-in" (in place of a service), "service", "outside".
     """
-    entry, settings = config["encoders"][name], encoder_settings(config, name)
-    if "file" in settings:
-        return "outside"
-    if "service" in settings:
+    settings = encoder_settings(config, name)
+    kind = family(settings["module"]).kind
+    if kind in ("outside", "computed"):
+        return kind
+    if kind == "service":
         return "stand-in" if settings["service"]["backend"] == "stand-in" else "service"
     if settings["learning"] == "finetuned":
         return "finetuned"
-    if not any(scale in entry for scale in SCALES):
-        return "computed"
     return "pretrained" if settings["scale"] == "pretrained" else "random"

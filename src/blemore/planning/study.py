@@ -5,6 +5,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from blemore.encoders.families import family
 from blemore.media.preflight import estimate
 from blemore.planning.costs import Clips, advice, constants, forward_passes, gpu_bytes, memory_bytes, network_of
 from blemore.weights.known import study_settings
@@ -108,7 +109,10 @@ def _encoder_steps(
     if learning == "given":
         return [_step(f"{name}: take over the table", 1, 0.0)]
     if "service" in settings:
-        return [_step(f"{name}: ask the service (`blemore gemini plan` prices it)", 1, None), _head(name)]
+        return [
+            _step(f"{name}: ask the service (`{family(settings['module']).priced_by}` prices it)", 1, None),
+            _head(name),
+        ]
     jobs = clips.folds if learning == "finetuned" and gpu_memory is not None else 1  # profiles/gpu: each fold its own
     what = f"{name}: train {clips.folds} folds" if learning == "finetuned" else f"{name}: embed"
     close = [_step(f"{name}: gather the folds", 1, 0.0)] if learning == "finetuned" else [_head(name)]
@@ -127,8 +131,8 @@ def _encoder_steps(
 
 
 def _small_seconds(settings: Mapping[str, Any]) -> float | None:
-    """CPU seconds of one forward pass of a small network; None where it was not measured."""
-    return constants().get("tiny", {}).get(f"{settings['module']} {settings['learning']}")
+    """CPU seconds that one clip takes without a checkpoint; None where that was not measured."""
+    return None if "checkpoint" in settings else family(settings["module"]).seconds.get(settings["learning"])
 
 
 def _head(name: str) -> dict[str, Any]:

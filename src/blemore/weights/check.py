@@ -4,10 +4,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from blemore.encoders.families import Checkpoint, family
 from blemore.encoders.weight_files import (
     CONFIG,
-    FILE_MODULES,
-    TIMM_MODULES,
     WEIGHTS,
     file_fault,
     how_to_get,
@@ -17,7 +16,7 @@ from blemore.encoders.weight_files import (
     weight_files,
 )
 from blemore.files import sha256
-from blemore.weights.known import checkpoint_of, entry_of, known, none_needed
+from blemore.weights.known import checkpoint_of, entry_of, none_needed
 
 
 def missing_checkpoints(encoders: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -49,9 +48,9 @@ def state(settings: Mapping[str, Any]) -> dict[str, Any]:
         "encoder": settings["name"],
         "scale": settings["scale"],
         "checkpoint": checkpoint_of(settings),
-        "hub": entry.get("hub"),
+        "hub": entry and entry.hub,
         "revision": settings.get("revision"),
-        "known_revision": entry.get("revision"),
+        "known_revision": entry and entry.revision,
         "off": off(settings),
         "files": {},
     }
@@ -59,7 +58,10 @@ def state(settings: Mapping[str, Any]) -> dict[str, Any]:
     if reason is not None:
         return told | {"state": "none needed", "said": reason}
     if "service" in settings:
-        return told | {"state": "service", "said": "`blemore gemini plan` says what it costs and what is sent"}
+        return told | {
+            "state": "service",
+            "said": f"`{family(settings['module']).priced_by}` says what it costs and what is sent",
+        }
     files = weight_files(settings)
     told["files"] = {str(file): sha256(file) for file in files}
     fault = _first_fault(settings)
@@ -77,9 +79,9 @@ def state(settings: Mapping[str, Any]) -> dict[str, Any]:
     return told | {"state": "there", "said": unsure}
 
 
-def pinned_sha256(settings: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, str | None]:
+def pinned_sha256(settings: Mapping[str, Any], entry: Checkpoint | None) -> dict[str, str | None]:
     """File name -> sha256 that it must have: the parameters' own for the weights, else the known one."""
-    wanted = dict(entry.get("files", {}))
+    wanted = dict(entry.files) if entry else {}
     files = weight_files(settings)
     if files and "sha256" in settings:
         wanted[files[-1].name] = settings["sha256"]
@@ -97,7 +99,7 @@ def _first_fault(settings: Mapping[str, Any]) -> str | None:
         fault = file_fault(file)
         if fault:
             return f"{file} {fault}"
-    wanted = known()["modules"].get(settings["module"])
+    wanted = family(settings["module"]).model_types
     found = model_type(settings)
     if wanted and found not in wanted:
         return (
@@ -112,13 +114,12 @@ def _absence(settings: Mapping[str, Any]) -> str:
     name = settings["checkpoint"]
     folder = Path(name)
     entry = entry_of(settings)
-    advice = how_to_get(settings, entry.get("files", ()))
+    advice = how_to_get(settings, entry.files if entry else ())
     if entry and not is_hub_name(name):
-        advice += f" (from https://huggingface.co/{entry['hub']})"
-    wanted = [CONFIG, " or ".join(WEIGHTS)]
-    if settings["module"] in TIMM_MODULES:
-        wanted = [WEIGHTS[0]]
-    if settings["module"] not in FILE_MODULES and folder.is_dir():
+        advice += f" (from https://huggingface.co/{entry.hub})"
+    form = family(settings["module"]).form
+    wanted = [WEIGHTS[0]] if form == "timm" else [CONFIG, " or ".join(WEIGHTS)]
+    if form != "file" and folder.is_dir():
         lacking = [names for names in wanted if not any((folder / part).is_file() for part in names.split(" or "))]
         return f"folder {name} holds no {', and no '.join(lacking)}: {advice}"
     kind = f"weights {name}" if is_hub_name(name) else f"file {name}" if Path(name).suffix else f"folder {name}"

@@ -1,35 +1,30 @@
-"""What is known of the checkpoints that a study may name: `known.yaml`, read once."""
+"""What is known of the checkpoint that an encoder of a study reads."""
 
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from blemore.encoders.families import Checkpoint, checkpoints, family
 from blemore.encoders.settings import enabled_encoders, encoder_settings
 
-FILE = Path(__file__).with_name("known.yaml")
+RANDOM = "small network with random weights drawn from the study's seed"
 
 
-@cache
-def known() -> dict[str, Any]:
-    """The whole file: looked_up, modules, checkpoints, none_needed."""
-    return yaml.safe_load(FILE.read_text("utf-8"))
-
-
-def entry_of(settings: Mapping[str, Any]) -> dict[str, Any]:
+def entry_of(settings: Mapping[str, Any]) -> Checkpoint | None:
     """What is known of an encoder's checkpoint, found by its hub name or by its file's or folder's name.
 
-    Empty for a checkpoint that the list does not name, and where none is needed.
+    None for a checkpoint that no family knows, and where none is needed.
     """
     name = checkpoint_of(settings)
     if name is None:
-        return {}
-    for key, entry in known()["checkpoints"].items():
-        if name == key or Path(name).name == key.split("/")[-1]:
-            return entry
-    return {}
+        return None
+    last = Path(name).name
+    return next((one for key, one in checkpoints().items() if name == key or last == key.split("/")[-1]), None)
+
+
+def looked_up() -> str:
+    """The day since which what the families say of their checkpoints was looked up, as 2026-11-23."""
+    return min(one.looked_up for one in checkpoints().values())
 
 
 def checkpoint_of(settings: Mapping[str, Any]) -> str | None:
@@ -41,12 +36,10 @@ def checkpoint_of(settings: Mapping[str, Any]) -> str | None:
 
 def none_needed(settings: Mapping[str, Any]) -> str | None:
     """Why an encoder needs no checkpoint; None if it needs one."""
-    reasons = known()["none_needed"]
-    if "service" in settings:
-        return None if settings["service"]["backend"] == "api" else reasons["stand-in"]
-    if "checkpoint" in settings:
-        return None
-    return reasons.get(settings["module"], reasons["tiny"])
+    said = family(settings["module"])
+    if said.kind == "network":
+        return None if "checkpoint" in settings else RANDOM
+    return None if said.kind == "service" and settings["service"]["backend"] == "api" else said.note
 
 
 def study_settings(params: Mapping[str, Any]) -> list[dict[str, Any]]:

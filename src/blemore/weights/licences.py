@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from blemore.encoders.families import family
 from blemore.encoders.weight_files import weight_files
 from blemore.files import sha256
-from blemore.weights.known import checkpoint_of, entry_of, known, none_needed
+from blemore.weights.known import checkpoint_of, entry_of, looked_up, none_needed
 
-OWN = "MIT (this package)"
+TERMS = ("source", "paper", "code", "original_code", "weights", "said_by")
 
 
 def licences(encoders: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -23,7 +24,7 @@ def licences(encoders: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     (file name -> sha256; empty where no file is read) and unknown (names of the entries that nobody told us).
     """
     return {
-        "looked_up": str(known()["looked_up"]),
+        "looked_up": looked_up(),
         "encoders": {settings["name"]: _licence(settings) for settings in encoders},
     }
 
@@ -32,21 +33,15 @@ def _licence(settings: Mapping[str, Any]) -> dict[str, Any]:
     general = {"scale": settings["scale"], "module": settings["module"], "checkpoint": checkpoint_of(settings)}
     reason = none_needed(settings)
     if reason is not None:
-        outside = settings["module"] == "precomputed"
-        unknown = ["code", "weights"] if outside else []
-        return {**general, "code": None if outside else OWN, "weights": None, "note": reason, "unknown": unknown}
+        said = family(settings["module"])
+        unknown = ["code", "weights"] if said.kind == "outside" else []
+        return {**general, "code": said.code, "weights": None, "note": reason, "unknown": unknown}
     entry = entry_of(settings)
-    terms = entry.get("licence", {})
     files = {} if "service" in settings else {file.name: sha256(file) for file in weight_files(settings)}
     told = {
         "revision": settings.get("revision"),
-        "source": entry.get("source"),
-        "paper": entry.get("paper"),
-        "code": terms.get("code"),
-        "original_code": terms.get("original_code"),
-        "weights": terms.get("weights"),
-        "said_by": terms.get("said_by"),
-        "note": entry.get("note") if entry else "no checkpoint that this package knows: read its licence yourself",
+        **{key: getattr(entry, key, None) for key in TERMS},
+        "note": entry.note if entry else "no checkpoint that this package knows: read its licence yourself",
     }
     unknown = [key for key, value in told.items() if value is None and key != "note"]
     if "service" in settings:
