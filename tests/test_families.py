@@ -5,12 +5,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from blemore.encoders import families
-from blemore.encoders.families import family, names
+from blemore.encoders.families import check_entries, family, names
 from blemore.errors import DataError
 from blemore.planning.study import JOB_SECONDS
 
@@ -43,13 +44,14 @@ class Brightness(Embedder):
 ASKED = """
 import json, sys, yaml
 from pathlib import Path
-from blemore.encoders.settings import check_modules, origin, weights_settings
+from blemore.encoders.settings import origin, weights_settings
+from blemore.encoders.families import check_entries
 from blemore.planning.study import plan
 from blemore.weights.check import state
 from blemore.weights.known import study_settings
 from blemore.weights.licences import licences
 params = yaml.safe_load(Path("params.yaml").read_text())
-check_modules(params)
+check_entries(params)
 (settings,) = [one for one in study_settings(params) if one["name"] == "brightness"]
 print(json.dumps({
     "licence": licences([weights_settings(params, "brightness")])["encoders"]["brightness"],
@@ -88,9 +90,7 @@ def test_a_new_computed_family_is_one_file_and_one_entry(tmp_path: Path, weights
 
 
 def test_every_file_that_builds_encoders_says_what_it_is() -> None:
-    building = [
-        file.stem for file in families.FOLDER.glob("*.py") if "\ndef build(settings: Mapping)" in file.read_text()
-    ]
+    building = [file.stem for file in families.FOLDER.glob("*.py") if "\ndef build(settings" in file.read_text()]
     assert sorted({*building} - {"base"}) == list(names())
     assert all(family(name) for name in names())
 
@@ -119,3 +119,42 @@ def test_what_is_no_family_is_told_with_those_that_there_are() -> None:
     for name in ("ahead", "nothing_of_that_name"):
         with pytest.raises(DataError, match=r"expected FAMILY = Family\(\.\.\.\), as acoustic, gemini"):
             family(name)
+
+
+@pytest.fixture
+def config() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "params.yaml").read_text())
+
+
+def test_the_default_study_names_what_its_families_need(config: dict[str, Any]) -> None:
+    for weights in ("tiny", "pretrained"):
+        check_entries(config | {"weights": weights})
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "fault"),
+    [
+        ("clip", {"file": "outside/x.npz"}, "file: module image reads nothing from outside"),
+        ("prosody", {"persons": None}, "persons: module acoustic reads nothing from outside"),
+        ("prosody", {"learning": "given"}, "learning: found given, but module acoustic reads nothing from outside"),
+        ("prosody", {"pretrained": {"checkpoint": "x"}}, "pretrained.checkpoint: module acoustic reads none"),
+        ("gemini", {"tiny": {"checkpoint": "x"}}, "tiny.checkpoint: module gemini reads none"),
+        (
+            "clip",
+            {"weights": "pretrained", "pretrained": {}},
+            "pretrained.checkpoint: missing, module image is a network",
+        ),
+    ],
+)
+def test_what_a_family_has_no_use_for_or_lacks_is_refused(
+    config: dict[str, Any], name: str, change: dict[str, Any], fault: str
+) -> None:
+    config["encoders"][name] |= change
+    with pytest.raises(DataError, match=rf"encoders\.{name}\.{fault}"):
+        check_entries(config)
+
+
+def test_a_service_without_a_block_that_says_how_it_is_asked_is_refused(config: dict[str, Any]) -> None:
+    del config["gemini"]
+    with pytest.raises(DataError, match=r"encoders\.gemini\.module: gemini is a service, but no block gemini"):
+        check_entries(config)

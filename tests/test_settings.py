@@ -134,30 +134,6 @@ def test_an_outside_table_without_a_sidecar_is_of_unknown_disjointness(config):
     assert unknown_disjointness(config) == []
 
 
-@pytest.mark.parametrize(
-    ("name", "change", "fault"),
-    [
-        ("prosody", {"pretrained": {"checkpoint": "x"}}, "pretrained.checkpoint: module acoustic reads none"),
-        ("gemini", {"tiny": {"checkpoint": "x"}}, "tiny.checkpoint: module gemini reads none"),
-        (
-            "clip",
-            {"weights": "pretrained", "pretrained": {}},
-            "pretrained.checkpoint: missing, module image is a network",
-        ),
-    ],
-)
-def test_a_checkpoint_is_named_where_the_family_reads_one_and_nowhere_else(config, name, change, fault):
-    config["encoders"][name] |= change
-    with pytest.raises(DataError, match=rf"encoders\.{name}: {fault}"):
-        check_modules(config)
-
-
-def test_a_service_without_a_block_that_says_how_it_is_asked_is_refused(config):
-    del config["gemini"]
-    with pytest.raises(DataError, match=r"encoders\.gemini: module gemini is a service, but no block gemini"):
-        check_modules(config)
-
-
 def test_a_module_that_is_no_family_is_refused_with_the_families_that_there_are(config):
     check_modules(config)
     config["encoders"]["clip"]["module"] = "ahead"

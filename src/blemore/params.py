@@ -135,11 +135,6 @@ def _contradictions(values: Mapping[str, Any], faulty: set[Keys]) -> Iterator[Fa
     for name, encoder in values["encoders"].items():
         if not sound("encoders", name):
             continue
-        for key in ("file", "persons"):
-            if key in encoder and encoder["module"] != "precomputed":
-                yield ("encoders", name, key), "for module precomputed only, leave the key out", None
-        if encoder["learning"] == "given" and encoder["module"] != "precomputed":
-            yield ("encoders", name, "learning"), "given is for module precomputed only", None
         for scale in ("tiny", "pretrained"):
             for key, text in _encoder_contradictions(encoder["learning"], encoder.get(scale, {})):
                 yield ("encoders", name, scale, key), text, None

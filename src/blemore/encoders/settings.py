@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from blemore.encoders.families import family, names
+from blemore.encoders.families import family
 from blemore.errors import DataError
 
 MEDIA_KINDS = ("faces", "body", "audio", "pieces", "probe")
@@ -46,37 +46,23 @@ def media_files(config: Mapping[str, Any]) -> dict[str, str]:
 
 
 def check_modules(config: Mapping[str, Any]) -> None:
-    """Refuse entries whose module is no family of encoders, or that name a checkpoint and need none, or the reverse.
+    """Refuse entries whose module is no family of encoders: a file of this folder with a function `build`.
 
     Raises
     ------
     DataError : one fault per entry; says which families there are.
     """
-    entries = config["encoders"]
-    faults = [
-        f"encoders.{name}.module: found {entry['module']!r}, expected one of {', '.join(names())}"
-        for name, entry in entries.items()
-        if entry["module"] not in names()
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    families = [
+        file.stem for file in files if "\ndef build(settings" in file.read_text("utf-8") and file.stem != "base"
     ]
-    faults = faults or [
-        f"encoders.{name}: {fault}" for name, entry in entries.items() if (fault := _family_fault(config, entry))
+    faults = [
+        f"encoders.{name}.module: found {entry['module']!r}, expected one of {', '.join(families)}"
+        for name, entry in config["encoders"].items()
+        if entry["module"] not in families
     ]
     if faults:
         raise DataError("params.yaml", faults)
-
-
-def _family_fault(config: Mapping[str, Any], entry: Mapping[str, Any]) -> str | None:
-    """What an entry names that its family has no use for, or lacks that it cannot do without; None if nothing."""
-    kind = family(entry["module"]).kind
-    named = [scale for scale in SCALES if "checkpoint" in entry.get(scale, {})]
-    if kind == "service" and not isinstance(config.get(entry["module"]), Mapping):
-        return f"module {entry['module']} is a service, but no block {entry['module']} says how it is asked"
-    if kind != "network" and named:
-        return f"{named[0]}.checkpoint: module {entry['module']} reads none, leave the key out"
-    scale = entry.get("weights", config["weights"])
-    if kind == "network" and entry["enabled"] and scale == "pretrained" and scale not in named:
-        return f"{scale}.checkpoint: missing, module {entry['module']} is a network that reads one at this scale"
-    return None
 
 
 def encoder_settings(config: Mapping[str, Any], name: str) -> dict[str, Any]:
