@@ -100,6 +100,11 @@ def test_what_a_family_says_without_being_imported_is_what_it_says_imported(modu
     assert family(module) == import_module(f"blemore.encoders.{module}").FAMILY
 
 
+def test_every_family_of_the_folder_has_an_encoder_that_is_tested_here():
+    tested = {CONFIG["encoders"][name]["module"] for name in INSIDE}
+    assert tested == {module for module in families.names() if family(module).kind != "outside"}
+
+
 def test_a_family_is_a_network_exactly_if_its_encoders_are():
     for name in INSIDE:
         encoder = base.build(settings_of(name), SEED)
