@@ -128,6 +128,13 @@ def test_every_clip_becomes_one_finite_row_of_one_shape_or_says_why_not(name, me
     assert all(np.isfinite(made[clip]).all() for clip in made if clip not in (SILENT, FACELESS))
 
 
+@pytest.mark.parametrize("name", INSIDE)
+def test_a_shard_without_a_good_clip_is_read_as_no_clips(name, media, tmp_path):
+    full = media[CONFIG["encoders"][name]["media"]][0]
+    pq.write_table(pq.read_table(full).slice(0, 0), tmp_path / full.name)
+    assert list(reader_of(base.build(settings_of(name), SEED)).read(tmp_path / full.name)) == []
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", INSIDE)
 def test_the_seed_s_name_decides_random_weights_and_nothing_else_does(name, media, clips):

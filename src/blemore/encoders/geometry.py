@@ -88,8 +88,8 @@ class Geometry(Embedder):
         table = pq.read_table(shard, columns=["clip", *COLUMNS])
         clips = table["clip"].to_numpy()
         values = np.stack([table[name].to_numpy().astype(float) for name in COLUMNS], axis=1)
-        starts = np.flatnonzero(np.append(True, clips[1:] != clips[:-1])) if len(clips) else []
-        for start, stop in zip(starts, [*starts[1:], len(clips)], strict=True):
+        starts = np.flatnonzero(np.append(True, clips[1:] != clips[:-1])[: len(clips)])
+        for start, stop in zip(starts, np.append(starts, len(clips))[1:], strict=True):
             yield clips[start], values[start:stop]
 
     def decode(self, raw: np.ndarray) -> np.ndarray:
