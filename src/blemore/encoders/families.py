@@ -118,8 +118,8 @@ def check_entries(config: Mapping[str, Any]) -> None:
     ------
     DataError : one fault per entry.
     """
-    faults = [(name, _fault(config, entry)) for name, entry in config["encoders"].items()]
-    if faults := [f"encoders.{name}{fault}" for name, fault in faults if fault]:
+    found = [(name, _fault(config, entry)) for name, entry in config["encoders"].items()]
+    if faults := [f"encoders.{name}{fault}" for name, fault in found if fault]:
         raise DataError("params.yaml", faults)
 
 

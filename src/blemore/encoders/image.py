@@ -8,8 +8,8 @@ Small: a vision transformer with random weights on 8 frames of the inner 48 of 8
 """
 
 import difflib
-import inspect
 import logging
+import sys
 from collections.abc import Mapping
 
 from blemore.encoders.checkpoints import timm_tensors
@@ -82,7 +82,7 @@ def load(network: nn.Module, tensors: Mapping[str, Tensor], settings: Mapping) -
     DataError : tensors are missing or have another shape; says which.
     """
     if any(name.startswith(CLIP_NAMES) for name in tensors):
-        tensors = inspect.getmodule(type(network)).checkpoint_filter_fn(dict(tensors), network)
+        tensors = sys.modules[type(network).__module__].checkpoint_filter_fn(dict(tensors), network)
     ours = network.state_dict()
     faults = [
         f"{name}: shape {tuple(tensor.shape)} wanted, {tuple(tensors[name].shape) if name in tensors else 'nothing'} found"

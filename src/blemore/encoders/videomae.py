@@ -11,6 +11,7 @@ is a clip that is shorter than one window.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,7 @@ TINY = {
     "image_size": 64, "num_frames": 8, "patch_size": 16,
     "hidden_size": 96, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 384,
 }  # fmt: skip
-CLOSER = {"border": 16, "relative": True, "kept": 16}
+CLOSER: dict[str, Any] = {"border": 16, "relative": True, "kept": 16}
 """How the small network looks at pictures."""
 HEAD = {"num_labels": len(CLASSES), "use_mean_pooling": True}
 """Mean pooling: without it the network classifies from the first patch alone."""
@@ -80,7 +81,7 @@ def build(settings: Mapping) -> "VideoMAE | VideoMAEWindows":
     tiny = settings["scale"] == "tiny"
     if settings["learning"] == "frozen":
         network = VideoMAEModel(VideoMAEConfig(**TINY)) if tiny else from_pretrained(VideoMAEModel, settings)
-        size = {"count": network.config.num_frames, "size": network.config.image_size}
+        size: dict[str, Any] = {"count": network.config.num_frames, "size": network.config.image_size}
         return VideoMAEWindows(network, Windows(**size, **CLOSER) if tiny else Windows(**size))
     if tiny:
         network = VideoMAEForVideoClassification(VideoMAEConfig(**TINY, **HEAD)).apply(initialise)
