@@ -30,7 +30,6 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from blemore.encoders.base import build
-from blemore.encoders.families import checkpoints
 from blemore.encoders.network import NetworkEmbedder
 from blemore.encoders.pictures import Pictures
 from blemore.encoders.settings import enabled_encoders, encoder_settings
@@ -38,6 +37,7 @@ from blemore.encoders.sound import RATE
 from blemore.heads.run import fold_probabilities
 from blemore.labels import CLASSES
 from blemore.tables import NO_FOLD
+from blemore.weights.known import checkpoints
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "src/blemore/planning/networks.json"

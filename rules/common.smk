@@ -26,7 +26,7 @@ TOGETHER = config.pop("folds", "apart") == "together"  # a profile's word, no pa
 try:
     check_params(config, read_schema("schemas/params.schema.yaml"))
     settings.check_modules(config)
-    families.check_entries(config)
+    settings.check_entries(config)
     DATA = f"data/{config['dataset']}"
     OPTIONS = config[config["dataset"]]
     PRIVATE_HERE = config["private"] == "here"

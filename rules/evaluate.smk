@@ -88,7 +88,7 @@ rule compare:
 rule licences:
     input:
         weights=[local_files(one) for one in ALL_SETTINGS],
-        families=[f"src/blemore/encoders/{name}.py" for name in families.names()],
+        families=FAMILIES,
         code=code("licences"),
     output:
         "results/licences.json",

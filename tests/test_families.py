@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from blemore.encoders import families
-from blemore.encoders.families import check_entries, family, names
+from blemore.encoders.families import family, names
+from blemore.encoders.settings import check_entries
 from blemore.errors import DataError
 from blemore.planning.study import JOB_SECONDS
 
@@ -44,8 +45,7 @@ class Brightness(Embedder):
 ASKED = """
 import json, sys, yaml
 from pathlib import Path
-from blemore.encoders.settings import origin, weights_settings
-from blemore.encoders.families import check_entries
+from blemore.encoders.settings import check_entries, origin, weights_settings
 from blemore.planning.study import plan
 from blemore.weights.check import state
 from blemore.weights.known import study_settings

@@ -8,10 +8,11 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
-from blemore.encoders.families import checkpoints, family
+from blemore.encoders.families import family
 from blemore.planning.commands import plan as command
 from blemore.planning.costs import FRAGMENTS, Clips, advice, constants, forward_passes, gpu_bytes, network_of
 from blemore.planning.study import plan
+from blemore.weights.known import checkpoints
 
 ROOT = Path(__file__).resolve().parents[1]
 NETWORK = {
@@ -46,7 +47,7 @@ def test_every_network_of_the_full_size_study_was_measured(full_size, tmp_path):
     services = [name for name, one in full_size["encoders"].items() if family(one["module"]).kind == "service"]
     assert [step for step in missing if step.partition(":")[0] not in (*services, "fuse to submission")] == []
     for name, network in constants()["networks"].items():
-        assert network["parameters"] == checkpoints()[name].parameters
+        assert network["parameters"] == checkpoints()[name]["parameters"]
 
 
 def test_a_network_that_was_not_measured_is_not_priced_as_its_small_sister(full_size, tmp_path, monkeypatch):

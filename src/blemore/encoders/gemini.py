@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from blemore.encoders.base import Embedder
-from blemore.encoders.families import Checkpoint, Family
+from blemore.encoders.families import Family
 from blemore.errors import DataError
 from blemore.gemini.embedding import Run
 from blemore.gemini.service import STAND_IN, Service, check_service
@@ -64,19 +64,6 @@ FAMILY = Family(
     kind="service",
     note="no service is asked, a local stand-in makes the vectors, no weights",
     priced_by="blemore gemini plan",
-    checkpoints={
-        "gemini-embedding-2": Checkpoint(
-            what="Gemini Embedding 2, a service; no weights come to this machine",
-            source="https://ai.google.dev/gemini-api/docs/embeddings",
-            looked_up="2026-11-23",
-            code="Apache-2.0 (google-genai)",
-            original_code=None,
-            weights="not published; use is under the Gemini API's terms of service",
-            said_by="https://ai.google.dev/gemini-api/terms",
-            megabytes=0,
-            note="the service may change behind its name; a canary piece is compared at each run",
-        ),
-    },
 )
 
 

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping
 
 from blemore.encoders.checkpoints import timm_tensors
-from blemore.encoders.families import Checkpoint, Family
+from blemore.encoders.families import Family
 from blemore.encoders.network import NetworkEmbedder
 from blemore.encoders.pictures import Pictures
 from blemore.errors import DataError
@@ -32,29 +32,7 @@ CLIP_NAMES = "visual."
 
 logger = logging.getLogger(__name__)
 
-FAMILY = Family(
-    kind="network",
-    form="timm",
-    seconds={"frozen": 0.0018},
-    checkpoints={
-        "timm/vit_base_patch16_clip_224.openai": Checkpoint(
-            what="OpenAI's CLIP ViT-B/16, both towers in open_clip's form; the picture tower is used",
-            source="https://huggingface.co/timm/vit_base_patch16_clip_224.openai",
-            looked_up="2026-11-23",
-            code="Apache-2.0 (timm)",
-            original_code="MIT (openai/CLIP)",
-            weights="Apache-2.0",
-            said_by="the licence tag of the timm page; OpenAI's own page states no licence for the weights apart from the code's",
-            hub="timm/vit_base_patch16_clip_224.openai",
-            revision="977e3dd0ec55ab8da155f2fbeb6b5f54948b6e3d",
-            files={"open_clip_model.safetensors": "4b8699299b1e8997753c64b052ba32031449d5d853f55a039148560ee02b820f"},
-            megabytes=599,
-            parameters=85799424,
-            paper="https://arxiv.org/abs/2103.00020",
-            note="trained with the quick form of GELU, so timm's network is vit_base_patch16_clip_quickgelu_224",
-        ),
-    },
-)
+FAMILY = Family(kind="network", form="timm", seconds={"frozen": 0.0018})
 
 
 def build(settings: Mapping) -> "Image":

@@ -13,7 +13,7 @@ import numpy as np
 
 import blemore.encoders.transformers_compat  # noqa: F401
 from blemore.encoders.checkpoints import checkpoint_file, from_pretrained
-from blemore.encoders.families import Checkpoint, Family
+from blemore.encoders.families import Family
 from blemore.encoders.filterbank import hear_bands
 from blemore.encoders.network import NetworkEmbedder, initialise
 from blemore.encoders.sound import RATE, Sound
@@ -36,48 +36,7 @@ TINY = {
 STILL = {"mask_time_prob": 0.0, "mask_feature_prob": 0.0, "layerdrop": 0.0}
 """transformers draws masks from numpy's global generator: an interrupted training would not end in the same bytes."""
 
-FAMILY = Family(
-    kind="network",
-    model_types=("wavlm", "hubert", "wav2vec2"),
-    seconds={"frozen": 0.0016},
-    checkpoints={
-        "microsoft/wavlm-large": Checkpoint(
-            what="WavLM large, pre-trained on 94,000 h of English speech",
-            source="https://huggingface.co/microsoft/wavlm-large",
-            looked_up="2026-11-23",
-            code="Apache-2.0 (transformers)",
-            original_code="MIT (microsoft/unilm)",
-            weights="CC-BY-SA-3.0",
-            said_by="the model card has no licence tag and points to the LICENSE of microsoft/UniSpeech, which is CC-BY-SA-3.0",
-            hub="microsoft/wavlm-large",
-            revision="c1423ed94bb01d80a3f5ce5bc39f6026a0f4828c",
-            files={
-                "config.json": None,
-                "pytorch_model.bin": "fdee460e529396ddb2f8c8e8ce0ad74cfb747b726bc6f612e666c7c1e1963c9d",
-            },
-            megabytes=1262,
-            parameters=315453120,
-            paper="https://arxiv.org/abs/2110.13900",
-            note="this revision has no safetensors file; the torch file is read as tensors alone",
-        ),
-        "facebook/hubert-large-ll60k": Checkpoint(
-            what="HuBERT large, pre-trained on 60,000 h of Libri-Light",
-            source="https://huggingface.co/facebook/hubert-large-ll60k",
-            looked_up="2026-11-23",
-            code="Apache-2.0 (transformers)",
-            original_code="MIT (fairseq)",
-            weights="Apache-2.0",
-            said_by="the licence tag of the hub page",
-            hub="facebook/hubert-large-ll60k",
-            revision="ff022d095678a2995f3c49bab18a96a9e553f782",
-            files={"config.json": None, "pytorch_model.bin": None},
-            megabytes=1260,
-            parameters=315438720,
-            paper="https://arxiv.org/abs/2106.07447",
-            note="this revision has no safetensors file; the torch file is read as tensors alone",
-        ),
-    },
-)
+FAMILY = Family(kind="network", model_types=("wavlm", "hubert", "wav2vec2"), seconds={"frozen": 0.0016})
 
 
 def build(settings: Mapping) -> "Speech":

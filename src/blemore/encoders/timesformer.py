@@ -10,7 +10,7 @@ from typing import Any
 
 import blemore.encoders.transformers_compat  # noqa: F401
 from blemore.encoders.checkpoints import from_pretrained
-from blemore.encoders.families import Checkpoint, Family
+from blemore.encoders.families import Family
 from blemore.encoders.network import Network, initialise
 from blemore.encoders.pictures import Pictures
 from blemore.errors import DataError
@@ -31,29 +31,7 @@ TINY = {
 PLACES = 0.3
 """Standard deviation of fresh place and time embeddings; on the generated actors it learns faster than 0 or sines do."""
 
-FAMILY = Family(
-    kind="network",
-    model_types=("timesformer",),
-    seconds={"finetuned": 0.0024},
-    checkpoints={
-        "facebook/timesformer-base-finetuned-k400": Checkpoint(
-            what="TimeSformer base, divided attention, 8 frames, finetuned on Kinetics-400",
-            source="https://huggingface.co/facebook/timesformer-base-finetuned-k400",
-            looked_up="2026-11-23",
-            code="Apache-2.0 (transformers)",
-            original_code="CC-BY-NC-4.0, parts Apache-2.0 (facebookresearch/TimeSformer)",
-            weights="CC-BY-NC-4.0",
-            said_by="the licence tag of the hub page, the README of the original",
-            hub="facebook/timesformer-base-finetuned-k400",
-            revision="8aaf40ea7d3d282dcb0a5dea01a198320d15d6c0",
-            files={"config.json": None, "pytorch_model.bin": None},
-            megabytes=486,
-            parameters=121263366,
-            paper="https://arxiv.org/abs/2102.05095",
-            note="this revision has no safetensors file; the torch file is read as tensors alone",
-        ),
-    },
-)
+FAMILY = Family(kind="network", model_types=("timesformer",), seconds={"finetuned": 0.0024})
 
 
 def build(settings: Mapping) -> "TimeSformer":

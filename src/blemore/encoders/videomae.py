@@ -17,7 +17,7 @@ import numpy as np
 
 import blemore.encoders.transformers_compat  # noqa: F401
 from blemore.encoders.checkpoints import from_pretrained
-from blemore.encoders.families import Checkpoint, Family
+from blemore.encoders.families import Family
 from blemore.encoders.network import Network, NetworkEmbedder, initialise
 from blemore.encoders.pictures import Pictures
 from blemore.labels import CLASSES
@@ -36,44 +36,7 @@ CLOSER: dict[str, Any] = {"border": 16, "relative": True, "kept": 16}
 HEAD = {"num_labels": len(CLASSES), "use_mean_pooling": True}
 """Mean pooling: without it the network classifies from the first patch alone."""
 
-FAMILY = Family(
-    kind="network",
-    model_types=("videomae",),
-    seconds={"finetuned": 0.0015, "frozen": 0.004},
-    checkpoints={
-        "MCG-NJU/videomae-base-finetuned-kinetics": Checkpoint(
-            what="VideoMAE base, 1600 epochs self-supervised, then finetuned on Kinetics-400",
-            source="https://huggingface.co/MCG-NJU/videomae-base-finetuned-kinetics",
-            looked_up="2026-11-23",
-            code="Apache-2.0 (transformers)",
-            original_code="a LICENSE file with the MIT text was seen in MCG-NJU/VideoMAE, at one of its commits",
-            weights="CC-BY-NC-4.0",
-            said_by="the licence tag of the hub page",
-            hub="MCG-NJU/videomae-base-finetuned-kinetics",
-            revision="488eb9a0565f257b32866000305c8178965eb9f6",
-            files={"config.json": None, "model.safetensors": None},
-            megabytes=346,
-            parameters=86231814,
-            paper="https://arxiv.org/abs/2203.12602",
-        ),
-        "MCG-NJU/videomae-large": Checkpoint(
-            what="VideoMAE large, self-supervised on Kinetics-400, no classes",
-            source="https://huggingface.co/MCG-NJU/videomae-large",
-            looked_up="2026-11-23",
-            code="Apache-2.0 (transformers)",
-            original_code="a LICENSE file with the MIT text was seen in MCG-NJU/VideoMAE, at one of its commits",
-            weights="CC-BY-NC-4.0",
-            said_by="the licence tag of the hub page",
-            hub="MCG-NJU/videomae-large",
-            revision="13231c2bfef1771ace12f4cd220b37ccb4231cb2",
-            files={"config.json": None, "pytorch_model.bin": None},
-            megabytes=1370,
-            parameters=303858688,
-            paper="https://arxiv.org/abs/2203.12602",
-            note="the next revision (12da269) adds the same weights as safetensors; its full hash was not found",
-        ),
-    },
-)
+FAMILY = Family(kind="network", model_types=("videomae",), seconds={"finetuned": 0.0015, "frozen": 0.004})
 
 
 def build(settings: Mapping) -> "VideoMAE | VideoMAEWindows":

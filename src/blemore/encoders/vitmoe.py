@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from blemore.encoders.checkpoints import checkpoint_file, load_tensors
 from blemore.encoders.experts import AdapterExperts, mlp
-from blemore.encoders.families import Checkpoint, Family
+from blemore.encoders.families import Family
 from blemore.encoders.network import Network, initialise
 from blemore.encoders.pictures import Pictures
 from blemore.errors import DataError
@@ -35,27 +35,7 @@ TUBELET = 2
 
 logger = logging.getLogger(__name__)
 
-FAMILY = Family(
-    kind="network",
-    form="file",
-    seconds={"finetuned": 0.0011},
-    checkpoints={
-        "vit_base_voxceleb2+affectnet_100.pt": Checkpoint(
-            what="S4D's self-supervised ViT-B for faces, pre-trained on VoxCeleb2 and AffectNet",
-            source="https://github.com/MSA-LMC/S4D",
-            looked_up="2026-11-23",
-            code="MIT (this package)",
-            original_code="Apache-2.0",
-            weights=None,
-            said_by="the repository's licence covers its code; nothing read here speaks of the weights. They were trained on VoxCeleb2 and AffectNet, whose terms are for research",
-            hub="cyinen/S4D",
-            files={"vit_base_voxceleb2+affectnet_100.pt": None},
-            parameters=100512108,
-            paper="https://arxiv.org/abs/2409.06154",
-            note="the file stands in the hub repository that the authors' README names; it is put into weights/ by hand",
-        ),
-    },
-)
+FAMILY = Family(kind="network", form="file", seconds={"finetuned": 0.0011})
 
 
 def build(settings: Mapping) -> "ViTMoE":

@@ -9,7 +9,7 @@ No time masks and no dropped layers in training: see `speech.STILL`.
 from collections.abc import Mapping
 
 import blemore.encoders.transformers_compat  # noqa: F401
-from blemore.encoders.families import Checkpoint, Family
+from blemore.encoders.families import Family
 from blemore.encoders.network import Network
 from blemore.encoders.sound import Sound
 from blemore.encoders.speech import Speech, speech_network
@@ -22,32 +22,7 @@ from transformers import Wav2Vec2Model
 DROPOUT = 0.1
 """Share of the pooled values that the head does not see in training."""
 
-FAMILY = Family(
-    kind="network",
-    model_types=("wav2vec2",),
-    seconds={"finetuned": 0.0009, "frozen": 0.0016},
-    checkpoints={
-        "facebook/wav2vec2-base": Checkpoint(
-            what="Wav2Vec2 base, pre-trained on 960 h of LibriSpeech",
-            source="https://huggingface.co/facebook/wav2vec2-base",
-            looked_up="2026-11-23",
-            code="Apache-2.0 (transformers)",
-            original_code="MIT (fairseq)",
-            weights="Apache-2.0",
-            said_by="the licence tag of the hub page",
-            hub="facebook/wav2vec2-base",
-            revision="0b5b8e868dd84f03fd87d01f9c4ff0f080fecfe8",
-            files={
-                "config.json": None,
-                "pytorch_model.bin": "3249fe98bfc62fcbc26067f724716a6ec49d12c4728a2af1df659013905dff21",
-            },
-            megabytes=380,
-            parameters=94371712,
-            paper="https://arxiv.org/abs/2006.11477",
-            note="this revision has no safetensors file; the torch file is read as tensors alone",
-        ),
-    },
-)
+FAMILY = Family(kind="network", model_types=("wav2vec2",), seconds={"finetuned": 0.0009, "frozen": 0.0016})
 
 
 def build(settings: Mapping) -> "Speech | Wav2Vec2":

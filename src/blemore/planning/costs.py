@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from blemore.encoders.base import Embedder
-from blemore.encoders.families import family
+from blemore.weights.known import checkpoints
 
 FILE = Path(__file__).with_name("networks.json")
 
@@ -52,7 +52,7 @@ def network_of(settings: Mapping[str, Any]) -> dict[str, Any] | None:
     measured = constants()["networks"]
     wanted = Path(settings["checkpoint"]).name
     named = [name for name in measured if Path(name).name == wanted]
-    own = [name for name in family(settings["module"]).checkpoints if name in measured]
+    own = [name for name in measured if checkpoints()[name]["module"] == settings["module"]]
     network = next((measured[name] for name in named + own), None)
     if network is None or "seconds" not in settings:
         return network

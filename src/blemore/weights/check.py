@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from blemore.encoders.families import Checkpoint, family
+from blemore.encoders.families import family
 from blemore.encoders.weight_files import (
     CONFIG,
     WEIGHTS,
@@ -48,9 +48,9 @@ def state(settings: Mapping[str, Any]) -> dict[str, Any]:
         "encoder": settings["name"],
         "scale": settings["scale"],
         "checkpoint": checkpoint_of(settings),
-        "hub": entry and entry.hub,
+        "hub": entry.get("hub"),
         "revision": settings.get("revision"),
-        "known_revision": entry and entry.revision,
+        "known_revision": entry.get("revision"),
         "off": off(settings),
         "files": {},
     }
@@ -79,9 +79,9 @@ def state(settings: Mapping[str, Any]) -> dict[str, Any]:
     return told | {"state": "there", "said": unsure}
 
 
-def pinned_sha256(settings: Mapping[str, Any], entry: Checkpoint | None) -> dict[str, str | None]:
+def pinned_sha256(settings: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, str | None]:
     """File name -> sha256 that it must have: the parameters' own for the weights, else the known one."""
-    wanted = dict(entry.files) if entry else {}
+    wanted = dict(entry.get("files", {}))
     files = weight_files(settings)
     if files and "sha256" in settings:
         wanted[files[-1].name] = settings["sha256"]
@@ -114,9 +114,9 @@ def _absence(settings: Mapping[str, Any]) -> str:
     name = settings["checkpoint"]
     folder = Path(name)
     entry = entry_of(settings)
-    advice = how_to_get(settings, entry.files if entry else ())
+    advice = how_to_get(settings, entry.get("files", ()))
     if entry and not is_hub_name(name):
-        advice += f" (from https://huggingface.co/{entry.hub})"
+        advice += f" (from https://huggingface.co/{entry['hub']})"
     form = family(settings["module"]).form
     wanted = [WEIGHTS[0]] if form == "timm" else [CONFIG, " or ".join(WEIGHTS)]
     if form != "file" and folder.is_dir():

@@ -6,7 +6,6 @@ Imports stand inside the commands: `blemore --help` must be fast.
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,17 +23,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 def list_command(as_json: AsJson = False) -> None:
     """Every full-size checkpoint that is known: source, licences of code and weights, size, hub name and revision."""
     from blemore.encoders.families import family, names
+    from blemore.weights.known import checkpoints
 
-    said = {name: family(name) for name in names()}
     if as_json:
-        typer.echo(json.dumps({name: asdict(one) for name, one in said.items()}, indent=2))
+        typer.echo(json.dumps(checkpoints(), indent=2))
         return
-    rows = [
-        (f"{name}\n{module}", _lines(asdict(one)))
-        for module, of in said.items()
-        for name, one in of.checkpoints.items()
-    ]
-    rows += [(module, f"none needed: {of.note}") for module, of in said.items() if of.note]
+    rows = [(f"{name}\n{entry['module']}", _lines(entry)) for name, entry in checkpoints().items()]
+    rows += [(name, f"none needed: {note}") for name in names() if (note := family(name).note)]
     _table("Known checkpoints; ? is not known here", ("checkpoint", "what"), rows)
 
 
@@ -66,11 +61,12 @@ def check_command(
 
 def _lines(entry: dict[str, Any]) -> str:
     """One known checkpoint in words."""
+    terms = entry["licence"]
     files = [f"{file} (sha256 {digest or '?'})" for file, digest in entry["files"].items()]
     told = {
         "what": entry["what"],
-        "weights' licence": f"{entry['weights'] or '?'}; {entry['said_by']}",
-        "code's licence": f"{entry['code'] or '?'}; the authors' own code: {entry['original_code'] or '?'}",
+        "weights' licence": f"{terms['weights'] or '?'}; {terms['said_by']}",
+        "code's licence": f"{terms['code'] or '?'}; the authors' own code: {terms['original_code'] or '?'}",
         "size": "?" if entry["megabytes"] is None else f"{entry['megabytes']} MB",
         "parameters": f"{entry['parameters']:,}" if entry["parameters"] else "?",
         "source": f"{entry['source']}, looked up {entry['looked_up']}",

@@ -1,30 +1,54 @@
-"""What is known of the checkpoint that an encoder of a study reads."""
+"""What is known of published checkpoints: encoders/<family>.yaml, beside the family's own file.
+
+Each entry bears the checkpoint's name on the hub, that of its file, or that of a service's model. Its keys, of which
+null is "not known here", never "none":
+
+what, source, looked_up : in words; the page that tells of it; the day on which that was read.
+hub, revision : repository on the Hugging Face hub, and its commit.
+files : name -> sha256, null until two independent public records of the same file agreed. megabytes : of all together.
+parameters : of the network as it is used here, with a head of six classes where it is finetuned.
+licence : of the network's code that runs here (code), of the authors' own (original_code), of the numbers themselves
+    (weights), and who says so (said_by). They are those that the named pages state; read them before you publish.
+paper, note : a link; what else one should know.
+"""
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from blemore.encoders.families import Checkpoint, checkpoints, family
+from blemore.encoders.families import FOLDER, family
 from blemore.encoders.settings import enabled_encoders, encoder_settings
+from blemore.files import parse_yaml
 
 RANDOM = "small network with random weights drawn from the study's seed"
 
 
-def entry_of(settings: Mapping[str, Any]) -> Checkpoint | None:
-    """What is known of an encoder's checkpoint, found by its hub name or by its file's or folder's name.
-
-    None for a checkpoint that no family knows, and where none is needed.
-    """
-    name = checkpoint_of(settings)
-    if name is None:
-        return None
-    last = Path(name).name
-    return next((one for key, one in checkpoints().items() if name == key or last == key.split("/")[-1]), None)
+@cache
+def checkpoints() -> dict[str, dict[str, Any]]:
+    """Name on the hub, of a file, or of a service's model -> what its family's file says, and "module": the family."""
+    return {
+        name: {**entry, "module": file.stem}
+        for file in sorted(FOLDER.glob("*.yaml"))
+        for name, entry in parse_yaml(file.read_bytes()).items()
+    }
 
 
 def looked_up() -> str:
-    """The day since which what the families say of their checkpoints was looked up, as 2026-11-23."""
-    return min(one.looked_up for one in checkpoints().values())
+    """The day on or after which all that is known was looked up, as 2026-11-23."""
+    return min(entry["looked_up"] for entry in checkpoints().values())
+
+
+def entry_of(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known of an encoder's checkpoint, found by its hub name or by its file's or folder's name.
+
+    Empty for a checkpoint that no family's file names, and where none is needed.
+    """
+    name = checkpoint_of(settings)
+    if name is None:
+        return {}
+    known = checkpoints().items()
+    return next((one for key, one in known if name == key or Path(name).name == key.split("/")[-1]), {})
 
 
 def checkpoint_of(settings: Mapping[str, Any]) -> str | None:

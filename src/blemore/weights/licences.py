@@ -8,8 +8,6 @@ from blemore.encoders.weight_files import weight_files
 from blemore.files import sha256
 from blemore.weights.known import checkpoint_of, entry_of, looked_up, none_needed
 
-TERMS = ("source", "paper", "code", "original_code", "weights", "said_by")
-
 
 def licences(encoders: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Licences of code and weights apart, and the sha256 of what was loaded; what nobody told us is listed as unknown.
@@ -33,15 +31,21 @@ def _licence(settings: Mapping[str, Any]) -> dict[str, Any]:
     general = {"scale": settings["scale"], "module": settings["module"], "checkpoint": checkpoint_of(settings)}
     reason = none_needed(settings)
     if reason is not None:
-        said = family(settings["module"])
-        unknown = ["code", "weights"] if said.kind == "outside" else []
-        return {**general, "code": said.code, "weights": None, "note": reason, "unknown": unknown}
+        code = family(settings["module"]).code
+        unknown = [] if code else ["code", "weights"]
+        return {**general, "code": code, "weights": None, "note": reason, "unknown": unknown}
     entry = entry_of(settings)
+    terms = entry.get("licence", {})
     files = {} if "service" in settings else {file.name: sha256(file) for file in weight_files(settings)}
     told = {
         "revision": settings.get("revision"),
-        **{key: getattr(entry, key, None) for key in TERMS},
-        "note": entry.note if entry else "no checkpoint that this package knows: read its licence yourself",
+        "source": entry.get("source"),
+        "paper": entry.get("paper"),
+        "code": terms.get("code"),
+        "original_code": terms.get("original_code"),
+        "weights": terms.get("weights"),
+        "said_by": terms.get("said_by"),
+        "note": entry.get("note") if entry else "no checkpoint that this package knows: read its licence yourself",
     }
     unknown = [key for key, value in told.items() if value is None and key != "note"]
     if "service" in settings:
