@@ -161,8 +161,8 @@ def _small_seconds(encoder: nn.Module | NetworkEmbedder, clips: int = 16, runs: 
             passes = 1
         else:
             encoder.train()
-            clips = reading.finished(*reading.augmented(list(media), torch.Generator().manual_seed(0)))
-            encoder(clips).square().sum().backward()
+            batch = reading.finished(*reading.augmented(list(media), torch.Generator().manual_seed(0)))
+            encoder(batch).square().sum().backward()
             passes = 3
         times.append((time.process_time() - start) / clips / passes)
     return statistics.median(times[1:])

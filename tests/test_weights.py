@@ -13,6 +13,7 @@ import safetensors.numpy
 import yaml
 from typer.testing import CliRunner
 
+from blemore.encoders.settings import weights_settings
 from blemore.encoders.weight_files import local_files
 from blemore.files import sha256
 from blemore.weights.check import missing_checkpoints, state
@@ -156,6 +157,15 @@ def test_licences_tell_what_was_loaded_and_what_nobody_said(folder, params):
     assert told["prosody"]["unknown"] == []
     assert told == licences(study_settings(params))["encoders"]
     json.dumps(told, allow_nan=False)
+
+
+def test_features_that_foreign_code_computes_bear_its_licence(params):
+    def code() -> str:
+        return licences([weights_settings(params, "prosody")])["encoders"]["prosody"]["code"]
+
+    assert code() == "MIT (this package)"
+    params["encoders"]["prosody"]["features"] = "egemaps"
+    assert "research only" in code()
 
 
 def test_the_command_ends_with_1_when_something_is_missing_and_with_0_when_nothing_is(params, tmp_path):

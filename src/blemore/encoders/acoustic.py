@@ -37,7 +37,12 @@ FEATURES = (
 frames), pitch in semitones, slopes per second, rise and fall per 10 ms frame, jitter and shimmer as the mean change
 between voiced neighbours (semitones, dB); the descriptors' units stand in `descriptors.Tracks`."""
 
-FAMILY = Family(kind="computed", note="computed from the sound, no weights", seconds={"frozen": 0.022})
+FAMILY = Family(
+    kind="computed",
+    note="computed from the sound, no weights",
+    other_code={"egemaps": "openSMILE's own, for research only"},
+    seconds={"frozen": 0.022},
+)
 
 
 def build(settings: Mapping) -> "Functionals | Egemaps":

@@ -31,6 +31,7 @@ class Family:
         (features or probabilities that somebody else made).
     note : why no checkpoint is needed; for a service, why its stand-in needs none. Not for networks.
     code : licence of the code where no checkpoint is read; None: not known here.
+    other_code : choice of `features` -> licence of the code, where it is not the family's own that computes them.
     form : of a checkpoint: "folder" (as transformers saves it), "file", or "timm" (a file or a repository of timm's).
     model_types : what `model_type` in a folder's config.json may be; empty: anything.
     seconds : learning ("frozen", "finetuned") -> CPU seconds of one clip where no checkpoint is read (of networks, a
@@ -41,6 +42,7 @@ class Family:
     kind: Literal["network", "computed", "service", "outside"]
     note: str | None = None
     code: str | None = OWN
+    other_code: Mapping[str, str] = field(default_factory=dict)
     form: Literal["folder", "file", "timm"] = "folder"
     model_types: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)

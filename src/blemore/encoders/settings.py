@@ -12,7 +12,7 @@ SCALES = ("tiny", "pretrained")
 ABOUT_TAKING_PART = ("enabled", "weights", "persons")
 HEAD = ("head", "layers")
 """Settings of a frozen encoder's head: another choice fits a head again, and embeds nothing."""
-WEIGHTS = ("module", "checkpoint", "revision", "sha256", "file", "service")
+WEIGHTS = ("module", "checkpoint", "revision", "sha256", "file", "features", "service")
 """Settings that decide where an encoder comes from."""
 
 

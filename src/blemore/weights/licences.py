@@ -31,7 +31,8 @@ def _licence(settings: Mapping[str, Any]) -> dict[str, Any]:
     general = {"scale": settings["scale"], "module": settings["module"], "checkpoint": checkpoint_of(settings)}
     reason = none_needed(settings)
     if reason is not None:
-        code = family(settings["module"]).code
+        said = family(settings["module"])
+        code = said.other_code.get(settings.get("features", ""), said.code)
         unknown = [] if code else ["code", "weights"]
         return {**general, "code": code, "weights": None, "note": reason, "unknown": unknown}
     entry = entry_of(settings)
