@@ -9,6 +9,7 @@ import yaml
 from typer.testing import CliRunner
 
 from blemore.encoders.families import family
+from blemore.errors import MissingDataError
 from blemore.planning.commands import plan as command
 from blemore.planning.costs import FRAGMENTS, Clips, advice, constants, forward_passes, gpu_bytes, network_of
 from blemore.planning.study import plan
@@ -61,6 +62,16 @@ def test_without_the_clips_the_challenges_published_numbers_are_planned_with(ful
     found = plan(full_size, tmp_path)
     assert found["clips"] == {"train": 2456, "test": 594, "folds": 5, "counted": False}
     assert "published numbers" in found["assumptions"][0]
+
+
+def test_what_a_data_set_does_not_say_of_its_cost_is_not_measured(full_size, tmp_path, monkeypatch):
+    monkeypatch.delattr("blemore.datasets.blemore.SECONDS_OF_PREPARING")
+    found = plan(full_size, tmp_path)
+    assert steps(found)["prepare the media"]["cpu_hours"] is None
+    assert "prepare the media" in found["totals"]["not_measured"]
+    monkeypatch.delattr("blemore.datasets.blemore.PUBLISHED")
+    with pytest.raises(MissingDataError, match="none were published to plan with"):
+        plan(full_size, tmp_path)
 
 
 def test_clips_that_are_there_are_counted(full_size, tmp_path):

@@ -16,6 +16,13 @@ RECORD = "https://zenodo.org/records/15668840"
 
 CHALLENGE = "https://blemore.github.io/workshop/challenge"
 
+PUBLISHED = {"train": 2456, "test": 594}
+"""Clips, as the challenge tells; for a plan before the download."""
+CLIP_BYTES = 5_000_000
+"""Assumed until the clips are there: 4 s at 10 Mbit/s."""
+SECONDS_OF_PREPARING = 1.65
+"""CPU seconds to decode a 4 s clip of 1080p25, find its face and keep its samples; benchmarks/README.md."""
+
 PARTS = {
     "train": "training clips (train/*.mov)",
     "test": "test clips (test/test_*.mov)",

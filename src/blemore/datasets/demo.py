@@ -15,6 +15,16 @@ from blemore.demo import schedule
 if TYPE_CHECKING:  # the workflow imports this module at each start: pandas only when a roster is made
     import pandas as pd
 
+CLIP_BYTES = 90_000
+"""Typical size of a clip that is not made yet."""
+SECONDS_OF_MAKING, SECONDS_OF_PREPARING = 0.62, 0.37
+"""CPU seconds to make a clip; to decode it, find its face and keep its samples; benchmarks/README.md."""
+
+
+def making_jobs(options: Mapping) -> int:
+    """Jobs that make the clips and their tables: one a training actor, one for all tests, one for the tables."""
+    return len(train_actors(options)) + 2
+
 
 def train_actors(options: Mapping) -> list[str]:
     """Ids of the training actors, "A901" .."""

@@ -3,23 +3,15 @@
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from blemore.encoders.families import family
+from blemore.errors import MissingDataError
 from blemore.media.preflight import estimate
 from blemore.planning.costs import Clips, advice, constants, forward_passes, gpu_bytes, memory_bytes, network_of
 from blemore.weights.known import study_settings
 
-BLEMORE = Clips(train=2456, test=594, folds=5)
-"""The challenge's own numbers, for a plan before the download."""
-BLEMORE_CLIP_BYTES = 5_000_000
-"""Assumed until the clips are there: 4 s at 10 Mbit/s."""
-DEMO_CLIP_BYTES = 90_000
-
-SECONDS_OF_CLIP = {"demo": 0.62, "blemore": 0.0}
-"""CPU seconds to make a clip; benchmarks/README.md."""
-SECONDS_OF_PREPARING = {"demo": 0.37, "blemore": 1.65}
-"""CPU seconds to decode a clip, find its face and keep its samples; a 4 s clip of 1080p25. benchmarks/README.md."""
 JOB_SECONDS = 8.5
 """CPU seconds that a job with torch takes before it begins: imports. benchmarks/README.md."""
 CLOSING_JOBS = 8
@@ -52,13 +44,14 @@ def plan(
     gpu_hours, memory_gb, gpu_gb and advice, None where it is not known or does not apply; disk_gb (kind -> GB, DVC's
     copy included); totals; assumptions, in words.
     """
-    sizes, clips, there = _clips(params, root)
+    dataset, options = params["dataset"], params[params["dataset"]]
+    module = import_module(f"blemore.datasets.{dataset}")
+    sizes, clips, there = _clips(module, root / "data" / dataset, options)
     encoders = study_settings(params)
-    shards = params["media"]["shards"]
-    dataset = params["dataset"]
+    making = module.making_jobs(options) if hasattr(module, "making_jobs") else 0
     steps = [
-        _step("make the clips", *_data(params, dataset, clips)),
-        _step("prepare the media", shards + 2, clips.all * SECONDS_OF_PREPARING.get(dataset, 0.0) / 3600),
+        _step("make the clips", making, _hours(module, "SECONDS_OF_MAKING", clips) if making else 0.0),
+        _step("prepare the media", params["media"]["shards"] + 2, _hours(module, "SECONDS_OF_PREPARING", clips)),
     ]
     for settings in encoders:
         steps += _encoder_steps(settings, clips, gpu_memory, gpu_tflops)
@@ -81,24 +74,23 @@ def plan(
     }
 
 
-def _clips(params: Mapping[str, Any], root: Path) -> tuple[list[int], Clips, bool]:
-    """Size of every raw clip, their numbers, and whether they were counted or are the challenge's published ones."""
-    dataset, options = params["dataset"], params[params["dataset"]]
-    folder = root / "data" / dataset
-    files = import_module(f"blemore.datasets.{dataset}").clip_files(folder, options)
+def _clips(dataset: ModuleType, folder: Path, options: Mapping[str, Any]) -> tuple[list[int], Clips, bool]:
+    """Size of every raw clip, their numbers, and whether they were counted or are those that were published."""
+    files, folds = dataset.clip_files(folder, options), options["folds"]
     if not files:
-        folds = options["folds"]
-        return [BLEMORE_CLIP_BYTES] * BLEMORE.all, Clips(BLEMORE.train, BLEMORE.test, folds), False
+        if not hasattr(dataset, "PUBLISHED"):
+            raise MissingDataError(str(folder), ["no clips are there, and none were published to plan with"])
+        clips = Clips(**dataset.PUBLISHED, folds=folds)
+        return [dataset.CLIP_BYTES] * clips.all, clips, False
     train = sum(file.startswith("train/") for file in files)
     paths = [folder / file for file in files]
-    sizes = [path.stat().st_size if path.exists() else DEMO_CLIP_BYTES for path in paths]
-    return sizes, Clips(train, len(files) - train, options["folds"]), True
+    sizes = [path.stat().st_size if path.exists() else dataset.CLIP_BYTES for path in paths]
+    return sizes, Clips(train, len(files) - train, folds), True
 
 
-def _data(params: Mapping[str, Any], dataset: str, clips: Clips) -> tuple[int, float]:
-    """Jobs and CPU hours of making the clips; BLEMORE's are brought by hand."""
-    jobs = params["demo"]["train_actors"] + 2 if dataset == "demo" else 0
-    return jobs, clips.all * SECONDS_OF_CLIP.get(dataset, 0.0) / 3600
+def _hours(dataset: ModuleType, cost: str, clips: Clips) -> float | None:
+    """CPU hours of all clips, by what the data set says that one takes; None where it does not say."""
+    return clips.all * getattr(dataset, cost) / 3600 if hasattr(dataset, cost) else None
 
 
 def _encoder_steps(
