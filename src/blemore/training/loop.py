@@ -59,7 +59,7 @@ def train_fold(
     state : where the training is kept, also when it is finished; ignored if it comes from another training. Whoever
         needs it no longer removes it.
     probabilities : written; probabilities table.
-    curve : written; CSV with the columns of `training_state.Row`; inner_loss is empty without early stopping.
+    curve : written; CSV with the columns of `training.state.Row`; inner_loss is empty without early stopping.
     weights : written; safetensors.
     workers : threads that decode clips.
     shared : file below a cache in which decoded clips are kept for the other folds too, see `media.read_media`.
