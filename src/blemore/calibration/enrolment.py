@@ -10,10 +10,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from blemore import logits, seen
-from blemore.calibration.problem import OFF, Decided, Problem, Strength, generator
+from blemore.calibration.problem import OFF, Decided, Problem, Strength
 from blemore.calibration.shared import best_strength
 from blemore.fusion.nested import FINAL, place
 from blemore.labels import CLASSES, EMOTIONS
+from blemore.seeds import generator
 from blemore.thresholds import fit
 
 SLOPES = (0.2, 5.0)

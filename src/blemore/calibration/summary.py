@@ -14,7 +14,8 @@ from blemore.calibration.run import VARIANTS
 from blemore.calibration.scored import Labelled
 from blemore.labels import CLASSES
 from blemore.metrics import presence_correct
-from blemore.persons import DRAWS, INTERVAL, named_generator
+from blemore.persons import DRAWS, INTERVAL
+from blemore.seeds import generator
 from blemore.thresholds import commonest_decision, leave_one_fold_out
 
 FUSED = "global"
@@ -87,9 +88,7 @@ def summarise(
         encoders[name] = here.entry(saliences) | {
             "origin": origins[name],
             "disjointness": _disjointness(name, origins[name], unknown),
-            "permutation_p": _permutation_p(
-                saliences, here.truth, permutations, named_generator(seed, f"permute/{name}")
-            ),
+            "permutation_p": _permutation_p(saliences, here.truth, permutations, generator(f"{seed}/permute/{name}")),
             "thresholds": {str(fold): {"alpha": best.alpha, "beta": best.beta} for fold, best in chosen.items()},
         }
         said[name] = (saliences, here)

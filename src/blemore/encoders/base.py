@@ -11,7 +11,6 @@ settings["checkpoint"]) and the numbers of that scale. A module's random weights
 which `build` below seeds.
 """
 
-import hashlib
 import importlib
 import sys
 from abc import ABC, abstractmethod
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from blemore.errors import DataError
+from blemore.seeds import seed_of
 
 
 class Preprocessing(ABC):
@@ -103,8 +103,3 @@ def build(settings: Mapping, seed: str) -> Any:
             f"encoder {settings['name']}", [f"module {settings['module']} cannot be {settings['learning']}"]
         )
     return encoder
-
-
-def seed_of(name: str) -> int:
-    """A seed in [0, 2^63) derived from a name such as "17/s4d/fold0", never from an order."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 1

@@ -12,7 +12,7 @@ from blemore import seen
 from blemore.fusion.base import Labelled
 from blemore.fusion.mean import WeightedMean
 from blemore.heads import linear, logistic
-from blemore.logits import logarithm
+from blemore.logits import logarithm, softmax
 
 TOLERANCE = 1e-4
 """Largest step, in logits, of a finished regression."""
@@ -36,7 +36,7 @@ class Stacked:
     def apply(self, probabilities: np.ndarray) -> np.ndarray:
         """Fused rows (n, 6); a missing encoder speaks as the mean of those that have the clip."""
         x, known = _logarithms(probabilities)
-        fused = logistic.softmax((x - self.mean) / self.scale @ self.weights + self.intercept)
+        fused = softmax((x - self.mean) / self.scale @ self.weights + self.intercept)
         return np.where(known[:, None], fused, np.nan)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from blemore import seen
 from blemore.heads import logistic
 from blemore.heads.inner import Rows, cross_entropy, inner_parts, scaled
+from blemore.logits import softmax
 
 STRENGTHS = (0.03, 0.3, 1.0, 3.0, 10.0, 30.0)
 """Strengths to choose from: the variance of a logit that the penalty expects, so that the same numbers fit any number
@@ -36,7 +37,7 @@ def predictions(learned: Rows, labels: np.ndarray, persons: np.ndarray, shown: R
     fitted = logistic.fit(clips, labels, everyone, [strength], tolerance=FINAL)
     seen.fitted(model, "head", learned.clips, shown.clips)
     weights = x.T @ fitted.dual[0].astype(x.dtype)
-    return logistic.softmax((others - x.mean(axis=0)) @ weights + fitted.intercepts[0])
+    return softmax((others - x.mean(axis=0)) @ weights + fitted.intercepts[0])
 
 
 def choose_strength(

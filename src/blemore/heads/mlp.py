@@ -13,10 +13,10 @@ from torch import nn
 from torch.nn.functional import kl_div
 
 from blemore import seen
-from blemore.encoders.base import seed_of
 from blemore.encoders.device import use_one_thread
 from blemore.heads.inner import Rows, cross_entropy, inner_parts, scaled
 from blemore.labels import CLASSES
+from blemore.seeds import seed_of
 
 HIDDEN = (256, 512)
 """Widths to choose from; a tie goes to the smaller."""

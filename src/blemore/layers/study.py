@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from blemore.calibration.summary import INTERVAL
-from blemore.encoders.base import seed_of
 from blemore.errors import DataError
 from blemore.heads.features import read_layers
 from blemore.heads.run import fold_probabilities
 from blemore.metrics import blends, combine, presence_correct, salience_correct, true_saliences
 from blemore.progress import Steps
+from blemore.seeds import seed_of
 from blemore.tables import usable
 from blemore.thresholds import leave_one_fold_out
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from blemore.calibration import enrolment, person_offset, shared
 from blemore.calibration.offsets import apply_offsets, fit_offsets
-from blemore.calibration.problem import Decided, Problem, generator
+from blemore.calibration.problem import Decided, Problem
 from blemore.calibration.run import problem_of
 from blemore.decoding import decode
 from blemore.exact import exact_optimum
@@ -20,6 +20,7 @@ from blemore.fusion.run import find_method, fuse
 from blemore.labels import CLASSES
 from blemore.logits import logarithm, softmax
 from blemore.metrics import score
+from blemore.seeds import generator
 from blemore.simulation.study import Settings, Study, simulate
 
 UNIFORM = {"method": "uniform", "candidates": ["uniform"], "scaling": False}

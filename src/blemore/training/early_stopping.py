@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from blemore.encoders.base import seed_of
 from blemore.errors import DataError
+from blemore.seeds import seed_of
 
 
 @dataclass(frozen=True)

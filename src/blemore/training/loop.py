@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from blemore import seen
-from blemore.encoders.base import build, seed_of
+from blemore.encoders.base import build
 from blemore.encoders.device import to_device, use_one_thread
 from blemore.encoders.memory import MicroBatch, told_when_full
 from blemore.encoders.network import Network
@@ -24,6 +24,7 @@ from blemore.files import whole_file, write_bytes
 from blemore.folds import probability_rows
 from blemore.labels import CLASSES, soft_labels
 from blemore.progress import Steps
+from blemore.seeds import seed_of
 from blemore.tables import usable, write_probabilities
 from blemore.torch_compat import torch
 from blemore.training.data import Examples, plain_batches
@@ -58,7 +59,7 @@ def train_fold(
     state : where the training is kept, also when it is finished; ignored if it comes from another training. Whoever
         needs it no longer removes it.
     probabilities : written; probabilities table.
-    curve : written; CSV with the columns of `training_state.Row`; inner_loss is empty without early stopping.
+    curve : written; CSV with the columns of `training.state.Row`; inner_loss is empty without early stopping.
     weights : written; safetensors.
     workers : threads that decode clips.
     shared : file below a cache in which decoded clips are kept for the other folds too, see `media.read_media`.
