@@ -13,9 +13,11 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
+from blemore import figures
+from blemore.drawing import svg
 from blemore.labels import CLASSES, NAMES
-from blemore.report import figures, inputs, numbers
-from blemore.report.examples import KINDS, examples, labelled_rows
+from blemore.report import inputs, numbers
+from blemore.report.examples import KINDS, examples
 from blemore.report.identities import GENERATED, ExampleFrames, Identities, identities
 from blemore.report.numbers import Spot
 from blemore.report.scales import scale
@@ -121,7 +123,7 @@ def build(
         kinds=KINDS,
         examples=examples(clip_table, fused, decided, who, faces),
         example_frames=example_frames,
-        drawings=_drawings(read, pd.read_parquet(views), clip_table, fused, decided),
+        drawings=_drawings(read, pd.read_parquet(views), clip_table, decided),
         more=more or {},
     )  # fmt: skip
     who.check(page)
@@ -154,32 +156,33 @@ def _persons(persons: list[dict[str, Any]] | None, who: Identities) -> list[dict
 
 
 def _drawings(
-    read: Mapping[str, Any], views: pd.DataFrame, clips: pd.DataFrame, fused: pd.DataFrame, decided: pd.DataFrame
+    read: Mapping[str, Any], views: pd.DataFrame, clips: pd.DataFrame, decisions: pd.DataFrame
 ) -> dict[str, Markup]:
     """The page's SVG figures by name."""
-    values, truth = figures.view_rows(views[views["outer"] == FINAL], clips)
-    train, _, said = labelled_rows(clips, fused, decided)
-    shown = figures.true_saliences(train)
-    surface = read["metrics"].value.get("surface")
+    values, truth = figures.labelled_rows(views[views["outer"] == FINAL], clips)
+    decided = figures.labelled_rows(decisions, clips)
+    best = read["metrics"].value.get("surface")
     drawings = {
-        "surface": figures.surface_svg(
-            values, truth, read["thresholds"].value[DECIDED], surface,
+        "surface": (
+            figures.draw_surface(values, truth, read["thresholds"].value[DECIDED], best),
             "Heat map of the Score over alpha and beta; the table below holds the thresholds that are marked in it.",
         ),
-        "outcomes": figures.outcomes_svg(
-            said, shown, "Bars, one per true set of emotions: how often the set, a part of it, or nothing was right."
+        "outcomes": (
+            figures.draw_outcomes(*decided),
+            "Bars, one per true set of emotions: how often the set, a part of it, or nothing was right.",
         ),
-        "confusion": figures.confusion_svg(
-            said, shown, "Matrix of true sets of emotions against decided sets, in percent of the true set's clips."
+        "confusion": (
+            figures.draw_confusion(*decided),
+            "Matrix of true sets of emotions against decided sets, in percent of the true set's clips.",
         ),
-    }  # fmt: skip
+    }
     if read["reliability"] is not None:
-        drawings["calibration"] = figures.calibration_svg(
-            read["reliability"].value["classes"],
+        drawings["calibration"] = (
+            figures.draw_calibration(read["reliability"].value["classes"]),
             "One panel per class: mean true share of the class against the probability it was given. "
             "The table below holds the same numbers.",
         )
-    return drawings
+    return {name: svg(figure, name, alt) for name, (figure, alt) in drawings.items()}
 
 
 class _Environment(jinja2.Environment):
