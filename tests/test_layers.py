@@ -12,11 +12,12 @@ import typer
 from typer.testing import CliRunner
 
 from blemore.calibration.summary import DEMO_NOTE
+from blemore.drawing import save_png
 from blemore.errors import DataError
 from blemore.heads.run import fit_head
 from blemore.labels import CLASSES, soft_labels
 from blemore.layers.commands import layers
-from blemore.layers.figure import plot_layers
+from blemore.layers.figure import draw_layers
 from blemore.layers.study import study_layers
 from blemore.metrics import scores, true_saliences
 from blemore.tables import write_clips
@@ -92,8 +93,8 @@ def test_the_papers_layers_are_compared_where_the_network_has_them(clips, tmp_pa
     difference, low, high = study.paper
     assert difference == pytest.approx(scored.max() - scored[(3, 3)])
     assert 0 < low <= difference <= high
-    plot_layers(tmp_path / "one.png", study)
-    plot_layers(tmp_path / "two.png", study_layers(path, clips, "w", seed=17))
+    save_png(tmp_path / "one.png", draw_layers(study))
+    save_png(tmp_path / "two.png", draw_layers(study_layers(path, clips, "w", seed=17)))
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
 
 

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Container, Iterable, Mapping
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
@@ -19,6 +20,9 @@ from blemore.demo.schedule import Display
 from blemore.demo.style import Style, random_style
 from blemore.files import write_json, write_text
 from blemore.labels import EMOTIONS
+
+if TYPE_CHECKING:  # a cast imports numba, the rest does without
+    from blemore.demo.actor import Actor
 
 BUILDS = ("female", "male")
 NOTICE = "Generated actors. Scores on these clips say nothing about BLEMORE."
@@ -41,7 +45,7 @@ def _one_process() -> FileLock:
 
 
 @cache
-def cast(actor: str, seed: int):
+def cast(actor: str, seed: int) -> "Actor":
     """The actor (`actor.Actor`), put together once per process, with every kernel compiled.
 
     Compiling takes seconds. Of processes that begin together, one compiles and the others load what it stored.
