@@ -87,7 +87,7 @@ def payload(told: Told) -> Payload:
             found.files[path] = _read(told.store, path, one["sha256"], kept=one["role"] in LOGIC)
     for path, sha256 in told.run["study"].items():
         found.files[path] = _read(told.store, path, sha256, kept=True)
-    found.files |= {path: data for path in BESIDE if (data := _bytes(told.root / path)) is not None}
+    found.files |= {path: data for path in BESIDE if (data := _bytes(told.store.root / path)) is not None}
     here = {digest(data) for data in found.files.values()}
     found.files |= {path: data for path, data in _lineage(told) if digest(data) not in here}
     for path, data in sorted(found.files.items()):
@@ -134,7 +134,7 @@ def _lineage(told: Told) -> Iterator[tuple[str, bytes]]:
     run = f"{FOLDER}/runs/{told.run_id}"
     names = {f"{FOLDER}/records/{name}.json": name for name in (*told.run["executed"], *told.run["reused"])}
     yield f"{run}.json", _read(told.store, f"{run}.json", told.run_id, kept=False)
-    signature = _bytes(told.root / f"{run}{SIGNATURES}")
+    signature = _bytes(told.store.root / f"{run}{SIGNATURES}")
     if signature is not None:
         yield f"{run}{SIGNATURES}", signature
     objects: set[str] = set()

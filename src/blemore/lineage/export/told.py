@@ -1,10 +1,9 @@
-"""What every export tells, in its own words: the jobs that made the present study, and what they read and wrote."""
+"""What the crate and the SLSA statement both say: the jobs that made the present study, and what they read and wrote."""
 
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from blemore.errors import DataError
@@ -130,8 +129,3 @@ class Told:
     def dirty(self) -> list[str]:
         """Paths that differed from their commit when a job ran, and so the commit does not tell all."""
         return sorted({self.persons.shown(path) for one in self.jobs for path in one.record["code"]["dirty"]})
-
-    @property
-    def root(self) -> Path:
-        """The study's folder."""
-        return self.store.root
