@@ -108,7 +108,7 @@ def test_what_lies_in_a_crate_is_the_study_s_own_bytes_and_the_manifest_knows_th
     why = {one["path"]: one["why"] for one in json.loads(files[MANIFEST])["files"]}
     assert why["results/media/faces/000.parquet"] == why[None] == "private"
     assert why[TABLE] == why["src/names.py"] == "persons"
-    assert why["results/encoders/s4d/fold0.safetensors"] == "large"
+    assert why["results/encoders/s4d/fold0.safetensors"] == "unlisted"
     assert why["weights/network.pt"] == "outside"
     assert not [name for name in files if name.startswith(("data/", "results/media/", "weights/"))]
 

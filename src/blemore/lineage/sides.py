@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 from blemore.errors import DataError
 from blemore.files import parse_yaml
+from blemore.lineage.patterns import matches
 from blemore.lineage.store import Document, Store, key
 
 VOLATILE = "schemas/volatile_files.yaml"
@@ -84,7 +85,7 @@ class Side:
 
     def volatile(self, path: str) -> bool:
         """Whether a file holds times, hosts or costs."""
-        return any(PurePath(path).match(pattern) for pattern in self._patterns)
+        return matches(path, self._patterns)
 
     @cached_property
     def _patterns(self) -> tuple[str, ...]:
