@@ -131,6 +131,13 @@ def test_pseudonyms_without_a_kept_salt_are_others_each_time(study):
     assert len(names) == 3
 
 
+def test_jobs_stand_makers_first_and_else_by_the_names_that_are_shown(study):
+    names = [job.name for job in told(study).jobs]
+    assert [name.partition("/")[0] for name in names[:2]] == ["prepare", "train"]
+    assert names[2:] == sorted(names[2:])
+    assert {"submit"} < set(names[2:])
+
+
 def test_a_code_is_found_between_other_words_only():
     persons = Persons(frozenset({"A11"}), b"salt")
     assert persons.tells("train/A11_ang.mov")

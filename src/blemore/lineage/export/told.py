@@ -71,13 +71,8 @@ class Told:
     @cached_property
     def jobs(self) -> list[Job]:
         """Every job of the present study, makers before readers, else by the name that is shown."""
-        import networkx as nx
-
         graph = Graph(self.store)
-        jobs = {name: self._job(name) for name in graph.records}
-        order = nx.DiGraph((above, name) for name in jobs for above in graph.above(name))
-        order.add_nodes_from(jobs)
-        return [jobs[name] for name in nx.lexicographical_topological_sort(order, key=lambda name: jobs[name].name)]
+        return sorted(map(self._job, graph.records), key=lambda job: (graph.depths[job.id], job.name))
 
     def _job(self, name: str) -> Job:
         record = self.store.records[name]
