@@ -12,8 +12,8 @@ from blemore.errors import DataError
 from blemore.files import parse_yaml, sha256
 from blemore.lineage.graph import Graph
 from blemore.lineage.leaks.audit import CLIPS
-from blemore.lineage.page import answers, drawing, records
-from blemore.lineage.page.chain import Chain, chain
+from blemore.lineage.page import answers, records
+from blemore.lineage.page.chain import STATES, Chain, chain
 from blemore.lineage.page.matrix import SIGNS, seen
 from blemore.lineage.page.persons import Names
 from blemore.lineage.store import Store
@@ -106,8 +106,9 @@ def _render(template: str, root: Path, check: Check, artifact: str | None, *, in
         generated=names.generated,
         artifact=artifact,
         inside=inside,
-        drawings={"wide": drawing.columns(shown), "narrow": drawing.bands(shown)},
-        boxes=records.boxes(store, shown),
+        blocks=shown.blocks,
+        states=[one for one in STATES if one in shown.states.values()],
+        records={name: records.shown(store, shown, name) for name in shown.records},
     )  # fmt: skip
     names.identities.check(html)
     return html
