@@ -23,6 +23,7 @@ from blemore.heads.run import fold_probabilities
 from blemore.lineage.graph import Graph
 from blemore.lineage.leaks.audit import Audit, check
 from blemore.lineage.leaks.content import copies, same_media
+from blemore.lineage.leaks.matrix import Matrix
 from blemore.lineage.leaks.models import Clips
 from blemore.lineage.store import Store
 from blemore.lineage.verdict import Verdict
@@ -67,6 +68,12 @@ def assert_told(node: str, *words: str) -> None:
     assert any(name == node and all(word in what for word in words) for name, what in said), said
 
 
+def words(matrix: Matrix, step: str, place: str) -> dict[str, str]:
+    """{person: word} of a column."""
+    found = next(one for one in matrix.columns if (one.step, one.place) == (step, place))
+    return dict(zip(matrix.persons, found.cells, strict=True))
+
+
 def test_a_clean_study_has_no_leak_and_its_unknowns_are_named(study):
     audit = found()
     assert audit.findings == []
@@ -81,7 +88,7 @@ def test_each_person_is_judged_by_the_model_of_its_fold_alone(study):
     matrix = found().matrix
     for step in ("net", "voice", "given", "fusion", "calibration", "score"):
         for number in range(FOLDS):
-            column = matrix.column(step, f"fold{number}")
+            column = words(matrix, step, f"fold{number}")
             judged = {person for person, word in column.items() if word == "judged"} - {"test clips"}
             assert judged == set(study.clips.loc[study.clips["fold"] == number, "person"]), step
             assert {person for person, word in column.items() if word == "fitted"} == set(study.persons[str(number)])
@@ -267,7 +274,7 @@ def test_an_outside_table_without_a_sidecar_is_unknown_and_never_ok(study):
     audit = found()
     assert audit.findings == []
     assert "given: whom its models from outside were trained on; no sidecar says it" in audit.unknown
-    assert set(audit.matrix.column("given", "fold0").values()) == {"unknown"}
+    assert set(words(audit.matrix, "given", "fold0").values()) == {"unknown"}
 
 
 def test_what_a_pretrained_network_had_seen_is_unknown_and_never_ok(study):

@@ -7,6 +7,7 @@ from typing import Any
 
 from blemore.lineage.descent import Descent
 from blemore.lineage.store import Store, key
+from blemore.lineage.walk import reached
 
 CLIPS = "results/clips/clips.parquet"
 """The table that says whose clips are whose."""
@@ -98,16 +99,13 @@ class Finder:
 
     def below(self, matches: Iterable[Match]) -> list[Match]:
         """Every file that came from the matching jobs, their own files among them; for a file that was made, from it."""
-        names: set[str] = set()
+        starts: list[str] = []
         for match in matches:
-            if match.how == "made":
-                for reader in self.descent.read.get((match.what, match.sha256 or ""), []):
-                    names |= {reader, *self.descent.below(reader)}
-            else:
-                names |= {match.record, *self.descent.below(match.record)}
+            made = match.how == "made"
+            starts += self.descent.read.get((match.what, match.sha256 or ""), []) if made else [match.record]
         return [
             self._match(name, "came from it", out["path"], out["sha256"])
-            for name in self.descent.by_key(names)
+            for name in self.descent.by_key(reached(starts, self.descent.readers))
             for out in self.store.records[name]["outputs"]
         ]
 

@@ -82,7 +82,7 @@ def main(target: str) -> None:
     print(json.dumps(jobs, sort_keys=True))
 
 
-def up_to_date(root: Path, target: str = TARGET) -> bool:
+def up_to_date(root: Path) -> bool:
     """Whether a new start of Snakemake would have nothing to do; for the end of a run.
 
     Snakefile, parameters and files are read anew, but in this process: Snakemake itself is loaded here already.
@@ -91,7 +91,7 @@ def up_to_date(root: Path, target: str = TARGET) -> bool:
 
     handlers = list(logger.handlers)
     try:
-        with chdir(root), planning(target) as dag:
+        with chdir(root), planning(TARGET) as dag:
             return not any(dag.needrun_jobs())
     finally:
         for handler in handlers:  # which planning took away from the run

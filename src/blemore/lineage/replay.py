@@ -17,6 +17,7 @@ from blemore.errors import DataError
 from blemore.files import parse_yaml, sha256
 from blemore.labels import CLASSES
 from blemore.lineage.graph import Graph
+from blemore.lineage.patterns import matches
 from blemore.lineage.store import Store, key
 from blemore.lineage.verdict import Finding, Verdict
 from blemore.lineage.verify import Report
@@ -68,16 +69,12 @@ def choose(graph: Graph, chain: set[str], number: int, patterns: list[str]) -> l
     waiting: list[tuple[int, int, str]] = []
     for name in sorted(chain, key=lambda name: (graph.records[name]["time"]["seconds"], key(graph.records[name]))):
         one = graph.records[name]
-        if all(_matches(file["path"], patterns) for file in one["outputs"]):
+        if all(matches(file["path"], patterns) for file in one["outputs"]):
             continue
         rule = one["job"]["rule"]
         turns[rule] = turns.get(rule, 0) + 1
         waiting.append((turns[rule], len(waiting), name))
     return [name for _, _, name in sorted(waiting)[:number]]
-
-
-def _matches(path: str, patterns: list[str]) -> bool:
-    return any(Path(path).match(pattern) for pattern in patterns)
 
 
 def replay(root: Path, one: dict[str, Any], elsewhere: bool) -> tuple[list[Finding], list[str]]:
@@ -123,7 +120,7 @@ def replay(root: Path, one: dict[str, Any], elsewhere: bool) -> tuple[list[Findi
             raise DataError(key(one), ["could not be replayed:", *done.stderr.strip().splitlines()[-8:]])
         findings, notes = [], []
         for out in one["outputs"]:
-            if _matches(out["path"], patterns) or sha256(scratch / out["path"]) == out["sha256"]:
+            if matches(out["path"], patterns) or sha256(scratch / out["path"]) == out["sha256"]:
                 continue
             near = _near(root / out["path"], scratch / out["path"]) if elsewhere else None
             if near is not None:

@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from blemore.datasets.withdrawn import NOBODY, Withdrawn
+from blemore.datasets.withdrawn import Withdrawn
 from blemore.errors import LineageError, MissingDataError
 from blemore.files import parse_yaml
 from blemore.lineage import recovery, runs, workspace
@@ -25,7 +25,7 @@ LAST_STAGE = "report"
 """The stage of dvc.yaml that ends a study."""
 
 
-def clip_files(dataset: str, root: Path, options: Mapping[str, Any], roster: Path | None = None) -> list[str]:
+def clip_files(dataset: str, root: Path, options: Mapping[str, Any], roster: Path | None) -> list[str]:
     """Paths below `root` of every clip of the study, sorted.
 
     Parameters
@@ -81,7 +81,7 @@ def begin(
     data: str,
     files: Sequence[str],
     folds: int,
-    withdrawn: Withdrawn = NOBODY,
+    withdrawn: Withdrawn,
 ) -> None:
     """Before the first job: refuse what cannot end well, all of a kind at once; remove other studies' files.
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from blemore.files import sha256
 from blemore.lineage import capture
 from blemore.lineage.store import Store, merkle_root
+from blemore.lineage.walk import reached
 
 SCHEMA = "blemore-run/1"
 STUDY = ("params.yaml", "Snakefile", "dvc.yaml", "requirements.lock", "withdrawn.json", "rules/*.smk", "schemas/*.yaml")
@@ -66,14 +67,11 @@ def close(root: Path, made: Iterable[re.Pattern], targets: Iterable[str], *, com
 
 def _behind(store: Store, makers: Mapping[str, str], targets: Iterable[str]) -> set[str]:
     """Ids of the records that `targets` came from."""
-    found: set[str] = set()
-    waiting = [makers[path] for path in targets if path in makers]
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += [makers[one["path"]] for one in store.records[name]["inputs"] if one["path"] in makers]
-    return found
+
+    def made(paths: Iterable[str]) -> list[str]:
+        return [makers[path] for path in paths if path in makers]
+
+    return set(reached(made(targets), lambda name: made(one["path"] for one in store.records[name]["inputs"])))
 
 
 def source_sums(root: Path) -> dict[str, str]:

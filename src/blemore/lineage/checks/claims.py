@@ -173,7 +173,7 @@ def _sum_of(made: dict[str, str], path: str) -> str:
 def _dependency(root: Path, store: Store, made: dict[str, str], stage: str, path: str, md5: str) -> Finding | None:
     """A source may have changed since the run without any job to rerun; then dvc.lock has the present one. Where what is
     private is not here, the stages that need it keep what an earlier run said."""
-    if path.startswith(("results", "data")):
+    if path.startswith(("results/", "data/")):
         return None if md5 == _sum_of(made, path) or not _made(made, path) else _forged(stage, path, md5)
     known = {run["sources"].get(path) for run in store.runs.values()}
     if md5 in known or ((root / path).exists() and md5 == capture.dvc_md5(root / path)):

@@ -8,6 +8,7 @@ from blemore.lineage.descent import Descent
 from blemore.lineage.graph import Graph
 from blemore.lineage.store import key
 from blemore.lineage.verdict import Finding, Verdict
+from blemore.lineage.walk import reached
 
 RAW = "data/"
 """Where raw clips lie."""
@@ -43,13 +44,8 @@ def dependents(descent: Descent, withdrawn: Withdrawn) -> set[str]:
     for name, record in records.items():
         for one in descent.above(record):
             readers[one].append(name)
-    waiting = [name for name in records if _clips(records[name], withdrawn, "inputs")]
-    found = set(waiting)
-    while waiting:
-        later = [name for name in readers[waiting.pop()] if name not in found]
-        found.update(later)
-        waiting += later
-    return found
+    starts = (name for name, record in records.items() if _clips(record, withdrawn, "inputs"))
+    return set(reached(starts, readers.__getitem__))
 
 
 def is_clip(path: str, withdrawn: Withdrawn) -> bool:

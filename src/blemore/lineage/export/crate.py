@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from blemore.files import write_bytes
-from blemore.lineage.export.description import description
+from blemore.lineage.export.description import Description
 from blemore.lineage.export.payload import Payload, payload
 from blemore.lineage.export.told import Told
 
@@ -25,7 +25,7 @@ def write_crate(told: Told, out: Path) -> Payload:
     DataError : a file of the study is gone, or is no longer what its record says.
     """
     held = payload(told)
-    said = json.dumps(description(told, held), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    said = json.dumps(Description(told, held).written(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     write_bytes(out, zipped({**held.files, METADATA: said.encode()}, told.run["time"]["end"]))
     return held
 

@@ -6,13 +6,13 @@ What lies at its own path is byte for byte the study's, but for the three files 
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from blemore.errors import DataError
 from blemore.lineage.export.persons import RAW
 from blemore.lineage.export.told import Told
+from blemore.lineage.patterns import matches
 from blemore.lineage.record import LOGIC, WEIGHTS
 from blemore.lineage.store import FOLDER, SIGNATURES, Store, canonical, digest
 
@@ -21,19 +21,19 @@ MANIFEST, README = "manifest.json", "README.md"
 COPIES = "pseudonyms/"
 """Where tables lie that are no longer the study's own bytes: with pseudonyms, where somebody keeps their salt."""
 RESULTS = (
-    *("results/*.json", "results/*.csv", "results/plots/*", "results/clips/*", "results/encoders/*.parquet"),
-    *("results/fusion/*", "results/calibration/*", "results/submission/*", "results/report/*"),
+    *("results/*.json", "results/*.csv", "results/clips/*", "results/encoders/*/probabilities.parquet"),
+    *("results/fusion/*", "results/calibration/*", "results/plots/*", "results/submission/*", "results/report/*"),
 )
-"""Results that may go in. What is not named here stays: a new file has to be let out on purpose."""
-PRIVATE = (f"{RAW}*", "results/media/*", "results/individuals/clusters.parquet")
-OUTSIDE = ("weights/*", "outside/*")
+"""Results that may go in. What is in no folder of this list stays: a new folder has to be let out on purpose."""
+PRIVATE = (RAW, "results/media/", "results/individuals/clusters.parquet")
+OUTSIDE = ("weights/", "outside/")
 BESIDE = ("LICENSE", "dvc.lock")
 """Files that no job reads; dvc.lock leads to what DVC keeps."""
 WHY = {
     "private": "raw clips, crops, sound, pieces or cluster numbers: never in a crate",
     "persons": "tells persons' codes",
     "outside": "pretrained weights and tables from outside are not the study's to hand on",
-    "large": "features and trained weights are large",
+    "unlisted": "features, trained weights, costs and tables that nobody has let out",
 }
 """Why a file is not in a crate."""
 
@@ -87,7 +87,7 @@ def payload(told: Told) -> Payload:
             found.files[path] = _read(told.store, path, one["sha256"], kept=one["role"] in LOGIC)
     for path, sha256 in told.run["study"].items():
         found.files[path] = _read(told.store, path, sha256, kept=True)
-    found.files |= {path: data for path in BESIDE if (data := _bytes(told.root / path)) is not None}
+    found.files |= {path: data for path in BESIDE if (data := _bytes(told.store.root / path)) is not None}
     here = {digest(data) for data in found.files.values()}
     found.files |= {path: data for path, data in _lineage(told) if digest(data) not in here}
     for path, data in sorted(found.files.items()):
@@ -103,17 +103,13 @@ def payload(told: Told) -> Payload:
 
 def kept_back(path: str, role: str) -> str | None:
     """Why a file stays out whatever is in it, a key of WHY; None: it may go in."""
-    if _any(path, PRIVATE):
+    if matches(path, PRIVATE):
         return "private"
     if role in LOGIC:
         return None
     if path.startswith("results/"):
-        return None if _any(path, RESULTS) else "large"
-    return "outside" if role == WEIGHTS or _any(path, OUTSIDE) else None
-
-
-def _any(path: str, patterns: tuple[str, ...]) -> bool:
-    return any(fnmatch(path, pattern) for pattern in patterns)
+        return None if matches(path, RESULTS) else "unlisted"
+    return "outside" if role == WEIGHTS or matches(path, OUTSIDE) else None
 
 
 def _read(store: Store, path: str, sha256: str, *, kept: bool) -> bytes:
@@ -134,7 +130,7 @@ def _lineage(told: Told) -> Iterator[tuple[str, bytes]]:
     run = f"{FOLDER}/runs/{told.run_id}"
     names = {f"{FOLDER}/records/{name}.json": name for name in (*told.run["executed"], *told.run["reused"])}
     yield f"{run}.json", _read(told.store, f"{run}.json", told.run_id, kept=False)
-    signature = _bytes(told.root / f"{run}{SIGNATURES}")
+    signature = _bytes(told.store.root / f"{run}{SIGNATURES}")
     if signature is not None:
         yield f"{run}{SIGNATURES}", signature
     objects: set[str] = set()

@@ -9,9 +9,8 @@ from in_toto_attestation.v1.statement import STATEMENT_TYPE_URI, Statement
 from in_toto_attestation.v1.statement_pb2 import Statement as StatementMessage
 
 from blemore.files import parse_yaml, write_json
-from blemore.lineage.export.persons import Persons, codes, new_salt
 from blemore.lineage.export.told import Told
-from blemore.lineage.store import FOLDER, Store
+from blemore.lineage.store import FOLDER
 
 SUBMISSION = "results/submission/"
 PREDICATE = "https://slsa.dev/provenance/v1"
@@ -20,20 +19,10 @@ BUILD_TYPE = "urn:blemore:snakemake-study:1"
 
 def write_slsa(told: Told, out: Path) -> None:
     """Write the statement, whole or not at all."""
-    write_json(out, statement_of(told))
+    write_json(out, statement(told))
 
 
-def statement(store: Store) -> dict[str, Any]:
-    """The statement about a finished study, persons under pseudonyms whose salt is not kept.
-
-    Raises
-    ------
-    DataError : the last run did not finish the study.
-    """
-    return statement_of(Told(store, Persons(codes(store), new_salt())))
-
-
-def statement_of(told: Told) -> dict[str, Any]:
+def statement(told: Told) -> dict[str, Any]:
     """The statement, checked by in-toto's own classes."""
     subjects = {thing.path: thing for job in told.jobs for _, thing in job.made if thing.path.startswith(SUBMISSION)}
     runners = sorted({job.record["agent"]["runner"] for job in told.jobs})
