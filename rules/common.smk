@@ -20,12 +20,12 @@ from blemore.lineage import run
 from blemore.lineage.code import sources
 from blemore.media.shards import shard_of
 from blemore.params import check_params, read_schema
+from blemore.parts import DEFAULT_HEAD
 
 ROSTER = "results/clips/roster.parquet"
 TOGETHER = config.pop("folds", "apart") == "together"  # a profile's word, no parameter of the study
 try:
     check_params(config, read_schema("schemas/params.schema.yaml"))
-    settings.check_modules(config)
     DATA = f"data/{config['dataset']}"
     OPTIONS = config[config["dataset"]]
     PRIVATE_HERE = config["private"] == "here"

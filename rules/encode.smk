@@ -19,6 +19,11 @@ else:
 PROBABILITIES = collect("results/encoders/{name}/probabilities.parquet", name=ENCODERS)
 
 
+def head_code(wildcards):
+    """Input function: the rule's code with the module of the head that the wildcard's entry names."""
+    return code("fit_head", f"heads/{ENTRIES[wildcards.frozen].get('head', DEFAULT_HEAD)}")
+
+
 rule encode:
     input:
         PROBABILITIES,
@@ -29,7 +34,7 @@ rule fit_head:
         clips=CLIPS,
         features=FEATURES["features"],
         persons=outside("persons"),
-        code=code("fit_head"),
+        code=head_code,
     output:
         "results/encoders/{frozen}/probabilities.parquet",
     log:
