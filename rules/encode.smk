@@ -19,9 +19,13 @@ else:
 PROBABILITIES = collect("results/encoders/{name}/probabilities.parquet", name=ENCODERS)
 
 
-def head_code(wildcards):
+def head_code(rule):
     """Input function: the rule's code with the module of the head that the wildcard's entry names."""
-    return code("fit_head", f"heads/{ENTRIES[wildcards.frozen].get('head', DEFAULT_HEAD)}")
+
+    def files(wildcards):
+        return code(rule, f"heads/{ENTRIES[wildcards.frozen].get('head', DEFAULT_HEAD)}")
+
+    return files
 
 
 rule encode:
@@ -34,7 +38,7 @@ rule fit_head:
         clips=CLIPS,
         features=FEATURES["features"],
         persons=outside("persons"),
-        code=head_code,
+        code=head_code("fit_head"),
     output:
         "results/encoders/{frozen}/probabilities.parquet",
     log:
