@@ -158,7 +158,8 @@ def _explain(error: jsonschema.ValidationError, schema: Mapping[str, Any]) -> It
         for name in sorted(str(name) for name in error.instance if name not in known):
             close = difflib.get_close_matches(name, known, n=1)
             advice = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"
-            yield (*keys, name), f"unknown key, {advice}", (*keys, *close)
+            new = "" if keys else "; a new block is described in schemas/params.schema.yaml"
+            yield (*keys, name), f"unknown key, {advice}{new}", (*keys, *close)
     elif error.validator == "required":
         for name in error.validator_value:
             if name not in error.instance:
