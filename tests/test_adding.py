@@ -361,3 +361,19 @@ def test_a_rule_whose_results_nothing_reads_is_told_instead_of_nothing_to_be_don
     assert "rule measure_loudness in rules/loudness.smk: nothing reads results/loudness/table.json" in said
     assert "of rule submission in Snakefile" in said
     assert "dvc.yaml: stage loudness does not keep results/loudness/table.json" in said
+
+
+def test_every_file_that_the_guide_names_is_there():
+    guide = (REPOSITORY / "CONTRIBUTING.md").read_text()
+    named = {
+        name for name in re.findall(r"`([\w.]+(?:/[\w./]+)?)`", guide) if "/" in name or name.endswith((".md", ".yaml"))
+    }
+    assert len(named) > 10
+    assert [name for name in sorted(named) if not (REPOSITORY / name).exists()] == []
+
+
+def test_the_guide_tells_the_functions_that_the_start_looks_for():
+    guide = (REPOSITORY / "CONTRIBUTING.md").read_text()
+    for kind in (parts.DATA_SET, parts.ENCODER_FAMILY, parts.FUSION_METHOD, parts.HEAD):
+        assert f"`src/blemore/{kind.room}/<" in guide
+        assert f"`{kind.function}({', '.join(kind.arguments)}, *, " in guide

@@ -238,7 +238,7 @@ def test_a_part_that_is_not_there_is_asked_for_with_its_file_and_its_function(wi
 
 
 @pytest.mark.parametrize(
-    "kind", [parts.FUSION_METHOD, parts.HEAD, parts.DATA_SET, parts.FAMILY], ids=lambda kind: kind.room
+    "kind", [parts.FUSION_METHOD, parts.HEAD, parts.DATA_SET, parts.ENCODER_FAMILY], ids=lambda kind: kind.room
 )
 def test_what_the_source_says_of_a_signature_is_what_python_says(kind):
     assert len(kind.names()) > 1

@@ -10,7 +10,7 @@ import jsonschema
 
 from blemore.errors import DataError
 from blemore.files import parse_yaml
-from blemore.parts import AUTO, DATA_SET, FAMILY, FUSION_METHOD, HEAD, Kind
+from blemore.parts import AUTO, DATA_SET, ENCODER_FAMILY, FUSION_METHOD, HEAD, Kind
 from blemore.schema import Keys, dotted, expected, meaning, part
 
 _STRICT = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
@@ -124,8 +124,8 @@ def with_parts(schema: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[di
         head = entry.get("head")
         if head is not None and known(HEAD, head, "encoders", name, "head") and HEAD.numbers(head)["properties"]:
             add_block(node, HEAD, head)
-        if "module" in entry and known(FAMILY, entry["module"], "encoders", name, "module"):
-            numbers = FAMILY.numbers(entry["module"])
+        if "module" in entry and known(ENCODER_FAMILY, entry["module"], "encoders", name, "module"):
+            numbers = ENCODER_FAMILY.numbers(entry["module"])
             needed = [key for key in numbers["required"] if key not in entry]
             scaled = [scale for scale in SCALES if scale in entry]
             for scale in SCALES:

@@ -94,7 +94,7 @@ class Kind:
 FUSION_METHOD = Kind("fusion method", "fusion", "fit", ("data",))
 HEAD = Kind("head", "heads", "predictions", ("learned", "labels", "persons", "shown", "name", "model"))
 DATA_SET = Kind("data set", "datasets", "roster", ("root", "withdrawn"))
-FAMILY = Kind("encoder family", "encoders", "build", ("settings",))
+ENCODER_FAMILY = Kind("encoder family", "encoders", "build", ("settings",))
 
 AUTO = "auto"
 """In place of a fusion method's name: one of the candidates is chosen in inner folds."""

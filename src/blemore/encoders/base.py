@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from blemore.errors import DataError
-from blemore.parts import FAMILY, own
+from blemore.parts import ENCODER_FAMILY, own
 
 
 class Preprocessing(ABC):
@@ -96,7 +96,7 @@ def build(settings: Mapping, seed: str) -> Any:
     ------
     DataError : the module does not learn in the way that the settings ask for.
     """
-    module = FAMILY.load(settings["module"])
+    module = ENCODER_FAMILY.load(settings["module"])
     if "torch" in sys.modules:  # a family that does without torch shall not wait seconds for its import
         sys.modules["torch"].manual_seed(seed_of(seed))
     encoder = module.build(settings, **own(module.build, settings))
