@@ -41,15 +41,14 @@ def check_steps(root: Path, config: Mapping[str, Any]) -> None:
     for stage, one in stages.items():
         target = one["cmd"].split()[-1]
         if target not in targets:
-            faults.append(
-                f"rules/{stage}.smk: no rule {target}, which stage {stage} of dvc.yaml calls: add it, its inputs are what the step makes"
+            said = (
+                f"no rule {target}, which stage {stage} of dvc.yaml calls: add it, its inputs are what the step makes"
             )
+            faults.append(f"rules/{stage}.smk: {said}")
     for step, text in rules.items():
-        faults += [
-            f"params.yaml: no key {key}, which rules/{step}.smk reads: add it, and its meaning to schemas/params.schema.yaml"
-            for key in _found(KEY, text)
-            if key not in config
-        ]
+        lacking = [key for key in _found(KEY, text) if key not in config]
+        advice = "add it, and its meaning to schemas/params.schema.yaml"
+        faults += [f"params.yaml: no key {key}, which rules/{step}.smk reads: {advice}" for key in lacking]
     scripts = {script for text in rules.values() for script in _found(SCRIPT, text)}
     for script in sorted(scripts | {path.stem for path in (root / "workflow_scripts").glob("*.py")}):
         faults += _of_script(root, script, known=script in scripts)
@@ -112,9 +111,9 @@ def check_rules(root: Path, rules: Iterable[Any], goal: str, asked: Iterable[str
         step = Path(rule.snakefile).stem
         if not any(map(read, made)):
             faults.append(
-                f"rule {rule.name} in rules/{step}.smk: nothing reads {made[0]}, so it would never run: add it to the inputs of "
-                f"the rule that reads it, or of rule {goal} in Snakefile; if an input function names it, to ASKED in "
-                "rules/common.smk"
+                f"rule {rule.name} in rules/{step}.smk: nothing reads {made[0]}, so it would never run: add it to the inputs "
+                f"of the rule that reads it, or of rule {goal} in Snakefile; if only an input function names it, to "
+                "check_rules there"
             )
         outs = [out for place in ("outs", "metrics") for out in stages[step].get(place, [])]
         kept = [out if isinstance(out, str) else next(iter(out)) for out in outs]
