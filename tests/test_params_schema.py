@@ -233,6 +233,8 @@ def test_a_new_parts_numbers_are_compared_with_its_signature_before_anything_run
 def test_a_part_that_is_not_there_is_asked_for_with_its_file_and_its_function(with_new_parts):
     told = faults_of(changed("fusion.candidates", ["uniform", "borda"]))
     assert "write src/blemore/fusion/borda.py with fit(data, *, its numbers)" in "\n".join(told)
+    told = faults_of(changed("dataset", "ravdes"))
+    assert "write src/blemore/datasets/ravdes.py with roster(root, withdrawn, *, folds, its numbers)" in "\n".join(told)
     told = faults_of(changed("encoders.s4d.module", "lips"))
     assert "write src/blemore/encoders/lips.py with build(settings, *, its numbers)" in "\n".join(told)
 

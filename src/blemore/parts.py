@@ -29,19 +29,20 @@ class Kind:
     what : its name in messages.
     room : the folder of the package whose modules are looked through.
     function : a module of that folder is a part if it has this function;
-    arguments : with these arguments before the keyword-only ones.
+    arguments : with these arguments before the keyword-only ones,
+    needs : and these among the latter.
     """
 
     what: str
     room: str
     function: str
     arguments: tuple[str, ...]
+    needs: tuple[str, ...] = ()
 
     def names(self) -> list[str]:
         """The parts that there are, sorted."""
-        opening = f"\ndef {self.function}("
         files = sorted((Path(__file__).parent / self.room).glob("*.py"))
-        return [file.stem for file in files if opening in file.read_text("utf-8") and _face(self, file.stem)]
+        return [file.stem for file in files if _face(self, file.stem)]
 
     def file(self, name: str) -> str:
         """Where a part's module lies, as messages name it."""
@@ -54,7 +55,7 @@ class Kind:
         known = self.names()
         close = difflib.get_close_matches(str(name), known, n=1)
         nearest = f"; did you mean {close[0]!r}?" if close else "."
-        face = f"{self.function}({', '.join(self.arguments)}, *, its numbers)"
+        face = f"{self.function}({', '.join([*self.arguments, '*', *self.needs, 'its numbers'])})"
         return (
             f"found {name!r}, which is no {self.what}: there are {', '.join(known)}{nearest} "
             f"For a new one write {self.file(str(name))} with {face}"
@@ -93,7 +94,7 @@ class Kind:
 
 FUSION_METHOD = Kind("fusion method", "fusion", "fit", ("data",))
 HEAD = Kind("head", "heads", "predictions", ("learned", "labels", "persons", "shown", "name", "model"))
-DATA_SET = Kind("data set", "datasets", "roster", ("root", "withdrawn"))
+DATA_SET = Kind("data set", "datasets", "roster", ("root", "withdrawn"), ("folds",))
 ENCODER_FAMILY = Kind("encoder family", "encoders", "build", ("settings",))
 
 AUTO = "auto"
@@ -116,9 +117,10 @@ def _face(kind: Kind, name: str) -> ast.FunctionDef | None:
     # That function alone is parsed, up to the next statement at the margin: whole modules would take five times as long.
     found = re.search(rf"^def {kind.function}\(.*?(?=^[^\s)#]|\Z)", text, re.M | re.S)
     function = ast.parse(found[0], str(file)).body[0] if found else None
-    if isinstance(function, ast.FunctionDef) and tuple(one.arg for one in function.args.args) == kind.arguments:
-        return function
-    return None
+    if not isinstance(function, ast.FunctionDef):
+        return None
+    first, numbers = ([one.arg for one in group] for group in (function.args.args, function.args.kwonlyargs))
+    return function if (*first,) == kind.arguments and {*kind.needs} <= {*numbers} else None
 
 
 def _type(annotation: ast.expr | None) -> dict[str, Any]:
