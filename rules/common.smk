@@ -2,7 +2,6 @@
 
 import os
 import sys
-from importlib import import_module
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -20,13 +19,16 @@ from blemore.lineage import run
 from blemore.lineage.code import sources
 from blemore.media.shards import shard_of
 from blemore.params import check_params, read_schema
+from blemore.parts import DEFAULT_HEAD
+from blemore.planning import steps
 
 ROSTER = "results/clips/roster.parquet"
 TOGETHER = config.pop("folds", "apart") == "together"  # a profile's word, no parameter of the study
 try:
     check_params(config, read_schema("schemas/params.schema.yaml"))
-    settings.check_modules(config)
     settings.check_entries(config)
+    if workflow.is_main_process:  # and not in every job again
+        steps.check_steps(REPOSITORY, config)
     DATA = f"data/{config['dataset']}"
     OPTIONS = config[config["dataset"]]
     PRIVATE_HERE = config["private"] == "here"

@@ -9,7 +9,8 @@ import yaml
 from typer.testing import CliRunner
 
 from blemore.encoders.families import family
-from blemore.errors import MissingDataError
+from blemore.errors import DataError, MissingDataError
+from blemore.params import check_params, read_schema
 from blemore.planning.commands import plan as command
 from blemore.planning.costs import FRAGMENTS, Clips, advice, constants, forward_passes, gpu_bytes, network_of
 from blemore.planning.study import plan
@@ -175,3 +176,14 @@ def test_the_command_answers_what_if_in_words_and_in_json(tmp_path):
     found = json.loads(CliRunner().invoke(app, [*what_if, "--json"]).stdout)
     assert found["totals"]["cpu_hours"] > 100
     assert CliRunner().invoke(app, [*what_if[:2], "--weights", "huge"]).exit_code == 1
+
+
+def test_the_command_refuses_what_the_start_of_the_workflow_refuses(params, tmp_path):
+    params["fusion"]["greedy"] = {"bag": 8, "members": 12}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    with pytest.raises(DataError) as at_the_start:
+        check_params(params, read_schema(ROOT / "schemas/params.schema.yaml"))
+    with pytest.raises(DataError) as planned:
+        command(params=tmp_path / "params.yaml")
+    assert planned.value.faults == at_the_start.value.faults
+    assert any("fusion.greedy.bag: unknown key, did you mean 'bags'?" in fault for fault in planned.value.faults)

@@ -8,7 +8,6 @@ import yaml
 
 from blemore.encoders.settings import (
     MEDIA_KINDS,
-    check_modules,
     enabled_encoders,
     encoder_settings,
     head_settings,
@@ -18,7 +17,6 @@ from blemore.encoders.settings import (
     unknown_disjointness,
     weights_settings,
 )
-from blemore.errors import DataError
 from blemore.media.schemas import KINDS
 
 PARAMS = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())
@@ -132,12 +130,3 @@ def test_an_outside_table_without_a_sidecar_is_of_unknown_disjointness(config):
     assert origin(config, "theirs") == "outside"
     config["encoders"]["theirs"]["enabled"] = False
     assert unknown_disjointness(config) == []
-
-
-def test_a_module_that_is_no_family_is_refused_with_the_families_that_there_are(config):
-    check_modules(config)
-    config["encoders"]["clip"]["module"] = "ahead"
-    with pytest.raises(
-        DataError, match=r"encoders\.clip\.module: found 'ahead', expected one of acoustic, gemini, .*vitmoe"
-    ):
-        check_modules(config)

@@ -42,14 +42,15 @@ def _clips(folder: Path) -> list[str]:
     return [file.name for file in folder.iterdir() if file.suffix.lower() == ".mov" and not file.name.startswith(".")]
 
 
-def roster(root: Path, options: Mapping[str, Any], withdrawn: Withdrawn = NOBODY) -> pd.DataFrame:
+def roster(root: Path, withdrawn: Withdrawn = NOBODY, *, folds: int, folds_csv: str | None) -> pd.DataFrame:
     """The checked roster; no clip is opened.
 
     Parameters
     ----------
     root : folder of the data set.
-    options : folds, the number of folds; folds_csv, None or a table person,fold that replaces the metadata's folds.
     withdrawn : whose clips are passed over, whether they lie there or not.
+    folds : number of folds.
+    folds_csv : None, or a table person,fold that replaces the metadata's folds.
 
     Raises
     ------
@@ -62,14 +63,8 @@ def roster(root: Path, options: Mapping[str, Any], withdrawn: Withdrawn = NOBODY
     advice = how_to_get(root)
     if advice is not None:
         raise MissingDataError(str(root), [advice])
-    folds_csv = options["folds_csv"]
-    return read_roster(
-        Path(root),
-        clip_files(root, options),
-        None if folds_csv is None else Path(folds_csv),
-        options["folds"],
-        withdrawn=withdrawn,
-    )
+    own_folds = None if folds_csv is None else Path(folds_csv)
+    return read_roster(Path(root), clip_files(root, {}), own_folds, folds, withdrawn=withdrawn)
 
 
 def how_to_get(root: Path) -> str | None:

@@ -62,11 +62,18 @@ def clip_files(root: Path, options: Mapping) -> list[str]:
     return sorted(train + test_files(options))
 
 
-def roster(root: Path, options: Mapping, withdrawn: Withdrawn = NOBODY) -> pd.DataFrame:
-    """The roster (``tables.ROSTER_COLUMNS``) of all clips, names and tables checked against each other."""
+def roster(
+    root: Path, withdrawn: Withdrawn = NOBODY, *, folds: int, train_actors: int, test_actors: int, intensities: list[int],
+    neutral: int, seconds: list[float], size: int,
+) -> pd.DataFrame:  # fmt: skip
+    """The roster (``tables.ROSTER_COLUMNS``) of all clips, names and tables checked against each other.
+
+    The numbers are those of the block `demo` in params.yaml; `seconds` and `size` change no name.
+    """
     from blemore.datasets.roster import read_roster
 
-    return read_roster(root, clip_files(root, options), folds=options["folds"], withdrawn=withdrawn)
+    options = dict(train_actors=train_actors, test_actors=test_actors, intensities=intensities, neutral=neutral)
+    return read_roster(root, clip_files(root, options | {"folds": folds}), folds=folds, withdrawn=withdrawn)
 
 
 def how_to_get(root: Path) -> str | None:

@@ -45,26 +45,6 @@ def media_files(config: Mapping[str, Any]) -> dict[str, str]:
     return {kind: f"results/media/{kind}/{{shard}}.parquet" for kind in kinds}
 
 
-def check_modules(config: Mapping[str, Any]) -> None:
-    """Refuse entries whose module is no family of encoders: a file of this folder with a function `build`.
-
-    Raises
-    ------
-    DataError : one fault per entry; says which families there are.
-    """
-    files = sorted(Path(__file__).parent.glob("*.py"))
-    families = [
-        file.stem for file in files if "\ndef build(settings" in file.read_text("utf-8") and file.stem != "base"
-    ]
-    faults = [
-        f"encoders.{name}.module: found {entry['module']!r}, expected one of {', '.join(families)}"
-        for name, entry in config["encoders"].items()
-        if entry["module"] not in families
-    ]
-    if faults:
-        raise DataError("params.yaml", faults)
-
-
 def encoder_settings(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Entry `name` with its scale's block laid flat and the other scale's left out.
 
@@ -96,13 +76,14 @@ def _service(config: Mapping[str, Any], entry: Mapping[str, Any]) -> Mapping[str
 
 def network_settings(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     """The part of an encoder's settings that decides its network, or its features."""
-    return {key: value for key, value in encoder_settings(config, name).items() if key not in HEAD}
+    settings = encoder_settings(config, name)
+    return {key: value for key, value in settings.items() if key not in (*HEAD, settings.get("head"))}
 
 
 def head_settings(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     """The part of a frozen encoder's settings that decides its head."""
     settings = encoder_settings(config, name)
-    return {key: settings[key] for key in ("name", *HEAD) if key in settings}
+    return {key: settings[key] for key in ("name", *HEAD, settings.get("head")) if key in settings}
 
 
 def weights_settings(config: Mapping[str, Any], name: str) -> dict[str, Any]:

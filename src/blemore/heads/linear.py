@@ -22,13 +22,15 @@ FINAL = 1e-6
 """Tolerance, in logits, of the models that are used (float64)."""
 
 
-def predictions(learned: Rows, labels: np.ndarray, persons: np.ndarray, shown: Rows, *, model: str = "") -> np.ndarray:
+def predictions(
+    learned: Rows, labels: np.ndarray, persons: np.ndarray, shown: Rows, name: str = "", model: str = ""
+) -> np.ndarray:
     """Probabilities (m, 6) of the clips `shown` by a model of the clips `learned`; 0 for a class that no label holds.
 
     Parameters
     ----------
     learned : n clips; labels : (n, 6) soft labels; persons : (n,); shown : m clips.
-    model : its name (`seen`).
+    name : nothing is drawn from it here; model : the model's name (`seen`).
     """
     x, others = scaled(learned, shown, model)
     clips = logistic.products(x)

@@ -57,7 +57,7 @@ class Trained:
 
 
 def predictions(
-    learned: Rows, labels: np.ndarray, persons: np.ndarray, shown: Rows, *, name: str, model: str = ""
+    learned: Rows, labels: np.ndarray, persons: np.ndarray, shown: Rows, name: str, model: str = ""
 ) -> np.ndarray:
     """Probabilities (m, 6) of the clips `shown` by a network of the clips `learned`; 0 for a class that no label holds.
 

@@ -120,7 +120,7 @@ def begin(
     generated = bool(files) and any(pattern.match(f"{data}/{files[0]}") for pattern in made)
     if files and not generated:
         dataset = import_module(f"blemore.datasets.{config['dataset']}")
-        dataset.roster(Path(data), config[config["dataset"]], withdrawn)
+        dataset.roster(Path(data), withdrawn, **config[config["dataset"]])
     folders = [Path("results"), Path(data)] if generated else [Path("results")]
     left = workspace.orphans(folders, made)
     if left:
