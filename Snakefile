@@ -34,6 +34,10 @@ rule submission:
         HELD_BACK,
 
 
+# Beside these, input functions read the media, and without the private store nobody asks who is who.
+steps.check_rules(REPOSITORY, workflow.rules, "submission", [*MEDIA.values(), *INDIVIDUALS.values()])
+
+
 onstart:
     begin_run()
 

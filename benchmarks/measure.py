@@ -1,7 +1,8 @@
 """What the full-size networks cost: the constants behind `blemore plan`, measured on this machine with random weights.
 
 python benchmarks/measure.py [NAME...]      writes src/blemore/planning/networks.json (only the named ones anew;
-                                            "small": the small networks and a head)
+                                            "small": a head; and prints what the encoders' files say
+                                            of their cost without a checkpoint)
 
 Measured per clip: floating point operations of a forward pass (2 per multiply-add), CPU seconds of one thread, and the
 bytes that a training step keeps for the way back, in single precision and under autocast, with and without gradient
@@ -36,6 +37,7 @@ from blemore.encoders.sound import RATE
 from blemore.learning.heads.run import fold_probabilities
 from blemore.scoring.labels import CLASSES
 from blemore.tables import NO_FOLD
+from blemore.weights.known import checkpoints
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "src/blemore/planning/networks.json"
@@ -107,8 +109,6 @@ def measure(name: str) -> dict:
     network, batch = build()
     depth = depth_of(network)
     told = {
-        "module": settings["module"],
-        "checkpoint": settings["pretrained"]["checkpoint"],
         "what": build.__doc__,
         "input": list(batch.shape),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
@@ -126,7 +126,13 @@ def measure(name: str) -> dict:
     return told
 
 
-def small() -> dict[str, float]:
+def checkpoint(name: str) -> str:
+    """Its name, as the family that reads it knows it."""
+    place = PARAMS["encoders"][NETWORKS[name][1]]["pretrained"]["checkpoint"]
+    return next(known for known in checkpoints() if Path(known).name == Path(place).name)
+
+
+def small() -> dict[tuple[str, str], float]:
     """CPU seconds of a forward pass of one clip, by module and learning, of the small networks in params.yaml.
 
     A training step counts as three passes, so its seconds are divided by three.
@@ -136,7 +142,7 @@ def small() -> dict[str, float]:
         settings = encoder_settings({**PARAMS, "weights": "tiny"}, name)
         encoder = build(settings, seed=name)
         if hasattr(encoder, "preprocessing"):
-            found[f"{settings['module']} {settings['learning']}"] = round(_small_seconds(encoder), 4)
+            found[settings["module"], settings["learning"]] = round(_small_seconds(encoder), 4)
     return found
 
 
@@ -155,8 +161,8 @@ def _small_seconds(encoder: nn.Module | NetworkEmbedder, clips: int = 16, runs: 
             passes = 1
         else:
             encoder.train()
-            clips = reading.finished(*reading.augmented(list(media), torch.Generator().manual_seed(0)))
-            encoder(clips).square().sum().backward()
+            batch = reading.finished(*reading.augmented(list(media), torch.Generator().manual_seed(0)))
+            encoder(batch).square().sum().backward()
             passes = 3
         times.append((time.process_time() - start) / clips / passes)
     return statistics.median(times[1:])
@@ -192,9 +198,10 @@ def main() -> None:
     for name in sys.argv[1:] or [*NETWORKS, "small"]:
         start = time.monotonic()
         if name == "small":
-            found["tiny"], found["head_cpu_seconds"] = small(), head_seconds()
+            print("\n".join(f"{module}.py: seconds of {how}: {cost}" for (module, how), cost in small().items()))
+            found["head_cpu_seconds"] = head_seconds()
         else:
-            found["networks"][name] = measure(name)
+            found["networks"][checkpoint(name)] = measure(name)
         print(f"{name} ({time.monotonic() - start:.0f} s)", flush=True)
         found["measured"] = {
             "on": f"{processor()}, one thread, torch {torch.__version__}",

@@ -40,7 +40,7 @@ from blemore.learning.training.data import Examples
 from blemore.learning.training.loop import find_gradients, fit
 from blemore.learning.training.media import Media
 from blemore.learning.training.recipe import Recipe, half_precision
-from blemore.planning.costs import BACKWARD, constants, gpu_bytes
+from blemore.planning.costs import BACKWARD, gpu_bytes, network_of
 
 ENCODERS: dict[str, tuple[str, Callable[..., Network]]] = {
     # name in full_size: encoder of params.yaml, what makes it a Network
@@ -117,7 +117,7 @@ def measure(name: str, clips: int, steps: int, rounds: int, device: torch.device
     ours = two - one  # without what a training does once
     found = {"batch": size, "ours": number / ours, "bare": number / best}
     if full_size:
-        constant = constants()["networks"][name]
+        constant = network_of(settings)
         found["tflops"] = (1 + BACKWARD) * constant["forward_gflop"] / 1e3 * number / best
         free, total = torch.cuda.mem_get_info()
         own = total - free - torch.cuda.memory_reserved()

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from importlib import import_module
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -14,10 +13,12 @@ os.environ["PYTHONPATH"] = str(REPOSITORY / "src")  # jobs use this checkout's p
 
 from blemore import study
 from blemore.datasets.withdrawn import read_withdrawn
-from blemore.encoders import settings
+from blemore.encoders import families, settings
 from blemore.encoders.weight_files import local_files
 from blemore.media.shards import shard_of
-from blemore.params import check_params, read_schema
+from blemore.params.check import check_params, read_schema
+from blemore.params.parts import DEFAULT_HEAD
+from blemore.planning import steps
 from joblineage import run
 from joblineage.code import sources
 from joblineage.errors import DataError
@@ -26,7 +27,9 @@ ROSTER = "results/clips/roster.parquet"
 TOGETHER = config.pop("folds", "apart") == "together"  # a profile's word, no parameter of the study
 try:
     check_params(config, read_schema("schemas/params.schema.yaml"))
-    settings.check_modules(config)
+    settings.check_entries(config)
+    if workflow.is_main_process:  # and not in every job again
+        steps.check_steps(REPOSITORY, config)
     DATA = f"data/{config['dataset']}"
     OPTIONS = config[config["dataset"]]
     PRIVATE_HERE = config["private"] == "here"
@@ -94,7 +97,4 @@ def end_run():
 
 
 PersistenceBase._serialize_param = PersistenceBase._serialize_param_builtin  # no parameter is a table: pandas stays out
-run.mark(
-    REPOSITORY,
-    "`blemore recover` (or `make submission`) ends what is left of that run and releases the lock; finished work is kept.",
-)
+study.mark(REPOSITORY)

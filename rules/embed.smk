@@ -9,6 +9,8 @@ FEATURES = {
     "features": "results/features/{frozen}.parquet",
     "cost": "results/features/{frozen}.cost.json",
 }
+# What every family of encoders says of itself, and what is known of its checkpoints.
+FAMILIES = [str(path) for name in families.names() for path in sorted(Path("src/blemore/encoders").glob(f"{name}.*"))]
 
 
 def encoder_code(rule):

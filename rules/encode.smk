@@ -19,6 +19,15 @@ else:
 PROBABILITIES = collect("results/encoders/{name}/probabilities.parquet", name=ENCODERS)
 
 
+def head_code(rule):
+    """Input function: the rule's code with the module of the head that the wildcard's entry names."""
+
+    def files(wildcards):
+        return code(rule, f"learning/heads/{ENTRIES[wildcards.frozen].get('head', DEFAULT_HEAD)}")
+
+    return files
+
+
 rule encode:
     input:
         PROBABILITIES,
@@ -29,7 +38,7 @@ rule fit_head:
         clips=CLIPS,
         features=FEATURES["features"],
         persons=outside("persons"),
-        code=code("fit_head"),
+        code=head_code("fit_head"),
     output:
         "results/encoders/{frozen}/probabilities.parquet",
     log:

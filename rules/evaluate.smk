@@ -88,7 +88,7 @@ rule compare:
 rule licences:
     input:
         weights=[local_files(one) for one in ALL_SETTINGS],
-        known="src/blemore/weights/known.yaml",
+        families=FAMILIES,
         code=code("licences"),
     output:
         "results/licences.json",

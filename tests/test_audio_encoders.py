@@ -352,8 +352,3 @@ def test_egemaps_without_opensmile_says_how_to_get_it_and_that_it_is_for_researc
     monkeypatch.setitem(sys.modules, "opensmile", None)
     with pytest.raises(MissingDataError, match="licence allows research only: pip install opensmile"):
         base.build(PROSODY | {"features": "egemaps"}, "17/prosody")
-
-
-def test_unknown_acoustic_features_are_refused():
-    with pytest.raises(DataError, match="features compare: expected functionals or egemaps"):
-        base.build(PROSODY | {"features": "compare"}, "17/prosody")

@@ -96,16 +96,16 @@ def test_the_imported_data_makes_a_roster(downloads, tmp_path):
     options = {"folds": 2, "folds_csv": None}
     root = tmp_path / "data"
     with pytest.raises(MissingDataError, match=r"blemore data import PATH"):
-        blemore.roster(root, options)
+        blemore.roster(root, **options)
     run(downloads, root)
     assert blemore.how_to_get(root) is None
     assert blemore.clip_files(root, options) == sorted(name for name in WHOLE if name.endswith(".mov"))
-    roster = blemore.roster(root, options)
+    roster = blemore.roster(root, **options)
     assert len(roster) == 8
     with pytest.raises(DataError, match="no clip is in fold 2"):
-        blemore.roster(root, {"folds": 3, "folds_csv": None})
+        blemore.roster(root, folds=3, folds_csv=None)
     write(tmp_path / "folds.csv", "person,fold\nA26,1\nA412,0\n")
-    other = blemore.roster(root, {"folds": 2, "folds_csv": str(tmp_path / "folds.csv")})
+    other = blemore.roster(root, folds=2, folds_csv=str(tmp_path / "folds.csv"))
     assert other.loc[other["person"] == "A26", "fold"].eq(1).all()
 
 

@@ -66,7 +66,7 @@ def truth(root) -> dict:
 
 @pytest.mark.thorough
 def test_names_columns_and_folds_make_a_faultless_roster(root):
-    roster = demo.roster(root, OPTIONS)
+    roster = demo.roster(root, **OPTIONS)
     assert sorted(roster["file"]) == demo.clip_files(root, OPTIONS)
     train = roster[roster["split"] == "train"]
     assert set(train["person"]) == {"A901", "A902", "A903"}

@@ -1,6 +1,7 @@
 """What every encoder that params.yaml names promises, whatever its family: one test of each promise for all of them."""
 
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,16 @@ import torch
 import yaml
 from safetensors.torch import load, save
 
-from blemore.encoders import base, embedding
+from blemore.encoders import base, embedding, families
 from blemore.encoders.ahead import alike, decoded
+from blemore.encoders.families import family
 from blemore.encoders.network import Network, NetworkEmbedder
 from blemore.encoders.settings import encoder_settings
 from blemore.learning.training.loop import train_fold
 from blemore.scoring.labels import CLASSES
 
 CONFIG = yaml.safe_load(Path("params.yaml").read_text()) | {"weights": "tiny", "dataset": "demo"}
-INSIDE = [name for name, entry in CONFIG["encoders"].items() if entry["module"] != "precomputed"]
+INSIDE = [name for name, entry in CONFIG["encoders"].items() if family(entry["module"]).kind != "outside"]
 LEARNING = {name: CONFIG["encoders"][name]["learning"] for name in INSIDE}
 FINETUNED = [name for name in INSIDE if LEARNING[name] == "finetuned"]
 FROZEN = [name for name in INSIDE if LEARNING[name] == "frozen"]
@@ -93,6 +95,23 @@ def assert_same(one: dict[str, np.ndarray], other: dict[str, np.ndarray], tolera
         np.testing.assert_allclose(other[clip], row, rtol=tolerance, atol=tolerance, err_msg=clip)
 
 
+@pytest.mark.parametrize("module", families.names())
+def test_what_a_family_says_without_being_imported_is_what_it_says_imported(module):
+    assert family(module) == import_module(f"blemore.encoders.{module}").FAMILY
+
+
+def test_every_family_of_the_folder_has_an_encoder_that_is_tested_here():
+    tested = {CONFIG["encoders"][name]["module"] for name in INSIDE}
+    assert tested == {module for module in families.names() if family(module).kind != "outside"}
+
+
+def test_a_family_is_a_network_exactly_if_its_encoders_are():
+    for name in INSIDE:
+        encoder = base.build(settings_of(name), SEED)
+        kind = family(CONFIG["encoders"][name]["module"]).kind
+        assert isinstance(encoder, Network | NetworkEmbedder) is (kind == "network"), name
+
+
 @pytest.mark.parametrize("name", INSIDE)
 def test_every_clip_becomes_one_finite_row_of_one_shape_or_says_why_not(name, media, clips):
     encoder = base.build(settings_of(name), SEED)
@@ -107,6 +126,13 @@ def test_every_clip_becomes_one_finite_row_of_one_shape_or_says_why_not(name, me
     for clip, row in made.items():
         assert np.isfinite(row).all() or (np.isnan(row).all() and encoder.remark(found[clip])), clip
     assert all(np.isfinite(made[clip]).all() for clip in made if clip not in (SILENT, FACELESS))
+
+
+@pytest.mark.parametrize("name", INSIDE)
+def test_a_shard_without_a_good_clip_is_read_as_no_clips(name, media, tmp_path):
+    full = media[CONFIG["encoders"][name]["media"]][0]
+    pq.write_table(pq.read_table(full).slice(0, 0), tmp_path / full.name)
+    assert list(reader_of(base.build(settings_of(name), SEED)).read(tmp_path / full.name)) == []
 
 
 @pytest.mark.thorough

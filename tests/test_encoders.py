@@ -324,11 +324,6 @@ def test_encoders_import_also_where_transformers_was_there_first():
     assert done.stdout.strip() == "there"
 
 
-def test_seeds_come_from_names_not_from_order():
-    assert base.seed_of("17/s4d/fold0") == base.seed_of("17/s4d/fold0") != base.seed_of("17/s4d/fold1")
-    assert 0 <= base.seed_of("17/s4d/fold0") < 2**63
-
-
 def test_every_clip_of_the_made_up_study_is_in_one_shard(tmp_path):
     clips = small_study.make_clips()
     names = pd.concat([pd.read_parquet(path) for path in small_study.write_sound(clips, tmp_path)])["clip"]

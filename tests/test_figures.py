@@ -1,19 +1,32 @@
-"""Figures are PNG files, the same bytes from the same input, and say what their note says."""
+"""Figures are the same bytes from the same input, say what their note says, and can be told apart in grey."""
+
+import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from simulated import study
 
+import blemore
 from blemore.decide.run import calibrate
 from blemore.evaluate import figures
+from blemore.evaluate.drawing import save_png, svg
+from blemore.evaluate.reliability import reliability
 from blemore.evaluate.summary import DEMO_NOTE, summarise
 from blemore.fusion.run import FINAL, fuse
+
+SOURCE = Path(blemore.__path__[0])
+
+
+def curves(losses, inner=(np.nan, np.nan, np.nan), encoder="s4d", folds=("0", "1")):
+    rows = {"epoch": [1, 2, 3], "loss": losses, "inner_loss": inner}
+    return pd.concat([pd.DataFrame({"encoder": encoder, "fold": fold, **rows}) for fold in folds], ignore_index=True)
 
 
 @pytest.fixture(scope="module")
 def drawings():
-    """{name: function that draws it to a path with a note} on a small study."""
+    """{name: function that draws it} on a small study."""
     clips, tables = study(persons=5, encoders=2)
     fused = fuse(tables, clips, {"method": "simplex", "scaling": False, "simplex": {"l2": 0.05}})
     result = calibrate(fused.views, fused.probabilities, clips, [20.0])
@@ -21,66 +34,96 @@ def drawings():
         result.decisions, tables, clips, dataset="demo", weights="tiny", seed=1, draws=50, permutations=50,
         origins={"e0": "finetuned", "e1": "random"}, unknown=["e0"],
     )  # fmt: skip
-    view = fused.views[fused.views["outer"] == FINAL]
-    decisions = result.decisions[result.decisions["variant"] == "global"]
-    curve = pd.DataFrame({"epoch": [1, 2, 3], "loss": [1.7, 1.5, 1.4], "inner_loss": [np.nan] * 3})
+    values, truth = figures.labelled_rows(fused.views[fused.views["outer"] == FINAL], clips)
+    decided = figures.labelled_rows(result.decisions[result.decisions["variant"] == "global"], clips)
+    classes = reliability(fused.probabilities, clips, note=None)["classes"]
+    trained, plateau = curves([1.7, 1.5, 1.4]), {"score": 0.4, "standard_error": 0.03}
     return {
-        "surface": lambda path, note: figures.plot_surface(path, view, clips, result.thresholds["global"], note=note),
-        "encoders": lambda path, note: figures.plot_encoders(path, summary, note=note),
-        "weights": lambda path, note: figures.plot_weights(path, fused.weights, note=note),
-        "confusion": lambda path, note: figures.plot_confusion(path, decisions, clips, note=note),
-        "curves": lambda path, note: figures.plot_curves(path, {"s4d": {"0": curve, "1": curve}}, note=note),
-        "no curves": lambda path, note: figures.plot_curves(path, {}, note=note),
+        "surface": lambda: figures.draw_surface(values, truth, result.thresholds["global"], plateau),
+        "encoders": lambda: figures.draw_encoders(summary),
+        "weights": lambda: figures.draw_weights(fused.weights),
+        "confusion": lambda: figures.draw_confusion(*decided),
+        "outcomes": lambda: figures.draw_outcomes(*decided),
+        "calibration": lambda: figures.draw_calibration(classes),
+        "curves": lambda: figures.draw_curves(trained),
+        "no curves": lambda: figures.draw_curves(trained[:0]),
     }
 
 
-NAMES = ["surface", "encoders", "weights", "confusion", "curves", "no curves"]
+NAMES = ["surface", "encoders", "weights", "confusion", "outcomes", "calibration", "curves", "no curves"]
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", NAMES)
-def test_the_same_input_gives_the_same_png(drawings, tmp_path, name):
+def test_the_same_input_gives_the_same_bytes(drawings, tmp_path, name):
     for file in ("one.png", "two.png"):
-        drawings[name](tmp_path / file, DEMO_NOTE)
+        save_png(tmp_path / file, drawings[name](), DEMO_NOTE)
     data = (tmp_path / "one.png").read_bytes()
     assert data.startswith(b"\x89PNG")
     assert b"Software" not in data
     assert data == (tmp_path / "two.png").read_bytes()
+    assert svg(drawings[name](), name, "a figure") == svg(drawings[name](), name, "a figure")
+
+
+def test_plots_and_report_draw_by_the_same_functions():
+    makers = [path for path in SOURCE.rglob("*.py") if re.search(r"\bFigure\(", path.read_text())]
+    assert makers == [SOURCE / "evaluate/drawing.py"]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_figure_of_the_demo_says_so(drawings, tmp_path, monkeypatch, name):
-    drawn = []
-    monkeypatch.setattr(figures, "_save", lambda figure, path: drawn.append(figure))
+def test_a_figure_names_its_axes_and_its_title(drawings, tmp_path, name):
+    figure = drawings[name]()
+    shown = [axes for axes in figure.axes if axes.axison]
+    outer = {figure.get_supxlabel(), figure.get_supylabel()} - {""}
+    for axes in shown:
+        assert axes.get_xlabel() or axes.get_ylabel() or outer
+    assert bool(shown) == (name != "no curves")
+    save_png(tmp_path / "x.png", figure)
+    assert figure.get_suptitle() == figure.get_label() != ""
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "calibration"])
+def test_a_figure_of_the_demo_says_so(drawings, tmp_path, name):
+    titles = []
     for note in (DEMO_NOTE, None):
-        drawings[name](tmp_path / "x.png", note)
-    with_note, without = ({axes.get_title(loc="left") for axes in figure.axes} for figure in drawn)
-    assert DEMO_NOTE in with_note
-    assert DEMO_NOTE not in without
+        figure = drawings[name]()
+        save_png(tmp_path / "x.png", figure, note)
+        titles.append({axes.get_title(loc="left") for axes in figure.axes})
+    assert DEMO_NOTE in titles[0]
+    assert DEMO_NOTE not in titles[1]
 
 
-def test_an_encoder_that_is_not_judged_or_not_known_to_be_disjoint_says_so_in_the_figure(
-    drawings, tmp_path, monkeypatch
-):
-    drawn = []
-    monkeypatch.setattr(figures, "_save", lambda figure, path: drawn.append(figure))
-    drawings["encoders"](tmp_path / "x.png", None)
-    labels = {label.get_text() for label in drawn[0].axes[0].get_yticklabels()}
+def lightness(colour):
+    """CIE L* of "#rrggbb", in 0..100."""
+    red, green, blue = (int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5))
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (red, green, blue)]
+    return 116 * np.dot([0.2126, 0.7152, 0.0722], linear) ** (1 / 3) - 16
+
+
+def test_outcomes_are_told_apart_in_grey_on_paper_and_in_the_pages_two_modes():
+    light = list(figures.OUTCOMES.values())
+    style = (SOURCE / "report/templates/style.css").read_text()
+    names = ("presence", "presence-part", "salience-part", "salience")
+    modes = zip(*(re.findall(rf"--{name}: (#\w+)", style) for name in names), strict=True)
+    on_page, dark = map(list, modes)
+    assert on_page == light
+    for colours in (light, dark):
+        assert np.diff(sorted(map(lightness, colours))).min() > 10
+
+
+def test_an_encoder_that_is_not_judged_or_not_known_to_be_disjoint_says_so_in_the_figure(drawings):
+    labels = {label.get_text() for label in drawings["encoders"]().axes[0].get_yticklabels()}
     assert {"e0 (disjointness unknown)", "e1 (random)"} <= labels
 
 
 def test_a_curve_with_gaps_is_drawn(tmp_path):
-    curve = pd.DataFrame({"epoch": [1, 2, 3], "loss": [1.7, np.nan, 1.4], "inner_loss": [np.nan] * 3})
-    figures.plot_curves(tmp_path / "c.png", {"s4d": {"0": curve}})
+    save_png(tmp_path / "c.png", figures.draw_curves(curves([1.7, np.nan, 1.4])))
     assert (tmp_path / "c.png").stat().st_size > 1000
 
 
-def test_losses_of_inner_persons_are_drawn_where_there_are_some(tmp_path, monkeypatch):
-    drawn = []
-    monkeypatch.setattr(figures, "_save", lambda figure, path: drawn.append(figure))
-    plain = pd.DataFrame({"epoch": [1, 2], "loss": [1.7, 1.4], "inner_loss": [np.nan] * 2})
-    stopped = plain.assign(inner_loss=[1.8, 1.9])
-    figures.plot_curves(tmp_path / "c.png", {"s4d": {"0": stopped}, "videomae": {"0": plain}})
-    with_inner, without = drawn[0].axes[:2]
-    assert [line.get_ydata().tolist() for line in with_inner.lines][:2] == [[1.7, 1.4], [1.8, 1.9]]
+def test_losses_of_inner_persons_are_drawn_where_there_are_some():
+    stopped = curves([1.7, 1.5, 1.4], inner=[1.8, 1.9, 2.0], folds="0")
+    plain = curves([1.7, 1.5, 1.4], encoder="videomae", folds="0")
+    with_inner, without = figures.draw_curves(pd.concat([stopped, plain])).axes[:2]
+    assert [line.get_ydata().tolist() for line in with_inner.lines][:2] == [[1.7, 1.5, 1.4], [1.8, 1.9, 2.0]]
     assert len(without.lines) == 1

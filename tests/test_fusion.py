@@ -212,7 +212,7 @@ def test_a_clip_without_any_row_is_named():
 
 def test_an_unknown_method_is_refused_with_the_known_ones():
     clips, tables = study()
-    with pytest.raises(DataError, match="simplex"):
+    with pytest.raises(DataError, match="no fusion method: there are cmaes, family, greedy"):
         fuse(tables, clips, {"method": "boosting", "scaling": True})
 
 

@@ -1,28 +1,31 @@
 """Every fusion method keeps the same promises; the choice among them is the simplest one that is not clearly worse."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from simulated import study
 
 from blemore.fusion import scaling
 from blemore.fusion.base import Labelled
 from blemore.fusion.choice import choose
 from blemore.fusion.nested import FINAL, fit_all, left_out
-from blemore.fusion.run import Fused, find_method, fuse
+from blemore.fusion.run import Fused, fuse
+from blemore.params.parts import FUSION_METHOD
 from blemore.scoring.labels import CLASSES, soft_labels
 from blemore.scoring.metrics import score, true_saliences
 
+PARAMS = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())["fusion"]
+METHODS = FUSION_METHOD.names()
+MOST = 60
+"""Of tries, members and the like, where params.yaml grants more."""
 OPTIONS = {
-    "uniform": {},
-    "family": {},
-    "simplex": {"l2": 0.05},
-    "logpool": {"l2": 0.02},
-    "greedy": {"bags": 3, "members": 4},
-    "cmaes": {"evaluations": 60, "l2": 0.001},
-    "stacking": {},
+    name: {key: min(value, MOST) if isinstance(value, int) else value for key, value in PARAMS.get(name, {}).items()}
+    for name in METHODS
 }
-METHODS = list(OPTIONS)
 
 
 def labelled(encoders: int = 4, persons: int = 10) -> tuple[Labelled, np.ndarray]:
@@ -36,7 +39,7 @@ def labelled(encoders: int = 4, persons: int = 10) -> tuple[Labelled, np.ndarray
 
 
 def fitted(name: str, data: Labelled):
-    return find_method(name).fit(data, **OPTIONS[name])
+    return FUSION_METHOD.load(name).fit(data, **OPTIONS[name])
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -89,10 +92,15 @@ def test_families_weigh_the_same_however_many_members_they_have():
     assert fitted("uniform", data).shares == pytest.approx([1 / 4] * 4)
 
 
-@pytest.mark.parametrize("name", ["simplex", "logpool", "greedy", "stacking"])
-def test_a_fitted_method_trusts_the_best_encoder_more_than_chance(name):
-    shares = fitted(name, labelled()[0]).shares
-    assert shares[0] > shares[3]
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_that_looks_at_labels_trusts_the_best_encoder_more_than_chance(name):
+    data, _ = labelled()
+    shares, blind = fitted(name, data).shares, fitted(name, replace(data, soft=data.soft[::-1])).shares
+    assert shares[0] > shares[3] or np.array_equal(shares, blind)
+
+
+def test_every_method_of_the_folder_is_a_candidate_of_the_study():
+    assert sorted(PARAMS["candidates"]) == METHODS
 
 
 def test_scaling_finds_the_temperature_and_the_bias_that_were_put_in():
@@ -120,7 +128,7 @@ def test_every_needed_set_of_folds_is_left_out_once():
 
 def test_no_row_of_a_view_was_fused_by_a_model_that_saw_its_fold_or_the_outer_one():
     data, fold = labelled()
-    methods = {"stacking": (find_method("stacking"), OPTIONS["stacking"])}
+    methods = {"stacking": (FUSION_METHOD.load("stacking"), OPTIONS["stacking"])}
     before = fit_all(data, fold, methods, scaled=False)["stacking"]
     mixed = data.soft.copy()
     mixed[fold == 1] = mixed[fold == 1][::-1]
@@ -136,7 +144,7 @@ def test_no_row_of_a_view_was_fused_by_a_model_that_saw_its_fold_or_the_outer_on
 @pytest.mark.thorough
 def test_scaled_views_of_an_outer_fold_do_not_hang_on_its_labels_either():
     data, fold = labelled()
-    methods = {"simplex": (find_method("simplex"), OPTIONS["simplex"])}
+    methods = {"simplex": (FUSION_METHOD.load("simplex"), OPTIONS["simplex"])}
     mixed = data.soft.copy()
     mixed[fold == 1] = mixed[fold == 1][::-1]
     changed = Labelled(data.probabilities, mixed, data.person, data.families, data.name)

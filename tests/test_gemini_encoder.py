@@ -124,6 +124,7 @@ def test_an_encoder_that_is_off_cannot_be_built(off):
         ({"backend": "api", "transfer_approved": APPROVED}, "blemore", []),
         ({"backend": "api", "transfer_approved": APPROVED | {"date": date(2026, 11, 2)}}, "blemore", []),
         ({}, "blemore", ["stand-in says nothing about real faces"]),
+        ({}, "anything_else", ["not used with dataset anything_else"]),
         ({"backend": "api"}, "blemore", ["transfer_approved"]),
         ({"backend": "api"}, "anything_else", ["transfer_approved"]),
         ({"backend": "api", "transfer_approved": {"by": " "}}, "blemore", [".by", ".date", ".basis"]),

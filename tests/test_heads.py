@@ -4,6 +4,7 @@ import json
 import logging
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import small_study
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
@@ -20,11 +22,18 @@ from sklearn.preprocessing import StandardScaler
 from blemore.learning.heads import linear, logistic
 from blemore.learning.heads.inner import INNER_FOLDS, Rows, cross_entropy, inner_parts, standardised
 from blemore.learning.heads.run import fit_head, fold_probabilities
+from blemore.params.parts import HEAD
 from blemore.scoring.labels import CLASSES, soft_labels
 from joblineage.errors import DataError
 
 SETTINGS = {"name": "prosody", "module": "wav2vec2", "media": "audio", "learning": "frozen", "scale": "tiny"}
-HEADS = ["linear", "mlp"]
+NUMBERS = {
+    entry["head"]: entry.get(entry["head"], {})
+    for entry in yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())["encoders"].values()
+    if "head" in entry
+}
+HEADS = {name: SETTINGS | {"head": name, name: NUMBERS.get(name, {})} for name in HEAD.names()}
+"""Settings with each head of the folder, with the numbers that params.yaml gives it."""
 
 
 def write_features(path, clips: list[str], matrix: np.ndarray, remarks=None):
@@ -66,7 +75,7 @@ def hits(table: pd.DataFrame, clips: pd.DataFrame) -> float:
 def test_every_usable_clip_has_one_row_and_every_row_sums_to_one(study, head):
     clips, features, _ = study
     clips.loc[4, "quarantine"] = "unreadable"
-    table = fit_head(features, clips, SETTINGS | {"head": head}, seed=17)
+    table = fit_head(features, clips, HEADS[head], seed=17)
     assert table["clip"].tolist() == sorted(clips.loc[clips["quarantine"] == "", "clip"])
     np.testing.assert_allclose(table[list(CLASSES)].sum(axis=1), 1)
 
@@ -74,14 +83,14 @@ def test_every_usable_clip_has_one_row_and_every_row_sums_to_one(study, head):
 @pytest.mark.parametrize("head", HEADS)
 def test_labels_are_learned_out_of_fold_and_permuted_labels_give_chance(study, head):
     clips, features, _ = study
-    assert hits(fit_head(features, clips, SETTINGS | {"head": head}, seed=17), clips) > 0.7
+    assert hits(fit_head(features, clips, HEADS[head], seed=17), clips) > 0.7
     train = clips.index[clips["split"] == "train"]
     columns = ["mix", "emotion_1", "emotion_2", "emotion_1_salience", "emotion_2_salience"]
     shares = []
     for k in range(5):
         mixed = clips.copy()
         mixed.loc[train, columns] = clips.loc[np.random.default_rng(k).permutation(train), columns].to_numpy()
-        shares.append(hits(fit_head(features, mixed, SETTINGS | {"head": head}, seed=17), mixed))
+        shares.append(hits(fit_head(features, mixed, HEADS[head], seed=17), mixed))
     assert np.mean(shares) < 0.35  # 3 of 8 clips have anger first: always answering anger would hit .31
 
 
@@ -89,13 +98,13 @@ def test_labels_are_learned_out_of_fold_and_permuted_labels_give_chance(study, h
 def test_features_and_labels_of_the_reported_fold_change_nothing_that_its_other_clips_get(study, head):
     clips, _, matrix = study
     x = matrix.astype(np.float32)
-    before = fold_probabilities(x, clips, SETTINGS | {"head": head}, seed=17)
+    before = fold_probabilities(x, clips, HEADS[head], seed=17)
     for fold in range(3):
         touched = clips.index[clips["fold"] == fold][2]
         changed, relabelled = x.copy(), clips.copy()
         changed[touched] *= 1000
         relabelled.loc[touched, "emotion_1"] = "neu"
-        after = fold_probabilities(changed, relabelled, SETTINGS | {"head": head}, seed=17)
+        after = fold_probabilities(changed, relabelled, HEADS[head], seed=17)
         others = (clips["fold"] == fold).to_numpy() & (clips.index != touched)
         np.testing.assert_array_equal(after[others], before[others])
         elsewhere = clips["fold"].isin([k for k in range(3) if k != fold]).to_numpy()
@@ -166,14 +175,14 @@ def test_scaling_has_the_very_bytes_of_scikit_learn_also_of_constant_features():
 def test_a_test_row_is_the_mean_of_the_fold_models(study, head):
     clips, _, matrix = study
     x = matrix.astype(np.float32)
-    table = fold_probabilities(x, clips, SETTINGS | {"head": head}, seed=17)
+    table = fold_probabilities(x, clips, HEADS[head], seed=17)
     # A test clip that is copied into a fold gets there what that fold's model says.
     said = []
     for fold in range(3):
         one = clips.index[clips["fold"] == fold][0]
         changed = x.copy()
         changed[one] = x[-1]
-        said.append(fold_probabilities(changed, clips, SETTINGS | {"head": head}, seed=17)[one])
+        said.append(fold_probabilities(changed, clips, HEADS[head], seed=17)[one])
     np.testing.assert_allclose(table[-1], np.mean(said, axis=0), atol=1e-6)
 
 
@@ -181,8 +190,8 @@ def test_a_test_row_is_the_mean_of_the_fold_models(study, head):
 @pytest.mark.parametrize("head", HEADS)
 def test_the_same_inputs_give_the_same_table_in_any_order(study, head):
     clips, features, _ = study
-    first = fit_head(features, clips, SETTINGS | {"head": head}, seed=17)
-    second = fit_head(features, clips.sample(frac=1, random_state=0), SETTINGS | {"head": head}, seed=17)
+    first = fit_head(features, clips, HEADS[head], seed=17)
+    second = fit_head(features, clips.sample(frac=1, random_state=0), HEADS[head], seed=17)
     pd.testing.assert_frame_equal(first, second, check_exact=True)
 
 
@@ -269,9 +278,9 @@ def test_constant_features_and_a_single_class_are_harmless(study, head):
     clips, _, matrix = study
     x = matrix.astype(np.float32)
     x[:, 7] = 1e6 / 3
-    assert np.isfinite(fold_probabilities(x, clips, SETTINGS | {"head": head}, seed=17)).all()
+    assert np.isfinite(fold_probabilities(x, clips, HEADS[head], seed=17)).all()
     angry = clips[(clips["emotion_1"] == "ang") & clips["emotion_2"].isna() | (clips["split"] == "test")]
-    outputs = fold_probabilities(x[angry.index], angry.reset_index(drop=True), SETTINGS | {"head": head}, seed=17)
+    outputs = fold_probabilities(x[angry.index], angry.reset_index(drop=True), HEADS[head], seed=17)
     np.testing.assert_allclose(outputs, np.eye(6)[[0] * len(angry)])
 
 
@@ -310,7 +319,7 @@ def test_a_clip_without_features_and_an_unknown_head_are_named(study, tmp_path):
     few = write_features(tmp_path / "few.parquet", clips["clip"].tolist()[1:], np.ones((len(clips) - 1, 2)))
     with pytest.raises(DataError, match="clip A900_0: no features"):
         fit_head(few, clips, SETTINGS, seed=17)
-    with pytest.raises(DataError, match='head must be "linear" or "mlp", found \'tree\''):
+    with pytest.raises(DataError, match="found 'tree', which is no head: there are linear, mlp"):
         fit_head(features, clips, SETTINGS | {"head": "tree"}, seed=17)
     with pytest.raises(DataError, match="two folds at least"):
         fit_head(features, clips[clips["fold"].isin([0, -1])], SETTINGS, seed=17)

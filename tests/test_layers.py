@@ -11,8 +11,9 @@ import simulated
 import typer
 from typer.testing import CliRunner
 
+from blemore.evaluate.drawing import save_png
 from blemore.evaluate.layers.commands import layers
-from blemore.evaluate.layers.figure import plot_layers
+from blemore.evaluate.layers.figure import draw_layers
 from blemore.evaluate.layers.study import study_layers
 from blemore.evaluate.summary import DEMO_NOTE
 from blemore.learning.heads.run import fit_head
@@ -92,8 +93,8 @@ def test_the_papers_layers_are_compared_where_the_network_has_them(clips, tmp_pa
     difference, low, high = study.paper
     assert difference == pytest.approx(scored.max() - scored[(3, 3)])
     assert 0 < low <= difference <= high
-    plot_layers(tmp_path / "one.png", study)
-    plot_layers(tmp_path / "two.png", study_layers(path, clips, "w", seed=17))
+    save_png(tmp_path / "one.png", draw_layers(study))
+    save_png(tmp_path / "two.png", draw_layers(study_layers(path, clips, "w", seed=17)))
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
 
 

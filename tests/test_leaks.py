@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from blemore import cli
 from blemore.audit.leaks.audit import Audit, check
 from blemore.audit.leaks.content import copies, same_media
+from blemore.audit.leaks.matrix import Matrix
 from blemore.audit.leaks.models import Clips
 from blemore.decide import enrolment, person_offset, run, shared
 from blemore.fusion.nested import _candidate, fit_all
@@ -68,6 +69,12 @@ def assert_told(node: str, *words: str) -> None:
     assert any(name == node and all(word in what for word in words) for name, what in said), said
 
 
+def words(matrix: Matrix, step: str, place: str) -> dict[str, str]:
+    """{person: word} of a column."""
+    found = next(one for one in matrix.columns if (one.step, one.place) == (step, place))
+    return dict(zip(matrix.persons, found.cells, strict=True))
+
+
 def test_a_clean_study_has_no_leak_and_its_unknowns_are_named(study):
     audit = found()
     assert audit.findings == []
@@ -82,7 +89,7 @@ def test_each_person_is_judged_by_the_model_of_its_fold_alone(study):
     matrix = found().matrix
     for step in ("net", "voice", "given", "fusion", "calibration", "score"):
         for number in range(FOLDS):
-            column = matrix.column(step, f"fold{number}")
+            column = words(matrix, step, f"fold{number}")
             judged = {person for person, word in column.items() if word == "judged"} - {"test clips"}
             assert judged == set(study.clips.loc[study.clips["fold"] == number, "person"]), step
             assert {person for person, word in column.items() if word == "fitted"} == set(study.persons[str(number)])
@@ -182,9 +189,9 @@ def test_a_strength_that_was_chosen_on_the_judged_fold_is_found(study, monkeypat
         fold_probabilities,
         (
             "    rows = Rows(",
-            "    from blemore.learning.heads import logistic\n    everything = logistic.products(x[train])\n    rows = Rows(",
+            "    from blemore.learning.heads import linear, logistic\n    everything = logistic.products(x[train])\n    rows = Rows(",
         ),
-        ("        if head ==", f"        linear.STRENGTHS = ({call},)\n        if head =="),
+        ("        outputs =", f"        linear.STRENGTHS = ({call},)\n        outputs ="),
     )
     monkeypatch.setattr(linear, "STRENGTHS", linear.STRENGTHS)
     study.head()
@@ -268,7 +275,7 @@ def test_an_outside_table_without_a_sidecar_is_unknown_and_never_ok(study):
     audit = found()
     assert audit.findings == []
     assert "given: whom its models from outside were trained on; no sidecar says it" in audit.unknown
-    assert set(audit.matrix.column("given", "fold0").values()) == {"unknown"}
+    assert set(words(audit.matrix, "given", "fold0").values()) == {"unknown"}
 
 
 def test_what_a_pretrained_network_had_seen_is_unknown_and_never_ok(study):

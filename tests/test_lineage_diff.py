@@ -23,7 +23,8 @@ from blemore.audit.attribution.split import Noise, Share, Split
 from blemore.cli import main
 from blemore.decide.run import calibrate
 from blemore.decide.scored import Labelled
-from blemore.fusion.run import ROOM, find_method, fuse
+from blemore.fusion.run import fuse
+from blemore.params.parts import FUSION_METHOD
 from blemore.scoring.labels import soft_labels
 from blemore.scoring.metrics import combine
 from blemore.study import STUDY
@@ -395,9 +396,7 @@ def test_the_noise_of_seeds_is_measured_by_replays(scored):
 
 def test_the_methods_that_draw_at_random_are_those_that_change_with_their_name():
     from dataclasses import replace
-    from pkgutil import iter_modules
 
-    import blemore.fusion
     from blemore.fusion.base import Labelled as Problem
 
     clips, tables = simulated.study(persons=4, folds=2, encoders=4)
@@ -405,12 +404,12 @@ def test_the_methods_that_draw_at_random_are_those_that_change_with_their_name()
     values = np.stack([table.loc[train, list(simulated.CLASSES)] for table in tables.values()])
     person = pd.factorize(clips.loc[train, "person"])[0]
     data = Problem(values, soft_labels(clips[train]), person, ("one",) * 4, "1/without ")
-    names = [one.name for one in iter_modules(blemore.fusion.__path__) if one.name not in ROOM]
+    names = FUSION_METHOD.names()
     options = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())["fusion"]
     options["cmaes"]["evaluations"] = 40
     found = draws_at_random({"method": "auto", "candidates": names})
     for name in names:
-        fitted = [find_method(name).fit(replace(data, name=seed), **options.get(name, {})) for seed in "123"]
+        fitted = [FUSION_METHOD.load(name).fit(replace(data, name=seed), **options.get(name, {})) for seed in "123"]
         changes = any(not np.array_equal(fitted[0].apply(values), one.apply(values)) for one in fitted[1:])
         assert changes == (name in found), name
 

@@ -11,6 +11,7 @@ from joblineage.checks import structure
 from joblineage.descent import Descent
 from joblineage.graph import Graph
 from joblineage.verdict import Verdict
+from joblineage.walk import depths, reached
 
 
 def chain(jobs: int, first: str = "start") -> SimpleNamespace:
@@ -54,6 +55,22 @@ def test_makers_come_first_and_what_no_chain_orders_goes_by_job_key(tmp_path):
 def test_records_that_go_round_in_a_circle_are_each_ordered_once():
     store = chain(10, first="file9")
     assert sorted(Graph(store).chain("file4")) == sorted(store.records)
+
+
+def test_the_depth_of_a_job_is_the_longest_way_to_it_and_a_circle_lies_deepest():
+    above = {"end": ["short", "long"], "short": ["raw"], "long": ["middle"], "middle": ["raw"], "raw": []}
+    assert depths(above) == {"raw": 0, "short": 1, "middle": 1, "long": 2, "end": 3}
+    assert depths(above | {"one": ["other"], "other": ["one"], "after": ["one"]}) == {
+        **depths(above),
+        **dict.fromkeys(("one", "other", "after"), 4),
+    }
+
+
+def test_what_is_reached_is_told_once_with_the_steps_of_the_shortest_way():
+    below = {"raw": ["short", "middle"], "middle": ["long"], "long": ["end"], "short": ["end"], "end": ["raw"]}
+    assert list(reached(["raw"], below.__getitem__).items()) == [
+        ("raw", 0), ("short", 1), ("middle", 1), ("end", 2), ("long", 2)
+    ]  # fmt: skip
 
 
 def test_a_withdrawn_clip_is_followed_through_a_chain_of_5000_jobs():

@@ -51,14 +51,10 @@ def facts(html: str) -> dict[str, Any]:
     return json.loads(next(one.text for one in Page(html).elements if one.attributes.get("id") == "lineage-facts"))
 
 
-def boxes(html: str, kind: str = "wide") -> dict[str, Element]:
-    """The drawing's boxes by what they are called."""
-    found = [one for one in Page(html).elements if one.tag == "a" and "node" in one.attributes.get("class", "")]
-    return {
-        one.attributes["aria-label"].rpartition(":")[0]: one
-        for one in found
-        if any(kind in around.attributes.get("class", "").split() for around in one.around)
-    }
+def boxes(html: str) -> dict[str, Element]:
+    """The chain's boxes by step, row and label."""
+    found = [one for one in Page(html).elements if one.tag == "summary" and "title" in one.attributes]
+    return {one.attributes["title"].rpartition(":")[0]: one.around[-1] for one in found}
 
 
 @pytest.mark.thorough
@@ -101,23 +97,35 @@ def test_every_number_of_the_text_stands_in_the_embedded_block_or_in_the_paramet
     assert checked > 60
 
 
-def test_the_drawing_folds_to_steps_and_to_encoders_by_fold(html: str) -> None:
-    expected = ["data, fetch", "prepare, prepare_shard ×2", "prepare, clips", "encoders, prosody, embed_clips"]
+def test_the_chain_folds_to_steps_and_to_encoders_by_fold(html: str) -> None:
+    expected = ["data, fetch", "prepare, prepare_shard", "prepare, clips", "encoders, prosody, embed_clips"]
     expected += ["encoders, prosody, fit_head", "encoders, s4d, fold 0", "encoders, s4d, fold 1"]
     expected += ["encoders, s4d, gather_folds", "fuse, fuse", "submit, write_submission"]
-    for kind in ("wide", "narrow"):
-        assert sorted(boxes(html, kind)) == sorted(expected)
+    assert list(boxes(html)) == expected
+    assert boxes(html)["prepare, prepare_shard"].text.split()[:2] == ["prepare_shard", "×2"]
     states = {name: one.attributes["class"].split()[1] for name, one in boxes(html).items()}
     fresh = {"encoders, s4d, fold 1", "encoders, s4d, gather_folds", "fuse, fuse", "submit, write_submission"}
     assert {name for name, state in states.items() if state == "executed"} == fresh
     assert set(states.values()) == {"executed", "reused"}
 
 
-def test_every_box_leads_to_the_records_of_its_jobs_with_the_hash_of_every_output(made: Lineage, html: str) -> None:
+def test_each_step_names_the_steps_whose_files_it_uses(html: str) -> None:
+    steps = [
+        one for one in Page(html).elements if one.tag == "li" and one.around[-1].attributes.get("class") == "chain"
+    ]
+    assert [" ".join(one.text.split("\n")[0].split()) for one in steps] == [
+        "data",
+        "prepare uses data",
+        "encoders uses prepare",
+        "fuse uses encoders",
+        "submit uses fuse",
+    ]
+
+
+def test_every_box_holds_the_records_of_its_jobs_with_the_hash_of_every_output(made: Lineage, html: str) -> None:
     store, elements = made.store, Page(html).elements
-    targets = {one.attributes["href"].removeprefix("#") for one in boxes(html).values()}
-    texts = {one.attributes["id"]: one.text for one in elements if one.attributes.get("class") == "filled"}
-    assert targets == set(texts)
+    texts = {name: one.text for name, one in boxes(html).items()}
+    assert sum(text.count("lineage/records/") for text in texts.values()) == len(store.current)
     for job, name in store.current.items():
         text = next(text for text in texts.values() if f"lineage/records/{name}.json" in text)
         record = store.records[name]
@@ -126,7 +134,7 @@ def test_every_box_leads_to_the_records_of_its_jobs_with_the_hash_of_every_outpu
             assert all(out["sha256"] in text for out in record["outputs"])
         assert record["environment"] in text
         assert record["code"]["commit"] in text
-    assert "0.2" in texts[boxes(html)["encoders, s4d, fold 1"].attributes["href"][1:]]
+    assert "0.2" in texts["encoders, s4d, fold 1"]
     ids = [one.attributes["id"] for one in elements if "id" in one.attributes]
     assert len(ids) == len(set(ids))
     assert {one.attributes["href"][1:] for one in elements if one.attributes.get("href", "").startswith("#")} <= set(
@@ -134,7 +142,7 @@ def test_every_box_leads_to_the_records_of_its_jobs_with_the_hash_of_every_outpu
     )
 
 
-def test_what_is_bad_is_marked_in_the_drawing_and_so_is_what_hangs_on_it(made: Lineage) -> None:
+def test_what_is_bad_is_marked_in_the_chain_and_so_is_what_hangs_on_it(made: Lineage) -> None:
     finding = Finding(
         Verdict.TAMPERED, "results/encoders/s4d/fold0", "other bytes", ("gather_folds/finetuned=s4d", "fuse")
     )
@@ -143,6 +151,7 @@ def test_what_is_bad_is_marked_in_the_drawing_and_so_is_what_hangs_on_it(made: L
     assert states["encoders, s4d, fold 0"] == "TAMPERED"
     assert states["fuse, fuse"] == states["encoders, s4d, gather_folds"] == "below"
     assert states["submit, write_submission"] == "executed"
+    assert boxes(html)["encoders, s4d, fold 0"].text.split()[:3] == ["fold", "0", "TAMPERED"]
     assert answer(html, "Does it hold?").startswith("TAMPERED")
     assert "other bytes" in html
     assert "OK" not in answer(html, "Does it hold?")

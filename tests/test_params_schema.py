@@ -1,6 +1,8 @@
 """A wrong params.yaml is refused at the door, and the message says what the key means."""
 
 import copy
+import inspect
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,8 +11,9 @@ import jsonschema
 import pytest
 import yaml
 
-from blemore.params import check_params, read_schema
-from blemore.schema import part
+from blemore.params import parts
+from blemore.params.check import check_params, read_schema
+from blemore.params.schema import part
 from joblineage.errors import DataError
 
 REPOSITORY = Path(__file__).parents[1]
@@ -107,7 +110,7 @@ def test_every_block_refuses_unknown_keys():
         ("demo.train_actors", 2, ["demo.train_actors:", "found 2", "at least demo.folds", "actors"]),
         ("demo.test_actors", 95, ["demo.test_actors:", "at most 99"]),
         ("demo.seconds", [2.5, 1.9], ["demo.seconds:", "shorter one first"]),
-        ("dataset", "ravdess", ["dataset:", "'ravdess'", "no block"]),
+        ("dataset", "ravdess", ["dataset:", "'ravdess'", "no data set", "blemore, demo"]),
         ("encoders.wav2vec2_prosody.tiny.epochs", 3, ["wav2vec2_prosody.tiny.epochs:", "not trained", "passes over"]),
         ("encoders.wav2vec2_prosody.tiny.layers", REMOVED, ["wav2vec2_prosody.tiny.layers:", "missing", "averaged"]),
         ("encoders.s4d.tiny.layers", [1, 2], ["s4d.tiny.layers:", "frozen encoders only"]),
@@ -117,6 +120,8 @@ def test_every_block_refuses_unknown_keys():
         ("fusion.simplex.l2", -1, ["fusion.simplex.l2:", "found -1", "pull"]),
         ("calibration.controls", 1, ["calibration.controls:", "found 1", "from 2"]),
         ("individuals.approved", {"by": "me", "date": "2026-01-02"}, ["individuals.approved.basis: missing"]),
+        ("encoders.prosody.features", "compare", ["prosody.features:", "one of functionals, egemaps", "research"]),
+        ("encoders.clip.features", "egemaps", ["clip.features: unknown key"]),
         ("encoders.s4d.tiny.warm_up", 2, ["s4d.tiny.warm_up:", "found 2", "from 0 to 1", "share"]),
     ],
 )
@@ -145,3 +150,102 @@ def test_all_faults_are_told_at_once():
 def test_the_meaning_stands_in_the_message_people_see():
     with pytest.raises(DataError, match=r"params\.yaml: 1 fault\(s\)\n  - seed: found -1.*\(meaning: start of every"):
         check_params(changed("seed", -1), SCHEMA)
+
+
+NEW = {
+    "fusion/trimmed.py": 'def fit(data, *, share: float):\n    """Trim.\n\n    share : of the encoders that is left out.\n    """\n',
+    "learning/heads/forest.py": "def predictions(learned, labels, persons, shown, name, model, *, trees: int = 9):\n    pass\n",
+    "datasets/ravdess.py": "def roster(root, withdrawn, *, folds: int, songs: bool):\n    pass\n",
+    "encoders/bands.py": 'def build(settings, *, bins: int, window: Literal["hann", "kaiser"] = "hann"):\n    pass\n',
+}
+"""Parts that somebody adds: path below the package, source."""
+
+
+@pytest.fixture
+def with_new_parts(tmp_path, monkeypatch):
+    """Copies of the four folders with a new part in each; the parameters name none of them yet."""
+    for file, text in NEW.items():
+        folder = tmp_path / Path(file).parent
+        shutil.copytree(REPOSITORY / "src/blemore" / folder.relative_to(tmp_path), folder)
+        (tmp_path / file).write_text(f'"""New."""\n\nimport library_that_is_not_there\n\n\n{text}')
+    monkeypatch.setattr(parts, "__file__", str(tmp_path / "params/parts.py"))
+    parts._face.cache_clear()
+    yield
+    parts._face.cache_clear()
+
+
+def new_study() -> dict[str, Any]:
+    """The project's parameters with a new part of each kind, its numbers given as its signature asks."""
+    values = changed("dataset", "ravdess")
+    values["ravdess"] = {"folds": 3, "songs": False}
+    values["fusion"]["candidates"].append("trimmed")
+    values["fusion"]["trimmed"] = {"share": 0.2}
+    values["encoders"]["mel"] = {"enabled": True, "module": "bands", "media": "audio", "learning": "frozen", "bins": 40}
+    values["encoders"]["prosody"] |= {"head": "forest", "forest": {"trees": 5}}
+    return values
+
+
+def test_a_new_part_of_each_kind_needs_no_line_of_the_schema(with_new_parts):
+    check_params(new_study(), SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("fusion.trimmed", REMOVED, ["fusion.trimmed: missing", "(share)"]),
+        ("fusion.trimmed", {"sahre": 0.2}, ["fusion.trimmed.sahre: unknown key, did you mean 'share'?", "left out"]),
+        ("fusion.trimmed.share", "much", ["fusion.trimmed.share: found 'much', expected a number", "left out"]),
+        (
+            "fusion.method",
+            "trimed",
+            ["fusion.method: found 'trimed', which is no fusion method", "did you mean", "'trimmed'?"],
+        ),
+        ("encoders.prosody.forest", {"tress": 5}, ["prosody.forest.tress: unknown key, did you mean 'trees'?"]),
+        ("encoders.prosody.forest.trees", 2.5, ["prosody.forest.trees: found 2.5, expected a whole number"]),
+        ("encoders.prosody.head", "frest", ["encoders.prosody.head: found 'frest', which is no head", "'forest'?"]),
+        ("ravdess", REMOVED, ["ravdess: missing, expected a block of keys (folds, songs)"]),
+        ("ravdess.songs", REMOVED, ["ravdess.songs: missing, expected true or false"]),
+        ("ravdess.sogns", True, ["ravdess.sogns: unknown key, did you mean 'songs'?"]),
+        ("dataset", "ravdes", ["dataset: found 'ravdes', which is no data set", "'ravdess'?"]),
+        ("encoders.mel.bins", REMOVED, ["encoders.mel.bins: missing, expected a whole number"]),
+        ("encoders.mel.binz", 3, ["encoders.mel.binz: unknown key, did you mean 'bins'?"]),
+        ("encoders.mel.window", "han", ["encoders.mel.window: found 'han', expected one of hann, kaiser"]),
+        ("encoders.mel.tiny", {"bins": "x"}, ["encoders.mel.tiny.bins: found 'x', expected a whole number"]),
+        ("encoders.mel.module", "band", ["encoders.mel.module: found 'band', which is no encoder family", "'bands'?"]),
+        ("encoders.s4d.architecture", "hubert", ["encoders.s4d.architecture: unknown key"]),
+    ],
+)
+def test_a_new_parts_numbers_are_compared_with_its_signature_before_anything_runs(with_new_parts, path, value, words):
+    values = new_study()
+    *blocks_, last = path.split(".")
+    block = values
+    for key in blocks_:
+        block = block[key]
+    if value is REMOVED:
+        del block[last]
+    else:
+        block[last] = value
+    told = faults_of(values)
+    assert [word for word in words if not any(word in fault for fault in told)] == [], told
+    assert all("library_that_is_not_there" not in fault for fault in told)
+
+
+def test_a_part_that_is_not_there_is_asked_for_with_its_file_and_its_function(with_new_parts):
+    told = faults_of(changed("fusion.candidates", ["uniform", "borda"]))
+    assert "write src/blemore/fusion/borda.py with fit(data, *, its numbers)" in "\n".join(told)
+    told = faults_of(changed("dataset", "ravdes"))
+    assert "write src/blemore/datasets/ravdes.py with roster(root, withdrawn, *, folds, its numbers)" in "\n".join(told)
+    told = faults_of(changed("encoders.s4d.module", "lips"))
+    assert "write src/blemore/encoders/lips.py with build(settings, *, its numbers)" in "\n".join(told)
+
+
+@pytest.mark.parametrize(
+    "kind", [parts.FUSION_METHOD, parts.HEAD, parts.DATA_SET, parts.ENCODER_FAMILY], ids=lambda kind: kind.room
+)
+def test_what_the_source_says_of_a_signature_is_what_python_says(kind):
+    assert len(kind.names()) > 1
+    for name in kind.names():
+        function = getattr(kind.load(name), kind.function)
+        own = [one for one in inspect.signature(function).parameters.values() if one.kind is one.KEYWORD_ONLY]
+        assert list(kind.numbers(name)["properties"]) == [one.name for one in own]
+        assert kind.numbers(name)["required"] == [one.name for one in own if one.default is one.empty]

@@ -8,10 +8,13 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
+from blemore.encoders.families import family
+from blemore.params.check import check_params, read_schema
 from blemore.planning.commands import plan as command
 from blemore.planning.costs import FRAGMENTS, Clips, advice, constants, forward_passes, gpu_bytes, network_of
 from blemore.planning.study import plan
-from blemore.weights.known import known
+from blemore.weights.known import checkpoints
+from joblineage.errors import DataError, MissingDataError
 
 ROOT = Path(__file__).resolve().parents[1]
 NETWORK = {
@@ -43,16 +46,33 @@ def steps(found):
 
 def test_every_network_of_the_full_size_study_was_measured(full_size, tmp_path):
     missing = plan(full_size, tmp_path)["totals"]["not_measured"]
-    without_network = ("gemini", "prosody", "face_geometry", "fuse")
-    assert [step for step in missing if not step.startswith(without_network)] == []
-    for entry in constants()["networks"].values():
-        assert entry["checkpoint"] in known()["checkpoints"]
+    services = [name for name, one in full_size["encoders"].items() if family(one["module"]).kind == "service"]
+    assert [step for step in missing if step.partition(":")[0] not in (*services, "fuse to submission")] == []
+    for name, network in constants()["networks"].items():
+        assert network["parameters"] == checkpoints()[name]["parameters"]
+
+
+def test_a_network_that_was_not_measured_is_not_priced_as_its_small_sister(full_size, tmp_path, monkeypatch):
+    monkeypatch.setitem(constants(), "networks", {})
+    found = plan(full_size, tmp_path)
+    assert steps(found)["wavlm: embed"]["cpu_hours"] is None
+    assert "wavlm: embed" in found["totals"]["not_measured"]
 
 
 def test_without_the_clips_the_challenges_published_numbers_are_planned_with(full_size, tmp_path):
     found = plan(full_size, tmp_path)
     assert found["clips"] == {"train": 2456, "test": 594, "folds": 5, "counted": False}
     assert "published numbers" in found["assumptions"][0]
+
+
+def test_what_a_data_set_does_not_say_of_its_cost_is_not_measured(full_size, tmp_path, monkeypatch):
+    monkeypatch.delattr("blemore.datasets.blemore.SECONDS_OF_PREPARING")
+    found = plan(full_size, tmp_path)
+    assert steps(found)["prepare the media"]["cpu_hours"] is None
+    assert "prepare the media" in found["totals"]["not_measured"]
+    monkeypatch.delattr("blemore.datasets.blemore.PUBLISHED")
+    with pytest.raises(MissingDataError, match="none were published to plan with"):
+        plan(full_size, tmp_path)
 
 
 def test_clips_that_are_there_are_counted(full_size, tmp_path):
@@ -128,7 +148,7 @@ def test_what_is_advised_fits():
 
 def test_a_checkpoint_of_ones_own_is_planned_as_the_modules_known_network():
     own = network_of(VIDEO | {"checkpoint": "weights/mine"})
-    assert own["module"] == "videomae"
+    assert own == constants()["networks"]["MCG-NJU/videomae-base-finetuned-kinetics"]
     assert network_of(VIDEO | {"checkpoint": "weights/videomae-large"})["depth"] == 24
     assert network_of(VIDEO | {"scale": "tiny"}) is None
 
@@ -156,3 +176,14 @@ def test_the_command_answers_what_if_in_words_and_in_json(tmp_path):
     found = json.loads(CliRunner().invoke(app, [*what_if, "--json"]).stdout)
     assert found["totals"]["cpu_hours"] > 100
     assert CliRunner().invoke(app, [*what_if[:2], "--weights", "huge"]).exit_code == 1
+
+
+def test_the_command_refuses_what_the_start_of_the_workflow_refuses(params, tmp_path):
+    params["fusion"]["greedy"] = {"bag": 8, "members": 12}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    with pytest.raises(DataError) as at_the_start:
+        check_params(params, read_schema(ROOT / "schemas/params.schema.yaml"))
+    with pytest.raises(DataError) as planned:
+        command(params=tmp_path / "params.yaml")
+    assert planned.value.faults == at_the_start.value.faults
+    assert any("fusion.greedy.bag: unknown key, did you mean 'bags'?" in fault for fault in planned.value.faults)

@@ -1,15 +1,19 @@
 """The report page tells the truth of the files it was made from, and loads nothing."""
 
 import re
+import shutil
 from collections import Counter
 from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import pytest
 from report_page import CHECKED, Page, changed, documents, resolve
 from report_study import without_new_blocks
 
+from blemore.report import page
+from blemore.report.inputs import checked
 from blemore.report.numbers import Spot, rounded
 from blemore.report.page import SECTIONS, Section, build
 from blemore.report.scales import scale
@@ -222,3 +226,45 @@ def test_an_unknown_structure_is_refused_naming_file_and_key(
 def test_a_place_that_is_not_there_is_named(study: dict[str, Any]) -> None:
     with pytest.raises(DataError, match=r"x\.json.*\n.*/a: there is no 'c'"):
         Spot("x.json", {"a": {"b": 1}})["a"]["c"]
+
+
+def test_an_input_that_nothing_reads_says_where_to_add_what(study: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "power.json").write_text("{}")
+    told = r"rules/report\.smk(.*\n)*.*input 'power' is read by nothing: add a block 'power' to .*contract\.yaml .* template"
+    with pytest.raises(DataError, match=told):
+        build(**study, power=tmp_path / "power.json")
+
+
+@pytest.mark.parametrize("name", ["clips", "metrics"])
+def test_an_input_that_is_missing_says_where_it_is_handed_over(study: dict[str, Any], name: str) -> None:
+    told = f"rules/report\\.smk.*\n.*input '{name}' is missing: add it to REPORTED"
+    with pytest.raises(DataError, match=told):
+        build(**{key: value for key, value in study.items() if key != name})
+    with pytest.raises(DataError, match=r"input 'weights' is missing"):
+        build(**study | {"weights": []})
+
+
+def test_a_block_that_the_contract_lacks_is_named_with_the_file_to_add_it_to() -> None:
+    with pytest.raises(
+        DataError, match=r"report/contract\.yaml.*\n.*no block 'power': add one that states what power\.json holds"
+    ):
+        checked("power", "power.json", {})
+
+
+@pytest.mark.parametrize(("template", "told"), [
+    ("<p>ours</p>\n{{ power.score }}", r"templates/overview\.html\.j2, line 2.*\n.*'power' is undefined; the page has .*metrics.*build"),
+    ("{{ drawings.power }}", r"templates/overview\.html\.j2, line 1.*\n.*no attribute 'power'; the page has .*drawings.*build"),
+])  # fmt: skip
+def test_a_name_that_the_page_does_not_have_is_told_with_the_templates_line(
+    study: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, template: str, told: str
+) -> None:
+    shutil.copytree(Path(page.__file__).parent / "templates", tmp_path / "templates")
+    (tmp_path / "templates/overview.html.j2").write_text(template)
+    monkeypatch.setattr(page._environment(), "loader", jinja2.FileSystemLoader(tmp_path / "templates"))
+    with pytest.raises(DataError, match=told):
+        build(**study)
+
+
+def test_a_section_without_its_template_says_which_file_to_add(study: dict[str, Any]) -> None:
+    with pytest.raises(DataError, match=r"report/templates.*\n.*there is no power\.html\.j2: add it"):
+        build(**study, sections=[*SECTIONS, Section("power", "Power", "power.html.j2")])

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from blemore.audit.page import chain
-from blemore.params import check_params, read_schema
+from blemore.params.check import check_params, read_schema
 from joblineage.code import sources
 
 REPOSITORY = Path(__file__).parents[1]

@@ -4,6 +4,7 @@ import copy
 import json
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,11 @@ import safetensors.numpy
 import yaml
 from typer.testing import CliRunner
 
+from blemore.encoders.settings import weights_settings
 from blemore.encoders.weight_files import local_files
 from blemore.weights.check import missing_checkpoints, state
 from blemore.weights.commands import app
-from blemore.weights.known import entry_of, known, study_settings
+from blemore.weights.known import checkpoints, entry_of, study_settings
 from blemore.weights.licences import licences
 from joblineage.files import sha256
 
@@ -64,9 +66,10 @@ def test_the_parameters_name_only_checkpoints_that_are_known(params):
 
 
 def test_every_known_checkpoint_says_its_terms_or_that_they_are_unknown():
-    for name, entry in known()["checkpoints"].items():
+    for name, entry in checkpoints().items():
         assert set(entry["licence"]) == {"code", "original_code", "weights", "said_by"}, name
         assert entry["source"].startswith("https://"), name
+        assert date.fromisoformat(entry["looked_up"]), name
         for digest in filter(None, entry["files"].values()):
             assert len(digest) == 64, name
         assert entry["revision"] is None or len(entry["revision"]) == 40, name
@@ -119,7 +122,7 @@ def test_a_file_that_is_not_the_known_one_is_wrong(tmp_path, folder):
     settings = VOICE | {"module": "speech", "checkpoint": str(named)}
     told = state(settings)
     assert told["state"] == "wrong"
-    assert known()["checkpoints"]["microsoft/wavlm-large"]["files"]["pytorch_model.bin"] in told["said"]
+    assert checkpoints()["microsoft/wavlm-large"]["files"]["pytorch_model.bin"] in told["said"]
     assert told["files"][str(named / "pytorch_model.bin")] == sha256(named / "pytorch_model.bin")
 
 
@@ -156,6 +159,15 @@ def test_licences_tell_what_was_loaded_and_what_nobody_said(folder, params):
     json.dumps(told, allow_nan=False)
 
 
+def test_features_that_foreign_code_computes_bear_its_licence(params):
+    def code() -> str:
+        return licences([weights_settings(params, "prosody")])["encoders"]["prosody"]["code"]
+
+    assert code() == "MIT (this package)"
+    params["encoders"]["prosody"]["features"] = "egemaps"
+    assert "research only" in code()
+
+
 def test_the_command_ends_with_1_when_something_is_missing_and_with_0_when_nothing_is(params, tmp_path):
     path = write(params, tmp_path)
     assert CliRunner().invoke(app, ["check", "--params", path]).exit_code == 0
@@ -171,11 +183,8 @@ def test_the_command_ends_with_1_when_something_is_missing_and_with_0_when_nothi
 
 def test_the_list_shows_every_known_checkpoint():
     shown = CliRunner().invoke(app, ["list"]).stdout
-    assert all(name.split("/")[-1][:20] in shown for name in known()["checkpoints"])
-    assert (
-        json.loads(CliRunner().invoke(app, ["list", "--json"]).stdout)["checkpoints"].keys()
-        == known()["checkpoints"].keys()
-    )
+    assert all(name.split("/")[-1][:20] in shown for name in checkpoints())
+    assert json.loads(CliRunner().invoke(app, ["list", "--json"]).stdout).keys() == checkpoints().keys()
 
 
 def test_looking_for_weights_needs_no_torch():

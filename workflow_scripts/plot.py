@@ -1,25 +1,24 @@
 """Draw the study: threshold surface, encoders, weights, confusion, training curves."""
 
-import json
-from pathlib import Path
-
 import pandas as pd
 
 from blemore.evaluate import figures
+from blemore.evaluate.drawing import save_png
 from blemore.learning.folds import join_curves
 from blemore.tables import read_clips, write_csv
+from joblineage.files import read_json
 from joblineage.job import job
 
 with job(snakemake):
-    made, clips = snakemake.output, read_clips(snakemake.input.clips)
-    read = {name: json.loads(Path(snakemake.input[name]).read_text()) for name in ("metrics", "weights", "thresholds")}
-    views, decisions = pd.read_parquet(snakemake.input.views), pd.read_parquet(snakemake.input.decisions)
-    curves, note = join_curves(snakemake.input.curves), read["metrics"]["note"]
-    shown, best = views[views["outer"] == -1], read["metrics"]["surface"]
-    figures.plot_surface(made.surface, shown, clips, read["thresholds"]["global"], best=best, note=note)
-    figures.plot_encoders(made.encoders, read["metrics"], note=note)
-    figures.plot_weights(made.weights, read["weights"], note=note)
-    figures.plot_confusion(made.confusion, decisions[decisions["variant"] == "global"], clips, note=note)
-    nested = {name: dict(list(part.groupby("fold"))) for name, part in curves.groupby("encoder")}
-    figures.plot_curves(made.curves, nested, note=note)
+    given, made, clips = snakemake.input, snakemake.output, read_clips(snakemake.input.clips)
+    metrics, curves = read_json(given.metrics), join_curves(given.curves)
+    views, decisions = pd.read_parquet(given.views), pd.read_parquet(given.decisions)
+    values, truth = figures.labelled_rows(views[views["outer"] == -1], clips)
+    decided = figures.labelled_rows(decisions[decisions["variant"] == "global"], clips)
+    surface = figures.draw_surface(values, truth, read_json(given.thresholds)["global"], metrics["surface"])
+    save_png(made.surface, surface, metrics["note"])
+    save_png(made.encoders, figures.draw_encoders(metrics), metrics["note"])
+    save_png(made.weights, figures.draw_weights(read_json(given.weights)), metrics["note"])
+    save_png(made.confusion, figures.draw_confusion(*decided), metrics["note"])
+    save_png(made.curves, figures.draw_curves(curves), metrics["note"])
     write_csv(curves, made.table)

@@ -12,5 +12,5 @@ with job(snakemake):
     data = snakemake.params.data
     dataset = import_module(f"blemore.datasets.{data['name']}")
     withdrawn = Withdrawn.named(**data["withdrawn"])
-    write_clips(dataset.roster(Path(data["root"]), data["options"], withdrawn), snakemake.output.roster)
+    write_clips(dataset.roster(Path(data["root"]), withdrawn, **data["options"]), snakemake.output.roster)
     write_bytes(snakemake.output.template, Path(snakemake.input.template).read_bytes())

@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from blemore.datasets.withdrawn import NOBODY, Withdrawn
+from blemore.datasets.withdrawn import Withdrawn
 from joblineage import run, workspace
 from joblineage.errors import MissingDataError
 from joblineage.store import Store
@@ -76,11 +76,11 @@ STUDY = Study(
         *("uploads.json", "withdrawn.json"),
     ),
     results=(
-        *("results/*.json", "results/*.csv", "results/plots/*", "results/clips/*", "results/encoders/*.parquet"),
-        *("results/fusion/*", "results/calibration/*", "results/submission/*", "results/report/*"),
+        *("results/*.json", "results/*.csv", "results/clips/*", "results/encoders/*/probabilities.parquet"),
+        *("results/fusion/*", "results/calibration/*", "results/plots/*", "results/submission/*", "results/report/*"),
     ),
-    private=("data/*", "results/media/*", "results/individuals/clusters.parquet"),
-    outside=("weights/*", "outside/*"),
+    private=("data/", "results/media/", "results/individuals/clusters.parquet"),
+    outside=("weights/", "outside/"),
     products="results/submission/",
     volatile="schemas/volatile_files.yaml",
     shared=("data", "results", "weights", "outside"),
@@ -101,7 +101,13 @@ STUDY = Study(
 )
 
 
-def clip_files(dataset: str, root: Path, options: Mapping[str, Any], roster: Path | None = None) -> list[str]:
+def mark(root: Path) -> None:
+    """Mark this run's jobs as the workspace's own."""
+    how = "`blemore recover` (or `make submission`) ends what is left of that run and releases the lock"
+    run.mark(root, f"{how}; finished work is kept.")
+
+
+def clip_files(dataset: str, root: Path, options: Mapping[str, Any], roster: Path | None) -> list[str]:
     """Paths below `root` of every clip of the study, sorted.
 
     Parameters
@@ -139,7 +145,7 @@ def begin(
     data: str,
     files: Sequence[str],
     folds: int,
-    withdrawn: Withdrawn = NOBODY,
+    withdrawn: Withdrawn,
 ) -> None:
     """Before the first job: refuse what cannot end well, all of a kind at once; remove other studies' files.
 
@@ -178,7 +184,7 @@ def begin(
     generated = bool(files) and any(pattern.match(f"{data}/{files[0]}") for pattern in made)
     if files and not generated:
         dataset = import_module(f"blemore.datasets.{config['dataset']}")
-        dataset.roster(Path(data), config[config["dataset"]], withdrawn)
+        dataset.roster(Path(data), withdrawn, **config[config["dataset"]])
     folders = [Path("results"), Path(data)] if generated else [Path("results")]
     left = workspace.orphans(folders, made)
     if left:

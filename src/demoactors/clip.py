@@ -61,10 +61,10 @@ def write_mov(path: Path, pictures: Iterable[np.ndarray], size: int, samples: np
         video = mov.add_stream("libx264", rate=FPS, options=VIDEO_OPTIONS)
         video.width = video.height = size
         video.pix_fmt = "yuv420p"
-        video.thread_count = 1
-        video.flags |= av.codec.context.Flags.bitexact
+        video.codec_context.thread_count = 1
+        video.codec_context.flags |= av.codec.context.Flags.bitexact
         audio = mov.add_stream("aac", rate=RATE, layout="mono")
-        audio.thread_count = 1
+        audio.codec_context.thread_count = 1
         for index, picture in enumerate(pictures):
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame.pts, frame.time_base = index, Fraction(1, FPS)

@@ -95,10 +95,10 @@ def unit_displacements() -> np.ndarray:
         if unit in extra:
             field = field + extra[unit] * head.parts["body"][:, None]
         fields.append(field)
-    fields = np.array(fields, np.float32)
+    moved = np.array(fields, np.float32)
     eyes = head.parts["left_eye"] | head.parts["right_eye"]
-    fields[:, eyes] = 0  # the eyeballs turn with the gaze instead
-    return fields
+    moved[:, eyes] = 0  # the eyeballs turn with the gaze instead
+    return moved
 
 
 @cache

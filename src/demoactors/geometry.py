@@ -30,7 +30,10 @@ def rotation(pitch: float, yaw: float, roll: float) -> np.ndarray:
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def express(rest, starts, vertex, displacement, strengths, eye, gaze):
+def express(
+    rest: np.ndarray, starts: np.ndarray, vertex: np.ndarray, displacement: np.ndarray,
+    strengths: np.ndarray, eye: np.ndarray, gaze: np.ndarray,
+) -> np.ndarray:  # fmt: skip
     """Vertices (n, 3) float32 of a face showing `strengths` (n_units,), eyeballs turned by `gaze` (3, 3)."""
     moved = rest.copy()
     for unit in range(strengths.shape[0]):
@@ -61,7 +64,10 @@ def express(rest, starts, vertex, displacement, strengths, eye, gaze):
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def move(vertices, head_share, shoulder_share, head, trunk, shift, shrug):
+def move(
+    vertices: np.ndarray, head_share: np.ndarray, shoulder_share: np.ndarray,
+    head: np.ndarray, trunk: np.ndarray, shift: np.ndarray, shrug: np.float32,
+) -> None:  # fmt: skip
     """Turn the head about the neck, lift the shoulders, lean the trunk, shift all. In place on (n, 3) float32."""
     for v in range(vertices.shape[0]):
         x, y, z = vertices[v, 0], vertices[v, 1] - NECK[0], vertices[v, 2] - NECK[1]
@@ -77,7 +83,7 @@ def move(vertices, head_share, shoulder_share, head, trunk, shift, shrug):
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def normals_of(vertices, triangles, count):
+def normals_of(vertices: np.ndarray, triangles: np.ndarray, count: int) -> np.ndarray:
     """Unit normals (n, 3) float32 from the first `count` triangles (the rest belongs to hair: left zero)."""
     normals = np.zeros_like(vertices)
     for t in range(count):
@@ -105,7 +111,11 @@ def normals_of(vertices, triangles, count):
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def light(normals, kind, openness, albedo, hair_tangents, hair_normals, turn, lamp, half, lamps, ambient):
+def light(
+    normals: np.ndarray, kind: np.ndarray, openness: np.ndarray, albedo: np.ndarray,
+    hair_tangents: np.ndarray, hair_normals: np.ndarray, turn: np.ndarray,
+    lamp: np.ndarray, half: np.ndarray, lamps: np.ndarray, ambient: np.float32,
+) -> np.ndarray:  # fmt: skip
     """Light leaving each vertex: (n, 5) float32 red, green, blue (0-255), added white shine, and the light that arrived.
 
     Skin: wrapped diffuse light, wrapped further in red (light that wanders below the skin), Blinn shine. Hair:
@@ -170,7 +180,7 @@ def light(normals, kind, openness, albedo, hair_tangents, hair_normals, turn, la
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def project(vertices, size, zoom, offset):
+def project(vertices: np.ndarray, size: int, zoom: np.float32, offset: np.ndarray) -> np.ndarray:
     """Pinhole camera: (n, 3) float32 column, row (in samples of a picture `size` wide) and depth (larger is nearer)."""
     out = np.empty_like(vertices)
     for v in range(vertices.shape[0]):

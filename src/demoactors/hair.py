@@ -93,7 +93,9 @@ def scalp_cover(template: np.ndarray, cut: Haircut) -> np.ndarray:
     return np.clip(0.5 + (y + CENTRE[1] - line) / SOFT_EDGE, -1.5, 1.0).astype(np.float32)
 
 
-def _roots(rng, shape, head: Head, cover, count):
+def _roots(
+    rng: np.random.Generator, shape: np.ndarray, head: Head, cover: np.ndarray, count: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Random places on the scalp: points (count, 3), outward normals (count, 3)."""
     visible = head.template[:, 2] > -0.2  # the camera never sees the back of the head
     rooted = (cover > 0.42) & visible
@@ -130,21 +132,21 @@ def grow(rng: np.random.Generator, shape: np.ndarray, head: Head, cover: np.ndar
     comb = np.stack([abs(cut.sweep) * away, np.full(len(root), -0.15), np.full(len(root), cut.forward)], axis=1)
     comb += rng.normal(0, 0.08, comb.shape)
     heading = comb
-    path = [root + normal * 0.004]
+    taken = [root + normal * 0.004]
     for step in range(1, steps):
         gone = step / (steps - 1)
-        outward = path[-1] - CENTRE
+        outward = taken[-1] - CENTRE
         outward /= np.linalg.norm(outward, axis=1, keepdims=True)
         pull = cut.fall * min(1.0, 1.6 * gone)
         heading = (1 - pull) * heading + pull * DOWN + cut.curl * rng.normal(0, 0.5, heading.shape)
-        before_face = np.clip((8.05 - path[-1][:, 1]) / 0.2, 0, 1) * np.clip((path[-1][:, 2] - 0.75) / 0.3, 0, 1)
+        before_face = np.clip((8.05 - taken[-1][:, 1]) / 0.2, 0, 1) * np.clip((taken[-1][:, 2] - 0.75) / 0.3, 0, 1)
         heading = heading + before_face[:, None] * np.stack(
-            [1.5 * np.sign(path[-1][:, 0]), np.zeros(len(root)), np.full(len(root), -0.8)], axis=1
+            [1.5 * np.sign(taken[-1][:, 0]), np.zeros(len(root)), np.full(len(root), -0.8)], axis=1
         )
-        on_head = np.clip((path[-1][:, 1:2] - 6.9) / 0.4, 0, 1)
+        on_head = np.clip((taken[-1][:, 1:2] - 6.9) / 0.4, 0, 1)
         heading = heading - on_head * outward * (heading * outward).sum(axis=1, keepdims=True)
         heading /= np.linalg.norm(heading, axis=1, keepdims=True) + 1e-6
-        point = path[-1] + heading * (length / (steps - 1))[:, None]
+        point = taken[-1] + heading * (length / (steps - 1))[:, None]
         out = point - CENTRE
         reach = np.linalg.norm(out, axis=1)
         near, index = tree.query(out / reach[:, None], k=4)
@@ -153,8 +155,8 @@ def grow(rng: np.random.Generator, shape: np.ndarray, head: Head, cover: np.ndar
         shell = surface + 0.012 + cut.volume * layer * min(1.0, 2.2 * gone)
         hangs = np.clip((7.2 - point[:, 1]) / 0.4, 0, 1)  # below the ears hair falls free of the head
         wanted = np.where(point[:, 1] < 6.4, reach, np.maximum(shell, hangs * reach + (1 - hangs) * shell))
-        path.append(CENTRE + out / reach[:, None] * wanted[:, None])
-    path = np.stack(path, axis=1)  # (tufts, steps, 3)
+        taken.append(CENTRE + out / reach[:, None] * wanted[:, None])
+    path = np.stack(taken, axis=1)  # (tufts, steps, 3)
     kept = ~_in_the_way(path, cut.length)
     return _ribbons(rng, path[kept], layer[kept], cut.width)
 
@@ -167,7 +169,7 @@ def _in_the_way(path: np.ndarray, length: float) -> np.ndarray:
     return (over_face | too_low).any(axis=1)
 
 
-def _ribbons(rng, path, layer, width) -> Tufts:
+def _ribbons(rng: np.random.Generator, path: np.ndarray, layer: np.ndarray, width: float) -> Tufts:
     """Ribbons along paths (tufts, steps, 3), tapering at both ends; deeper layers and roots are darker."""
     tufts, steps, _ = path.shape
     tangent = np.gradient(path, axis=1)
@@ -178,11 +180,11 @@ def _ribbons(rng, path, layer, width) -> Tufts:
     side /= np.linalg.norm(side, axis=2, keepdims=True) + 1e-6
     along = np.linspace(0, 1, steps)
     taper = np.clip(0.55 + 3 * along, 0, 1) * (1 - 0.6 * along**3)
-    half = side * (width / 2 * rng.uniform(0.6, 1.3, tufts)[:, None] * taper)[..., None]
+    half = side * (width / 2 * rng.uniform(0.6, 1.3, (tufts, 1)) * taper)[..., None]
     points = np.stack([path - half, path + half], axis=2)  # (tufts, steps, 2, 3)
     normal = np.cross(side, tangent)
     normal *= np.sign((normal * outward).sum(axis=2, keepdims=True))
-    u0 = rng.uniform(0, 0.8, tufts)[:, None]
+    u0 = rng.uniform(0, 0.8, (tufts, 1))
     uv = np.stack(
         [
             np.broadcast_to(np.stack([u0, u0 + 0.2], axis=2), (tufts, steps, 2)),
@@ -198,7 +200,7 @@ def _ribbons(rng, path, layer, width) -> Tufts:
         [np.stack([a, b, c], axis=-1).reshape(-1, 3), np.stack([b, d, c], axis=-1).reshape(-1, 3)]
     )
 
-    def twice(vectors):
+    def twice(vectors: np.ndarray) -> np.ndarray:
         return np.repeat(vectors[:, :, None], 2, axis=2).reshape(-1, 3).astype(np.float32)
 
     return Tufts(

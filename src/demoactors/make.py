@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Container, Iterable, Mapping
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
@@ -17,6 +18,9 @@ from demoactors import schedule
 from demoactors.schedule import EMOTIONS, Display
 from demoactors.style import Style, random_style
 from demoactors.writing import write_json, write_text
+
+if TYPE_CHECKING:  # a cast imports numba, the rest does without
+    from demoactors.actor import Actor
 
 BUILDS = ("female", "male")
 NOTICE = "Generated actors. Scores on these clips say nothing about BLEMORE."
@@ -39,7 +43,7 @@ def _one_process() -> FileLock:
 
 
 @cache
-def cast(actor: str, seed: int):
+def cast(actor: str, seed: int) -> "Actor":
     """The actor (`actor.Actor`), put together once per process, with every kernel compiled.
 
     Compiling takes seconds. Of processes that begin together, one compiles and the others load what it stored.

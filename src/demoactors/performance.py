@@ -46,6 +46,7 @@ def _one_channel(rng: np.random.Generator, display: Display, style: Style, vigou
     weights = np.zeros(len(EMOTIONS))
     where = [EMOTIONS.index(name) for name in display.emotions]
     if len(where) == 1:
+        assert display.intensity is not None, "a single emotion has an intensity"
         weights[where] = INTENSITY[display.intensity]
     elif len(where) == 2:
         share = display.saliences[0] / 100
@@ -75,7 +76,7 @@ def _openness(voice: Voice, frames: int) -> np.ndarray:
     return np.convolve(envelope, [0.25, 0.5, 0.25], "same")
 
 
-def face_curves(rng, weights: np.ndarray, style: Style, voice: Voice, frames: int) -> np.ndarray:
+def face_curves(rng: np.random.Generator, weights: np.ndarray, style: Style, voice: Voice, frames: int) -> np.ndarray:
     """Action unit strengths (frames, n_units) float32: onset, apex, offset, the jaw with the voice, and blinks."""
     time, end = np.arange(frames) / FPS, frames / FPS
     onset = rng.uniform(0.1, 0.35)
@@ -102,16 +103,16 @@ def face_curves(rng, weights: np.ndarray, style: Style, voice: Voice, frames: in
     return limit_mouth(np.clip(strengths, 0, 1.2)).astype(np.float32)
 
 
-def poses(rng, weights: np.ndarray, style: Style, voice: Voice, frames: int) -> list[Pose]:
+def poses(rng: np.random.Generator, weights: np.ndarray, style: Style, voice: Voice, frames: int) -> list[Pose]:
     """Head, shoulders, trunk and eyes of each frame: idle sway plus each emotion's own way of moving."""
     time, end = np.arange(frames) / FPS, frames / FPS
     open_mouth = _openness(voice, frames)
 
-    def sway(size):
+    def sway(size: float) -> np.ndarray:
         slow = size * np.sin(2 * math.pi * rng.uniform(0.2, 0.5) * time + rng.uniform(0, 6.28))
         return slow + size / 2 * np.sin(2 * math.pi * rng.uniform(0.6, 1.1) * time + rng.uniform(0, 6.28))
 
-    def side():
+    def side() -> int:
         return rng.choice([-1, 1])
 
     course = smooth_step((time - rng.uniform(0.1, 0.35)) / 0.4) * (1 - 0.5 * smooth_step((time - end + 0.5) / 0.5))

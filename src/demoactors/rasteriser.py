@@ -14,12 +14,16 @@ PLAIN = np.float32(180)
 """Skin map value that leaves the skin's colour as it is (`skin.PLAIN`)."""
 STRAND_RELIEF = np.float32(0.6)
 """How far strands of the painted scalp reach across the hairline, as a share of its soft edge."""
+Corner = tuple[np.uint32, np.uint32]
 FOLD_DEPTH = 0.05
 """Samples of one pixel further apart (dm) lie on two sides of a fold and are shaded separately."""
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def visible_triangles(points, triangles, material, bias, depth, seen):
+def visible_triangles(
+    points: np.ndarray, triangles: np.ndarray, material: np.ndarray,
+    bias: np.ndarray, depth: np.ndarray, seen: np.ndarray,
+) -> None:  # fmt: skip
     """Z-buffer: fill `seen` (h, w) int32 with the nearest triangle of each sample, `depth` (h, w) float32 with its depth.
 
     points : (n, 3) from `geometry.project`; bias : (n,) added to a vertex' depth (teeth stay behind lips).
@@ -64,26 +68,28 @@ def visible_triangles(points, triangles, material, bias, depth, seen):
 
 
 @njit(cache=True)
-def _floor(x):
+def _floor(x: np.float32) -> int:
     """What math.floor gives, without the call of a C function that numba makes of it."""
     whole = int(x)
-    return whole - (whole > x)
+    return whole - int(whole > x)
 
 
 @njit(cache=True)
-def _ceil(x):
+def _ceil(x: np.float32) -> int:
     """As `_floor`, upwards."""
     whole = int(x)
-    return whole + (whole < x)
+    return whole + int(whole < x)
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def _reciprocal(x):
+def _reciprocal(x: np.float32) -> np.float32:
     return ONE / x if x != 0 else ZERO
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def _narrow(low, high, share, across, run):
+def _narrow(
+    low: np.float32, high: np.float32, share: np.float32, across: np.float32, run: np.float32
+) -> tuple[np.float32, np.float32]:
     """The columns from low to high where share + column * across >= 0; run = 1 / across."""
     if across > 0:
         low = max(low, -share * run)
@@ -95,7 +101,7 @@ def _narrow(low, high, share, across, run):
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def _corner(picture, u, v):
+def _corner(picture: np.ndarray, u: np.float32, v: np.float32) -> tuple[Corner, np.float32, np.float32]:
     """Upper left texel around u, v in [0, 1] of a (h, w, channels) picture: (row, column), shares to its right and below."""
     height, width = picture.shape[0], picture.shape[1]
     x = min(max(u * np.float32(width) - HALF, ZERO), np.float32(width - 1.001))
@@ -105,7 +111,7 @@ def _corner(picture, u, v):
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def _texel(picture, corner, right, below, channel):
+def _texel(picture: np.ndarray, corner: Corner, right: np.float32, below: np.float32, channel: int) -> np.float32:
     """Bilinear value of one channel at the place given by `_corner`."""
     row, column = corner
     next_row, next_column = row + np.uint32(1), column + np.uint32(1)
@@ -116,7 +122,7 @@ def _texel(picture, corner, right, below, channel):
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def _nearest(picture, u, v):
+def _nearest(picture: np.ndarray, u: np.float32, v: np.float32) -> np.float32:
     """Nearest texel of a (h, w) picture at u, v in [0, 1]."""
     height, width = picture.shape
     column = np.uint32(min(max(u * np.float32(width), ZERO), np.float32(width - 1)))
@@ -125,7 +131,11 @@ def _nearest(picture, u, v):
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def resolve(seen, depth, background, points, triangles, material, uv, cover, lit, maps, folds, colours):
+def resolve(
+    seen: np.ndarray, depth: np.ndarray, background: np.ndarray, points: np.ndarray, triangles: np.ndarray,
+    material: np.ndarray, uv: np.ndarray, cover: np.ndarray, lit: np.ndarray,
+    maps: tuple[np.ndarray, np.ndarray, np.ndarray], folds: np.ndarray, colours: np.ndarray,
+) -> np.ndarray:  # fmt: skip
     """Shade what the samples see: (h, w, 3) uint8.
 
     seen, depth : (2h, 2w) from `visible_triangles`; background : (h, w, 3) uint8; uv : (n, 2); cover : (n, 2) share of
@@ -227,7 +237,7 @@ def resolve(seen, depth, background, points, triangles, material, uv, cover, lit
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def mix_folds(strengths, patterns):
+def mix_folds(strengths: np.ndarray, patterns: np.ndarray) -> np.ndarray:
     """Sum of wrinkle patterns (k, h, w) weighted by `strengths` (k,): (h, w) float32."""
     count, height, width = patterns.shape
     out = np.zeros((height, width), np.float32)

@@ -8,6 +8,7 @@ from functools import cache
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from demoactors.expressions import INDEX, UNITS
 
@@ -79,7 +80,9 @@ def map_coordinates(template: np.ndarray) -> np.ndarray:
     return np.clip(np.stack([u, v], axis=1), 0.002, 0.998).astype(np.float32)
 
 
-def _spot(x, y, centre_x, centre_y, width, height, angle=0.0):
+def _spot(
+    x: np.ndarray, y: np.ndarray, centre_x: float, centre_y: float, width: float, height: float, angle: float = 0.0
+) -> np.ndarray:
     """A Gaussian spot, rotated by `angle` (radians), 1 at its centre."""
     dx, dy = x - centre_x, y - centre_y
     along, across = np.cos(angle) * dx + np.sin(angle) * dy, -np.sin(angle) * dx + np.cos(angle) * dy
@@ -92,7 +95,9 @@ def _noise(rng: np.random.Generator, across: float, along: float) -> np.ndarray:
     return noise / noise.std()
 
 
-def _strokes(rng, starts, directions, lengths, thickness) -> np.ndarray:
+def _strokes(
+    rng: np.random.Generator, starts: np.ndarray, directions: np.ndarray, lengths: np.ndarray, thickness: int
+) -> np.ndarray:
     """Short hairs drawn as lines: coverage in [0, 1] over the map. starts, directions : (k, 2) in dm."""
     zoom = 2
     canvas = np.zeros((MAP_HEIGHT * zoom, MAP_WIDTH * zoom), np.uint8)
@@ -100,8 +105,8 @@ def _strokes(rng, starts, directions, lengths, thickness) -> np.ndarray:
     origin = np.array([LEFT, TOP])
     ends = starts + directions * lengths[:, None]
     for start, end in zip((starts - origin) * scale, (ends - origin) * scale, strict=True):
-        points = [tuple(int(v) for v in np.round(p * 16)) for p in (start, end)]
-        cv2.line(canvas, *points, int(rng.integers(150, 255)), thickness, cv2.LINE_AA, shift=4)
+        first, last = ([int(v) for v in np.round(p * 16)] for p in (start, end))
+        cv2.line(canvas, first, last, int(rng.integers(150, 255)), thickness, cv2.LINE_AA, shift=4)
     return cv2.resize(canvas, (MAP_WIDTH, MAP_HEIGHT), interpolation=cv2.INTER_AREA) / 255
 
 
@@ -132,7 +137,7 @@ def paint_skin(rng: np.random.Generator, look: Complexion) -> np.ndarray:
     across = np.abs(x)
     skin = np.ones((MAP_HEIGHT, MAP_WIDTH, 3))
 
-    def tint(cover, factors) -> None:
+    def tint(cover: np.ndarray, factors: npt.ArrayLike) -> None:
         skin[...] *= 1 - np.clip(cover, 0, 1)[..., None] * (1 - np.asarray(factors))
 
     tint(0.30 * _spot(across, y, 0.29, 7.45, 0.20, 0.07), [0.80, 0.68, 0.66])  # eye sockets
@@ -174,7 +179,7 @@ def wrinkles() -> tuple[np.ndarray, np.ndarray]:
     x, y = (grid[::2, ::2] for grid in _places())
     across = np.abs(x)
 
-    def fold(cx, cy, length, width, angle=0.0):
+    def fold(cx: float, cy: float, length: float, width: float, angle: float = 0.0) -> np.ndarray:
         along = _spot(across, y, cx, cy, length, 10.0, angle)
         distance = -np.sin(angle) * (across - cx) + np.cos(angle) * (y - cy)
         valley = np.exp(-((distance / width) ** 2))
@@ -209,7 +214,7 @@ def paint_eye(look: Complexion) -> np.ndarray:
     eye = np.ones((EYE_SIZE, EYE_SIZE, 3)) * np.array([0.98, 0.955, 0.94])
     eye *= (1 - 0.25 * np.clip(radius - 0.5, 0, 1))[..., None]
 
-    def blend(cover, colour):
+    def blend(cover: np.ndarray, colour: np.ndarray) -> np.ndarray:
         return eye * (1 - cover[..., None]) + cover[..., None] * colour
 
     spokes = 1 + 0.12 * np.sin(np.arctan2(y, x) * 23) * np.clip(radius / 0.4, 0, 1)

@@ -90,7 +90,7 @@ def build_surface(rng: np.random.Generator, shape: np.ndarray, look: Complexion,
     eye[head.parts["left_eye"]], eye[head.parts["right_eye"]] = geometry.LEFT_EYE, geometry.RIGHT_EYE
     hair_material = np.full(len(tufts.triangles), rasteriser.HAIR, np.int8)
 
-    def joined(of_head: np.ndarray, of_hair: np.ndarray | float, kind=np.float32) -> np.ndarray:
+    def joined(of_head: np.ndarray, of_hair: np.ndarray | float, kind: type = np.float32) -> np.ndarray:
         return np.concatenate([of_head, np.broadcast_to(of_hair, (m, *of_head.shape[1:]))]).astype(kind)
 
     return Surface(

@@ -65,7 +65,10 @@ def smooth_step(x: np.ndarray) -> np.ndarray:
 
 
 @njit(cache=True, error_model="numpy")
-def synthesise(pitch, level, breath, rough, tilt, vowel_1, vowel_2, tract, noise, pulse_noise, above):
+def synthesise(
+    pitch: np.ndarray, level: np.ndarray, breath: np.ndarray, rough: np.ndarray, tilt: np.ndarray, vowel_1: np.ndarray,
+    vowel_2: np.ndarray, tract: float, noise: np.ndarray, pulse_noise: np.ndarray, above: np.ndarray,
+) -> np.ndarray:  # fmt: skip
     """Sound (n,) float64 of tracks (n,): see PARAMETERS. `noise` (n,) and `pulse_noise` (n, 2) are standard normal.
 
     `tract` scales all formants (shorter tract: higher); above : Hz of formants 3 to 5.

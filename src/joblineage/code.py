@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
+from joblineage.walk import reached
+
 IMPORT = re.compile(
     rb"^[ \t]*(?:from ([\w.]+) )?import (?:([\w.]+(?:(?:, | as )[\w.]+)*)|\(([\w,\s]+)\))(?:  #.*)?$", re.M
 )
@@ -30,14 +32,7 @@ def sources(root: Path, *starts: str) -> list[str]:
     ------
     FileNotFoundError : a start does not exist.
     """
-    found: set[str] = set()
-    waiting = list(starts)
-    while waiting:
-        path = waiting.pop()
-        if path not in found:
-            found.add(path)
-            waiting.extend(_imports(root, path))
-    return sorted(found)
+    return sorted(reached(starts, lambda path: _imports(root, path)))
 
 
 @cache

@@ -51,17 +51,10 @@ class Descent:
         found = {self.maker(one["path"], one["sha256"]) for one in record["inputs"]}
         return self.by_key(name for name in found if name)
 
-    def below(self, name: str) -> set[str]:
-        """Ids of the records that used what record `name` made, directly or not."""
-        found: set[str] = set()
-        waiting = [name]
-        while waiting:
-            for out in self.store.records[waiting.pop()]["outputs"]:
-                for one in self.read.get((out["path"], out["sha256"]), []):
-                    if one not in found:
-                        found.add(one)
-                        waiting.append(one)
-        return found
+    def readers(self, name: str) -> Iterator[str]:
+        """Ids of the records that read what record `name` made; one that reads two files twice."""
+        for out in self.store.records[name]["outputs"]:
+            yield from self.read.get((out["path"], out["sha256"]), [])
 
     def by_key(self, names: Iterable[str]) -> list[str]:
         """`names` by job key, the newest of a job last."""

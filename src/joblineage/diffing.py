@@ -53,15 +53,14 @@ class Comparison:
         return sorted({*self.a.records, *self.b.records} - changed)
 
     def _ordered(self, keys: set[str]) -> list[str]:
-        return sorted(keys, key=lambda name: (max(self.a.depth(name), self.b.depth(name)), name))
+        return sorted(keys, key=lambda name: (max(one.depths.get(name, -1) for one in (self.a, self.b)), name))
 
     def _compare(self, name: str) -> Job | None:
         old, new = self.a.records.get(name), self.b.records.get(name)
         if old is None or new is None:
             side, how = (self.b, ONLY_B) if old is None else (self.a, ONLY_A)
             record = side.records[name]
-            makers = {side.makers.get(one["path"]) for one in record["inputs"]}
-            return Job(name, how, (), tuple(sorted(filter(None, makers))), tuple(sorted(_outputs(record))))
+            return Job(name, how, (), tuple(sorted(side.above(name))), tuple(sorted(_outputs(record))))
         if old == new:
             return None
         outputs = tuple(self._changed_outputs(old, new))

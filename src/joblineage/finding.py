@@ -7,6 +7,7 @@ from typing import Any
 
 from joblineage.descent import Descent
 from joblineage.store import Store, key
+from joblineage.walk import reached
 
 SHORTEST = 8
 """Hex digits that a sha256 may be shortened to."""
@@ -92,16 +93,13 @@ class Finder:
 
     def below(self, matches: Iterable[Match]) -> list[Match]:
         """Every file that came from the matching jobs, their own files among them; for a file that was made, from it."""
-        names: set[str] = set()
+        starts: list[str] = []
         for match in matches:
-            if match.how == "made":
-                for reader in self.descent.read.get((match.what, match.sha256 or ""), []):
-                    names |= {reader, *self.descent.below(reader)}
-            else:
-                names |= {match.record, *self.descent.below(match.record)}
+            made = match.how == "made"
+            starts += self.descent.read.get((match.what, match.sha256 or ""), []) if made else [match.record]
         return [
             self._match(name, "came from it", out["path"], out["sha256"])
-            for name in self.descent.by_key(names)
+            for name in self.descent.by_key(reached(starts, self.descent.readers))
             for out in self.store.records[name]["outputs"]
         ]
 

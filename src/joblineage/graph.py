@@ -1,10 +1,12 @@
 """Who made what from what: the records of the present study as a graph of files."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
 from joblineage.store import Store, key
+from joblineage.walk import depths, reached
 
 
 class Graph:
@@ -37,6 +39,11 @@ class Graph:
         read = {one for out in self.records[name]["outputs"] for one in self.readers.get(out["path"], [])}
         return sorted(read, key=lambda one: key(self.records[one]))
 
+    @cached_property
+    def depths(self) -> dict[str, int]:
+        """{id: how many jobs in a row lie before it}."""
+        return depths({name: self.above(name) for name in self.records})
+
     def chain(self, path: str) -> list[str]:
         """Ids of every record that `path` came from, makers before readers.
 
@@ -44,35 +51,12 @@ class Graph:
         ------
         KeyError : no record made `path`.
         """
-        return self.ordered(self._reached(self.store.makers[path], self.above))
+        return self.ordered(reached([self.store.makers[path]], self.above))
 
     def after(self, name: str) -> list[str]:
         """Ids of every record that used what record `name` made, directly or not, makers before readers."""
-        return [one for one in self.ordered(self._reached(name, self.below)) if one != name]
+        return self.ordered(reached([name], self.below).keys() - {name})
 
-    def ordered(self, names: set[str]) -> list[str]:
+    def ordered(self, names: Iterable[str]) -> list[str]:
         """`names` with makers before readers, else by job key."""
-        started, done = set(), []
-        for start in sorted(names, key=lambda one: key(self.records[one])):
-            path = [] if start in started else [(start, iter(self.above(start)))]
-            started.add(start)
-            while path:
-                name, makers = path[-1]
-                maker = next((one for one in makers if one in names and one not in started), None)
-                if maker is None:
-                    done.append(name)
-                    path.pop()
-                else:
-                    started.add(maker)
-                    path.append((maker, iter(self.above(maker))))
-        return done
-
-    @staticmethod
-    def _reached(start: str, step: Any) -> set[str]:
-        found, waiting = {start}, [start]
-        while waiting:
-            for one in step(waiting.pop()):
-                if one not in found:
-                    found.add(one)
-                    waiting.append(one)
-        return found
+        return sorted(names, key=lambda one: (self.depths[one], key(self.records[one])))

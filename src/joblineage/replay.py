@@ -15,6 +15,7 @@ from typing import Any
 from joblineage.errors import DataError
 from joblineage.files import parse_yaml, sha256
 from joblineage.graph import Graph
+from joblineage.patterns import matches
 from joblineage.progress import Steps
 from joblineage.store import FOLDER, Store, key
 from joblineage.study import Study
@@ -59,16 +60,12 @@ def choose(graph: Graph, chain: set[str], number: int, patterns: list[str]) -> l
     waiting: list[tuple[int, int, str]] = []
     for name in sorted(chain, key=lambda name: (graph.records[name]["time"]["seconds"], key(graph.records[name]))):
         one = graph.records[name]
-        if all(_matches(file["path"], patterns) for file in one["outputs"]):
+        if all(matches(file["path"], patterns) for file in one["outputs"]):
             continue
         rule = one["job"]["rule"]
         turns[rule] = turns.get(rule, 0) + 1
         waiting.append((turns[rule], len(waiting), name))
     return [name for _, _, name in sorted(waiting)[:number]]
-
-
-def _matches(path: str, patterns: list[str]) -> bool:
-    return any(Path(path).match(pattern) for pattern in patterns)
 
 
 def replay(store: Store, one: dict[str, Any], elsewhere: bool) -> tuple[list[Finding], list[str]]:
@@ -114,7 +111,7 @@ def replay(store: Store, one: dict[str, Any], elsewhere: bool) -> tuple[list[Fin
             raise DataError(key(one), ["could not be replayed:", *done.stderr.strip().splitlines()[-8:]])
         findings, notes = [], []
         for out in one["outputs"]:
-            if _matches(out["path"], patterns) or sha256(scratch / out["path"]) == out["sha256"]:
+            if matches(out["path"], patterns) or sha256(scratch / out["path"]) == out["sha256"]:
                 continue
             near = study.near(root / out["path"], scratch / out["path"]) if elsewhere else None
             if near is not None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from joblineage import capture
 from joblineage.files import sha256
 from joblineage.store import Store, merkle_root
+from joblineage.walk import reached
 
 SCHEMAS = ("joblineage-run/1", "blemore-run/1")
 """Of a run: the one that is written, and the name that it had before the library had its own."""
@@ -60,14 +61,11 @@ def close(store: Store, made: Iterable[re.Pattern], targets: Iterable[str], *, c
 
 def _behind(store: Store, makers: Mapping[str, str], targets: Iterable[str]) -> set[str]:
     """Ids of the records that `targets` came from."""
-    found: set[str] = set()
-    waiting = [makers[path] for path in targets if path in makers]
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += [makers[one["path"]] for one in store.records[name]["inputs"] if one["path"] in makers]
-    return found
+
+    def made(paths: Iterable[str]) -> list[str]:
+        return [makers[path] for path in paths if path in makers]
+
+    return set(reached(made(targets), lambda name: made(one["path"] for one in store.records[name]["inputs"])))
 
 
 def source_sums(store: Store) -> dict[str, str]:

@@ -9,6 +9,7 @@ from joblineage.descent import Descent
 from joblineage.naming import Artifact
 from joblineage.record import LOGIC
 from joblineage.store import Store, key
+from joblineage.walk import reached
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -39,13 +40,8 @@ def as_dict(artifact: Artifact, store: Store, depth: int | None = None) -> dict[
 
 def _depths(name: str, descent: Descent, depth: int | None) -> dict[str, int]:
     """{id: steps above record `name`}, nearest first."""
-    depths, waiting = {name: 0}, [name]
-    for one in waiting:
-        if depth is None or depths[one] < depth:
-            new = [above for above in descent.above(descent.store.records[one]) if above not in depths]
-            depths |= dict.fromkeys(new, depths[one] + 1)
-            waiting += new
-    return depths
+    steps = reached([name], lambda one: descent.above(descent.store.records[one]))
+    return {one: far for one, far in steps.items() if depth is None or far <= depth}
 
 
 def _made(artifact: Artifact, store: Store) -> dict[str, Any] | None:

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 from joblineage.errors import DataError
 from joblineage.files import parse_yaml
+from joblineage.patterns import matches
 from joblineage.store import Document, Store, key
+from joblineage.walk import depths
 
 
 @dataclass(frozen=True)
@@ -46,24 +48,14 @@ class Side:
         """(path, sha256) of every file that some job read."""
         return {(one["path"], one["sha256"]) for record in self.records.values() for one in record["inputs"]}
 
-    def depth(self, name: str) -> int:
-        """How many jobs in a row lie before job `name`; -1 where this side has no such job."""
-        return self._depths.get(name, -1)
+    def above(self, name: str) -> set[str]:
+        """Keys of the jobs that made the inputs of job `name`."""
+        return {self.makers[one["path"]] for one in self.records[name]["inputs"] if one["path"] in self.makers}
 
     @cached_property
-    def _depths(self) -> dict[str, int]:
-        depths: dict[str, int] = {}
-
-        def of(name: str) -> int:
-            if name not in depths:
-                depths[name] = 0  # records that were tampered with might go round in a circle
-                above = {self.makers.get(one["path"]) for one in self.records[name]["inputs"]}
-                depths[name] = max((1 + of(one) for one in sorted(filter(None, above))), default=0)
-            return depths[name]
-
-        for name in self.records:
-            of(name)
-        return depths
+    def depths(self) -> dict[str, int]:
+        """{job key: how many jobs in a row lie before it}."""
+        return depths({name: self.above(name) for name in self.records})
 
     def study(self, path: str) -> Any:
         """A YAML file of the study as it was in this run; None where it is not kept.
@@ -80,7 +72,7 @@ class Side:
 
     def volatile(self, path: str) -> bool:
         """Whether a file holds times, hosts or costs."""
-        return any(PurePath(path).match(pattern) for pattern in self._patterns)
+        return matches(path, self._patterns)
 
     @cached_property
     def _patterns(self) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ BACK = ("fusion", "calibration", "submission")
 def exported(finished: Study, tmp_path_factory) -> SimpleNamespace:
     """Every export of the finished study, outside it."""
     out = tmp_path_factory.mktemp("exported")
-    names = {"ro-crate": "crate.zip", "prov": "prov.json", "openlineage": "events.jsonl", "slsa": "slsa.json"}
+    names = {"ro-crate": "crate.zip", "slsa": "slsa.json"}
     options = [word for option, name in names.items() for word in (f"--{option}", str(out / name))]
     said = finished.run("blemore", "lineage", "export", *options).stdout
     return SimpleNamespace(folder=out, crate=out / "crate.zip", said=said, files=unzipped(out / "crate.zip"))

@@ -25,7 +25,7 @@ COMMANDS = ("snakemake", "dvc", "blemore")
 LIBRARIES = (
     *("av", "cma", "cv2", "matplotlib.pyplot", "numba", "numpy", "pandas", "psutil", "pyarrow.dataset"),
     *("scipy.optimize", "scipy.stats", "sklearn.decomposition", "sklearn.linear_model", "sklearn.model_selection"),
-    *("jinja2", "jsonschema", "networkx", "rfc8785", "rich.console", "typer", "yaml"),
+    *("jinja2", "jsonschema", "rfc8785", "rich.console", "typer", "yaml"),
     *("dvc.cli.parser", "dvc.commands.repro", "dvc.repo.index", "dvc.rwlock"),
     *("snakemake.cli", "snakemake.report.html_reporter", "snakemake.script", "nbformat", "smart_open"),
 )

@@ -15,6 +15,16 @@ from demoactors import schedule
 if TYPE_CHECKING:  # the workflow imports this module at each start: pandas only when a roster is made
     import pandas as pd
 
+CLIP_BYTES = 90_000
+"""Typical size of a clip that is not made yet."""
+SECONDS_OF_MAKING, SECONDS_OF_PREPARING = 0.62, 0.37
+"""CPU seconds to make a clip; to decode it, find its face and keep its samples; benchmarks/README.md."""
+
+
+def making_jobs(options: Mapping) -> int:
+    """Jobs that make the clips and their tables: one a training actor, one for all tests, one for the tables."""
+    return len(train_actors(options)) + 2
+
 
 def train_actors(options: Mapping) -> list[str]:
     """Ids of the training actors, "A901" .."""
@@ -52,11 +62,18 @@ def clip_files(root: Path, options: Mapping) -> list[str]:
     return sorted(train + test_files(options))
 
 
-def roster(root: Path, options: Mapping, withdrawn: Withdrawn = NOBODY) -> pd.DataFrame:
-    """The roster (``tables.ROSTER_COLUMNS``) of all clips, names and tables checked against each other."""
+def roster(
+    root: Path, withdrawn: Withdrawn = NOBODY, *, folds: int, train_actors: int, test_actors: int, intensities: list[int],
+    neutral: int, seconds: list[float], size: int,
+) -> pd.DataFrame:  # fmt: skip
+    """The roster (``tables.ROSTER_COLUMNS``) of all clips, names and tables checked against each other.
+
+    The numbers are those of the block `demo` in params.yaml; `seconds` and `size` change no name.
+    """
     from blemore.datasets.roster import read_roster
 
-    return read_roster(root, clip_files(root, options), folds=options["folds"], withdrawn=withdrawn)
+    options = dict(train_actors=train_actors, test_actors=test_actors, intensities=intensities, neutral=neutral)
+    return read_roster(root, clip_files(root, options | {"folds": folds}), folds=folds, withdrawn=withdrawn)
 
 
 def how_to_get(root: Path) -> str | None:

@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from blemore.schema import dotted
+from blemore.params.schema import dotted
 from joblineage.errors import DataError, MissingDataError
 from joblineage.files import read_json, write_json
 

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from blemore.decide.problem import OFF, Decided, Problem, Strength, generator
+from blemore.decide.problem import OFF, Decided, Problem, Strength
 from blemore.decide.shared import best_strength
 from blemore.fusion.nested import FINAL, place
 from blemore.scoring import logits
 from blemore.scoring.labels import CLASSES, EMOTIONS
 from blemore.scoring.thresholds import fit
+from blemore.seeds import generator
 from joblineage import seen
 
 SLOPES = (0.2, 5.0)

@@ -1,12 +1,12 @@
 """What every personal calibration gets, and what it gives: one form, so that the same call also makes the controls."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from blemore.fusion.nested import FINAL
+from blemore.seeds import generator
 
 Strength = float | str
 """How strongly a personal calibration corrects: a number of its own kind, or OFF."""
@@ -75,8 +75,3 @@ class Decided:
     judged: np.ndarray
     strengths: Mapping[int, Strength]
     thresholds: Mapping[int, tuple[float, float]]
-
-
-def generator(name: str) -> np.random.Generator:
-    """Random numbers that hang on a name alone."""
-    return np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]))

@@ -1,21 +1,23 @@
 """Prosody without a network: statistics of pitch, level, voice quality, rhythm and spectrum over a clip.
 
-settings["features"] = "functionals" (what is meant where nothing is said): FEATURES below, from `descriptors`. A
+features: functionals (what is meant where nothing is said): FEATURES below, from `descriptors`. A
 descriptor is summed up over the frames where it means something; where no frame does (a whisper has no pitch) its
-statistics are 0. "egemaps": the 88 functionals of eGeMAPS v02 from openSMILE, for research only and installed apart.
+statistics are 0. egemaps: the 88 functionals of eGeMAPS v02 from openSMILE, for research only and installed apart.
 
 All but "level" are the same for a louder recording. A silent or very short clip gives finite numbers, too.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from blemore.encoders.base import Embedder
 from blemore.encoders.descriptors import CEPSTRA, HOP, QUALITY, RATE, SPECTRAL, Tracks, tracks
+from blemore.encoders.families import Family
 from blemore.encoders.sound import Sound
-from joblineage.errors import DataError, MissingDataError
+from joblineage.errors import MissingDataError
 
 FRAME = HOP / RATE
 """Seconds between frames."""
@@ -36,15 +38,22 @@ FEATURES = (
 frames), pitch in semitones, slopes per second, rise and fall per 10 ms frame, jitter and shimmer as the mean change
 between voiced neighbours (semitones, dB); the descriptors' units stand in `descriptors.Tracks`."""
 
+FAMILY = Family(
+    kind="computed",
+    note="computed from the sound, no weights",
+    other_code={"egemaps": "openSMILE's own, for research only"},
+    seconds={"frozen": 0.022},
+)
 
-def build(settings: Mapping) -> "Functionals | Egemaps":
-    """The embedder for settings["features"]."""
-    wanted = settings.get("features", "functionals")
-    if wanted == "egemaps":
-        return Egemaps(settings["name"])
-    if wanted != "functionals":
-        raise DataError(f"encoder {settings['name']}", [f"features {wanted}: expected functionals or egemaps"])
-    return Functionals()
+
+def build(settings: Mapping, *, features: Literal["functionals", "egemaps"] = "functionals") -> "Functionals | Egemaps":
+    """The embedder for one kind of features.
+
+    Parameters
+    ----------
+    features : functionals (our own) or egemaps (openSMILE, to be installed by yourself, research licence).
+    """
+    return Egemaps(settings["name"]) if features == "egemaps" else Functionals()
 
 
 class Functionals(Embedder):

@@ -53,7 +53,7 @@ def alike(
 def prefetched(items: Iterator[T]) -> Iterator[T]:
     """The same items in the same order, the next one made by a thread while the last one is used."""
     with ThreadPoolExecutor(1) as pool:
-        end = object()
+        end: Any = object()
         coming = pool.submit(next, items, end)
         while (item := coming.result()) is not end:
             coming = pool.submit(next, items, end)

@@ -1,18 +1,18 @@
 """What every encoder module offers, so that an encoder of any family is trained or read by the same code.
 
-A module of this folder is one family, found by its file's name. It offers `build(settings)`, which returns
+A module of this folder is one family, found by its file's name. It offers `build(settings, *, its own numbers)`, which
+returns
 
 - for `learning: finetuned` a `Network`: a normalised batch of clips -> logits (B, 6);
 - for `learning: frozen` an `Embedder`: media of clips -> one array per clip.
 
 Both know their own preprocessing, stated once in their module. `settings` is the encoder's slice of the parameters:
 name, module, media, learning, scale ("tiny": the same architecture, small, from scratch; "pretrained": from
-settings["checkpoint"]) and the numbers of that scale. A module's random weights come from torch's global generator,
+settings["checkpoint"]) and the numbers of that scale. Those that the family alone has are keyword-only arguments of
+`build`: what params.yaml says of them is compared with these before the first job (`parts`). A module's random weights come from torch's global generator,
 which `build` below seeds.
 """
 
-import hashlib
-import importlib
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +21,8 @@ from typing import Any
 
 import numpy as np
 
+from blemore.params.parts import ENCODER_FAMILY, own
+from blemore.seeds import seed_of
 from joblineage.errors import DataError
 
 
@@ -94,17 +96,12 @@ def build(settings: Mapping, seed: str) -> Any:
     ------
     DataError : the module does not learn in the way that the settings ask for.
     """
-    module = importlib.import_module(f"blemore.encoders.{settings['module']}")
+    module = ENCODER_FAMILY.load(settings["module"])
     if "torch" in sys.modules:  # a family that does without torch shall not wait seconds for its import
         sys.modules["torch"].manual_seed(seed_of(seed))
-    encoder = module.build(settings)
+    encoder = module.build(settings, **own(module.build, settings))
     if isinstance(encoder, Embedder) != (settings["learning"] == "frozen"):
         raise DataError(
             f"encoder {settings['name']}", [f"module {settings['module']} cannot be {settings['learning']}"]
         )
     return encoder
-
-
-def seed_of(name: str) -> int:
-    """A seed in [0, 2^63) derived from a name such as "17/s4d/fold0", never from an order."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 1

@@ -9,6 +9,7 @@ import os
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from blemore.encoders.torch_compat import torch
 from blemore.encoders.weight_files import (
@@ -87,7 +88,7 @@ def timm_tensors(settings: Mapping) -> dict[str, torch.Tensor]:
     return load_tensors(_files(settings)[-1])
 
 
-def from_pretrained(architecture: type, settings: Mapping, **options) -> torch.nn.Module:
+def from_pretrained(architecture: type[Any], settings: Mapping, **options: Any) -> torch.nn.Module:
     """A transformers model from a local folder (as `save_pretrained` writes it) or a hub name, at the settings' revision.
 
     Parameters

@@ -52,7 +52,7 @@ class AdapterExperts(nn.Module):
         self.router = Router(dim, experts)
         self.experts = nn.ModuleList(mlp(dim, hidden) for _ in range(experts))
         self.as_released = False
-        self.balance_loss: Tensor | None = None  # of the last training pass
+        self.balance_loss = torch.zeros(())  # of the last training pass
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, N, dim) -> (B, N, dim)."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from blemore.encoders.base import Embedder
+from blemore.encoders.families import Family
 from blemore.gemini.embedding import Run
 from blemore.gemini.service import STAND_IN, Service, check_service
 from blemore.media.shards import read_pieces
@@ -57,6 +58,13 @@ class Gemini(Embedder):
         if reason := self._reasons.get(clip.clip):
             return f"not embedded: {reason}"
         return STAND_IN_REMARK if self.run.service.backend == STAND_IN else ""
+
+
+FAMILY = Family(
+    kind="service",
+    note="no service is asked, a local stand-in makes the vectors, no weights",
+    priced_by="blemore gemini plan",
+)
 
 
 def build(settings: Mapping) -> Gemini:

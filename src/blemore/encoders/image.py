@@ -1,18 +1,19 @@
 """A picture network of timm's, frozen: each frame embedded by itself, then mean and standard deviation over time.
 
 Preprocessing: 16 frames, size, mean and standard deviation as timm states them for the architecture that
-settings["architecture"] names. For vit_base_patch16_clip_quickgelu_224.openai (CLIP, Radford et al. 2021, arXiv
+the settings name. For vit_base_patch16_clip_quickgelu_224.openai (CLIP, Radford et al. 2021, arXiv
 2103.00020) that is 224 px and CLIP's own mean (0.481, 0.458, 0.408) and standard deviation (0.269, 0.261, 0.276). Its
 weights were trained with QuickGELU; under the name without it, timm computes with another activation.
 Small: a vision transformer with random weights on 8 frames of the inner 48 of 80 px, relative to the first.
 """
 
 import difflib
-import inspect
 import logging
+import sys
 from collections.abc import Mapping
 
 from blemore.encoders.checkpoints import timm_tensors
+from blemore.encoders.families import Family
 from blemore.encoders.network import NetworkEmbedder
 from blemore.encoders.pictures import Pictures
 from blemore.encoders.torch_compat import torch
@@ -31,19 +32,27 @@ CLIP_NAMES = "visual."
 
 logger = logging.getLogger(__name__)
 
+FAMILY = Family(kind="network", form="timm", seconds={"frozen": 0.0018})
 
-def build(settings: Mapping) -> "Image":
-    """Small with random weights, or a named architecture with the weights of a checkpoint."""
+
+def build(settings: Mapping, *, architecture: str = "") -> "Image":
+    """Small with random weights, or a named architecture with the weights of a checkpoint.
+
+    Parameters
+    ----------
+    architecture : timm's name of the network, with that of its weights; used at full size.
+    """
     if settings["scale"] == "tiny":
         return Image(VisionTransformer(num_classes=0, **TINY), TINY_PICTURES)
-    name = settings["architecture"]
     known = timm.list_pretrained()
-    if name not in known:
-        near = ", ".join(difflib.get_close_matches(name, known, n=3)) or "none"
-        fault = f"architecture {name!r}: timm knows no weights of that name (architecture.weights); near it: {near}"
+    if architecture not in known:
+        near = ", ".join(difflib.get_close_matches(architecture, known, n=3)) or "none"
+        fault = (
+            f"architecture {architecture!r}: timm knows no weights of that name (architecture.weights); near it: {near}"
+        )
         raise DataError(f"encoder {settings['name']}", [fault])
-    stated = timm.get_pretrained_cfg(name)
-    network = timm.create_model(name, pretrained=False, num_classes=0)  # True would ask the hub
+    stated = timm.get_pretrained_cfg(architecture)
+    network = timm.create_model(architecture, pretrained=False, num_classes=0)  # True would ask the hub
     load(network, timm_tensors(settings), settings)
     size = stated.input_size[-1]
     return Image(network, Pictures(count=FRAMES, size=size, mean=stated.mean, std=stated.std, kept=FRAMES), batch=4)
@@ -57,7 +66,7 @@ def load(network: nn.Module, tensors: Mapping[str, Tensor], settings: Mapping) -
     DataError : tensors are missing or have another shape; says which.
     """
     if any(name.startswith(CLIP_NAMES) for name in tensors):
-        tensors = inspect.getmodule(type(network)).checkpoint_filter_fn(dict(tensors), network)
+        tensors = sys.modules[type(network).__module__].checkpoint_filter_fn(dict(tensors), network)
     ours = network.state_dict()
     faults = [
         f"{name}: shape {tuple(tensor.shape)} wanted, {tuple(tensors[name].shape) if name in tensors else 'nothing'} found"

@@ -13,10 +13,15 @@ import numpy as np
 import pandas as pd
 
 from blemore.encoders.base import Embedder
+from blemore.encoders.families import Family
 from blemore.scoring.columns import clip_names, repeated
 from blemore.scoring.labels import CLASSES
 from blemore.tables import probability_rows, read_probabilities, usable
 from joblineage.errors import DataError, MissingDataError
+
+FAMILY = Family(
+    kind="outside", note="features or probabilities made elsewhere; under which terms is not known here", code=None
+)
 
 
 def build(settings: Mapping) -> "Precomputed":

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from blemore.encoders.families import family
 from joblineage.errors import DataError
 
 MEDIA_KINDS = ("faces", "body", "audio", "pieces", "probe")
@@ -11,7 +12,7 @@ SCALES = ("tiny", "pretrained")
 ABOUT_TAKING_PART = ("enabled", "weights", "persons")
 HEAD = ("head", "layers")
 """Settings of a frozen encoder's head: another choice fits a head again, and embeds nothing."""
-WEIGHTS = ("module", "checkpoint", "revision", "sha256", "file", "service")
+WEIGHTS = ("module", "checkpoint", "revision", "sha256", "file", "features", "service")
 """Settings that decide where an encoder comes from."""
 
 
@@ -20,15 +21,14 @@ def enabled_encoders(config: Mapping[str, Any]) -> list[str]:
     return [
         name
         for name, entry in config["encoders"].items()
-        if entry["enabled"]
-        and config.get(entry["module"], {}).get("backend") not in ("off", False)  # YAML 1.1 reads off as false
+        if entry["enabled"] and _service(config, entry).get("backend") not in ("off", False)  # YAML 1.1 reads off so
     ]
 
 
 def media_kinds(config: Mapping[str, Any]) -> list[str]:
     """Kinds of media to prepare: what enabled encoders read, the faces (for individuals and pictures), probe.
 
-    An encoder whose service is switched off counts, so that `blemore gemini plan` can say what it would cost.
+    An encoder whose service is switched off counts, so that what it would cost can be asked.
     """
     read = {"faces", "probe"}
     read |= {entry["media"] for entry in config["encoders"].values() if entry["enabled"] and "file" not in entry}
@@ -45,26 +45,6 @@ def media_files(config: Mapping[str, Any]) -> dict[str, str]:
     return {kind: f"results/media/{kind}/{{shard}}.parquet" for kind in kinds}
 
 
-def check_modules(config: Mapping[str, Any]) -> None:
-    """Refuse entries whose module is no family of encoders: a file of this folder with a function `build`.
-
-    Raises
-    ------
-    DataError : one fault per entry; says which families there are.
-    """
-    files = sorted(Path(__file__).parent.glob("*.py"))
-    families = [
-        file.stem for file in files if "\ndef build(settings" in file.read_text("utf-8") and file.stem != "base"
-    ]
-    faults = [
-        f"encoders.{name}.module: found {entry['module']!r}, expected one of {', '.join(families)}"
-        for name, entry in config["encoders"].items()
-        if entry["module"] not in families
-    ]
-    if faults:
-        raise DataError("params.yaml", faults)
-
-
 def encoder_settings(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Entry `name` with its scale's block laid flat and the other scale's left out.
 
@@ -77,27 +57,33 @@ def encoder_settings(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     Returns
     -------
     {"name", "module", "learning", "scale", **what else the entry says, **the scale's block}. The scale is the entry's
-    own `weights`, else the study's. A module with a block of its own name at the top level (gemini) finds it under
-    "service", together with "dataset".
+    own `weights`, else the study's. A service finds the block of its family's name at the top level under "service",
+    together with "dataset".
     """
     entry = config["encoders"][name]
     scale = entry.get("weights", config["weights"])
     general = {key: value for key, value in entry.items() if key not in (*SCALES, *ABOUT_TAKING_PART)}
     settings = {"name": name, "scale": scale, **general, **entry.get(scale, {})}
-    if entry["module"] in config:
-        settings["service"] = {**config[entry["module"]], "dataset": config["dataset"]}
+    if service := _service(config, entry):
+        settings["service"] = {**service, "dataset": config["dataset"]}
     return settings
+
+
+def _service(config: Mapping[str, Any], entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The block of the parameters that says how an entry's service is asked; empty for all other families."""
+    return config[entry["module"]] if family(entry["module"]).kind == "service" else {}
 
 
 def network_settings(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     """The part of an encoder's settings that decides its network, or its features."""
-    return {key: value for key, value in encoder_settings(config, name).items() if key not in HEAD}
+    settings = encoder_settings(config, name)
+    return {key: value for key, value in settings.items() if key not in (*HEAD, settings.get("head"))}
 
 
 def head_settings(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     """The part of a frozen encoder's settings that decides its head."""
     settings = encoder_settings(config, name)
-    return {key: settings[key] for key in ("name", *HEAD) if key in settings}
+    return {key: settings[key] for key in ("name", *HEAD, settings.get("head")) if key in settings}
 
 
 def weights_settings(config: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -118,13 +104,46 @@ def origin(config: Mapping[str, Any], name: str) -> str:
     "finetuned" (trained on the study's clips), "pretrained" (frozen, from a checkpoint), "computed" (no weights at
     all), "random" (frozen and never trained), "stand-in" (in place of a service), "service", "outside".
     """
-    entry, settings = config["encoders"][name], encoder_settings(config, name)
-    if "file" in settings:
-        return "outside"
-    if "service" in settings:
+    settings = encoder_settings(config, name)
+    kind = family(settings["module"]).kind
+    if kind in ("outside", "computed"):
+        return kind
+    if kind == "service":
         return "stand-in" if settings["service"]["backend"] == "stand-in" else "service"
     if settings["learning"] == "finetuned":
         return "finetuned"
-    if not any(scale in entry for scale in SCALES):
-        return "computed"
     return "pretrained" if settings["scale"] == "pretrained" else "random"
+
+
+def check_entries(config: Mapping[str, Any]) -> None:
+    """Refuse encoders that name what their family has no use for, or lack what it cannot do without.
+
+    Parameters
+    ----------
+    config : the whole of params.yaml.
+
+    Raises
+    ------
+    DataError : one fault per entry.
+    """
+    found = [(name, _fault(config, entry)) for name, entry in config["encoders"].items()]
+    if faults := [f"encoders.{name}{fault}" for name, fault in found if fault]:
+        raise DataError("params.yaml", faults)
+
+
+def _fault(config: Mapping[str, Any], entry: Mapping[str, Any]) -> str | None:
+    """What is wrong with one entry; None if nothing."""
+    module, kind = entry["module"], family(entry["module"]).kind
+    if kind == "service" and not isinstance(config.get(module), Mapping):
+        return f".module: {module} is a service, but no block {module} says how it is asked"
+    if kind != "outside" and (given := [key for key in ("file", "persons") if key in entry]):
+        return f".{given[0]}: module {module} reads nothing from outside, leave the key out"
+    if kind != "outside" and entry["learning"] == "given":
+        return f".learning: found given, but module {module} reads nothing from outside"
+    named = [scale for scale in SCALES if "checkpoint" in entry.get(scale, {})]
+    if kind != "network" and named:
+        return f".{named[0]}.checkpoint: module {module} reads none, leave the key out"
+    scale = entry.get("weights", config["weights"])
+    if kind == "network" and entry["enabled"] and scale == "pretrained" and scale not in named:
+        return f".{scale}.checkpoint: missing, module {module} is a network that reads one at this scale"
+    return None

@@ -58,6 +58,8 @@ class Sound(Preprocessing):
 
     def augmented(self, clips: Sequence[np.ndarray], generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """See Preprocessing: a window of each clip from a random start, (B, seconds * 16000) int16; its gain to come."""
+        if self.seconds is None:
+            raise TypeError("made without seconds, which training needs")
         return cut_sound(clips, round(self.seconds * RATE), generator)
 
     def finished(self, batch: Tensor, changes: Tensor | None = None) -> Tensor:

@@ -8,11 +8,13 @@ of layer k. The head averages the layers that the settings choose; it refuses la
 """
 
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 
 import blemore.encoders.transformers_compat  # noqa: F401
 from blemore.encoders.checkpoints import checkpoint_file, from_pretrained
+from blemore.encoders.families import Family
 from blemore.encoders.filterbank import hear_bands
 from blemore.encoders.network import NetworkEmbedder, initialise
 from blemore.encoders.sound import RATE, Sound
@@ -35,17 +37,23 @@ TINY = {
 STILL = {"mask_time_prob": 0.0, "mask_feature_prob": 0.0, "layerdrop": 0.0}
 """transformers draws masks from numpy's global generator: an interrupted training would not end in the same bytes."""
 
+FAMILY = Family(kind="network", model_types=("wavlm", "hubert", "wav2vec2"), seconds={"frozen": 0.0016})
 
-def build(settings: Mapping) -> "Speech":
-    """The frozen network: small with random weights, of settings["architecture"], or what the checkpoint says it is.
+
+def build(settings: Mapping, *, architecture: Literal["wavlm", "hubert", "wav2vec2"] | None = None) -> "Speech":
+    """The frozen network: small with random weights, of the given architecture, or what the checkpoint says it is.
+
+    Parameters
+    ----------
+    architecture : the small network's; a checkpoint says itself what it is.
 
     Raises
     ------
     DataError : a checkpoint of a network that is not among ARCHITECTURES.
     MissingDataError : no checkpoint.
     """
-    if settings["scale"] == "tiny":
-        return Speech(speech_network(ARCHITECTURES[settings["architecture"]], settings))
+    if architecture and settings["scale"] == "tiny":
+        return Speech(speech_network(ARCHITECTURES[architecture], settings))
     if model_type(settings) is None:
         checkpoint_file(settings)  # fetched where that is allowed, else the error that says what is missing
     found = model_type(settings)

@@ -11,6 +11,7 @@ Imported first, with a line `# isort: split` behind it, wherever something is im
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from unittest import mock
 
 from blemore.encoders.torch_compat import torch
@@ -21,14 +22,15 @@ UNUSED = ("jinja2", "scipy", "torchaudio", "torchvision", "trio")
 @contextmanager
 def absent(*packages: str) -> Iterator[None]:
     """Within, the packages are not found, as if they were not installed."""
-    there = {name: sys.modules[name] for name in packages if name in sys.modules}
-    sys.modules.update(dict.fromkeys(packages))  # None: Python's own mark of a module that cannot be imported
+    modules: dict[str, Any] = sys.modules
+    there = {name: modules[name] for name in packages if name in modules}
+    modules.update(dict.fromkeys(packages))  # None: Python's own mark of a module that cannot be imported
     try:
         yield
     finally:
         for name in packages:
-            del sys.modules[name]
-        sys.modules.update(there)
+            del modules[name]
+        modules.update(there)
 
 
 if "transformers" not in sys.modules:  # else it has looked for them already

@@ -11,11 +11,13 @@ is a clip that is shorter than one window.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 import blemore.encoders.transformers_compat  # noqa: F401
 from blemore.encoders.checkpoints import from_pretrained
+from blemore.encoders.families import Family
 from blemore.encoders.network import Network, NetworkEmbedder, initialise
 from blemore.encoders.pictures import Pictures
 from blemore.encoders.torch_compat import torch
@@ -29,10 +31,12 @@ TINY = {
     "image_size": 64, "num_frames": 8, "patch_size": 16,
     "hidden_size": 96, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 384,
 }  # fmt: skip
-CLOSER = {"border": 16, "relative": True, "kept": 16}
+CLOSER: dict[str, Any] = {"border": 16, "relative": True, "kept": 16}
 """How the small network looks at pictures."""
 HEAD = {"num_labels": len(CLASSES), "use_mean_pooling": True}
 """Mean pooling: without it the network classifies from the first patch alone."""
+
+FAMILY = Family(kind="network", model_types=("videomae",), seconds={"finetuned": 0.0015, "frozen": 0.004})
 
 
 def build(settings: Mapping) -> "VideoMAE | VideoMAEWindows":
@@ -40,7 +44,7 @@ def build(settings: Mapping) -> "VideoMAE | VideoMAEWindows":
     tiny = settings["scale"] == "tiny"
     if settings["learning"] == "frozen":
         network = VideoMAEModel(VideoMAEConfig(**TINY)) if tiny else from_pretrained(VideoMAEModel, settings)
-        size = {"count": network.config.num_frames, "size": network.config.image_size}
+        size: dict[str, Any] = {"count": network.config.num_frames, "size": network.config.image_size}
         return VideoMAEWindows(network, Windows(**size, **CLOSER) if tiny else Windows(**size))
     if tiny:
         network = VideoMAEForVideoClassification(VideoMAEConfig(**TINY, **HEAD)).apply(initialise)

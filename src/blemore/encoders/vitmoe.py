@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from blemore.encoders.checkpoints import checkpoint_file, load_tensors
 from blemore.encoders.experts import AdapterExperts, mlp
+from blemore.encoders.families import Family
 from blemore.encoders.network import Network, initialise
 from blemore.encoders.pictures import Pictures
 from blemore.encoders.torch_compat import torch
@@ -33,6 +34,8 @@ TUBELET = 2
 """Frames per token."""
 
 logger = logging.getLogger(__name__)
+
+FAMILY = Family(kind="network", form="file", seconds={"finetuned": 0.0011})
 
 
 def build(settings: Mapping) -> "ViTMoE":

@@ -13,18 +13,17 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from blemore.encoders.families import family
+
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 """Names of the weights in a transformers folder; the first that is there is read."""
 CONFIG = "config.json"
 TIMM_WEIGHTS = ("model.safetensors", "open_clip_model.safetensors", "pytorch_model.bin", "open_clip_pytorch_model.bin")
 """Names of the weights in timm's hub repositories; those of OpenAI's CLIP hold both towers, as open_clip saves them."""
+WEIGHTS_OF = {"folder": WEIGHTS, "timm": TIMM_WEIGHTS, "file": WEIGHTS}
+"""By the form of a family's checkpoints."""
 SUFFIXES = (".safetensors", ".bin", ".pt", ".pth")
 HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
-
-FILE_MODULES = ("vitmoe",)
-"""Modules whose checkpoint is always one file."""
-TIMM_MODULES = ("image",)
-"""Modules whose checkpoint is a file, or a repository, of timm's."""
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
@@ -49,7 +48,8 @@ def weight_files(settings: Mapping) -> list[Path]:
     path = Path(name)
     if path.is_file():
         return [path]
-    if settings["module"] in FILE_MODULES:
+    form = family(settings["module"]).form
+    if form == "file":
         return []
     if path.is_dir():
         there = {file.name: file for file in path.iterdir() if file.is_file()}
@@ -57,11 +57,10 @@ def weight_files(settings: Mapping) -> list[Path]:
         there = _cached(name, settings.get("revision"))
     else:
         return []
-    timm = settings["module"] in TIMM_MODULES
-    weights = next((there[known] for known in (TIMM_WEIGHTS if timm else WEIGHTS) if known in there), None)
+    weights = next((there[known] for known in WEIGHTS_OF[form] if known in there), None)
     if weights is None:
         return []
-    if timm:
+    if form == "timm":
         return [weights]
     return [there[CONFIG], weights] if CONFIG in there else []
 
@@ -72,9 +71,9 @@ def fetched_files(settings: Mapping) -> list[Path]:
     from huggingface_hub.errors import EntryNotFoundError
 
     name, revision = settings["checkpoint"], settings.get("revision")
-    timm = settings["module"] in TIMM_MODULES
-    files = [] if timm else [Path(hf_hub_download(name, CONFIG, revision=revision))]
-    for file in TIMM_WEIGHTS if timm else WEIGHTS:
+    form = family(settings["module"]).form
+    files = [] if form == "timm" else [Path(hf_hub_download(name, CONFIG, revision=revision))]
+    for file in WEIGHTS_OF[form]:
         try:
             return [*files, Path(hf_hub_download(name, file, revision=revision))]
         except EntryNotFoundError:
@@ -165,9 +164,10 @@ def how_to_get(settings: Mapping, files: Iterable[str] = ()) -> str:
     """What to do about a checkpoint that is not there; `files` are those wanted of a hub repository, if known."""
     name = settings["checkpoint"]
     place = f"encoders: {settings['name']}: {settings['scale']}: checkpoint"
-    if settings["module"] in FILE_MODULES or Path(name).suffix in SUFFIXES:
+    form = family(settings["module"]).form
+    if form == "file" or Path(name).suffix in SUFFIXES:
         return f"put that file there, or name its place in {place}"
-    what = WEIGHTS[0] if settings["module"] in TIMM_MODULES else f"{CONFIG} and {WEIGHTS[0]} or {WEIGHTS[1]}"
+    what = WEIGHTS[0] if form == "timm" else f"{CONFIG} and {WEIGHTS[0]} or {WEIGHTS[1]}"
     if not is_hub_name(name):
         return f"put {what} into that folder, or name another place in {place}"
     at = ["--revision", settings["revision"]] if settings.get("revision") else []

@@ -1,93 +1,110 @@
-"""The study's figures as PNG files: the same input gives the same bytes (no global state, no date, no version inside).
+"""The study's figures: what `results/plots` holds and what the report shows is drawn here.
 
-Every function takes tables or dicts as the steps make them, the path to write, and `note`, a line under the title
-(for the demo: `calibration.summary.DEMO_NOTE`), or None.
+Every function draws one figure and gives it back; `drawing.save_png` and `drawing.svg` write it. Figures of the report are
+narrow enough for a phone.
 """
 
-import io
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
-from blemore.scoring.labels import CLASSES
-from blemore.scoring.metrics import true_saliences
+from blemore.evaluate.drawing import (  # fmt: skip
+    BLUES,
+    DASHES,
+    GRID,
+    INK,
+    MUTED,
+    ON_COLOUR,
+    PRESENCE,
+    PRESENCE_PART,
+    SALIENCE,
+    SALIENCE_PART,
+    WARNING,
+    colour_bar,
+    dressed,
+    legend,
+    new_figure,
+)
+from blemore.scoring.labels import CLASSES, NAMES
+from blemore.scoring.metrics import presence_correct, true_saliences
 from blemore.scoring.surface import surface
-from joblineage.files import write_bytes
 
-Grid = Literal["x", "y"]
-DPI = 120
-INK, MUTED, GRID, WARNING = "#1f2933", "#7b8794", "#e4e7eb", "#b44d12"
-PRESENCE, SALIENCE = "#0f609b", "#e07b39"
-SEQUENTIAL = "Blues"
-ROW_HEIGHT = 0.32  # inches for one encoder
-SURFACE_STEPS = 241  # thresholds along each side of the heat map
-HIGHEST_ALPHA = 0.55  # alpha above 0.5 never yields a blend: the surface is flat beyond
+WIDTH = 3.8
+"""Inches of a figure that a phone shows at its full width; its text is then about as large as the page's small print."""
+ROW_HEIGHT = 0.3
+"""Inches for one encoder."""
+OUTCOMES = {
+    "the set is right": PRESENCE,
+    "one of two emotions": PRESENCE_PART,
+    "one right, one wrong": SALIENCE_PART,
+    "nothing right": SALIENCE,
+}
+STEPS = 161
+"""Thresholds along each side of the heat map."""
+HIGHEST_ALPHA = 0.55
+"""Alpha above 0.5 never yields a blend: the surface is flat beyond."""
 
 
-def plot_surface(
-    path: str | Path,
-    probabilities: pd.DataFrame,
-    clips: pd.DataFrame,
-    thresholds: Mapping[str, Any],
-    *,
-    best: Mapping[str, Any] | None = None,
-    note: str | None = None,
-) -> None:
-    """Score over alpha and beta, with the thresholds chosen for test clips and for each fold, and the plateau.
+def labelled_rows(table: pd.DataFrame, clips: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """What a table says of its labelled clips, and what is true.
 
     Parameters
     ----------
-    probabilities : probabilities table; the rows of labelled train clips count (the view of the final weights).
-    thresholds : {"final": {"alpha", "beta"}, "folds": {fold: {"alpha", "beta"}}} of one variant.
+    table : one row per clip with a column per class: probabilities of one view, or decisions of one variant.
+    clips : clips table; the train clips that are in `table` count.
+
+    Returns
+    -------
+    values, truth : (n, 6) as in the table, and (n, 6) true saliences in percent.
+    """
+    train = clips[(clips["split"] == "train") & clips["clip"].isin(table["clip"])]
+    return table.set_index("clip").loc[train["clip"], list(CLASSES)].to_numpy(float), true_saliences(train)
+
+
+def draw_surface(
+    values: np.ndarray, truth: np.ndarray, thresholds: Mapping[str, Any], best: Mapping[str, Any] | None = None
+) -> Figure:
+    """Score over alpha and beta, the thresholds chosen for test clips and without each fold, and the plateau.
+
+    Parameters
+    ----------
+    values : (n, 6) fused probabilities of labelled clips under the final weights.
+    truth : (n, 6) saliences in percent.
+    thresholds : {"final": {"alpha", "beta"}, "folds": {fold: the same}} of one variant.
     best : {"score", "standard_error"} of the best thresholds; a line encloses what lies within one standard error.
     """
-    labelled = clips[(clips["split"] == "train") & clips["clip"].isin(probabilities["clip"])]
-    values = probabilities.set_index("clip").loc[labelled["clip"], list(CLASSES)].to_numpy(float)
-    alphas, betas = np.linspace(0, HIGHEST_ALPHA, SURFACE_STEPS), np.linspace(0, 1, SURFACE_STEPS)
-    scores = surface(values, true_saliences(labelled), alphas, betas).score()
-    figure = _figure("Score over both thresholds", 7.2, 4.6)
-    axes = _axes(figure, note, grid=None)
+    alphas, betas = np.linspace(0, HIGHEST_ALPHA, STEPS), np.linspace(0, 1, STEPS)
+    scores = surface(values, truth, alphas, betas).score()
+    figure = new_figure("Score over both thresholds", WIDTH, 4.4)
+    axes = figure.subplots()
     image = axes.pcolormesh(alphas, betas, scores.T, cmap="viridis", shading="nearest", rasterized=True)
-    bar = figure.colorbar(image, ax=axes, pad=0.02)
-    bar.set_label("Score on all train clips, out-of-fold", color=INK)
-    bar.outline.set_visible(False)
+    colour_bar(figure, image, "Score on all train clips, out-of-fold", location="bottom", aspect=30)
+    final, folds = thresholds["final"], list(thresholds["folds"].values())
+    axes.plot(
+        [fold["alpha"] for fold in folds], [fold["beta"] for fold in folds], "o", color="white", markersize=5.5,
+        markeredgecolor=ON_COLOUR, markeredgewidth=0.9, label="thresholds without one fold",
+    )  # fmt: skip
+    axes.plot(
+        final["alpha"], final["beta"], "*", color=WARNING, markersize=13, markeredgecolor="white",
+        label="thresholds for test clips",
+    )  # fmt: skip
+    handles, _ = axes.get_legend_handles_labels()
     if best is not None:
-        level = best["score"] - best["standard_error"]
-        axes.contour(alphas, betas, scores.T, levels=[level], colors="white", linewidths=1.1, linestyles="--")
-        axes.plot([], [], "--", color=MUTED, linewidth=1.1, label="within one standard error of the best")
-    folds = pd.DataFrame(list(thresholds["folds"].values()))
-    axes.scatter(
-        folds["alpha"],
-        folds["beta"],
-        s=34,
-        facecolor="white",
-        edgecolor=INK,
-        linewidth=0.9,
-        label="chosen without one fold",
-    )
-    final = thresholds["final"]
-    axes.scatter(
-        final["alpha"],
-        final["beta"],
-        s=190,
-        marker="*",
-        facecolor=WARNING,
-        edgecolor="white",
-        label="chosen for test clips",
-    )
+        inside = (scores >= best["score"] - best["standard_error"]).T
+        if inside.any() and not inside.all():
+            axes.contour(alphas, betas, inside.astype(float), levels=[0.5], colors=ON_COLOUR, linewidths=1.2)
+            handles.append(Line2D([], [], color=INK, linewidth=1.2, label="within one standard error of the best"))
     axes.set(xlabel="alpha (presence)", ylabel="beta (salience)", xlim=(0, HIGHEST_ALPHA), ylim=(0, 1))
-    axes.legend(loc="upper right", frameon=True, framealpha=0.92, edgecolor="none", fontsize=8.5)
-    _save(figure, path)
+    legend(figure, loc="outside lower left", handles=handles)
+    return dressed(figure)
 
 
-def plot_encoders(path: str | Path, summary: Mapping[str, Any], *, note: str | None = None) -> None:
+def draw_encoders(summary: Mapping[str, Any]) -> Figure:
     """ACC_presence and ACC_salience of the fusion and every encoder alone, with 90 % intervals and the trivial answer.
 
     Parameters
@@ -98,13 +115,12 @@ def plot_encoders(path: str | Path, summary: Mapping[str, Any], *, note: str | N
     fused = [(f"fused, {name.replace('_', ' ')}", entry) for name, entry in reversed(summary["variants"].items())]
     entries = alone + fused
     places = np.arange(len(entries)) + 0.6 * (np.arange(len(entries)) >= len(alone))
-    figure = _figure("What each encoder sees alone, and what fusion adds", 8.6, 1.9 + ROW_HEIGHT * len(entries))
-    left, right = figure.subplots(1, 2, sharey=True)
-    for axes, metric, name, colour, line in (
-        (left, "acc_presence", "ACC_presence", PRESENCE, note),
-        (right, "acc_salience", "ACC_salience", SALIENCE, None),
-    ):
-        _dress(axes, line, grid="x")
+    figure = new_figure("What each encoder sees alone, and what fusion adds", 7.6, 1.5 + ROW_HEIGHT * len(entries))
+    panels = (
+        ("acc_presence", "ACC_presence, share of clips", PRESENCE),
+        ("acc_salience", "ACC_salience, share of blends", SALIENCE),
+    )
+    for axes, (metric, name, colour) in zip(figure.subplots(1, 2, sharey=True), panels, strict=True):
         for place, (_, entry) in zip(places, entries, strict=True):
             low, high = entry["interval"][metric]
             axes.plot([low, high], [place, place], color=colour, alpha=0.35, linewidth=5, solid_capstyle="round")
@@ -114,18 +130,17 @@ def plot_encoders(path: str | Path, summary: Mapping[str, Any], *, note: str | N
                 color=INK, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
             )  # fmt: skip
         chance = summary["trivial"][metric]
-        axes.axvline(chance, color=MUTED, linestyle=(0, (4, 3)), linewidth=1)
+        axes.axvline(chance, color=MUTED, linestyle=DASHES, linewidth=1)
         axes.annotate(
             "commonest label", (chance, 1), (3, -3), xycoords=("data", "axes fraction"), textcoords="offset points",
             va="top", fontsize=8, color=MUTED, rotation=90,
         )  # fmt: skip
-        axes.set_xlabel(name)
-        axes.set_xlim(0, 1.18 * max(entry["interval"][metric][1] for _, entry in entries) + 0.02)
+        axes.set(xlabel=name, xlim=(0, 1.18 * max(entry["interval"][metric][1] for _, entry in entries) + 0.02))
         axes.set_yticks(places, [_label(name, entry) for name, entry in entries])
-    figure.supxlabel(
-        "on out-of-fold decisions of train clips; bars: 90 % interval over persons", fontsize=9, color=MUTED
-    )
-    _save(figure, path)
+        axes.grid(axis="x", color=GRID, linewidth=0.8)
+    words = "on out-of-fold decisions of train clips; bars: 90 % interval over persons"
+    figure.supxlabel(words, fontsize=9, color=MUTED)
+    return dressed(figure)
 
 
 def _label(name: str, entry: Mapping[str, Any]) -> str:
@@ -135,7 +150,7 @@ def _label(name: str, entry: Mapping[str, Any]) -> str:
     return f"{name} ({', '.join(doubts)})" if doubts else name
 
 
-def plot_weights(path: str | Path, weights: Mapping[str, Any], *, note: str | None = None) -> None:
+def draw_weights(weights: Mapping[str, Any]) -> Figure:
     """Fusion weights: a bar for test clips' weights, a dot for each fold left out.
 
     Parameters
@@ -143,135 +158,153 @@ def plot_weights(path: str | Path, weights: Mapping[str, Any], *, note: str | No
     weights : {"final": {encoder: weight}, "folds": {fold: {encoder: weight}}}.
     """
     names = sorted(weights["final"], key=lambda name: weights["final"][name])
-    figure = _figure("Fusion weights", 7.2, 1.7 + ROW_HEIGHT * len(names))
-    axes = _axes(figure, note, grid="x")
-    places = np.arange(len(names))
+    figure = new_figure("Fusion weights", 6.4, 1.5 + ROW_HEIGHT * len(names))
+    axes, places = figure.subplots(), np.arange(len(names))
     axes.barh(places, [weights["final"][name] for name in names], color=PRESENCE, height=0.62, label="for test clips")
     for number, fold in enumerate(weights["folds"].values()):
-        label = "without one fold" if number == 0 else None
         axes.plot(
             [fold[name] for name in names], places, "o", markersize=4.5, color="white", markeredgecolor=INK,
-            markeredgewidth=0.8, clip_on=False, zorder=3, label=label,
+            markeredgewidth=0.8, clip_on=False, zorder=3, label="_" if number else "without one fold",
         )  # fmt: skip
     highest = max(max(fold.values()) for fold in (weights["final"], *weights["folds"].values()))
-    axes.axvline(1 / len(names), color=MUTED, linestyle=(0, (4, 3)), linewidth=1, label="equal weights")
-    axes.set(xlabel="weight", xlim=(0, 1.06 * highest))
+    axes.axvline(1 / len(names), color=MUTED, linestyle=DASHES, linewidth=1, label="equal weights")
+    axes.set(xlabel="weight (all weights sum to one)", xlim=(0, 1.06 * highest))
     axes.set_yticks(places, names)
-    axes.legend(loc="lower right", frameon=True, framealpha=0.92, edgecolor="none", fontsize=8.5)
-    _save(figure, path)
+    axes.grid(axis="x", color=GRID, linewidth=0.8)
+    legend(axes, loc="lower right")
+    return dressed(figure)
 
 
-def plot_confusion(path: str | Path, decisions: pd.DataFrame, clips: pd.DataFrame, *, note: str | None = None) -> None:
-    """Which set of emotions is taken for which: share of each true set's clips, sets that occur only.
-
-    Parameters
-    ----------
-    decisions : rows of one variant as made by `calibration.run.calibrate`; those of train clips count.
-    """
-    labelled = clips[(clips["split"] == "train") & clips["clip"].isin(decisions["clip"])]
-    said = decisions.set_index("clip").loc[labelled["clip"], list(CLASSES)].to_numpy() > 0
-    shown = true_saliences(labelled) > 0
-    sets = sorted(
-        {tuple(row) for row in np.concatenate([said, shown]).tolist()}, key=lambda row: (sum(row), _places(row))
-    )
-    number = {row: k for k, row in enumerate(sets)}
-    counts = np.zeros((len(sets), len(sets)))
-    np.add.at(
-        counts, ([number[tuple(row)] for row in shown.tolist()], [number[tuple(row)] for row in said.tolist()]), 1
-    )
-    totals = counts.sum(axis=1)
-    shares = counts / np.maximum(totals, 1)[:, None]
-    names = ["+".join(CLASSES[k] for k in _places(row)) for row in sets]
-    side = 2.6 + 0.36 * len(sets)
-    figure = _figure("Which set of emotions is taken for which", side + 1.2, side)
-    axes = _axes(figure, note, grid=None)
-    darkest = max(0.5, shares.max())
-    image = axes.imshow(shares, cmap=SEQUENTIAL, vmin=0, vmax=darkest, aspect="equal")
-    for row, column in np.argwhere(shares >= 0.05):
-        dark = shares[row, column] > 0.6 * darkest
-        colour = "white" if dark else INK
-        axes.text(column, row, f"{100 * shares[row, column]:.0f}", ha="center", va="center", fontsize=7, color=colour)
-    singles = sum(sum(row) == 1 for row in sets) - 0.5
-    axes.axhline(singles, color=MUTED, linewidth=0.8)
-    axes.axvline(singles, color=MUTED, linewidth=0.8)
-    axes.set_xticks(range(len(sets)), names, rotation=60, ha="right", rotation_mode="anchor", fontsize=8)
-    axes.set_yticks(
-        range(len(sets)), [f"{name}  ({total:.0f})" for name, total in zip(names, totals, strict=True)], fontsize=8
-    )
-    axes.set(xlabel="decided", ylabel="true (clips)")
-    bar = figure.colorbar(image, ax=axes, pad=0.02, shrink=0.8, format=PercentFormatter(1))
-    bar.set_label("share of the true set's clips", color=INK)
-    bar.outline.set_visible(False)
-    _save(figure, path)
-
-
-def plot_curves(path: str | Path, curves: Mapping[str, Mapping[str, pd.DataFrame]], *, note: str | None = None) -> None:
+def draw_curves(curves: pd.DataFrame) -> Figure:
     """Training loss over epochs, one panel per encoder, one line per fold; dashed: soft cross-entropy of inner persons.
 
     Parameters
     ----------
-    curves : {encoder: {fold: table with the columns epoch, loss and inner_loss, the last empty where no persons of the
-        training set were set aside}}; without any encoder the figure says so.
+    curves : as made by `folds.join_curves`: columns encoder, fold, epoch, loss, inner_loss, the last empty where no
+        persons of the training set were set aside; without any row the figure says so.
     """
-    names = sorted(curves)
+    names = sorted(curves["encoder"].unique())
     columns = min(3, max(1, len(names)))
     rows = -(-max(1, len(names)) // columns)
-    figure = _figure("Training loss", 1.2 + 3.2 * columns, 1.2 + 2.3 * rows)
+    figure = new_figure("Training loss", 1.2 + 3.2 * columns, 1.2 + 2.3 * rows)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
-    for position, axes in enumerate(panels):
-        _dress(axes, note if position == 0 else None, grid="y")
-        if position >= len(names):
-            axes.set_axis_off()
-            continue
-        for k, (fold, curve) in enumerate(sorted(curves[names[position]].items())):
-            shade = 0.35 + 0.6 * k / max(1, len(curves[names[position]]) - 1)
+    for position, (axes, name) in enumerate(zip(panels, names, strict=False)):
+        trained = curves[curves["encoder"] == name]
+        folds = list(trained.groupby("fold"))
+        for k, (fold, curve) in enumerate(folds):
+            shade = 0.35 + 0.6 * k / max(1, len(folds) - 1)
             axes.plot(curve["epoch"], curve["loss"], color=PRESENCE, alpha=shade, linewidth=1.6, label=f"fold {fold}")
             if curve["inner_loss"].notna().any():
                 axes.plot(curve["epoch"], curve["inner_loss"], "--", color=SALIENCE, alpha=shade, linewidth=1.4)
         axes.set(xlabel="epoch", ylabel="loss (KL divergence, nats)" if position % columns == 0 else "")
-        if any(curve["inner_loss"].notna().any() for curve in curves[names[position]].values()):
+        inner = trained["inner_loss"].notna().any()
+        if inner:
             axes.plot([], [], "--", color=SALIENCE, label="inner persons (cross-entropy)")
-            axes.legend(loc="lower left", frameon=True, framealpha=0.9, edgecolor="none", fontsize=8)
-        axes.annotate(names[position], (0.97, 0.94), xycoords="axes fraction", ha="right", va="top", weight="bold")
+        if inner or position == 0:
+            legend(axes, loc="lower left")
+        axes.annotate(name, (0.97, 0.94), xycoords="axes fraction", ha="right", va="top", weight="bold", color=INK)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(axis="y", color=GRID, linewidth=0.8)
+    for axes in panels[len(names) :]:
+        axes.set_axis_off()
     if not names:
         panels[0].annotate("no encoder of this study is trained", (0.5, 0.5), xycoords="axes fraction", ha="center")
-    else:
-        panels[0].legend(loc="lower left", frameon=True, framealpha=0.9, edgecolor="none", fontsize=8)
-    _save(figure, path)
+    return dressed(figure)
 
 
-def _places(row: tuple[bool, ...]) -> list[int]:
-    return [k for k, there in enumerate(row) if there]
+def draw_confusion(decided: np.ndarray, truth: np.ndarray) -> Figure:
+    """Which set of emotions is taken for which, in percent of the true set's clips; sets that occur only.
 
-
-def _figure(title: str, width: float, height: float) -> Figure:
-    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=13, weight="bold", color=INK)
-    return figure
-
-
-def _axes(figure: Figure, note: str | None, grid: Grid | None) -> Axes:
+    Parameters
+    ----------
+    decided, truth : (n, 6) saliences in percent.
+    """
+    sets, places = _sets(np.concatenate([truth, decided]))
+    counts = np.zeros((len(sets), len(sets)))
+    np.add.at(counts, (places[: len(truth)], places[len(truth) :]), 1)
+    shares = counts / np.maximum(counts.sum(axis=1), 1)[:, None]
+    side = 1.4 + 0.27 * len(sets)
+    figure = new_figure("Which set of emotions is taken for which", side + 0.3, side)
     axes = figure.subplots()
-    _dress(axes, note, grid)
-    return axes
+    darkest = max(0.5, float(shares.max()))
+    axes.imshow(shares, cmap=BLUES, vmin=0, vmax=darkest, interpolation="nearest")
+    for row, column in np.argwhere(shares >= 0.05):
+        ink = "white" if shares[row, column] > 0.55 * darkest else ON_COLOUR
+        axes.text(column, row, f"{100 * shares[row, column]:.0f}", ha="center", va="center", fontsize=7.5, color=ink)
+    singles = sum(sum(row) == 1 for row in sets) - 0.5
+    axes.axhline(singles, color=MUTED, linewidth=0.8)
+    axes.axvline(singles, color=MUTED, linewidth=0.8)
+    axes.set_xticks(range(len(sets)), list(map(_name, sets)), rotation=60, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(sets)), _counted(sets, counts.sum(axis=1)))
+    axes.set(xlabel="decided (cells: percent of the true set's clips)", ylabel="true (clips)")
+    return dressed(figure)
 
 
-def _dress(axes: Axes, note: str | None, grid: Grid | None) -> None:
-    if note is not None:
-        axes.set_title(note, loc="left", fontsize=9, color=WARNING)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color(MUTED)
-    axes.tick_params(colors=INK, length=3)
-    axes.set_axisbelow(True)
-    if grid is not None:
-        axes.grid(axis=grid, color=GRID, linewidth=0.8)
+def draw_outcomes(decided: np.ndarray, truth: np.ndarray) -> Figure:
+    """For each true set of emotions, the shares of its clips by how much of the set was decided.
+
+    Parameters
+    ----------
+    decided, truth : (n, 6) saliences in percent.
+    """
+    sets, of_row = _sets(truth)
+    said, shown = decided > 0, truth > 0
+    right, shared = presence_correct(decided, truth), (said & shown).any(axis=1)
+    alone = shared & ~right & ~(said & ~shown).any(axis=1)
+    parts = [right, alone, shared & ~right & ~alone, ~shared]
+    clips = np.bincount(of_row, minlength=len(sets))
+    figure = new_figure("What becomes of each set of emotions", WIDTH, 1.1 + 0.235 * len(sets))
+    axes, left = figure.subplots(), np.zeros(len(sets))
+    for (label, colour), part in zip(OUTCOMES.items(), parts, strict=True):
+        shares = np.bincount(of_row, part, minlength=len(sets)) / clips
+        axes.barh(np.arange(len(sets)), shares, left=left, color=colour, height=0.74, label=label)
+        left += shares
+    axes.set_yticks(range(len(sets)), _counted(sets, clips))
+    axes.set(xlim=(0, 1), ylim=(len(sets) - 0.4, -0.6), xlabel="share of the true set's clips")
+    legend(figure, loc="outside lower left", ncols=2)
+    return dressed(figure)
 
 
-def _save(figure: Figure, path: str | Path) -> None:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    write_bytes(path, buffer.getvalue())
+def draw_calibration(classes: Mapping[str, list[Mapping[str, Any]]]) -> Figure:
+    """Mean true share of a class against the probability it was given, one panel per class.
+
+    Parameters
+    ----------
+    classes : {class: [{"low", "high", "clips", "predicted", "shown"}]}; empty bins hold None.
+    """
+    rows = max(1, -(-len(classes) // 2))
+    figure = new_figure("Probability given and share of the truth", WIDTH, 0.4 + 1.65 * rows)
+    panels = figure.subplots(rows, 2, sharex=True, sharey=True, squeeze=False).ravel()
+    most = max((part["clips"] for bins in classes.values() for part in bins), default=1) or 1
+    for axes, name in zip(panels, sorted(classes, key=CLASSES.index), strict=False):
+        filled = [part for part in classes[name] if part["predicted"] is not None and part["shown"] is not None]
+        x, y = ([part[key] for part in filled] for key in ("predicted", "shown"))
+        axes.plot([0, 1], [0, 1], color=MUTED, linestyle=DASHES, linewidth=1)
+        axes.plot(x, y, color=PRESENCE, linewidth=1.4)
+        sizes = [8 + 50 * part["clips"] / most for part in filled]
+        axes.scatter(x, y, s=sizes, color=PRESENCE, zorder=3, clip_on=False)
+        axes.set_title(NAMES[name], loc="left", fontsize=9.5, color=INK)
+        axes.set(xlim=(0, 1), ylim=(0, 1), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
+        axes.grid(color=GRID, linewidth=0.8)
+    for axes in panels[len(classes) :]:
+        axes.set_axis_off()
+    figure.supxlabel("probability given", fontsize=9, color=INK)
+    figure.supylabel("mean true share", fontsize=9, color=INK)
+    return dressed(figure)
+
+
+def _sets(saliences: np.ndarray) -> tuple[list[tuple[int, ...]], np.ndarray]:
+    """The sets of classes that occur, singles first, in class order; and (n,) the set of each row."""
+    shown = (np.asarray(saliences) > 0).astype(int).tolist()
+    found = sorted({tuple(row) for row in shown}, key=lambda row: (sum(row), np.flatnonzero(row).tolist()))
+    number = {row: k for k, row in enumerate(found)}
+    return found, np.array([number[tuple(row)] for row in shown])
+
+
+def _name(row: tuple[int, ...]) -> str:
+    return "+".join(name for name, there in zip(CLASSES, row, strict=True) if there)
+
+
+def _counted(sets: list[tuple[int, ...]], clips: np.ndarray) -> list[str]:
+    """The sets' names, each with its number of clips."""
+    return [f"{_name(row)}  ({n:.0f})" for row, n in zip(sets, clips, strict=True)]

@@ -13,8 +13,9 @@ from blemore.decide.run import VARIANTS
 from blemore.decide.scored import Labelled
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import presence_correct
-from blemore.scoring.persons import DRAWS, INTERVAL, named_generator
+from blemore.scoring.persons import DRAWS, INTERVAL
 from blemore.scoring.thresholds import commonest_decision, leave_one_fold_out
+from blemore.seeds import generator
 from joblineage import seen
 from joblineage.files import read_json
 
@@ -88,9 +89,7 @@ def summarise(
         encoders[name] = here.entry(saliences) | {
             "origin": origins[name],
             "disjointness": _disjointness(name, origins[name], unknown),
-            "permutation_p": _permutation_p(
-                saliences, here.truth, permutations, named_generator(seed, f"permute/{name}")
-            ),
+            "permutation_p": _permutation_p(saliences, here.truth, permutations, generator(f"{seed}/permute/{name}")),
             "thresholds": {str(fold): {"alpha": best.alpha, "beta": best.beta} for fold, best in chosen.items()},
         }
         said[name] = (saliences, here)

@@ -9,9 +9,10 @@ import logging
 import numpy as np
 
 from blemore.fusion.base import Labelled
-from blemore.fusion.greedy import score_of, seed_of
+from blemore.fusion.greedy import score_of
 from blemore.fusion.mean import WeightedMean
 from blemore.scoring.logits import softmax
+from blemore.seeds import letters_generator
 
 SPREAD = 0.5
 """First step, in logits of the weights."""
@@ -29,7 +30,7 @@ def fit(data: Labelled, *, evaluations: int, l2: float) -> WeightedMean:
     if len(data.families) == 1:
         return WeightedMean(np.ones(1))
     truth = data.truth()
-    draw = np.random.default_rng(seed_of(data.name))
+    draw = letters_generator(data.name)
 
     def loss(x: np.ndarray) -> float:
         return l2 * float(np.sum(x**2)) - score_of(softmax(x), data.probabilities, truth)

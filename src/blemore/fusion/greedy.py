@@ -9,6 +9,7 @@ import numpy as np
 from blemore.fusion.base import Labelled
 from blemore.fusion.mean import WeightedMean
 from blemore.scoring.surface import official_grid
+from blemore.seeds import letters_generator
 
 
 def fit(data: Labelled, *, bags: int, members: int) -> WeightedMean:
@@ -19,7 +20,7 @@ def fit(data: Labelled, *, bags: int, members: int) -> WeightedMean:
     bags : random halves of the persons, >= 1.
     members : most members of a committee; it stops earlier where none raises the Score any more.
     """
-    draw = np.random.default_rng(seed_of(data.name))
+    draw = letters_generator(data.name)
     persons, truth = np.unique(data.person), data.truth()
     total = np.zeros(len(data.families))
     for _ in range(bags):
@@ -52,8 +53,3 @@ def score_of(weights: np.ndarray, probabilities: np.ndarray, truth: np.ndarray) 
     fused = WeightedMean(weights).apply(probabilities)
     known = np.isfinite(fused).all(axis=1)
     return official_grid(fused[known], truth[known]).score
-
-
-def seed_of(name: str) -> list[int]:
-    """A seed that hangs on a name alone."""
-    return list(name.encode())

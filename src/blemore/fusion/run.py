@@ -4,20 +4,17 @@ Fold f is judged by a model fitted on the other folds; the method, and whatever 
 strengths), is chosen on rows whose models saw neither f nor the row's own fold (`nested`).
 """
 
-import importlib
-import pkgutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-import blemore.fusion
 from blemore.fusion.base import Labelled
 from blemore.fusion.choice import choose
 from blemore.fusion.nested import FINAL, Candidate, fit_all, place
+from blemore.params.parts import AUTO, FUSION_METHOD
 from blemore.scoring.exact import exact_optimum
 from blemore.scoring.labels import CLASSES, soft_labels
 from blemore.scoring.surface import official_grid
@@ -25,11 +22,6 @@ from blemore.scoring.thresholds import Rows
 from blemore.tables import PROBABILITY_COLUMNS, check_probabilities, usable
 from joblineage import seen
 from joblineage.errors import DataError
-
-AUTO = "auto"
-"""In place of a method's name: one is chosen in inner folds."""
-ROOM = ("base", "choice", "mean", "nested", "run", "scaling")
-"""Modules of this room that are no methods."""
 
 _OWNER = ["person", "split", "fold"]
 
@@ -54,19 +46,6 @@ class Fused:
     probabilities: pd.DataFrame
     views: pd.DataFrame
     methods: pd.DataFrame
-
-
-def find_method(name: str) -> ModuleType:
-    """The fusion method's module, found by its name; it has `fit`.
-
-    Raises
-    ------
-    DataError : no such method; says which there are.
-    """
-    methods = sorted(found.name for found in pkgutil.iter_modules(blemore.fusion.__path__) if found.name not in ROOM)
-    if name not in methods:
-        raise DataError("fusion", [f"unknown method {name!r}; there are: {', '.join(methods)}"])
-    return importlib.import_module(f"blemore.fusion.{name}")
 
 
 def fuse(
@@ -94,7 +73,7 @@ def fuse(
         table, only one fold, an unknown method.
     """
     names = list(options["candidates"]) if options["method"] == AUTO else [options["method"]]
-    methods = {name: (find_method(name), options.get(name, {})) for name in names}
+    methods = {name: (FUSION_METHOD.load(name), options.get(name, {})) for name in names}
     clips = usable(clips).sort_values("clip", kind="stable").reset_index(drop=True)
     encoders = sorted(tables)
     stacked = _stack({name: tables[name] for name in encoders}, clips)

@@ -11,7 +11,7 @@ import numpy as np
 from blemore.fusion.base import Labelled
 from blemore.fusion.mean import WeightedMean
 from blemore.learning.heads import linear, logistic
-from blemore.scoring.logits import logarithm
+from blemore.scoring.logits import logarithm, softmax
 from joblineage import seen
 
 TOLERANCE = 1e-4
@@ -36,7 +36,7 @@ class Stacked:
     def apply(self, probabilities: np.ndarray) -> np.ndarray:
         """Fused rows (n, 6); a missing encoder speaks as the mean of those that have the clip."""
         x, known = _logarithms(probabilities)
-        fused = logistic.softmax((x - self.mean) / self.scale @ self.weights + self.intercept)
+        fused = softmax((x - self.mean) / self.scale @ self.weights + self.intercept)
         return np.where(known[:, None], fused, np.nan)
 
 

@@ -116,9 +116,9 @@ def check_service(service: Mapping[str, Any], dataset: str) -> list[str]:
     backend = "off" if service.get("backend") is False else service.get("backend")  # YAML reads a bare off as false
     if backend not in BACKENDS:
         faults.append(f"gemini.backend: found {backend!r}, expected one of {', '.join(BACKENDS)}")
-    if backend == STAND_IN and dataset == "blemore":
+    if backend == STAND_IN and dataset != "demo":
         faults.append(
-            "gemini.backend: stand-in says nothing about real faces, it is not used with dataset blemore; "
+            f"gemini.backend: stand-in says nothing about real faces, it is not used with dataset {dataset}; "
             "set it to api (with transfer_approved), or set it to off and switch the encoder off"
         )
     if backend == "api" and dataset != "demo":

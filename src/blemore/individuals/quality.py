@@ -4,7 +4,6 @@ Persons are split into halves, again and again: the space is learned on one half
 holds several persons where a fold may hold one or two, and clustering one person says nothing.
 """
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from sklearn.metrics.cluster import contingency_matrix
 
 from blemore.individuals.clustering import cut, merges
 from blemore.individuals.space import PersonSpace
+from blemore.seeds import digest_generator
 from joblineage import seen
 
 FEWEST_PERSONS = 4
@@ -84,7 +84,7 @@ def halves(person: np.ndarray, splits: int, seed: str) -> Iterator[tuple[np.ndar
     if len(names) < FEWEST_PERSONS:
         return
     for number in range(splits):
-        drawn = generator(f"{seed}/{number}").permutation(names)
+        drawn = digest_generator(f"{seed}/{number}").permutation(names)
         learned = np.isin(person, drawn[: (len(names) + 1) // 2])
         yield learned, ~learned
 
@@ -129,8 +129,3 @@ def best_threshold(curves: list[tuple[np.ndarray, np.ndarray]]) -> float:
 def purity(person: np.ndarray, clusters: np.ndarray) -> float:
     """Share (0..1) of clips that lie in a cluster whose commonest person is theirs."""
     return float(contingency_matrix(person, clusters).max(axis=0).sum() / len(person))
-
-
-def generator(name: str) -> np.random.Generator:
-    """Random numbers that depend on the name alone."""
-    return np.random.default_rng(np.frombuffer(hashlib.sha256(name.encode()).digest(), np.uint32))

@@ -115,7 +115,7 @@ def _stamp(packet: av.Packet) -> float:
 
 def _check_length(clip: OpenClip) -> None:
     """Compare the timeline with the length that the header promises: a copy cut short keeps its header."""
-    if clip.video.duration is not None:
+    if clip.video.duration is not None and clip.video.time_base is not None:
         end, promised = clip.duration, float(clip.video.duration * clip.video.time_base)
     elif clip.container.duration is not None:  # Matroska tells one length for all streams
         end = max(_stamp(packet) for packet in clip.packets if packet.size) - clip.first
@@ -144,7 +144,7 @@ def decoded(clip: OpenClip) -> Iterator[tuple[float, av.VideoFrame | av.AudioFra
             reason = f" ({error.strerror})"
             continue
         for frame in frames:
-            if frame.pts is not None:
+            if frame.pts is not None and frame.time_base is not None:
                 time = float(frame.pts * frame.time_base) - clip.first
             elif isinstance(frame, av.VideoFrame):
                 time = float(clip.times[min(count, len(clip.times) - 1)])

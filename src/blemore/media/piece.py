@@ -76,7 +76,8 @@ def motion(frames: list[av.VideoFrame]) -> np.ndarray:
         if k and frame is frames[k - 1]:
             continue
         plane = frame.planes[0]
-        luma = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
+        data = np.frombuffer(plane, np.uint8)  # type: ignore[call-overload]  # a buffer, which PyAV's stubs leave out
+        luma = data.reshape(plane.height, plane.line_size)[:, : plane.width]
         size = GREY_WIDTH, max(1, round(GREY_WIDTH * plane.height / plane.width))
         grey = cv2.resize(luma, size, interpolation=cv2.INTER_AREA).astype(np.float32)
         if before is not None:
@@ -154,7 +155,7 @@ def _mp4(frames: list[av.VideoFrame], rotation: int, samples: np.ndarray | None,
             picture.pts, picture.time_base = k, Fraction(1, fps)
             container.mux(video.encode(picture))
         container.mux(video.encode(None))
-        if audio is not None:
+        if audio is not None and samples is not None:
             wave = np.ascontiguousarray(samples[None, :].astype(np.float32) / 32768)
             sound = av.AudioFrame.from_ndarray(wave, format="fltp", layout="mono")
             sound.sample_rate, sound.pts, sound.time_base = rate, 0, Fraction(1, rate)

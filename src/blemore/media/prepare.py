@@ -139,8 +139,9 @@ def decode_media(clip: OpenClip, options: Mapping[str, Any], kinds: Collection[s
         sampler.take(time, frame, shape)
         if "pieces" in kinds:
             small.take(time, frame, shape)
-    sampler.finish(shape)
+    sampler.finish()
     small.finish()
+    assert shape is not None, "`decoded` refuses a clip without a picture"
     samples = sound.samples(options["audio"]["rate"], clip.duration)
     return Media(shape, sampler.at(face_times), sampler.at(body_times), samples, small.frames)
 

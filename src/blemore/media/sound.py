@@ -56,7 +56,7 @@ def _mono(frame: av.AudioFrame) -> np.ndarray:
     if values.dtype == np.uint8:
         values = (values.astype(np.float32) - 128) / 128
     elif np.issubdtype(values.dtype, np.integer):
-        values = values.astype(np.float32) / -float(np.iinfo(values.dtype).min)
+        values = values.astype(np.float32) / -float(np.iinfo(values.dtype.name).min)
     return values.mean(axis=0, dtype=np.float32)
 
 

@@ -64,7 +64,7 @@ def track_face(pictures: Sequence[np.ndarray], detector: Detector, every: int) -
             if look(k) is not None:
                 break
     track = follow(pictures, _one_face(looked, len(pictures)), every)
-    doubtful = [k for k in np.flatnonzero(track.likeness < LIKE) if k not in looked]
+    doubtful = [int(k) for k in np.flatnonzero(track.likeness < LIKE) if k not in looked]
     if doubtful and any(looked.values()):
         for k in doubtful:
             look(k)

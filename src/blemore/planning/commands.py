@@ -21,17 +21,11 @@ def plan(
     """What the study will cost: jobs, CPU and GPU hours, memory and disk (DVC's copy included), step by step."""
     import json
 
-    import yaml
-
+    from blemore.params.check import read_params
     from blemore.planning.study import plan as planned
-    from joblineage.errors import DataError
 
-    values = yaml.safe_load(params.read_text("utf-8"))
-    values |= {key: value for key, value in (("dataset", dataset), ("weights", weights)) if value is not None}
-    if values["dataset"] not in values or values["dataset"] not in ("demo", "blemore"):
-        raise DataError("--dataset", [f"found {values['dataset']!r}, expected demo or blemore"])
-    if values["weights"] not in ("tiny", "pretrained"):
-        raise DataError("--weights", [f"found {values['weights']!r}, expected tiny or pretrained"])
+    what_if = {key: value for key, value in (("dataset", dataset), ("weights", weights)) if value is not None}
+    values = read_params(params, **what_if)
     found = planned(values, params.parent, gpu_memory=gpu_memory, gpu_tflops=gpu_tflops)
     if as_json:
         typer.echo(json.dumps(found, indent=2))

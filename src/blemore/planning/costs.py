@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from blemore.encoders.base import Embedder
-from blemore.weights.known import checkpoint_of
+from blemore.weights.known import checkpoints
 
 FILE = Path(__file__).with_name("networks.json")
 
@@ -38,21 +38,22 @@ MEDIA_BYTES = 0.3e9
 
 @cache
 def constants() -> dict[str, Any]:
-    """The whole file: measured (on what, which day), networks, tiny."""
+    """The whole file: measured (on what, which day), networks by checkpoint, head_cpu_seconds."""
     return json.loads(FILE.read_text("utf-8"))
 
 
 def network_of(settings: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Constants of the network behind an encoder: its checkpoint's, else the first of its module; None if unmeasured.
+    """Constants of the network behind an encoder: its checkpoint's, else its family's first; None if unmeasured.
 
     Windows of sound of another length than the measured one change them in proportion.
     """
     if settings["scale"] == "tiny" or "checkpoint" not in settings:
         return None
-    wanted = Path(checkpoint_of(settings) or "").name
-    measured = [entry for entry in constants()["networks"].values() if entry["module"] == settings["module"]]
-    named = [entry for entry in measured if Path(entry["checkpoint"]).name == wanted]
-    network = next(iter(named or measured), None)
+    measured = constants()["networks"]
+    wanted = Path(settings["checkpoint"]).name
+    named = [name for name in measured if Path(name).name == wanted]
+    own = [name for name in measured if checkpoints()[name]["module"] == settings["module"]]
+    network = next((measured[name] for name in named + own), None)
     if network is None or "seconds" not in settings:
         return network
     longer = settings["seconds"] / MEASURED_SECONDS

@@ -3,22 +3,15 @@
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+from blemore.encoders.families import family
 from blemore.media.preflight import estimate
 from blemore.planning.costs import Clips, advice, constants, forward_passes, gpu_bytes, memory_bytes, network_of
 from blemore.weights.known import study_settings
+from joblineage.errors import MissingDataError
 
-BLEMORE = Clips(train=2456, test=594, folds=5)
-"""The challenge's own numbers, for a plan before the download."""
-BLEMORE_CLIP_BYTES = 5_000_000
-"""Assumed until the clips are there: 4 s at 10 Mbit/s."""
-DEMO_CLIP_BYTES = 90_000
-
-SECONDS_OF_CLIP = {"demo": 0.62, "blemore": 0.0}
-"""CPU seconds to make a clip; benchmarks/README.md."""
-SECONDS_OF_PREPARING = {"demo": 0.37, "blemore": 1.65}
-"""CPU seconds to decode a clip, find its face and keep its samples; a 4 s clip of 1080p25. benchmarks/README.md."""
 JOB_SECONDS = 8.5
 """CPU seconds that a job with torch takes before it begins: imports. benchmarks/README.md."""
 CLOSING_JOBS = 8
@@ -51,13 +44,14 @@ def plan(
     gpu_hours, memory_gb, gpu_gb and advice, None where it is not known or does not apply; disk_gb (kind -> GB, DVC's
     copy included); totals; assumptions, in words.
     """
-    sizes, clips, there = _clips(params, root)
+    dataset, options = params["dataset"], params[params["dataset"]]
+    module = import_module(f"blemore.datasets.{dataset}")
+    sizes, clips, there = _clips(module, root / "data" / dataset, options)
     encoders = study_settings(params)
-    shards = params["media"]["shards"]
-    dataset = params["dataset"]
+    making = module.making_jobs(options) if hasattr(module, "making_jobs") else 0
     steps = [
-        _step("make the clips", *_data(params, dataset, clips)),
-        _step("prepare the media", shards + 2, clips.all * SECONDS_OF_PREPARING.get(dataset, 0.0) / 3600),
+        _step("make the clips", making, _hours(module, "SECONDS_OF_MAKING", clips) if making else 0.0),
+        _step("prepare the media", params["media"]["shards"] + 2, _hours(module, "SECONDS_OF_PREPARING", clips)),
     ]
     for settings in encoders:
         steps += _encoder_steps(settings, clips, gpu_memory, gpu_tflops)
@@ -80,24 +74,23 @@ def plan(
     }
 
 
-def _clips(params: Mapping[str, Any], root: Path) -> tuple[list[int], Clips, bool]:
-    """Size of every raw clip, their numbers, and whether they were counted or are the challenge's published ones."""
-    dataset, options = params["dataset"], params[params["dataset"]]
-    folder = root / "data" / dataset
-    files = import_module(f"blemore.datasets.{dataset}").clip_files(folder, options)
+def _clips(dataset: ModuleType, folder: Path, options: Mapping[str, Any]) -> tuple[list[int], Clips, bool]:
+    """Size of every raw clip, their numbers, and whether they were counted or are those that were published."""
+    files, folds = dataset.clip_files(folder, options), options["folds"]
     if not files:
-        folds = options["folds"]
-        return [BLEMORE_CLIP_BYTES] * BLEMORE.all, Clips(BLEMORE.train, BLEMORE.test, folds), False
+        if not hasattr(dataset, "PUBLISHED"):
+            raise MissingDataError(str(folder), ["no clips are there, and none were published to plan with"])
+        clips = Clips(**dataset.PUBLISHED, folds=folds)
+        return [dataset.CLIP_BYTES] * clips.all, clips, False
     train = sum(file.startswith("train/") for file in files)
     paths = [folder / file for file in files]
-    sizes = [path.stat().st_size if path.exists() else DEMO_CLIP_BYTES for path in paths]
-    return sizes, Clips(train, len(files) - train, options["folds"]), True
+    sizes = [path.stat().st_size if path.exists() else dataset.CLIP_BYTES for path in paths]
+    return sizes, Clips(train, len(files) - train, folds), True
 
 
-def _data(params: Mapping[str, Any], dataset: str, clips: Clips) -> tuple[int, float]:
-    """Jobs and CPU hours of making the clips; BLEMORE's are brought by hand."""
-    jobs = params["demo"]["train_actors"] + 2 if dataset == "demo" else 0
-    return jobs, clips.all * SECONDS_OF_CLIP.get(dataset, 0.0) / 3600
+def _hours(dataset: ModuleType, cost: str, clips: Clips) -> float | None:
+    """CPU hours of all clips, by what the data set says that one takes; None where it does not say."""
+    return clips.all * getattr(dataset, cost) / 3600 if hasattr(dataset, cost) else None
 
 
 def _encoder_steps(
@@ -108,7 +101,10 @@ def _encoder_steps(
     if learning == "given":
         return [_step(f"{name}: take over the table", 1, 0.0)]
     if "service" in settings:
-        return [_step(f"{name}: ask the service (`blemore gemini plan` prices it)", 1, None), _head(name)]
+        return [
+            _step(f"{name}: ask the service (`{family(settings['module']).priced_by}` prices it)", 1, None),
+            _head(name),
+        ]
     jobs = clips.folds if learning == "finetuned" and gpu_memory is not None else 1  # profiles/gpu: each fold its own
     what = f"{name}: train {clips.folds} folds" if learning == "finetuned" else f"{name}: embed"
     close = [_step(f"{name}: gather the folds", 1, 0.0)] if learning == "finetuned" else [_head(name)]
@@ -127,8 +123,8 @@ def _encoder_steps(
 
 
 def _small_seconds(settings: Mapping[str, Any]) -> float | None:
-    """CPU seconds of one forward pass of a small network; None where it was not measured."""
-    return constants().get("tiny", {}).get(f"{settings['module']} {settings['learning']}")
+    """CPU seconds that one clip takes without a checkpoint; None where that was not measured."""
+    return None if "checkpoint" in settings else family(settings["module"]).seconds.get(settings["learning"])
 
 
 def _head(name: str) -> dict[str, Any]:

@@ -10,9 +10,42 @@ from typing import Any
 import jsonschema
 import pandas as pd
 
-from blemore.schema import expected
+from blemore.params.schema import expected
+from blemore.report.numbers import Spot
 from joblineage.errors import DataError
 from joblineage.files import parse_yaml, read_json
+
+CONTRACT, RULES = "src/blemore/report/contract.yaml", "rules/report.smk"
+TABLES = ("clips", "costs", "decisions", "encoders", "probabilities", "quarantine", "views")
+"""Inputs that are no JSON file."""
+OPTIONAL_TABLES = ("faces", "published")
+NO_FILES = ("study", "uploads")
+"""Blocks of the contract that are handed over as values."""
+
+
+def check_names(files: Mapping[str, Any]) -> None:
+    """Refuse inputs that nothing reads, and the lack of one that the page needs; say where to add it.
+
+    Raises
+    ------
+    DataError : naming all of them.
+    """
+    blocks = json_blocks()
+    needed = [name for name in blocks if "null" not in _contract()[name]["type"]]
+    missing = [*(name for name in TABLES if name not in files), *(name for name in needed if not files.get(name))]
+    faults = [
+        f"input {name!r} is read by nothing: add a block {name!r} to {CONTRACT} that states what the JSON file holds, and "
+        f"show it in a template beside it; the blocks there are {', '.join(blocks)}"
+        for name in sorted(set(files) - {*TABLES, *OPTIONAL_TABLES, *blocks})
+    ]
+    faults += [f"input {name!r} is missing: add it to REPORTED" for name in missing]
+    if faults:
+        raise DataError(RULES, faults)
+
+
+def json_blocks() -> list[str]:
+    """The contract's blocks that are JSON files: the inputs of the same names."""
+    return sorted(set(_contract()) - {"$defs", *TABLES, *NO_FILES})
 
 
 def checked(part: str, where: str, value: Any) -> Any:
@@ -20,8 +53,10 @@ def checked(part: str, where: str, value: Any) -> Any:
 
     Raises
     ------
-    DataError : naming the file and the key (a JSON pointer) of everything that differs.
+    DataError : naming the file and the key (a JSON pointer) of everything that differs, or a part that the contract lacks.
     """
+    if part not in _contract():
+        raise DataError(CONTRACT, [f"there is no block {part!r}: add one that states what {where} holds"])
     schema = {**_contract()[part], "$defs": _contract()["$defs"]}
     errors = jsonschema.Draft202012Validator(schema).iter_errors(value)
     faults = [_fault(error) for error in sorted(errors, key=lambda error: [str(key) for key in error.absolute_path])]
@@ -49,9 +84,9 @@ def _fault(error: jsonschema.ValidationError) -> str:
     return f"{where}: {error.message}"
 
 
-def read_block(part: str, path: str | Path | None) -> Any:
+def read_block(part: str, path: str | Path | None) -> Spot | None:
     """A JSON file, checked; None where there is no such file in this study."""
-    return None if path is None or path == [] else checked(part, Path(path).name, read_json(path))
+    return Spot(Path(path).name, checked(part, Path(path).name, read_json(path))) if path else None
 
 
 def read_encoders(path: str | Path) -> dict[str, dict[str, Any]]:

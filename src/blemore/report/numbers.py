@@ -83,9 +83,9 @@ def whole(spot: Spot) -> Markup:
     return number(spot, digits=None)
 
 
-def interval(spot: Spot, digits: int = 3, signed: bool = False) -> Markup:
+def interval(spot: Spot, signed: bool = False) -> Markup:
     """[low, high] with their sources."""
-    low, high = (number(spot[k], digits, signed) for k in (0, 1))
+    low, high = (number(spot[k], signed=signed) for k in (0, 1))
     return Markup('<span class="interval">[{}, {}]</span>').format(low, high)
 
 

@@ -3,6 +3,7 @@
 Every number on it is rendered by `numbers`, which adds the file and the place that it was read at.
 """
 
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -13,15 +14,18 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from blemore.report import figures, inputs, numbers
-from blemore.report.examples import KINDS, examples, labelled_rows
+from blemore.evaluate import figures
+from blemore.evaluate.drawing import svg
+from blemore.report import inputs, numbers
+from blemore.report.examples import KINDS, examples
 from blemore.report.identities import GENERATED, ExampleFrames, Identities, identities
 from blemore.report.numbers import Spot
 from blemore.report.scales import scale
 from blemore.scoring.labels import CLASSES, NAMES
 from blemore.tables import read_clips, read_probabilities
+from joblineage.errors import DataError
 
-PathLike = str | Path
+TEMPLATES = "src/blemore/report/templates"
 FINAL = -1
 """Value of a view's column `outer` for the weights that test clips get."""
 DECIDED = "global"
@@ -50,89 +54,85 @@ SECTIONS = (
 
 def build(
     *,
-    metrics: PathLike,
-    encoders: PathLike,
-    licences: PathLike,
-    weights: PathLike,
-    probabilities: PathLike,
-    views: PathLike,
-    thresholds: PathLike,
-    decisions: PathLike,
-    clips: PathLike,
-    quarantine: PathLike,
-    costs: Sequence[PathLike],
     study: Mapping[str, Any],
-    faces: Sequence[PathLike] = (),
-    reliability: PathLike | None = None,
-    individuals: PathLike | None = None,
-    held_back: PathLike | None = None,
     uploads: Mapping[str, Any] | None = None,
     example_frames: ExampleFrames = "demo_only",
-    published: PathLike | None = None,
     sections: Sequence[Section] = SECTIONS,
     more: Mapping[str, Any] | None = None,
+    **files: Any,
 ) -> str:
     """The page's HTML; the same inputs give the same bytes.
 
     Parameters
     ----------
-    metrics, encoders, licences : metrics.json, encoders.csv, licences.json.
-    weights, probabilities, views : what fusion made; thresholds, decisions : what calibration made.
-    clips, quarantine : clips table, and the CSV of the clips set aside.
-    costs : cost files of embedding and training jobs.
     study : the parameters to show, at least dataset, weights and seed; nested blocks are shown as such.
-    faces : files of face crops, read only for persons whose frames may be shown.
-    reliability, individuals, held_back : JSON files; None (or an empty list) where the study makes none.
     uploads : summary of the ledger of uploads, {"uploads", "files", "scored", "best", "warning"}, or None.
-    example_frames, published : whose frames and names are shown (`identities.identities`).
+    example_frames : whose frames and names are shown (`identities.identities`).
     sections : the tabs in their order; a further one brings its template part, and its data in `more`.
+    files : paths by name. JSON files have the names of the blocks of `contract.yaml`; None, or an empty list, where the
+        study makes none. The others: encoders (results/encoders.csv); probabilities, views (of fusion); decisions (of
+        calibration); clips (clips table) and quarantine (CSV of the clips set aside); costs, a list of cost files; if
+        wanted faces, a list of files of face crops, and published, a publication list (`identities.identities`).
 
     Raises
     ------
-    DataError : a file differs from `contract.yaml`, is of another study, or the page would name somebody it must not.
+    DataError : a file that nothing reads or that is missing, a file that differs from `contract.yaml` or is of another
+        study, a template that does not fit, or the page would name somebody it must not.
     """
-    clip_table, fused = read_clips(clips), read_probabilities(probabilities)
-    decided = pd.read_parquet(decisions)
+    inputs.check_names(files)
+    clips, fused = read_clips(files["clips"]), read_probabilities(files["probabilities"])
+    decided = pd.read_parquet(files["decisions"])
     decided = decided[decided["variant"] == DECIDED]
-    who = identities(study["dataset"], clip_table, fused, example_frames, published or None)
+    who = identities(study["dataset"], clips, fused, example_frames, files.get("published") or None)
 
-    read: dict[str, Any] = {
-        "metrics": Spot("metrics.json", inputs.read_block("metrics", metrics)),
-        "encoders": Spot("encoders.csv", inputs.read_encoders(encoders)),
-        "licences": Spot("licences.json", inputs.read_block("licences", licences)),
-        "weights": Spot("weights.json", inputs.read_block("weights", weights)),
-        "thresholds": Spot("thresholds.json", inputs.read_block("thresholds", thresholds)),
-        "quarantine": Spot("quarantine.csv", _quarantined(quarantine, who)),
+    read: dict[str, Any] = {name: inputs.read_block(name, files.get(name)) for name in inputs.json_blocks()}
+    read |= {
+        "encoders": Spot("encoders.csv", inputs.read_encoders(files["encoders"])),
+        "quarantine": Spot("quarantine.csv", _quarantined(files["quarantine"], who)),
         "study": Spot("params.yaml", inputs.checked("study", "study", dict(study))),
-        "uploads": _maybe("uploads", inputs.checked("uploads", "uploads", uploads)),
-        "reliability": _maybe("reliability.json", inputs.read_block("reliability", reliability)),
-        "individuals": _maybe("summary.json", inputs.read_block("individuals", individuals)),
-        "held_back": _maybe("held_back.json", inputs.read_block("held_back", held_back)),
-        "costs": [Spot(file, cost) for file, cost in inputs.read_costs(costs).items()],
+        "uploads": Spot("uploads", inputs.checked("uploads", "uploads", uploads)) if uploads is not None else None,
+        "costs": [Spot(file, cost) for file, cost in inputs.read_costs(files["costs"]).items()],
     }
     inputs.same_study(read["metrics"].value, study)
     read["metrics"].value["persons"] = _persons(read["metrics"].value.get("persons"), who)
 
-    page = _environment().get_template("page.html.j2").render(
+    page = _rendered(
         **read,
         sections=sections,
         generated=study["dataset"] == GENERATED,
         who=who,
         kinds=KINDS,
-        examples=examples(clip_table, fused, decided, who, faces),
+        examples=examples(clips, fused, decided, who, files.get("faces") or ()),
         example_frames=example_frames,
-        drawings=_drawings(read, pd.read_parquet(views), clip_table, fused, decided),
+        drawings=_drawings(read, pd.read_parquet(files["views"]), clips, decided),
         more=more or {},
-    )  # fmt: skip
+    )
     who.check(page)
     return page
 
 
-def _maybe(file: str, value: Any) -> Spot | None:
-    return None if value is None else Spot(file, value)
+def _rendered(**values: Any) -> str:
+    """The page's template, filled.
+
+    Raises
+    ------
+    DataError : a template that is not there, or a name in one that the page does not have, with the line.
+    """
+    try:
+        return _environment().get_template("page.html.j2").render(**values)
+    except jinja2.TemplateNotFound as error:
+        raise DataError(TEMPLATES, [f"there is no {error}: add it, or correct the section that names it"]) from error
+    except jinja2.UndefinedError as error:
+        # jinja2 puts the template's own lines into the traceback.
+        place = [frame for frame in traceback.extract_tb(error.__traceback__) if "templates" in frame.filename][-1]
+        known = ", ".join(sorted(values))
+        raise DataError(
+            f"{TEMPLATES}/{Path(place.filename).name}, line {place.lineno}",
+            [f"{error.message}; the page has {known}. `report.page.build` adds what is missing"],
+        ) from error
 
 
-def _quarantined(path: PathLike, who: Identities) -> list[dict[str, str]]:
+def _quarantined(path: str | Path, who: Identities) -> list[dict[str, str]]:
     """The clips set aside and why; names of those who stay unnamed are replaced in clip and reason alike."""
     return [{key: who.scrub(value) for key, value in row.items()} for row in inputs.read_quarantine(path)]
 
@@ -154,32 +154,33 @@ def _persons(persons: list[dict[str, Any]] | None, who: Identities) -> list[dict
 
 
 def _drawings(
-    read: Mapping[str, Any], views: pd.DataFrame, clips: pd.DataFrame, fused: pd.DataFrame, decided: pd.DataFrame
+    read: Mapping[str, Any], views: pd.DataFrame, clips: pd.DataFrame, decisions: pd.DataFrame
 ) -> dict[str, Markup]:
     """The page's SVG figures by name."""
-    values, truth = figures.view_rows(views[views["outer"] == FINAL], clips)
-    train, _, said = labelled_rows(clips, fused, decided)
-    shown = figures.true_saliences(train)
-    surface = read["metrics"].value.get("surface")
+    values, truth = figures.labelled_rows(views[views["outer"] == FINAL], clips)
+    decided = figures.labelled_rows(decisions, clips)
+    best = read["metrics"].value.get("surface")
     drawings = {
-        "surface": figures.surface_svg(
-            values, truth, read["thresholds"].value[DECIDED], surface,
+        "surface": (
+            figures.draw_surface(values, truth, read["thresholds"].value[DECIDED], best),
             "Heat map of the Score over alpha and beta; the table below holds the thresholds that are marked in it.",
         ),
-        "outcomes": figures.outcomes_svg(
-            said, shown, "Bars, one per true set of emotions: how often the set, a part of it, or nothing was right."
+        "outcomes": (
+            figures.draw_outcomes(*decided),
+            "Bars, one per true set of emotions: how often the set, a part of it, or nothing was right.",
         ),
-        "confusion": figures.confusion_svg(
-            said, shown, "Matrix of true sets of emotions against decided sets, in percent of the true set's clips."
+        "confusion": (
+            figures.draw_confusion(*decided),
+            "Matrix of true sets of emotions against decided sets, in percent of the true set's clips.",
         ),
-    }  # fmt: skip
+    }
     if read["reliability"] is not None:
-        drawings["calibration"] = figures.calibration_svg(
-            read["reliability"].value["classes"],
+        drawings["calibration"] = (
+            figures.draw_calibration(read["reliability"].value["classes"]),
             "One panel per class: mean true share of the class against the probability it was given. "
             "The table below holds the same numbers.",
         )
-    return drawings
+    return {name: svg(figure, name, alt) for name, (figure, alt) in drawings.items()}
 
 
 class _Environment(jinja2.Environment):

@@ -1,10 +1,9 @@
 """Accuracies as sums over persons, so that leaving persons out, or drawing them, costs one matrix product."""
 
-import hashlib
-
 import numpy as np
 
 from blemore.scoring.metrics import blends, combine, presence_correct, salience_correct
+from blemore.seeds import generator
 
 INTERVAL = (0.05, 0.95)
 """Quantiles of a 90 % interval."""
@@ -37,14 +36,9 @@ def accuracies(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def draw_persons(persons: int, seed: int, draws: int = DRAWS) -> np.ndarray:
     """(draws, persons) how often each person is drawn, with replacement; the same for all that is compared."""
     chances = np.full(persons, 1 / persons)
-    return named_generator(seed, "persons").multinomial(persons, chances, size=draws).astype(float)
+    return generator(f"{seed}/persons").multinomial(persons, chances, size=draws).astype(float)
 
 
 def jackknife_error(values: np.ndarray) -> float:
     """Standard error of a statistic from its values (persons,) without each person."""
     return float(np.sqrt((len(values) - 1) * np.mean((values - values.mean()) ** 2)))
-
-
-def named_generator(seed: int, name: str) -> np.random.Generator:
-    """Random numbers that hang on the seed and a name: what else is drawn does not change them."""
-    return np.random.default_rng(int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:8]))

@@ -11,7 +11,6 @@ combination could subtract it, and stacking would win by a trick that no real en
 persons, drawn the same way, stand in the tables as test clips whose person is known here and nowhere else.
 """
 
-import hashlib
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -21,6 +20,7 @@ import pandas as pd
 
 from blemore.scoring.labels import CLASSES, EMOTIONS, soft_labels
 from blemore.scoring.logits import softmax
+from blemore.seeds import generator
 from blemore.tables import NO_FOLD, PROBABILITY_COLUMNS
 
 EVIDENCE = 2.0
@@ -79,23 +79,23 @@ def simulate(settings: Settings, seed: int) -> Study:
 
     Every person shows the challenge's usual schedule of 54 clips: 5 emotions x 4 intensities, 4 neutral, 30 blends.
     """
-    generator = _generator(seed, "persons")
+    drawn = generator(f"{seed}/persons")
     names = [f"A{1000 + k}" for k in range(settings.persons + settings.new_persons)]
-    raw = generator.normal(0, 1, (len(names), len(EMOTIONS)))
+    raw = drawn.normal(0, 1, (len(names), len(EMOTIONS)))
     offsets = np.hstack([settings.offset_sd * raw, np.zeros((len(names), 1))])
-    gains = np.exp(settings.gain_sd * generator.normal(0, 1, len(names)))
+    gains = np.exp(settings.gain_sd * drawn.normal(0, 1, len(names)))
     clips, person = _clips(names, settings)
     labels = soft_labels(clips)
     # Row i belongs to person number who[i].
     who = np.searchsorted(names, person)
     shown = EVIDENCE * gains[who, None] * labels**ROOT + offsets[who]
 
-    common = _generator(seed, "common").normal(0, NOISE, labels.shape)
+    common = generator(f"{seed}/common").normal(0, NOISE, labels.shape)
     strengths = np.linspace(settings.strongest, settings.weakest, settings.encoders)
     confidences = np.linspace(1, settings.confidence, settings.encoders)
     tables = {}
     for e, strength in enumerate(strengths):
-        own = _generator(seed, f"encoder {e}")
+        own = generator(f"{seed}/encoder {e}")
         seen = strength * (shown + np.sqrt(settings.correlation) * common)
         noise = np.sqrt(1 - settings.correlation) * own.normal(0, NOISE, labels.shape)
         # The confidences are dealt out so that the strongest encoder is not the calmest one.
@@ -154,8 +154,3 @@ def _clips(names: list[str], settings: Settings) -> tuple[pd.DataFrame, np.ndarr
     clips["file"] = clips["split"] + "/" + clips["clip"] + ".mov"
     clips["quarantine"] = ""
     return clips, np.repeat(names, len(schedule))
-
-
-def _generator(seed: int, name: str) -> np.random.Generator:
-    """Numbers that hang on the seed and a name: another encoder changes nothing of the others."""
-    return np.random.default_rng(int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:8]))

@@ -9,17 +9,19 @@ import pandas as pd
 
 from blemore.decide import enrolment, person_offset, shared
 from blemore.decide.offsets import apply_offsets, fit_offsets
-from blemore.decide.problem import Decided, Problem, generator
+from blemore.decide.problem import Decided, Problem
 from blemore.decide.run import problem_of
 from blemore.fusion import scaling
 from blemore.fusion.base import Labelled
 from blemore.fusion.nested import FINAL
-from blemore.fusion.run import find_method, fuse
+from blemore.fusion.run import fuse
+from blemore.params.parts import FUSION_METHOD
 from blemore.scoring.decoding import decode
 from blemore.scoring.exact import exact_optimum
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.logits import logarithm, softmax
 from blemore.scoring.metrics import score
+from blemore.seeds import generator
 from blemore.simulation.study import Settings, Study, simulate
 
 UNIFORM = {"method": "uniform", "candidates": ["uniform"], "scaling": False}
@@ -83,7 +85,7 @@ def _luck(made: Study, third: np.ndarray, new: np.ndarray, method: str, options:
     scale = scaling.fit(stacked[:, third], soft[third])
     stacked = scale.apply(stacked)
     data = Labelled(stacked[:, third], soft[third], who[third], tuple(made.families.values()), "third")
-    rows = find_method(method).fit(data, **options).apply(stacked)
+    rows = FUSION_METHOD.load(method).fit(data, **options).apply(stacked)
     rows = scaling.fit(rows[None, third], soft[third]).apply(rows[None])[0]
     rows = apply_offsets(rows, fit_offsets(rows, who, soft[third].mean(axis=0), kappa=0.0)[who])
     chosen, train = exact_optimum(rows[third], made.truth[third]), ~(third | new)

@@ -4,10 +4,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from blemore.encoders.families import family
 from blemore.encoders.weight_files import (
     CONFIG,
-    FILE_MODULES,
-    TIMM_MODULES,
     WEIGHTS,
     file_fault,
     how_to_get,
@@ -16,7 +15,7 @@ from blemore.encoders.weight_files import (
     off,
     weight_files,
 )
-from blemore.weights.known import checkpoint_of, entry_of, known, none_needed
+from blemore.weights.known import checkpoint_of, entry_of, none_needed
 from joblineage.files import sha256
 
 
@@ -59,7 +58,10 @@ def state(settings: Mapping[str, Any]) -> dict[str, Any]:
     if reason is not None:
         return told | {"state": "none needed", "said": reason}
     if "service" in settings:
-        return told | {"state": "service", "said": "`blemore gemini plan` says what it costs and what is sent"}
+        return told | {
+            "state": "service",
+            "said": f"`{family(settings['module']).priced_by}` says what it costs and what is sent",
+        }
     files = weight_files(settings)
     told["files"] = {str(file): sha256(file) for file in files}
     fault = _first_fault(settings)
@@ -97,7 +99,7 @@ def _first_fault(settings: Mapping[str, Any]) -> str | None:
         fault = file_fault(file)
         if fault:
             return f"{file} {fault}"
-    wanted = known()["modules"].get(settings["module"])
+    wanted = family(settings["module"]).model_types
     found = model_type(settings)
     if wanted and found not in wanted:
         return (
@@ -115,10 +117,9 @@ def _absence(settings: Mapping[str, Any]) -> str:
     advice = how_to_get(settings, entry.get("files", ()))
     if entry and not is_hub_name(name):
         advice += f" (from https://huggingface.co/{entry['hub']})"
-    wanted = [CONFIG, " or ".join(WEIGHTS)]
-    if settings["module"] in TIMM_MODULES:
-        wanted = [WEIGHTS[0]]
-    if settings["module"] not in FILE_MODULES and folder.is_dir():
+    form = family(settings["module"]).form
+    wanted = [WEIGHTS[0]] if form == "timm" else [CONFIG, " or ".join(WEIGHTS)]
+    if form != "file" and folder.is_dir():
         lacking = [names for names in wanted if not any((folder / part).is_file() for part in names.split(" or "))]
         return f"folder {name} holds no {', and no '.join(lacking)}: {advice}"
     kind = f"weights {name}" if is_hub_name(name) else f"file {name}" if Path(name).suffix else f"folder {name}"

@@ -22,14 +22,15 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 @app.command("list")
 def list_command(as_json: AsJson = False) -> None:
     """Every full-size checkpoint that is known: source, licences of code and weights, size, hub name and revision."""
-    from blemore.weights.known import known
+    from blemore.encoders.families import family, names
+    from blemore.weights.known import checkpoints
 
     if as_json:
-        typer.echo(json.dumps(known(), indent=2, default=str))
+        typer.echo(json.dumps(checkpoints(), indent=2))
         return
-    rows = [(f"{name}\n{', '.join(entry['modules'])}", _lines(entry)) for name, entry in known()["checkpoints"].items()]
-    rows += [(name, f"none needed: {reason}") for name, reason in known()["none_needed"].items()]
-    _table(f"Known checkpoints, looked up {known()['looked_up']}; ? is not known here", ("checkpoint", "what"), rows)
+    rows = [(f"{name}\n{entry['module']}", _lines(entry)) for name, entry in checkpoints().items()]
+    rows += [(name, f"none needed: {note}") for name in names() if (note := family(name).note)]
+    _table("Known checkpoints; ? is not known here", ("checkpoint", "what"), rows)
 
 
 @app.command("check")
@@ -68,7 +69,7 @@ def _lines(entry: dict[str, Any]) -> str:
         "code's licence": f"{terms['code'] or '?'}; the authors' own code: {terms['original_code'] or '?'}",
         "size": "?" if entry["megabytes"] is None else f"{entry['megabytes']} MB",
         "parameters": f"{entry['parameters']:,}" if entry["parameters"] else "?",
-        "source": entry["source"],
+        "source": f"{entry['source']}, looked up {entry['looked_up']}",
         "on the hub": f"{entry['hub']} at revision {entry['revision'] or '?'}" if entry["hub"] else "no",
         "files": ", ".join(files) or "none",
         "paper": entry["paper"] or "?",

@@ -1,35 +1,54 @@
-"""What is known of the checkpoints that a study may name: `known.yaml`, read once."""
+"""What is known of published checkpoints: encoders/<family>.yaml, beside the family's own file.
+
+Each entry bears the checkpoint's name on the hub, that of its file, or that of a service's model. Its keys, of which
+null is "not known here", never "none":
+
+what, source, looked_up : in words; the page that tells of it; the day on which that was read.
+hub, revision : repository on the Hugging Face hub, and its commit.
+files : name -> sha256, null until two independent public records of the same file agreed. megabytes : of all together.
+parameters : of the network as it is used here, with a head of six classes where it is finetuned.
+licence : of the network's code that runs here (code), of the authors' own (original_code), of the numbers themselves
+    (weights), and who says so (said_by). They are those that the named pages state; read them before you publish.
+paper, note : a link; what else one should know.
+"""
 
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from blemore.encoders.families import FOLDER, family
 from blemore.encoders.settings import enabled_encoders, encoder_settings
+from joblineage.files import parse_yaml
 
-FILE = Path(__file__).with_name("known.yaml")
+RANDOM = "small network with random weights drawn from the study's seed"
 
 
 @cache
-def known() -> dict[str, Any]:
-    """The whole file: looked_up, modules, checkpoints, none_needed."""
-    return yaml.safe_load(FILE.read_text("utf-8"))
+def checkpoints() -> dict[str, dict[str, Any]]:
+    """Name on the hub, of a file, or of a service's model -> what its family's file says, and "module": the family."""
+    return {
+        name: {**entry, "module": file.stem}
+        for file in sorted(FOLDER.glob("*.yaml"))
+        for name, entry in parse_yaml(file.read_bytes()).items()
+    }
+
+
+def looked_up() -> str:
+    """The day on or after which all that is known was looked up, as 2026-11-23."""
+    return min(entry["looked_up"] for entry in checkpoints().values())
 
 
 def entry_of(settings: Mapping[str, Any]) -> dict[str, Any]:
     """What is known of an encoder's checkpoint, found by its hub name or by its file's or folder's name.
 
-    Empty for a checkpoint that the list does not name, and where none is needed.
+    Empty for a checkpoint that no family's file names, and where none is needed.
     """
     name = checkpoint_of(settings)
     if name is None:
         return {}
-    for key, entry in known()["checkpoints"].items():
-        if name == key or Path(name).name == key.split("/")[-1]:
-            return entry
-    return {}
+    known = checkpoints().items()
+    return next((one for key, one in known if name == key or Path(name).name == key.split("/")[-1]), {})
 
 
 def checkpoint_of(settings: Mapping[str, Any]) -> str | None:
@@ -41,12 +60,10 @@ def checkpoint_of(settings: Mapping[str, Any]) -> str | None:
 
 def none_needed(settings: Mapping[str, Any]) -> str | None:
     """Why an encoder needs no checkpoint; None if it needs one."""
-    reasons = known()["none_needed"]
-    if "service" in settings:
-        return None if settings["service"]["backend"] == "api" else reasons["stand-in"]
-    if "checkpoint" in settings:
-        return None
-    return reasons.get(settings["module"], reasons["tiny"])
+    said = family(settings["module"])
+    if said.kind == "network":
+        return None if "checkpoint" in settings else RANDOM
+    return None if said.kind == "service" and settings["service"]["backend"] == "api" else said.note
 
 
 def study_settings(params: Mapping[str, Any]) -> list[dict[str, Any]]:

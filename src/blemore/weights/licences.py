@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from blemore.encoders.families import family
 from blemore.encoders.weight_files import weight_files
-from blemore.weights.known import checkpoint_of, entry_of, known, none_needed
+from blemore.weights.known import checkpoint_of, entry_of, looked_up, none_needed
 from joblineage.files import sha256
-
-OWN = "MIT (this package)"
 
 
 def licences(encoders: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -23,7 +22,7 @@ def licences(encoders: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     (file name -> sha256; empty where no file is read) and unknown (names of the entries that nobody told us).
     """
     return {
-        "looked_up": str(known()["looked_up"]),
+        "looked_up": looked_up(),
         "encoders": {settings["name"]: _licence(settings) for settings in encoders},
     }
 
@@ -32,9 +31,10 @@ def _licence(settings: Mapping[str, Any]) -> dict[str, Any]:
     general = {"scale": settings["scale"], "module": settings["module"], "checkpoint": checkpoint_of(settings)}
     reason = none_needed(settings)
     if reason is not None:
-        outside = settings["module"] == "precomputed"
-        unknown = ["code", "weights"] if outside else []
-        return {**general, "code": None if outside else OWN, "weights": None, "note": reason, "unknown": unknown}
+        said = family(settings["module"])
+        code = said.other_code.get(settings.get("features", ""), said.code)
+        unknown = [] if code else ["code", "weights"]
+        return {**general, "code": code, "weights": None, "note": reason, "unknown": unknown}
     entry = entry_of(settings)
     terms = entry.get("licence", {})
     files = {} if "service" in settings else {file.name: sha256(file) for file in weight_files(settings)}

@@ -16,8 +16,6 @@ Out = Path | None
 def export(
     context: typer.Context,
     ro_crate: Annotated[Out, typer.Option(help="RO-Crate, a .zip: metadata, code, records and small results.")] = None,
-    prov: Annotated[Out, typer.Option(help="W3C PROV as PROV-JSON.")] = None,
-    openlineage: Annotated[Out, typer.Option(help="OpenLineage events, one JSON a line.")] = None,
     slsa: Annotated[Out, typer.Option(help="SLSA v1 provenance of the products, an in-toto statement.")] = None,
     persons: Annotated[
         Path | None,
@@ -32,11 +30,8 @@ def export(
     workspace: Annotated[Path, typer.Option(help="The study's folder (where the Snakefile is).")] = Path(),
 ) -> None:
     """Hand the lineage of a finished study on, in forms that others read. It tells no person's code unless asked."""
-    outs = {"ro-crate": ro_crate, "prov": prov, "openlineage": openlineage, "slsa": slsa}
-    if check is None and not any(outs.values()):
-        raise typer.BadParameter(
-            f"say what to write: {', '.join(f'--{name} FILE' for name in outs)}; or --check CRATE.zip"
-        )
+    if not (ro_crate or slsa or check):
+        raise typer.BadParameter("say what to write: --ro-crate FILE, --slsa FILE; or --check CRATE.zip")
     if persons and with_persons:
         raise typer.BadParameter("--persons gives pseudonyms, --with-persons the codes: choose one")
     if check is not None:
@@ -62,15 +57,6 @@ def export(
 
         held = write_crate(told, ro_crate)
         _tell_crate(ro_crate, held, check_crate(ro_crate))
-    if prov:
-        from joblineage.export.prov import write_prov
-
-        write_prov(told, prov)
-        typer.echo(f"{prov}: PROV-JSON of {len(told.jobs)} jobs")
-    if openlineage:
-        from joblineage.export.openlineage import write_openlineage
-
-        typer.echo(f"{openlineage}: {write_openlineage(told, openlineage)} OpenLineage events")
     if slsa:
         from joblineage.export.slsa import write_slsa
 

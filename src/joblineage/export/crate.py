@@ -9,7 +9,7 @@ import zipfile
 from datetime import datetime
 from pathlib import Path
 
-from joblineage.export.description import description
+from joblineage.export.description import Description
 from joblineage.export.payload import Payload, payload
 from joblineage.export.told import Told
 from joblineage.files import write_bytes
@@ -25,7 +25,7 @@ def write_crate(told: Told, out: Path) -> Payload:
     DataError : a file of the study is gone, or is no longer what its record says.
     """
     held = payload(told)
-    said = json.dumps(description(told, held), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    said = json.dumps(Description(told, held).written(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     write_bytes(out, zipped({**held.files, METADATA: said.encode()}, told.run["time"]["end"]))
     return held
 

@@ -1,14 +1,13 @@
 """The metadata of a crate: OrganizeAction > ControlAction > CreateAction, one of these a job, beside files and tools."""
 
-from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
 from rocrate.model.entity import Entity
 
 from joblineage.export.entities import BIOSCHEMAS, LOCK, SCRIPTS, SNAKEFILE, Entities, moment
-from joblineage.export.payload import MANIFEST, Payload
-from joblineage.export.told import Job, Thing, Told
+from joblineage.export.payload import MANIFEST
+from joblineage.export.told import Job, Thing
 from joblineage.store import FOLDER
 
 COMPLETED = "http://schema.org/CompletedActionStatus"
@@ -21,23 +20,12 @@ UNITS = {
 """Of what a record says about a job's cost."""
 
 
-def description(told: Told, held: Payload) -> dict[str, Any]:
-    """The JSON-LD of a crate that holds these files; entities by their id."""
-    return _Description(told, held).written()
-
-
-class _Description(Entities):
-    """The jobs and the run."""
-
-    def __init__(self, told: Told, held: Payload):
-        super().__init__(told, held)
-        self.examples: dict[str, dict[str, Entity]] = defaultdict(dict)
+class Description(Entities):
+    """The jobs and the run, beside the files."""
 
     def written(self) -> dict[str, Any]:
-        actions = [self._job(job) for job in self.told.jobs]
-        self._run(actions)
-        for name, parameters in self.examples.items():
-            self.crate.dereference(name)["exampleOfWork"] = list(parameters.values())
+        """The JSON-LD, entities by their id."""
+        self._run([self._job(job) for job in self.told.jobs])
         return self.graph()
 
     def _things(self, job: Job, side: str, pairs: Iterable[tuple[str, Thing]], tool: Entity) -> list[Entity]:
@@ -61,10 +49,9 @@ class _Description(Entities):
                 f"{BIOSCHEMAS}/FormalParameter/1.0-RELEASE", "CreativeWork", name="FormalParameter", version="1.0"
             ),
         )
-        self.examples[example.id][formal.id] = formal
-        side = "output" if side == "out" else "input"
-        if formal not in tool.get(side, []):
-            tool.append_to(side, formal)
+        for one, where in ((tool, "output" if side == "out" else "input"), (example, "exampleOfWork")):
+            if formal not in one.get(where, []):
+                one.append_to(where, formal)
 
     def _tool(self, job: Job) -> Entity:
         """The rule's script, with the modules that it loads."""

@@ -4,14 +4,14 @@ What lies at its own path is byte for byte the study's, but for the three files 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from joblineage.errors import DataError
 from joblineage.export.told import Told
+from joblineage.patterns import matches
 from joblineage.record import LOGIC, WEIGHTS
 from joblineage.store import FOLDER, SIGNATURES, Store, canonical, digest
 from joblineage.study import Study
@@ -26,7 +26,7 @@ WHY = {
     "private": "raw clips, crops, sound, pieces or cluster numbers: never in a crate",
     "persons": "tells persons' codes",
     "outside": "pretrained weights and tables from outside are not the study's to hand on",
-    "large": "features and trained weights are large",
+    "unlisted": "features, trained weights, costs and tables that nobody has let out",
 }
 """Why a file is not in a crate."""
 
@@ -80,7 +80,7 @@ def payload(told: Told) -> Payload:
             found.files[path] = _read(told.store, path, one["sha256"], kept=one["role"] in LOGIC)
     for path, sha256 in told.run["study"].items():
         found.files[path] = _read(told.store, path, sha256, kept=True)
-    found.files |= {path: data for path in BESIDE if (data := _bytes(told.root / path)) is not None}
+    found.files |= {path: data for path in BESIDE if (data := _bytes(told.store.root / path)) is not None}
     here = {digest(data) for data in found.files.values()}
     found.files |= {path: data for path, data in _lineage(told) if digest(data) not in here}
     for path, data in sorted(found.files.items()):
@@ -96,17 +96,13 @@ def payload(told: Told) -> Payload:
 
 def kept_back(path: str, role: str, study: Study) -> str | None:
     """Why a file stays out whatever is in it, a key of WHY; None: it may go in."""
-    if _any(path, study.private):
+    if matches(path, study.private):
         return "private"
     if role in LOGIC:
         return None
     if path.startswith(study.made):
-        return None if _any(path, study.results) else "large"
-    return "outside" if role == WEIGHTS or _any(path, study.outside) else None
-
-
-def _any(path: str, patterns: Iterable[str]) -> bool:
-    return any(fnmatch(path, pattern) for pattern in patterns)
+        return None if matches(path, study.results) else "unlisted"
+    return "outside" if role == WEIGHTS or matches(path, study.outside) else None
 
 
 def _read(store: Store, path: str, sha256: str, *, kept: bool) -> bytes:
@@ -127,7 +123,7 @@ def _lineage(told: Told) -> Iterator[tuple[str, bytes]]:
     run = f"{FOLDER}/runs/{told.run_id}"
     names = {f"{FOLDER}/records/{name}.json": name for name in (*told.run["executed"], *told.run["reused"])}
     yield f"{run}.json", _read(told.store, f"{run}.json", told.run_id, kept=False)
-    signature = _bytes(told.root / f"{run}{SIGNATURES}")
+    signature = _bytes(told.store.root / f"{run}{SIGNATURES}")
     if signature is not None:
         yield f"{run}{SIGNATURES}", signature
     objects: set[str] = set()

@@ -8,10 +8,9 @@ from in_toto_attestation.predicates.provenance.v1.provenance_pb2 import Provenan
 from in_toto_attestation.v1.statement import STATEMENT_TYPE_URI, Statement
 from in_toto_attestation.v1.statement_pb2 import Statement as StatementMessage
 
-from joblineage.export.persons import Persons, new_salt
 from joblineage.export.told import Told
 from joblineage.files import parse_yaml, write_json
-from joblineage.store import FOLDER, Store
+from joblineage.store import FOLDER
 
 PREDICATE = "https://slsa.dev/provenance/v1"
 BUILD_TYPE = "urn:joblineage:snakemake-study:1"
@@ -19,20 +18,10 @@ BUILD_TYPE = "urn:joblineage:snakemake-study:1"
 
 def write_slsa(told: Told, out: Path) -> None:
     """Write the statement, whole or not at all."""
-    write_json(out, statement_of(told))
+    write_json(out, statement(told))
 
 
-def statement(store: Store) -> dict[str, Any]:
-    """The statement about a finished study, persons under pseudonyms whose salt is not kept.
-
-    Raises
-    ------
-    DataError : the last run did not finish the study.
-    """
-    return statement_of(Told(store, Persons(store.study.names(store), new_salt())))
-
-
-def statement_of(told: Told) -> dict[str, Any]:
+def statement(told: Told) -> dict[str, Any]:
     """The statement, checked by in-toto's own classes."""
     study = told.store.study
     subjects = {

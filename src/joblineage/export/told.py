@@ -1,10 +1,8 @@
-"""What every export tells, in its own words: the jobs that made the present study, and what they read and wrote."""
+"""What the crate and the SLSA statement both say: the jobs that made the present study, and what they read and wrote."""
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from joblineage.errors import DataError
@@ -16,7 +14,7 @@ from joblineage.store import Document, Store, canonical, digest, key
 
 @dataclass(frozen=True)
 class Thing:
-    """A file; or the raw files that one job made, or that came from outside, as one: by name they would tell persons.
+    """A file; or all raw files as one: by name they would tell persons.
 
     path : below the study's folder. sha256 : of the bytes; of raw files, of the sorted list of their [sha256, size].
     size : bytes. count : how many raw files it stands for, 0 for any other file.
@@ -72,13 +70,8 @@ class Told:
     @cached_property
     def jobs(self) -> list[Job]:
         """Every job of the present study, makers before readers, else by the name that is shown."""
-        import networkx as nx
-
         graph = Graph(self.store)
-        jobs = {name: self._job(name) for name in graph.records}
-        order = nx.DiGraph((above, name) for name in jobs for above in graph.above(name))
-        order.add_nodes_from(jobs)
-        return [jobs[name] for name in nx.lexicographical_topological_sort(order, key=lambda name: jobs[name].name)]
+        return sorted(map(self._job, graph.records), key=lambda job: (graph.depths[job.id], job.name))
 
     def _job(self, name: str) -> Job:
         record = self.store.records[name]
@@ -91,7 +84,7 @@ class Told:
         pairs: dict[tuple[str, Thing], None] = {}
         for one in files:
             if one["path"].startswith(self.store.study.raw):
-                pairs["raw", self._raw[self.store.makers.get(one["path"])]] = None
+                pairs["raw", self.raw] = None
             else:
                 pairs[one["role"], Thing(self.persons.shown(one["path"]), one["sha256"], one["size"])] = None
         return tuple(pairs)
@@ -105,21 +98,9 @@ class Told:
     @cached_property
     def raw(self) -> Thing:
         """All raw files as one."""
-        return self._together("data", [path for path in self.files if path.startswith(self.store.study.raw)])
-
-    @cached_property
-    def _raw(self) -> dict[str | None, Thing]:
-        """{record id: the raw files that it made}; None: those that no job made."""
-        made = defaultdict(list)
-        for path in self.files:
-            if path.startswith(self.store.study.raw):
-                made[self.store.makers.get(path)].append(path)
-        names = {maker: "data" if maker is None else f"data/of-{maker[:16]}" for maker in made}
-        return {maker: self._together(names[maker], paths) for maker, paths in made.items()}
-
-    def _together(self, name: str, paths: list[str]) -> Thing:
-        found = sorted([self.files[path]["sha256"], self.files[path]["size"]] for path in paths)
-        return Thing(name, digest(canonical(found)), sum(size for _, size in found), len(found))
+        raw = (one for path, one in self.files.items() if path.startswith(self.store.study.raw))
+        found = sorted([one["sha256"], one["size"]] for one in raw)
+        return Thing("data", digest(canonical(found)), sum(size for _, size in found), len(found))
 
     @cached_property
     def commits(self) -> list[str]:
@@ -130,8 +111,3 @@ class Told:
     def dirty(self) -> list[str]:
         """Paths that differed from their commit when a job ran, and so the commit does not tell all."""
         return sorted({self.persons.shown(path) for one in self.jobs for path in one.record["code"]["dirty"]})
-
-    @property
-    def root(self) -> Path:
-        """The study's folder."""
-        return self.store.root

@@ -14,7 +14,8 @@ from threadpoolctl import threadpool_limits
 from blemore.decide.run import calibrate
 from blemore.decide.scored import Labelled
 from blemore.evaluate.summary import FUSED
-from blemore.fusion.run import AUTO, Fused, find_method, fuse
+from blemore.fusion.run import Fused, fuse
+from blemore.params.parts import AUTO, FUSION_METHOD
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.persons import sums_of_persons
 from blemore.tables import usable
@@ -101,6 +102,6 @@ def draws_at_random(options: Mapping[str, Any]) -> list[str]:
 
 
 def _functions(method: str) -> list[FunctionType]:
-    module = find_method(method)
+    module = FUSION_METHOD.load(method)
     functions = [one for one in vars(module).values() if isinstance(one, FunctionType)]
     return [one for one in functions if one.__module__ == module.__name__]

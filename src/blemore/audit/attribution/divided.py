@@ -16,6 +16,7 @@ from joblineage.outcome import DISTINCT, Outcome
 from joblineage.record import LOGIC
 from joblineage.restoring import Restorer
 from joblineage.sides import Side
+from joblineage.walk import reached
 
 PACKAGE = "src/blemore/"
 
@@ -168,13 +169,8 @@ def _unstored(outcome: Outcome, part: str, letter: str, side: Side, found: Found
 
 def _chain(side: Side, path: str) -> list[str]:
     """Keys of the jobs that a file came from, makers before readers."""
-    found, waiting = set(), [path]
-    while waiting:
-        name = side.makers.get(waiting.pop())
-        if name is not None and name not in found:
-            found.add(name)
-            waiting += [one["path"] for one in side.records[name]["inputs"]]
-    return sorted(found, key=lambda name: (side.depth(name), name))
+    starts = [side.makers[path]] if path in side.makers else []
+    return sorted(reached(starts, side.above), key=lambda name: (side.depths[name], name))
 
 
 def _code(outcome: Outcome) -> list[str]:

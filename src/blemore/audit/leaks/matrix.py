@@ -40,16 +40,6 @@ class Matrix:
     persons: list[str]
     columns: list[Column]
 
-    def column(self, step: str, place: str) -> dict[str, str]:
-        """{person: word} of that column.
-
-        Raises
-        ------
-        StopIteration : there is none.
-        """
-        found = next(one for one in self.columns if (one.step, one.place) == (step, place))
-        return dict(zip(self.persons, found.cells, strict=True))
-
     def folded(self) -> dict[str, list[str]]:
         """{step: per person a sign for each fold and one for the model of the test clips, then whether the network's
         past is unknown}: a last row for the latter."""

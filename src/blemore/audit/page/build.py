@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import jinja2
 import pandas as pd
 
 from blemore.audit.leaks.audit import CLIPS
-from blemore.audit.page import answers, drawing, records
-from blemore.audit.page.chain import Chain, chain
+from blemore.audit.page import answers, records
+from blemore.audit.page.chain import STATES, Chain, chain
 from blemore.audit.page.matrix import SIGNS, seen
 from blemore.audit.page.persons import Names
 from blemore.report import numbers
@@ -20,7 +20,8 @@ from joblineage.errors import DataError
 from joblineage.files import parse_yaml, sha256
 from joblineage.graph import Graph
 from joblineage.store import Store
-from joblineage.verdict import Finding, Verdict
+from joblineage.verdict import Verdict
+from joblineage.verify import Report
 
 PARAMS = "params.yaml"
 MEANING = {
@@ -34,25 +35,6 @@ MEANING = {
     Verdict.WITHDRAWN: "Something still depends on a person or a clip whose consent was withdrawn.",
 }
 """What a verdict says, in a sentence."""
-
-
-class Report(Protocol):
-    """What `verify` says."""
-
-    @property
-    def verdict(self) -> Verdict: ...
-
-    @property
-    def findings(self) -> list[Finding]: ...
-
-    @property
-    def notes(self) -> list[str]: ...
-
-    @property
-    def checked(self) -> dict[str, int]: ...
-
-    @property
-    def level(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -106,8 +88,9 @@ def _render(template: str, root: Path, check: Check, artifact: str | None, *, in
         generated=names.generated,
         artifact=artifact,
         inside=inside,
-        drawings={"wide": drawing.columns(shown), "narrow": drawing.bands(shown)},
-        boxes=records.boxes(store, shown),
+        blocks=shown.blocks,
+        states=[one for one in STATES if one in shown.states.values()],
+        records={name: records.shown(store, shown, name) for name in shown.records},
     )  # fmt: skip
     names.identities.check(html)
     return html

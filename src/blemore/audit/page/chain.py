@@ -1,12 +1,10 @@
-"""The jobs that the page tells of, and how they fold: steps, in each a box per rule, encoders as rows with a cell per fold."""
+"""The jobs that the page tells of, and how they fold: steps, in each a box per rule, encoders as rows with a box per fold."""
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import networkx as nx
 
 from joblineage.files import parse_yaml
 from joblineage.graph import Graph
@@ -16,8 +14,10 @@ from joblineage.verdict import WORST_FIRST, Finding, Verdict
 EXECUTED, REUSED = "executed", "reused"
 BELOW = "below"
 """State of a job that is sound itself but used what is not."""
+STATES = (*(verdict.value for verdict in WORST_FIRST[:-1]), BELOW, EXECUTED, REUSED)
+"""States of jobs, the worst first."""
 ENCODERS = "encoders"
-"""The steps that work encoder by encoder are one block of the drawing."""
+"""The steps that work encoder by encoder are one block of the chain."""
 PER_ENCODER = ("embed", "encode")
 OTHER = "other"
 RULE = re.compile(r"^ *(?:rule|use rule \w+ as) (\w+)(?: with)?:", re.M)
@@ -26,28 +26,44 @@ RULE = re.compile(r"^ *(?:rule|use rule \w+ as) (\w+)(?: with)?:", re.M)
 
 @dataclass
 class Box:
-    """One place of the drawing: the jobs of a rule, or an encoder's job for a fold."""
+    """The jobs of a rule, or an encoder's job for a fold. state : their worst; reused only where all of them are."""
 
     label: str
+    state: str = REUSED
     records: list[str] = field(default_factory=list)
+
+    def add(self, name: str, state: str) -> None:
+        """Put a record in."""
+        self.records.append(name)
+        self.state = min(self.state, state, key=STATES.index)
 
 
 @dataclass
 class Block:
-    """A step: its boxes by row; rows have names only where encoders are told apart."""
+    """A step: its boxes by row; rows have names only where encoders are told apart.
+
+    uses : names of the blocks that made what its jobs read.
+    """
 
     name: str
     rows: dict[str, list[Box]] = field(default_factory=dict)
-    rank: int = 0
+    uses: list[str] = field(default_factory=list)
+
+    def box(self, row: str, label: str) -> Box:
+        """The box of that name; made where there is none."""
+        boxes = self.rows.setdefault(row, [])
+        found = next((one for one in boxes if one.label == label), None)
+        if found is None:
+            boxes.append(found := Box(label))
+        return found
 
 
 @dataclass(frozen=True)
 class Chain:
     """Records in an order in which makers stand before readers.
 
-    records : {id: record}; made : {path: id}; steps : {id: step}; states : {id: "executed", "reused", "below" or a verdict};
-    fresh : ids of those that the last run made, or the one that is under way; blocks : {name: block} in the steps' order; joins : (block, block) where one uses the other's files, none that
-    follows from others.
+    records : {id: record}; made : {path: id}; steps : {id: step}; states : {id: one of STATES};
+    fresh : ids of those that the last run made, or the one that is under way; blocks : in the steps' order.
     """
 
     records: dict[str, dict[str, Any]]
@@ -55,8 +71,7 @@ class Chain:
     steps: dict[str, str]
     states: dict[str, str]
     fresh: set[str]
-    blocks: dict[str, Block]
-    joins: list[tuple[str, str]]
+    blocks: list[Block]
 
 
 def chain(
@@ -71,20 +86,18 @@ def chain(
     """
     graph = Graph(store)
     if artifact is None:
-        names = set(graph.records)
+        names = graph.ordered(graph.records)
     else:
-        names = set(graph.chain(artifact)) if artifact in store.makers else set()
-    ordered = graph.ordered(names)
-    records = {name: graph.records[name] for name in ordered}
+        names = graph.chain(artifact) if artifact in store.makers else []
+    records = {name: graph.records[name] for name in names}
     made = {out["path"]: name for name, record in records.items() for out in record["outputs"]}
     of_rule, order = _study_steps(store)
     steps = {name: of_rule.get(record["job"]["rule"], OTHER) for name, record in records.items()}
-    blocks = _blocks(records, steps, order)
-    joins = _joins(graph, steps, blocks)
     fresh = set(store.pending)
     if not fresh and not under_way and store.last_run:
         fresh = set(store.last_run["executed"])
-    return Chain(records, made, steps, _states(records, fresh, list(findings)), fresh & set(records), blocks, joins)
+    states = _states(records, fresh, list(findings))
+    return Chain(records, made, steps, states, fresh & set(records), _blocks(graph, steps, states, order))
 
 
 def _study_steps(store: Store) -> tuple[dict[str, str], list[str]]:
@@ -100,50 +113,23 @@ def _study_steps(store: Store) -> tuple[dict[str, str], list[str]]:
     return of_rule, list((parse_yaml(texts.get("dvc.yaml", "")) or {"stages": {}})["stages"])
 
 
-def block_of(step: str) -> str:
-    """The block of the drawing that a step's jobs stand in."""
-    return ENCODERS if step in PER_ENCODER else step
-
-
-def _blocks(records: Mapping[str, dict[str, Any]], steps: Mapping[str, str], order: list[str]) -> dict[str, Block]:
+def _blocks(graph: Graph, steps: Mapping[str, str], states: Mapping[str, str], order: list[str]) -> list[Block]:
     place = {step: k for k, step in enumerate(order)}
+    of = {name: ENCODERS if step in PER_ENCODER else step for name, step in steps.items()}
     blocks: dict[str, Block] = {}
-    ranked = sorted(records, key=lambda name: (place.get(steps[name], len(place)), list(records).index(name)))
-    for name in ranked:
-        job, block = records[name]["job"], block_of(steps[name])
-        rows = blocks.setdefault(block, Block(block)).rows
-        if block == ENCODERS:
-            row = next((value for wild, value in job["wildcards"].items() if wild != "fold"), job["rule"])
-            label = f"fold {job['wildcards']['fold']}" if "fold" in job["wildcards"] else job["rule"]
-        else:
-            row, label = "", job["rule"]
-        boxes = rows.setdefault(row, [])
-        box = next((box for box in boxes if box.label == label), None)
-        if box is None:
-            boxes.append(box := Box(label))
-        box.records.append(name)
-    for one in blocks.values():
-        for boxes in one.rows.values():
-            if one.name == ENCODERS:
-                boxes.sort(key=lambda box: (steps[box.records[0]] != PER_ENCODER[0], not box.label.startswith("fold ")))
-    return blocks
-
-
-def _joins(graph: Graph, steps: Mapping[str, str], blocks: dict[str, Block]) -> list[tuple[str, str]]:
-    """Which block uses which; sets each block's rank: how many blocks lie before it on the longest way."""
-    net = nx.DiGraph()
-    net.add_nodes_from(blocks)
-    for name in steps:
-        for above in graph.above(name):
-            if above in steps and block_of(steps[above]) != block_of(steps[name]):
-                net.add_edge(block_of(steps[above]), block_of(steps[name]))
-    if not nx.is_directed_acyclic_graph(net):  # steps that use each other: draw them in their order
-        net = nx.DiGraph([(a, b) for a, b in net.edges if list(blocks).index(a) < list(blocks).index(b)])
-    for rank, names in enumerate(nx.topological_generations(net)):
-        for name in names:
-            blocks[name].rank = rank
-    place = {name: k for k, name in enumerate(blocks)}
-    return sorted(nx.transitive_reduction(net).edges, key=lambda pair: (place[pair[0]], place[pair[1]]))
+    for name in sorted(steps, key=lambda one: place.get(steps[one], len(place))):
+        job, row = graph.records[name]["job"], ""
+        label = job["rule"]
+        if of[name] == ENCODERS:
+            row = next((value for wild, value in job["wildcards"].items() if wild != "fold"), label)
+            label = f"fold {job['wildcards']['fold']}" if "fold" in job["wildcards"] else label
+        blocks.setdefault(of[name], Block(of[name])).box(row, label).add(name, states[name])
+    for block in blocks.values():
+        used = {of[above] for name in steps if of[name] == block.name for above in graph.above(name)}
+        block.uses = [one for one in blocks if one in used and one != block.name]
+    for boxes in blocks[ENCODERS].rows.values() if ENCODERS in blocks else ():
+        boxes.sort(key=lambda box: (steps[box.records[0]] != PER_ENCODER[0], not box.label.startswith("fold ")))
+    return list(blocks.values())
 
 
 def _states(records: Mapping[str, dict[str, Any]], fresh: set[str], findings: list[Finding]) -> dict[str, str]:

@@ -21,9 +21,7 @@ class Names:
     published : the publication list, a path below `root`; or None.
     """
 
-    def __init__(
-        self, dataset: str, clips: pd.DataFrame | None, published: str | Path | None = None, root: Path = Path()
-    ):
+    def __init__(self, dataset: str, clips: pd.DataFrame | None, published: str | Path | None, root: Path):
         self.generated = dataset == GENERATED
         self._raw = re.compile(rf"(data/{re.escape(dataset)}/)[^\s\"'<>,;:]+")
         persons = set() if clips is None else set(clips.loc[clips["split"] == "train", "person"])

@@ -1,4 +1,4 @@
-"""The records behind each box of the drawing, folded for reading: files by role, code as one hash."""
+"""Records folded for reading: files by role, code as one hash."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,6 @@ from typing import Any
 
 from blemore.audit.page.answers import list_sum
 from blemore.audit.page.chain import Chain
-from blemore.audit.page.drawing import nodes, state
 from joblineage.record import LOGIC
 from joblineage.store import Store, key
 
@@ -41,25 +40,8 @@ class Shown:
     fits: list[tuple[str, str, int | None, int | None]]
 
 
-@dataclass(frozen=True)
-class Filled:
-    """A box with its records. title : step, row and label."""
-
-    node: int
-    title: str
-    state: str
-    records: list[Shown]
-
-
-def boxes(store: Store, chain: Chain) -> list[Filled]:
-    """Every box of the drawing in its order."""
-    return [
-        Filled(number, f"{where}, {box.label}", state(chain, box), [_shown(store, chain, name) for name in box.records])
-        for number, (where, box) in nodes(chain).items()
-    ]
-
-
-def _shown(store: Store, chain: Chain, name: str) -> Shown:
+def shown(store: Store, chain: Chain, name: str) -> Shown:
+    """The record of that id."""
     record = chain.records[name]
     inputs = [one for one in record["inputs"] if one["role"] not in LOGIC]
     return Shown(

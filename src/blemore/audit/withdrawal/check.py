@@ -8,6 +8,7 @@ from joblineage.descent import Descent
 from joblineage.graph import Graph
 from joblineage.store import key
 from joblineage.verdict import Finding, Verdict
+from joblineage.walk import reached
 
 RAW = "data/"
 """Where raw clips lie."""
@@ -43,13 +44,8 @@ def dependents(descent: Descent, withdrawn: Withdrawn) -> set[str]:
     for name, record in records.items():
         for one in descent.above(record):
             readers[one].append(name)
-    waiting = [name for name in records if _clips(records[name], withdrawn, "inputs")]
-    found = set(waiting)
-    while waiting:
-        later = [name for name in readers[waiting.pop()] if name not in found]
-        found.update(later)
-        waiting += later
-    return found
+    starts = (name for name, record in records.items() if _clips(record, withdrawn, "inputs"))
+    return set(reached(starts, readers.__getitem__))
 
 
 def is_clip(path: str, withdrawn: Withdrawn) -> bool:

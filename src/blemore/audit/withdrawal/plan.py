@@ -9,7 +9,6 @@ import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
 from blemore.audit.withdrawal.check import RAW, dependents, is_clip
@@ -20,11 +19,12 @@ from joblineage.capture import File, hashed
 from joblineage.descent import Descent
 from joblineage.errors import DataError
 from joblineage.files import sha256
+from joblineage.patterns import matches
 from joblineage.store import FOLDER, Store
 
-PIECES = "results/media/pieces/*"
+PIECES = "results/media/pieces/"
 MEDIA = (
-    "results/media/*",
+    "results/media/",
     "results/features/*.parquet",
     "results/individuals/clusters.parquet",
     "results/report/*.html",
@@ -126,11 +126,7 @@ class _Going:
         self.clean = {one[name] for one in clean for name in ("sha256", "md5")}
 
     def __call__(self, path: str, digest: str) -> bool:
-        return is_clip(path, self.asked) or (_is_media(path) and digest not in self.clean)
-
-
-def _is_media(path: str) -> bool:
-    return any(fnmatch(path, pattern) for pattern in MEDIA)
+        return is_clip(path, self.asked) or (matches(path, MEDIA) and digest not in self.clean)
 
 
 def _media_below(root: Path, asked: Withdrawn) -> Iterator[str]:
@@ -138,7 +134,7 @@ def _media_below(root: Path, asked: Withdrawn) -> Iterator[str]:
     for top in (RAW, "results"):
         for path in sorted(one for one in (root / top).rglob("*") if one.is_file()):
             name = path.relative_to(root).as_posix()
-            if is_clip(name, asked) or _is_media(name):
+            if is_clip(name, asked) or matches(name, MEDIA):
                 yield name
 
 
@@ -168,7 +164,7 @@ def _pieces(
 
     files = {one["md5"]: root / one["path"] for one in here}
     found, unread = [], 0
-    for md5 in sorted({md5 for path, md5 in versioned if fnmatch(path, PIECES)}):
+    for md5 in sorted({md5 for path, md5 in versioned if path.startswith(PIECES)}):
         data = files[md5].read_bytes() if md5 in files else next(filter(None, (one.read(md5) for one in stores)), None)
         if data is None:
             unread += 1

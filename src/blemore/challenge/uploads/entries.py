@@ -18,7 +18,7 @@ import jsonschema
 
 from blemore.challenge.files import load_json
 from blemore.challenge.uploads.scores import ACCURACIES, faults_of, logged
-from blemore.schema import dotted
+from blemore.params.schema import dotted
 from joblineage.errors import DataError
 from joblineage.files import write_json
 

@@ -32,7 +32,8 @@ def layers(
     """The honest Score of every range of layers of frozen encoders, and how far the paper's 6 to 12 are from the best."""
     import pandas as pd
 
-    from blemore.evaluate.layers.figure import plot_layers
+    from blemore.evaluate.drawing import save_png
+    from blemore.evaluate.layers.figure import draw_layers
     from blemore.evaluate.layers.study import study_layers
     from blemore.evaluate.summary import DEMO_NOTE
     from blemore.tables import read_clips, write_csv
@@ -50,7 +51,7 @@ def layers(
     tables = []
     for name, path in files.items():
         study = study_layers(path, table, names[name], seed=seed)
-        plot_layers(out / f"{names[name]}.png", study, note=note)
+        save_png(out / f"{names[name]}.png", draw_layers(study), note)
         tables.append(study.table)
         typer.echo("\n".join(_lines(names[name], study)))
     write_csv(pd.concat(tables, ignore_index=True), out / "layers.csv")

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from blemore.encoders.base import seed_of
 from blemore.evaluate.summary import INTERVAL
 from blemore.learning.heads.features import read_layers
 from blemore.learning.heads.run import fold_probabilities
 from blemore.scoring.metrics import blends, combine, presence_correct, salience_correct, true_saliences
 from blemore.scoring.thresholds import leave_one_fold_out
+from blemore.seeds import seed_of
 from blemore.tables import usable
 from joblineage.errors import DataError
 from joblineage.progress import Steps

@@ -10,6 +10,7 @@ import numpy as np
 
 from blemore.learning.heads import logistic
 from blemore.learning.heads.inner import Rows, cross_entropy, inner_parts, scaled
+from blemore.scoring.logits import softmax
 from joblineage import seen
 
 STRENGTHS = (0.03, 0.3, 1.0, 3.0, 10.0, 30.0)
@@ -21,13 +22,15 @@ FINAL = 1e-6
 """Tolerance, in logits, of the models that are used (float64)."""
 
 
-def predictions(learned: Rows, labels: np.ndarray, persons: np.ndarray, shown: Rows, *, model: str = "") -> np.ndarray:
+def predictions(
+    learned: Rows, labels: np.ndarray, persons: np.ndarray, shown: Rows, name: str = "", model: str = ""
+) -> np.ndarray:
     """Probabilities (m, 6) of the clips `shown` by a model of the clips `learned`; 0 for a class that no label holds.
 
     Parameters
     ----------
     learned : n clips; labels : (n, 6) soft labels; persons : (n,); shown : m clips.
-    model : its name (`seen`).
+    name : nothing is drawn from it here; model : the model's name (`seen`).
     """
     x, others = scaled(learned, shown, model)
     clips = logistic.products(x)
@@ -36,7 +39,7 @@ def predictions(learned: Rows, labels: np.ndarray, persons: np.ndarray, shown: R
     fitted = logistic.fit(clips, labels, everyone, [strength], tolerance=FINAL)
     seen.fitted(model, "head", learned.clips, shown.clips)
     weights = x.T @ fitted.dual[0].astype(x.dtype)
-    return logistic.softmax((others - x.mean(axis=0)) @ weights + fitted.intercepts[0])
+    return softmax((others - x.mean(axis=0)) @ weights + fitted.intercepts[0])
 
 
 def choose_strength(

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
+from blemore.scoring.logits import softmax
+
 CURVATURE = 0.25
 MOST_STEPS = 1000
 
@@ -34,20 +36,13 @@ class Wide:
         self.features = x.shape[1]
         self.gram = x @ x.T
 
-    def solvers(self, seen: np.ndarray, shifts: Sequence[float], dtype: Precision) -> list[Solve]:
-        """For each shift c: r -> (I + c G)^-1 r, with G the inner products of the seen clips around their mean."""
+    def solver(self, seen: np.ndarray, dtype: Precision) -> Callable[[float], Solve]:
+        """c -> (r -> (I + c G)^-1 r), with G the inner products of the seen clips around their mean."""
         gram = self.gram[np.ix_(seen, seen)].astype(dtype)
         mean = gram.mean(axis=0)
         gram -= mean
         gram -= (mean - mean.mean())[:, None]
-
-        def solver(shift: float) -> Solve:
-            matrix = np.asarray(shift, dtype) * gram
-            matrix[np.diag_indices_from(matrix)] += 1
-            factor = cho_factor(matrix.T, lower=True, overwrite_a=True, check_finite=False)
-            return lambda r: cho_solve(factor, r, check_finite=False)
-
-        return [solver(shift) for shift in shifts]
+        return lambda shift: inverse(gram, dtype(shift))
 
     def logits(self, seen: np.ndarray, shown: np.ndarray, dual: np.ndarray) -> np.ndarray:
         """x_shown W, less its mean over the seen clips: (..., n_shown, 6) from dual (..., n_seen, 6)."""
@@ -62,20 +57,17 @@ class Narrow:
         self.features = x.shape[1]
         self.x = x
 
-    def solvers(self, seen: np.ndarray, shifts: Sequence[float], dtype: Precision) -> list[Solve]:
-        """As `Wide.solvers`: (I + c x x')^-1 = I - c x (I + c x' x)^-1 x' (Woodbury)."""
+    def solver(self, seen: np.ndarray, dtype: Precision) -> Callable[[float], Solve]:
+        """As `Wide.solver`: (I + c x x')^-1 = I - c x (I + c x' x)^-1 x' (Woodbury)."""
         x = self.x[seen].astype(dtype)
         x -= x.mean(axis=0)
         products = x.T @ x
 
-        def solver(shift: float) -> Solve:
-            weight = np.asarray(shift, dtype)
-            matrix = weight * products
-            matrix[np.diag_indices_from(matrix)] += 1
-            factor = cho_factor(matrix.T, lower=True, overwrite_a=True, check_finite=False)
-            return lambda r: r - weight * (x @ cho_solve(factor, x.T @ r, check_finite=False))
+        def solve(shift: np.floating) -> Solve:
+            inner = inverse(products, shift)
+            return lambda r: r - shift * (x @ inner(x.T @ r))
 
-        return [solver(shift) for shift in shifts]
+        return lambda shift: solve(dtype(shift))
 
     def logits(self, seen: np.ndarray, shown: np.ndarray, dual: np.ndarray) -> np.ndarray:
         """As `Wide.logits`."""
@@ -83,6 +75,14 @@ class Narrow:
 
 
 Clips = Wide | Narrow
+
+
+def inverse(products: np.ndarray, shift: np.floating) -> Solve:
+    """r -> (I + shift * products)^-1 r, by Cholesky."""
+    matrix = shift * products
+    matrix[np.diag_indices_from(matrix)] += 1
+    factor = cho_factor(matrix.T, lower=True, overwrite_a=True, check_finite=False)
+    return lambda r: cho_solve(factor, r, check_finite=False)
 
 
 @dataclass(frozen=True)
@@ -128,80 +128,57 @@ def fit(
     dtype : precision of the steps; half the time in float32, for tolerances down to 1e-4.
     """
     targets: np.ndarray = np.asarray(labels[seen], dtype)
-    means = targets.mean(axis=0)
+    n, means = len(targets), targets.mean(axis=0)
     # Added to the logits: a class not seen has probability 0.
     absent: np.ndarray = np.where(means > 0, 0, -np.inf).astype(dtype)
     weights = np.asarray(strengths, dtype)[:, None, None] / clips.features  # C, (S, 1, 1)
-    solvers = clips.solvers(seen, [CURVATURE * float(c) for c in weights.ravel()], dtype)
+    solver = clips.solver(seen, dtype)
+    solvers = [solver(CURVATURE * float(c)) for c in weights.ravel()]
 
-    # Present iterates and, for the momentum, what lies ahead: dual, logits without intercept, intercept.
-    start: np.ndarray = np.log(np.where(means > 0, means, 1)).astype(dtype)
-    now = State(
-        np.zeros((len(solvers), *targets.shape), dtype),
-        np.zeros((len(solvers), *targets.shape), dtype),
-        np.tile(start, (len(solvers), 1, 1)),
-    )
-    ahead, before = now, None
+    # Iterates (S, 2 n + 1, 6): dual, logits without the intercept, intercept. `ahead` is where the momentum leads.
+    now = np.zeros((len(solvers), 2 * n + 1, 6), dtype)
+    now[:, -1] = np.log(np.where(means > 0, means, 1))
+    ahead, done, before = now, now.copy(), None
     speed, length = np.ones_like(weights), np.ones_like(weights)
-    dual, intercepts = now.dual.copy(), now.intercept.copy()
     waiting = np.arange(len(solvers))  # numbers of the models that are not done
     for _ in range(MOST_STEPS):
-        error = softmax(ahead.logits + ahead.intercept + absent) - targets
+        error = softmax(logits(ahead, n) + absent) - targets
         if before is not None:
-            change = ahead.logits + ahead.intercept - before[0]
+            change = logits(ahead, n) - before[0]
             curved = total((error - before[1]) * change) * length > CURVATURE * total(change**2)
             length = np.where(curved, 0.5, length).astype(dtype)
         bias = error.mean(axis=1, keepdims=True)
-        slope = weights * (error - bias) + ahead.dual
+        slope = weights * (error - bias) + ahead[:, :n]
         step = np.stack([solvers[k](slope[row]) for row, k in enumerate(waiting)])
-        new = State(
-            ahead.dual - length * step,
-            ahead.logits - length * (slope - step) / (CURVATURE * weights),  # G step, as (I + h C G) step = slope
-            ahead.intercept - length * bias / CURVATURE,
-        )
-        moved = np.abs(new.logits + new.intercept - ahead.logits - ahead.intercept).max(axis=(1, 2))
-        going = moved > tolerance
-        dual[waiting], intercepts[waiting] = new.dual, new.intercept
+        moved = (slope - step) / (CURVATURE * weights)  # G step, as (I + h C G) step = slope
+        new = ahead - length * np.concatenate([step, moved, bias / CURVATURE], axis=1)
+        farthest = np.abs(logits(new, n) - logits(ahead, n)).max(axis=(1, 2))
+        going = farthest > tolerance
+        done[waiting] = new
         if not going.any():
             break
 
-        away = State(new.dual - now.dual, new.logits - now.logits, new.intercept - now.intercept)
-        uphill = total(weights * error * (away.logits + away.intercept)) + total(ahead.dual * away.logits) > 0
+        away = new - now
+        uphill = total(weights * error * logits(away, n)) + total(ahead[:, :n] * away[:, n:-1]) > 0
         faster: np.ndarray = np.where(uphill, 1, (1 + np.sqrt(1 + 4 * speed**2)) / 2).astype(dtype)
         momentum: np.ndarray = np.where(uphill, 0, (speed - 1) / faster).astype(dtype)
-        before = ((ahead.logits + ahead.intercept)[going], error[going])
-        ahead = State(
-            *(part[going] + (momentum * change)[going] for part, change in zip(new.parts(), away.parts(), strict=True))
-        )
-        now = State(*(part[going] for part in new.parts()))
+        before = logits(ahead, n)[going], error[going]
+        ahead, now = new[going] + (momentum * away)[going], new[going]
         speed, length, weights, waiting = faster[going], length[going], weights[going], waiting[going]
     else:
         names = ", ".join(f"{strengths[k]:g}" for k in waiting.tolist())
         logging.warning(
             "the linear head did not converge for strength %s within %d steps: a step still moves a logit by %.1g",
-            names, MOST_STEPS, moved.max(),
+            names, MOST_STEPS, farthest.max(),
         )  # fmt: skip
-    return Fitted(seen, dual, intercepts[:, 0] + absent)
+    return Fitted(seen, done[:, :n], done[:, -1] + absent)
 
 
-@dataclass(frozen=True)
-class State:
-    """One iterate of some models: dual (s, n, 6), logits (s, n, 6) without the intercept, intercept (s, 1, 6)."""
-
-    dual: np.ndarray
-    logits: np.ndarray
-    intercept: np.ndarray
-
-    def parts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return self.dual, self.logits, self.intercept
+def logits(iterates: np.ndarray, n: int) -> np.ndarray:
+    """(s, n, 6) logits of iterates (s, 2 n + 1, 6)."""
+    return iterates[:, n:-1] + iterates[:, -1:]
 
 
 def total(values: np.ndarray) -> np.ndarray:
     """(s, 1, 1) sums over clips and classes."""
     return values.sum(axis=(1, 2), keepdims=True)
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Probabilities along the last axis; a logit of -inf gives 0."""
-    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return exponentials / exponentials.sum(axis=-1, keepdims=True)

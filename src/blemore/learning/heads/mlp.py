@@ -12,10 +12,10 @@ import torch
 from torch import nn
 from torch.nn.functional import kl_div
 
-from blemore.encoders.base import seed_of
 from blemore.encoders.device import use_one_thread
 from blemore.learning.heads.inner import Rows, cross_entropy, inner_parts, scaled
 from blemore.scoring.labels import CLASSES
+from blemore.seeds import seed_of
 from joblineage import seen
 
 HIDDEN = (256, 512)
@@ -57,7 +57,7 @@ class Trained:
 
 
 def predictions(
-    learned: Rows, labels: np.ndarray, persons: np.ndarray, shown: Rows, *, name: str, model: str = ""
+    learned: Rows, labels: np.ndarray, persons: np.ndarray, shown: Rows, name: str, model: str = ""
 ) -> np.ndarray:
     """Probabilities (m, 6) of the clips `shown` by a network of the clips `learned`; 0 for a class that no label holds.
 

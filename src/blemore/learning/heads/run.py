@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from blemore.learning.heads import linear
 from blemore.learning.heads.features import read_features
 from blemore.learning.heads.inner import Rows
+from blemore.params.parts import DEFAULT_HEAD, HEAD
 from blemore.scoring.labels import CLASSES, soft_labels
 from blemore.tables import PROBABILITY_COLUMNS, check_probabilities, probability_rows, usable
 from joblineage.errors import DataError
@@ -25,9 +25,9 @@ def fit_head(features: Path, clips: pd.DataFrame, settings: Mapping, *, seed: in
     ----------
     features : as `encoders.embedding.embed` writes them.
     clips : clips table.
-    settings : the encoder's slice of the parameters: name; optionally layers, [first, last], and head, "linear"
-        (`heads.linear`; where nothing is said) or "mlp" (`heads.mlp`).
-    seed : of the "mlp"; the linear head draws nothing.
+    settings : the encoder's slice of the parameters: name; optionally layers, [first, last], and head, a module of this
+        folder with `predictions`, whose numbers stand under its name.
+    seed : of what a head draws.
 
     Returns
     -------
@@ -49,9 +49,8 @@ def fit_head(features: Path, clips: pd.DataFrame, settings: Mapping, *, seed: in
 
 def fold_probabilities(x: np.ndarray, clips: pd.DataFrame, settings: Mapping, *, seed: int) -> np.ndarray:
     """Probabilities (n_clips, 6) from features (n_clips, d) float32: see `fit_head`."""
-    head = settings.get("head", "linear")
-    if head not in ("linear", "mlp"):
-        raise DataError(f"encoder {settings['name']}", [f'head must be "linear" or "mlp", found {head!r}'])
+    head = settings.get("head", DEFAULT_HEAD)
+    predictions, numbers = HEAD.load(head).predictions, settings.get(head, {})
     train = (clips["split"] == "train").to_numpy()
     fold, person = clips["fold"].to_numpy(), clips["person"].to_numpy()
     labels = np.zeros((len(clips), len(CLASSES)))
@@ -64,15 +63,8 @@ def fold_probabilities(x: np.ndarray, clips: pd.DataFrame, settings: Mapping, *,
     for held_out in folds:
         part = train & (fold != held_out)
         shown = ~train | (fold == held_out)
-        model = f"{settings['name']}/fold{held_out}"
-        if head == "linear":
-            outputs = linear.predictions(rows.where(part), labels[part], person[part], rows.where(shown), model=model)
-        else:
-            from blemore.learning.heads import mlp  # torch takes seconds to import
-
-            name = f"{seed}/{settings['name']}/{held_out}"
-            outputs = mlp.predictions(
-                rows.where(part), labels[part], person[part], rows.where(shown), name=name, model=model
-            )
+        name, model = f"{seed}/{settings['name']}/{held_out}", f"{settings['name']}/fold{held_out}"
+        learned, others = rows.where(part), rows.where(shown)
+        outputs = predictions(learned, labels[part], person[part], others, name, model, **numbers)
         probabilities[shown] += outputs / np.where(train[shown], 1, len(folds))[:, None]
     return probabilities

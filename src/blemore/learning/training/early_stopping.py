@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from blemore.encoders.base import seed_of
+from blemore.seeds import seed_of
 from joblineage.errors import DataError
 
 

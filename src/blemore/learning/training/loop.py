@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from blemore.encoders.base import build, seed_of
+from blemore.encoders.base import build
 from blemore.encoders.device import to_device, use_one_thread
 from blemore.encoders.memory import MicroBatch, told_when_full
 from blemore.encoders.network import Network
@@ -24,6 +24,7 @@ from blemore.learning.training.media import read_media
 from blemore.learning.training.recipe import Recipe, half_precision
 from blemore.learning.training.state import Row, TrainingState, training_identity
 from blemore.scoring.labels import CLASSES, soft_labels
+from blemore.seeds import seed_of
 from blemore.tables import probability_rows, usable, write_probabilities
 from joblineage import seen
 from joblineage.errors import DataError
@@ -57,7 +58,7 @@ def train_fold(
     state : where the training is kept, also when it is finished; ignored if it comes from another training. Whoever
         needs it no longer removes it.
     probabilities : written; probabilities table.
-    curve : written; CSV with the columns of `training_state.Row`; inner_loss is empty without early stopping.
+    curve : written; CSV with the columns of `training.state.Row`; inner_loss is empty without early stopping.
     weights : written; safetensors.
     workers : threads that decode clips.
     shared : file below a cache in which decoded clips are kept for the other folds too, see `media.read_media`.

@@ -10,6 +10,7 @@ import mmap
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -52,7 +53,7 @@ class Media(Sequence[np.ndarray]):
     def __len__(self) -> int:
         return len(self.arrays)
 
-    def __getitem__(self, row):
+    def __getitem__(self, row: Any) -> Any:
         clip = self.arrays[row]
         self._looked_at += clip.nbytes
         if self._mapping is not None and self._looked_at > MAPPED:
@@ -76,7 +77,7 @@ class Media(Sequence[np.ndarray]):
 
 def digest(array: np.ndarray) -> str:
     """sha256 of an array's bytes."""
-    return hashlib.sha256(np.ascontiguousarray(array)).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
 
 
 def read_media(
@@ -103,11 +104,10 @@ def read_media(
             return read_media(shards, clips, preprocessing, workers, Path(folder, "media"))
     shared.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(_lock(shared)):  # ends with its process, however that ends
-        found = _mapped(shared, preprocessing)
-        if found is None or not set(clips) <= set(found[0]):
+        names, media = _mapped(shared, preprocessing)
+        if not set(clips) <= set(names):
             _write(shared, shards, set(clips), preprocessing, workers)
-            found = _mapped(shared, preprocessing)
-    names, media = found
+            names, media = _mapped(shared, preprocessing)
     places = {name: place for place, name in enumerate(names)}
     return media.at([places[clip] for clip in clips])
 
@@ -131,16 +131,16 @@ def _write(path: Path, shards: Sequence[Path], clips: set[str], preprocessing: P
             raise DataError(", ".join(map(str, shards)), faults)
 
 
-def _mapped(path: Path, preprocessing: Preprocessing) -> tuple[list[str], Media] | None:
-    """Names and clips of the file; None if it is not there, is broken or holds what another preprocessing made."""
+def _mapped(path: Path, preprocessing: Preprocessing) -> tuple[list[str], Media]:
+    """Names and clips of the file; none if it is not there, is broken or holds what another preprocessing made."""
     try:
         with path.open("rb") as opened:
             mapping = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
         file = pa.ipc.open_file(pa.py_buffer(mapping))
     except (FileNotFoundError, ValueError):  # ValueError: an empty file, or not one of Arrow's
-        return None
+        return [], Media.of([])
     if (file.schema.metadata or {}).get(b"preprocessing") != repr(preprocessing).encode():
-        return None
+        return [], Media.of([])
     names, digests, arrays = [], [], []
     for k in range(file.num_record_batches):
         *said, media = file.get_batch(k).columns

@@ -8,7 +8,8 @@ from typing import Any
 
 import jsonschema
 
-from blemore.schema import Keys, dotted, expected, meaning, part
+from blemore.params.parts import AUTO, DATA_SET, ENCODER_FAMILY, FUSION_METHOD, HEAD, Kind
+from blemore.params.schema import Keys, dotted, expected, meaning, part
 from joblineage.errors import DataError
 from joblineage.files import parse_yaml
 
@@ -22,14 +23,27 @@ _STRICT = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
 )
 _Validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=_STRICT)
 
+SCHEMA = Path("schemas/params.schema.yaml")
+
 
 def read_schema(path: str | Path) -> dict[str, Any]:
     """A JSON Schema (draft 2020-12) written as YAML."""
     return parse_yaml(Path(path).read_bytes())
 
 
+def read_params(path: Path, **changed: Any) -> dict[str, Any]:
+    """The parameters in a file, with the top keys `changed`; what the start of the workflow refuses is refused here, too.
+
+    Their schema lies in schemas/ beside the file, or else where the command is called.
+    """
+    beside = path.parent / SCHEMA
+    values = parse_yaml(path.read_bytes()) | changed
+    check_params(values, read_schema(beside if beside.is_file() else SCHEMA), str(path))
+    return values
+
+
 def check_params(values: Mapping[str, Any], schema: Mapping[str, Any], where: str = "params.yaml") -> None:
-    """Refuse parameters that the schema does not allow or that contradict each other.
+    """Refuse parameters that the schema or the parts that they name do not allow, or that contradict each other.
 
     Parameters
     ----------
@@ -42,8 +56,9 @@ def check_params(values: Mapping[str, Any], schema: Mapping[str, Any], where: st
     DataError : one fault per wrong key: its path ("encoders.s4d.tiny.epochs"), what was found, what is expected, and
         what the key means.
     """
+    schema, faults = with_parts(schema, values)
     errors = sorted(_Validator(schema).iter_errors(values), key=lambda error: dotted(tuple(error.absolute_path)))
-    faults = [fault for error in errors for fault in _explain(error, schema)]
+    faults += [fault for error in errors for fault in _explain(error, schema)]
     faults += list(_contradictions(values, {keys for keys, _, _ in faults}))
     sentences = []
     for keys, text, meant in faults:
@@ -59,11 +74,80 @@ TRAINING = (
 )  # fmt: skip
 """Numbers of the training loop."""
 
-NUMBERED = {"simplex": ("l2",), "logpool": ("l2",), "greedy": ("bags", "members"), "cmaes": ("evaluations", "l2")}
-"""Fusion methods with numbers of their own."""
+SCALES = ("tiny", "pretrained")
 
 Fault = tuple[Keys, str, Keys | None]
 """Path of the wrong key, what is wrong, and the key whose meaning helps (None: the key itself)."""
+
+
+def with_parts(schema: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
+    """The schema with the numbers of every part that the values name, and names of parts that there are not.
+
+    A part's numbers are those of its signature (`parts.Kind.numbers`); what the schema says of one, such as its range,
+    takes the place of its annotation. Those of a fusion method, a data set and a head stand in a block of its name, those of an encoder family in the
+    encoder's entry, or in its blocks for the scales.
+    """
+    # Copies only of what is changed: this runs at every start of the workflow.
+    schema = {**schema, "properties": {**schema["properties"]}}
+    for name in ("fusion", "encoders"):
+        node = schema["properties"][name]
+        schema["properties"][name] = {**node, "properties": {**node.get("properties", {})}}
+    faults: list[Fault] = []
+
+    def known(kind: Kind, name: Any, *keys: str) -> bool:
+        fault = kind.missing(name)
+        faults.extend([(keys, fault, None)] if fault else [])
+        return not fault
+
+    def add_block(node: dict[str, Any], kind: Kind, name: str) -> None:
+        numbers, old = kind.numbers(name), node["properties"].get(name, {})
+        said = {key: old.get("properties", {}).get(key, number) for key, number in numbers["properties"].items()}
+        node["properties"][name] = numbers | old | {"properties": said, "required": numbers["required"]}
+        if numbers["required"] or kind is DATA_SET:  # of whom rules read more than the module does
+            node["required"] = [*node["required"], name]
+
+    if known(DATA_SET, values.get("dataset"), "dataset"):
+        for name in {values["dataset"], *values} & {*DATA_SET.names()}:
+            add_block(schema, DATA_SET, name)
+    fusion = _block(values, "fusion")
+    candidates = fusion.get("candidates")
+    listed = candidates if isinstance(candidates, list) else []
+    for name in dict.fromkeys(one for one in (fusion.get("method"), *listed) if one != AUTO and isinstance(one, str)):
+        keys = ("fusion", "method") if name == fusion["method"] else ("fusion", "candidates")
+        if known(FUSION_METHOD, name, *keys):
+            add_block(schema["properties"]["fusion"], FUSION_METHOD, name)
+    encoders = schema["properties"]["encoders"]
+    for name in _block(values, "encoders"):
+        entry = _block(values, "encoders", name)
+        any_entry = encoders["additionalProperties"]
+        node = encoders["properties"][name] = {**any_entry, "properties": {**any_entry["properties"]}}
+        head = entry.get("head")
+        if head is not None and known(HEAD, head, "encoders", name, "head") and HEAD.numbers(head)["properties"]:
+            add_block(node, HEAD, head)
+        if "module" in entry and known(ENCODER_FAMILY, entry["module"], "encoders", name, "module"):
+            numbers = ENCODER_FAMILY.numbers(entry["module"])
+            needed = [key for key in numbers["required"] if key not in entry]
+            scaled = [scale for scale in SCALES if scale in entry]
+            for scale in SCALES:
+                node["properties"][scale] = _with(node["properties"][scale], numbers["properties"], needed)
+            encoders["properties"][name] = _with(node, numbers["properties"], [] if scaled else needed)
+    return schema, faults
+
+
+def _with(node: Mapping[str, Any], properties: Mapping[str, Any], required: list[str]) -> dict[str, Any]:
+    """A block of the schema with further keys."""
+    keys = {"properties": {**node["properties"], **properties}, "required": [*node.get("required", ()), *required]}
+    return {**node, **keys}
+
+
+def _block(values: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
+    """The block at some keys; empty where there is none."""
+    found: Any = values
+    for key in keys:
+        found = found.get(key, {})
+        if not isinstance(found, Mapping):
+            return {}
+    return found
 
 
 def _explain(error: jsonschema.ValidationError, schema: Mapping[str, Any]) -> Iterator[Fault]:
@@ -74,7 +158,8 @@ def _explain(error: jsonschema.ValidationError, schema: Mapping[str, Any]) -> It
         for name in sorted(str(name) for name in error.instance if name not in known):
             close = difflib.get_close_matches(name, known, n=1)
             advice = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"
-            yield (*keys, name), f"unknown key, {advice}", (*keys, *close)
+            new = "" if keys else "; a new block is described in schemas/params.schema.yaml"
+            yield (*keys, name), f"unknown key, {advice}{new}", (*keys, *close)
     elif error.validator == "required":
         for name in error.validator_value:
             if name not in error.instance:
@@ -109,8 +194,6 @@ def _contradictions(values: Mapping[str, Any], faulty: set[Keys]) -> Iterator[Fa
     def sound(*keys: str) -> bool:
         return not any(fault[: len(keys)] == keys or keys[: len(fault)] == fault for fault in faulty)
 
-    if sound("dataset") and values["dataset"] not in values:
-        yield ("dataset",), f"found {values['dataset']!r}, but there is no block of options of that name", None
     if sound("demo"):
         demo = values["demo"]
         if demo["train_actors"] < demo["folds"]:
@@ -122,24 +205,18 @@ def _contradictions(values: Mapping[str, Any], faulty: set[Keys]) -> Iterator[Fa
             yield ("demo", "test_actors"), text, None
         if demo["seconds"][0] > demo["seconds"][1]:
             yield ("demo", "seconds"), f"found {demo['seconds']}, expected the shorter one first", None
-    if sound("fusion"):
+    if sound("fusion", "method") and sound("fusion", "candidates"):
         fusion = values["fusion"]
         used = {fusion["method"], *fusion["candidates"]} - {"auto"}
-        for name in sorted(used & set(NUMBERED) - set(fusion)):
-            yield ("fusion", name), f"missing, the method needs {', '.join(NUMBERED[name])}", None
         for name in sorted(set(fusion) - used - {"method", "candidates", "scaling"}):
-            text = f"numbers of a method that is not used; used are: {', '.join(sorted(used))}"
-            yield ("fusion", name), text, ("fusion", "candidates")
+            close = difflib.get_close_matches(name, used, n=1)
+            advice = f"did you mean {close[0]!r}?" if close else f"used are: {', '.join(sorted(used))}"
+            yield ("fusion", name), f"numbers of a method that is not used, {advice}", ("fusion", "candidates")
     if ("encoders",) in faulty:
         return
     for name, encoder in values["encoders"].items():
         if not sound("encoders", name):
             continue
-        for key in ("file", "persons"):
-            if key in encoder and encoder["module"] != "precomputed":
-                yield ("encoders", name, key), "for module precomputed only, leave the key out", None
-        if encoder["learning"] == "given" and encoder["module"] != "precomputed":
-            yield ("encoders", name, "learning"), "given is for module precomputed only", None
         for scale in ("tiny", "pretrained"):
             for key, text in _encoder_contradictions(encoder["learning"], encoder.get(scale, {})):
                 yield ("encoders", name, scale, key), text, None

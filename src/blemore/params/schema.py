@@ -65,6 +65,8 @@ def expected(node: Mapping[str, Any]) -> str:
         return "another value"
     types = node["type"] if isinstance(node["type"], Sequence) and not isinstance(node["type"], str) else [node["type"]]
     text = " or ".join(TYPES[name] for name in types)
+    if node.get("required"):
+        text += f" ({', '.join(node['required'])})"
     limits = (
         ("minimum", "from {}"),
         ("exclusiveMinimum", "above {}"),

@@ -1,0 +1,81 @@
+"""What each family of encoders says of itself: `FAMILY = Family(...)` in its own file of this folder, and nowhere else.
+
+A family's file imports torch, which takes seconds. The workflow's start, `blemore plan` and `blemore weights` need none
+of that, so they take the declaration from the file's text: a call of `Family` with literals.
+
+What is known of published checkpoints changes while the code stays. It stands beside the family's file in <family>.yaml
+(`blemore.weights.known`), so that no network is trained again because a licence was looked up anew.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from joblineage.errors import DataError
+
+FOLDER = Path(__file__).parent
+DECLARATION = re.compile(r"^FAMILY = (Family\(.*?\))\n(?![ )])", re.M | re.S)
+KINDS = ("network", "computed", "service", "outside")
+OWN = "MIT (this package)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """What a family is, what its encoders read, under which terms and at what cost.
+
+    kind : "network" (random weights at `weights: tiny`, else a checkpoint's), "computed" (no weights at all), "service"
+        (vectors from elsewhere; asks what the block of params.yaml says that has the family's name), or "outside"
+        (features or probabilities that somebody else made).
+    note : why no checkpoint is needed; for a service, why its stand-in needs none. Not for networks.
+    code : licence of the code where no checkpoint is read; None: not known here.
+    other_code : choice of `features` -> licence of the code, where it is not the family's own that computes them.
+    form : of a checkpoint: "folder" (as transformers saves it), "file", or "timm" (a file or a repository of timm's).
+    model_types : what `model_type` in a folder's config.json may be; empty: anything.
+    seconds : learning ("frozen", "finetuned") -> CPU seconds of one clip where no checkpoint is read (of networks, a
+        forward pass: `python benchmarks/measure.py small`). Missing: not measured.
+    priced_by : the command that says what a service costs.
+    """
+
+    kind: Literal["network", "computed", "service", "outside"]
+    note: str | None = None
+    code: str | None = OWN
+    other_code: Mapping[str, str] = field(default_factory=dict)
+    form: Literal["folder", "file", "timm"] = "folder"
+    model_types: tuple[str, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    priced_by: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise TypeError(f"kind {self.kind!r}: expected one of {', '.join(KINDS)}")
+        if self.kind != "network" and self.note is None:
+            raise TypeError(f"kind {self.kind} needs a note: why no checkpoint is needed")
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """Every family, in order of the alphabet: the files of this folder that declare one."""
+    return tuple(file.stem for file in sorted(FOLDER.glob("*.py")) if DECLARATION.search(file.read_text("utf-8")))
+
+
+@cache
+def family(name: str) -> Family:
+    """What the family of that name says of itself.
+
+    Raises
+    ------
+    DataError : there is no such family, or its file does not say what is needed; says what.
+    """
+    file = FOLDER / f"{name}.py"
+    found = DECLARATION.search(file.read_text("utf-8")) if file.is_file() else None
+    if found is None:
+        raise DataError(
+            str(file), [f"no family of encoders: expected FAMILY = Family(...), as {', '.join(names())} have"]
+        )
+    try:
+        return eval(found[1], {"__builtins__": {}, "Family": Family})
+    except (NameError, SyntaxError, TypeError) as error:
+        raise DataError(str(file), [f"FAMILY: {error} (a call of Family with literals)"]) from error
