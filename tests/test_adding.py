@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from blemore.params import parts
+from blemore.encoders import families
+from blemore.encoders.settings import check_entries
 from blemore.params.check import read_params
 from blemore.planning.steps import check_steps
 from joblineage.errors import DataError
@@ -41,8 +42,11 @@ class Checkout:
     def start(self) -> str:
         """What a start of the workflow says before any rule is parsed; "" where nothing is wrong."""
         parts._face.cache_clear()
+        families.family.cache_clear()
         try:
-            check_steps(self.folder, read_params(self.folder / "params.yaml"))
+            values = read_params(self.folder / "params.yaml")
+            check_entries(values)
+            check_steps(self.folder, values)
         except DataError as error:
             return str(error)
         return ""
@@ -57,8 +61,10 @@ class Checkout:
 @pytest.fixture
 def checkout(tmp_path, monkeypatch) -> Iterator[Checkout]:
     monkeypatch.setattr(parts, "__file__", str(tmp_path / "src/blemore/params/parts.py"))
+    monkeypatch.setattr(families, "FOLDER", tmp_path / "src/blemore/encoders")
     yield Checkout(tmp_path)
     parts._face.cache_clear()
+    families.family.cache_clear()
 
 
 METHOD = {
@@ -147,7 +153,10 @@ from pathlib import Path
 import numpy as np
 
 from blemore.encoders.base import Embedder
+from blemore.encoders.families import Family
 from blemore.encoders.sound import Sound
+
+FAMILY = Family(kind="computed", note="sizes of samples are counted")
 
 
 def build(settings: Mapping, *, bins: int) -> "Loudness":
@@ -205,6 +214,13 @@ def test_an_encoder_family_takes_its_file_and_an_entry_in_the_params(checkout):
             "def make(",
             "write src/blemore/encoders/loudness.py with build(",
         ),
+        (
+            "src/blemore/encoders/loudness.py",
+            "FAMILY =",
+            "KIND =",
+            "loudness.py: 1 fault(s)\n  - no family of encoders: expe",
+        ),
+        ("src/blemore/encoders/loudness.py", ', note="sizes of samples are counted"', "", "kind computed needs a note"),
         ("params.yaml", "module: loudness", "module: loudnes", "did you mean 'loudness'?"),
         (
             "params.yaml",

@@ -203,12 +203,20 @@ def test_the_key_is_in_no_log_no_ledger_and_no_message(tmp_path, pieces, caplog,
     assert KEY[8:20] not in shown + written
 
 
-def test_google_api_key_comes_first_and_a_blank_key_is_none():
-    assert api_key({"GOOGLE_API_KEY": " a\n", "GEMINI_API_KEY": "b"}) == "a"
-    assert api_key({"GOOGLE_API_KEY": " \t", "GEMINI_API_KEY": "b"}) == "b"
-    for empty in ({}, {"GOOGLE_API_KEY": "  ", "GEMINI_API_KEY": "\n"}):
+@pytest.mark.parametrize(
+    ("google", "gemini", "found"),
+    [(" a\n", "b", "a"), (" \t", "b", "b"), (None, "b", "b"), (None, None, None), ("  ", "\n", None)],
+)
+def test_google_api_key_comes_first_and_a_blank_key_is_none(monkeypatch, google, gemini, found):
+    for name, value in (("GOOGLE_API_KEY", google), ("GEMINI_API_KEY", gemini)):
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    if found is None:
         with pytest.raises(MissingDataError, match="GOOGLE_API_KEY"):
-            api_key(empty)
+            api_key()
+    else:
+        assert api_key() == found
 
 
 def test_without_a_key_nothing_is_sent(tmp_path, pieces, monkeypatch):

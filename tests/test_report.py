@@ -12,8 +12,7 @@ import pytest
 from report_page import CHECKED, Page, changed, documents, resolve
 from report_study import without_new_blocks
 
-from blemore.report import page
-from blemore.report.inputs import checked
+from blemore.report import inputs, page
 from blemore.report.numbers import Spot, rounded
 from blemore.report.page import SECTIONS, Section, build
 from blemore.report.scales import scale
@@ -248,7 +247,28 @@ def test_a_block_that_the_contract_lacks_is_named_with_the_file_to_add_it_to() -
     with pytest.raises(
         DataError, match=r"report/contract\.yaml.*\n.*no block 'power': add one that states what power\.json holds"
     ):
-        checked("power", "power.json", {})
+        inputs.checked("power", "power.json", {})
+
+
+def with_overview(folder: Path, monkeypatch: pytest.MonkeyPatch, template: str) -> None:
+    """Replace the page's first part."""
+    shutil.copytree(Path(page.__file__).parent / "templates", folder / "templates")
+    (folder / "templates/overview.html.j2").write_text(template)
+    monkeypatch.setattr(page._environment(), "loader", jinja2.FileSystemLoader(folder / "templates"))
+
+
+def test_a_further_block_needs_the_contract_and_a_template_alone(
+    study: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    further = {"power": {"required": ["detectable"], "properties": {"detectable": {"type": "number"}}}}
+    contract = inputs._contract() | further
+    monkeypatch.setattr(inputs, "_contract", lambda: contract)
+    with_overview(tmp_path, monkeypatch, "{{ number(power.detectable) }}")
+    (tmp_path / "power.json").write_text('{"detectable": 0.0312}')
+    html = build(**study, power=tmp_path / "power.json")
+    assert '<data value="0.0312" data-source="power.json#/detectable">.031</data>' in html
+    with pytest.raises(DataError, match="input 'power' is missing: add it to REPORTED"):
+        build(**study)
 
 
 @pytest.mark.parametrize(("template", "told"), [
@@ -258,9 +278,7 @@ def test_a_block_that_the_contract_lacks_is_named_with_the_file_to_add_it_to() -
 def test_a_name_that_the_page_does_not_have_is_told_with_the_templates_line(
     study: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, template: str, told: str
 ) -> None:
-    shutil.copytree(Path(page.__file__).parent / "templates", tmp_path / "templates")
-    (tmp_path / "templates/overview.html.j2").write_text(template)
-    monkeypatch.setattr(page._environment(), "loader", jinja2.FileSystemLoader(tmp_path / "templates"))
+    with_overview(tmp_path, monkeypatch, template)
     with pytest.raises(DataError, match=told):
         build(**study)
 

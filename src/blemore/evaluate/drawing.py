@@ -1,7 +1,7 @@
 """How the study's figures look and are written: PNG for `results/plots`, SVG for the report.
 
-The same input gives the same bytes: no global state, no date, no version inside. Colours that stand side by side differ in
-lightness too, for readers who see no colours and for print in grey.
+The same input gives the same bytes: no global state, no date, no version inside. Colours that stand side by side differ
+in lightness too, for readers who see no colours and for print in grey.
 """
 
 import io

@@ -1,7 +1,7 @@
 """The study's figures: what `results/plots` holds and what the report shows is drawn here.
 
-Every function draws one figure and gives it back; `drawing.save_png` and `drawing.svg` write it. Figures of the report are
-narrow enough for a phone.
+Every function draws one figure and gives it back; `drawing.save_png` and `drawing.svg` write it. Figures of the report
+are narrow enough for a phone.
 """
 
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ from blemore.scoring.metrics import presence_correct, true_saliences
 from blemore.scoring.surface import surface
 
 WIDTH = 3.8
-"""Inches of a figure that a phone shows at its full width; its text is then about as large as the page's small print."""
+"""Inches of a figure that a phone shows at its full width; its text is then as large as the page's small print."""
 ROW_HEIGHT = 0.3
 """Inches for one encoder."""
 OUTCOMES = {

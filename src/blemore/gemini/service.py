@@ -187,16 +187,15 @@ def is_local(url: str) -> bool:
         return False
 
 
-def api_key(environment: Mapping[str, str] | None = None) -> str:
+def api_key() -> str:
     """The key from GOOGLE_API_KEY or else GEMINI_API_KEY, without the blanks around it.
 
     Raises
     ------
     MissingDataError : neither holds anything.
     """
-    environment = os.environ if environment is None else environment
     for name in KEYS:
-        if key := environment.get(name, "").strip():
+        if key := os.environ.get(name, "").strip():
             return key
     raise MissingDataError(
         "Gemini",

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from blemore.individuals.faces import Faces, read_faces
+from blemore.individuals.faces import Faces, described, read_faces
 from joblineage.errors import MissingDataError
 
 SIZE = 160
@@ -26,13 +26,7 @@ def describe(face_shards: Sequence[Path]) -> tuple[list[str], np.ndarray, np.nda
     MissingDataError : uniface is not installed, or cannot load its weights; the message says what to do.
     """
     network = _network()
-    found = {clip: _direction(network, faces) for clip, faces in read_faces(face_shards, SIZE)}
-    names = sorted(found)
-    usable = np.array([found[name] is not None for name in names], bool)
-    length = next((len(one) for one in found.values() if one is not None), 0)
-    nothing = np.zeros(length)
-    rows = [nothing if found[name] is None else found[name] for name in names]
-    return names, np.array(rows, float).reshape(len(names), length), usable
+    return described((clip, _direction(network, faces)) for clip, faces in read_faces(face_shards, SIZE))
 
 
 def _network() -> Any:

@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from blemore.individuals.faces import read_faces
+from blemore.individuals.faces import described, read_faces
 
 SIZE = 160
 """px of a face crop; everything below is measured in these. The eyes stand near (58, 64) and (102, 64)."""
@@ -64,18 +64,10 @@ def describe(face_shards: Sequence[Path]) -> tuple[list[str], np.ndarray, np.nda
     descriptors : (n, d) float64, 0 where there is no face.
     usable : (n,) bool: the clip has a face.
     """
-    found = {
-        clip: describe_picture(np.median(faces.pictures, axis=0).astype(np.uint8)) if len(faces.pictures) else None
+    return described(
+        (clip, describe_picture(np.median(faces.pictures, axis=0).astype(np.uint8)) if len(faces.pictures) else None)
         for clip, faces in read_faces(face_shards, SIZE, BEGINNING)
-    }
-    names = sorted(found)
-    length = next((len(one) for one in found.values() if one is not None), 0)
-    descriptors = np.zeros((len(names), length))
-    usable = np.array([found[name] is not None for name in names], bool)
-    for row, name in enumerate(names):
-        if usable[row]:
-            descriptors[row] = found[name]
-    return names, descriptors, usable
+    )
 
 
 def describe_picture(picture: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """The face crops of prepared clips, clip by clip, as descriptors read them."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,3 +59,14 @@ def in_crop(landmarks: np.ndarray, size: int) -> np.ndarray:
     turn = np.stack([np.stack([cos, sin], axis=1), np.stack([-sin, cos], axis=1)], axis=1)  # (T, 2, 2)
     level = np.einsum("tij,tkj->tki", turn, landmarks - eyes[:, None]) * scale[:, None, None]
     return level + np.array([0.5, EYE_LINE]) * size
+
+
+def described(found: Iterable[tuple[str, np.ndarray | None]]) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Clips, sorted, their descriptors (n, d) float64, 0 where there is none, and (n,) bool: whether there is one."""
+    by_clip = dict(found)
+    names = sorted(by_clip)
+    usable = np.array([by_clip[name] is not None for name in names], bool)
+    descriptors = np.zeros((len(names), next((len(one) for one in by_clip.values() if one is not None), 0)))
+    for row in np.flatnonzero(usable):
+        descriptors[row] = by_clip[names[row]]
+    return names, descriptors, usable

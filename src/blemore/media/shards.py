@@ -75,11 +75,6 @@ def read_samples(path: Path) -> Iterator[tuple[str, int, bytes]]:
             yield from zip(*(batch[name].to_pylist() for name in ("clip", "rate", "samples")), strict=True)
 
 
-def read_audio(paths: Sequence[Path]) -> dict[str, np.ndarray]:
-    """All sound of audio files: clip -> (n_samples,) float32 in [-1, 1], mono, at the rate it was prepared with."""
-    return {clip: np.frombuffer(data, "<i2").astype(np.float32) / 32768 for clip, data in _rows(paths, "samples")}
-
-
 def read_pieces(paths: Sequence[Path]) -> dict[str, bytes]:
     """All pieces: clip -> bytes of an MP4 file."""
     return dict(_rows(paths, "mp4"))

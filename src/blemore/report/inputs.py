@@ -31,11 +31,11 @@ def check_names(files: Mapping[str, Any]) -> None:
     DataError : naming all of them.
     """
     blocks = json_blocks()
-    needed = [name for name in blocks if "null" not in _contract()[name]["type"]]
+    needed = [name for name in blocks if "null" not in _contract()[name].get("type", "")]
     missing = [*(name for name in TABLES if name not in files), *(name for name in needed if not files.get(name))]
     faults = [
-        f"input {name!r} is read by nothing: add a block {name!r} to {CONTRACT} that states what the JSON file holds, and "
-        f"show it in a template beside it; the blocks there are {', '.join(blocks)}"
+        f"input {name!r} is read by nothing: add a block {name!r} to {CONTRACT} that states what the JSON file holds, "
+        f"and show it in a template beside it; the blocks there are {', '.join(blocks)}"
         for name in sorted(set(files) - {*TABLES, *OPTIONAL_TABLES, *blocks})
     ]
     faults += [f"input {name!r} is missing: add it to REPORTED" for name in missing]
@@ -53,7 +53,7 @@ def checked(part: str, where: str, value: Any) -> Any:
 
     Raises
     ------
-    DataError : naming the file and the key (a JSON pointer) of everything that differs, or a part that the contract lacks.
+    DataError : the file and the key (a JSON pointer) of everything that differs, or a part that the contract lacks.
     """
     if part not in _contract():
         raise DataError(CONTRACT, [f"there is no block {part!r}: add one that states what {where} holds"])

@@ -68,15 +68,6 @@ def power(settings: Settings, sizes: Sequence[int], *, groups: int, seed: int) -
         larger = np.sqrt(POOL / (POOL - size))
         score_sd, sd = float(better.std(ddof=1) * larger), float(difference.std(ddof=1) * larger)
         unpaired = float(np.hypot(score_sd, other.std(ddof=1) * larger))
-        found.append(
-            Power(
-                size,
-                float(better.mean()),
-                score_sd,
-                float(difference.mean()),
-                sd,
-                float(reach * sd),
-                float(reach * unpaired),
-            )
-        )
+        means = float(better.mean()), float(difference.mean())
+        found.append(Power(size, means[0], score_sd, means[1], sd, float(reach * sd), float(reach * unpaired)))
     return found
