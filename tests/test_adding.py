@@ -11,6 +11,7 @@ import pytest
 
 from blemore.encoders import families
 from blemore.encoders.settings import check_entries
+from blemore.params import parts
 from blemore.params.check import read_params
 from blemore.planning.steps import check_steps
 from joblineage.errors import DataError
