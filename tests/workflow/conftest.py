@@ -174,7 +174,7 @@ def clone(folder: Path, *, cold: bool = False) -> Study:
             target.unlink(missing_ok=True)
     for compiled in (REPOSITORY / "src").rglob("*.nb[ci]"):  # numba's cache, which would cost each clone 20 s
         target = folder / compiled.relative_to(REPOSITORY)
-        target.parent.mkdir(exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(compiled, target)
     study = Study(folder, cold=cold)
     study.edit_params(make_tiny)
