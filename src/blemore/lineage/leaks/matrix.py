@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from blemore import seen
-from blemore.lineage.leaks.models import TEST, Clips, Model, met
+from blemore.lineage.leaks.models import TEST, Clips, Declared, met
 
 JUDGED, FITTED, LEAK, UNKNOWN, NEITHER = "judged", "fitted", "leak", "unknown", ""
 SIGNS = {
@@ -66,7 +66,7 @@ class Matrix:
 
 
 def matrix(
-    models: Iterable[Model], clips: Clips, pretraining: Mapping[str, str], unknown: Collection[str] = ()
+    models: Iterable[Declared], clips: Clips, pretraining: Mapping[str, str], unknown: Collection[str] = ()
 ) -> Matrix:
     """The table of these models.
 
@@ -78,10 +78,11 @@ def matrix(
     pretraining : {step: the network that came trained}.
     unknown : steps of whose models nobody says whom they were fitted on.
     """
-    groups: dict[tuple[str, str], list[Model]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[Declared]] = defaultdict(list)
     for model in models:
-        if model.folds is not None and len(model.folds) < 2 and seen.IN_SAMPLE not in model.fits:
-            groups[model.parts[0], model.place].append(model)
+        name = model.name
+        if name.folds is not None and len(name.folds) < 2 and seen.IN_SAMPLE not in model.fits:
+            groups[name.step, name.place].append(model)
     persons = [*sorted(set(clips.person.values()) - {TEST}), TEST]
     columns = [
         Column(step, place, pretraining.get(step), _cells(groups[step, place], persons, clips, step in unknown))
@@ -98,7 +99,7 @@ def _order(name: tuple[str, str]) -> tuple[int, str, int]:
     return (later.index(step) + 1 if step in later else 0, step, number)
 
 
-def _cells(group: Collection[Model], persons: list[str], clips: Clips, unknown: bool) -> list[str]:
+def _cells(group: Collection[Declared], persons: list[str], clips: Clips, unknown: bool) -> list[str]:
     outer = [model for model in group if not model.inner]
     judged = {clips.person.get(clip) for model in outer for clip in model.judges}
     fitted = {clips.person.get(clip) for model in outer for clip in model.learned}

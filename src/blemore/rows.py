@@ -1,0 +1,152 @@
+"""What every fit gets: clips with their values, labels, folds, persons and names, selected together.
+
+Rows are selected for a model, and the model is named: so the very mask that selects the data also says whom the model was
+fitted on and whom it judges (`seen`).
+"""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+import pandas as pd
+
+from blemore import seen
+from blemore.metrics import true_saliences
+from blemore.tables import usable
+
+FINAL = -1
+"""In place of a fold: models that leave out no fold. They serve the test clips, whose own fold has this number too."""
+
+
+@dataclass(frozen=True)
+class ModelName:
+    """The name of a model within the study; `str` gives the form that records keep, `parse` reads it.
+
+    step : name of an encoder, or of a later step: "fusion", "calibration", ...
+    folds : folds that it must not be fitted on: one that it judges, or several that it serves. () for the model of the
+        test clips. None for a model that is bound to no fold.
+    parts : what of the step it is.
+    inner : number of the inner fold, for a model that serves a choice among training clips; else None.
+    """
+
+    step: str
+    folds: tuple[int, ...] | None = ()
+    parts: tuple[str, ...] = ()
+    inner: int | None = None
+
+    @classmethod
+    def of(cls, step: str, outer: int, *parts: str) -> Self:
+        """The model that judges fold `outer`; FINAL: the test clips."""
+        return cls(step, () if outer == FINAL else (outer,), parts)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """From the form that records keep."""
+        step, *parts = text.split("/")
+        inner = _numbers("inner", parts[-1]) if parts else None
+        parts = parts[:-1] if inner else parts
+        place = parts[0] if parts else ""
+        folds = () if place == "final" else _numbers("folds ", place) or _numbers("fold", place)
+        return cls(step, folds, tuple(parts if folds is None else parts[1:]), inner[0] if inner else None)
+
+    @property
+    def place(self) -> str:
+        """ "final", "fold0", "folds 0,1", or "" for a model that is bound to no fold."""
+        if not self.folds:
+            return "" if self.folds is None else "final"
+        return f"fold{self.folds[0]}" if len(self.folds) == 1 else "folds " + ",".join(map(str, self.folds))
+
+    def __str__(self) -> str:
+        inner = [] if self.inner is None else [f"inner{self.inner}"]
+        return "/".join([self.step, *([self.place] if self.place else []), *self.parts, *inner])
+
+
+@dataclass(frozen=True)
+class Rows:
+    """n clips.
+
+    values : (..., n, d) numbers of each clip: features (n, d), probabilities (n, 6), those of E encoders (E, n, 6), or
+        one set of probabilities for each of `outers`.
+    truth : (n, 6) saliences in percent; 0 for test clips.
+    fold : (n,) ints; FINAL for test clips.
+    person : (n,) ints, numbers in `persons`, the names of all persons or groups; -1 where nobody knows.
+    clip : (n,) names; None: nothing is declared.
+    """
+
+    values: np.ndarray
+    truth: np.ndarray
+    fold: np.ndarray
+    person: np.ndarray
+    persons: tuple[str, ...] = ()
+    clip: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, clips: pd.DataFrame, values: np.ndarray | None = None) -> Self:
+        """The rows of a clips table, in its order, with `values` (..., n, d); None: (n, 0)."""
+        train, truth = (clips["split"] == "train").to_numpy(), np.zeros((len(clips), 6))
+        truth[train] = true_saliences(clips[train])
+        person, persons = pd.factorize(clips["person"], sort=True)
+        values = np.zeros((len(clips), 0)) if values is None else values
+        return cls(values, truth, clips["fold"].to_numpy(), person, tuple(persons), clips["clip"].to_numpy())
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    @property
+    def soft(self) -> np.ndarray:
+        """(n, 6) soft labels; the rows of labelled clips sum to 1."""
+        return self.truth / 100
+
+    @property
+    def folds(self) -> list[int]:
+        """The folds, ascending."""
+        return np.unique(self.fold).tolist()
+
+    @property
+    def outers(self) -> list[int]:
+        """FINAL, then the folds."""
+        return [FINAL, *self.folds]
+
+    def view(self, outer: int) -> Self:
+        """With the values for fold `outer` alone, (n, d), of values (outers, n, d)."""
+        return replace(self, values=self.values[self.outers.index(outer)])
+
+    def where(self, chosen: np.ndarray | slice) -> Self:
+        """Those rows: (n,) bool, or their numbers."""
+        clip = None if self.clip is None else self.clip[chosen]
+        return replace(
+            self, values=self.values[..., chosen, :], truth=self.truth[chosen], fold=self.fold[chosen],
+            person=self.person[chosen], clip=clip,
+        )  # fmt: skip
+
+    def to_fit(self, model: ModelName, kind: str, chosen: np.ndarray | slice = slice(None)) -> Self:
+        """Those rows, on which `model` is fitted; what is fitted is of that kind (`seen.fitted`)."""
+        rows = self.where(chosen)
+        seen.fitted(model, kind, rows.clip)
+        return rows
+
+    def to_judge(self, model: ModelName, chosen: np.ndarray | slice = slice(None)) -> Self:
+        """Those rows, of which `model` makes probabilities or decisions."""
+        rows = self.where(chosen)
+        seen.judged(model, rows.clip)
+        return rows
+
+    def outside(self, fold: int, model: ModelName, kind: str) -> Self:
+        """The rows of the other folds, to fit `model` on; all for FINAL."""
+        return self.to_fit(model, kind, self.fold != fold)
+
+    def inside(self, fold: int, model: ModelName) -> Self:
+        """The rows of the fold, which `model` judges."""
+        return self.to_judge(model, self.fold == fold)
+
+
+def labelled(clips: pd.DataFrame) -> pd.DataFrame:
+    """The usable train clips of a clips table, sorted by name."""
+    train = usable(clips)
+    return train[train["split"] == "train"].sort_values("clip", kind="stable").reset_index(drop=True)
+
+
+def _numbers(word: str, part: str) -> tuple[int, ...] | None:
+    """(0, 1) of "folds 0,1", after the word "folds "; None where the part of a name is not of that form."""
+    numbers = part.removeprefix(word).split(",")
+    return tuple(map(int, numbers)) if part.startswith(word) and all(map(str.isdecimal, numbers)) else None
