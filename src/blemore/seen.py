@@ -63,11 +63,6 @@ def within(name: str) -> Iterator[None]:
         _within.pop()
 
 
-def of(clips: Any, rows: Any) -> Any:
-    """`clips[rows]`, names (n,) of the rows that are selected; None where the data bear no names."""
-    return None if clips is None else clips[rows]
-
-
 def _named(model: object) -> str:
     return " ".join([*_within, str(model)])
 

@@ -4,36 +4,33 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from blemore.calibration.problem import OFF, Decided, Problem, Strength
-from blemore.fusion.nested import place
+from blemore.calibration.problem import OFF, Decided, Strength
 from blemore.heads.inner import cross_entropy
 from blemore.labels import CLASSES
-from blemore.thresholds import Rows
+from blemore.rows import ModelName, Rows
+from blemore.thresholds import fit
 
 
-def decide(problem: Problem) -> Decided:
+def decide(rows: Rows) -> Decided:
     """Thresholds of the exact optimum on the other folds."""
-    return decide_with(problem, problem.views, dict.fromkeys(problem.outers, OFF), "global")
+    return decide_with(rows, dict.fromkeys(rows.outers, OFF), "global")
 
 
-def decide_with(
-    problem: Problem, views: Mapping[int, np.ndarray], strengths: Mapping[int, Strength], name: str = ""
-) -> Decided:
+def decide_with(rows: Rows, strengths: Mapping[int, Strength], name: str = "") -> Decided:
     """Decide every fold's clips from corrected rows, with one pair of thresholds fitted on the corrected other folds.
 
     Parameters
     ----------
-    views : {outer: (n, 6)} corrected rows; strengths : {outer: how strongly they were corrected}.
-    name : of the calibration, for `seen`.
+    rows : values (outers, n, 6), corrected; strengths : {outer: how strongly they were corrected}.
+    name : of the calibration.
     """
-    saliences = np.zeros((1, len(problem.fold), len(CLASSES)), dtype=np.int64)
+    saliences = np.zeros((1, len(rows), len(CLASSES)), dtype=np.int64)
     thresholds = {}
-    for outer in problem.outers:
-        others = problem.fold != outer
-        rows, model = Rows(views[outer], problem.truth, problem.clips), f"calibration/{place(outer)}/{name}"
-        chosen = rows.where(others).fit(model)
+    for outer in rows.outers:
+        view, model = rows.view(outer), ModelName.of("calibration", outer, name)
+        chosen = fit(view, outer, model)
         thresholds[outer] = (chosen.alpha, chosen.beta)
-        saliences[0, ~others] = rows.where(~others).decided(chosen, model)
+        saliences[0, rows.fold == outer] = chosen.decide(view.inside(outer, model).values)
     return Decided(saliences, np.ones(saliences.shape[:2], bool), strengths, thresholds)
 
 

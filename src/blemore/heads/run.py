@@ -14,8 +14,8 @@ from blemore.errors import DataError
 from blemore.folds import probability_rows
 from blemore.heads import linear
 from blemore.heads.features import read_features
-from blemore.heads.inner import Rows
-from blemore.labels import CLASSES, soft_labels
+from blemore.labels import CLASSES
+from blemore.rows import ModelName, Rows
 from blemore.tables import PROBABILITY_COLUMNS, check_probabilities, usable
 
 
@@ -53,27 +53,20 @@ def fold_probabilities(x: np.ndarray, clips: pd.DataFrame, settings: Mapping, *,
     head = settings.get("head", "linear")
     if head not in ("linear", "mlp"):
         raise DataError(f"encoder {settings['name']}", [f'head must be "linear" or "mlp", found {head!r}'])
-    train = (clips["split"] == "train").to_numpy()
-    fold, person = clips["fold"].to_numpy(), clips["person"].to_numpy()
-    labels = np.zeros((len(clips), len(CLASSES)))
-    labels[train] = soft_labels(clips[train])
-    folds = np.unique(fold[train]).tolist()
+    rows, train = Rows.of(clips, x), (clips["split"] == "train").to_numpy()
+    folds = rows.where(train).folds
     if len(folds) < 2:
         raise DataError(f"head of {settings['name']}", [f"train clips of two folds at least are needed, found {folds}"])
     probabilities = np.zeros((len(clips), len(CLASSES)))
-    rows = Rows(x, clips["clip"].to_numpy())
     for held_out in folds:
-        part = train & (fold != held_out)
-        shown = ~train | (fold == held_out)
-        model = f"{settings['name']}/fold{held_out}"
+        part = train & (rows.fold != held_out)
+        judged = ~train | (rows.fold == held_out)
+        learned, shown, model = rows.where(part), rows.where(judged), ModelName.of(settings["name"], held_out)
         if head == "linear":
-            outputs = linear.predictions(rows.where(part), labels[part], person[part], rows.where(shown), model=model)
+            outputs = linear.predictions(learned, shown, model)
         else:
             from blemore.heads import mlp  # torch takes seconds to import
 
-            name = f"{seed}/{settings['name']}/{held_out}"
-            outputs = mlp.predictions(
-                rows.where(part), labels[part], person[part], rows.where(shown), name=name, model=model
-            )
-        probabilities[shown] += outputs / np.where(train[shown], 1, len(folds))[:, None]
+            outputs = mlp.predictions(learned, shown, model, name=f"{seed}/{settings['name']}/{held_out}")
+        probabilities[judged] += outputs / np.where(train[judged], 1, len(folds))[:, None]
     return probabilities

@@ -13,11 +13,12 @@ from threadpoolctl import threadpool_limits
 
 from blemore import seen
 from blemore.calibration.run import calibrate
-from blemore.calibration.scored import Labelled
+from blemore.calibration.scored import values_of
 from blemore.calibration.summary import FUSED
 from blemore.fusion.run import AUTO, Fused, find_method, fuse
 from blemore.labels import CLASSES
 from blemore.persons import sums_of_persons
+from blemore.rows import Rows, labelled
 from blemore.tables import usable
 
 
@@ -63,11 +64,11 @@ def sums(fused: Fusion, kappas: Sequence[float], persons: Sequence[str]) -> np.n
     """
     with _as_in_a_job():
         decisions = calibrate(fused.made.views, fused.made.probabilities, fused.clips, kappas).decisions
-    labelled = Labelled.of(fused.clips, 0, 1)
-    decided = labelled.values(decisions[decisions["variant"] == FUSED])
+    rows = Rows.of(labelled(fused.clips))
+    decided = values_of(rows, decisions[decisions["variant"] == FUSED])
     number = {name: k for k, name in enumerate(persons)}
-    who = np.array([number[labelled.persons[one]] for one in labelled.who])
-    return sums_of_persons(decided, labelled.truth, who, len(persons))
+    who = np.array([number[rows.persons[one]] for one in rows.person])
+    return sums_of_persons(decided, rows.truth, who, len(persons))
 
 
 @contextmanager
