@@ -16,7 +16,6 @@ from made_records import Lineage, small_study
 
 import blemore.metrics as metrics_module
 from blemore.calibration.run import calibrate
-from blemore.calibration.scored import values_of
 from blemore.cli import main
 from blemore.errors import DataError
 from blemore.fusion.run import ROOM, find_method, fuse
@@ -188,7 +187,7 @@ class Scored:
         fused = fuse(tables, self.clips, **self.study())
         decided = calibrate(fused.views, fused.probabilities, self.clips, self.kappas).decisions
         here = Rows.of(labelled(self.clips))
-        found = metrics_module.scores(values_of(here, decided[decided["variant"] == "global"]), here.truth)
+        found = metrics_module.scores(here.lookup(decided[decided["variant"] == "global"]), here.truth)
         return {name: found[name] for name in ("acc_presence", "acc_salience")}
 
     def run(self) -> "Scored":

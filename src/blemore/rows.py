@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from blemore import seen
+from blemore.labels import CLASSES
 from blemore.metrics import true_saliences
 from blemore.tables import usable
 
@@ -106,6 +107,10 @@ class Rows:
     def outers(self) -> list[int]:
         """FINAL, then the folds."""
         return [FINAL, *self.folds]
+
+    def lookup(self, table: pd.DataFrame) -> np.ndarray:
+        """(n, 6) the class columns of a table with one row per clip, in the order of these rows."""
+        return table.set_index("clip").loc[self.clip, list(CLASSES)].to_numpy()
 
     def view(self, outer: int) -> Self:
         """With the values for fold `outer` alone, (n, d), of values (outers, n, d)."""

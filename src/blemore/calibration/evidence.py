@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 
 from blemore import seen
-from blemore.calibration.scored import entry, sums, values_of
 from blemore.exact import exact_optimum
 from blemore.labels import CLASSES
 from blemore.metrics import scores
 from blemore.optima import plateau
-from blemore.persons import accuracies, draw_persons, jackknife_error
+from blemore.persons import accuracies, draw_persons, entry, jackknife_error, sums_of_persons
 from blemore.rows import FINAL, ModelName, Rows, labelled
 
 ACCURACIES = ("acc_presence", "acc_salience", "score")
@@ -49,10 +48,9 @@ def evidence(
     rows = Rows.of(labelled(clips))
     drawn = draw_persons(len(rows.persons), seed)
     decided = {
-        name: values_of(rows, part)
-        for name, part in decisions[decisions["split"] == "train"].groupby("variant", sort=True)
+        name: rows.lookup(part) for name, part in decisions[decisions["split"] == "train"].groupby("variant", sort=True)
     }
-    made = {key: values_of(rows, part) for key, part in methods.groupby(["method", "protocol"], sort=True)}
+    made = {key: rows.lookup(part) for key, part in methods.groupby(["method", "protocol"], sort=True)}
     final = weights["method"]["final"]
     nested, paper = entry(rows, decided["global"], drawn), scores(made[final, "paper"], rows.truth)
     names = [name for name, protocol in made if protocol == "nested"]
@@ -72,7 +70,7 @@ def evidence(
                 for name in names
             },
         },
-        "surface": _surface(replace(rows, values=values_of(rows, views[views["outer"] == FINAL]))),
+        "surface": _surface(replace(rows, values=rows.lookup(views[views["outer"] == FINAL]))),
         "persons": _persons(rows, decided, offsets),
         **gains,
     }
@@ -82,7 +80,7 @@ def _surface(rows: Rows) -> dict[str, Any]:
     model = ModelName("score", None, ("in sample", "surface"))
     rows.to_fit(model, seen.IN_SAMPLE).to_judge(model)
     best = exact_optimum(rows.values, rows.truth)
-    of_persons = sums(rows, best.decide(rows.values))
+    of_persons = sums_of_persons(rows, best.decide(rows.values))
     error = jackknife_error(accuracies(of_persons.sum(axis=0) - of_persons)[2])
     flat = plateau(rows.values, rows.truth, error)
     return {
@@ -96,8 +94,8 @@ def _surface(rows: Rows) -> dict[str, Any]:
 
 def _persons(rows: Rows, decided: Mapping[str, np.ndarray], offsets: pd.DataFrame) -> list[dict[str, Any]]:
     """One dict per training person: "person", "fold", "clips", "blends", the accuracies, "score_with_offset", "offsets"."""
-    of_persons = sums(rows, decided["global"])
-    shown, moved = accuracies(of_persons), accuracies(sums(rows, decided["person_offset"]))[2]
+    of_persons = sums_of_persons(rows, decided["global"])
+    shown, moved = accuracies(of_persons), accuracies(sums_of_persons(rows, decided["person_offset"]))[2]
     table = offsets.set_index("person")
     return [
         {

@@ -125,16 +125,12 @@ def _gain(rows: Rows, base: Decided, decided: Decided) -> float:
 
 def _sums(rows: Rows, base: Decided, decided: Decided) -> tuple[np.ndarray, np.ndarray]:
     """(persons, 4) sums of the base's and of the calibration's decisions, over the clips judged in each draw."""
-    persons, shape = len(rows.persons), decided.saliences.shape
 
     def sums(saliences: np.ndarray) -> np.ndarray:
         draws = zip(saliences, decided.judged, strict=True)
-        return np.sum(
-            [sums_of_persons(made[judged], rows.truth[judged], rows.person[judged], persons) for made, judged in draws],
-            axis=0,
-        )
+        return np.sum([sums_of_persons(rows.where(judged), made[judged]) for made, judged in draws], axis=0)
 
-    return sums(np.broadcast_to(base.saliences[0], shape)), sums(decided.saliences)
+    return sums(np.broadcast_to(base.saliences[0], decided.saliences.shape)), sums(decided.saliences)
 
 
 def _said(strength: Strength) -> str:

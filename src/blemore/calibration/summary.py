@@ -11,10 +11,9 @@ import numpy as np
 import pandas as pd
 
 from blemore.calibration.run import VARIANTS
-from blemore.calibration.scored import drawn_accuracies, entry, values_of
 from blemore.labels import CLASSES
 from blemore.metrics import presence_correct
-from blemore.persons import DRAWS, INTERVAL, draw_persons, named_generator
+from blemore.persons import DRAWS, INTERVAL, draw_persons, drawn_accuracies, entry, named_generator
 from blemore.rows import ModelName, Rows, labelled
 from blemore.thresholds import commonest_decision, leave_one_fold_out
 
@@ -86,7 +85,7 @@ def summarise(
     for name in sorted(tables):
         there = train["clip"].isin(tables[name]["clip"]).to_numpy()
         here = rows.where(there)
-        here = replace(here, values=values_of(here, tables[name]))
+        here = replace(here, values=here.lookup(tables[name]))
         saliences, chosen = leave_one_fold_out(here, name)
         encoders[name] = entry(here, saliences, drawn) | {
             "origin": origins[name],
@@ -122,7 +121,7 @@ def summarise(
 
 def _decided(decisions: pd.DataFrame, variant: str, rows: Rows) -> np.ndarray:
     """(n, 6) saliences of one variant, in the order of the labelled clips."""
-    return values_of(rows, decisions[decisions["variant"] == variant])
+    return rows.lookup(decisions[decisions["variant"] == variant])
 
 
 def _disjointness(name: str, origin: str, unknown: Collection[str]) -> str:

@@ -31,6 +31,7 @@ def choose(
     model = ModelName.of("fusion", outer, "choice")
     rows = {name: views[name].outside(outer, model, "choice") for name in simplest_first}
     first = rows[simplest_first[0]]
+    views[simplest_first[0]].inside(outer, model)
     if len(first.folds) < 2 or len(np.unique(first.person)) < 2:
         return simplest_first[0], {}
     scores = {name: _leave_one_out(one) for name, one in rows.items()}
@@ -50,7 +51,7 @@ def choose(
 def _leave_one_out(rows: Rows) -> tuple[float, np.ndarray]:
     """The Score of all clips, and (persons,) the Scores without each person."""
     saliences, _ = leave_one_fold_out(replace(rows, clip=None))  # the choice is declared as a whole
-    names, who = np.unique(rows.person, return_inverse=True)
-    sums = sums_of_persons(saliences, rows.truth, who, len(names))
+    sums = sums_of_persons(rows, saliences)
+    sums = sums[sums[:, 1] > 0]  # persons who have clips here
     whole = sums.sum(axis=0)
     return float(accuracies(whole)[2]), accuracies(whole - sums)[2]

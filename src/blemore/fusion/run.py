@@ -115,8 +115,7 @@ def fuse(
     for outer in data.outers:
         rows = {name: candidate.views[outer] for name, candidate in candidates.items()}
         chosen[outer], tables_of_choice[outer] = choose(rows, outer, names)
-        choice = ModelName.of("fusion", outer, "choice")
-        test.to_judge(choice) if outer == FINAL else data.inside(outer, choice)
+    test.to_judge(ModelName.of("fusion", FINAL, "choice"))
     final = candidates[chosen[FINAL]]
 
     fused = np.zeros((len(clips), len(CLASSES)))

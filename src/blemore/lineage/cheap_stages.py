@@ -13,7 +13,6 @@ from threadpoolctl import threadpool_limits
 
 from blemore import seen
 from blemore.calibration.run import calibrate
-from blemore.calibration.scored import values_of
 from blemore.calibration.summary import FUSED
 from blemore.fusion.run import AUTO, Fused, find_method, fuse
 from blemore.labels import CLASSES
@@ -65,10 +64,8 @@ def sums(fused: Fusion, kappas: Sequence[float], persons: Sequence[str]) -> np.n
     with _as_in_a_job():
         decisions = calibrate(fused.made.views, fused.made.probabilities, fused.clips, kappas).decisions
     rows = Rows.of(labelled(fused.clips))
-    decided = values_of(rows, decisions[decisions["variant"] == FUSED])
-    number = {name: k for k, name in enumerate(persons)}
-    who = np.array([number[rows.persons[one]] for one in rows.person])
-    return sums_of_persons(decided, rows.truth, who, len(persons))
+    found = sums_of_persons(rows, rows.lookup(decisions[decisions["variant"] == FUSED]))
+    return pd.DataFrame(found, index=rows.persons).reindex(persons, fill_value=0.0).to_numpy()
 
 
 @contextmanager
