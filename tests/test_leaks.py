@@ -24,7 +24,7 @@ from blemore.heads.run import fold_probabilities
 from blemore.lineage.graph import Graph
 from blemore.lineage.leaks.audit import Audit, check
 from blemore.lineage.leaks.content import copies, same_media
-from blemore.lineage.leaks.models import Clips
+from blemore.lineage.leaks.models import ClipsTable
 from blemore.lineage.store import Store
 from blemore.lineage.verdict import Verdict
 from blemore.media.prepare import prepare_shard
@@ -126,7 +126,7 @@ def test_real_files_that_differ_in_their_wrapping_alone_are_found(tmp_path):
     prepare_shard({"one": one, "other": other}, OPTIONS, **files)
     probes = pd.read_parquet(files["probe"]).assign(split="train", fold=[0, 1], person=["A900", "A901"])
     alike, _ = same_media([(kind, files[kind]) for kind in ("audio", "faces")])
-    (found,) = copies(Clips.of(probes.to_dict("records")), alike)
+    (found,) = copies(ClipsTable.of(probes.to_dict("records")), alike)
     assert found.what == "the same decoded audio and the same decoded faces as other in fold 1; it is in fold 0"
 
 

@@ -19,7 +19,7 @@ from blemore.lineage.checks import content as files
 from blemore.lineage.graph import Graph
 from blemore.lineage.leaks import content
 from blemore.lineage.leaks.matrix import Matrix, matrix
-from blemore.lineage.leaks.models import OUTSIDE, Clips, Declared, declared, findings
+from blemore.lineage.leaks.models import OUTSIDE, ClipsTable, Declared, declared, findings
 from blemore.lineage.leaks.rows import look
 from blemore.lineage.store import Store, key
 from blemore.lineage.verdict import Finding
@@ -105,7 +105,7 @@ def check(graph: Graph, artifact: str | None = None, *, media: bool = True) -> A
     )
 
 
-def _clips(store: Store) -> tuple[Clips, list[str]]:
+def _clips(store: Store) -> tuple[ClipsTable, list[str]]:
     """The clips table as it is, unchecked: a person in two folds is for us to tell; and whether it may be doubted."""
     path = store.root / CLIPS
     if CLIPS not in store.makers or not path.is_file():
@@ -115,7 +115,7 @@ def _clips(store: Store) -> tuple[Clips, list[str]]:
     found, _ = files.sums(store.root, [CLIPS], deep=False)
     doubt = [f"{CLIPS} is not what its job wrote: who shows which clip, and its fold, are not sure"]
     try:
-        return Clips.of(pq.ParquetFile(path).read().to_pylist()), doubt if found[CLIPS] != made else []
+        return ClipsTable.of(pq.ParquetFile(path).read().to_pylist()), doubt if found[CLIPS] != made else []
     except (OSError, pa.ArrowInvalid, KeyError) as error:
         raise DataError(str(path), [f"no clips table: {error}"]) from error
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from blemore import seen
-from blemore.lineage.leaks.models import TEST, Clips, Declared, met
+from blemore.lineage.leaks.models import TEST, ClipsTable, Declared, met
 
 JUDGED, FITTED, LEAK, UNKNOWN, NEITHER = "judged", "fitted", "leak", "unknown", ""
 SIGNS = {
@@ -66,7 +66,7 @@ class Matrix:
 
 
 def matrix(
-    models: Iterable[Declared], clips: Clips, pretraining: Mapping[str, str], unknown: Collection[str] = ()
+    models: Iterable[Declared], clips: ClipsTable, pretraining: Mapping[str, str], unknown: Collection[str] = ()
 ) -> Matrix:
     """The table of these models.
 
@@ -99,7 +99,7 @@ def _order(name: tuple[str, str]) -> tuple[int, str, int]:
     return (later.index(step) + 1 if step in later else 0, step, number)
 
 
-def _cells(group: Collection[Declared], persons: list[str], clips: Clips, unknown: bool) -> list[str]:
+def _cells(group: Collection[Declared], persons: list[str], clips: ClipsTable, unknown: bool) -> list[str]:
     outer = [model for model in group if not model.inner]
     judged = {clips.person.get(clip) for model in outer for clip in model.judges}
     fitted = {clips.person.get(clip) for model in outer for clip in model.learned}

@@ -24,7 +24,7 @@ Follows = Callable[[Iterable[str]], tuple[str, ...]]
 
 
 @dataclass(frozen=True)
-class Clips:
+class ClipsTable:
     """What the clips table says, clip by clip.
 
     person : `TEST` for a test clip; fold : -1 for a test clip; usable : {clip: sha256 of its file} of those that were
@@ -36,7 +36,7 @@ class Clips:
     usable: Mapping[str, str]
 
     @classmethod
-    def of(cls, rows: Iterable[Mapping[str, Any]]) -> "Clips":
+    def of(cls, rows: Iterable[Mapping[str, Any]]) -> "ClipsTable":
         """From the rows of a clips table."""
         rows = list(rows)
         return cls(
@@ -113,21 +113,21 @@ def declared(store: Store, names: Iterable[str]) -> tuple[dict[str, Declared], l
     return models, sorted(lost)
 
 
-def findings(models: Iterable[Declared], clips: Clips, follows: Follows) -> Iterator[Finding]:
+def findings(models: Iterable[Declared], clips: ClipsTable, follows: Follows) -> Iterator[Finding]:
     """Every model that judges somebody it was fitted on, that strays from its fold, or that was fitted on a test clip."""
     for model in models:
         for what in (*_overlap(model, clips), *_strays(model, clips), *_others(model, clips)):
             yield Finding(Verdict.LEAK, str(model.name), what, follows(model.jobs))
 
 
-def met(model: Declared, clips: Clips) -> set[str]:
+def met(model: Declared, clips: ClipsTable) -> set[str]:
     """Persons whom the model was fitted on and judges (by clips for an enrolment); `TEST` if it was fitted on test clips."""
     both = clips.persons(model.learned) & clips.persons(model.judges)
     both |= clips.persons(model.fits.get(seen.ENROLMENT, set()) & model.judges)
     return both | ({TEST} if clips.test(model.learned) else set())
 
 
-def _overlap(model: Declared, clips: Clips) -> Iterator[str]:
+def _overlap(model: Declared, clips: ClipsTable) -> Iterator[str]:
     judged = clips.persons(model.judges)
     for kind, on in model.labelled.items():
         if both := clips.persons(on) & judged:
@@ -137,7 +137,7 @@ def _overlap(model: Declared, clips: Clips) -> Iterator[str]:
         yield f"enrolled {_list(clips.persons(same))} with clips that it judges: {some(same)}"
 
 
-def _strays(model: Declared, clips: Clips) -> Iterator[str]:
+def _strays(model: Declared, clips: ClipsTable) -> Iterator[str]:
     """Its place says which fold it leaves out: it was fitted on none of it, and judges no other."""
     left_out = model.name.folds
     if left_out is None or seen.IN_SAMPLE in model.fits:
@@ -157,7 +157,7 @@ def _strays(model: Declared, clips: Clips) -> Iterator[str]:
         yield f"it judges clips of {found}, which are not its own to judge: {some(strange)}"
 
 
-def _others(model: Declared, clips: Clips) -> Iterator[str]:
+def _others(model: Declared, clips: ClipsTable) -> Iterator[str]:
     """Test clips among what it learned from; clips that no table knows; a judge of whom nothing is said."""
     for kind, on in model.fits.items():
         if kind not in seen.LABEL_FREE and (tested := clips.test(on)):

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from blemore import seen
 from blemore.labels import CLASSES
 from blemore.lineage.checks import content
-from blemore.lineage.leaks.models import TEST, Clips, Declared, Follows, some
+from blemore.lineage.leaks.models import TEST, ClipsTable, Declared, Follows, some
 from blemore.lineage.store import Store
 from blemore.lineage.verdict import Finding, Verdict
 from blemore.rows import ModelName
@@ -30,7 +30,7 @@ class Looked:
     absent: list[str] = field(default_factory=list)
 
 
-def look(store: Store, names: Iterable[str], models: Iterable[Declared], clips: Clips, follows: Follows) -> Looked:
+def look(store: Store, names: Iterable[str], models: Iterable[Declared], clips: ClipsTable, follows: Follows) -> Looked:
     """Look at every table of these records (ids): rows without a judge, or with none that is clean.
 
     Parameters
@@ -80,7 +80,10 @@ def rows_of(path: Path) -> dict[str, list[str]] | None:
 
 
 def _faults(
-    ways: Mapping[str, list[str]], models: list[Declared], clips: Clips, learned: Mapping[ModelName, set[int | None]]
+    ways: Mapping[str, list[str]],
+    models: list[Declared],
+    clips: ClipsTable,
+    learned: Mapping[ModelName, set[int | None]],
 ) -> list[str]:
     """What is wrong with a table's rows. `learned`: {model: folds of the clips that it was fitted on}."""
     faults = []
