@@ -95,36 +95,27 @@ def decide(
     masks = np.stack([enrolled_clips(rows, clips, f"{name}/{k}") for k in range(draws)])
     strengths: dict[int, Strength] = {}
     for outer in rows.outers:
-        others, view = rows.fold != outer, rows.view(outer)
+        others, view, model = rows.fold != outer, rows.view(outer), ModelName.of("calibration", outer, "enrolment")
         styles: dict[Strength, np.ndarray] = {OFF: np.tile(no_style(), (draws, len(own), 1))}  # (draws, persons, 6)
         for spread in spreads:
             styles[spread] = np.stack([styles_of(view, mask, spread=spread) for mask in masks])
+        moved = {  # (draws, n, 6)
+            strength: np.stack([apply_styles(view.values, made[view.person]) for made in of_draws])
+            for strength, of_draws in styles.items()
+        }
         judged = ~masks & others  # (draws, n)
-
-        def corrected(
-            strength: Strength,
-            view: Rows = view,
-            styles: dict[Strength, np.ndarray] = styles,
-            judged: np.ndarray = judged,
-        ) -> np.ndarray:
-            found = [
-                apply_styles(view.values, made[view.person])[told]
-                for made, told in zip(styles[strength], judged, strict=True)
-            ]
-            return np.concatenate(found)
-
-        truth = np.concatenate([rows.truth[told] for told in judged])
-        strengths[outer] = best_strength(list(spreads), corrected, truth)
-        model = ModelName.of("calibration", outer, "enrolment")
+        truth = np.broadcast_to(rows.truth, moved[OFF].shape)
         rows.to_fit(model, "strength", judged.any(axis=0))
+        strength = best_strength({name: values[judged] for name, values in moved.items()}, truth[judged])
+        strengths[outer] = strength
         for k, told in enumerate(judged):
             if outer != FINAL and told.any():
-                made = styles[strengths[outer]][k]
-                moved = replace(view, values=apply_styles(view.values, made[view.person]))
-                learned = moved.to_fit(model, "thresholds", told)
+                learned = replace(view, values=moved[strength][k]).to_fit(model, "thresholds", told)
                 chosen = exact_optimum(learned.values, learned.truth)
                 shown = view.where(~others)
-                saliences[k, ~others] = chosen.decide(apply_styles(shown.values, made[given[shown.person]]))
+                saliences[k, ~others] = chosen.decide(
+                    apply_styles(shown.values, styles[strength][k][given[shown.person]])
+                )
     return enrolled(rows, Decided(saliences, ~masks, strengths, {}), masks, "enrolment")
 
 

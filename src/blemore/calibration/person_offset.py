@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from blemore.calibration.offsets import apply_offsets, fit_offsets, shrinkage
-from blemore.calibration.problem import Decided, Strength
+from blemore.calibration.problem import OFF, Decided, Strength
 from blemore.calibration.shared import best_strength, decide_with
 from blemore.decoding import decode
 from blemore.rows import FINAL, ModelName, Rows
@@ -62,8 +62,6 @@ def strength_of(strength: Strength, who: np.ndarray) -> np.ndarray:
 
 def _choose(view: Rows, outer: int, model: ModelName, whole: np.ndarray, kappas: Sequence[float]) -> Strength:
     rows = view.outside(outer, model, "strength")
-
-    def corrected(strength: Strength) -> np.ndarray:
-        return apply_offsets(rows.values, (whole * strength_of(strength, view.person))[rows.person])
-
-    return best_strength(list(kappas), corrected, rows.truth)
+    scaled = {strength: whole * strength_of(strength, view.person) for strength in (OFF, *kappas)}
+    corrected = {strength: apply_offsets(rows.values, made[rows.person]) for strength, made in scaled.items()}
+    return best_strength(corrected, rows.truth)

@@ -14,7 +14,7 @@ from blemore.decoding import decode
 from blemore.labels import CLASSES
 from blemore.metrics import score
 from blemore.optima import weighted_optima
-from blemore.rows import ModelName, Rows
+from blemore.rows import FINAL, ModelName, Rows
 
 
 def decide(rows: Rows, *, clips: int, draws: int, weights: Sequence[float], name: str) -> Decided:
@@ -47,9 +47,8 @@ def _decide_one(
 ) -> np.ndarray:
     """(n, 6) decisions of all clips, each by the thresholds of its person; fitted without fold `outer` and the person's."""
     everybody = (view.fold != outer) & (view.fold[None, :] != np.unique(fold_of)[:, None])  # (folds, n)
-    for own, base in zip(np.unique(fold_of).tolist(), everybody, strict=True):
-        if own == outer:
-            view.to_fit(model, "thresholds", base)
+    if outer != FINAL:
+        view.to_fit(model, "thresholds", everybody[np.searchsorted(np.unique(fold_of), outer)])
     if weight == OFF:
         best = weighted_optima(view.values, view.truth, everybody.astype(float))
         at = np.searchsorted(np.unique(fold_of), view.fold)

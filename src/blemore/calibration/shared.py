@@ -1,6 +1,6 @@
 """No personal calibration: one pair of thresholds for everybody. What every other calibration is compared with."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -34,16 +34,14 @@ def decide_with(rows: Rows, strengths: Mapping[int, Strength], name: str = "") -
     return Decided(saliences, np.ones(saliences.shape[:2], bool), strengths, thresholds)
 
 
-def best_strength(candidates: list[float], corrected: Callable[[Strength], np.ndarray], truth: np.ndarray) -> Strength:
-    """The strength whose corrected rows have the least mean soft cross-entropy; OFF is a candidate, and wins ties.
+def best_strength(corrected: Mapping[Strength, np.ndarray], truth: np.ndarray) -> Strength:
+    """The strength whose corrected rows (m, 6) have the least soft cross-entropy; ties: the first, which is OFF.
 
     Parameters
     ----------
-    candidates : strengths besides OFF.
-    corrected : strength -> (..., m, 6) corrected rows of the clips to choose on; truth : (..., m, 6) percent.
+    truth : (m, 6) percent, of the clips to choose on.
     """
-    losses: dict[Strength, float] = {strength: loss(truth, corrected(strength)) for strength in (OFF, *candidates)}
-    return min(losses, key=lambda strength: losses[strength])
+    return min(corrected, key=lambda strength: loss(truth, corrected[strength]))
 
 
 def loss(truth: np.ndarray, probabilities: np.ndarray) -> float:

@@ -43,7 +43,7 @@ class Gemini(Embedder):
         ------
         DataError : key, model, quota, spending limit or connection; what came before is kept.
         """
-        vectors, reasons = self.run.vectors(list(clips))
+        vectors, reasons = self.run.vectors(clips)
         self._reasons = {name: reason for (name, _), reason in zip(clips, reasons, strict=True)}
         return vectors
 
