@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from blemore.calibration import enrolment, person_offset, shared
 from blemore.calibration.offsets import apply_offsets, fit_offsets
@@ -19,7 +18,7 @@ from blemore.fusion.run import find_method, fuse
 from blemore.labels import CLASSES
 from blemore.logits import logarithm, softmax
 from blemore.metrics import score
-from blemore.rows import FINAL, Rows, labelled
+from blemore.rows import FINAL, Rows
 from blemore.simulation.study import Settings, Study, simulate
 
 UNIFORM = {"method": "uniform", "candidates": ["uniform"], "scaling": False}
@@ -58,7 +57,7 @@ def trial(settings: Settings, seed: int, fusion: Mapping[str, Any], calibration:
     everybody = shared.decide(rows)
     persons, _ = person_offset.decide(rows, calibration["kappas"])
     groups, _ = person_offset.decide(random_groups(rows, f"{seed}/groups"), calibration["kappas"])
-    paper = fused.methods[fused.methods["protocol"] == "paper"].set_index("clip")
+    paper = rows.lookup(fused.methods[fused.methods["protocol"] == "paper"])
     method = fused.weights["method"]["final"]
     return {
         "luck": _luck(made, third, new, method, fusion.get(method, {})),
@@ -69,10 +68,7 @@ def trial(settings: Settings, seed: int, fusion: Mapping[str, Any], calibration:
         "mistaken": score(person_offset.decide_new(values, mixed, prior, persons)[0], truth),
         "nested_global": score(everybody.saliences[0], rows.truth),
         "nested_chosen": score(persons.saliences[0], rows.truth),
-        "paper": score(
-            paper.loc[np.sort(made.clips.loc[made.clips["split"] == "train", "clip"]), list(CLASSES)].to_numpy(),
-            rows.truth,
-        ),
+        "paper": score(paper, rows.truth),
     }
 
 
@@ -121,14 +117,14 @@ def enrolment_trial(
     return {
         "enrolled": _gain(enrolled, base, rows, enrolled.judged),
         "another_person": _gain(enrolment.decide(rows, **options, whose=others), base, rows, enrolled.judged),
-        "known_style": _gain(_known_style(rows, made, labelled(made.clips)["person"]), base, rows, enrolled.judged),
+        "known_style": _gain(_known_style(rows, made), base, rows, enrolled.judged),
         "label_free": _gain(person_offset.decide(rows, calibration["kappas"])[0], base, rows, enrolled.judged),
     }
 
 
-def _known_style(rows: Rows, made: Study, person: pd.Series) -> Decided:
-    offsets = np.stack([made.offsets[name] for name in person])
-    gains = np.array([made.gains[name] for name in person])[:, None]
+def _known_style(rows: Rows, made: Study) -> Decided:
+    offsets = np.stack([made.offsets[name] for name in rows.persons])[rows.person]
+    gains = np.array([made.gains[name] for name in rows.persons])[rows.person, None]
     views, strengths = [], {}
     for outer in rows.outers:
         others = rows.fold != outer
