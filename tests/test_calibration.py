@@ -17,7 +17,8 @@ from blemore.exact import exact_optimum
 from blemore.fusion.run import fuse
 from blemore.labels import CLASSES, soft_labels
 from blemore.metrics import true_saliences
-from blemore.rows import FINAL, Rows
+from blemore.model_name import FINAL
+from blemore.rows import Rows
 from blemore.thresholds import commonest_decision, leave_one_fold_out
 
 FUSION = {"method": "simplex", "scaling": False, "simplex": {"l2": 0.05}}

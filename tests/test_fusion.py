@@ -19,7 +19,7 @@ from blemore.fusion.base import Labelled
 from blemore.fusion.mean import WeightedMean
 from blemore.fusion.run import fuse
 from blemore.labels import CLASSES
-from blemore.rows import FINAL
+from blemore.model_name import FINAL
 from blemore.tables import check_probabilities
 
 OPTIONS = {"method": "simplex", "scaling": False, "simplex": {"l2": 0.05}}

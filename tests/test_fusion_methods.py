@@ -14,7 +14,7 @@ from blemore.fusion.nested import fit_all, left_out
 from blemore.fusion.run import Fused, find_method, fuse
 from blemore.labels import CLASSES
 from blemore.metrics import score, true_saliences
-from blemore.rows import FINAL
+from blemore.model_name import FINAL
 
 OPTIONS = {
     "uniform": {},

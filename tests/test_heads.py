@@ -22,7 +22,8 @@ from blemore.heads import linear, logistic
 from blemore.heads.inner import INNER_FOLDS, cross_entropy, inner_parts, standardised
 from blemore.heads.run import fit_head, fold_probabilities
 from blemore.labels import CLASSES, soft_labels
-from blemore.rows import ModelName, Rows
+from blemore.model_name import ModelName
+from blemore.rows import Rows
 
 MODEL = ModelName.of("prosody", 0)
 SETTINGS = {"name": "prosody", "module": "wav2vec2", "media": "audio", "learning": "frozen", "scale": "tiny"}

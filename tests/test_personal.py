@@ -15,7 +15,8 @@ from blemore.calibration.problem import OFF, random_groups
 from blemore.calibration.run import calibrate, rows_of_views
 from blemore.fusion.run import fuse
 from blemore.labels import CLASSES
-from blemore.rows import FINAL, Rows
+from blemore.model_name import FINAL
+from blemore.rows import Rows
 from blemore.simulation.study import Settings, simulate
 from blemore.simulation.trial import enrolment_trial
 

@@ -11,7 +11,7 @@ import pandas as pd
 from blemore import seen
 from blemore.errors import DataError, MissingDataError
 from blemore.labels import CLASSES
-from blemore.rows import ModelName
+from blemore.model_name import ModelName
 from blemore.tables import PROBABILITY_COLUMNS, check_probabilities, read_probabilities, usable
 
 

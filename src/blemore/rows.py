@@ -11,60 +11,14 @@ import numpy as np
 import pandas as pd
 
 from blemore import seen
-from blemore.labels import CLASSES
-from blemore.metrics import true_saliences
+from blemore.labels import CLASSES, soft_labels
+from blemore.model_name import FINAL, ModelName
 from blemore.tables import usable
-
-FINAL = -1
-"""In place of a fold: models that leave out no fold. They serve the test clips, whose own fold has this number too."""
-
-
-@dataclass(frozen=True)
-class ModelName:
-    """The name of a model within the study; `str` gives the form that records keep, `parse` reads it.
-
-    step : name of an encoder, or of a later step: "fusion", "calibration", ...
-    folds : folds that it must not be fitted on: one that it judges, or several that it serves. () for the model of the
-        test clips. None for a model that is bound to no fold.
-    parts : what of the step it is.
-    inner : number of the inner fold, for a model that serves a choice among training clips; else None.
-    """
-
-    step: str
-    folds: tuple[int, ...] | None = ()
-    parts: tuple[str, ...] = ()
-    inner: int | None = None
-
-    @classmethod
-    def of(cls, step: str, outer: int, *parts: str) -> Self:
-        """The model that judges fold `outer`; FINAL: the test clips."""
-        return cls(step, () if outer == FINAL else (outer,), parts)
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """From the form that records keep."""
-        step, *parts = text.split("/")
-        inner = _numbers("inner", parts[-1]) if parts else None
-        parts = parts[:-1] if inner else parts
-        place = parts[0] if parts else ""
-        folds = () if place == "final" else _numbers("folds ", place) or _numbers("fold", place)
-        return cls(step, folds, tuple(parts if folds is None else parts[1:]), inner[0] if inner else None)
-
-    @property
-    def place(self) -> str:
-        """ "final", "fold0", "folds 0,1", or "" for a model that is bound to no fold."""
-        if not self.folds:
-            return "" if self.folds is None else "final"
-        return f"fold{self.folds[0]}" if len(self.folds) == 1 else "folds " + ",".join(map(str, self.folds))
-
-    def __str__(self) -> str:
-        inner = [] if self.inner is None else [f"inner{self.inner}"]
-        return "/".join([self.step, *([self.place] if self.place else []), *self.parts, *inner])
 
 
 @dataclass(frozen=True)
 class Rows:
-    """n clips.
+    """Some clips, n of them, with what a fit needs to know of each.
 
     values : (..., n, d) numbers of each clip: features (n, d), probabilities (n, 6), those of E encoders (E, n, 6), or
         one set of probabilities for each of `outers`.
@@ -85,7 +39,7 @@ class Rows:
     def of(cls, clips: pd.DataFrame, values: np.ndarray | None = None) -> Self:
         """The rows of a clips table, in its order, with `values` (..., n, d); None: (n, 0)."""
         train, truth = (clips["split"] == "train").to_numpy(), np.zeros((len(clips), 6))
-        truth[train] = true_saliences(clips[train])
+        truth[train] = np.rint(100 * soft_labels(clips[train]))
         person, persons = pd.factorize(clips["person"], sort=True)
         values = np.zeros((len(clips), 0)) if values is None else values
         return cls(values, truth, clips["fold"].to_numpy(), person, tuple(persons), clips["clip"].to_numpy())
@@ -149,9 +103,3 @@ def labelled(clips: pd.DataFrame) -> pd.DataFrame:
     """The usable train clips of a clips table, sorted by name."""
     train = usable(clips)
     return train[train["split"] == "train"].sort_values("clip", kind="stable").reset_index(drop=True)
-
-
-def _numbers(word: str, part: str) -> tuple[int, ...] | None:
-    """(0, 1) of "folds 0,1", after the word "folds "; None where the part of a name is not of that form."""
-    numbers = part.removeprefix(word).split(",")
-    return tuple(map(int, numbers)) if part.startswith(word) and all(map(str.isdecimal, numbers)) else None

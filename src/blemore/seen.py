@@ -4,7 +4,7 @@ Said where the data go in and come out, with the names that travel beside the da
 them: another mask says other names. A job's lineage record takes it from here, and `blemore lineage leaks` proves from
 the records that nobody was judged by a model that had seen them. Outside of a job nobody listens, and nothing is kept.
 
-A model's name is text here: a `rows.ModelName`, which says the step, the folds that it leaves out, and what of the step it
+A model's name is text here: a `model_name.ModelName`, which says the step, the folds that it leaves out, and what of the step it
 is, is written as "s4d/fold0", "s4d/fold0/inner1", "fusion/final/simplex" or "fusion/folds 0,1/simplex".
 """
 

@@ -5,7 +5,8 @@ import numpy as np
 from blemore.errors import DataError
 from blemore.exact import exact_optimum
 from blemore.labels import CLASSES
-from blemore.rows import ModelName, Rows
+from blemore.model_name import ModelName
+from blemore.rows import Rows
 from blemore.surface import Chosen
 
 

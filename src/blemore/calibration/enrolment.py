@@ -15,7 +15,8 @@ from blemore.calibration.problem import OFF, Decided, Strength, generator
 from blemore.calibration.shared import best_strength
 from blemore.exact import exact_optimum
 from blemore.labels import CLASSES, EMOTIONS
-from blemore.rows import FINAL, ModelName, Rows
+from blemore.model_name import FINAL, ModelName
+from blemore.rows import Rows
 
 SLOPES = (0.2, 5.0)
 

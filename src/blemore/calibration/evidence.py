@@ -11,9 +11,10 @@ from blemore import seen
 from blemore.exact import exact_optimum
 from blemore.labels import CLASSES
 from blemore.metrics import scores
+from blemore.model_name import FINAL, ModelName
 from blemore.optima import plateau
 from blemore.persons import accuracies, draw_persons, entry, jackknife_error, sums_of_persons
-from blemore.rows import FINAL, ModelName, Rows, labelled
+from blemore.rows import Rows, labelled
 
 ACCURACIES = ("acc_presence", "acc_salience", "score")
 

@@ -12,8 +12,9 @@ from blemore.calibration import enrolment, person_offset, person_thresholds, sha
 from blemore.calibration.offsets import fit_offsets
 from blemore.calibration.problem import Decided, Strength, permuted_labels, random_groups
 from blemore.labels import CLASSES
+from blemore.model_name import FINAL
 from blemore.persons import INTERVAL, accuracies, draw_persons, sums_of_persons
-from blemore.rows import FINAL, Rows
+from blemore.rows import Rows
 
 WHAT = {
     "person_offset": "class offsets that move each person's mean posterior to the training prior; no label of the person",

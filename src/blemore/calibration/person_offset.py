@@ -9,7 +9,8 @@ from blemore.calibration.offsets import apply_offsets, fit_offsets, shrinkage
 from blemore.calibration.problem import OFF, Decided, Strength
 from blemore.calibration.shared import best_strength, decide_with
 from blemore.decoding import decode
-from blemore.rows import FINAL, ModelName, Rows
+from blemore.model_name import FINAL, ModelName
+from blemore.rows import Rows
 
 
 def decide(rows: Rows, kappas: Sequence[float]) -> tuple[Decided, dict[int, np.ndarray]]:

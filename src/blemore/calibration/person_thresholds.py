@@ -13,8 +13,9 @@ from blemore.calibration.problem import OFF, Decided, Strength
 from blemore.decoding import decode
 from blemore.labels import CLASSES
 from blemore.metrics import score
+from blemore.model_name import FINAL, ModelName
 from blemore.optima import weighted_optima
-from blemore.rows import FINAL, ModelName, Rows
+from blemore.rows import Rows
 
 
 def decide(rows: Rows, *, clips: int, draws: int, weights: Sequence[float], name: str) -> Decided:

@@ -17,7 +17,8 @@ from blemore.calibration.problem import Decided
 from blemore.decoding import decode
 from blemore.errors import DataError
 from blemore.labels import CLASSES
-from blemore.rows import FINAL, ModelName, Rows, labelled
+from blemore.model_name import FINAL, ModelName
+from blemore.rows import Rows, labelled
 from blemore.thresholds import commonest_decision
 
 VARIANTS = ("global", "person_offset")

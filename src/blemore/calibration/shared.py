@@ -7,7 +7,8 @@ import numpy as np
 from blemore.calibration.problem import OFF, Decided, Strength
 from blemore.heads.inner import cross_entropy
 from blemore.labels import CLASSES
-from blemore.rows import ModelName, Rows
+from blemore.model_name import ModelName
+from blemore.rows import Rows
 from blemore.thresholds import fit
 
 

@@ -13,8 +13,9 @@ import pandas as pd
 from blemore.calibration.run import VARIANTS
 from blemore.labels import CLASSES
 from blemore.metrics import presence_correct
+from blemore.model_name import ModelName
 from blemore.persons import DRAWS, INTERVAL, draw_persons, drawn_accuracies, entry, named_generator
-from blemore.rows import ModelName, Rows, labelled
+from blemore.rows import Rows, labelled
 from blemore.thresholds import commonest_decision, leave_one_fold_out
 
 FUSED = "global"

@@ -5,7 +5,8 @@ from typing import Protocol
 
 import numpy as np
 
-from blemore.rows import ModelName, Rows
+from blemore.model_name import ModelName
+from blemore.rows import Rows
 
 NAMELESS = ModelName("fusion", None)
 

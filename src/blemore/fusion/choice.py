@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from blemore.model_name import ModelName
 from blemore.persons import accuracies, jackknife_error, sums_of_persons
-from blemore.rows import ModelName, Rows
+from blemore.rows import Rows
 from blemore.thresholds import leave_one_fold_out
 
 

@@ -15,7 +15,8 @@ import numpy as np
 from blemore import seen
 from blemore.fusion import scaling
 from blemore.fusion.base import Labelled, Model
-from blemore.rows import FINAL, ModelName, Rows
+from blemore.model_name import FINAL, ModelName
+from blemore.rows import Rows
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ from blemore.fusion.base import Labelled
 from blemore.fusion.choice import choose
 from blemore.fusion.nested import Candidate, fit_all
 from blemore.labels import CLASSES
-from blemore.rows import FINAL, ModelName, Rows
+from blemore.model_name import FINAL, ModelName
+from blemore.rows import Rows
 from blemore.surface import official_grid
 from blemore.tables import PROBABILITY_COLUMNS, check_probabilities, usable
 from blemore.thresholds import fit

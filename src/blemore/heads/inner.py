@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from blemore.rows import ModelName, Rows
+from blemore.model_name import ModelName
+from blemore.rows import Rows
 
 INNER_FOLDS = 3
 EPSILON = np.finfo(float).eps

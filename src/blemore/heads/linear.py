@@ -10,7 +10,8 @@ import numpy as np
 
 from blemore.heads import logistic
 from blemore.heads.inner import cross_entropy, inner_parts, scaled
-from blemore.rows import ModelName, Rows
+from blemore.model_name import ModelName
+from blemore.rows import Rows
 
 STRENGTHS = (0.03, 0.3, 1.0, 3.0, 10.0, 30.0)
 """Strengths to choose from: the variance of a logit that the penalty expects, so that the same numbers fit any number

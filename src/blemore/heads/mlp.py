@@ -17,7 +17,8 @@ from blemore.encoders.base import seed_of
 from blemore.encoders.device import use_one_thread
 from blemore.heads.inner import cross_entropy, inner_parts, scaled
 from blemore.labels import CLASSES
-from blemore.rows import ModelName, Rows
+from blemore.model_name import ModelName
+from blemore.rows import Rows
 
 HIDDEN = (256, 512)
 """Widths to choose from; a tie goes to the smaller."""

@@ -15,7 +15,8 @@ from blemore.folds import probability_rows
 from blemore.heads import linear
 from blemore.heads.features import read_features
 from blemore.labels import CLASSES
-from blemore.rows import ModelName, Rows
+from blemore.model_name import ModelName
+from blemore.rows import Rows
 from blemore.tables import PROBABILITY_COLUMNS, check_probabilities, usable
 
 

@@ -14,7 +14,8 @@ from sklearn.metrics.cluster import contingency_matrix
 
 from blemore.individuals.clustering import cut, merges
 from blemore.individuals.space import PersonSpace
-from blemore.rows import ModelName, Rows
+from blemore.model_name import ModelName
+from blemore.rows import Rows
 
 FEWEST_PERSONS = 4
 """Two to learn from, two to tell apart."""

@@ -22,7 +22,8 @@ from blemore.errors import DataError
 from blemore.individuals.permission import APPROVAL, why_off
 from blemore.individuals.quality import FEWEST_PERSONS, Quality, fit, quality
 from blemore.labels import CLASSES
-from blemore.rows import FINAL, ModelName, Rows
+from blemore.model_name import FINAL, ModelName
+from blemore.rows import Rows
 from blemore.tables import usable
 
 WHERE = "individuals.descriptor"

@@ -18,7 +18,8 @@ from blemore.fusion.run import find_method, fuse
 from blemore.labels import CLASSES
 from blemore.logits import logarithm, softmax
 from blemore.metrics import score
-from blemore.rows import FINAL, Rows
+from blemore.model_name import FINAL
+from blemore.rows import Rows
 from blemore.simulation.study import Settings, Study, simulate
 
 UNIFORM = {"method": "uniform", "candidates": ["uniform"], "scaling": False}

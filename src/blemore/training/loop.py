@@ -23,8 +23,8 @@ from blemore.errors import DataError
 from blemore.files import whole_file, write_bytes
 from blemore.folds import probability_rows
 from blemore.labels import CLASSES, soft_labels
+from blemore.model_name import ModelName
 from blemore.progress import Steps
-from blemore.rows import ModelName
 from blemore.tables import usable, write_probabilities
 from blemore.torch_compat import torch
 from blemore.training.data import Examples, plain_batches

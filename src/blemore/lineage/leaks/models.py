@@ -9,7 +9,7 @@ from typing import Any
 from blemore import seen
 from blemore.lineage.store import Store
 from blemore.lineage.verdict import Finding, Verdict
-from blemore.rows import ModelName
+from blemore.model_name import ModelName
 
 TEST = "test clips"
 """Stands for the persons of the test clips, whom nobody names."""

@@ -13,7 +13,7 @@ from blemore.lineage.checks import content
 from blemore.lineage.leaks.models import TEST, ClipsTable, Declared, Follows, some
 from blemore.lineage.store import Store
 from blemore.lineage.verdict import Finding, Verdict
-from blemore.rows import ModelName
+from blemore.model_name import ModelName
 
 WAYS = ("variant", "method")
 """Columns that say which of several ways a row was decided; the judge's name says the same."""
