@@ -73,6 +73,14 @@ def test_everything_of_a_row_travels_with_it(rows):
     assert part.persons == rows.persons
 
 
+def test_the_view_of_a_fold_is_refused_where_the_rows_lack_a_fold():
+    clips = labelled(make_clips(persons=6, folds=3, tests=5))
+    rows = Rows.of(clips, np.arange(4)[:, None, None] * np.ones((4, len(clips), 6)))
+    assert [rows.view(outer).values.max() for outer in rows.outers] == [0, 1, 2, 3]
+    with pytest.raises(ValueError, match="values for 4 outer folds"):
+        rows.where(rows.fold != 1).view(2)
+
+
 def test_rows_without_names_declare_nothing(rows):
     nameless = Rows(rows.values, rows.truth, rows.fold, rows.person)
     seen.begin()

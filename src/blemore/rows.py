@@ -67,7 +67,14 @@ class Rows:
         return table.set_index("clip").loc[self.clip, list(CLASSES)].to_numpy()
 
     def view(self, outer: int) -> Self:
-        """With the values for fold `outer` alone, (n, d), of values (outers, n, d)."""
+        """With the values for fold `outer` alone, (n, d), of values (outers, n, d).
+
+        Raises
+        ------
+        ValueError : the values are not one set for each of `outers`, as when a whole fold was left out before.
+        """
+        if len(self.values) != len(self.outers):
+            raise ValueError(f"values for {len(self.values)} outer folds, the rows have {self.outers}")
         return replace(self, values=self.values[self.outers.index(outer)])
 
     def where(self, chosen: np.ndarray | slice) -> Self:
