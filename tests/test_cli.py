@@ -10,10 +10,10 @@ import pytest
 from simulated import study
 
 from blemore.cli import main
+from blemore.exact import exact_optimum
 from blemore.labels import CLASSES
 from blemore.metrics import true_saliences
 from blemore.surface import official_grid
-from blemore.thresholds import fit
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_thresholds_then_decode_then_evaluate_give_the_same_score(files, capsys)
     folder, clips, table = files
     truth = folder / "truth.csv"
     chosen = json.loads(run("thresholds", folder / "p.csv", "--truth", truth, "--json", capsys=capsys))
-    expected = fit(table[list(CLASSES)].to_numpy(), true_saliences(clips))
+    expected = exact_optimum(table[list(CLASSES)].to_numpy(), true_saliences(clips))
     assert chosen["score"] == expected.score
     out = folder / "predictions.json"
     pair = ["--alpha", chosen["alpha"], "--beta", chosen["beta"]]

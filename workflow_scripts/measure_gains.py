@@ -3,13 +3,13 @@
 import pandas as pd
 
 from blemore.calibration.gains import gains, style
-from blemore.calibration.run import problem_of
+from blemore.calibration.run import rows_of_views
 from blemore.files import write_json
 from blemore.lineage.job import job
 from blemore.tables import read_clips
 
 with job(snakemake):
-    problem, _ = problem_of(pd.read_parquet(snakemake.input.views), read_clips(snakemake.input.clips))
+    rows = rows_of_views(pd.read_parquet(snakemake.input.views), read_clips(snakemake.input.clips))
     options, seed = snakemake.params.calibration, snakemake.params.seed
-    found = {"gains": gains(problem, options, seed=seed), "style": style(problem, draws=options["controls"], seed=seed)}
+    found = {"gains": gains(rows, options, seed=seed), "style": style(rows, draws=options["controls"], seed=seed)}
     write_json(snakemake.output[0], found)

@@ -5,7 +5,6 @@ of their own (blemore.gemini.store), which outlives the outputs of the workflow:
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +19,8 @@ from blemore.media.shards import read_pieces
 STAND_IN_REMARK = "stand-in: a projection of the pixels, not Gemini"
 
 
-@dataclass(frozen=True)
-class Piece:
-    """A piece that knows its clip, so that messages can name it."""
-
-    clip: str
-    mp4: bytes
+Named = tuple[str, bytes]
+"""A clip's name, so that messages can tell it, and its piece."""
 
 
 class Gemini(Embedder):
@@ -37,25 +32,25 @@ class Gemini(Embedder):
         self.run = Run(service, folder)
         self._reasons: dict[str, str] = {}  # of the last call of `embed`, by clip
 
-    def read(self, shard: Path) -> Iterator[tuple[str, Piece]]:
+    def read(self, shard: Path) -> Iterator[tuple[str, Named]]:
         """(clip, its piece)."""
         for clip, mp4 in read_pieces([shard]).items():
-            yield clip, Piece(clip, mp4)
+            yield clip, (clip, mp4)
 
-    def embed(self, clips: Sequence[Piece]) -> np.ndarray:
+    def embed(self, clips: Sequence[Named]) -> np.ndarray:
         """What the cache does not hold is asked for.
 
         Raises
         ------
         DataError : key, model, quota, spending limit or connection; what came before is kept.
         """
-        vectors, reasons = self.run.vectors([(piece.clip, piece.mp4) for piece in clips])
-        self._reasons = {piece.clip: reason for piece, reason in zip(clips, reasons, strict=True)}
+        vectors, reasons = self.run.vectors(clips)
+        self._reasons = {name: reason for (name, _), reason in zip(clips, reasons, strict=True)}
         return vectors
 
-    def remark(self, clip: Piece) -> str:
+    def remark(self, clip: Named) -> str:
         """Why a piece of the last `embed` has no vector; else that the stand-in made it, if it did."""
-        if reason := self._reasons.get(clip.clip):
+        if reason := self._reasons.get(clip[0]):
             return f"not embedded: {reason}"
         return STAND_IN_REMARK if self.run.service.backend == STAND_IN else ""
 

@@ -6,7 +6,6 @@ from typing import TypeVar
 
 import numpy as np
 
-from blemore import seen
 from blemore.encoders.ahead import alike, prefetched
 from blemore.encoders.base import Preprocessing
 from blemore.encoders.device import pinned
@@ -37,7 +36,8 @@ class Examples:
 
     def where(self, chosen: np.ndarray) -> "Examples":
         """Those for which `chosen` (n,) is true."""
-        return Examples(self.clips.where(chosen), self.labels[torch.tensor(chosen)], seen.of(self.names, chosen))
+        names = None if self.names is None else self.names[chosen]
+        return Examples(self.clips.where(chosen), self.labels[torch.tensor(chosen)], names)
 
     def batches(
         self, size: int, preprocessing: Preprocessing, generator: torch.Generator, device: torch.device
