@@ -190,9 +190,9 @@ def test_a_strength_that_was_chosen_on_the_judged_fold_is_found(study, monkeypat
         fold_probabilities,
         (
             "    for held_out",
-            "    from blemore.heads import logistic\n    everything = logistic.products(x[train])\n    for held_out",
+            "    from blemore.heads import linear, logistic\n    everything = logistic.products(x[train])\n    for held_out",
         ),
-        ("        if head ==", f"        linear.STRENGTHS = ({call},)\n        if head =="),
+        ("        outputs =", f"        linear.STRENGTHS = ({call},)\n        outputs ="),
     )
     monkeypatch.setattr(linear, "STRENGTHS", linear.STRENGTHS)
     study.head()

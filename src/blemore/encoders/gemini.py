@@ -5,6 +5,7 @@ of their own (blemore.gemini.store), which outlives the outputs of the workflow:
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,12 @@ from blemore.media.shards import read_pieces
 STAND_IN_REMARK = "stand-in: a projection of the pixels, not Gemini"
 
 
-Named = tuple[str, bytes]
-"""A clip's name, so that messages can tell it, and its piece."""
+@dataclass(frozen=True)
+class NamedPiece:
+    """A piece that knows its clip, so that messages can name it."""
+
+    clip: str
+    mp4: bytes
 
 
 class Gemini(Embedder):
@@ -32,25 +37,25 @@ class Gemini(Embedder):
         self.run = Run(service, folder)
         self._reasons: dict[str, str] = {}  # of the last call of `embed`, by clip
 
-    def read(self, shard: Path) -> Iterator[tuple[str, Named]]:
+    def read(self, shard: Path) -> Iterator[tuple[str, NamedPiece]]:
         """(clip, its piece)."""
         for clip, mp4 in read_pieces([shard]).items():
-            yield clip, (clip, mp4)
+            yield clip, NamedPiece(clip, mp4)
 
-    def embed(self, clips: Sequence[Named]) -> np.ndarray:
+    def embed(self, clips: Sequence[NamedPiece]) -> np.ndarray:
         """What the cache does not hold is asked for.
 
         Raises
         ------
         DataError : key, model, quota, spending limit or connection; what came before is kept.
         """
-        vectors, reasons = self.run.vectors(clips)
-        self._reasons = {name: reason for (name, _), reason in zip(clips, reasons, strict=True)}
+        vectors, reasons = self.run.vectors([(piece.clip, piece.mp4) for piece in clips])
+        self._reasons = {piece.clip: reason for piece, reason in zip(clips, reasons, strict=True)}
         return vectors
 
-    def remark(self, clip: Named) -> str:
+    def remark(self, clip: NamedPiece) -> str:
         """Why a piece of the last `embed` has no vector; else that the stand-in made it, if it did."""
-        if reason := self._reasons.get(clip[0]):
+        if reason := self._reasons.get(clip.clip):
             return f"not embedded: {reason}"
         return STAND_IN_REMARK if self.run.service.backend == STAND_IN else ""
 
