@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from blemore.decide.run import calibrate, problem_of
+from blemore.decide.run import calibrate, rows_of_views
 from blemore.evaluate.gains import gains, style
 from blemore.fusion.run import fuse
 from blemore.simulation.study import Settings, simulate
@@ -34,9 +34,9 @@ def main() -> None:
     calibrate(fused.views, fused.probabilities, made.clips, options["kappas"])
     print(f"| thresholds and offsets | {time.process_time() - start:.1f} |")
     start = time.process_time()
-    problem, _ = problem_of(fused.views, made.clips)
-    gains(problem, options, seed=seed)
-    style(problem, draws=options["controls"], seed=seed)
+    rows = rows_of_views(fused.views, made.clips)
+    gains(rows, options, seed=seed)
+    style(rows, draws=options["controls"], seed=seed)
     print(f"| gains and their {options['controls']} controls each | {time.process_time() - start:.1f} |")
 
 

@@ -9,14 +9,14 @@ The kit: scaler on the other folds, a linear layer or one hidden layer, Adam, 20
 after each of them (our vectorised one; its own, row by row, is timed on a few grids and multiplied), and a last model
 for test clips, 100 epochs on everything. Batches are cut from tensors in memory, which is faster than the kit's loader.
 Its own Score takes epoch and thresholds of each fold on that fold. Honest Scores choose them on the other folds, as
-`calibration.thresholds.leave_one_fold_out` does: the epoch that is best for the other folds' models, then thresholds.
+`thresholds.leave_one_fold_out` does: the epoch that is best for the other folds' models, then thresholds.
 A variant that is only timed runs `--timed-epochs` epochs of one fold, scaled up to all of them.
 """
 
 import argparse
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +31,7 @@ from blemore.learning.heads.run import fold_probabilities
 from blemore.scoring.decoding import decode
 from blemore.scoring.labels import CLASSES, EMOTIONS, soft_labels
 from blemore.scoring.metrics import score, scores, true_saliences
+from blemore.scoring.rows import Rows
 from blemore.scoring.surface import OFFICIAL_GRID, official_grid
 from blemore.scoring.thresholds import leave_one_fold_out
 
@@ -96,7 +97,7 @@ class Kit:
 
     def __init__(self, x: np.ndarray, clips: pd.DataFrame, hidden: int):
         self.x, self.hidden = x, hidden
-        self.fold = clips["fold"].to_numpy()
+        self.fold, self.rows = clips["fold"].to_numpy(), Rows.of(clips)
         self.labels, self.truth = soft_labels(clips).astype(np.float32), true_saliences(clips)
         self.name = f"kit, {hidden} hidden" if hidden else "kit, linear"
 
@@ -140,7 +141,7 @@ class Kit:
         for fold in range(FOLDS):
             epoch = int(np.argmax(np.delete(best, fold, axis=1).mean(axis=1)))
             shown = self.fold == fold
-            honest[shown] = leave_one_fold_out(said[epoch], self.truth, self.fold)[0][shown]
+            honest[shown] = leave_one_fold_out(replace(self.rows, values=said[epoch]))[0][shown]
         return Result(self.name, seconds, EPOCHS * FOLDS, honest, own)
 
     def measure(self, epochs: int) -> Result:
@@ -157,7 +158,7 @@ def ours(x: np.ndarray, clips: pd.DataFrame) -> Result:
     """The linear head, all folds, with honest thresholds."""
     start = time.process_time()
     probabilities = fold_probabilities(x, clips, {"name": "simulated"}, seed=0)
-    honest, _ = leave_one_fold_out(probabilities, true_saliences(clips), clips["fold"].to_numpy())
+    honest, _ = leave_one_fold_out(Rows.of(clips, probabilities))
     return Result("our linear head", time.process_time() - start, 0, honest)
 
 

@@ -15,7 +15,7 @@ import small_study
 import torch
 
 from blemore.decide import enrolment
-from blemore.decide.run import calibrate, problem_of
+from blemore.decide.run import calibrate, rows_of_views
 from blemore.encoders.precomputed import take_over
 from blemore.evaluate.summary import summarise
 from blemore.fusion.run import fuse
@@ -188,8 +188,8 @@ class Study:
 
     def enrol(self) -> None:
         def work() -> None:
-            problem, _ = problem_of(self.views(), self.clips)
-            enrolment.decide(problem, clips=3, draws=2, spreads=[0.5], name="e")
+            rows = rows_of_views(self.views(), self.clips)
+            enrolment.decide(rows, clips=3, draws=2, spreads=[0.5], name="e")
             write_json(Path("results/calibration/gains.json"), {})
 
         inputs = {"clips": CLIPS, "views": "results/fusion/views.parquet"}

@@ -4,13 +4,13 @@ import numpy as np
 from scipy import ndimage
 
 from blemore.scoring.exact import cell_sides, edges_of, middle
-from blemore.scoring.surface import Chosen, Rows, Surface, surface
+from blemore.scoring.surface import Attainable, Chosen, ScoreSurface, surface
 
 
-def exact_surface(probabilities: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None) -> Surface:
+def exact_surface(probabilities: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None) -> ScoreSurface:
     """The Score surface on all cells that can differ."""
     counted = True if weights is None else np.asarray(weights) > 0
-    return surface(probabilities, truth, *edges_of(Rows(probabilities, truth), counted), weights)
+    return surface(probabilities, truth, *edges_of(Attainable(probabilities, truth), counted), weights)
 
 
 def optimum(probabilities: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None) -> Chosen:

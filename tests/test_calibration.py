@@ -11,12 +11,14 @@ from simulated import DECISIONS, problems, study
 
 from blemore.decide.offsets import LIMIT, apply_offsets, fit_offsets
 from blemore.decide.run import DECISION_COLUMNS, calibrate
-from blemore.fusion.nested import FINAL
 from blemore.fusion.run import fuse
 from blemore.scoring.decoding import decode
+from blemore.scoring.exact import exact_optimum
 from blemore.scoring.labels import CLASSES, soft_labels
 from blemore.scoring.metrics import true_saliences
-from blemore.scoring.thresholds import commonest_decision, fit, leave_one_fold_out
+from blemore.scoring.model_name import FINAL
+from blemore.scoring.rows import Rows
+from blemore.scoring.thresholds import commonest_decision, leave_one_fold_out
 from joblineage.errors import DataError
 
 FUSION = {"method": "simplex", "scaling": False, "simplex": {"l2": 0.05}}
@@ -79,9 +81,9 @@ def test_a_class_missing_from_training_is_made_rare_not_impossible():
 def test_a_folds_thresholds_come_from_the_other_folds(problem, data):
     probabilities, truth = problem
     fold = np.arange(len(truth)) % 3
-    saliences, chosen = leave_one_fold_out(probabilities, truth, fold)
+    saliences, chosen = leave_one_fold_out(Rows(probabilities, truth, fold, fold))
     outer = data.draw(st.integers(0, 2))
-    expected = fit(probabilities[fold != outer], truth[fold != outer])
+    expected = exact_optimum(probabilities[fold != outer], truth[fold != outer])
     assert chosen[outer] == expected
     assert np.array_equal(saliences[fold == outer], decode(probabilities[fold == outer], expected.alpha, expected.beta))
 
@@ -141,7 +143,7 @@ def test_a_folds_decisions_use_the_view_and_thresholds_of_that_fold():
     labelled = clips[clips["split"] == "train"].sort_values("clip")
     truth, fold = true_saliences(labelled), labelled["fold"].to_numpy()
     view = fused.views[fused.views["outer"] == 3].set_index("clip").loc[labelled["clip"], list(CLASSES)].to_numpy()
-    expected = fit(view[fold != 3], truth[fold != 3])
+    expected = exact_optimum(view[fold != 3], truth[fold != 3])
     assert result.thresholds["global"]["folds"]["3"] == {"alpha": expected.alpha, "beta": expected.beta}
     said = result.decisions.query("variant == 'global' and fold == 3").sort_values("clip")[list(CLASSES)].to_numpy()
     assert np.array_equal(said, decode(view[fold == 3], expected.alpha, expected.beta))

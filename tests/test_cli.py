@@ -10,10 +10,10 @@ import pytest
 from simulated import study
 
 from blemore.cli import main
+from blemore.scoring.exact import exact_optimum
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import true_saliences
 from blemore.scoring.surface import official_grid
-from blemore.scoring.thresholds import fit
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_thresholds_then_decode_then_evaluate_give_the_same_score(files, capsys)
     folder, clips, table = files
     truth = folder / "truth.csv"
     chosen = json.loads(run("thresholds", folder / "p.csv", "--truth", truth, "--json", capsys=capsys))
-    expected = fit(table[list(CLASSES)].to_numpy(), true_saliences(clips))
+    expected = exact_optimum(table[list(CLASSES)].to_numpy(), true_saliences(clips))
     assert chosen["score"] == expected.score
     out = folder / "predictions.json"
     pair = ["--alpha", chosen["alpha"], "--beta", chosen["beta"]]

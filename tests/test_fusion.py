@@ -16,9 +16,9 @@ from simulated import study
 from blemore.fusion import simplex
 from blemore.fusion.base import Labelled
 from blemore.fusion.mean import WeightedMean
-from blemore.fusion.nested import FINAL
 from blemore.fusion.run import fuse
 from blemore.scoring.labels import CLASSES
+from blemore.scoring.model_name import FINAL
 from blemore.tables import check_probabilities
 from joblineage.errors import DataError
 
@@ -35,7 +35,8 @@ def stack(seed: int = 0, encoders: int = 3, clips: int = 60) -> tuple[np.ndarray
 
 def simplex_weights(probabilities, soft, l2) -> np.ndarray:
     families = tuple(map(str, range(len(probabilities))))
-    return simplex.fit(Labelled(probabilities, soft, np.zeros(len(soft), int), families, "test"), l2=l2).weights
+    nobody = np.zeros(len(soft), int)
+    return simplex.fit(Labelled(probabilities, 100 * soft, nobody, nobody, families=families), l2=l2).weights
 
 
 def objective(weights, probabilities, soft, l2) -> float:

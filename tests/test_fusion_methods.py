@@ -12,11 +12,12 @@ from simulated import study
 from blemore.fusion import scaling
 from blemore.fusion.base import Labelled
 from blemore.fusion.choice import choose
-from blemore.fusion.nested import FINAL, fit_all, left_out
+from blemore.fusion.nested import fit_all, left_out
 from blemore.fusion.run import Fused, fuse
 from blemore.params.parts import FUSION_METHOD
-from blemore.scoring.labels import CLASSES, soft_labels
+from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import score, true_saliences
+from blemore.scoring.model_name import FINAL
 
 PARAMS = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())["fusion"]
 METHODS = FUSION_METHOD.names()
@@ -28,14 +29,18 @@ OPTIONS = {
 }
 
 
-def labelled(encoders: int = 4, persons: int = 10) -> tuple[Labelled, np.ndarray]:
-    """Clips of `persons` persons as every method gets them, and their folds; the last encoder is pure chance."""
+def labelled(encoders: int = 4, persons: int = 10) -> Labelled:
+    """Clips of `persons` persons as every method gets them; the last encoder is pure chance."""
     clips, tables = study(persons=persons, encoders=encoders, test=0)
     stacked = np.stack([table[list(CLASSES)].to_numpy() for table in tables.values()])
-    person = pd.factorize(clips["person"])[0]
-    return Labelled(stacked, soft_labels(clips), person, ("a", "a", "b", "c")[:encoders], "test"), clips[
-        "fold"
-    ].to_numpy()
+    return replace(Labelled.of(clips, stacked), families=("a", "a", "b", "c")[:encoders], name="test")
+
+
+def relabelled(data: Labelled, fold: int) -> Labelled:
+    """The same clips, with the labels of one fold in the opposite order."""
+    truth, own = data.truth.copy(), data.fold == fold
+    truth[own] = truth[own][::-1]
+    return replace(data, truth=truth)
 
 
 def fitted(name: str, data: Labelled):
@@ -44,58 +49,57 @@ def fitted(name: str, data: Labelled):
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_gives_probabilities_and_shares_and_the_same_again(name):
-    data, _ = labelled()
+    data = labelled()
     model = fitted(name, data)
-    rows = model.apply(data.probabilities)
+    rows = model.apply(data.values)
     assert rows.shape == data.soft.shape
     assert (rows >= 0).all()
     assert rows.sum(axis=1) == pytest.approx(1)
     assert model.shares.shape == (4,)
     assert (model.shares >= 0).all()
     assert model.shares.sum() == pytest.approx(1)
-    assert np.array_equal(rows, fitted(name, data).apply(data.probabilities))
+    assert np.array_equal(rows, fitted(name, data).apply(data.values))
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_clip_without_one_encoder_is_fused_from_the_others_and_without_all_not_at_all(name):
-    data, _ = labelled()
+    data = labelled()
     model = fitted(name, data)
-    gappy = data.probabilities.copy()
+    gappy = data.values.copy()
     gappy[0, 3], gappy[:, 5] = np.nan, np.nan
     rows = model.apply(gappy)
     assert np.isfinite(rows[3]).all()
     assert rows[3].sum() == pytest.approx(1)
     assert np.isnan(rows[5]).all()
     untouched = np.setdiff1d(np.arange(len(rows)), [3, 5])
-    assert np.array_equal(rows[untouched], model.apply(data.probabilities)[untouched])
+    assert np.array_equal(rows[untouched], model.apply(data.values)[untouched])
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_can_be_fitted_where_an_encoder_lacks_whole_persons(name):
-    data, _ = labelled()
-    gappy = data.probabilities.copy()
+    data = labelled()
+    gappy = data.values.copy()
     gappy[1, data.person < 3] = np.nan
-    part = Labelled(gappy, data.soft, data.person, data.families, "test")
-    assert np.isfinite(fitted(name, part).apply(data.probabilities)).all()
+    assert np.isfinite(fitted(name, replace(data, values=gappy)).apply(data.values)).all()
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_equal_probabilities_everywhere_are_no_reason_to_fail(name):
-    data, _ = labelled()
-    flat = Labelled(np.full(data.probabilities.shape, 1 / 6), data.soft, data.person, data.families, "test")
-    assert np.isfinite(fitted(name, flat).apply(flat.probabilities)).all()
+    data = labelled()
+    flat = replace(data, values=np.full(data.values.shape, 1 / 6))
+    assert np.isfinite(fitted(name, flat).apply(flat.values)).all()
 
 
 def test_families_weigh_the_same_however_many_members_they_have():
-    data, _ = labelled()
+    data = labelled()
     assert fitted("family", data).shares == pytest.approx([1 / 6, 1 / 6, 1 / 3, 1 / 3])
     assert fitted("uniform", data).shares == pytest.approx([1 / 4] * 4)
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_that_looks_at_labels_trusts_the_best_encoder_more_than_chance(name):
-    data, _ = labelled()
-    shares, blind = fitted(name, data).shares, fitted(name, replace(data, soft=data.soft[::-1])).shares
+    data = labelled()
+    shares, blind = fitted(name, data).shares, fitted(name, replace(data, truth=data.truth[::-1])).shares
     assert shares[0] > shares[3] or np.array_equal(shares, blind)
 
 
@@ -127,51 +131,43 @@ def test_every_needed_set_of_folds_is_left_out_once():
 
 
 def test_no_row_of_a_view_was_fused_by_a_model_that_saw_its_fold_or_the_outer_one():
-    data, fold = labelled()
+    data = labelled()
     methods = {"stacking": (FUSION_METHOD.load("stacking"), OPTIONS["stacking"])}
-    before = fit_all(data, fold, methods, scaled=False)["stacking"]
-    mixed = data.soft.copy()
-    mixed[fold == 1] = mixed[fold == 1][::-1]
-    changed = Labelled(data.probabilities, mixed, data.person, data.families, data.name)
-    after = fit_all(changed, fold, methods, scaled=False)["stacking"]
-    assert np.array_equal(before.views[1], after.views[1])  # outer fold 1: nothing of it saw fold 1
+    before, after = (fit_all(one, methods, scaled=False)["stacking"].views for one in (data, relabelled(data, 1)))
+    assert np.array_equal(before[1].values, after[1].values)  # outer fold 1: nothing of it saw fold 1
     for outer in (FINAL, 0, 2, 3, 4):
-        own = fold == 1
-        assert np.array_equal(before.views[outer][own], after.views[outer][own])
-        assert not np.array_equal(before.views[outer][~own], after.views[outer][~own])
+        own = data.fold == 1
+        assert np.array_equal(before[outer].values[own], after[outer].values[own])
+        assert not np.array_equal(before[outer].values[~own], after[outer].values[~own])
 
 
 @pytest.mark.thorough
 def test_scaled_views_of_an_outer_fold_do_not_hang_on_its_labels_either():
-    data, fold = labelled()
+    data = labelled()
     methods = {"simplex": (FUSION_METHOD.load("simplex"), OPTIONS["simplex"])}
-    mixed = data.soft.copy()
-    mixed[fold == 1] = mixed[fold == 1][::-1]
-    changed = Labelled(data.probabilities, mixed, data.person, data.families, data.name)
-    before, after = (fit_all(d, fold, methods, scaled=True)["simplex"].views for d in (data, changed))
-    assert np.array_equal(before[1], after[1])
-    assert not np.array_equal(before[0], after[0])
+    before, after = (fit_all(one, methods, scaled=True)["simplex"].views for one in (data, relabelled(data, 1)))
+    assert np.array_equal(before[1].values, after[1].values)
+    assert not np.array_equal(before[0].values, after[0].values)
 
 
 def test_a_method_that_is_clearly_better_is_chosen_and_else_the_simplest():
-    data, fold = labelled()
-    truth, rng = data.truth(), np.random.default_rng(3)
-    good = 0.7 * data.soft + 0.3 / 6
-    poor = rng.dirichlet(np.ones(6), len(fold))
-    chosen, table = choose({"plain": poor, "rich": good}, truth, fold, data.person, ["plain", "rich"])
+    data = labelled()
+    good = replace(data, values=0.7 * data.soft + 0.3 / 6)
+    poor = replace(data, values=np.random.default_rng(3).dirichlet(np.ones(6), len(data)))
+    chosen, table = choose({"plain": poor, "rich": good}, FINAL, ["plain", "rich"])
     assert chosen == "rich"
     assert table["rich"]["behind"] == 0
     assert table["plain"]["behind"] > table["plain"]["standard_error"] > 0
-    same, table = choose({"plain": good, "rich": good}, truth, fold, data.person, ["plain", "rich"])
+    same, table = choose({"plain": good, "rich": good}, FINAL, ["plain", "rich"])
     assert same == "plain"
     assert table["plain"]["behind"] == 0
 
 
 def test_with_one_fold_or_one_person_to_choose_on_the_simplest_is_taken():
-    data, fold = labelled()
-    views = {"plain": data.soft, "rich": data.soft}
-    assert choose(views, data.truth(), np.zeros_like(fold), data.person, ["plain", "rich"]) == ("plain", {})
-    assert choose(views, data.truth(), fold, np.zeros_like(fold), ["plain", "rich"]) == ("plain", {})
+    data = labelled()
+    for alike in ("fold", "person"):
+        rows = replace(data, values=data.soft, **{alike: np.zeros_like(data.fold)})
+        assert choose({"plain": rows, "rich": rows}, FINAL, ["plain", "rich"]) == ("plain", {})
 
 
 FAMILIES = {"e0": "a", "e1": "a", "e2": "b"}

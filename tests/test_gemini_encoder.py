@@ -95,15 +95,15 @@ def test_the_encoder_with_the_stand_in_needs_no_key_and_says_what_it_is(tmp_path
 
 
 def test_the_encoder_with_the_api_asks_the_service_and_keeps_who_approved(tmp_path, pieces, monkeypatch):
-    from blemore.encoders.gemini import Gemini, Piece
+    from blemore.encoders.gemini import Gemini, NamedPiece
 
     encoder = build(backend="api", dataset="blemore", transfer_approved=APPROVED)
     assert encoder.run.service.base_url == ENDPOINT
     with Server() as server:
         encoder = Gemini(replace(encoder.run.service, base_url=server.url), encoder.run.folder)
-        features = encoder.embed([Piece(*piece) for piece in pieces[:3]])
+        features = encoder.embed([NamedPiece(*piece) for piece in pieces[:3]])
     np.testing.assert_allclose(features, [vector(mp4, 128) for _, mp4 in pieces[:3]], atol=1e-6)
-    assert encoder.remark(Piece(*pieces[0])) == ""
+    assert encoder.remark(NamedPiece(*pieces[0])) == ""
     notes = [line for line in Ledger(tmp_path / "cache/gemini/ledger.jsonl").lines() if line["event"] == "note"]
     assert notes[0]["approved"] == "A. Head, 2026-11-02, consent form 4"
 

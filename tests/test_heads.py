@@ -20,12 +20,15 @@ from sklearn.model_selection import GroupKFold
 from sklearn.preprocessing import StandardScaler
 
 from blemore.learning.heads import linear, logistic
-from blemore.learning.heads.inner import INNER_FOLDS, Rows, cross_entropy, inner_parts, standardised
+from blemore.learning.heads.inner import INNER_FOLDS, cross_entropy, inner_parts, standardised
 from blemore.learning.heads.run import fit_head, fold_probabilities
 from blemore.params.parts import HEAD
 from blemore.scoring.labels import CLASSES, soft_labels
+from blemore.scoring.model_name import ModelName
+from blemore.scoring.rows import Rows
 from joblineage.errors import DataError
 
+MODEL = ModelName.of("prosody", 0)
 SETTINGS = {"name": "prosody", "module": "wav2vec2", "media": "audio", "learning": "frozen", "scale": "tiny"}
 NUMBERS = {
     entry["head"]: entry.get(entry["head"], {})
@@ -34,6 +37,12 @@ NUMBERS = {
 }
 HEADS = {name: SETTINGS | {"head": name, name: NUMBERS.get(name, {})} for name in HEAD.names()}
 """Settings with each head of the folder, with the numbers that params.yaml gives it."""
+
+
+def rows_of(person: np.ndarray, x: np.ndarray | None = None, labels: np.ndarray | None = None) -> Rows:
+    """Rows of these persons, with features and soft labels where they count."""
+    nothing = np.zeros((len(person), 6))
+    return Rows(nothing if x is None else x, nothing if labels is None else 100 * labels, person, person)
 
 
 def write_features(path, clips: list[str], matrix: np.ndarray, remarks=None):
@@ -112,13 +121,13 @@ def test_features_and_labels_of_the_reported_fold_change_nothing_that_its_other_
 
 
 def test_inner_folds_share_no_person_and_hold_every_clip_once():
-    persons = np.array(["a", "b", "c", "d", "e"] * 4)
-    parts = inner_parts(persons)
+    persons = np.arange(20) % 5
+    parts = inner_parts(rows_of(persons), MODEL)
     assert len(parts) == 3
     for seen, unseen in parts:
         assert not set(persons[seen]) & set(persons[unseen])
     assert sorted(np.concatenate([unseen for _, unseen in parts])) == list(range(20))
-    assert len(inner_parts(np.array(["a", "b"]))) == 2
+    assert len(inner_parts(rows_of(np.arange(2)), MODEL)) == 2
 
 
 def test_inner_folds_are_those_of_scikit_learn():
@@ -127,7 +136,8 @@ def test_inner_folds_are_those_of_scikit_learn():
         persons = draw.integers(draw.integers(2, 40), size=draw.integers(2, 300)).astype(str)
         number = min(INNER_FOLDS, len(set(persons)))
         expected = list(GroupKFold(number).split(persons, groups=persons)) if number > 1 else []
-        for found, known in zip(inner_parts(persons), expected, strict=True):
+        person = np.unique(persons, return_inverse=True)[1]
+        for found, known in zip(inner_parts(rows_of(person), MODEL), expected, strict=True):
             np.testing.assert_array_equal(found[0], known[0])
             np.testing.assert_array_equal(found[1], known[1])
 
@@ -138,13 +148,13 @@ def test_the_chosen_strength_has_the_least_cross_entropy_by_scikit_learn_too():
     persons = np.repeat(np.arange(9), 10)
     x = (labels @ noise.normal(size=(6, 12)) + 2 * noise.normal(size=(90, 12))).astype(np.float32)
     x, _ = standardised(x, x)
-    losses = []
+    rows, losses = rows_of(persons, x, labels), []
     for strength in linear.STRENGTHS:
         loss = 0.0
-        for seen, unseen in inner_parts(persons):
+        for seen, unseen in inner_parts(rows, MODEL):
             loss += cross_entropy(labels[unseen], reference(x[seen], labels[seen], strength, x[unseen]))
         losses.append(loss)
-    assert linear.choose_strength(logistic.products(x), labels, persons) == linear.STRENGTHS[np.argmin(losses)]
+    assert linear.choose_strength(logistic.products(x), rows, MODEL) == linear.STRENGTHS[np.argmin(losses)]
     assert 0 < np.argmin(losses) < len(losses) - 1
 
 
@@ -266,7 +276,8 @@ def test_a_single_person_to_learn_from_gets_the_strongest_regularisation(caplog)
     noise = np.random.default_rng(0)
     x, labels = noise.normal(size=(12, 4)).astype(np.float32), np.eye(6)[np.arange(12) % 6]
     with caplog.at_level(logging.WARNING):
-        outputs = linear.predictions(Rows(x), labels, np.array(["a"] * 12), Rows(x))
+        rows = rows_of(np.zeros(12, int), x, labels)
+        outputs = linear.predictions(rows, rows, MODEL)
     assert "single person" in caplog.text
     expected = reference(standardised(x, x)[0], labels, linear.STRENGTHS[0], standardised(x, x)[1])
     np.testing.assert_allclose(outputs, expected, atol=1e-6)

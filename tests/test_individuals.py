@@ -18,6 +18,7 @@ from blemore.individuals.clustering import cut, merges
 from blemore.individuals.permission import why_off
 from blemore.individuals.quality import FEWEST_PERSONS, agreement, best_threshold, fit, halves, purity, quality
 from blemore.individuals.space import PersonSpace
+from blemore.scoring.rows import Rows
 from blemore.tables import NO_FOLD
 from demoactors.actor import Pose
 from demoactors.clip import generator
@@ -69,15 +70,21 @@ def simulated_study(
 
 @cache
 def quality_once(descriptors: bytes, person: tuple, columns: int, **named):
-    return quality(np.frombuffer(descriptors).reshape(-1, columns), np.array(person), **named)
+    return quality(rows_of(np.frombuffer(descriptors).reshape(-1, columns), np.array(person)), **named)
+
+
+def rows_of(values: np.ndarray, person: np.ndarray) -> Rows:
+    """Rows of persons, by name or number, of whom nothing else is known."""
+    nothing = np.zeros(len(values), int)
+    return Rows(values, np.zeros((len(values), 6)), nothing, np.unique(person, return_inverse=True)[1])
 
 
 @pytest.fixture
 def judged_once(monkeypatch) -> None:
     """Let tests share the quality that the same training persons come to, which takes longer than all else."""
 
-    def known(values, person, *, seed, clips):
-        return quality_once(values.tobytes(), tuple(person), values.shape[1], seed=seed)
+    def known(rows, *, seed):
+        return quality_once(rows.values.tobytes(), tuple(rows.person), rows.values.shape[1], seed=seed)
 
     monkeypatch.setattr(run, "quality", known)
 
@@ -170,9 +177,9 @@ def test_halves_share_no_person_and_do_not_depend_on_the_order_of_rows():
 
 @pytest.mark.thorough
 def test_quality_is_high_where_persons_differ_and_low_where_they_do_not():
-    assert quality(*descriptors([15] * 8, seed=5), seed="s").adjusted_rand > 0.95
+    assert quality(rows_of(*descriptors([15] * 8, seed=5)), seed="s").adjusted_rand > 0.95
     alike, person = descriptors([15] * 8, seed=5, apart=0.0)
-    found = quality(alike, person, seed="s")
+    found = quality(rows_of(alike, person), seed="s")
     assert found.adjusted_rand < 0.2
     assert found.splits == 10
 

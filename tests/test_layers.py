@@ -19,6 +19,7 @@ from blemore.evaluate.summary import DEMO_NOTE
 from blemore.learning.heads.run import fit_head
 from blemore.scoring.labels import CLASSES, soft_labels
 from blemore.scoring.metrics import scores, true_saliences
+from blemore.scoring.rows import Rows
 from blemore.scoring.thresholds import leave_one_fold_out
 from blemore.tables import write_clips
 from joblineage.errors import DataError
@@ -67,9 +68,8 @@ def test_a_row_is_what_the_head_with_these_layers_reaches_with_thresholds_of_oth
     row = study.table[(study.table["first"] == 1) & (study.table["last"] == 3)].iloc[0]
     table = fit_head(path, clips, {"name": "w", "layers": [1, 3]}, seed=17).set_index("clip")
     train = clips[clips["split"] == "train"].sort_values("clip")
-    truth, fold = true_saliences(train), train["fold"].to_numpy()
-    decided, _ = leave_one_fold_out(table.loc[train["clip"], list(CLASSES)].to_numpy(), truth, fold)
-    expected = scores(decided, truth)
+    decided, _ = leave_one_fold_out(Rows.of(train, table.loc[train["clip"], list(CLASSES)].to_numpy()))
+    expected = scores(decided, true_saliences(train))
     for name in ("acc_presence", "acc_salience", "score"):
         assert row[name] == pytest.approx(expected[name], abs=1e-12)
 

@@ -16,8 +16,9 @@ from blemore import cli
 from blemore.audit.leaks.audit import Audit, check
 from blemore.audit.leaks.content import copies, same_media
 from blemore.audit.leaks.matrix import Matrix
-from blemore.audit.leaks.models import Clips
+from blemore.audit.leaks.models import ClipsTable
 from blemore.decide import enrolment, person_offset, run, shared
+from blemore.fusion.choice import choose
 from blemore.fusion.nested import _candidate, fit_all
 from blemore.fusion.run import fuse
 from blemore.learning.folds import check_persons, gather_folds
@@ -133,7 +134,7 @@ def test_real_files_that_differ_in_their_wrapping_alone_are_found(tmp_path):
     prepare_shard({"one": one, "other": other}, OPTIONS, **files)
     probes = pd.read_parquet(files["probe"]).assign(split="train", fold=[0, 1], person=["A900", "A901"])
     alike, _ = same_media([(kind, files[kind]) for kind in ("audio", "faces")])
-    (found,) = copies(Clips.of(probes.to_dict("records")), alike)
+    (found,) = copies(ClipsTable.of(probes.to_dict("records")), alike)
     assert found.what == "the same decoded audio and the same decoded faces as other in fold 1; it is in fold 0"
 
 
@@ -164,18 +165,19 @@ def test_two_takes_of_one_fold_may_be_the_same_clip(study):
 
 
 def test_a_head_that_was_fitted_on_the_judged_fold_is_found(study, monkeypatch):
-    mutate(monkeypatch, fold_probabilities, ("part = train & (fold != held_out)", "part = train"))
+    mutate(monkeypatch, fold_probabilities, ("part = train & (rows.fold != held_out)", "part = train"))
     study.head()
     assert_told("voice/fold1", "fitted on A901, A904, whom it judges (head")
 
 
 def test_a_scaler_that_was_fitted_on_all_clips_is_found(study, monkeypatch):
-    everything = "Rows(np.vstack([learned.x, shown.x]), np.concatenate([learned.clips, shown.clips]))"
+    values, names = "np.vstack([learned.values, shown.values])", "np.concatenate([learned.clip, shown.clip])"
+    everything = f"Rows({values}, learned.truth, learned.fold, learned.person, clip={names})"
     mutate(
         monkeypatch,
         linear.predictions,
         ("x, others = scaled(learned, shown, model)", f"x, others = scaled({everything}, shown, model)"),
-        ("clips = logistic.products(x)", "x = x[: len(labels)]; clips = logistic.products(x)"),
+        ("clips = logistic.products(x)", "x = x[: len(learned)]; clips = logistic.products(x)"),
     )
     study.head()
     assert_told("voice/fold0", "fitted on A900, A903, whom it judges (scaler")
@@ -183,13 +185,13 @@ def test_a_scaler_that_was_fitted_on_all_clips_is_found(study, monkeypatch):
 
 
 def test_a_strength_that_was_chosen_on_the_judged_fold_is_found(study, monkeypatch):
-    call = "linear.choose_strength(everything, labels[train], person[train], rows.clips[train], model)"
+    call = "linear.choose_strength(everything, rows.where(train), model)"
     mutate(
         monkeypatch,
         fold_probabilities,
         (
-            "    rows = Rows(",
-            "    from blemore.learning.heads import linear, logistic\n    everything = logistic.products(x[train])\n    rows = Rows(",
+            "    for held_out",
+            "    from blemore.learning.heads import linear, logistic\n    everything = logistic.products(x[train])\n    for held_out",
         ),
         ("        outputs =", f"        linear.STRENGTHS = ({call},)\n        outputs ="),
     )
@@ -204,8 +206,8 @@ def test_inner_folds_that_share_persons_are_found(study, monkeypatch):
         monkeypatch,
         inner.inner_parts,
         (
-            "[(np.flatnonzero(~unseen), np.flatnonzero(unseen)) for unseen in apart]",
-            "[(np.arange(0, len(persons), 2), np.arange(1, len(persons), 2))]",
+            "[(np.flatnonzero(~judged), np.flatnonzero(judged)) for judged in apart]",
+            "[(np.arange(0, len(rows), 2), np.arange(1, len(rows), 2))]",
         ),
     )
     study.head()
@@ -290,37 +292,37 @@ def test_what_a_pretrained_network_had_seen_is_unknown_and_never_ok(study):
 
 
 def test_fusion_weights_that_were_fitted_on_the_judged_fold_are_found(study, monkeypatch):
-    mutate(monkeypatch, fit_all, ("inside = ~np.isin(fold, list(without))", "inside = np.ones(len(fold), bool)"))
+    mutate(monkeypatch, fit_all, ("inside = ~np.isin(data.fold, without)", "inside = np.ones(len(data), bool)"))
     study.fuse()
     assert_told("fusion/fold0/simplex", "fitted on A900, A903, whom it judges (weights")
 
 
 def test_a_method_that_was_chosen_on_the_judged_fold_is_found(study, monkeypatch):
-    mutate(monkeypatch, fuse, ("others = fold != outer", "others = fold > -1"))
+    mutate(monkeypatch, choose, ('.outside(outer, model, "choice")', '.outside(-1, model, "choice")'))
     study.fuse()
-    assert_told("fusion/fold0/choice", "fitted on clips of the fold that it leaves out (choice): A900_0")
+    assert_told("fusion/fold0/choice", "fitted on A900, A903, whom it judges (choice")
 
 
 def test_a_recalibration_that_was_fitted_on_the_judged_fold_is_found(study, monkeypatch):
-    mutate(monkeypatch, _candidate, ("_scale(fused, data, others,", "_scale(fused, data, fold > -1,"))
+    mutate(monkeypatch, _candidate, ("_scale(fused, others,", "_scale(fused, data.fold > -1,"))
     study.fuse()
     assert_told("fusion/fold1/uniform recalibrated", "fitted on A901, A904, whom it judges (scaling")
 
 
 def test_reported_rows_out_of_the_view_that_saw_every_fold_are_found(study, monkeypatch):
-    mutate(monkeypatch, fuse, ("held_out(outer, fold == outer)", "held_out(FINAL, fold == outer)"))
+    mutate(monkeypatch, fuse, ("held_out(outer, outer)", "held_out(FINAL, outer)"))
     study.fuse()
     assert_told("fusion/final/uniform recalibrated", "whom it judges (scaling")
 
 
 def test_thresholds_that_were_fitted_on_the_judged_fold_are_found(study, monkeypatch):
-    mutate(monkeypatch, shared.decide_with, ("rows.where(others).fit(model)", "rows.fit(model)"))
+    mutate(monkeypatch, shared.decide_with, ("fit(view, outer, model)", "fit(view, -1, model)"))
     study.decide()
     assert_told("calibration/fold2/global", "fitted on A902, A905, whom it judges (thresholds")
 
 
 def test_a_strength_of_person_offsets_that_was_chosen_on_the_judged_persons_is_found(study, monkeypatch):
-    mutate(monkeypatch, person_offset._choose, ("others = problem.fold != outer", "others = problem.fold > -1"))
+    mutate(monkeypatch, person_offset._choose, ("outside(outer, model,", "outside(-1, model,"))
     study.decide()
     assert_told("calibration/fold0/person_offset", "fitted on A900, A903, whom it judges (strength")
 
@@ -329,10 +331,7 @@ def test_final_thresholds_that_decide_training_clips_are_found(study, monkeypatc
     mutate(
         monkeypatch,
         shared.decide_with,
-        (
-            "rows.where(~others).decided(chosen, model)",
-            "rows.where(~others).decided(chosen, model.replace(place(outer), 'final'))",
-        ),
+        ("view.inside(outer, model)", "view.inside(outer, ModelName.of('calibration', -1, name))"),
     )
     study.decide()
     assert_told("calibration/final/global", "whom it judges (thresholds")
@@ -375,7 +374,7 @@ def test_the_command_ends_with_15_where_a_leak_was_found_and_with_0_where_none_w
     assert clean.exit_code == 0
     assert "No leak" in clean.output
     assert "A900" in clean.output
-    mutate(monkeypatch, fold_probabilities, ("part = train & (fold != held_out)", "part = train"))
+    mutate(monkeypatch, fold_probabilities, ("part = train & (rows.fold != held_out)", "part = train"))
     study.head()
     leaky = CliRunner().invoke(cli.app, ["lineage", "leaks", "--json"])
     assert leaky.exit_code == Verdict.LEAK.code
@@ -385,7 +384,7 @@ def test_the_command_ends_with_15_where_a_leak_was_found_and_with_0_where_none_w
 
 
 def test_only_the_chain_of_an_artifact_is_looked_at(study, monkeypatch):
-    mutate(monkeypatch, fold_probabilities, ("part = train & (fold != held_out)", "part = train"))
+    mutate(monkeypatch, fold_probabilities, ("part = train & (rows.fold != held_out)", "part = train"))
     study.head()
     assert found(table_of("net")).findings == []
     assert found("results/fusion/views.parquet").findings

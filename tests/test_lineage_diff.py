@@ -22,11 +22,10 @@ from blemore.audit.attribution.shares import shapley
 from blemore.audit.attribution.split import Noise, Share, Split
 from blemore.cli import main
 from blemore.decide.run import calibrate
-from blemore.decide.scored import Labelled
 from blemore.fusion.run import fuse
 from blemore.params.parts import FUSION_METHOD
-from blemore.scoring.labels import soft_labels
 from blemore.scoring.metrics import combine
+from blemore.scoring.rows import Rows, labelled
 from blemore.study import STUDY
 from blemore.tables import write_clips, write_probabilities
 from joblineage.capture import hashed
@@ -190,8 +189,8 @@ class Scored:
         """The accuracies that the study's own steps find for some tables."""
         fused = fuse(tables, self.clips, **self.study())
         decided = calibrate(fused.views, fused.probabilities, self.clips, self.kappas).decisions
-        here = Labelled.of(self.clips, 0, 1)
-        found = here.entry(here.values(decided[decided["variant"] == "global"]))
+        here = Rows.of(labelled(self.clips))
+        found = metrics_module.scores(here.lookup(decided[decided["variant"] == "global"]), here.truth)
         return {name: found[name] for name in ("acc_presence", "acc_salience")}
 
     def run(self) -> "Scored":
@@ -397,13 +396,12 @@ def test_the_noise_of_seeds_is_measured_by_replays(scored):
 def test_the_methods_that_draw_at_random_are_those_that_change_with_their_name():
     from dataclasses import replace
 
-    from blemore.fusion.base import Labelled as Problem
+    from blemore.fusion.base import Labelled
 
     clips, tables = simulated.study(persons=4, folds=2, encoders=4)
     train = (clips["split"] == "train").to_numpy()
     values = np.stack([table.loc[train, list(simulated.CLASSES)] for table in tables.values()])
-    person = pd.factorize(clips.loc[train, "person"])[0]
-    data = Problem(values, soft_labels(clips[train]), person, ("one",) * 4, "1/without ")
+    data = replace(Labelled.of(clips[train], values), families=("one",) * 4)
     names = FUSION_METHOD.names()
     options = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())["fusion"]
     options["cmaes"]["evaluations"] = 40

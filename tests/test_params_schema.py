@@ -154,7 +154,7 @@ def test_the_meaning_stands_in_the_message_people_see():
 
 NEW = {
     "fusion/trimmed.py": 'def fit(data, *, share: float):\n    """Trim.\n\n    share : of the encoders that is left out.\n    """\n',
-    "learning/heads/forest.py": "def predictions(learned, labels, persons, shown, name, model, *, trees: int = 9):\n    pass\n",
+    "learning/heads/forest.py": "def predictions(learned, shown, model, name, *, trees: int = 9):\n    pass\n",
     "datasets/ravdess.py": "def roster(root, withdrawn, *, folds: int, songs: bool):\n    pass\n",
     "encoders/bands.py": 'def build(settings, *, bins: int, window: Literal["hann", "kaiser"] = "hann"):\n    pass\n',
 }

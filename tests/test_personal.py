@@ -1,6 +1,7 @@
 """Personal calibration tells the truth: gains stand beside controls, and nothing that judges a person saw its labels."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,12 +10,13 @@ from hypothesis import strategies as st
 from simulated import study
 
 from blemore.decide import enrolment, person_offset, person_thresholds, shared
-from blemore.decide.problem import OFF, Problem
-from blemore.decide.run import calibrate, problem_of
+from blemore.decide.problem import OFF, random_groups
+from blemore.decide.run import calibrate, rows_of_views
 from blemore.evaluate.gains import gains, style
-from blemore.fusion.nested import FINAL
 from blemore.fusion.run import fuse
 from blemore.scoring.labels import CLASSES
+from blemore.scoring.model_name import FINAL
+from blemore.scoring.rows import Rows
 from blemore.simulation.study import Settings, simulate
 from blemore.simulation.trial import enrolment_trial
 
@@ -29,14 +31,14 @@ OPTIONS = {
 STYLED = Settings(persons=20, encoders=3, offset_sd=0.9, strongest=1.2, weakest=0.8)
 
 
-def problem(settings: Settings = STYLED, seed: int = 1) -> Problem:
+def problem(settings: Settings = STYLED, seed: int = 1) -> Rows:
     made = simulate(settings, seed)
     fused = fuse(made.tables, made.clips, FUSION)
-    return problem_of(fused.views, made.clips)[0]
+    return rows_of_views(fused.views, made.clips)
 
 
 @pytest.fixture(scope="module")
-def styled() -> Problem:
+def styled() -> Rows:
     return problem()
 
 
@@ -61,7 +63,7 @@ def test_style_is_wider_than_in_random_groups_and_absent_without_style(styled):
 
 
 def test_off_is_chosen_where_there_is_nothing_to_find(styled):
-    mixed = styled.random_groups("x")
+    mixed = random_groups(styled, "x")
     assert set(person_offset.decide(mixed, [40.0, 20.0])[0].strengths.values()) == {OFF}
     assert np.array_equal(person_offset.decide(mixed, [40.0])[0].saliences, shared.decide(mixed).saliences)
 
@@ -81,7 +83,7 @@ def test_no_decision_of_a_fold_changes_with_labels_of_its_judged_clips(styled, n
     truth = styled.truth.copy()
     own = np.flatnonzero((styled.fold == 2) & before.judged[0])
     truth[own] = truth[own][::-1]
-    changed = Problem(styled.views, truth, styled.fold, styled.who, styled.names)
+    changed = replace(styled, truth=truth)
     # Which clips are drawn for enrolment hangs on the labels: the same ones must be shown for the comparison.
     if name in ("person_thresholds", "enrolment"):
         with pytest.MonkeyPatch.context() as patch:
@@ -97,12 +99,12 @@ def test_no_decision_of_a_fold_changes_with_labels_of_its_judged_clips(styled, n
 
 
 def test_random_groups_keep_the_sizes_and_within_folds_the_folds(styled):
-    for mixed in (styled.random_groups("a"), styled.random_groups("a", within_folds=True)):
-        assert np.array_equal(np.bincount(mixed.who), np.bincount(styled.who))
-        assert not np.array_equal(mixed.who, styled.who)
-    fold_of = {who: set(styled.fold[styled.who == who]) for who in range(20)}
-    mixed = styled.random_groups("a", within_folds=True)
-    assert all(set(mixed.fold[mixed.who == who]) == fold_of[who] for who in range(20))
+    for mixed in (random_groups(styled, "a"), random_groups(styled, "a", within_folds=True)):
+        assert np.array_equal(np.bincount(mixed.person), np.bincount(styled.person))
+        assert not np.array_equal(mixed.person, styled.person)
+    fold_of = {who: set(styled.fold[styled.person == who]) for who in range(20)}
+    mixed = random_groups(styled, "a", within_folds=True)
+    assert all(set(mixed.fold[mixed.person == who]) == fold_of[who] for who in range(20))
 
 
 @given(st.integers(1, 30), st.integers(0, 1000))
@@ -112,7 +114,7 @@ def test_enrolled_clips_are_at_most_half_of_a_persons_and_spread_over_the_labels
     rng = np.random.default_rng(seed)
     who = np.repeat(np.arange(4), sizes)
     truth = 100.0 * np.eye(6)[rng.integers(0, 6, len(who))]
-    made = Problem({}, truth, np.zeros(len(who), int), who, tuple("abcd"))
+    made = Rows(truth, truth, np.zeros(len(who), int), who, tuple("abcd"))
     mask = enrolment.enrolled_clips(made, clips, str(seed))
     assert [int(mask[who == k].sum()) for k in range(4)] == [min(clips, size // 2) for size in sizes]
     shown, all_of = truth[mask & (who == 3)].sum(axis=0) / 100, truth[who == 3].sum(axis=0) / 100
@@ -163,7 +165,7 @@ def odd_study(**changes):
 def calibrated(clips, tables):
     fused = fuse(tables, clips, FUSION)
     made = calibrate(fused.views, fused.probabilities, clips, OPTIONS["kappas"])
-    return made, gains(problem_of(fused.views, clips)[0], OPTIONS, seed=0)
+    return made, gains(rows_of_views(fused.views, clips), OPTIONS, seed=0)
 
 
 @pytest.mark.thorough

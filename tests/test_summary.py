@@ -12,6 +12,7 @@ from blemore.evaluate.summary import summarise
 from blemore.fusion.run import fuse
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import acc_presence, acc_salience, true_saliences
+from blemore.scoring.rows import Rows
 from blemore.scoring.thresholds import leave_one_fold_out
 
 
@@ -43,7 +44,7 @@ def test_scores_are_those_of_the_decisions(case):
         assert entry["acc_salience"] == acc_salience(said[list(CLASSES)].to_numpy(), truth)
         assert (entry["clips"], entry["blends"]) == (len(truth), 12 * 30)
     values = tables["e1"].set_index("clip").loc[train["clip"], list(CLASSES)].to_numpy()
-    said, _ = leave_one_fold_out(values, truth, train["fold"].to_numpy())
+    said, _ = leave_one_fold_out(Rows.of(train, values))
     assert summary["encoders"]["e1"]["acc_presence"] == acc_presence(said, truth)
 
 

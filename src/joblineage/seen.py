@@ -4,8 +4,8 @@ Said where the data go in and come out, with the names that travel beside the da
 them: another mask says other names. A job's lineage record takes it from here, and `blemore lineage leaks` proves from
 the records that nobody was judged by a model that had seen them. Outside of a job nobody listens, and nothing is kept.
 
-A model is named "step/fold" or "step/final" (for test clips), with a part of it behind: "s4d/fold0", "s4d/fold0/inner1",
-"fusion/final/simplex". What serves several folds names them all: "fusion/folds 0,1/simplex".
+A model's name is text here: a `model_name.ModelName`, which says the step, the folds that it leaves out, and what of the step it
+is, is written as "s4d/fold0", "s4d/fold0/inner1", "fusion/final/simplex" or "fusion/folds 0,1/simplex".
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -30,12 +30,12 @@ _judged: dict[str, set[str]] = {}
 _within: list[str] = []
 
 
-def fitted(model: str, kind: str, on: Iterable[str] | None, judges: Iterable[str] | None = ()) -> None:
+def fitted(model: object, kind: str, on: Iterable[str] | None, judges: Iterable[str] | None = ()) -> None:
     """Declare a fit.
 
     Parameters
     ----------
-    model : its name within the study.
+    model : its name within the study, or what `str` makes one of.
     kind : what was fitted: "network", "early stopping", "scaler", "selection", "head", "weights", "thresholds", ..., or
         one of the kinds above, which have a meaning of their own.
     on : clips whose labels or statistics went in; None where the data bear no names: nothing is said then.
@@ -47,7 +47,7 @@ def fitted(model: str, kind: str, on: Iterable[str] | None, judges: Iterable[str
     judged(model, judges)
 
 
-def judged(model: str, clips: Iterable[str] | None) -> None:
+def judged(model: object, clips: Iterable[str] | None) -> None:
     """Declare a use: probabilities or decisions of `clips` are made by a model that was, or will be, declared."""
     if _said is not None and clips is not None:
         _judged.setdefault(_named(model), set()).update(clips)
@@ -63,13 +63,8 @@ def within(name: str) -> Iterator[None]:
         _within.pop()
 
 
-def of(clips: Any, rows: Any) -> Any:
-    """`clips[rows]`, names (n,) of the rows that are selected; None where the data bear no names."""
-    return None if clips is None else clips[rows]
-
-
-def _named(model: str) -> str:
-    return " ".join([*_within, model])
+def _named(model: object) -> str:
+    return " ".join([*_within, str(model)])
 
 
 def take(keep: Callable[[Any], str]) -> dict[str, Any]:

@@ -6,15 +6,17 @@ under a normal prior. S, the spread that is expected between persons, is chosen 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from blemore.decide.problem import OFF, Decided, Problem, Strength
+from blemore.decide.problem import OFF, Decided, Strength
 from blemore.decide.shared import best_strength
-from blemore.fusion.nested import FINAL, place
 from blemore.scoring import logits
+from blemore.scoring.exact import exact_optimum
 from blemore.scoring.labels import CLASSES, EMOTIONS
-from blemore.scoring.thresholds import fit
+from blemore.scoring.model_name import FINAL, ModelName
+from blemore.scoring.rows import Rows
 from blemore.seeds import generator
 from joblineage import seen
 
@@ -53,16 +55,16 @@ def no_style() -> np.ndarray:
     return np.array([*np.zeros(len(EMOTIONS)), 1.0])
 
 
-def enrolled_clips(problem: Problem, clips: int, name: str) -> np.ndarray:
+def enrolled_clips(rows: Rows, clips: int, name: str) -> np.ndarray:
     """(n,) bool: `clips` clips of each person, at most half of those there are, spread evenly over what they show.
 
     Whoever enrols is asked for a balanced set: a person's clips are put in the order of their labels (random within a
     label), and taken at equal distances from a random start.
     """
-    mask = np.zeros(len(problem.who), bool)
-    label = problem.truth @ (101.0 ** np.arange(problem.truth.shape[1]))  # one number per label
-    for number, person in enumerate(problem.names):
-        own = np.flatnonzero(problem.who == number)
+    mask = np.zeros(len(rows), bool)
+    label = rows.truth @ (101.0 ** np.arange(rows.truth.shape[1]))  # one number per label
+    for number, person in enumerate(rows.persons):
+        own = np.flatnonzero(rows.person == number)
         taken = min(clips, len(own) // 2)
         if taken:
             draw = generator(f"{name}/{person}")
@@ -72,7 +74,7 @@ def enrolled_clips(problem: Problem, clips: int, name: str) -> np.ndarray:
 
 
 def decide(
-    problem: Problem,
+    rows: Rows,
     *,
     clips: int,
     draws: int,
@@ -86,68 +88,61 @@ def decide(
 
     Parameters
     ----------
+    rows : values (outers, n, 6).
     clips, draws, name : as for `enrolled_clips`; spreads : S to choose from besides OFF.
     whose : (persons,) number of the person whose style each person's clips are decided with; None: the own one. Others are a control.
     """
-    own = np.arange(len(problem.names))
+    own = np.arange(len(rows.persons))
     given = own if whose is None else whose
-    saliences = np.zeros((draws, len(problem.who), len(CLASSES)), dtype=np.int64)
-    masks = np.stack([enrolled_clips(problem, clips, f"{name}/{k}") for k in range(draws)])
+    saliences = np.zeros((draws, len(rows), len(CLASSES)), dtype=np.int64)
+    masks = np.stack([enrolled_clips(rows, clips, f"{name}/{k}") for k in range(draws)])
     strengths: dict[int, Strength] = {}
-    for outer in problem.outers:
-        others, rows = problem.fold != outer, problem.views[outer]
+    for outer in rows.outers:
+        others, view, model = rows.fold != outer, rows.view(outer), ModelName.of("calibration", outer, "enrolment")
         styles: dict[Strength, np.ndarray] = {OFF: np.tile(no_style(), (draws, len(own), 1))}  # (draws, persons, 6)
         for spread in spreads:
-            styles[spread] = np.stack([styles_of(problem, rows, mask, spread=spread) for mask in masks])
+            styles[spread] = np.stack([styles_of(view, mask, spread=spread) for mask in masks])
+        moved = {  # (draws, n, 6)
+            strength: np.stack([apply_styles(view.values, made[view.person]) for made in of_draws])
+            for strength, of_draws in styles.items()
+        }
         judged = ~masks & others  # (draws, n)
-
-        def corrected(
-            strength: Strength,
-            rows: np.ndarray = rows,
-            styles: dict[Strength, np.ndarray] = styles,
-            judged: np.ndarray = judged,
-        ) -> np.ndarray:
-            found = [
-                apply_styles(rows, made[problem.who])[told] for made, told in zip(styles[strength], judged, strict=True)
-            ]
-            return np.concatenate(found)
-
-        truth = np.concatenate([problem.truth[told] for told in judged])
-        strengths[outer] = best_strength(list(spreads), corrected, truth)
-        model = f"calibration/{place(outer)}/enrolment"
-        seen.fitted(model, "strength", seen.of(problem.clips, judged.any(axis=0)))
+        truth = np.broadcast_to(rows.truth, moved[OFF].shape)
+        rows.to_fit(model, "strength", judged.any(axis=0))
+        strength = best_strength({name: values[judged] for name, values in moved.items()}, truth[judged])
+        strengths[outer] = strength
         for k, told in enumerate(judged):
             if outer != FINAL and told.any():
-                made = styles[strengths[outer]][k]
-                chosen = fit(apply_styles(rows, made[problem.who])[told], problem.truth[told])
-                seen.fitted(model, "thresholds", seen.of(problem.clips, told))
-                shown = problem.who[~others]
-                saliences[k, ~others] = chosen.decide(apply_styles(rows[~others], made[given[shown]]))
-    return enrolled(problem, Decided(saliences, ~masks, strengths, {}), masks, "enrolment")
+                learned = replace(view, values=moved[strength][k]).to_fit(model, "thresholds", told)
+                chosen = exact_optimum(learned.values, learned.truth)
+                shown = view.where(~others)
+                saliences[k, ~others] = chosen.decide(
+                    apply_styles(shown.values, styles[strength][k][given[shown.person]])
+                )
+    return enrolled(rows, Decided(saliences, ~masks, strengths, {}), masks, "enrolment")
 
 
-def enrolled(problem: Problem, decided: Decided, masks: np.ndarray, name: str) -> Decided:
+def enrolled(rows: Rows, decided: Decided, masks: np.ndarray, name: str) -> Decided:
     """`decided`, having said which clips were shown (draws, n) and which count, fold by fold and draw by draw."""
-    for outer in problem.folds:
-        inside = problem.fold == outer
+    for outer in rows.folds:
+        inside = rows.fold == outer
         for k, (shown, counts) in enumerate(zip(masks, decided.judged, strict=True)):
-            clips = seen.of(problem.clips, counts & inside)
-            model = f"calibration/{place(outer)}/{name}"
-            seen.fitted(f"{model}/draw{k}", seen.ENROLMENT, seen.of(problem.clips, shown & inside), clips)
-            seen.judged(model, clips)
+            draw = ModelName.of("calibration", outer, name, f"draw{k}")
+            rows.to_fit(draw, seen.ENROLMENT, shown & inside)
+            rows.to_judge(draw, counts & inside).to_judge(ModelName.of("calibration", outer, name))
     return decided
 
 
-def styles_of(problem: Problem, rows: np.ndarray, mask: np.ndarray, *, spread: float) -> np.ndarray:
-    """(persons, 6) the style of every person, fitted on the person's clips in `mask` (n,); `rows` (n, 6) fused."""
+def styles_of(view: Rows, mask: np.ndarray, *, spread: float) -> np.ndarray:
+    """(persons, 6) the style of every person, fitted on the person's clips in `mask` (n,)."""
     labelled = np.flatnonzero(mask)
-    labelled = labelled[np.argsort(problem.who[labelled], kind="stable")]
-    counts = np.bincount(problem.who[labelled], minlength=len(problem.names))
+    labelled = labelled[np.argsort(view.person[labelled], kind="stable")]
+    counts = np.bincount(view.person[labelled], minlength=len(view.persons))
     place = np.arange(len(labelled)) - np.repeat(np.cumsum(counts) - counts, counts)  # of a clip among its person's
     shape = (len(counts), max(1, counts.max()))
     values, soft, shown = np.full((*shape, 6), 1 / 6), np.zeros((*shape, 6)), np.zeros(shape, bool)
-    at = (problem.who[labelled], place)
-    values[at], soft[at], shown[at] = rows[labelled], problem.truth[labelled] / 100, True
+    at = (view.person[labelled], place)
+    values[at], soft[at], shown[at] = view.values[labelled], view.soft[labelled], True
     return fit_styles(values, soft, shown, spread=spread)
 
 

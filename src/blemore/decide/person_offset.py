@@ -1,39 +1,41 @@
 """Label-free calibration: each person's mean posterior is moved to the training prior (`offsets`), by a chosen strength."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from blemore.decide.offsets import apply_offsets, fit_offsets, shrinkage
-from blemore.decide.problem import Decided, Problem, Strength
+from blemore.decide.problem import OFF, Decided, Strength
 from blemore.decide.shared import best_strength, decide_with
-from blemore.fusion.nested import FINAL, place
 from blemore.scoring.decoding import decode
-from joblineage import seen
+from blemore.scoring.model_name import FINAL, ModelName
+from blemore.scoring.rows import Rows
 
 
-def decide(problem: Problem, kappas: Sequence[float]) -> tuple[Decided, dict[int, np.ndarray]]:
+def decide(rows: Rows, kappas: Sequence[float]) -> tuple[Decided, dict[int, np.ndarray]]:
     """Decide with person offsets; for each outer fold the strength of least soft cross-entropy on the other folds.
 
     Parameters
     ----------
+    rows : values (outers, n, 6).
     kappas : strengths to choose from besides OFF: an offset counts n / (n + kappa) after n clips of the person.
 
     Returns
     -------
     The decisions, and {outer: (persons, 6) offsets, each person's for that outer fold}.
     """
-    views, strengths, offsets = {}, {}, {}
-    for outer in problem.outers:
-        others = problem.fold != outer
-        prior = problem.truth[others].mean(axis=0) / 100
-        seen.fitted(f"calibration/{place(outer)}/person_offset", "prior", seen.of(problem.clips, others))
-        whole = fit_offsets(problem.views[outer], problem.who, prior, kappa=0.0)
-        strengths[outer] = _choose(problem, outer, whole, kappas)
-        seen.fitted(f"calibration/{place(outer)}/offsets", "offsets", problem.clips, seen.of(problem.clips, ~others))
-        offsets[outer] = whole * strength_of(strengths[outer], problem.who)
-        views[outer] = apply_offsets(problem.views[outer], offsets[outer][problem.who])
-    return decide_with(problem, views, strengths, "person_offset"), offsets
+    views, strengths, offsets = [], {}, {}
+    for outer in rows.outers:
+        view, model = rows.view(outer), ModelName.of("calibration", outer, "person_offset")
+        prior = view.outside(outer, model, "prior").truth.mean(axis=0) / 100
+        whole = fit_offsets(view.values, rows.person, prior, kappa=0.0)
+        strengths[outer] = _choose(view, outer, model, whole, kappas)
+        transductive = ModelName.of("calibration", outer, "offsets")
+        view.to_fit(transductive, "offsets").inside(outer, transductive)
+        offsets[outer] = whole * strength_of(strengths[outer], rows.person)
+        views.append(apply_offsets(view.values, offsets[outer][rows.person]))
+    return decide_with(replace(rows, values=np.stack(views)), strengths, "person_offset"), offsets
 
 
 def decide_new(
@@ -59,12 +61,8 @@ def strength_of(strength: Strength, who: np.ndarray) -> np.ndarray:
     return np.zeros(clips.shape) if isinstance(strength, str) else shrinkage(clips, strength)
 
 
-def _choose(problem: Problem, outer: int, whole: np.ndarray, kappas: Sequence[float]) -> Strength:
-    others = problem.fold != outer
-    rows, who = problem.views[outer][others], problem.who[others]
-    seen.fitted(f"calibration/{place(outer)}/person_offset", "strength", seen.of(problem.clips, others))
-
-    def corrected(strength: Strength) -> np.ndarray:
-        return apply_offsets(rows, (whole * strength_of(strength, problem.who))[who])
-
-    return best_strength(list(kappas), corrected, problem.truth[others])
+def _choose(view: Rows, outer: int, model: ModelName, whole: np.ndarray, kappas: Sequence[float]) -> Strength:
+    rows = view.outside(outer, model, "strength")
+    scaled = {strength: whole * strength_of(strength, view.person) for strength in (OFF, *kappas)}
+    corrected = {strength: apply_offsets(rows.values, made[rows.person]) for strength, made in scaled.items()}
+    return best_strength(corrected, rows.truth)

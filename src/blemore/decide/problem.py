@@ -1,11 +1,15 @@
-"""What every personal calibration gets, and what it gives: one form, so that the same call also makes the controls."""
+"""What every personal calibration gives, and the controls that it is repeated on.
+
+Each gets the labelled clips of a study as `Rows`, whose values (outers, n, 6) are the fused rows for each outer fold
+(`fusion.run.Fused.views`). What is drawn at random for a person depends on the person's name alone.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from blemore.fusion.nested import FINAL
+from blemore.scoring.rows import Rows
 from blemore.seeds import generator
 
 Strength = float | str
@@ -14,52 +18,27 @@ OFF: Strength = "off"
 """Strength of a personal calibration that changes nothing; always a candidate."""
 
 
-@dataclass(frozen=True)
-class Problem:
-    """The labelled clips of a study, fused.
+def random_groups(rows: Rows, name: str, *, within_folds: bool = False) -> Rows:
+    """The same clips in random groups of the persons' sizes: a control that no person stands behind.
 
-    views : {outer: (n, 6)} fused rows for each outer fold (`fusion.run.Fused.views`).
-    truth : (n, 6) saliences in percent; fold : (n,); who : (n,) ints, the individual of each clip.
-    names : name of each individual; what is drawn at random for one hangs on the name.
-    clips : (n,) names of the clips, for `seen`; None where nobody asks.
+    within_folds : a group's clips come from its person's fold alone; they then share what the fold's persons have in
+        common on average.
     """
+    mixed = _shuffled(rows, rows.person, name) if within_folds else generator(name).permutation(rows.person)
+    return replace(rows, person=mixed, clip=None)
 
-    views: Mapping[int, np.ndarray]
-    truth: np.ndarray
-    fold: np.ndarray
-    who: np.ndarray
-    names: tuple[str, ...]
-    clips: np.ndarray | None = None
 
-    @property
-    def folds(self) -> list[int]:
-        """The folds, ascending."""
-        return np.unique(self.fold).tolist()
+def permuted_labels(rows: Rows, name: str) -> Rows:
+    """The same clips with their labels dealt out anew within each fold: a control in which nothing can be learned."""
+    return replace(rows, truth=rows.truth[_shuffled(rows, np.arange(len(rows)), name)], clip=None)
 
-    @property
-    def outers(self) -> list[int]:
-        """FINAL, then the folds."""
-        return [FINAL, *self.folds]
 
-    def random_groups(self, name: str, *, within_folds: bool = False) -> "Problem":
-        """The same clips in random groups of the persons' sizes: a control that no person stands behind.
-
-        within_folds : a group's clips come from its person's fold alone; they then share what the fold's persons have in
-            common on average.
-        """
-        mixed = self._shuffled(self.who, name) if within_folds else generator(name).permutation(self.who)
-        return replace(self, who=mixed, clips=None)
-
-    def permuted_labels(self, name: str) -> "Problem":
-        """The same clips with their labels dealt out anew within each fold: a control in which nothing can be learned."""
-        return replace(self, truth=self.truth[self._shuffled(np.arange(len(self.who)), name)], clips=None)
-
-    def _shuffled(self, values: np.ndarray, name: str) -> np.ndarray:
-        draw, mixed = generator(f"{name}/folds"), values.copy()
-        for fold in self.folds:
-            inside = self.fold == fold
-            mixed[inside] = draw.permutation(values[inside])
-        return mixed
+def _shuffled(rows: Rows, values: np.ndarray, name: str) -> np.ndarray:
+    draw, mixed = generator(f"{name}/folds"), values.copy()
+    for fold in rows.folds:
+        inside = rows.fold == fold
+        mixed[inside] = draw.permutation(values[inside])
+    return mixed
 
 
 @dataclass(frozen=True)

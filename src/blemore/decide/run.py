@@ -6,21 +6,19 @@ the second variant only where individuals were found among the test clips.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from blemore.decide import person_offset, shared
-from blemore.decide.problem import Decided, Problem
-from blemore.fusion.nested import FINAL
+from blemore.decide.problem import Decided
 from blemore.scoring.decoding import decode
 from blemore.scoring.labels import CLASSES
-from blemore.scoring.metrics import true_saliences
+from blemore.scoring.model_name import FINAL, ModelName
+from blemore.scoring.rows import Rows, labelled
 from blemore.scoring.thresholds import commonest_decision
-from blemore.tables import usable
-from joblineage import seen
 from joblineage.errors import DataError
 
 VARIANTS = ("global", "person_offset")
@@ -68,22 +66,22 @@ def calibrate(
     ------
     DataError : a view is missing, or holds other clips than the usable train clips of the study.
     """
-    problem, labelled = problem_of(views, clips)
-    decided = {"global": shared.decide(problem)}
-    decided["person_offset"], offsets = person_offset.decide(problem, kappas)
-    tables = [_decisions(labelled, made.saliences[0], variant, "model") for variant, made in decided.items()]
-    test, own_offsets = _test_decisions(probabilities, clips, problem, decided, individuals)
+    rows = rows_of_views(views, clips)
+    decided = {"global": shared.decide(rows)}
+    decided["person_offset"], offsets = person_offset.decide(rows, kappas)
+    tables = [_decisions(labelled(clips), made.saliences[0], variant, "model") for variant, made in decided.items()]
+    test, own_offsets = _test_decisions(probabilities, clips, rows, decided, individuals)
     return Calibrated(
         thresholds={variant: _thresholds(made) for variant, made in decided.items()},
         decisions=pd.concat([*tables, *test], ignore_index=True).sort_values(
             ["clip", "variant"], kind="stable", ignore_index=True
         ),
-        offsets=pd.concat([_offset_table(problem, offsets), own_offsets], ignore_index=True),
+        offsets=pd.concat([_offset_table(rows, offsets), own_offsets], ignore_index=True),
     )
 
 
-def problem_of(views: pd.DataFrame, clips: pd.DataFrame) -> tuple[Problem, pd.DataFrame]:
-    """The calibration problem of a study, and its labelled clips in the problem's order.
+def rows_of_views(views: pd.DataFrame, clips: pd.DataFrame) -> Rows:
+    """The labelled clips of a study, with the values (outers, n, 6) of its views.
 
     Parameters
     ----------
@@ -93,33 +91,25 @@ def problem_of(views: pd.DataFrame, clips: pd.DataFrame) -> tuple[Problem, pd.Da
     ------
     DataError : a view is missing, or holds other clips than the usable train clips of the study.
     """
-    labelled = usable(clips)
-    labelled = labelled[labelled["split"] == "train"].sort_values("clip", kind="stable").reset_index(drop=True)
-    fold, (who, persons) = labelled["fold"].to_numpy(), pd.factorize(labelled["person"], sort=True)
-    outers = [FINAL, *np.unique(fold).tolist()]
-    by_view = _values_of_views(views, labelled["clip"], outers)
-    return Problem(by_view, true_saliences(labelled), fold, who, tuple(persons), labelled["clip"].to_numpy()), labelled
-
-
-def _values_of_views(views: pd.DataFrame, names: pd.Series, outers: list[int]) -> dict[int, np.ndarray]:
-    """{outer: (n, 6) probabilities in the order of `names`}."""
-    values, faults = {}, []
-    for outer in outers:
+    train = labelled(clips)
+    rows, names = Rows.of(train), train["clip"]
+    values, faults = [], []
+    for outer in rows.outers:
         view = views[views["outer"] == outer].set_index("clip")
         faults += [f"view {outer}: no row for clip {name}" for name in names if name not in view.index]
         faults += [f"view {outer}: clip {name} is no usable train clip" for name in view.index.difference(names)]
         faults += [f"view {outer}: clip {name} has two rows" for name in view.index[view.index.duplicated()]]
         if not faults:
-            values[outer] = view.loc[names, list(CLASSES)].to_numpy(float)
+            values.append(view.loc[names, list(CLASSES)].to_numpy(float))
     if faults:
         raise DataError("fused views", faults)
-    return values
+    return replace(rows, values=np.stack(values))
 
 
 def _test_decisions(
     probabilities: pd.DataFrame,
     clips: pd.DataFrame,
-    problem: Problem,
+    rows: Rows,
     decided: Mapping[str, Decided],
     individuals: pd.DataFrame | None,
 ) -> tuple[list[pd.DataFrame], pd.DataFrame]:
@@ -132,25 +122,29 @@ def _test_decisions(
         raise DataError("fused probabilities", [f"test clip {name}: no row" for name in lost["clip"]])
     by_model, quarantined = test[known], test[~known]
     values = probabilities.set_index("clip").loc[by_model["clip"], list(CLASSES)].to_numpy(float)
-    saliences = {"global": decode(values, *decided["global"].thresholds[FINAL])}
-    seen.judged("calibration/final/global", by_model["clip"])
+    shown = Rows.of(by_model, values).to_judge(ModelName.of("calibration", FINAL, "global"))
+    saliences = {"global": decode(shown.values, *decided["global"].thresholds[FINAL])}
     offsets = pd.DataFrame(columns=list(OFFSET_COLUMNS))
     if individuals is not None:
         number = individuals.set_index("clip")["cluster"].reindex(by_model["clip"]).to_numpy(float)
         found = np.isfinite(number)
         groups, who = np.unique(number[found].astype(int), return_inverse=True)
-        prior = problem.truth.mean(axis=0) / 100
+        prior = rows.truth.mean(axis=0) / 100
         personal = saliences["global"].copy()
-        seen.judged("calibration/final/person_offset", by_model["clip"][found])
-        seen.fitted("calibration/final/person_offset as global", "thresholds", problem.clips, by_model["clip"][~found])
-        seen.fitted("calibration/final/offsets", "offsets", by_model["clip"][found], by_model["clip"][found])
-        personal[found], own = person_offset.decide_new(values[found], who, prior, decided["person_offset"])
+        own = shown.to_judge(ModelName.of("calibration", FINAL, "person_offset"), found)
+        as_global = ModelName.of("calibration", FINAL, "person_offset as global")
+        rows.to_fit(as_global, "thresholds")
+        shown.to_judge(as_global, ~found)
+        transductive = ModelName.of("calibration", FINAL, "offsets")
+        own.to_fit(transductive, "offsets").to_judge(transductive)
+        personal[found], moved = person_offset.decide_new(own.values, who, prior, decided["person_offset"])
         saliences["person_offset"] = personal
-        offsets = pd.DataFrame(own, columns=list(CLASSES)).assign(
+        offsets = pd.DataFrame(moved, columns=list(CLASSES)).assign(
             person=[f"test {group}" for group in groups], fold=FINAL, clips=np.bincount(who)
         )[list(OFFSET_COLUMNS)]
-    prior_label = commonest_decision(problem.truth)
-    seen.fitted("calibration/final/commonest label", "prior", problem.clips, quarantined["clip"])
+    commonest = ModelName.of("calibration", FINAL, "commonest label")
+    prior_label = commonest_decision(rows.to_fit(commonest, "prior").truth)
+    Rows.of(quarantined).to_judge(commonest)
     tables = []
     for variant, made in saliences.items():
         tables.append(_decisions(by_model, made, variant, "model"))
@@ -165,11 +159,11 @@ def _decisions(clips: pd.DataFrame, saliences: np.ndarray, variant: str, decided
     return table[list(DECISION_COLUMNS)]
 
 
-def _offset_table(problem: Problem, offsets: Mapping[int, np.ndarray]) -> pd.DataFrame:
+def _offset_table(rows: Rows, offsets: Mapping[int, np.ndarray]) -> pd.DataFrame:
     """Of each training person, the offsets of the view that judges the person."""
-    fold = np.zeros(len(problem.names), dtype=np.int64)
-    fold[problem.who] = problem.fold
-    table = pd.DataFrame({"person": problem.names, "fold": fold, "clips": np.bincount(problem.who)})
+    fold = np.zeros(len(rows.persons), dtype=np.int64)
+    fold[rows.person] = rows.fold
+    table = pd.DataFrame({"person": rows.persons, "fold": fold, "clips": np.bincount(rows.person)})
     table[list(CLASSES)] = np.stack([offsets[outer][number] for number, outer in enumerate(fold.tolist())])
     return table[list(OFFSET_COLUMNS)]
 

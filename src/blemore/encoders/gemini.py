@@ -21,7 +21,7 @@ STAND_IN_REMARK = "stand-in: a projection of the pixels, not Gemini"
 
 
 @dataclass(frozen=True)
-class Piece:
+class NamedPiece:
     """A piece that knows its clip, so that messages can name it."""
 
     clip: str
@@ -37,12 +37,12 @@ class Gemini(Embedder):
         self.run = Run(service, folder)
         self._reasons: dict[str, str] = {}  # of the last call of `embed`, by clip
 
-    def read(self, shard: Path) -> Iterator[tuple[str, Piece]]:
+    def read(self, shard: Path) -> Iterator[tuple[str, NamedPiece]]:
         """(clip, its piece)."""
         for clip, mp4 in read_pieces([shard]).items():
-            yield clip, Piece(clip, mp4)
+            yield clip, NamedPiece(clip, mp4)
 
-    def embed(self, clips: Sequence[Piece]) -> np.ndarray:
+    def embed(self, clips: Sequence[NamedPiece]) -> np.ndarray:
         """What the cache does not hold is asked for.
 
         Raises
@@ -53,7 +53,7 @@ class Gemini(Embedder):
         self._reasons = {piece.clip: reason for piece, reason in zip(clips, reasons, strict=True)}
         return vectors
 
-    def remark(self, clip: Piece) -> str:
+    def remark(self, clip: NamedPiece) -> str:
         """Why a piece of the last `embed` has no vector; else that the stand-in made it, if it did."""
         if reason := self._reasons.get(clip.clip):
             return f"not embedded: {reason}"

@@ -1,18 +1,19 @@
 """What a sceptic asks beside the headline: the optimism of other protocols, the flat surface, each person's share."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from blemore.decide.scored import Labelled
-from blemore.fusion.nested import FINAL
 from blemore.scoring.exact import exact_optimum
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import scores
+from blemore.scoring.model_name import FINAL, ModelName
 from blemore.scoring.optima import plateau
-from blemore.scoring.persons import accuracies, jackknife_error
+from blemore.scoring.persons import accuracies, draw_persons, entry, jackknife_error, sums_of_persons
+from blemore.scoring.rows import Rows, labelled
 from joblineage import seen
 
 ACCURACIES = ("acc_presence", "acc_salience", "score")
@@ -45,14 +46,14 @@ def evidence(
     "standard_error", "plateau" {"alpha", "beta", "area"}} of the final view, the standard error by the jackknife over
     persons; "persons": one dict per training person.
     """
-    labelled = Labelled.of(clips, seed)
+    rows = Rows.of(labelled(clips))
+    drawn = draw_persons(len(rows.persons), seed)
     decided = {
-        name: labelled.values(part)
-        for name, part in decisions[decisions["split"] == "train"].groupby("variant", sort=True)
+        name: rows.lookup(part) for name, part in decisions[decisions["split"] == "train"].groupby("variant", sort=True)
     }
-    made = {key: labelled.values(part) for key, part in methods.groupby(["method", "protocol"], sort=True)}
+    made = {key: rows.lookup(part) for key, part in methods.groupby(["method", "protocol"], sort=True)}
     final = weights["method"]["final"]
-    nested, paper = labelled.entry(decided["global"]), scores(made[final, "paper"], labelled.truth)
+    nested, paper = entry(rows, decided["global"], drawn), scores(made[final, "paper"], rows.truth)
     names = [name for name, protocol in made if protocol == "nested"]
     return {
         "protocols": {
@@ -64,24 +65,25 @@ def evidence(
             "chosen": weights["method"],
             "methods": {
                 name: {
-                    "in_sample": scores(made[name, "in_sample"], labelled.truth),
-                    "nested": labelled.entry(made[name, "nested"]),
+                    "in_sample": scores(made[name, "in_sample"], rows.truth),
+                    "nested": entry(rows, made[name, "nested"], drawn),
                 }
                 for name in names
             },
         },
-        "surface": _surface(labelled, labelled.values(views[views["outer"] == FINAL])),
-        "persons": _persons(labelled, decided, offsets),
+        "surface": _surface(replace(rows, values=rows.lookup(views[views["outer"] == FINAL]))),
+        "persons": _persons(rows, decided, offsets),
         **gains,
     }
 
 
-def _surface(labelled: Labelled, values: np.ndarray) -> dict[str, Any]:
-    best = exact_optimum(values, labelled.truth)
-    seen.fitted("score/in sample/surface", seen.IN_SAMPLE, labelled.clips, labelled.clips)
-    sums = labelled.sums(best.decide(values))
-    error = jackknife_error(accuracies(sums.sum(axis=0) - sums)[2])
-    flat = plateau(values, labelled.truth, error)
+def _surface(rows: Rows) -> dict[str, Any]:
+    model = ModelName("score", None, ("in sample", "surface"))
+    rows.to_fit(model, seen.IN_SAMPLE).to_judge(model)
+    best = exact_optimum(rows.values, rows.truth)
+    of_persons = sums_of_persons(rows, best.decide(rows.values))
+    error = jackknife_error(accuracies(of_persons.sum(axis=0) - of_persons)[2])
+    flat = plateau(rows.values, rows.truth, error)
     return {
         "alpha": best.alpha,
         "beta": best.beta,
@@ -91,20 +93,20 @@ def _surface(labelled: Labelled, values: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _persons(labelled: Labelled, decided: Mapping[str, np.ndarray], offsets: pd.DataFrame) -> list[dict[str, Any]]:
+def _persons(rows: Rows, decided: Mapping[str, np.ndarray], offsets: pd.DataFrame) -> list[dict[str, Any]]:
     """One dict per training person: "person", "fold", "clips", "blends", the accuracies, "score_with_offset", "offsets"."""
-    sums = labelled.sums(decided["global"])
-    shown, moved = accuracies(sums), accuracies(labelled.sums(decided["person_offset"]))[2]
-    rows = offsets.set_index("person")
+    of_persons = sums_of_persons(rows, decided["global"])
+    shown, moved = accuracies(of_persons), accuracies(sums_of_persons(rows, decided["person_offset"]))[2]
+    table = offsets.set_index("person")
     return [
         {
             "person": person,
-            "fold": int(rows.loc[person, "fold"]),
-            "clips": int(sums[k, 1]),
-            "blends": int(sums[k, 3]),
+            "fold": int(table.loc[person, "fold"]),
+            "clips": int(of_persons[k, 1]),
+            "blends": int(of_persons[k, 3]),
             **{name: float(values[k]) for name, values in zip(ACCURACIES, shown, strict=True)},
             "score_with_offset": float(moved[k]),
-            "offsets": {name: float(rows.loc[person, name]) for name in CLASSES},
+            "offsets": {name: float(table.loc[person, name]) for name in CLASSES},
         }
-        for k, person in enumerate(labelled.persons)
+        for k, person in enumerate(rows.persons)
     ]

@@ -10,10 +10,11 @@ import numpy as np
 
 from blemore.decide import enrolment, person_offset, person_thresholds, shared
 from blemore.decide.offsets import fit_offsets
-from blemore.decide.problem import Decided, Problem, Strength
-from blemore.fusion.nested import FINAL
+from blemore.decide.problem import Decided, Strength, permuted_labels, random_groups
 from blemore.scoring.labels import CLASSES
+from blemore.scoring.model_name import FINAL
 from blemore.scoring.persons import INTERVAL, accuracies, draw_persons, sums_of_persons
+from blemore.scoring.rows import Rows
 
 WHAT = {
     "person_offset": "class offsets that move each person's mean posterior to the training prior; no label of the person",
@@ -27,11 +28,11 @@ CONTROLS = {
 LABELLED = ("person_thresholds", "enrolment")
 """Calibrations that are shown labels of the very person."""
 
-Calibration = Callable[[Problem], Decided]
+Calibration = Callable[[Rows], Decided]
 
 
 def calibrations(options: Mapping[str, Any], seed: int) -> dict[str, Calibration]:
-    """Every personal calibration as a function of the problem.
+    """Every personal calibration as a function of the labelled rows.
 
     Parameters
     ----------
@@ -40,15 +41,13 @@ def calibrations(options: Mapping[str, Any], seed: int) -> dict[str, Calibration
     """
     labelled = {"clips": options["labelled_clips"], "name": f"{seed}/enrolled"}
     return {
-        "person_offset": lambda problem: person_offset.decide(problem, options["kappas"])[0],
-        "person_thresholds": lambda problem: person_thresholds.decide(
-            problem, **options["person_thresholds"], **labelled
-        ),
-        "enrolment": lambda problem: enrolment.decide(problem, **options["enrolment"], **labelled),
+        "person_offset": lambda rows: person_offset.decide(rows, options["kappas"])[0],
+        "person_thresholds": lambda rows: person_thresholds.decide(rows, **options["person_thresholds"], **labelled),
+        "enrolment": lambda rows: enrolment.decide(rows, **options["enrolment"], **labelled),
     }
 
 
-def gains(problem: Problem, options: Mapping[str, Any], *, seed: int) -> dict[str, Any]:
+def gains(rows: Rows, options: Mapping[str, Any], *, seed: int) -> dict[str, Any]:
     """Gain, interval and controls of every personal calibration.
 
     Parameters
@@ -61,26 +60,26 @@ def gains(problem: Problem, options: Mapping[str, Any], *, seed: int) -> dict[st
     "acc_salience", "score"}, "interval" [low, high] of the Score's gain, "controls" {name: {"what", "mean",
     "standard_error", "draws"}}}}. Gains are counted on the clips whose labels were not shown, the same for both sides.
     """
-    base, found = shared.decide(problem), {}
-    drawn = draw_persons(len(problem.names), seed)
+    base, found = shared.decide(rows), {}
+    drawn = draw_persons(len(rows.persons), seed)
     for name, calibrate in calibrations(options, seed).items():
-        decided = calibrate(problem)
-        sums = _sums(problem, base, decided)
+        decided = calibrate(rows)
+        sums = _sums(rows, base, decided)
         differences = [other - own for own, other in zip(*(accuracies(part.sum(axis=0)) for part in sums), strict=True)]
         of_draws = [accuracies(drawn @ part)[2] for part in sums]
         controls: dict[str, list[float]] = {control: [] for control in CONTROLS}
         for draw in range(options["controls"]):
             tag = f"{seed}/{name}/{draw}"
-            mixed = problem.random_groups(tag, within_folds=name == "person_thresholds")
+            mixed = random_groups(rows, tag, within_folds=name == "person_thresholds")
             controls["random_groups"].append(_gain(mixed, base, calibrate(mixed)))
-            mixed = problem.permuted_labels(tag)
+            mixed = permuted_labels(rows, tag)
             controls["permuted_labels"].append(_gain(mixed, shared.decide(mixed), calibrate(mixed)))
         found[name] = {
             "what": WHAT[name],
             "uses_labels": name in LABELLED,
             "strength": {
                 "final": _said(decided.strengths[FINAL]),
-                "folds": {str(fold): _said(decided.strengths[fold]) for fold in problem.folds},
+                "folds": {str(fold): _said(decided.strengths[fold]) for fold in rows.folds},
             },
             "clips": int(decided.judged.any(axis=0).sum()),
             "persons": int((sums[0][:, 1] > 0).sum()),
@@ -99,7 +98,7 @@ def gains(problem: Problem, options: Mapping[str, Any], *, seed: int) -> dict[st
     return found
 
 
-def style(problem: Problem, *, draws: int, seed: int) -> dict[str, dict[str, float]]:
+def style(rows: Rows, *, draws: int, seed: int) -> dict[str, dict[str, float]]:
     """How far persons' class offsets lie apart, beside random groups of clips: what is style, and what chance.
 
     Returns
@@ -107,39 +106,32 @@ def style(problem: Problem, *, draws: int, seed: int) -> dict[str, dict[str, flo
     {"offset_sd": {class: standard deviation over persons of the unshrunk offset, in logits}, "offset_sd_random": the
     mean of the same over `draws` random groupings}.
     """
-    rows, prior = problem.views[FINAL], problem.truth.mean(axis=0) / 100
+    values, prior = rows.view(FINAL).values, rows.truth.mean(axis=0) / 100
 
     def spread(who: np.ndarray) -> np.ndarray:
-        return fit_offsets(rows, who, prior, kappa=0.0).std(axis=0)
+        return fit_offsets(values, who, prior, kappa=0.0).std(axis=0)
 
-    random = [spread(problem.random_groups(f"{seed}/style/{draw}").who) for draw in range(draws)]
+    random = [spread(random_groups(rows, f"{seed}/style/{draw}").person) for draw in range(draws)]
     return {
-        "offset_sd": dict(zip(CLASSES, spread(problem.who).tolist(), strict=True)),
+        "offset_sd": dict(zip(CLASSES, spread(rows.person).tolist(), strict=True)),
         "offset_sd_random": dict(zip(CLASSES, np.mean(random, axis=0).tolist(), strict=True)),
     }
 
 
-def _gain(problem: Problem, base: Decided, decided: Decided) -> float:
+def _gain(rows: Rows, base: Decided, decided: Decided) -> float:
     """Gain in Score."""
-    own, other = (float(accuracies(part.sum(axis=0))[2]) for part in _sums(problem, base, decided))
+    own, other = (float(accuracies(part.sum(axis=0))[2]) for part in _sums(rows, base, decided))
     return other - own
 
 
-def _sums(problem: Problem, base: Decided, decided: Decided) -> tuple[np.ndarray, np.ndarray]:
+def _sums(rows: Rows, base: Decided, decided: Decided) -> tuple[np.ndarray, np.ndarray]:
     """(persons, 4) sums of the base's and of the calibration's decisions, over the clips judged in each draw."""
-    persons, shape = len(problem.names), decided.saliences.shape
 
     def sums(saliences: np.ndarray) -> np.ndarray:
         draws = zip(saliences, decided.judged, strict=True)
-        return np.sum(
-            [
-                sums_of_persons(made[judged], problem.truth[judged], problem.who[judged], persons)
-                for made, judged in draws
-            ],
-            axis=0,
-        )
+        return np.sum([sums_of_persons(rows.where(judged), made[judged]) for made, judged in draws], axis=0)
 
-    return sums(np.broadcast_to(base.saliences[0], shape)), sums(decided.saliences)
+    return sums(np.broadcast_to(base.saliences[0], decided.saliences.shape)), sums(decided.saliences)
 
 
 def _said(strength: Strength) -> str:

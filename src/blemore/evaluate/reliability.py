@@ -7,8 +7,7 @@ import pandas as pd
 
 from blemore.scoring.decoding import top_two
 from blemore.scoring.labels import CLASSES
-from blemore.scoring.metrics import true_saliences
-from blemore.tables import usable
+from blemore.scoring.rows import Rows, labelled
 
 BINS = 10
 """Of the probability 0..1, and of the difference between the two largest."""
@@ -33,11 +32,9 @@ def reliability(probabilities: pd.DataFrame, clips: pd.DataFrame, note: str | No
     among the true blends whose pair has the two largest probabilities, by the difference of these two, the shares that
     are 50/50, 70/30 towards the larger, and 70/30 towards the smaller one.
     """
-    labelled = usable(clips)
-    labelled = labelled[labelled["split"] == "train"].sort_values("clip", kind="stable")
-    values = probabilities.set_index("clip").loc[labelled["clip"], list(CLASSES)].to_numpy(float)
-    truth = true_saliences(labelled)
-    classes = {name: _curve(values[:, k], truth[:, k] / 100) for k, name in enumerate(CLASSES)}
+    rows = Rows.of(labelled(clips))
+    values, truth = rows.lookup(probabilities), rows.truth
+    classes = {name: _curve(values[:, k], rows.soft[:, k]) for k, name in enumerate(CLASSES)}
     wrong = [row["clips"] * abs(row["predicted"] - row["shown"]) for curve in classes.values() for row in curve]
     return {
         "classes": classes,

@@ -4,19 +4,20 @@ Everything is counted on the out-of-fold decisions of the usable train clips; te
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from blemore.decide.run import VARIANTS
-from blemore.decide.scored import Labelled
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import presence_correct
-from blemore.scoring.persons import DRAWS, INTERVAL
+from blemore.scoring.model_name import ModelName
+from blemore.scoring.persons import DRAWS, INTERVAL, draw_persons, drawn_accuracies, entry
+from blemore.scoring.rows import Rows, labelled
 from blemore.scoring.thresholds import commonest_decision, leave_one_fold_out
 from blemore.seeds import generator
-from joblineage import seen
 from joblineage.files import read_json
 
 FUSED = "global"
@@ -78,46 +79,50 @@ def summarise(
     "note" (None unless demo). An entry holds acc_presence, acc_salience, score, clips, blends, and "interval" with [low, high]
     of each accuracy.
     """
-    truth = Labelled.of(clips, seed, draws)
-    decided = {variant: _decided(decisions, variant, truth) for variant in VARIANTS}
+    train = labelled(clips)
+    rows = Rows.of(train)
+    drawn = draw_persons(len(rows.persons), seed, draws)
+    decided = {variant: _decided(decisions, variant, rows) for variant in VARIANTS}
 
     encoders, said = {}, {}
     for name in sorted(tables):
-        here = truth.subset(truth.clips.isin(tables[name]["clip"]).to_numpy())
-        names = here.clips.to_numpy()
-        saliences, chosen = leave_one_fold_out(here.values(tables[name]), here.truth, here.fold, names, name)
-        encoders[name] = here.entry(saliences) | {
+        there = train["clip"].isin(tables[name]["clip"]).to_numpy()
+        here = rows.where(there)
+        here = replace(here, values=here.lookup(tables[name]))
+        saliences, chosen = leave_one_fold_out(here, name)
+        encoders[name] = entry(here, saliences, drawn) | {
             "origin": origins[name],
             "disjointness": _disjointness(name, origins[name], unknown),
             "permutation_p": _permutation_p(saliences, here.truth, permutations, generator(f"{seed}/permute/{name}")),
             "thresholds": {str(fold): {"alpha": best.alpha, "beta": best.beta} for fold, best in chosen.items()},
         }
-        said[name] = (saliences, here)
+        said[name] = (saliences, here, there)
 
-    trivial = np.zeros(truth.truth.shape, dtype=np.int64)
-    for fold in np.unique(truth.fold):
-        others = truth.fold != fold
-        trivial[~others] = commonest_decision(truth.truth[others])
-        model = f"score/fold{fold}/commonest label"
-        seen.fitted(model, "prior", truth.clips[others], truth.clips[~others])
+    trivial = np.zeros(rows.truth.shape, dtype=np.int64)
+    for fold in rows.folds:
+        model = ModelName.of("score", fold, "commonest label")
+        trivial[rows.fold == fold] = commonest_decision(rows.outside(fold, model, "prior").truth)
+        rows.inside(fold, model)
 
     summary = {
         "dataset": dataset,
         "weights": weights,
         "quarantined": int((clips["quarantine"] != "").sum()),
-        "variants": {variant: truth.entry(saliences) for variant, saliences in decided.items()},
-        "without_unknown": None if without_unknown is None else truth.entry(_decided(without_unknown, FUSED, truth)),
+        "variants": {variant: entry(rows, saliences, drawn) for variant, saliences in decided.items()},
+        "without_unknown": None
+        if without_unknown is None
+        else entry(rows, _decided(without_unknown, FUSED, rows), drawn),
         "encoders": encoders,
-        "trivial": truth.entry(trivial),
-        "fused_minus_best_single": _paired(decided[FUSED], truth, encoders, said),
+        "trivial": entry(rows, trivial, drawn),
+        "fused_minus_best_single": _paired(decided[FUSED], drawn, encoders, said),
         "protocol": PROTOCOL,
     }
     return summary | {"note": DEMO_NOTE if dataset == "demo" else None}
 
 
-def _decided(decisions: pd.DataFrame, variant: str, truth: Labelled) -> np.ndarray:
+def _decided(decisions: pd.DataFrame, variant: str, rows: Rows) -> np.ndarray:
     """(n, 6) saliences of one variant, in the order of the labelled clips."""
-    return truth.values(decisions[decisions["variant"] == variant])
+    return rows.lookup(decisions[decisions["variant"] == variant])
 
 
 def _disjointness(name: str, origin: str, unknown: Collection[str]) -> str:
@@ -127,19 +132,22 @@ def _disjointness(name: str, origin: str, unknown: Collection[str]) -> str:
 
 
 def _paired(
-    fused: np.ndarray, truth: Labelled, encoders: Mapping[str, Any], said: Mapping[str, tuple[np.ndarray, Labelled]]
+    fused: np.ndarray,
+    drawn: np.ndarray,
+    encoders: Mapping[str, Any],
+    said: Mapping[str, tuple[np.ndarray, Rows, np.ndarray]],
 ) -> dict[str, Any]:
     """ACC_presence of the fusion minus that of the best encoder alone, on the clips that this encoder has."""
     best = max(sorted(encoders), key=lambda name: encoders[name]["acc_presence"])
-    alone, here = said[best]
-    fused = fused[truth.clips.isin(here.clips).to_numpy()]
+    alone, here, there = said[best]
+    fused = fused[there]
     difference = presence_correct(fused, here.truth).mean() - presence_correct(alone, here.truth).mean()
-    drawn = here.drawn_accuracies(fused)[0] - here.drawn_accuracies(alone)[0]
+    gain = drawn_accuracies(here, fused, drawn)[0] - drawn_accuracies(here, alone, drawn)[0]
     return {
         "best_single": best,
         "acc_presence": float(difference),
-        "lower_5_percent": float(np.quantile(drawn, INTERVAL[0])),
-        "clips": len(here.clips),
+        "lower_5_percent": float(np.quantile(gain, INTERVAL[0])),
+        "clips": len(here),
     }
 
 

@@ -5,30 +5,25 @@ from typing import Protocol
 
 import numpy as np
 
+from blemore.scoring.model_name import ModelName
+from blemore.scoring.rows import Rows
+
+NAMELESS = ModelName("fusion", None)
+
 
 @dataclass(frozen=True)
-class Labelled:
+class Labelled(Rows):
     """The labelled clips that a method learns from.
 
-    probabilities : (E, n, 6) of each encoder, after its scaling; a row of NaN where an encoder lacks a clip.
-    soft : (n, 6) soft labels, rows sum to 1.
-    person : (n,) ints, who shows each clip.
+    values : (E, n, 6) probabilities of each encoder, after its scaling; a row of NaN where an encoder lacks a clip.
     families : family of each of the E encoders.
-    name : names this fit; what a method draws at random hangs on it alone.
-    clips : (n,) names of the clips; model : this fit's name; both for `seen`, None where nobody asks.
+    name : names this fit; what a method draws at random depends on it alone.
+    model : this fit's name in records, for what a method chooses in folds of its own.
     """
 
-    probabilities: np.ndarray
-    soft: np.ndarray
-    person: np.ndarray
-    families: tuple[str, ...]
-    name: str
-    clips: np.ndarray | None = None
-    model: str = ""
-
-    def truth(self) -> np.ndarray:
-        """(n, 6) true saliences in percent."""
-        return np.rint(100 * self.soft)
+    families: tuple[str, ...] = ()
+    name: str = ""
+    model: ModelName = NAMELESS
 
 
 class Model(Protocol):

@@ -29,11 +29,10 @@ def fit(data: Labelled, *, evaluations: int, l2: float) -> WeightedMean:
 
     if len(data.families) == 1:
         return WeightedMean(np.ones(1))
-    truth = data.truth()
     draw = letters_generator(data.name)
 
     def loss(x: np.ndarray) -> float:
-        return l2 * float(np.sum(x**2)) - score_of(softmax(x), data.probabilities, truth)
+        return l2 * float(np.sum(x**2)) - score_of(softmax(x), data.values, data.truth)
 
     options = {
         "maxfevals": evaluations,

@@ -21,12 +21,12 @@ def fit(data: Labelled, *, bags: int, members: int) -> WeightedMean:
     members : most members of a committee; it stops earlier where none raises the Score any more.
     """
     draw = letters_generator(data.name)
-    persons, truth = np.unique(data.person), data.truth()
+    persons = np.unique(data.person)
     total = np.zeros(len(data.families))
     for _ in range(bags):
         chosen = draw.choice(persons, max(1, len(persons) // 2), replace=False)
-        rows = np.isin(data.person, chosen)
-        total += _committee(data.probabilities[:, rows], truth[rows], members)
+        rows = data.where(np.isin(data.person, chosen))
+        total += _committee(rows.values, rows.truth, members)
     return WeightedMean(total / total.sum())
 
 

@@ -51,8 +51,8 @@ def fit(data: Labelled, *, l2: float) -> LogPool:
     """
     if l2 <= 0:
         raise ValueError(f"l2 must be above 0, found {l2}")
-    there, complete = complete_clips(data.probabilities)
-    logs, soft = logits.logarithm(data.probabilities[:, complete]), data.soft[complete]  # (E, n, 6)
+    there, complete = complete_clips(data.values)
+    logs, soft = logits.logarithm(data.values[:, complete]), data.soft[complete]  # (E, n, 6)
     biases = np.broadcast_to(np.eye(6), (len(soft), 6, 6))
     weights = np.zeros(len(there))
     while True:

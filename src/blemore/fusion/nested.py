@@ -5,7 +5,7 @@ on rows of the other folds g, fused by models that saw neither f nor g. So a mod
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from types import ModuleType
 from typing import Any
@@ -14,145 +14,120 @@ import numpy as np
 
 from blemore.fusion import scaling
 from blemore.fusion.base import Labelled, Model
+from blemore.scoring.model_name import FINAL, ModelName
+from blemore.scoring.rows import Rows
 from joblineage import seen
-
-FINAL = -1
-"""Number of the view whose models leave out no fold: what test clips get."""
 
 
 @dataclass(frozen=True)
 class Fit:
-    """A fusion fitted on the clips of some folds: the encoders' scaling, then the method's model."""
+    """A fusion fitted on the clips of some folds: the encoders' scaling, then the method's model, and the names of both."""
 
     scaling: scaling.Scaling
     model: Model
-    names: tuple[str, ...] = ()
-    """Of both, for `seen`."""
+    names: tuple[ModelName, ...] = ()
 
-    def apply(self, probabilities: np.ndarray) -> np.ndarray:
-        """(n, 6) fused rows of (E, n, 6) raw ones."""
-        return self.model.apply(self.scaling.apply(probabilities))
-
-    def judges(self, clips: np.ndarray | None) -> None:
-        """Say that rows of these clips are made by this fit."""
+    def apply(self, rows: Rows) -> np.ndarray:
+        """(n, 6) fused rows of raw ones, values (E, n, 6)."""
         for name in self.names:
-            seen.judged(name, clips)
+            rows.to_judge(name)
+        return self.model.apply(self.scaling.apply(rows.values))
 
 
 @dataclass(frozen=True)
 class Candidate:
     """One method, fitted for every view.
 
-    fits : {folds left out: fit}.
+    name : of the method; fits : {folds left out: fit}.
     recalibrations : {outer: scaling of the fused rows}, fitted on the view's rows of other folds: a mean of probabilities
         is less certain than its parts, and may prefer a class.
-    views : {outer: (n, 6)} all train clips as models see them that saw neither fold `outer` nor the row's own fold.
-    name : of the method; clips : (n,) of the train clips, or None.
+    views : {outer: all train clips (n, 6)} as models see them that saw neither fold `outer` nor the row's own fold.
     """
 
-    fits: Mapping[frozenset[int], Fit]
-    recalibrations: Mapping[int, scaling.Scaling]
-    views: Mapping[int, np.ndarray]
     name: str
-    clips: np.ndarray | None
+    fits: Mapping[tuple[int, ...], Fit]
+    recalibrations: Mapping[int, scaling.Scaling]
+    views: Mapping[int, Rows]
 
     def outer(self, outer: int) -> Fit:
         """The fit that judges fold `outer`; FINAL: the fit for test clips."""
-        return self.fits[frozenset() if outer == FINAL else frozenset({outer})]
+        return self.fits[() if outer == FINAL else (outer,)]
 
-    def held_out(self, outer: int, rows: np.ndarray) -> np.ndarray:
-        """The rows (n,) bool of view `outer` as they are reported."""
-        seen.judged(f"fusion/{place(outer)}/{self.name} recalibrated", seen.of(self.clips, rows))
-        return self.views[outer][rows]
+    def held_out(self, outer: int, fold: int) -> Rows:
+        """The clips of `fold` in view `outer`, as they are reported."""
+        return self.views[outer].inside(fold, _recalibrated(self.name, outer))
 
-    def apply(self, probabilities: np.ndarray, clips: np.ndarray | None = None) -> np.ndarray:
-        """(n, 6) fused rows of new clips (E, n, 6), by the final fit; `clips` : (n,) their names."""
-        self.outer(FINAL).judges(clips)
-        seen.judged(f"fusion/final/{self.name} recalibrated", clips)
-        return self.recalibrations[FINAL].apply(self.outer(FINAL).apply(probabilities)[None])[0]
+    def apply(self, rows: Rows) -> np.ndarray:
+        """(n, 6) fused rows of new clips, values (E, n, 6), by the final fit."""
+        rows.to_judge(_recalibrated(self.name, FINAL))
+        return self.recalibrations[FINAL].apply(self.outer(FINAL).apply(rows)[None])[0]
 
 
-def place(outer: int) -> str:
-    """How a model's name says which fold it judges: "fold0", or "final"."""
-    return "final" if outer == FINAL else f"fold{outer}"
-
-
-def left_out(folds: Sequence[int]) -> list[frozenset[int]]:
-    """Sets of folds that some fit leaves out: none, each one, and, from three folds on, each two."""
-    pairs = combinations(folds, 2) if len(folds) > 2 else ()
-    return [frozenset(), *(frozenset({fold}) for fold in folds), *map(frozenset, pairs)]
+def left_out(folds: Sequence[int]) -> list[tuple[int, ...]]:
+    """Sets of folds that some fit leaves out, ascending: none, each one, and, from three folds on, each two."""
+    return [(), *((fold,) for fold in folds), *(combinations(folds, 2) if len(folds) > 2 else ())]
 
 
 def fit_all(
-    data: Labelled,
-    fold: np.ndarray,
-    methods: Mapping[str, tuple[ModuleType, Mapping[str, Any]]],
-    *,
-    scaled: bool,
+    data: Labelled, methods: Mapping[str, tuple[ModuleType, Mapping[str, Any]]], *, scaled: bool
 ) -> dict[str, Candidate]:
     """Fit every method for every set of folds left out, and apply it.
 
     Parameters
     ----------
-    data : the labelled clips, raw probabilities; fold : (n,) of each.
+    data : the labelled clips, raw probabilities.
     methods : {name: (module, its options)}.
     scaled : whether the confidence and bias of each encoder, and then of the fused rows, are set right (`scaling`).
     """
-    folds = np.unique(fold).tolist()
-    fits: dict[str, dict[frozenset[int], Fit]] = {name: {} for name in methods}
-    for without in left_out(folds):
-        inside = ~np.isin(fold, list(without))
-        raw, soft, clips = data.probabilities[:, inside], data.soft[inside], seen.of(data.clips, inside)
-        of_fit = "without " + ",".join(map(str, sorted(without)))
-        where = f"fusion/{_place_of(without)}"
-        scale = _scale(data.probabilities, data, inside, f"{where}/scaling", scaled=scaled)
-        part, person = scale.apply(raw), data.person[inside]
+    fits: dict[str, dict[tuple[int, ...], Fit]] = {name: {} for name in methods}
+    for without in left_out(data.folds):
+        inside = ~np.isin(data.fold, without)
+        of_scale = ModelName("fusion", without, ("scaling",))
+        scale = _scale(data, inside, of_scale, scaled=scaled)
+        part = data.where(inside)
+        part = replace(part, values=scale.apply(part.values))
         for name, (module, options) in methods.items():
-            model = f"{where}/{name}"
-            named = Labelled(part, soft, person, data.families, f"{data.name}/{name}/{of_fit}", clips, model)
-            fits[name][without] = Fit(scale, module.fit(named, **options), (f"{where}/scaling", model))
-            seen.fitted(model, "weights", named.clips)
-    return {name: _candidate(name, made, data, fold, scaled=scaled) for name, made in fits.items()}
+            model = ModelName("fusion", without, (name,))
+            of_fit = f"{data.name}/{name}/without " + ",".join(map(str, without))
+            fitted = module.fit(replace(part, name=of_fit, model=model), **options)
+            fits[name][without] = Fit(scale, fitted, (of_scale, model))
+            part.to_fit(model, "weights")
+    return {name: _candidate(name, made, data, scaled=scaled) for name, made in fits.items()}
 
 
-def _scale(probabilities: np.ndarray, data: Labelled, rows: np.ndarray, model: str, *, scaled: bool) -> scaling.Scaling:
-    """The scaling of (E, n, 6) fitted on these rows (n,) of the labelled clips; on none where nothing is scaled."""
-    clips = seen.of(data.clips, rows)
-    seen.fitted(model, "scaling", clips if scaled else seen.of(clips, slice(0)))
-    return scaling.fit(probabilities[:, rows], data.soft[rows]) if scaled else scaling.unscaled(len(probabilities))
+def _scale(rows: Rows, inside: np.ndarray, model: ModelName, *, scaled: bool) -> scaling.Scaling:
+    """The scaling of values (E, n, 6) fitted on the labelled clips `inside` (n,) bool; on none where nothing is scaled."""
+    learned = rows.to_fit(model, "scaling", inside if scaled else slice(0))
+    return scaling.fit(learned.values, learned.soft) if scaled else scaling.unscaled(len(rows.values))
 
 
-def _place_of(without: frozenset[int]) -> str:
-    """`place` of a fit; one without two folds serves both: "folds 0,1"."""
-    return place(min(without, default=FINAL)) if len(without) < 2 else "folds " + ",".join(map(str, sorted(without)))
+def _recalibrated(name: str, outer: int) -> ModelName:
+    return ModelName.of("fusion", outer, f"{name} recalibrated")
 
 
-def _candidate(
-    name: str, fits: Mapping[frozenset[int], Fit], data: Labelled, fold: np.ndarray, *, scaled: bool
-) -> Candidate:
+def _candidate(name: str, fits: Mapping[tuple[int, ...], Fit], data: Labelled, *, scaled: bool) -> Candidate:
     views, recalibrations = {}, {}
-    for outer in (FINAL, *np.unique(fold).tolist()):
-        fused, others = _view(fits, data, fold, outer)[None], fold != outer
-        scale = _scale(fused, data, others, f"fusion/{place(outer)}/{name} recalibrated", scaled=scaled)
-        clips = seen.of(data.clips, others)
+    for outer in data.outers:
+        fused, others = _view(fits, data, outer), data.fold != outer
+        scale = _scale(fused, others, _recalibrated(name, outer), scaled=scaled)
         # Thresholds are fitted on these rows; with two folds the fit saw them too.
-        seen.fitted(f"fusion/{place(outer)}/{name} rows to fit on", seen.IN_SAMPLE, clips, clips)
-        views[outer], recalibrations[outer] = scale.apply(fused)[0], scale
-    return Candidate(fits, recalibrations, views, name, data.clips)
+        to_fit_on = ModelName.of("fusion", outer, f"{name} rows to fit on")
+        fused.to_fit(to_fit_on, seen.IN_SAMPLE, others).to_judge(to_fit_on)
+        views[outer], recalibrations[outer] = replace(fused, values=scale.apply(fused.values)[0]), scale
+    return Candidate(name, fits, recalibrations, views)
 
 
-def _view(fits: Mapping[frozenset[int], Fit], data: Labelled, fold: np.ndarray, outer: int) -> np.ndarray:
-    """(n, 6) all train clips for outer fold `outer`, each row fused by a fit that saw neither it nor the outer fold.
+def _view(fits: Mapping[tuple[int, ...], Fit], data: Labelled, outer: int) -> Rows:
+    """All train clips for outer fold `outer`, values (1, n, 6), each fused by a fit that saw neither it nor that fold.
 
     With two folds there is no fit without both: the other fold's rows are then fused by the fit that saw them.
     """
-    values = np.full((len(fold), data.probabilities.shape[2]), np.nan)
-    for own in np.unique(fold).tolist():
-        without = frozenset({own} if outer == FINAL else {own, outer})
-        rows = fold == own
-        fit = fits.get(without, fits.get(frozenset({outer})))
-        assert fit is not None
+    values = np.full((1, *data.values.shape[1:]), np.nan)
+    for own in data.folds:
+        without = tuple(sorted({own} if outer == FINAL else {own, outer}))
+        rows = data.where(data.fold == own)
         if without in fits:
-            fit.judges(seen.of(data.clips, rows))
-        values[rows] = fit.apply(data.probabilities[:, rows])
-    return values
+            values[0, data.fold == own] = fits[without].apply(rows)
+        else:  # not declared: nothing that is reported comes from it
+            values[0, data.fold == own] = fits[(outer,)].apply(replace(rows, clip=None))
+    return Rows(values, data.truth, data.fold, data.person, data.persons, data.clip)

@@ -5,7 +5,7 @@ strengths), is chosen on rows whose models saw neither f nor the row's own fold 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,14 @@ import pandas as pd
 
 from blemore.fusion.base import Labelled
 from blemore.fusion.choice import choose
-from blemore.fusion.nested import FINAL, Candidate, fit_all, place
+from blemore.fusion.nested import Candidate, fit_all
 from blemore.params.parts import AUTO, FUSION_METHOD
 from blemore.scoring.exact import exact_optimum
-from blemore.scoring.labels import CLASSES, soft_labels
+from blemore.scoring.labels import CLASSES
+from blemore.scoring.model_name import FINAL, ModelName
+from blemore.scoring.rows import Rows
 from blemore.scoring.surface import official_grid
-from blemore.scoring.thresholds import Rows
+from blemore.scoring.thresholds import fit
 from blemore.tables import PROBABILITY_COLUMNS, check_probabilities, usable
 from joblineage import seen
 from joblineage.errors import DataError
@@ -79,32 +81,28 @@ def fuse(
     stacked = _stack({name: tables[name] for name in encoders}, clips)
 
     train = (clips["split"] == "train").to_numpy()
-    labelled = clips[train].reset_index(drop=True)
-    fold, person = labelled["fold"].to_numpy(), pd.factorize(labelled["person"], sort=True)[0]
-    folds = np.unique(fold).tolist()
-    if len(folds) < 2:
-        raise DataError("fusion", [f"honest weights need at least two folds, found {folds}"])
-    data = Labelled(
-        stacked[:, train], soft_labels(labelled), person, tuple((families or {}).get(e, e) for e in encoders), str(seed),
-        labelled["clip"].to_numpy(),
-    )  # fmt: skip
-    truth = data.truth()
-    candidates = fit_all(data, fold, methods, scaled=options["scaling"])
+    data = replace(
+        Labelled.of(clips[train], stacked[:, train]),
+        families=tuple((families or {}).get(name, name) for name in encoders),
+        name=str(seed),
+    )
+    test = Rows.of(clips[~train], stacked[:, ~train])
+    if len(data.folds) < 2:
+        raise DataError("fusion", [f"honest weights need at least two folds, found {data.folds}"])
+    candidates = fit_all(data, methods, scaled=options["scaling"])
 
-    chosen, tables_of_choice, test = {}, {}, clips.loc[~train, "clip"].to_numpy()
-    for outer in (FINAL, *folds):
-        others = fold != outer
-        rows = {name: candidate.views[outer][others] for name, candidate in candidates.items()}
-        chosen[outer], tables_of_choice[outer] = choose(rows, truth[others], fold[others], person[others], names)
-        judges = test if outer == FINAL else seen.of(data.clips, ~others)
-        seen.fitted(f"fusion/{place(outer)}/choice", "choice", seen.of(data.clips, others), judges)
+    chosen, tables_of_choice = {}, {}
+    for outer in data.outers:
+        rows = {name: candidate.views[outer] for name, candidate in candidates.items()}
+        chosen[outer], tables_of_choice[outer] = choose(rows, outer, names)
+    test.to_judge(ModelName.of("fusion", FINAL, "choice"))
     final = candidates[chosen[FINAL]]
 
     fused = np.zeros((len(clips), len(CLASSES)))
-    fused[~train] = final.apply(stacked[:, ~train], test)
-    for outer in folds:
-        fused[np.flatnonzero(train)[fold == outer]] = candidates[chosen[outer]].held_out(outer, fold == outer)
-    views = [_table(labelled, candidates[chosen[o]].views[o]).assign(outer=o) for o in (FINAL, *folds)]
+    fused[~train] = final.apply(test)
+    for outer in data.folds:
+        fused[np.flatnonzero(train)[data.fold == outer]] = candidates[chosen[outer]].held_out(outer, outer).values
+    views = [_table(clips[train], candidates[chosen[o]].views[o].values).assign(outer=o) for o in data.outers]
 
     def shares(outer: int) -> dict[str, float]:
         return _named(encoders, candidates[chosen[outer]].outer(outer).model.shares)
@@ -112,49 +110,44 @@ def fuse(
     return Fused(
         weights={
             "final": shares(FINAL),
-            "folds": {str(outer): shares(outer) for outer in folds},
-            "method": {"final": chosen[FINAL], "folds": {str(outer): chosen[outer] for outer in folds}},
+            "folds": {str(outer): shares(outer) for outer in data.folds},
+            "method": {"final": chosen[FINAL], "folds": {str(outer): chosen[outer] for outer in data.folds}},
             "choice": {
                 "final": tables_of_choice[FINAL],
-                "folds": {str(outer): tables_of_choice[outer] for outer in folds},
+                "folds": {str(outer): tables_of_choice[outer] for outer in data.folds},
             },
             "temperatures": _named(encoders, 1 / final.outer(FINAL).scaling.slopes),
         },
         probabilities=_table(clips, fused),
         views=pd.concat(views, ignore_index=True),
-        methods=_decisions_of_methods(candidates, chosen[FINAL], data, fold, labelled["clip"]),
+        methods=_decisions_of_methods(candidates, chosen[FINAL], data),
     )
 
 
-def _decisions_of_methods(
-    candidates: Mapping[str, Candidate], final: str, data: Labelled, fold: np.ndarray, clips: pd.Series
-) -> pd.DataFrame:
+def _decisions_of_methods(candidates: Mapping[str, Candidate], final: str, data: Labelled) -> pd.DataFrame:
     """The table `Fused.methods`."""
-    truth, parts = data.truth(), []
+    parts = []
 
     def add(method: str, protocol: str, saliences: np.ndarray) -> None:
         table = pd.DataFrame(saliences, columns=list(CLASSES))
-        parts.append(pd.DataFrame({"clip": clips, "method": method, "protocol": protocol}).join(table))
+        parts.append(pd.DataFrame({"clip": data.clip, "method": method, "protocol": protocol}).join(table))
 
     for name, candidate in candidates.items():
-        nested = np.zeros(truth.shape, dtype=np.int64)
-        for outer in np.unique(fold).tolist():
-            rows, others = Rows(candidate.views[outer], truth, data.clips), fold != outer
-            model = f"fusion/{place(outer)}/{name} thresholds"
-            best = rows.where(others).fit(model)
-            seen.judged(model, clips[~others])
-            nested[~others] = best.decide(candidate.held_out(outer, ~others))
+        nested = np.zeros(data.truth.shape, dtype=np.int64)
+        for outer in data.folds:
+            model = ModelName.of("fusion", outer, f"{name} thresholds")
+            best = fit(candidate.views[outer], outer, model)
+            nested[data.fold == outer] = best.decide(candidate.held_out(outer, outer).to_judge(model).values)
         add(name, "nested", nested)
-        seen.fitted(f"fusion/in sample/{name}", seen.IN_SAMPLE, clips, clips)
-        values = candidate.apply(data.probabilities)
-        best = exact_optimum(values, truth)
-        add(name, "in_sample", best.decide(values))
+        in_sample = ModelName("fusion", None, ("in sample", name))
+        data.to_fit(in_sample, seen.IN_SAMPLE).to_judge(in_sample)
+        values = candidate.apply(replace(data, clip=None))
+        add(name, "in_sample", exact_optimum(values, data.truth).decide(values))
         if name == final:
-            paper = np.zeros(truth.shape, dtype=np.int64)
-            for outer in np.unique(fold):
-                own = fold == outer
-                best = official_grid(values[own], truth[own])
-                paper[own] = best.decide(values[own])
+            paper = np.zeros(data.truth.shape, dtype=np.int64)
+            for outer in data.folds:
+                own = data.fold == outer
+                paper[own] = official_grid(values[own], data.truth[own]).decide(values[own])
             add(name, "paper", paper)
     return pd.concat(parts, ignore_index=True)
 

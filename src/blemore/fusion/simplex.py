@@ -40,8 +40,8 @@ def fit(data: Labelled, *, l2: float) -> WeightedMean:
     """
     if l2 < 0:
         raise ValueError(f"l2 must be at least 0, found {l2}")
-    there, complete = complete_clips(data.probabilities)
-    probabilities, soft = data.probabilities[there], data.soft
+    there, complete = complete_clips(data.values)
+    probabilities, soft = data.values[there], data.soft
     clip, kind = np.nonzero(soft * complete[:, None])  # (clip, class) pairs that enter the cross-entropy: m of them
     known, share = probabilities[:, clip, kind], soft[clip, kind] / complete.sum()  # (E, m), (m,)
     equal = np.full(len(probabilities), 1 / len(probabilities))

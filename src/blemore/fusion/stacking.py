@@ -12,7 +12,6 @@ from blemore.fusion.base import Labelled
 from blemore.fusion.mean import WeightedMean
 from blemore.learning.heads import linear, logistic
 from blemore.scoring.logits import logarithm, softmax
-from joblineage import seen
 
 TOLERANCE = 1e-4
 """Largest step, in logits, of a finished regression."""
@@ -42,14 +41,14 @@ class Stacked:
 
 def fit(data: Labelled) -> Stacked:
     """Multinomial logistic regression on soft labels; its strength is chosen in inner folds that share no person."""
-    x, known = _logarithms(data.probabilities)
-    x = x[known]
+    x, known = _logarithms(data.values)
+    x, rows = x[known], data.where(known)
     mean, scale = x.mean(axis=0), x.std(axis=0)
     scale = np.where(scale > 0, scale, 1.0)
     x = (x - mean) / scale
-    clips, soft = logistic.products(x), data.soft[known]
-    strength = linear.choose_strength(clips, soft, data.person[known], seen.of(data.clips, known), data.model)
-    model = logistic.fit(clips, soft, np.arange(len(x)), [strength], tolerance=TOLERANCE)
+    clips = logistic.products(x)
+    strength = linear.choose_strength(clips, rows, data.model)
+    model = logistic.fit(clips, rows.soft, np.arange(len(x)), [strength], tolerance=TOLERANCE)
     return Stacked(mean, scale, x.T @ model.dual[0], model.intercepts[0])
 
 

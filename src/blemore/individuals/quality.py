@@ -13,8 +13,9 @@ from sklearn.metrics.cluster import contingency_matrix
 
 from blemore.individuals.clustering import cut, merges
 from blemore.individuals.space import PersonSpace
+from blemore.scoring.model_name import ModelName
+from blemore.scoring.rows import Rows
 from blemore.seeds import digest_generator
-from joblineage import seen
 
 FEWEST_PERSONS = 4
 """Two to learn from, two to tell apart."""
@@ -24,7 +25,7 @@ TOLERANCE = 0.005
 
 
 @dataclass(frozen=True)
-class Fitted:
+class PersonClusters:
     """What tells persons apart: a space, and the least evidence (log likelihood ratio) that joins two clusters."""
 
     space: PersonSpace
@@ -44,7 +45,7 @@ class Quality:
     splits: int
 
 
-def fit(descriptors: np.ndarray, person: np.ndarray, *, seed: str) -> Fitted:
+def fit(descriptors: np.ndarray, person: np.ndarray, *, seed: str) -> PersonClusters:
     """Learn space and threshold from descriptors (n, d) of persons (n,) str.
 
     The model's own threshold is 0. Where held-out persons do better with another one, the nearest to 0 of the good ones
@@ -55,23 +56,22 @@ def fit(descriptors: np.ndarray, person: np.ndarray, *, seed: str) -> Fitted:
     for learned, judged in halves(person, THRESHOLD_SPLITS, f"{seed}/threshold"):
         half = PersonSpace().fit(descriptors[learned], person[learned])
         curves.append(agreement(half.transform(descriptors[judged]), half.spread_, person[judged]))
-    return Fitted(space, best_threshold(curves) if curves else 0.0)
+    return PersonClusters(space, best_threshold(curves) if curves else 0.0)
 
 
-def quality(descriptors: np.ndarray, person: np.ndarray, *, seed: str, clips: np.ndarray | None = None) -> Quality:
+def quality(rows: Rows, *, seed: str) -> Quality:
     """How well persons are told apart by what was fitted, threshold included, on other persons.
 
     Parameters
     ----------
-    descriptors : (n, d); person : (n,) str; clips : (n,) their names, for `seen`.
+    rows : values (n, d), the descriptors.
     """
     found = []
-    for number, (learned, judged) in enumerate(halves(person, QUALITY_SPLITS, f"{seed}/quality")):
-        fitted = fit(descriptors[learned], person[learned], seed=f"{seed}/quality/{number}")
-        model = f"individuals/quality{number}"
-        seen.fitted(model, "space", seen.of(clips, learned), seen.of(clips, judged))
-        clusters = fitted.clusters(descriptors[judged])
-        found.append((purity(person[judged], clusters), adjusted_rand_score(person[judged], clusters)))
+    for number, (learned, judged) in enumerate(halves(rows.person, QUALITY_SPLITS, f"{seed}/quality")):
+        model = ModelName("individuals", None, (f"quality{number}",))
+        known, others = rows.to_fit(model, "space", learned), rows.to_judge(model, judged)
+        clusters = fit(known.values, known.person, seed=f"{seed}/quality/{number}").clusters(others.values)
+        found.append((purity(others.person, clusters), adjusted_rand_score(others.person, clusters)))
     if not found:
         return Quality(None, None, 0)
     pure, rand = np.mean(found, axis=0)

@@ -19,6 +19,9 @@ from threadpoolctl import threadpool_limits
 import blemore.individuals
 from blemore.individuals.permission import APPROVAL, why_off
 from blemore.individuals.quality import FEWEST_PERSONS, Quality, fit, quality
+from blemore.scoring.labels import CLASSES
+from blemore.scoring.model_name import FINAL, ModelName
+from blemore.scoring.rows import Rows
 from blemore.tables import usable
 from joblineage import seen
 from joblineage.errors import DataError
@@ -27,7 +30,7 @@ WHERE = "individuals.descriptor"
 
 
 @dataclass(frozen=True)
-class Found:
+class Individuals:
     """What is found.
 
     clusters : clip, cluster (int64 0.., in the order of the first clip's name); test clips with a face only.
@@ -72,7 +75,7 @@ def find_individuals(
     dataset: str,
     trust: float,
     seed: int,
-) -> Found:
+) -> Individuals:
     """Cluster the test clips by who shows them, and say how far that can be trusted.
 
     Parameters
@@ -93,26 +96,30 @@ def find_individuals(
     said = {name: str(approved[name]) for name in APPROVAL if name in approved} if approved else None
     if reason:
         name = None if descriptor is False or descriptor == "off" else str(descriptor)
-        return Found(_table([], []), _summary(False, reason, name, said, trust))
+        return Individuals(_table([], []), _summary(False, reason, name, said, trust))
     known = usable(clips)
     train, test = (known[known["split"] == split].sort_values("clip", kind="stable") for split in ("train", "test"))
     with threadpool_limits(1):  # sums of several threads differ in their last digits
         described = _described(find_descriptor(str(descriptor)).describe(face_shards), known["clip"])
-        learned, person, known_by = _of_persons(described, train)
+        learned = _of_persons(described, train)
         shown = [clip for clip in test["clip"] if clip in described]
-        counts = Counts(len(np.unique(person)), len(person), len(test), len(test) - len(shown))
+        counts = Counts(len(learned.persons), len(learned), len(test), len(test) - len(shown))
         if counts.persons < 2:
             reason = "Unknown: fewer than two training persons with two clips or more that show a face."
-            return Found(_table([], []), _summary(True, reason, str(descriptor), said, trust, counts))
+            return Individuals(_table([], []), _summary(True, reason, str(descriptor), said, trust, counts))
         name = f"{seed}/individuals"
-        clusters = fit(learned, person, seed=name).clusters(_rows(described, shown)) if shown else np.zeros(0, int)
-        seen.fitted("individuals/final/space", "space", known_by, shown)
-        seen.fitted("individuals/final/clusters", "clusters", shown, shown)
-        reached = quality(learned, person, seed=name, clips=known_by)
+        clusters = (
+            fit(learned.values, learned.person, seed=name).clusters(_descriptors(described, shown))
+            if shown
+            else np.zeros(0, int)
+        )
+        for kind, on in (("space", learned.clip), ("clusters", shown)):
+            seen.fitted(ModelName.of("individuals", FINAL, kind), kind, on, shown)
+        reached = quality(learned, seed=name)
     reason = _how(reached, trust)
     sizes = sorted(np.bincount(clusters).tolist(), reverse=True)
     summary = _summary(True, reason, str(descriptor), said, trust, counts, reached, sizes)
-    return Found(_table(shown, clusters), summary)
+    return Individuals(_table(shown, clusters), summary)
 
 
 def _described(described: tuple[list[str], np.ndarray, np.ndarray], expected: pd.Series) -> dict[str, np.ndarray]:
@@ -124,14 +131,16 @@ def _described(described: tuple[list[str], np.ndarray, np.ndarray], expected: pd
     return {name: row for name, row, good in zip(names, descriptors, can_be_used, strict=True) if good}
 
 
-def _of_persons(described: Mapping[str, np.ndarray], train: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Descriptors (n, d), persons (n,) and clips (n,) of training persons; a person with one clip cannot say what varies."""
+def _of_persons(described: Mapping[str, np.ndarray], train: pd.DataFrame) -> Rows:
+    """Descriptors, values (n, d), of training persons; a person with one clip cannot say what varies. No label is read."""
     known = train[train["clip"].isin(list(described))]
     known = known[known.groupby("person")["clip"].transform("size") > 1]
-    return _rows(described, known["clip"]), known["person"].to_numpy(str), known["clip"].to_numpy()
+    person, persons = pd.factorize(known["person"], sort=True)
+    values, nothing = _descriptors(described, known["clip"]), np.zeros((len(known), len(CLASSES)))
+    return Rows(values, nothing, known["fold"].to_numpy(), person, tuple(persons), known["clip"].to_numpy())
 
 
-def _rows(described: Mapping[str, np.ndarray], clips: Sequence[str] | pd.Series) -> np.ndarray:
+def _descriptors(described: Mapping[str, np.ndarray], clips: Sequence[str] | pd.Series) -> np.ndarray:
     return np.array([described[clip] for clip in clips])
 
 

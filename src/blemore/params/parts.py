@@ -93,7 +93,7 @@ class Kind:
 
 
 FUSION_METHOD = Kind("fusion method", "fusion", "fit", ("data",))
-HEAD = Kind("head", "learning/heads", "predictions", ("learned", "labels", "persons", "shown", "name", "model"))
+HEAD = Kind("head", "learning/heads", "predictions", ("learned", "shown", "model", "name"))
 DATA_SET = Kind("data set", "datasets", "roster", ("root", "withdrawn"), ("folds",))
 ENCODER_FAMILY = Kind("encoder family", "encoders", "build", ("settings",))
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from blemore.scoring.metrics import combine
-from blemore.scoring.surface import Chosen, Rows, count, first_cells
+from blemore.scoring.surface import Attainable, Chosen, count, first_cells
 from joblineage.errors import DataError
 
 LARGEST = 4_000_000_000
@@ -38,7 +38,7 @@ class ExactSurface:
     """
 
     def __init__(self, probabilities: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None):
-        rows = Rows(probabilities, truth)
+        rows = Attainable(probabilities, truth)
         weights = np.ones(len(rows.is_blend)) if weights is None else np.asarray(weights, float)
         counted = weights > 0  # what does not count must not split a cell
         self.alphas, self.betas = edges_of(rows, counted)
@@ -152,7 +152,7 @@ def _regions(row: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
     return region
 
 
-def edges_of(rows: Rows, counted: np.ndarray | bool = True) -> tuple[np.ndarray, np.ndarray]:
+def edges_of(rows: Attainable, counted: np.ndarray | bool = True) -> tuple[np.ndarray, np.ndarray]:
     """Ascending alphas and betas of all cells that can differ, as `ExactSurface` means them; of the rows `counted`."""
     changes = counted & rows.can_blend & (rows.pair_right | rows.single_right)
     edges = np.unique(rows.second_largest[changes])

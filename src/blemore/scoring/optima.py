@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from blemore.scoring.exact import ExactSurface, cell_sides, edges_of, middle
-from blemore.scoring.surface import Rows, first_cells
+from blemore.scoring.surface import Attainable, first_cells
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def weighted_optima(probabilities: np.ndarray, truth: np.ndarray, weights: np.nd
     probabilities : (n, 6) float64; truth : (n, 6) saliences in percent.
     weights : (weightings, n) how much each clip counts, >= 0.
     """
-    rows = Rows(probabilities, truth)
+    rows = Attainable(probabilities, truth)
     alphas, betas = edges_of(rows)
     reached, equal_from = first_cells(rows, alphas, betas)
     # The salience changes only at alphas that a right pair reaches: a band holds the alphas between two of those.
@@ -108,7 +108,7 @@ def weighted_optima(probabilities: np.ndarray, truth: np.ndarray, weights: np.nd
 
 
 def _around(
-    rows: Rows, counted: np.ndarray, alpha: float, beta: float
+    rows: Attainable, counted: np.ndarray, alpha: float, beta: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Alphas, betas and the cell (a, b) of the surface of the counted rows alone that holds (alpha, beta)."""
     edges, starts = edges_of(rows, counted)

@@ -1,8 +1,11 @@
 """Accuracies as sums over persons, so that leaving persons out, or drawing them, costs one matrix product."""
 
+from typing import Any
+
 import numpy as np
 
-from blemore.scoring.metrics import blends, combine, presence_correct, salience_correct
+from blemore.scoring.metrics import blends, combine, presence_correct, salience_correct, scores
+from blemore.scoring.rows import Rows
 from blemore.seeds import generator
 
 INTERVAL = (0.05, 0.95)
@@ -10,20 +13,16 @@ INTERVAL = (0.05, 0.95)
 DRAWS = 1000
 
 
-def sums_of_persons(saliences: np.ndarray, truth: np.ndarray, who: np.ndarray, persons: int) -> np.ndarray:
-    """(persons, 4) right sets, clips, right blends, blends of each person.
-
-    Parameters
-    ----------
-    saliences, truth : (n, 6) percent; who : (n,) ints 0..persons-1, who shows each clip.
-    """
+def sums_of_persons(rows: Rows, saliences: np.ndarray) -> np.ndarray:
+    """(persons, 4) right sets, clips, right blends, blends of each of the rows' persons; saliences (n, 6) in percent."""
     counted = (
-        presence_correct(saliences, truth),
-        np.ones(len(truth)),
-        salience_correct(saliences, truth),
-        blends(truth),
+        presence_correct(saliences, rows.truth),
+        np.ones(len(rows)),
+        salience_correct(saliences, rows.truth),
+        blends(rows.truth),
     )
-    return np.stack([np.bincount(who, values.astype(float), minlength=persons) for values in counted], axis=-1)
+    persons = len(rows.persons)
+    return np.stack([np.bincount(rows.person, values.astype(float), minlength=persons) for values in counted], axis=-1)
 
 
 def accuracies(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -37,6 +36,18 @@ def draw_persons(persons: int, seed: int, draws: int = DRAWS) -> np.ndarray:
     """(draws, persons) how often each person is drawn, with replacement; the same for all that is compared."""
     chances = np.full(persons, 1 / persons)
     return generator(f"{seed}/persons").multinomial(persons, chances, size=draws).astype(float)
+
+
+def drawn_accuracies(rows: Rows, saliences: np.ndarray, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(draws,) ACC_presence, ACC_salience and Score over persons, `drawn` (draws, persons) so many times each."""
+    return accuracies(drawn @ sums_of_persons(rows, saliences))
+
+
+def entry(rows: Rows, saliences: np.ndarray, drawn: np.ndarray) -> dict[str, Any]:
+    """acc_presence, acc_salience, score, clips, blends, and "interval" with [low, high] of each accuracy."""
+    each = zip(("acc_presence", "acc_salience", "score"), drawn_accuracies(rows, saliences, drawn), strict=True)
+    interval = {name: np.quantile(values, INTERVAL).tolist() for name, values in each}
+    return scores(saliences, rows.truth) | {"interval": interval}
 
 
 def jackknife_error(values: np.ndarray) -> float:

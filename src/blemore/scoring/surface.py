@@ -37,7 +37,7 @@ class Chosen:
 
 
 @dataclass(frozen=True)
-class Surface:
+class ScoreSurface:
     """Correct decisions for every pair of thresholds.
 
     alphas : (a,) ascending; betas : (b,) ascending.
@@ -71,7 +71,7 @@ def surface(
     alphas: np.ndarray = OFFICIAL_GRID,
     betas: np.ndarray = OFFICIAL_GRID,
     weights: np.ndarray | None = None,
-) -> Surface:
+) -> ScoreSurface:
     """Count the correct decisions for all pairs of the given thresholds; equal to decoding once for each pair.
 
     Parameters
@@ -80,11 +80,11 @@ def surface(
     alphas, betas : ascending thresholds.
     weights : (n,) how much each clip counts, >= 0 (optional).
     """
-    rows = Rows(probabilities, truth)
+    rows = Attainable(probabilities, truth)
     return count(rows, alphas, betas, np.ones(len(rows.is_blend)) if weights is None else np.asarray(weights, float))
 
 
-def count(rows: "Rows", alphas: np.ndarray, betas: np.ndarray, weights: np.ndarray) -> Surface:
+def count(rows: "Attainable", alphas: np.ndarray, betas: np.ndarray, weights: np.ndarray) -> ScoreSurface:
     """The surface of these rows, each counting its weight (n,)."""
     shape = (len(alphas) + 1, len(betas) + 1)
     reached, equal_from = first_cells(rows, alphas, betas)
@@ -102,7 +102,7 @@ def count(rows: "Rows", alphas: np.ndarray, betas: np.ndarray, weights: np.ndarr
     np.cumsum(cells, axis=1, out=cells)
     salience = cells[1:, :-1]
     salience += blended(weights * rows.uneven_right)[:, None]
-    return Surface(alphas, betas, presence, salience, float(weights.sum()), float(weights[rows.is_blend].sum()))
+    return ScoreSurface(alphas, betas, presence, salience, float(weights.sum()), float(weights[rows.is_blend].sum()))
 
 
 def official_grid(probabilities: np.ndarray, truth: np.ndarray) -> Chosen:
@@ -119,7 +119,7 @@ def official_grid(probabilities: np.ndarray, truth: np.ndarray) -> Chosen:
     return Chosen.of(OFFICIAL_GRID[a], OFFICIAL_GRID[b], *accuracies)
 
 
-class Rows:
+class Attainable:
     """What can be right in each row: (n,) arrays, computed once."""
 
     def __init__(self, probabilities: np.ndarray, truth: np.ndarray):
@@ -136,7 +136,7 @@ class Rows:
         self.uneven_right = self.pair_right & (of_first == 70) & (of_second == 30)
 
 
-def first_cells(rows: Rows, alphas: np.ndarray, betas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def first_cells(rows: Attainable, alphas: np.ndarray, betas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(n,) each: a row is a blend for the first `reached` alphas, and 50/50 from the `equal_from`-th beta on."""
     reached = np.where(rows.can_blend, np.searchsorted(alphas, rows.second_largest, side="right"), 0)
     return reached, np.searchsorted(betas, rows.difference, side="left")

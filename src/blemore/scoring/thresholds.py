@@ -1,61 +1,28 @@
 """Decision thresholds that never saw the clips they decide: one pair per fold left out, one for test clips."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from blemore.scoring.exact import exact_optimum
 from blemore.scoring.labels import CLASSES
+from blemore.scoring.model_name import ModelName
+from blemore.scoring.rows import Rows
 from blemore.scoring.surface import Chosen
-from joblineage import seen
 from joblineage.errors import DataError
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Rows to fit thresholds on, or to decide; the clips' names go with them, whichever rows are taken.
-
-    probabilities : (n, 6); truth : (n, 6) saliences in percent; clips : (n,) names, None where nobody asks (`seen`).
-    """
-
-    probabilities: np.ndarray
-    truth: np.ndarray
-    clips: np.ndarray | None = None
-
-    def where(self, chosen: np.ndarray) -> "Rows":
-        """Those rows."""
-        return Rows(self.probabilities[chosen], self.truth[chosen], seen.of(self.clips, chosen))
-
-    def fit(self, model: str) -> Chosen:
-        """Their best thresholds; `model` : how these are called."""
-        seen.fitted(model, "thresholds", self.clips)
-        return fit(self.probabilities, self.truth)
-
-    def decided(self, chosen: Chosen, model: str) -> np.ndarray:
-        """(n, 6) int64 saliences in percent, by the thresholds of that name."""
-        seen.judged(model, self.clips)
-        return chosen.decide(self.probabilities)
+def fit(rows: Rows, outer: int, model: ModelName) -> Chosen:
+    """The thresholds of the exact optimum of the Score on the rows outside fold `outer` (see `exact.exact_optimum`)."""
+    learned = rows.outside(outer, model, "thresholds")
+    return exact_optimum(learned.values, learned.truth)
 
 
-def fit(probabilities: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None) -> Chosen:
-    """The thresholds of the exact optimum of the Score on these clips (see `exact.exact_optimum`).
-
-    Parameters
-    ----------
-    probabilities : (n, 6); truth : (n, 6) saliences in percent; weights : (n,) optional.
-    """
-    return exact_optimum(probabilities, truth, weights)
-
-
-def leave_one_fold_out(
-    probabilities: np.ndarray, truth: np.ndarray, fold: np.ndarray, clips: np.ndarray | None = None, name: str = ""
-) -> tuple[np.ndarray, dict[int, Chosen]]:
+def leave_one_fold_out(rows: Rows, name: str = "") -> tuple[np.ndarray, dict[int, Chosen]]:
     """Decide each fold's clips with thresholds fitted on all other folds.
 
     Parameters
     ----------
-    probabilities : (n, 6) out-of-fold; truth : (n, 6) saliences in percent; fold : (n,) ints, at least two different.
-    clips : (n,) names, and name of what is decided here; for `seen`.
+    rows : out-of-fold probabilities (n, 6) of at least two folds.
+    name : of what is decided here.
 
     Returns
     -------
@@ -65,15 +32,13 @@ def leave_one_fold_out(
     ------
     DataError : one fold only.
     """
-    saliences = np.zeros((len(fold), len(CLASSES)), dtype=np.int64)
-    rows, chosen = Rows(probabilities, truth, clips), {}
-    for left_out in np.unique(fold).tolist():
-        inside = fold == left_out
-        if inside.all():
-            raise DataError("thresholds", [f"honest thresholds need at least two folds, found only {left_out}"])
-        model = f"score/fold{left_out}/{name}"
-        chosen[left_out] = rows.where(~inside).fit(model)
-        saliences[inside] = rows.where(inside).decided(chosen[left_out], model)
+    saliences, chosen = np.zeros((len(rows), len(CLASSES)), dtype=np.int64), {}
+    if len(rows.folds) == 1:
+        raise DataError("thresholds", [f"honest thresholds need at least two folds, found only {rows.folds[0]}"])
+    for outer in rows.folds:
+        model = ModelName.of("score", outer, name)
+        chosen[outer] = fit(rows, outer, model)
+        saliences[rows.fold == outer] = chosen[outer].decide(rows.inside(outer, model).values)
     return saliences, chosen
 
 

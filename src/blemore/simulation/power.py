@@ -15,6 +15,7 @@ from blemore.fusion import scaling
 from blemore.scoring.exact import exact_optimum
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.persons import accuracies, sums_of_persons
+from blemore.scoring.rows import Rows
 from blemore.simulation.study import Settings, simulate
 
 POWER, LEVEL = 0.8, 0.05
@@ -50,13 +51,13 @@ def power(settings: Settings, sizes: Sequence[int], *, groups: int, seed: int) -
     sizes : persons of a group, each at least 2; groups : how many are drawn (without replacement inside a group).
     """
     made = simulate(replace(settings, persons=POOL, new_persons=0), seed)
-    who = np.unique(made.person, return_inverse=True)[1]
+    rows = Rows.of(made.clips)
     stacked = np.stack([table[list(CLASSES)].to_numpy() for table in made.tables.values()])
     stacked = scaling.fit(stacked, made.truth / 100).apply(stacked)
     sums = []
     for values in (stacked.mean(axis=0), stacked[1:].mean(axis=0)):
         decided = exact_optimum(values, made.truth).decide(values)
-        sums.append(sums_of_persons(decided, made.truth, who, POOL))
+        sums.append(sums_of_persons(rows, decided))
     draw = np.random.default_rng(seed)
     reach = stats.norm.ppf(1 - LEVEL / 2) + stats.norm.ppf(POWER)
     found = []

@@ -5,15 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from blemore.decide import enrolment, person_offset, shared
 from blemore.decide.offsets import apply_offsets, fit_offsets
-from blemore.decide.problem import Decided, Problem
-from blemore.decide.run import problem_of
+from blemore.decide.problem import Decided, random_groups
+from blemore.decide.run import rows_of_views
 from blemore.fusion import scaling
 from blemore.fusion.base import Labelled
-from blemore.fusion.nested import FINAL
 from blemore.fusion.run import fuse
 from blemore.params.parts import FUSION_METHOD
 from blemore.scoring.decoding import decode
@@ -21,6 +19,8 @@ from blemore.scoring.exact import exact_optimum
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.logits import logarithm, softmax
 from blemore.scoring.metrics import score
+from blemore.scoring.model_name import FINAL
+from blemore.scoring.rows import Rows
 from blemore.seeds import generator
 from blemore.simulation.study import Settings, Study, simulate
 
@@ -55,12 +55,12 @@ def trial(settings: Settings, seed: int, fusion: Mapping[str, Any], calibration:
 
     fused = fuse(made.tables, made.clips, fusion, families=made.families, seed=seed)
     values = fused.probabilities.set_index("clip").loc[names, list(CLASSES)].to_numpy()
-    problem, _ = problem_of(fused.views, made.clips)
-    prior = problem.truth.mean(axis=0) / 100
-    everybody = shared.decide(problem)
-    persons, _ = person_offset.decide(problem, calibration["kappas"])
-    groups, _ = person_offset.decide(problem.random_groups(f"{seed}/groups"), calibration["kappas"])
-    paper = fused.methods[fused.methods["protocol"] == "paper"].set_index("clip")
+    rows = rows_of_views(fused.views, made.clips)
+    prior = rows.truth.mean(axis=0) / 100
+    everybody = shared.decide(rows)
+    persons, _ = person_offset.decide(rows, calibration["kappas"])
+    groups, _ = person_offset.decide(random_groups(rows, f"{seed}/groups"), calibration["kappas"])
+    paper = rows.lookup(fused.methods[fused.methods["protocol"] == "paper"])
     method = fused.weights["method"]["final"]
     return {
         "luck": _luck(made, third, new, method, fusion.get(method, {})),
@@ -69,12 +69,9 @@ def trial(settings: Settings, seed: int, fusion: Mapping[str, Any], calibration:
         "chosen": score(person_offset.decide_new(values, who, prior, persons)[0], truth),
         "random_groups": score(person_offset.decide_new(values, mixed, prior, groups)[0], truth),
         "mistaken": score(person_offset.decide_new(values, mixed, prior, persons)[0], truth),
-        "nested_global": score(everybody.saliences[0], problem.truth),
-        "nested_chosen": score(persons.saliences[0], problem.truth),
-        "paper": score(
-            paper.loc[np.sort(made.clips.loc[made.clips["split"] == "train", "clip"]), list(CLASSES)].to_numpy(),
-            problem.truth,
-        ),
+        "nested_global": score(everybody.saliences[0], rows.truth),
+        "nested_chosen": score(persons.saliences[0], rows.truth),
+        "paper": score(paper, rows.truth),
     }
 
 
@@ -84,18 +81,21 @@ def _luck(made: Study, third: np.ndarray, new: np.ndarray, method: str, options:
     who, soft = np.unique(made.person, return_inverse=True)[1], made.truth / 100
     scale = scaling.fit(stacked[:, third], soft[third])
     stacked = scale.apply(stacked)
-    data = Labelled(stacked[:, third], soft[third], who[third], tuple(made.families.values()), "third")
-    rows = FUSION_METHOD.load(method).fit(data, **options).apply(stacked)
-    rows = scaling.fit(rows[None, third], soft[third]).apply(rows[None])[0]
-    rows = apply_offsets(rows, fit_offsets(rows, who, soft[third].mean(axis=0), kappa=0.0)[who])
-    chosen, train = exact_optimum(rows[third], made.truth[third]), ~(third | new)
-    return score(chosen.decide(rows[train]), made.truth[train]) - score(chosen.decide(rows[new]), made.truth[new])
+    data = Labelled(
+        stacked[:, third], made.truth[third], np.zeros(third.sum(), int), who[third],
+        families=tuple(made.families.values()), name="third",
+    )  # fmt: skip
+    fused = FUSION_METHOD.load(method).fit(data, **options).apply(stacked)
+    fused = scaling.fit(fused[None, third], soft[third]).apply(fused[None])[0]
+    fused = apply_offsets(fused, fit_offsets(fused, who, soft[third].mean(axis=0), kappa=0.0)[who])
+    chosen, train = exact_optimum(fused[third], made.truth[third]), ~(third | new)
+    return score(chosen.decide(fused[train]), made.truth[train]) - score(chosen.decide(fused[new]), made.truth[new])
 
 
 def _plain(made: Study, new: np.ndarray, seed: int) -> float:
     """Score of new persons by raw uniform fusion with global thresholds."""
     fused = fuse(made.tables, made.clips, UNIFORM, seed=seed)
-    chosen = shared.decide(problem_of(fused.views, made.clips)[0]).thresholds[FINAL]
+    chosen = shared.decide(rows_of_views(fused.views, made.clips)).thresholds[FINAL]
     values = fused.probabilities.set_index("clip").loc[made.clips.loc[new, "clip"], list(CLASSES)]
     return score(decode(values.to_numpy(), *chosen), made.truth[new])
 
@@ -112,41 +112,42 @@ def enrolment_trial(
     """
     made = simulate(settings, seed)
     fused = fuse(made.tables, made.clips, fusion, families=made.families, seed=seed)
-    problem, labelled = problem_of(fused.views, made.clips)
+    rows = rows_of_views(fused.views, made.clips)
     options = calibration["enrolment"] | {"clips": calibration["labelled_clips"], "name": f"{seed}/enrolled"}
-    enrolled = enrolment.decide(problem, **options)
-    base = shared.decide(problem)
-    others = np.roll(np.arange(len(problem.names)), 1)
+    enrolled = enrolment.decide(rows, **options)
+    base = shared.decide(rows)
+    others = np.roll(np.arange(len(rows.persons)), 1)
     return {
-        "enrolled": _gain(enrolled, base, problem, enrolled.judged),
-        "another_person": _gain(enrolment.decide(problem, **options, whose=others), base, problem, enrolled.judged),
-        "known_style": _gain(_known_style(problem, made, labelled["person"]), base, problem, enrolled.judged),
-        "label_free": _gain(person_offset.decide(problem, calibration["kappas"])[0], base, problem, enrolled.judged),
+        "enrolled": _gain(enrolled, base, rows, enrolled.judged),
+        "another_person": _gain(enrolment.decide(rows, **options, whose=others), base, rows, enrolled.judged),
+        "known_style": _gain(_known_style(rows, made), base, rows, enrolled.judged),
+        "label_free": _gain(person_offset.decide(rows, calibration["kappas"])[0], base, rows, enrolled.judged),
     }
 
 
-def _known_style(problem: Problem, made: Study, person: pd.Series) -> Decided:
-    offsets = np.stack([made.offsets[name] for name in person])
-    gains = np.array([made.gains[name] for name in person])[:, None]
-    views, strengths = {}, {}
-    for outer in problem.outers:
-        others = problem.fold != outer
-        logs = logarithm(problem.views[outer])
+def _known_style(rows: Rows, made: Study) -> Decided:
+    offsets = np.stack([made.offsets[name] for name in rows.persons])[rows.person]
+    gains = np.array([made.gains[name] for name in rows.persons])[rows.person, None]
+    views, strengths = [], {}
+    for outer in rows.outers:
+        others = rows.fold != outer
+        logs = logarithm(rows.view(outer).values)
 
         def corrected(share: float, power: float, logs: np.ndarray = logs) -> np.ndarray:
             return softmax((logs - share * offsets) / gains**power)
 
         best = min(
             ((share, power) for share in STYLE_SHARES for power in STYLE_SHARES),
-            key=lambda pair: shared.loss(problem.truth[others], corrected(*pair)[others]),
+            key=lambda pair: shared.loss(rows.truth[others], corrected(*pair)[others]),
         )
-        views[outer], strengths[outer] = corrected(*best), best[0]
-    return shared.decide_with(problem, views, strengths)
+        views.append(corrected(*best))
+        strengths[outer] = best[0]
+    return shared.decide_with(replace(rows, values=np.stack(views)), strengths)
 
 
-def _gain(decided: Decided, base: Decided, problem: Problem, judged: np.ndarray) -> float:
+def _gain(decided: Decided, base: Decided, rows: Rows, judged: np.ndarray) -> float:
     """Gain in Score over all (draw, clip) pairs of `judged` (draws, n)."""
     shape = (*judged.shape, len(CLASSES))
-    truth = np.broadcast_to(problem.truth, shape)[judged]
+    truth = np.broadcast_to(rows.truth, shape)[judged]
     own, other = (np.broadcast_to(made.saliences, shape)[judged] for made in (base, decided))
     return score(other, truth) - score(own, truth)

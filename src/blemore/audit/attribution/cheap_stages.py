@@ -12,12 +12,12 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from blemore.decide.run import calibrate
-from blemore.decide.scored import Labelled
 from blemore.evaluate.summary import FUSED
 from blemore.fusion.run import Fused, fuse
 from blemore.params.parts import AUTO, FUSION_METHOD
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.persons import sums_of_persons
+from blemore.scoring.rows import Rows, labelled
 from blemore.tables import usable
 from joblineage import seen
 
@@ -64,11 +64,9 @@ def sums(fused: Fusion, kappas: Sequence[float], persons: Sequence[str]) -> np.n
     """
     with _as_in_a_job():
         decisions = calibrate(fused.made.views, fused.made.probabilities, fused.clips, kappas).decisions
-    labelled = Labelled.of(fused.clips, 0, 1)
-    decided = labelled.values(decisions[decisions["variant"] == FUSED])
-    number = {name: k for k, name in enumerate(persons)}
-    who = np.array([number[labelled.persons[one]] for one in labelled.who])
-    return sums_of_persons(decided, labelled.truth, who, len(persons))
+    rows = Rows.of(labelled(fused.clips))
+    found = sums_of_persons(rows, rows.lookup(decisions[decisions["variant"] == FUSED]))
+    return pd.DataFrame(found, index=rows.persons).reindex(persons, fill_value=0.0).to_numpy()
 
 
 @contextmanager

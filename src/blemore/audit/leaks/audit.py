@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from blemore.audit.leaks import content
 from blemore.audit.leaks.matrix import Matrix, matrix
-from blemore.audit.leaks.models import OUTSIDE, Clips, Model, declared, findings
+from blemore.audit.leaks.models import OUTSIDE, ClipsTable, Declared, declared, findings
 from blemore.audit.leaks.rows import look
 from joblineage import seen
 from joblineage.checks import content as files
@@ -105,7 +105,7 @@ def check(graph: Graph, artifact: str | None = None, *, media: bool = True) -> A
     )
 
 
-def _clips(store: Store) -> tuple[Clips, list[str]]:
+def _clips(store: Store) -> tuple[ClipsTable, list[str]]:
     """The clips table as it is, unchecked: a person in two folds is for us to tell; and whether it may be doubted."""
     path = store.root / CLIPS
     if CLIPS not in store.makers or not path.is_file():
@@ -115,7 +115,7 @@ def _clips(store: Store) -> tuple[Clips, list[str]]:
     found, _ = files.sums(store.root, [CLIPS], deep=False)
     doubt = [f"{CLIPS} is not what its job wrote: who shows which clip, and its fold, are not sure"]
     try:
-        return Clips.of(pq.ParquetFile(path).read().to_pylist()), doubt if found[CLIPS] != made else []
+        return ClipsTable.of(pq.ParquetFile(path).read().to_pylist()), doubt if found[CLIPS] != made else []
     except (OSError, pa.ArrowInvalid, KeyError) as error:
         raise DataError(str(path), [f"no clips table: {error}"]) from error
 
@@ -139,9 +139,9 @@ def _pretraining(records: Iterable[Record]) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def _silent(models: Iterable[Model], records: Iterable[Record]) -> list[str]:
+def _silent(models: Iterable[Declared], records: Iterable[Record]) -> list[str]:
     """Encoders from outside, tables or features, of which no sidecar says whom their models were trained on."""
-    tables = {model.parts[0] for model in models if seen.UNKNOWN in model.fits}
+    tables = {model.name.step for model in models if seen.UNKNOWN in model.fits}
     features, told = set(), set()
     for record in records:
         settings = record["params"]["values"].get("encoder") or {}
@@ -152,7 +152,7 @@ def _silent(models: Iterable[Model], records: Iterable[Record]) -> list[str]:
     return sorted(tables | (features - told))
 
 
-def _notes(models: Iterable[Model]) -> list[str]:
+def _notes(models: Iterable[Declared]) -> list[str]:
     kinds = {kind for model in models for kind in model.fits}
     notes = []
     if "weights" in kinds:
@@ -169,7 +169,7 @@ def _notes(models: Iterable[Model]) -> list[str]:
         notes.append("by design, without labels: offsets and clusters look at the very clips that they serve")
     if seen.ENROLMENT in kinds:
         notes.append("by design, enrolment: shown some labelled clips of the person, judged on the others")
-    told = sorted({model.parts[0] for model in models if OUTSIDE in model.fits})
+    told = sorted({model.name.step for model in models if OUTSIDE in model.fits})
     if told:
         notes.append(f"declared, not proved: the sidecar of {', '.join(told)} is taken at its word")
     return notes

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from blemore.audit.leaks.models import TEST, Clips
+from blemore.audit.leaks.models import TEST, ClipsTable
 from joblineage.verdict import Finding, Verdict
 
 COLUMNS = {"audio": "samples", "faces": "jpeg"}
@@ -19,7 +19,7 @@ Copies = list[tuple[str, list[str]]]
 """(what is the same, clips that share it)."""
 
 
-def two_folds(clips: Clips) -> Iterator[Finding]:
+def two_folds(clips: ClipsTable) -> Iterator[Finding]:
     """Persons whose clips lie in several folds."""
     folds: dict[str, set[int]] = defaultdict(set)
     for clip, person in clips.person.items():
@@ -29,7 +29,7 @@ def two_folds(clips: Clips) -> Iterator[Finding]:
             yield Finding(Verdict.LEAK, person, f"stands in folds {', '.join(map(str, sorted(found)))}")
 
 
-def same_bytes(clips: Clips) -> Copies:
+def same_bytes(clips: ClipsTable) -> Copies:
     """Clips whose files are the same, by the clips table."""
     return _alike("the same bytes", clips.usable)
 
@@ -51,7 +51,7 @@ def same_media(media: Iterable[tuple[str, Path]]) -> tuple[Copies, list[str]]:
     return [one for kind, own in sums.items() for one in _alike(f"the same decoded {kind}", own)], absent
 
 
-def copies(clips: Clips, alike: Copies) -> list[Finding]:
+def copies(clips: ClipsTable, alike: Copies) -> list[Finding]:
     """Those of the usable clips that are alike, and stand in different folds or splits."""
     found: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for what, names in alike:

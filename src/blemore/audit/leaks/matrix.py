@@ -3,8 +3,9 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from blemore.audit.leaks.models import TEST, Clips, Model, met
+from blemore.audit.leaks.models import TEST, ClipsTable, Declared, met
 from joblineage import seen
 
 JUDGED, FITTED, LEAK, UNKNOWN, NEITHER = "judged", "fitted", "leak", "unknown", ""
@@ -56,7 +57,7 @@ class Matrix:
 
 
 def matrix(
-    models: Iterable[Model], clips: Clips, pretraining: Mapping[str, str], unknown: Collection[str] = ()
+    models: Iterable[Declared], clips: ClipsTable, pretraining: Mapping[str, str], unknown: Collection[str] = ()
 ) -> Matrix:
     """The table of these models.
 
@@ -68,27 +69,27 @@ def matrix(
     pretraining : {step: the network that came trained}.
     unknown : steps of whose models nobody says whom they were fitted on.
     """
-    groups: dict[tuple[str, str], list[Model]] = defaultdict(list)
+    groups: dict[tuple[str, tuple[int, ...]], list[Declared]] = defaultdict(list)
     for model in models:
-        if model.folds is not None and len(model.folds) < 2 and seen.IN_SAMPLE not in model.fits:
-            groups[model.parts[0], model.place].append(model)
+        name = model.name
+        if name.folds is not None and len(name.folds) < 2 and seen.IN_SAMPLE not in model.fits:
+            groups[name.step, name.folds].append(model)
     persons = [*sorted(set(clips.person.values()) - {TEST}), TEST]
     columns = [
-        Column(step, place, pretraining.get(step), _cells(groups[step, place], persons, clips, step in unknown))
-        for step, place in sorted(groups, key=_order)
+        Column(step, group[0].name.place, pretraining.get(step), _cells(group, persons, clips, step in unknown))
+        for (step, _), group in sorted(groups.items(), key=_order)
     ]
     return Matrix(persons, columns)
 
 
-def _order(name: tuple[str, str]) -> tuple[int, str, int]:
+def _order(item: tuple[tuple[str, tuple[int, ...]], Any]) -> tuple[int, str, bool, tuple[int, ...]]:
     """Encoders first, then the other steps in their order; folds in theirs, the model of the test clips last."""
     later = ("individuals", "fusion", "calibration", "score", "known fusion", "known calibration")
-    step, place = name
-    number = int(place.removeprefix("fold")) if place.startswith("fold") else 10**6
-    return (later.index(step) + 1 if step in later else 0, step, number)
+    step, folds = item[0]
+    return (later.index(step) + 1 if step in later else 0, step, not folds, folds)
 
 
-def _cells(group: Collection[Model], persons: list[str], clips: Clips, unknown: bool) -> list[str]:
+def _cells(group: Collection[Declared], persons: list[str], clips: ClipsTable, unknown: bool) -> list[str]:
     outer = [model for model in group if not model.inner]
     judged = {clips.person.get(clip) for model in outer for clip in model.judges}
     fitted = {clips.person.get(clip) for model in outer for clip in model.learned}

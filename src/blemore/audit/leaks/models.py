@@ -1,12 +1,12 @@
 """The declared models of a study: who was fitted on which clips, who judges which, and where the two meet."""
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any
 
+from blemore.scoring.model_name import ModelName
 from joblineage import seen
 from joblineage.store import Store
 from joblineage.verdict import Finding, Verdict
@@ -18,14 +18,13 @@ OUTSIDE = "outside"
 NO_FIT = (seen.IN_SAMPLE, seen.UNKNOWN, seen.HANDED_ON, seen.UNDECLARED)
 SHOWN = 3
 """Clips that a finding names."""
-_INNER, _FOLD, _FOLDS = re.compile(r"inner\d+"), re.compile(r"fold(\d+)"), re.compile(r"folds ([\d,]+)")
 
 Follows = Callable[[Iterable[str]], tuple[str, ...]]
 """Ids of records -> names of their jobs and of those whose results hang on them."""
 
 
 @dataclass(frozen=True)
-class Clips:
+class ClipsTable:
     """What the clips table says, clip by clip.
 
     person : `TEST` for a test clip; fold : -1 for a test clip; usable : {clip: sha256 of its file} of those that were
@@ -37,7 +36,7 @@ class Clips:
     usable: Mapping[str, str]
 
     @classmethod
-    def of(cls, rows: Iterable[Mapping[str, Any]]) -> "Clips":
+    def of(cls, rows: Iterable[Mapping[str, Any]]) -> "ClipsTable":
         """From the rows of a clips table."""
         rows = list(rows)
         return cls(
@@ -60,39 +59,21 @@ class Clips:
 
 
 @dataclass
-class Model:
+class Declared:
     """One model: what the records say of its name, taken together.
 
     fits : {kind: clips that it was fitted on}; judges : clips that it judges; jobs : ids of the records.
     """
 
-    name: str
+    name: ModelName
     fits: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     judges: set[str] = field(default_factory=set)
     jobs: set[str] = field(default_factory=set)
 
-    @cached_property
-    def parts(self) -> list[str]:
-        """[step, place, what of it, ...]: "s4d/fold0/inner1" is of step "s4d", place "fold0"."""
-        return self.name.split("/")
-
-    @property
-    def place(self) -> str:
-        """ "fold0", "folds 0,1", "final" or another word."""
-        return self.parts[1] if len(self.parts) > 1 else ""
-
     @property
     def inner(self) -> bool:
         """Whether it serves a choice inside the training clips, and makes no row that is reported."""
-        return any(_INNER.fullmatch(part) for part in self.parts[2:])
-
-    @property
-    def folds(self) -> set[int] | None:
-        """Folds that its place names; empty for "final"; None where the place is none."""
-        named = _FOLD.fullmatch(self.place) or _FOLDS.fullmatch(self.place)
-        if named:
-            return {int(number) for number in named[1].split(",")}
-        return set() if self.place == "final" else None
+        return self.name.inner is not None
 
     @cached_property
     def labelled(self) -> dict[str, set[str]]:
@@ -108,12 +89,12 @@ class Model:
     @property
     def reports(self) -> bool:
         """Whether rows that it judges may stand in a table as they are: fitted, and for one fold or for test clips."""
-        return not self.inner and not self.place.startswith("folds ") and bool(self.labelled)
+        return not self.inner and len(self.name.folds or ()) < 2 and bool(self.labelled)
 
 
-def declared(store: Store, names: Iterable[str]) -> tuple[dict[str, Model], list[str]]:
+def declared(store: Store, names: Iterable[str]) -> tuple[dict[str, Declared], list[str]]:
     """The models that the records of these ids declare, {name: model}, and what could not be read."""
-    models: dict[str, Model] = {}
+    models: dict[str, Declared] = {}
     lost: set[str] = set()
 
     @cache
@@ -122,7 +103,7 @@ def declared(store: Store, names: Iterable[str]) -> tuple[dict[str, Model], list
 
     for record in names:
         for one in store.records[record]["split"]["models"]:
-            model = models.setdefault(one["model"], Model(one["model"]))
+            model = models.setdefault(one["model"], Declared(ModelName.parse(one["model"])))
             model.jobs.add(record)
             try:
                 model.fits[one["kind"]] |= listed(one["on"])
@@ -132,21 +113,21 @@ def declared(store: Store, names: Iterable[str]) -> tuple[dict[str, Model], list
     return models, sorted(lost)
 
 
-def findings(models: Iterable[Model], clips: Clips, follows: Follows) -> Iterator[Finding]:
+def findings(models: Iterable[Declared], clips: ClipsTable, follows: Follows) -> Iterator[Finding]:
     """Every model that judges somebody it was fitted on, that strays from its fold, or that was fitted on a test clip."""
     for model in models:
         for what in (*_overlap(model, clips), *_strays(model, clips), *_others(model, clips)):
-            yield Finding(Verdict.LEAK, model.name, what, follows(model.jobs))
+            yield Finding(Verdict.LEAK, str(model.name), what, follows(model.jobs))
 
 
-def met(model: Model, clips: Clips) -> set[str]:
+def met(model: Declared, clips: ClipsTable) -> set[str]:
     """Persons whom the model was fitted on and judges (by clips for an enrolment); `TEST` if it was fitted on test clips."""
     both = clips.persons(model.learned) & clips.persons(model.judges)
     both |= clips.persons(model.fits.get(seen.ENROLMENT, set()) & model.judges)
     return both | ({TEST} if clips.test(model.learned) else set())
 
 
-def _overlap(model: Model, clips: Clips) -> Iterator[str]:
+def _overlap(model: Declared, clips: ClipsTable) -> Iterator[str]:
     judged = clips.persons(model.judges)
     for kind, on in model.labelled.items():
         if both := clips.persons(on) & judged:
@@ -156,9 +137,9 @@ def _overlap(model: Model, clips: Clips) -> Iterator[str]:
         yield f"enrolled {_list(clips.persons(same))} with clips that it judges: {some(same)}"
 
 
-def _strays(model: Model, clips: Clips) -> Iterator[str]:
+def _strays(model: Declared, clips: ClipsTable) -> Iterator[str]:
     """Its place says which fold it leaves out: it was fitted on none of it, and judges no other."""
-    left_out = model.folds
+    left_out = model.name.folds
     if left_out is None or seen.IN_SAMPLE in model.fits:
         return
     for kind, on in model.labelled.items():
@@ -176,7 +157,7 @@ def _strays(model: Model, clips: Clips) -> Iterator[str]:
         yield f"it judges clips of {found}, which are not its own to judge: {some(strange)}"
 
 
-def _others(model: Model, clips: Clips) -> Iterator[str]:
+def _others(model: Declared, clips: ClipsTable) -> Iterator[str]:
     """Test clips among what it learned from; clips that no table knows; a judge of whom nothing is said."""
     for kind, on in model.fits.items():
         if kind not in seen.LABEL_FREE and (tested := clips.test(on)):

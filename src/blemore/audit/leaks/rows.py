@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from blemore.audit.leaks.models import TEST, Clips, Follows, Model, some
+from blemore.audit.leaks.models import TEST, ClipsTable, Declared, Follows, some
 from blemore.scoring.labels import CLASSES
+from blemore.scoring.model_name import ModelName
 from joblineage import seen
 from joblineage.checks import content
 from joblineage.store import Store
@@ -29,7 +30,7 @@ class Looked:
     absent: list[str] = field(default_factory=list)
 
 
-def look(store: Store, names: Iterable[str], models: Iterable[Model], clips: Clips, follows: Follows) -> Looked:
+def look(store: Store, names: Iterable[str], models: Iterable[Declared], clips: ClipsTable, follows: Follows) -> Looked:
     """Look at every table of these records (ids): rows without a judge, or with none that is clean.
 
     Parameters
@@ -41,7 +42,7 @@ def look(store: Store, names: Iterable[str], models: Iterable[Model], clips: Cli
         (name, out) for name in names for out in store.records[name]["outputs"] if out["path"].endswith(".parquet")
     ]
     found, _ = content.sums(store.root, [out["path"] for _, out in tables], deep=False)
-    own: dict[str, list[Model]] = defaultdict(list)
+    own: dict[str, list[Declared]] = defaultdict(list)
     for model in models:
         if model.reports or seen.UNKNOWN in model.fits:
             for name in model.jobs:
@@ -79,12 +80,15 @@ def rows_of(path: Path) -> dict[str, list[str]] | None:
 
 
 def _faults(
-    ways: Mapping[str, list[str]], models: list[Model], clips: Clips, learned: Mapping[str, set[int | None]]
+    ways: Mapping[str, list[str]],
+    models: list[Declared],
+    clips: ClipsTable,
+    learned: Mapping[ModelName, set[int | None]],
 ) -> list[str]:
     """What is wrong with a table's rows. `learned`: {model: folds of the clips that it was fitted on}."""
     faults = []
     for way, rows in ways.items():
-        judges: dict[str, list[Model]] = defaultdict(list)
+        judges: dict[str, list[Declared]] = defaultdict(list)
         for model in models:
             if not way or _speaks_of(model, way):
                 for clip in model.judges:
@@ -101,5 +105,5 @@ def _faults(
     return faults
 
 
-def _speaks_of(model: Model, way: str) -> bool:
-    return len(model.parts) > 2 and (model.parts[2].split(" ")[0] == way or model.parts[2] == EVERYBODYS)
+def _speaks_of(model: Declared, way: str) -> bool:
+    return bool(model.name.parts) and (model.name.parts[0].split(" ")[0] == way or model.name.parts[0] == EVERYBODYS)

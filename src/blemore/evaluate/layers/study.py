@@ -1,7 +1,7 @@
 """Which layers of a frozen network tell emotions apart: the honest Score of the linear head on every range of layers."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +11,9 @@ from blemore.evaluate.summary import INTERVAL
 from blemore.learning.heads.features import read_layers
 from blemore.learning.heads.run import fold_probabilities
 from blemore.scoring.metrics import blends, combine, presence_correct, salience_correct, true_saliences
+from blemore.scoring.rows import Rows, labelled
 from blemore.scoring.thresholds import leave_one_fold_out
 from blemore.seeds import seed_of
-from blemore.tables import usable
 from joblineage.errors import DataError
 from joblineage.progress import Steps
 
@@ -56,13 +56,12 @@ def study_layers(features: Path, clips: pd.DataFrame, name: str, *, seed: int) -
     ------
     DataError : features without layers, or clips without features.
     """
-    clips = usable(clips)
-    clips = clips[clips["split"] == "train"].sort_values("clip", kind="stable").reset_index(drop=True)
+    clips = labelled(clips)
     layers, present = read_layers(features, clips["clip"])
     if layers.ndim < 3:
         raise DataError(str(features), ["its features hold no layers: only an encoder that keeps them can be studied"])
     clips = clips[present].reset_index(drop=True)
-    truth, fold = true_saliences(clips), clips["fold"].to_numpy()
+    rows = replace(Rows.of(clips), clip=None)
     number = layers.shape[1]
     ranges = [(first, last) for first in range(number) for last in range(first, number)]
     presence, salience = np.zeros((2, len(ranges), len(clips)), bool)
@@ -74,8 +73,8 @@ def study_layers(features: Path, clips: pd.DataFrame, name: str, *, seed: int) -
             total += layers[:, last]
             x = (total / np.float32(last - first + 1)).reshape(len(clips), -1)
             probabilities = fold_probabilities(x, clips, {"name": name}, seed=seed)
-            decided, _ = leave_one_fold_out(probabilities, truth, fold)
-            presence[row], salience[row] = presence_correct(decided, truth), salience_correct(decided, truth)
+            decided, _ = leave_one_fold_out(replace(rows, values=probabilities))
+            presence[row], salience[row] = presence_correct(decided, rows.truth), salience_correct(decided, rows.truth)
             steps.advance(1, f"layers {first} to {last}")
     seconds = (time.process_time() - start) / len(ranges)
     return _summary(name, ranges, presence, salience, clips, seed, seconds)

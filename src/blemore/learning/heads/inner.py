@@ -4,11 +4,12 @@ Folds and scaling are those of scikit-learn's GroupKFold and StandardScaler, to 
 would load that library for these two alone, a second each.
 """
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
-from joblineage import seen
+from blemore.scoring.model_name import ModelName
+from blemore.scoring.rows import Rows
 
 INNER_FOLDS = 3
 EPSILON = np.finfo(float).eps
@@ -16,38 +17,25 @@ FLOOR = 1e-6
 """Least probability in the cross-entropy: a class unknown to an inner part must not cost infinity."""
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Features (n, d) float32 of clips whose names (n,) go with them, whichever rows are taken; None: nobody asks."""
-
-    x: np.ndarray
-    clips: np.ndarray | None = None
-
-    def where(self, chosen: np.ndarray) -> "Rows":
-        """Those rows."""
-        return Rows(self.x[chosen], seen.of(self.clips, chosen))
-
-
-def inner_parts(
-    persons: np.ndarray, clips: np.ndarray | None = None, model: str = ""
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(seen, unseen) rows of each inner fold; no person is in both. Empty with a single person.
+def inner_parts(rows: Rows, model: ModelName) -> list[tuple[np.ndarray, np.ndarray]]:
+    """(learned, judged) numbers of the rows of each inner fold; no person is in both. Empty with a single person.
 
     Parameters
     ----------
-    persons : (n,) name of each clip's person; clips : (n,) its own name; model : for which something is chosen here.
+    model : for which something is chosen here.
     """
-    names, owner, sizes = np.unique(persons, return_inverse=True, return_counts=True)
+    names, owner, sizes = np.unique(rows.person, return_inverse=True, return_counts=True)
     number = min(INNER_FOLDS, len(names))
     fold, filled = np.zeros(len(names), int), np.zeros(number)
     for one in np.argsort(sizes, kind="stable")[::-1]:  # the person with most clips first, to the emptiest fold
         fold[one] = filled.argmin()
         filled[fold[one]] += sizes[one]
     apart = [fold[owner] == k for k in range(number)] if number > 1 else []
-    parts = [(np.flatnonzero(~unseen), np.flatnonzero(unseen)) for unseen in apart]
-    for k, (inside, outside) in enumerate(parts):
-        seen.fitted(f"{model}/inner{k}", "inner", seen.of(clips, inside), seen.of(clips, outside))
-        seen.fitted(model, "selection", seen.of(clips, outside))
+    parts = [(np.flatnonzero(~judged), np.flatnonzero(judged)) for judged in apart]
+    for k, (learned, judged) in enumerate(parts):
+        inner = replace(model, inner=k)
+        rows.to_fit(inner, "inner", learned)
+        rows.to_judge(inner, judged).to_fit(model, "selection")
     return parts
 
 
@@ -68,10 +56,9 @@ def standardised(x: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndar
     return (x - mean.astype(x.dtype)) / scale, (others - mean.astype(x.dtype)) / scale
 
 
-def scaled(x: Rows, others: Rows, model: str) -> tuple[np.ndarray, np.ndarray]:
-    """As `standardised`, for `model`."""
-    seen.fitted(model, "scaler", x.clips, others.clips)
-    return standardised(x.x, others.x)
+def scaled(learned: Rows, others: Rows, model: ModelName) -> tuple[np.ndarray, np.ndarray]:
+    """As `standardised`, for `model`, which judges the others."""
+    return standardised(learned.to_fit(model, "scaler").values, others.to_judge(model).values)
 
 
 def cross_entropy(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:

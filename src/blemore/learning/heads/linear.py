@@ -9,9 +9,10 @@ import logging
 import numpy as np
 
 from blemore.learning.heads import logistic
-from blemore.learning.heads.inner import Rows, cross_entropy, inner_parts, scaled
+from blemore.learning.heads.inner import cross_entropy, inner_parts, scaled
 from blemore.scoring.logits import softmax
-from joblineage import seen
+from blemore.scoring.model_name import ModelName
+from blemore.scoring.rows import Rows
 
 STRENGTHS = (0.03, 0.3, 1.0, 3.0, 10.0, 30.0)
 """Strengths to choose from: the variance of a logit that the penalty expects, so that the same numbers fit any number
@@ -22,34 +23,29 @@ FINAL = 1e-6
 """Tolerance, in logits, of the models that are used (float64)."""
 
 
-def predictions(
-    learned: Rows, labels: np.ndarray, persons: np.ndarray, shown: Rows, name: str = "", model: str = ""
-) -> np.ndarray:
+def predictions(learned: Rows, shown: Rows, model: ModelName, name: str = "") -> np.ndarray:
     """Probabilities (m, 6) of the clips `shown` by a model of the clips `learned`; 0 for a class that no label holds.
 
     Parameters
     ----------
-    learned : n clips; labels : (n, 6) soft labels; persons : (n,); shown : m clips.
-    name : nothing is drawn from it here; model : the model's name (`seen`).
+    learned, shown : values (n, d) and (m, d), float32.
+    name : nothing is drawn from it here.
     """
     x, others = scaled(learned, shown, model)
     clips = logistic.products(x)
     everyone = np.arange(len(x))
-    strength = choose_strength(clips, labels, persons, learned.clips, model)
-    fitted = logistic.fit(clips, labels, everyone, [strength], tolerance=FINAL)
-    seen.fitted(model, "head", learned.clips, shown.clips)
+    strength = choose_strength(clips, learned, model)
+    fitted = logistic.fit(clips, learned.to_fit(model, "head").soft, everyone, [strength], tolerance=FINAL)
     weights = x.T @ fitted.dual[0].astype(x.dtype)
     return softmax((others - x.mean(axis=0)) @ weights + fitted.intercepts[0])
 
 
-def choose_strength(
-    clips: logistic.Clips, labels: np.ndarray, persons: np.ndarray, names: np.ndarray | None = None, model: str = ""
-) -> float:
+def choose_strength(clips: logistic.Clips, rows: Rows, model: ModelName) -> float:
     """The strength with the least soft cross-entropy over inner folds that share no person.
 
     With a single person there is no such split: then the strongest regularisation is taken, and the log says so.
     """
-    parts = inner_parts(persons, names, model)
+    parts, labels = inner_parts(rows, model), rows.soft
     if not parts:
         logging.warning("a single person to learn from: nothing to choose on, the strongest regularisation is taken")
         return STRENGTHS[0]

@@ -6,6 +6,7 @@ slower rate only takes longer. At full size this head costs hundreds of times wh
 """
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -13,10 +14,11 @@ from torch import nn
 from torch.nn.functional import kl_div
 
 from blemore.encoders.device import use_one_thread
-from blemore.learning.heads.inner import Rows, cross_entropy, inner_parts, scaled
+from blemore.learning.heads.inner import cross_entropy, inner_parts, scaled
 from blemore.scoring.labels import CLASSES
+from blemore.scoring.model_name import ModelName
+from blemore.scoring.rows import Rows
 from blemore.seeds import seed_of
-from joblineage import seen
 
 HIDDEN = (256, 512)
 """Widths to choose from; a tie goes to the smaller."""
@@ -56,19 +58,17 @@ class Trained:
         return self.network(torch.tensor(x, device=self.x.device)).double().softmax(dim=1).cpu().numpy()
 
 
-def predictions(
-    learned: Rows, labels: np.ndarray, persons: np.ndarray, shown: Rows, name: str, model: str = ""
-) -> np.ndarray:
+def predictions(learned: Rows, shown: Rows, model: ModelName, name: str) -> np.ndarray:
     """Probabilities (m, 6) of the clips `shown` by a network of the clips `learned`; 0 for a class that no label holds.
 
     Parameters
     ----------
-    learned : n clips; labels : (n, 6) soft labels; persons : (n,); shown : m clips.
-    name : all randomness comes from it; model : its name (`seen`).
+    learned, shown : values (n, d) and (m, d), float32.
+    name : all randomness comes from it.
     """
-    hidden, epochs = choose(learned, labels, persons, name, model)
+    hidden, epochs = choose(learned, model, name)
     x, others = scaled(learned, shown, model)
-    seen.fitted(model, "head", learned.clips, shown.clips)
+    labels = learned.to_fit(model, "head").soft
     final = Trained(x, labels, hidden, f"{name}/{hidden}")
     for _ in range(epochs):
         final.epoch()
@@ -76,17 +76,17 @@ def predictions(
     return outputs / outputs.sum(axis=1, keepdims=True)
 
 
-def choose(learned: Rows, labels: np.ndarray, persons: np.ndarray, name: str, model: str) -> tuple[int, int]:
+def choose(learned: Rows, model: ModelName, name: str) -> tuple[int, int]:
     """Width and number of epochs with the least soft cross-entropy over inner folds; scaler fitted inside each.
 
     With a single person there is nothing to choose on: the smaller width, for one epoch, and the log says so.
     """
-    parts = inner_parts(persons, learned.clips, model)
+    parts, labels = inner_parts(learned, model), learned.soft
     if not parts:
         logging.warning("a single person to learn from: nothing to choose on, the network learns for one epoch")
         return HIDDEN[0], 1
     data = [
-        scaled(learned.where(inside), learned.where(outside), f"{model}/inner{k}")
+        scaled(learned.where(inside), learned.where(outside), replace(model, inner=k))
         for k, (inside, outside) in enumerate(parts)
     ]
     best, choice = np.inf, (HIDDEN[0], 1)

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from blemore.learning.heads.features import read_features
-from blemore.learning.heads.inner import Rows
 from blemore.params.parts import DEFAULT_HEAD, HEAD
-from blemore.scoring.labels import CLASSES, soft_labels
+from blemore.scoring.labels import CLASSES
+from blemore.scoring.model_name import ModelName
+from blemore.scoring.rows import Rows
 from blemore.tables import PROBABILITY_COLUMNS, check_probabilities, probability_rows, usable
 from joblineage.errors import DataError
 
@@ -51,20 +52,15 @@ def fold_probabilities(x: np.ndarray, clips: pd.DataFrame, settings: Mapping, *,
     """Probabilities (n_clips, 6) from features (n_clips, d) float32: see `fit_head`."""
     head = settings.get("head", DEFAULT_HEAD)
     predictions, numbers = HEAD.load(head).predictions, settings.get(head, {})
-    train = (clips["split"] == "train").to_numpy()
-    fold, person = clips["fold"].to_numpy(), clips["person"].to_numpy()
-    labels = np.zeros((len(clips), len(CLASSES)))
-    labels[train] = soft_labels(clips[train])
-    folds = np.unique(fold[train]).tolist()
+    rows, train = Rows.of(clips, x), (clips["split"] == "train").to_numpy()
+    folds = rows.where(train).folds
     if len(folds) < 2:
         raise DataError(f"head of {settings['name']}", [f"train clips of two folds at least are needed, found {folds}"])
     probabilities = np.zeros((len(clips), len(CLASSES)))
-    rows = Rows(x, clips["clip"].to_numpy())
     for held_out in folds:
-        part = train & (fold != held_out)
-        shown = ~train | (fold == held_out)
-        name, model = f"{seed}/{settings['name']}/{held_out}", f"{settings['name']}/fold{held_out}"
-        learned, others = rows.where(part), rows.where(shown)
-        outputs = predictions(learned, labels[part], person[part], others, name, model, **numbers)
-        probabilities[shown] += outputs / np.where(train[shown], 1, len(folds))[:, None]
+        part = train & (rows.fold != held_out)
+        judged = ~train | (rows.fold == held_out)
+        model, name = ModelName.of(settings["name"], held_out), f"{seed}/{settings['name']}/{held_out}"
+        outputs = predictions(rows.where(part), rows.where(judged), model, name, **numbers)
+        probabilities[judged] += outputs / np.where(train[judged], 1, len(folds))[:, None]
     return probabilities

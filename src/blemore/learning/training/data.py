@@ -11,7 +11,6 @@ from blemore.encoders.base import Preprocessing
 from blemore.encoders.device import pinned
 from blemore.encoders.torch_compat import torch
 from blemore.learning.training.media import Media
-from joblineage import seen
 
 # isort: split
 from torch import Tensor
@@ -37,7 +36,8 @@ class Examples:
 
     def where(self, chosen: np.ndarray) -> "Examples":
         """Those for which `chosen` (n,) is true."""
-        return Examples(self.clips.where(chosen), self.labels[torch.tensor(chosen)], seen.of(self.names, chosen))
+        names = None if self.names is None else self.names[chosen]
+        return Examples(self.clips.where(chosen), self.labels[torch.tensor(chosen)], names)
 
     def batches(
         self, size: int, preprocessing: Preprocessing, generator: torch.Generator, device: torch.device

@@ -24,6 +24,7 @@ from blemore.learning.training.media import read_media
 from blemore.learning.training.recipe import Recipe, half_precision
 from blemore.learning.training.state import Row, TrainingState, training_identity
 from blemore.scoring.labels import CLASSES, soft_labels
+from blemore.scoring.model_name import ModelName
 from blemore.seeds import seed_of
 from blemore.tables import probability_rows, usable, write_probabilities
 from joblineage import seen
@@ -89,7 +90,7 @@ def train_fold(
         identity = training_identity(name, settings, sets, device)
         rows = fit(network, **sets, recipe=recipe, name=name, state=state, identity=identity)
         found = predict(network, media.where(~learned), name)
-    declare(f"{settings['name']}/fold{fold}", **sets, judges=clips.loc[~learned, "clip"])
+    declare(ModelName.of(settings["name"], fold), **sets, judges=clips.loc[~learned, "clip"])
     write_probabilities(probability_rows(clips[~learned], found), probabilities)
     with whole_file(curve) as temporary:
         pd.DataFrame(rows, columns=Row._fields).to_csv(temporary, index=False)
@@ -97,7 +98,7 @@ def train_fold(
     write_bytes(weights, safetensors_bytes(tensors))
 
 
-def declare(model: str, learned: Examples, inner: Examples, judges: pd.Series) -> None:
+def declare(model: ModelName, learned: Examples, inner: Examples, judges: pd.Series) -> None:
     """Say whom the weights, and the epoch that they are of, were fitted on."""
     seen.fitted(model, "network", learned.names, judges)
     if len(inner):
