@@ -25,9 +25,9 @@ from blemore.decide.run import calibrate
 from blemore.fusion.run import fuse
 from blemore.params.parts import FUSION_METHOD
 from blemore.scoring.metrics import combine
-from blemore.scoring.rows import Rows, labelled
+from blemore.scoring.rows import Rows
 from blemore.study import STUDY
-from blemore.tables import write_clips, write_probabilities
+from blemore.tables import labelled, write_clips, write_probabilities
 from joblineage.capture import hashed
 from joblineage.diffing import Comparison
 from joblineage.errors import DataError

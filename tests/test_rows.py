@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from small_study import make_clips
 
-from blemore.scoring.rows import FINAL, ModelName, Rows, labelled
+from blemore.scoring.rows import FINAL, ModelName, Rows
+from blemore.tables import labelled
 from joblineage import seen
 
 NAMES = {

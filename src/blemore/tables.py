@@ -152,6 +152,12 @@ def usable(clips: "pd.DataFrame") -> "pd.DataFrame":
     return clips[clips["quarantine"] == ""].reset_index(drop=True)
 
 
+def labelled(clips: "pd.DataFrame") -> "pd.DataFrame":
+    """The usable train clips of a clips table, sorted by name."""
+    train = usable(clips)
+    return train[train["split"] == "train"].sort_values("clip", kind="stable").reset_index(drop=True)
+
+
 def write_probabilities(table: "pd.DataFrame", path: str | Path) -> None:
     """Write a probabilities table as Parquet: float64, sorted by clip, checked."""
     check_probabilities(table, str(path))

@@ -17,8 +17,9 @@ from blemore.decide.problem import Decided
 from blemore.scoring.decoding import decode
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.model_name import FINAL, ModelName
-from blemore.scoring.rows import Rows, labelled
+from blemore.scoring.rows import Rows
 from blemore.scoring.thresholds import commonest_decision
+from blemore.tables import labelled
 from joblineage.errors import DataError
 
 VARIANTS = ("global", "person_offset")

@@ -13,7 +13,8 @@ from blemore.scoring.metrics import scores
 from blemore.scoring.model_name import FINAL, ModelName
 from blemore.scoring.optima import plateau
 from blemore.scoring.persons import accuracies, draw_persons, entry, jackknife_error, sums_of_persons
-from blemore.scoring.rows import Rows, labelled
+from blemore.scoring.rows import Rows
+from blemore.tables import labelled
 from joblineage import seen
 
 ACCURACIES = ("acc_presence", "acc_salience", "score")

@@ -7,7 +7,8 @@ import pandas as pd
 
 from blemore.scoring.decoding import top_two
 from blemore.scoring.labels import CLASSES
-from blemore.scoring.rows import Rows, labelled
+from blemore.scoring.rows import Rows
+from blemore.tables import labelled
 
 BINS = 10
 """Of the probability 0..1, and of the difference between the two largest."""

@@ -15,9 +15,10 @@ from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import presence_correct
 from blemore.scoring.model_name import ModelName
 from blemore.scoring.persons import DRAWS, INTERVAL, draw_persons, drawn_accuracies, entry
-from blemore.scoring.rows import Rows, labelled
+from blemore.scoring.rows import Rows
 from blemore.scoring.thresholds import commonest_decision, leave_one_fold_out
 from blemore.seeds import generator
+from blemore.tables import labelled
 from joblineage.files import read_json
 
 FUSED = "global"

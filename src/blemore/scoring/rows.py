@@ -12,7 +12,6 @@ import pandas as pd
 
 from blemore.scoring.labels import CLASSES, soft_labels
 from blemore.scoring.model_name import FINAL, ModelName
-from blemore.tables import usable
 from joblineage import seen
 
 
@@ -104,9 +103,3 @@ class Rows:
     def inside(self, fold: int, model: ModelName) -> Self:
         """The rows of the fold, which `model` judges."""
         return self.to_judge(model, self.fold == fold)
-
-
-def labelled(clips: pd.DataFrame) -> pd.DataFrame:
-    """The usable train clips of a clips table, sorted by name."""
-    train = usable(clips)
-    return train[train["split"] == "train"].sort_values("clip", kind="stable").reset_index(drop=True)

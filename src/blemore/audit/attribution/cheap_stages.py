@@ -17,8 +17,8 @@ from blemore.fusion.run import Fused, fuse
 from blemore.params.parts import AUTO, FUSION_METHOD
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.persons import sums_of_persons
-from blemore.scoring.rows import Rows, labelled
-from blemore.tables import usable
+from blemore.scoring.rows import Rows
+from blemore.tables import labelled, usable
 from joblineage import seen
 
 

@@ -11,9 +11,10 @@ from blemore.evaluate.summary import INTERVAL
 from blemore.learning.heads.features import read_layers
 from blemore.learning.heads.run import fold_probabilities
 from blemore.scoring.metrics import blends, combine, presence_correct, salience_correct, true_saliences
-from blemore.scoring.rows import Rows, labelled
+from blemore.scoring.rows import Rows
 from blemore.scoring.thresholds import leave_one_fold_out
 from blemore.seeds import seed_of
+from blemore.tables import labelled
 from joblineage.errors import DataError
 from joblineage.progress import Steps
 
