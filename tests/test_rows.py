@@ -6,7 +6,7 @@ from small_study import make_clips
 
 from blemore.scoring.rows import FINAL, ModelName, Rows
 from blemore.tables import labelled
-from joblineage import seen
+from joblineage import declare
 
 NAMES = {
     "s4d/fold0": ModelName.of("s4d", 0),
@@ -42,14 +42,14 @@ def rows() -> Rows:
 def declared() -> dict[tuple[str, str], tuple[set[str], set[str]]]:
     """{(model, kind): (fitted on, judges)} of what was declared since `begin`."""
     kept: dict[str, list[str]] = {}
-    models = seen.take(lambda clips: kept.setdefault(str(len(kept)), clips) is None or str(len(kept) - 1))["models"]
-    seen.forget()
+    models = declare.take(lambda clips: kept.setdefault(str(len(kept)), clips) is None or str(len(kept) - 1))["models"]
+    declare.forget()
     return {(one["model"], one["kind"]): (set(kept[one["on"]]), set(kept[one["judges"]])) for one in models}
 
 
 def test_rows_selected_for_a_model_are_the_ones_declared(rows):
     model = ModelName.of("score", 1)
-    seen.begin()
+    declare.begin()
     learned, judged = rows.outside(1, model, "thresholds"), rows.inside(1, model)
     assert declared() == {("score/fold1", "thresholds"): (set(learned.clip), set(judged.clip))}
     assert set(learned.fold) == {0, 2}
@@ -59,7 +59,7 @@ def test_rows_selected_for_a_model_are_the_ones_declared(rows):
 
 def test_the_final_model_learns_from_all_rows_and_judges_none_of_them(rows):
     model = ModelName.of("score", FINAL)
-    seen.begin()
+    declare.begin()
     assert len(rows.outside(FINAL, model, "thresholds")) == len(rows)
     assert len(rows.inside(FINAL, model)) == 0
     assert declared() == {("score/final", "thresholds"): (set(rows.clip), set())}
@@ -84,7 +84,7 @@ def test_the_view_of_a_fold_is_refused_where_the_rows_lack_a_fold():
 
 def test_rows_without_names_declare_nothing(rows):
     nameless = Rows(rows.values, rows.truth, rows.fold, rows.person)
-    seen.begin()
+    declare.begin()
     nameless.outside(0, ModelName.of("score", 0), "thresholds")
     nameless.inside(0, ModelName.of("score", 0))
     assert declared() == {}

@@ -18,7 +18,7 @@ from blemore.scoring.labels import CLASSES, EMOTIONS
 from blemore.scoring.model_name import FINAL, ModelName
 from blemore.scoring.rows import Rows
 from blemore.seeds import generator
-from joblineage import seen
+from joblineage import declare
 
 SLOPES = (0.2, 5.0)
 
@@ -128,7 +128,7 @@ def enrolled(rows: Rows, decided: Decided, masks: np.ndarray, name: str) -> Deci
         inside = rows.fold == outer
         for k, (shown, counts) in enumerate(zip(masks, decided.judged, strict=True)):
             draw = ModelName.of("calibration", outer, name, f"draw{k}")
-            rows.to_fit(draw, seen.ENROLMENT, shown & inside)
+            rows.to_fit(draw, declare.ENROLMENT, shown & inside)
             rows.to_judge(draw, counts & inside).to_judge(ModelName.of("calibration", outer, name))
     return decided
 

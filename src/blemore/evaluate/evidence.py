@@ -15,7 +15,7 @@ from blemore.scoring.optima import plateau
 from blemore.scoring.persons import accuracies, draw_persons, entry, jackknife_error, sums_of_persons
 from blemore.scoring.rows import Rows
 from blemore.tables import labelled
-from joblineage import seen
+from joblineage import declare
 
 ACCURACIES = ("acc_presence", "acc_salience", "score")
 
@@ -80,7 +80,7 @@ def evidence(
 
 def _surface(rows: Rows) -> dict[str, Any]:
     model = ModelName("score", None, ("in sample", "surface"))
-    rows.to_fit(model, seen.IN_SAMPLE).to_judge(model)
+    rows.to_fit(model, declare.IN_SAMPLE).to_judge(model)
     best = exact_optimum(rows.values, rows.truth)
     of_persons = sums_of_persons(rows, best.decide(rows.values))
     error = jackknife_error(accuracies(of_persons.sum(axis=0) - of_persons)[2])

@@ -16,7 +16,7 @@ from blemore.fusion import scaling
 from blemore.fusion.base import Labelled, Model
 from blemore.scoring.model_name import FINAL, ModelName
 from blemore.scoring.rows import Rows
-from joblineage import seen
+from joblineage import declare
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _candidate(name: str, fits: Mapping[tuple[int, ...], Fit], data: Labelled, *
         scale = _scale(fused, others, _recalibrated(name, outer), scaled=scaled)
         # Thresholds are fitted on these rows; with two folds the fit saw them too.
         to_fit_on = ModelName.of("fusion", outer, f"{name} rows to fit on")
-        fused.to_fit(to_fit_on, seen.IN_SAMPLE, others).to_judge(to_fit_on)
+        fused.to_fit(to_fit_on, declare.IN_SAMPLE, others).to_judge(to_fit_on)
         views[outer], recalibrations[outer] = replace(fused, values=scale.apply(fused.values)[0]), scale
     return Candidate(name, fits, recalibrations, views)
 

@@ -22,7 +22,7 @@ from blemore.scoring.rows import Rows
 from blemore.scoring.surface import official_grid
 from blemore.scoring.thresholds import fit
 from blemore.tables import PROBABILITY_COLUMNS, check_probabilities, usable
-from joblineage import seen
+from joblineage import declare
 from joblineage.errors import DataError
 
 _OWNER = ["person", "split", "fold"]
@@ -140,7 +140,7 @@ def _decisions_of_methods(candidates: Mapping[str, Candidate], final: str, data:
             nested[data.fold == outer] = best.decide(candidate.held_out(outer, outer).to_judge(model).values)
         add(name, "nested", nested)
         in_sample = ModelName("fusion", None, ("in sample", name))
-        data.to_fit(in_sample, seen.IN_SAMPLE).to_judge(in_sample)
+        data.to_fit(in_sample, declare.IN_SAMPLE).to_judge(in_sample)
         values = candidate.apply(replace(data, clip=None))
         add(name, "in_sample", exact_optimum(values, data.truth).decide(values))
         if name == final:

@@ -23,7 +23,7 @@ from blemore.scoring.labels import CLASSES
 from blemore.scoring.model_name import FINAL, ModelName
 from blemore.scoring.rows import Rows
 from blemore.tables import usable
-from joblineage import seen
+from joblineage import declare
 from joblineage.errors import DataError
 
 WHERE = "individuals.descriptor"
@@ -114,7 +114,7 @@ def find_individuals(
             else np.zeros(0, int)
         )
         for kind, on in (("space", learned.clip), ("clusters", shown)):
-            seen.fitted(ModelName.of("individuals", FINAL, kind), kind, on, shown)
+            declare.fitted(ModelName.of("individuals", FINAL, kind), kind, on, shown)
         reached = quality(learned, seed=name)
     reason = _how(reached, trust)
     sizes = sorted(np.bincount(clusters).tolist(), reverse=True)

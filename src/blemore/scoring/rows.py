@@ -1,7 +1,7 @@
 """What every fit gets: clips with their values, labels, folds, persons and names, selected together.
 
 Rows are selected for a model, and the model is named: so the very mask that selects the data also says whom the model was
-fitted on and whom it judges (`seen`).
+fitted on and whom it judges (`declare`).
 """
 
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ import pandas as pd
 
 from blemore.scoring.labels import CLASSES, soft_labels
 from blemore.scoring.model_name import FINAL, ModelName
-from joblineage import seen
+from joblineage import declare
 
 
 @dataclass(frozen=True)
@@ -85,15 +85,15 @@ class Rows:
         )  # fmt: skip
 
     def to_fit(self, model: ModelName, kind: str, chosen: np.ndarray | slice = slice(None)) -> Self:
-        """Those rows, on which `model` is fitted; what is fitted is of that kind (`seen.fitted`)."""
+        """Those rows, on which `model` is fitted; what is fitted is of that kind (`declare.fitted`)."""
         rows = self.where(chosen)
-        seen.fitted(model, kind, rows.clip)
+        declare.fitted(model, kind, rows.clip)
         return rows
 
     def to_judge(self, model: ModelName, chosen: np.ndarray | slice = slice(None)) -> Self:
         """Those rows, of which `model` makes probabilities or decisions."""
         rows = self.where(chosen)
-        seen.judged(model, rows.clip)
+        declare.judged(model, rows.clip)
         return rows
 
     def outside(self, fold: int, model: ModelName, kind: str) -> Self:

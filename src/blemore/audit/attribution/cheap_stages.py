@@ -19,7 +19,7 @@ from blemore.scoring.labels import CLASSES
 from blemore.scoring.persons import sums_of_persons
 from blemore.scoring.rows import Rows
 from blemore.tables import labelled, usable
-from joblineage import seen
+from joblineage import declare
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def _as_in_a_job() -> Iterator[None]:
             yield
     finally:
         logging.disable(logging.NOTSET)
-        seen.forget()
+        declare.forget()
 
 
 def _fitting(clips: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:

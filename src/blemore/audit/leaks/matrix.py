@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from blemore.audit.leaks.models import TEST, ClipsTable, Declared, met
-from joblineage import seen
+from joblineage import declare
 
 JUDGED, FITTED, LEAK, UNKNOWN, NEITHER = "judged", "fitted", "leak", "unknown", ""
 SIGNS = {
@@ -72,7 +72,7 @@ def matrix(
     groups: dict[tuple[str, tuple[int, ...]], list[Declared]] = defaultdict(list)
     for model in models:
         name = model.name
-        if name.folds is not None and len(name.folds) < 2 and seen.IN_SAMPLE not in model.fits:
+        if name.folds is not None and len(name.folds) < 2 and declare.IN_SAMPLE not in model.fits:
             groups[name.step, name.folds].append(model)
     persons = [*sorted(set(clips.person.values()) - {TEST}), TEST]
     columns = [

@@ -24,7 +24,7 @@ class Examples:
 
     clips : as `Preprocessing.decode` makes them, n arrays.
     labels : soft labels (n, 6) float32.
-    names : (n,) of the clips, for `seen`; None where nobody asks.
+    names : (n,) of the clips, for `declare`; None where nobody asks.
     """
 
     clips: Media
