@@ -1,4 +1,4 @@
-"""Which files a pattern names. `fnmatch`'s `*` crosses "/", `PurePath.match` looks at the end of a path only."""
+"""Which files a pattern names. `fnmatch`'s `*` crosses "/", `pathlib.PurePath.match` at a path's end only."""
 
 from collections.abc import Iterable
 from pathlib import PurePosixPath

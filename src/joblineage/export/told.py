@@ -30,7 +30,7 @@ class Thing:
 class Job:
     """A record, and its files as exports show them.
 
-    id : the record's. name : its job's, without persons' codes. record : as it is; `told.persons` shows it.
+    id : the record's. name : its job's, without persons' codes. record : as it is; `Told.persons` hides persons in it.
     used, made, code : (role, thing) of its inputs, its outputs, and the source files among its inputs.
     """
 
