@@ -2,7 +2,7 @@
 
 lineage/records/<id>.json   what one job did (schemas/record.schema.json)
 lineage/runs/<id>.json      what one run of the workflow executed and reused (schemas/run.schema.json)
-lineage/objects/<sha256>    what records speak of and nobody else keeps: source files, differences, environments, clip lists
+lineage/objects/<sha256>    what records refer to and nobody else keeps: source files, differences, environments, clip lists
 
 An id is the sha256 of the file: canonical JSON (RFC 8785). So an edited file no longer bears its own name.
 """

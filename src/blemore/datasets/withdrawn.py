@@ -3,7 +3,7 @@
 `withdrawn.json` in the study's folder belongs into git: every clone honours it. `blemore withdraw` writes it; a list of
 
     {"person": "A26", "date": "2026-11-23", "sha256": ["..."]}        all training clips of a person
-    {"clip": "test_0007", "date": "2026-11-23", "sha256": ["..."]}    one clip; test clips tell no person
+    {"clip": "test_0007", "date": "2026-11-23", "sha256": ["..."]}    one clip; a test clip's name shows no person
 
 `sha256` are those of the clips that were removed: their content is known also under another name.
 """

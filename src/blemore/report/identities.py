@@ -123,7 +123,7 @@ def read_publications(path: str | Path) -> list[dict[str, str]]:
     dated = pd.to_datetime([row["date"] for row in rows], format="%Y-%m-%d", errors="coerce")
     faults += [f"row {k + 1}: date is no YYYY-MM-DD" for k in range(len(rows)) if pd.isna(dated[k])]
     doubled = pd.Series([row["person"] for row in rows], dtype=str).duplicated()
-    faults += [f"row {k + 1}: the person stands in more than one row" for k in range(len(rows)) if doubled[k]]
+    faults += [f"row {k + 1}: the person is in more than one row" for k in range(len(rows)) if doubled[k]]
     if faults:
         raise DataError(where, faults)
     return rows
