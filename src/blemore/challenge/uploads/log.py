@@ -58,7 +58,7 @@ def record(
 
     Raises
     ------
-    DataError : the challenge would not take the file; its name does not show the variant; the scores contradict themselves or
+    DataError : the challenge would not take the file; its name shows no variant; the scores contradict themselves or
         what is logged; `uploads.json` is damaged. Nothing is written then.
     OSError : the zip cannot be read, or the folder cannot be written.
     """
@@ -103,9 +103,7 @@ def variant_of(file: Path) -> str:
             return variant
     if file.stem == "submission":
         return VARIANTS[0]
-    raise DataError(
-        str(file), [f"the name does not show the variant: say which of {', '.join(VARIANTS)} it is (--variant)"]
-    )
+    raise DataError(str(file), [f"the name shows no variant: say which of {', '.join(VARIANTS)} it is (--variant)"])
 
 
 def _file_faults(file: Path, keys: Iterable[str] | None) -> list[str]:
