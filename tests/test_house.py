@@ -1,6 +1,7 @@
 """The page about the packages and rooms of src/ is true."""
 
 import sys
+import tomllib
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
@@ -23,3 +24,10 @@ def test_the_study_has_at_most_22_names_at_its_top():
 def test_the_science_is_at_most_13500_lines():
     science = [count for name, chosen in house.rooms().items() if chosen for count in house.lines(BLEMORE / name)]
     assert 0 < sum(science) <= 13_500
+
+
+def test_mypy_covers_every_package_and_leaves_nothing_out():
+    mypy = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["mypy"]
+    assert set(mypy["packages"]) == {path.parent.name for path in (REPOSITORY / "src").glob("*/__init__.py")}
+    assert "exclude" not in mypy
+    assert not any(override.get("ignore_errors") for override in mypy["overrides"])

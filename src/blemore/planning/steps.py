@@ -2,7 +2,7 @@
 
 A step is rules/<step>.smk, included by the Snakefile, with a stage of the same name in dvc.yaml; a script of each rule in
 workflow_scripts/, whose modules lie in src/; and its block in params.yaml and its schema. Rules are read as text, before
-Snakemake parses the first of them, whose own words would be a KeyError, or "Nothing to be done".
+Snakemake parses the first of them: it would only say KeyError, or "Nothing to be done".
 """
 
 import re

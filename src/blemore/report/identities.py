@@ -55,7 +55,7 @@ class Identities:
 
         Raises
         ------
-        DataError : how many names were found; which ones is not said, for the message may be shown to others.
+        DataError : how many names were found, but not which: the message may be shown to others.
         """
         readable = re.sub(r'"data:[^"]*"', '""', page)  # pictures are letters and digits too
         found = sum(bool(re.search(_name_of(person), readable)) for person in self.neutral)

@@ -97,7 +97,7 @@ def record(
 
 
 def variant_of(file: Path) -> str:
-    """The variant that a submission's name tells: `submission_transductive.zip`, `submission.zip`."""
+    """The variant that a submission's name shows: `submission_transductive.zip`, `submission.zip`."""
     for variant in reversed(VARIANTS):
         if variant in file.stem:
             return variant
