@@ -19,7 +19,7 @@ from joblineage.errors import DataError
 from joblineage.export.check import check_crate
 from joblineage.export.crate import METADATA, write_crate
 from joblineage.export.payload import MANIFEST, README
-from joblineage.export.persons import Persons, kept_salt, new_salt
+from joblineage.export.pseudonyms import Names, kept_salt, new_salt
 from joblineage.export.slsa import statement
 from joblineage.export.told import Told
 from joblineage.files import read_json
@@ -70,7 +70,7 @@ def study(tmp_path: Path) -> Study:
 
 
 def told(study: Study, salt: bytes | None = b"salt" * 8, *, kept: bool = False) -> Told:
-    return Told(study.store, Persons(codes(study.store), salt, kept))
+    return Told(study.store, Names(codes(study.store), salt, kept))
 
 
 def crate(study: Study, **options) -> dict[str, bytes]:
@@ -109,7 +109,7 @@ def test_what_lies_in_a_crate_is_the_study_s_own_bytes_and_the_manifest_knows_th
             assert (study.root / name).read_bytes() == data, name
     why = {one["path"]: one["why"] for one in json.loads(files[MANIFEST])["files"]}
     assert why["results/media/faces/000.parquet"] == why[None] == "private"
-    assert why[TABLE] == why["src/names.py"] == "persons"
+    assert why[TABLE] == why["src/names.py"] == "names"
     assert why["results/encoders/s4d/fold0.safetensors"] == "unlisted"
     assert why["weights/network.pt"] == "outside"
     assert not [name for name in files if name.startswith(("data/", "results/media/", "weights/"))]
@@ -121,7 +121,7 @@ def test_pseudonyms_whose_salt_is_kept_come_with_tables_and_are_the_same_each_ti
     assert (tmp_path / "salt").stat().st_mode & 0o077 == 0
     files = crate(study, salt=salt, kept=True)
     table = pd.read_parquet(io.BytesIO(files[f"pseudonyms/{TABLE}"]))
-    name = told(study, salt).persons.pseudonym("A123")
+    name = told(study, salt).names.pseudonym("A123")
     assert table.set_index("clip").loc[f"{name}_hap_int1_ver1", ["person", "ang"]].tolist() == [name, 0.5]
     assert table["clip"].is_monotonic_increasing
     assert not [code for code in CODES if code in words(files)]
@@ -129,7 +129,7 @@ def test_pseudonyms_whose_salt_is_kept_come_with_tables_and_are_the_same_each_ti
 
 
 def test_pseudonyms_without_a_kept_salt_are_others_each_time(study):
-    names = {told(study, new_salt()).persons.pseudonym("A11") for _ in range(3)}
+    names = {told(study, new_salt()).names.pseudonym("A11") for _ in range(3)}
     assert len(names) == 3
 
 
@@ -141,10 +141,10 @@ def test_jobs_stand_makers_first_and_else_by_the_names_that_are_shown(study):
 
 
 def test_a_code_is_found_between_other_words_only():
-    persons = Persons(frozenset({"A11"}), b"salt")
-    assert persons.tells("train/A11_ang.mov")
-    assert persons.tells("A11")
-    assert not any(map(persons.tells, ("A112_ang", "BA11", "a11", "sha A1 1")))
+    names = Names(frozenset({"A11"}), b"salt")
+    assert names.tells("train/A11_ang.mov")
+    assert names.tells("A11")
+    assert not any(map(names.tells, ("A112_ang", "BA11", "a11", "sha A1 1")))
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")

@@ -429,7 +429,7 @@ def test_the_command_tells_the_cause_first_then_the_scores_and_the_shares(scored
         main(["lineage", "diff", "previous", "last", "--attribute", "--seeds", "0", "--json", *folder])
     first = capsys.readouterr().out
     said = json.loads(first)
-    assert said["scores"]["score"]["change"] == sum(one["share"] for one in said["attribution"]["shares"])
+    assert said["headline"]["score"]["change"] == sum(one["share"] for one in said["attribution"]["shares"])
     assert said["causes"][0]["said"] == "study.options.method of fuse: auto -> uniform"
     with pytest.raises(SystemExit):
         main(["lineage", "diff", "previous", "last", "--attribute", "--seeds", "0", "--json", *folder])

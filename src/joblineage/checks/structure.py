@@ -116,7 +116,7 @@ def _record(
         if file["role"] in record.LOGIC and file["path"] not in changed
     }
     for model in one["split"].get("models", []):
-        spoken |= {model[side]: "list of clips" for side in ("on", "judges") if side in model}
+        spoken |= {model[side]: "list of samples" for side in ("on", "judges") if side in model}
     for sha256, what in spoken.items():
         yield from _object(store, sha256, f"{what} of {title}")
     lock = next((file["sha256"] for file in one["inputs"] if file["path"] == capture.LOCK), None)

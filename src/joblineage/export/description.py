@@ -71,7 +71,7 @@ class Description(Entities):
         record, tool, cost = job.record, self._tool(job), job.record["time"]
         action = self.add(f"#record-{job.id}", "CreateAction", name=job.name)
         used = self._things(job, "in", job.used, tool)
-        for name, value in self.told.persons.shown(record["params"]["values"]).items():
+        for name, value in self.told.names.shown(record["params"]["values"]).items():
             given = self.value(f"#value/{job.id[:16]}/{name}", name, value)
             self._formal(job.rule, "parameter", name, "PropertyValue", tool, given)
             used.append(given)

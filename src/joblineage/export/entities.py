@@ -77,7 +77,7 @@ class Entities:
             return self.file(MANIFEST)
         if self.sums.get(thing.path) == thing.sha256:
             return self.file(thing.path)
-        why = self.held.absent.get(thing.path, ("", 0, "persons"))[2]
+        why = self.held.absent.get(thing.path, ("", 0, "names"))[2]
         return self.add(
             f"#absent/{thing.path}",
             "CreativeWork",
