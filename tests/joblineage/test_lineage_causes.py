@@ -10,11 +10,12 @@ from joblineage.diffing import Comparison
 from joblineage.errors import DataError
 from joblineage.outcome import Outcome
 from joblineage.sides import find_run
-from joblineage.store import Store
+from joblineage.store import ANY, Store
+from joblineage.study import Study
 
 
-def outcome(root: Path, a: str = "previous", b: str = "last") -> Outcome:
-    return Outcome(Comparison(find_run(a, Store(root)), find_run(b, Store(root))))
+def outcome(root: Path, a: str = "previous", b: str = "last", study: Study = ANY) -> Outcome:
+    return Outcome(Comparison(find_run(a, Store(root, study)), find_run(b, Store(root, study))))
 
 
 def test_the_cause_is_told_once_with_the_jobs_where_it_began_and_those_that_follow(tmp_path):
@@ -90,3 +91,11 @@ def test_a_run_is_found_by_the_beginning_of_its_id_and_a_wrong_name_says_which_t
         find_run("nothing", Store(tmp_path))
     with pytest.raises(DataError, match="1 run"):
         find_run("previous", Store(tmp_path))
+
+
+def test_jobs_are_called_what_the_study_calls_them(tmp_path):
+    made = small_study(tmp_path)
+    made_records.train(made, 0, 0.5)
+    made.run()
+    assert outcome(tmp_path).sentence().endswith("; 1 job")
+    assert outcome(tmp_path, study=Study(called={"train": "training"})).sentence().endswith("; 1 training")
