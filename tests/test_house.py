@@ -29,5 +29,5 @@ def test_the_science_is_at_most_13500_lines():
 def test_mypy_covers_every_package_and_leaves_out_the_example_alone():
     mypy = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["mypy"]
     assert set(mypy["packages"]) == {path.parent.name for path in (REPOSITORY / "src").glob("*/__init__.py")}
-    assert mypy["exclude"] == ["^src/joblineage/example/"]
+    assert mypy["exclude"] == ["/joblineage/example/"]
     assert not any(override.get("ignore_errors") for override in mypy["overrides"])

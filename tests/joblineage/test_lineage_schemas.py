@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from made_records import small_study
 
-from joblineage import record, seen
+from joblineage import declare, record
 from joblineage.files import read_json
 from joblineage.store import Store, canonical, digest, merkle_root
 
@@ -56,7 +56,7 @@ def written(tmp_path, monkeypatch) -> dict[str, Any]:
         params={"encoder": {"checkpoint": "net", "revision": "abc"}, "seed": 17},
     )
     begun = record.begin(job)
-    seen.fitted("net/fold0", "head", ["a", "b"], ["c"])
+    declare.fitted("net/fold0", "head", ["a", "b"], ["c"])
     (part,) = begun.parts()
     part.done(USED)
     (name,) = begun.end([part])

@@ -4,7 +4,7 @@ import csv
 from collections import defaultdict
 from pathlib import Path
 
-from joblineage import seen
+from joblineage import declare
 from joblineage.files import read_json, write_json
 from joblineage.job import job
 
@@ -24,5 +24,5 @@ with job(snakemake, headline=headline):
         for number in (number for number in lines if number % 2):
             sums = {text: sum(one.get(word, 0.0) for word in lines[number]) for text, one in weights.items()}
             right[f"{path.stem} {number}"] = max(sums, key=sums.get) == path.stem
-    seen.fitted("weights", seen.HANDED_ON, [], right)
+    declare.fitted("weights", declare.HANDED_ON, [], right)
     write_json(snakemake.output.summary, {"lines": len(right), "right": sum(right.values()) / len(right)})

@@ -5,7 +5,7 @@ from collections import Counter
 from math import log
 from pathlib import Path
 
-from joblineage import seen
+from joblineage import declare
 from joblineage.files import write_json
 from joblineage.job import job
 
@@ -19,7 +19,7 @@ with job(snakemake):
         for row in rows:
             counts[path.stem][row["word"]] += int(row["count"])
     words, smoothing = sorted(set().union(*counts.values())), snakemake.params.smoothing
-    seen.fitted("weights", "word weights", lines)
+    declare.fitted("weights", "word weights", lines)
     write_json(
         snakemake.output.weights,
         {text: {word: log(found[word] + smoothing) for word in words} for text, found in counts.items()},
