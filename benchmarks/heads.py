@@ -9,7 +9,7 @@ The kit: scaler on the other folds, a linear layer or one hidden layer, Adam, 20
 after each of them (our vectorised one; its own, row by row, is timed on a few grids and multiplied), and a last model
 for test clips, 100 epochs on everything. Batches are cut from tensors in memory, which is faster than the kit's loader.
 Its own Score takes epoch and thresholds of each fold on that fold. Honest Scores choose them on the other folds, as
-`thresholds.leave_one_fold_out` does: the epoch that is best for the other folds' models, then thresholds.
+`scoring.thresholds.leave_one_fold_out` does: the epoch that is best for the other folds' models, then thresholds.
 A variant that is only timed runs `--timed-epochs` epochs of one fold, scaled up to all of them.
 """
 

@@ -142,7 +142,7 @@ def test_a_page_that_would_name_somebody_is_refused(real: dict[str, Any], tmp_pa
     ("person,by,date\nA100,me,2026-01-01\n", "column 'basis' is missing"),
     ("person,by,date,basis\nA100,,2026-01-01,consent\n", "row 1: by is empty"),
     ("person,by,date,basis\nA100,me,last week,consent\n", "row 1: date is no YYYY-MM-DD"),
-    ("person,by,date,basis\nA100,me,2026-01-01,consent\nA100,me,2026-01-01,consent\n", "row 2: the person stands in more"),
+    ("person,by,date,basis\nA100,me,2026-01-01,consent\nA100,me,2026-01-01,consent\n", "row 2: the person is in more"),
 ])  # fmt: skip
 def test_an_incomplete_publication_list_is_refused(
     real: dict[str, Any], tmp_path: Path, content: str, told: str

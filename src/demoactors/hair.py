@@ -110,7 +110,7 @@ def _roots(
 
 
 def grow(rng: np.random.Generator, shape: np.ndarray, head: Head, cover: np.ndarray, cut: Haircut) -> Tufts:
-    """Let `cut.tufts` tufts grow from the scalp of a head of `shape` (n, 3), never into the head.
+    """Let `Haircut.tufts` tufts grow from the scalp of a head of `shape` (n, 3), never into the head.
 
     Each step adds the combing direction, the pull downwards and some curl, then keeps the tip outside the skull,
     whose distance from CENTRE is read from the nearest vertices.

@@ -2,7 +2,7 @@
 
 A field of a job's parameters comes from params.yaml, often under another name and in several jobs. Where params.yaml
 differs too, the cause is told by its key there; what was derived from that key (a list of source files, the names of
-encoders, jobs that came or went) belongs to the same cause.
+entries, jobs that came or went) belongs to the same cause.
 """
 
 from collections.abc import Mapping
@@ -78,7 +78,7 @@ class Causes:
         return tuple(name for name in self.jobs if name in reached and name not in began)
 
     def _own(self, job: Job) -> list[Change]:
-        """What began at a job, under the names that a person changed."""
+        """What began at a job, under the names of what was changed."""
         if job.how != CHANGED:
             setting = self._by_wildcards(job.key) or (None if job.after else self._only_setting())
             follows = any(name in self.jobs for name in job.after)

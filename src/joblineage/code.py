@@ -1,6 +1,7 @@
 """Which source files a job depends on: read from the import statements, so no list can go stale."""
 
 import ast
+import os
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -15,14 +16,19 @@ IMPORT = re.compile(
 WORD = re.compile(rb"\bimport\b|\\[\r\n]")  # a line that goes on may hold the "from"
 
 
+def python_path(root: Path) -> str:
+    """PYTHONPATH under which the packages of `root` come before all others."""
+    return os.pathsep.join([str(root.resolve() / "src"), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
 def sources(root: Path, *starts: str) -> list[str]:
     """Files whose content decides what a job does: the starts and every module of the package they reach.
 
     Parameters
     ----------
     root : the repository.
-    starts : files below `root`, e.g. "workflow_scripts/fuse.py". What is loaded by name (an encoder's module, a
-        fusion method) cannot be seen in import statements: name its file as a further start.
+    starts : files below `root`, e.g. "workflow_scripts/count.py". What is loaded by name (a plug-in, a
+        method) cannot be seen in import statements: name its file as a further start.
 
     Returns
     -------
@@ -77,7 +83,7 @@ def _statements(node: ast.AST) -> Iterator[ast.AST]:
 
 @cache
 def _packages(root: Path) -> frozenset[str]:
-    return frozenset(entry.name for entry in (root / "src").iterdir() if entry.is_dir())
+    return frozenset(entry.name for entry in (root / "src").glob("*") if entry.is_dir())
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What a person calls an artifact: a path, a record's id or its first digits, or a job key."""
+"""What an artifact may be called: a path, a record's id or its first digits, or a job key."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The outcome of comparing two runs: one sentence that names the cause, the scores, the jobs, and what differs."""
+"""The outcome of comparing two runs: one sentence that names the cause, the headline, the jobs, and what differs."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -51,15 +51,15 @@ class Outcome:
         return f"{cause.change}; {', '.join(first)}{' and ' * bool(first)}{last}"
 
     @cached_property
-    def scores(self) -> dict[str, tuple[float, float]]:
+    def headline(self) -> dict[str, tuple[float, float]]:
         """{name: (A, B)} of the headline's numbers that both runs have."""
         a, b = self.comparison.a.metrics, self.comparison.b.metrics
         return {name: (a[name], b[name]) for name in a if name in b}
 
     def _count(self, jobs: Sequence[Job]) -> str:
-        trained = self.comparison.b.store.study.trained
-        training = all(job.key.split("/")[0] in trained for job in jobs)
-        return f"{len(jobs)} {'training' if training else 'job'}{'s' * (len(jobs) != 1)}"
+        called = self.comparison.b.store.study.called
+        words = {called.get(job.key.split("/")[0], "job") for job in jobs}
+        return f"{len(jobs)} {words.pop() if len(words) == 1 else 'job'}{'s' * (len(jobs) != 1)}"
 
     def why(self, job: Job) -> str:
         """Why a job is not the same, in a few words."""
@@ -81,9 +81,9 @@ class Outcome:
             partial = "" if side.run["complete"] else ", not complete"
             yield f"  {letter}  run {side.name[:12]} of {side.run['time']['end'][:19]}{partial}  ({side.store.root})"
         yield ""
-        if not self.scores:
-            yield "  no scores: a run did not come so far"
-        for name, (before, after) in self.scores.items():
+        if not self.headline:
+            yield "  no headline: a run did not come so far"
+        for name, (before, after) in self.headline.items():
             yield f"  {name:<14}{before:.4f} -> {after:.4f}  {_signed(after - before)}"
         if self.comparison.jobs:
             yield ""
@@ -108,7 +108,7 @@ class Outcome:
             "sentence": self.sentence(),
             "causes": causes,
             "without_effect": [one.as_dict() for one in self.causes.idle],
-            "scores": {name: {"a": old, "b": new, "change": new - old} for name, (old, new) in self.scores.items()},
+            "headline": {name: {"a": old, "b": new, "change": new - old} for name, (old, new) in self.headline.items()},
             "jobs": jobs,
             "same": self.comparison.same,
         }

@@ -1,4 +1,4 @@
-"""Which files a pattern names. `fnmatch`'s `*` crosses "/", `PurePath.match` looks at the end of a path only."""
+"""Which files a pattern names. `fnmatch`'s `*` crosses "/", `pathlib.PurePath.match` at a path's end only."""
 
 from collections.abc import Iterable
 from pathlib import PurePosixPath
@@ -10,7 +10,7 @@ def matches(path: str, patterns: Iterable[str]) -> bool:
     Parameters
     ----------
     path : below the study's folder, with "/".
-    patterns : "results/*.json", a whole path: `*` stays within one folder; "results/media/", all that lies below a
+    patterns : "tables/*.json", a whole path: `*` stays within one folder; "tables/raw/", all that lies below a
         folder; "*.cost.json", without "/": the file's name, in any folder.
     """
     return any(_matches(path, one) for one in patterns)

@@ -7,7 +7,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 class Steps:
-    """`with Steps("17/s4d/fold0", 30) as steps: ... steps.advance(1, "loss 0.31")`.
+    """`with Steps("count/a", 30) as steps: ... steps.advance(1, "loss 0.31")`.
 
     title : what is being done.
     total : steps in all.

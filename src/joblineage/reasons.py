@@ -54,7 +54,7 @@ def differences(before: Document, after: Document, store: Store) -> list[Change]
 
     Parameters
     ----------
-    before, after : records, or documents like one (`present.present`): inputs and params.values are needed; model,
+    before, after : records, or documents like one (`present.Present`): inputs and params.values are needed; model,
         environment (sha256 of an object, or the object itself), determinism and hardware are compared where both
         sides have them.
     store : where source texts and environments are kept. The text of a file that is not kept is read from the

@@ -54,7 +54,7 @@ class Part:
     def work_key(self) -> str:
         """Hash of all that decides the result: content of the inputs (code among them), parameters, wildcards.
 
-        A training's saved state is kept under this key: another learning rate or another crop never resumes it.
+        A job's saved state may be kept under this key: with other parameters or inputs it is never resumed.
         """
         return self.begun.key(self.wildcards)
 
@@ -87,7 +87,7 @@ class Begun:
     def parts(self, wildcard: str | None = None) -> list[Part]:
         """The instances of the rule that this job is: one, or with a wildcard one for each of its numbers.
 
-        An output belongs to the number that follows the wildcard in its file's name: "fold3.parquet" to fold 3. So
+        An output belongs to the number that follows the wildcard in its file's name: "part3.csv" to part 3. So
         records are the same whether Snakemake ran the instances in jobs of their own or together.
         """
         given, outputs = dict(self.snakemake.wildcards.items()), capture.files_of(self.snakemake.output)

@@ -121,7 +121,7 @@ def _several(names: list[str]) -> str:
 
 
 def title(record: Mapping[str, Any]) -> str:
-    """Rule and wildcards of a record: "train_fold finetuned=s4d fold=0"."""
+    """Rule and wildcards of a record: "count text=a part=0"."""
     return key(record).replace("/", " ")
 
 

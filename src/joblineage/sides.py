@@ -83,8 +83,8 @@ class Side:
     def metrics(self) -> dict[str, float]:
         """The run's headline; empty where it came to none."""
         study = self.store.study
-        scored = self.records.get(study.scored)
-        return study.headline(scored["metrics"]) if scored else {}
+        job = self.records.get(study.headline_rule)
+        return study.headline(job["metrics"]) if job else {}
 
 
 class Both(Store):
@@ -103,7 +103,7 @@ class Both(Store):
 
 
 def find_run(said: str, store: Store) -> Side:
-    """The run that a person means.
+    """The run that is meant.
 
     Parameters
     ----------

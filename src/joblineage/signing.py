@@ -1,4 +1,4 @@
-"""A run signed with a key that only one person holds: what was re-forged as a whole no longer bears the signature.
+"""A run signed with a key that only one holder has: what was re-forged as a whole no longer bears the signature.
 
 The run's document holds the Merkle root of its records, and these the hashes of every file: one signature covers all.
 Ed25519, keys as PEM files; the signature lies beside the run, lineage/runs/<id>.sig.json.

@@ -2,7 +2,7 @@
 
 lineage/records/<id>.json   what one job did (schemas/record.schema.json)
 lineage/runs/<id>.json      what one run of the workflow executed and reused (schemas/run.schema.json)
-lineage/objects/<sha256>    what records speak of and nobody else keeps: source files, differences, environments, clip lists
+lineage/objects/<sha256>    what records refer to and nobody else keeps: source files, differences, environments, lists of samples
 
 An id is the sha256 of the file: canonical JSON (RFC 8785). So an edited file no longer bears its own name.
 """
@@ -13,8 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-
-import rfc8785
 
 from joblineage.files import write_bytes
 from joblineage.study import Study
@@ -31,6 +29,8 @@ ANY = Study()
 
 def canonical(value: Any) -> bytes:
     """`value` as canonical JSON (RFC 8785): one spelling for one content."""
+    import rfc8785  # only at a job's end
+
     return rfc8785.dumps(value)
 
 
@@ -51,7 +51,7 @@ def merkle_root(ids: list[str]) -> str:
 
 
 def key(record: Mapping[str, Any]) -> str:
-    """Name of a record's job: its rule and wildcards, "train_fold/finetuned=s4d/fold=0". One per job of a study."""
+    """Name of a record's job: its rule and wildcards, "count/part=0/text=a". One per job of a study."""
     job = record["job"]
     return "/".join([job["rule"], *(f"{name}={value}" for name, value in sorted(job["wildcards"].items()))])
 

@@ -1,7 +1,7 @@
 """What the library must know of a project. One object, made by the project itself; every field has a usual value."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ class Study:
     Parameters
     ----------
     title : what the project is, for those who find an export of it.
-    command : what a person types before a command of the library, "joblineage" or a project's own.
+    command : what is typed before a command of the library, such as "python study.py".
     target : Snakemake's target that makes the whole study.
     settings : the file of parameters.
     files : patterns of the files that decide which jobs there are; each run keeps a copy.
@@ -37,13 +37,13 @@ class Study:
     volatile : YAML file with the list `volatile`: patterns of files with times, hosts or costs, in which two equal
         runs may differ.
     shared : folders that a replay links to. copied : files and folders that it copies.
-    scored : the rule whose record holds the study's headline.
-    trained : rules whose jobs are called trainings.
+    headline_rule : the rule whose record holds the study's headline.
+    called : {rule: what its jobs are called, in one word}, where that is not "job".
     entries : key of the settings that lists entries by name, and the wildcards that take such a name.
     other_data : key of the settings that chooses other raw data.
     absent : whether the settings say that what goes to the remote "private" is not here.
     checkers : what `verify` checks besides.
-    names : words that an export must not tell, such as the names of persons.
+    names : words that an export must not tell, such as those of people.
     headline : the numbers of a record's `metrics` under which two runs are compared; may add to them.
     divide : divides the change of the headline between two runs over its causes, given the comparison's outcome and how
         many other seeds to try; gives something with `lines()` and `as_dict()`.
@@ -51,22 +51,22 @@ class Study:
     """
 
     title: str = "A Snakemake study"
-    command: str = "joblineage"
+    command: str = "python study.py"
     target: str = "all"
     settings: str = "params.yaml"
     files: Sequence[str] = ("params.yaml", "Snakefile", "dvc.yaml", "requirements.lock", "rules/*.smk")
     sources: Sequence[str] = ("Snakefile", "rules", "src", "workflow_scripts", "requirements.lock")
     raw: str = "data/"
-    results: Sequence[str] = ("results/**",)
-    private: Sequence[str] = ("data/**",)
+    results: Sequence[str] = ("results/",)
+    private: Sequence[str] = ("data/",)
     outside: Sequence[str] = ()
     made: str = "results/"
     products: str = "results/"
     volatile: str | None = None
     shared: Sequence[str] = ("data", "results")
     copied: Sequence[str] = ("Snakefile", "params.yaml", "rules", "src", "workflow_scripts")
-    scored: str = "score"
-    trained: Sequence[str] = ()
+    headline_rule: str = ""
+    called: Mapping[str, str] = field(default_factory=dict)
     entries: tuple[str, Sequence[str]] | None = None
     other_data: str | None = None
     absent: Callable[[Mapping[str, Any]], bool] = lambda settings: False

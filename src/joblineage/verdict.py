@@ -39,7 +39,7 @@ WORST_FIRST = (
 class Finding:
     """One thing found.
 
-    node : the file, record or tool's file that it is about, as a person would name it.
+    node : the file, record or tool's file that it is about, by the name that people know.
     what : a sentence: what was expected, what was found.
     follows : names of jobs whose results hang on it.
     """

@@ -1,4 +1,4 @@
-"""Is this study what its records say: every level of the audit, one verdict, the first bad node named."""
+"""Is this study what its records say? Every level of the audit, one verdict, the first bad node named."""
 
 import re
 from collections.abc import Mapping

@@ -10,7 +10,7 @@ from pathlib import Path
 def orphans(folders: Iterable[Path], made: Iterable[re.Pattern]) -> list[Path]:
     """Files below `folders` that match none of the rules' output patterns (on paths relative to the workspace).
 
-    Left behind by another study (another data set, number of shards, an encoder taken out) or by a killed job.
+    Left behind by another study (other data, another number of parts, an entry taken out) or by a killed job.
     """
     made = list(made)
     files = (path for folder in folders if folder.is_dir() for path in folder.rglob("*") if path.is_file())

@@ -100,8 +100,8 @@ def test_no_person_is_told_in_any_export(exported, finished):
 
 def test_the_command_says_what_is_where_and_what_is_not_in_it(exported):
     assert str(exported.crate) in exported.said
-    assert "raw clips, crops, sound, pieces or cluster numbers: never in a crate" in exported.said
-    assert "persons: no code is in it; pseudonyms stand for 2 persons, their salt is not kept" in exported.said
+    assert "raw data, and what shows them: never in a crate" in exported.said
+    assert "private names: none is in it; pseudonyms stand for 2, their salt is not kept" in exported.said
     assert not [name for name in exported.files if name.startswith(("data/", "results/media/"))]
     assert "results/individuals/clusters.parquet" not in exported.files
 

@@ -41,7 +41,7 @@ def write(decisions: "pd.DataFrame", keys: Iterable[str]) -> dict[str, dict[str,
     Parameters
     ----------
     decisions : one row per test clip with clip (no extension) and the six saliences in percent; quarantined clips
-        included (`calibration.run.calibrate` decides them by the commonest label). Other rows must not be there.
+        included (`decide.run.calibrate` decides them by the commonest label). Other rows must not be there.
     keys : the template's clip names, with extension.
 
     Returns

@@ -1,7 +1,7 @@
 """`blemore data ...`: bring the challenge's data in, and check that it is whole.
 
 Exit codes: 0 complete; 1 something is missing or wrong (what was found is kept), or refused before any work.
-Imports stand inside the commands: `blemore --help` must not wait for pandas.
+Imports are inside the commands: `blemore --help` must not wait for pandas.
 """
 
 import dataclasses

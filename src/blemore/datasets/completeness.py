@@ -69,7 +69,7 @@ def check_data(root: Path, published: Published = BLEMORE, withdrawn: Withdrawn 
     """
     root = Path(root)
     files = set(withdrawn.kept(clip_files(root, {})))
-    metadata, _ = read_table(root / METADATA, ("filename",))  # its faults are told by read_roster
+    metadata, _ = read_table(root / METADATA, ("filename",))  # read_roster reports its faults
     wanted_test, _ = template_clips(root / TEMPLATE)
     asked = (
         {f"train/{clip}.mov" for clip in clip_names(metadata["filename"].dropna())} if "filename" in metadata else set()

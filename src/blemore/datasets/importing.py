@@ -87,7 +87,7 @@ def import_data(
     ------
     DataError : before anything is written, every fault: a path that is not there, a damaged or locked zip, two
         different files of one name, a file that is there but differs, too little room. An entry that proves damaged
-        only while it is copied is told in the report instead; everything else is imported.
+        only while it is copied is named in the report instead; everything else is imported.
     """
     root = Path(root)
     _remove_leftovers(root)

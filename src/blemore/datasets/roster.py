@@ -1,7 +1,7 @@
 """The roster: every clip of a study, who shows what in it, and its fold. Known before a single clip is opened.
 
-Made from the names of the files and from the challenge's `train_metadata.csv`, which must agree. Everything that
-is wrong is told at once. No clip is opened here: names and the two small tables are enough.
+Made from the names of the files and from the challenge's `train_metadata.csv`, which must agree. All faults are
+reported at once. No clip is opened here: names and the two small tables are enough.
 """
 
 import json

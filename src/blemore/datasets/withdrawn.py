@@ -1,9 +1,9 @@
 """Consent withdrawn: persons and clips that are never listed, imported or generated again.
 
-`withdrawn.json` in the study's folder belongs into git: every clone honours it. `blemore withdraw` writes it; a list of
+`withdrawn.json` in the study's folder belongs in git: every clone honours it. `blemore withdraw` writes it; a list of
 
     {"person": "A26", "date": "2026-11-23", "sha256": ["..."]}        all training clips of a person
-    {"clip": "test_0007", "date": "2026-11-23", "sha256": ["..."]}    one clip; test clips tell no person
+    {"clip": "test_0007", "date": "2026-11-23", "sha256": ["..."]}    one clip; a test clip's name shows no person
 
 `sha256` are those of the clips that were removed: their content is known also under another name.
 """
@@ -75,7 +75,7 @@ class Withdrawn:
         return clip in self.names["clips"] or clip.partition("_")[0] in self.names["persons"]
 
     def adding(self, kind: str, name: str, day: str, sha256: Iterable[str]) -> "Withdrawn":
-        """The list with one more entry; of one that stands there already only `sha256` grows.
+        """The list with one more entry; of one that is there already only `sha256` grows.
 
         Parameters
         ----------

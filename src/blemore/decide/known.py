@@ -26,7 +26,7 @@ def decisions_without(
     tables : probabilities table of each encoder.
     clips : clips table of the study.
     fusion : what `fusion.run.fuse` takes besides tables and clips: options, families and seed.
-    kappas : as for `calibration.run.calibrate`.
+    kappas : as for `decide.run.calibrate`.
 
     Returns
     -------

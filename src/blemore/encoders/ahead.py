@@ -19,7 +19,7 @@ AHEAD = 16
 def decoded(
     reader: Preprocessing | Embedder, shards: Iterable[Path], wanted: Collection[str], workers: int = 1
 ) -> Iterator[tuple[str, Any]]:
-    """(clip, what `reader.decode` makes of it) for the wanted clips, always in the files' order."""
+    """(clip, what its `decode` makes of it) for the wanted clips, always in the files' order."""
     with ThreadPoolExecutor(workers) as pool:
         waiting: deque = deque()
         for shard in shards:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 
 class Network(nn.Module, ABC):
-    """A network to finetune. `forward`: what `preprocessing.finished` gives -> logits (B, 6)."""
+    """A network to finetune. `forward`: what `Preprocessing.finished` gives -> logits (B, 6)."""
 
     preprocessing: Preprocessing
     depth: int
@@ -61,7 +61,7 @@ class NetworkEmbedder(Embedder):
 
     @abstractmethod
     def features(self, batch: Tensor) -> Tensor:
-        """A batch as `preprocessing.finished` gives it, on the device -> (B, ...) float32."""
+        """A batch as `Preprocessing.finished` gives it, on the device -> (B, ...) float32."""
 
     def read(self, shard: Path) -> Iterator[tuple[str, Any]]:
         """See Embedder."""
@@ -88,7 +88,7 @@ class NetworkEmbedder(Embedder):
 
 
 def initialise(part: nn.Module) -> None:
-    """Fresh weights as masked autoencoders have them: Glorot and uniform, no bias (for `network.apply`).
+    """Fresh weights as masked autoencoders have them: Glorot and uniform, no bias (for `torch.nn.Module.apply`).
 
     A patch embedding counts as the linear layer that it is. On few clips this learns far faster than small normal
     weights do.

@@ -35,7 +35,7 @@ def compare(metrics: Mapping[str, Any], weights: Mapping[str, Any], costs: Mappi
 
     Parameters
     ----------
-    metrics : as `calibration.summary.summarise` makes them.
+    metrics : as `evaluate.summary.summarise` makes them.
     weights : as `fusion.run.fuse` makes them; the final ones are shown.
     costs : encoder -> {"cpu_seconds", "peak_mb"}; an encoder from outside has none.
     """

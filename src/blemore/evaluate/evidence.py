@@ -35,7 +35,7 @@ def evidence(
 
     Parameters
     ----------
-    clips : clips table of the study; decisions, offsets : as made by `calibration.run.calibrate`.
+    clips : clips table of the study; decisions, offsets : as made by `decide.run.calibrate`.
     methods, weights, views : as made by `fusion.run.fuse`.
     gains : {"gains": as `gains.gains`, "style": as `gains.style`}.
     seed : of the persons drawn for the intervals.

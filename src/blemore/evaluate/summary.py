@@ -62,7 +62,7 @@ def summarise(
 
     Parameters
     ----------
-    decisions : as made by `calibration.run.calibrate`.
+    decisions : as made by `decide.run.calibrate`.
     tables : out-of-fold probabilities table of each encoder.
     clips : clips table of the study.
     dataset : name of the data set; "demo" adds a note that its scores say nothing about BLEMORE.

@@ -1,8 +1,8 @@
-"""What a step of the workflow consists of; whoever forgets a part of a new one is told which, and where it goes.
+"""The parts of a step of the workflow. If a new step lacks one, the message says which, and where it goes.
 
 A step is rules/<step>.smk, included by the Snakefile, with a stage of the same name in dvc.yaml; a script of each rule in
 workflow_scripts/, whose modules lie in src/; and its block in params.yaml and its schema. Rules are read as text, before
-Snakemake parses the first of them, whose own words would be a KeyError, or "Nothing to be done".
+Snakemake parses the first of them: it would only say KeyError, or "Nothing to be done".
 """
 
 import re

@@ -55,7 +55,7 @@ class Identities:
 
         Raises
         ------
-        DataError : how many names were found; which ones is not said, for the message may be shown to others.
+        DataError : how many names were found, but not which: the message may be shown to others.
         """
         readable = re.sub(r'"data:[^"]*"', '""', page)  # pictures are letters and digits too
         found = sum(bool(re.search(_name_of(person), readable)) for person in self.neutral)
@@ -123,7 +123,7 @@ def read_publications(path: str | Path) -> list[dict[str, str]]:
     dated = pd.to_datetime([row["date"] for row in rows], format="%Y-%m-%d", errors="coerce")
     faults += [f"row {k + 1}: date is no YYYY-MM-DD" for k in range(len(rows)) if pd.isna(dated[k])]
     doubled = pd.Series([row["person"] for row in rows], dtype=str).duplicated()
-    faults += [f"row {k + 1}: the person stands in more than one row" for k in range(len(rows)) if doubled[k]]
+    faults += [f"row {k + 1}: the person is in more than one row" for k in range(len(rows)) if doubled[k]]
     if faults:
         raise DataError(where, faults)
     return rows

@@ -20,7 +20,7 @@ class Spot:
     """A place in one of the study's files.
 
     file : the file's name; pointer : RFC 6901, "" for the whole file; value : what stands there.
-    `spot["key"]` (in a template also `spot.key`) goes one step deeper.
+    `spot["key"]` (in a template also with a dot) goes one step deeper.
     """
 
     __slots__ = ("file", "pointer", "value")

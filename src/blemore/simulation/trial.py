@@ -31,7 +31,7 @@ STYLE_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25)
 
 
 def trial(settings: Settings, seed: int, fusion: Mapping[str, Any], calibration: Mapping[str, Any]) -> dict[str, float]:
-    """Score what the pipeline says of itself, and what it does to `settings.new_persons` new persons.
+    """Score what the pipeline says of itself, and what it does to `Settings.new_persons` new persons.
 
     Parameters
     ----------

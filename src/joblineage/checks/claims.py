@@ -1,4 +1,4 @@
-"""Do the other tools say the same: Snakemake's metadata, dvc.lock, git. They are claims, the records are the measure."""
+"""Do Snakemake's metadata, dvc.lock and git agree with the records? They are claims; the records decide."""
 
 import ast
 import json

@@ -1,4 +1,4 @@
-"""Are the files still those that the records speak of. Unchanged ones are known by their status, changed ones by hash.
+"""Are the files still those of the records? Unchanged ones are known by their status, changed ones by hash.
 
 A status is size, times and inode; the time of change (ctime) cannot be set back by a program, so an edit with a restored
 mtime is seen. What a whole new disk or a privileged hand can hide is found by `--deep`, which reads every byte.

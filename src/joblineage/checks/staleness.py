@@ -1,4 +1,4 @@
-"""Would a run now make something else: parameters, rules and jobs of the present study against the records."""
+"""Would a run now make something else? Parameters, rules and jobs of the present study, compared with the records."""
 
 from joblineage.errors import DataError
 from joblineage.graph import Graph

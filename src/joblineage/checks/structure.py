@@ -53,7 +53,7 @@ def _document(kind: str, path: Path, node: str, data: bytes) -> Iterator[Finding
     except (ValueError, KeyError, TypeError):
         plain = False
     if not plain:
-        yield Finding(Verdict.TAMPERED, node, "no document of this project's making")
+        yield Finding(Verdict.TAMPERED, node, "not a document that this library writes")
 
 
 def _called(data: bytes) -> str:
@@ -102,7 +102,7 @@ def _listing(store: Store) -> Iterator[Finding]:
 def _record(
     store: Store, name: str, one: dict[str, Any], environment: Callable[[str, str | None], str | None]
 ) -> Iterator[Finding]:
-    """Sums within a record follow from its parts, and what it speaks of is kept."""
+    """Sums within a record follow from its parts, and what it refers to is kept."""
     node, title = f"{FOLDER}/records/{name}.json", f"record of {key(one)}"
     if one["params"]["sha256"] != digest(canonical(one["params"]["values"])):
         yield Finding(Verdict.TAMPERED, node, f"{title}: the parameters' hash is not theirs")
@@ -116,7 +116,7 @@ def _record(
         if file["role"] in record.LOGIC and file["path"] not in changed
     }
     for model in one["split"].get("models", []):
-        spoken |= {model[side]: "list of clips" for side in ("on", "judges") if side in model}
+        spoken |= {model[side]: "list of samples" for side in ("on", "judges") if side in model}
     for sha256, what in spoken.items():
         yield from _object(store, sha256, f"{what} of {title}")
     lock = next((file["sha256"] for file in one["inputs"] if file["path"] == capture.LOCK), None)
@@ -130,7 +130,7 @@ def _object(store: Store, sha256: str, what: str) -> Iterator[Finding]:
 
 
 def _environment(store: Store, name: str, lock: str | None) -> str | None:
-    """What is wrong with an environment's word on the lock file: it follows from its packages and the lock file used."""
+    """What is wrong in an environment's comparison with the lock file: its packages and the lock file used decide it."""
     try:
         about = store.get_json(name)
         if about["lock"] != lock:

@@ -7,7 +7,7 @@ import typer
 
 if TYPE_CHECKING:
     from joblineage.export.payload import Payload
-    from joblineage.export.persons import Persons
+    from joblineage.export.pseudonyms import Names
     from joblineage.store import Store
 
 Out = Path | None
@@ -17,23 +17,23 @@ def export(
     context: typer.Context,
     ro_crate: Annotated[Out, typer.Option(help="RO-Crate, a .zip: metadata, code, records and small results.")] = None,
     slsa: Annotated[Out, typer.Option(help="SLSA v1 provenance of the products, an in-toto statement.")] = None,
-    persons: Annotated[
+    pseudonyms: Annotated[
         Path | None,
         typer.Option(
             help="Keep the pseudonyms' salt in this file (made if missing); a crate then holds tables with pseudonyms."
         ),
     ] = None,
-    with_persons: Annotated[bool, typer.Option(help="Tell persons' codes, and let in the tables that do.")] = False,
+    with_names: Annotated[bool, typer.Option(help="Tell private names, and let in the tables that do.")] = False,
     check: Annotated[
         Path | None, typer.Option(help="Write nothing: compare every file of this crate with its sha256.")
     ] = None,
     workspace: Annotated[Path, typer.Option(help="The study's folder (where the Snakefile is).")] = Path(),
 ) -> None:
-    """Hand the lineage of a finished study on, in forms that others read. It tells no person's code unless asked."""
+    """Hand the lineage of a finished study on, in forms that others read. It tells no private name unless asked."""
     if not (ro_crate or slsa or check):
         raise typer.BadParameter("say what to write: --ro-crate FILE, --slsa FILE; or --check CRATE.zip")
-    if persons and with_persons:
-        raise typer.BadParameter("--persons gives pseudonyms, --with-persons the codes: choose one")
+    if pseudonyms and with_names:
+        raise typer.BadParameter("--pseudonyms replaces names, --with-names tells them: choose one")
     if check is not None:
         from joblineage.export.check import check_crate
 
@@ -49,7 +49,7 @@ def export(
     if report.findings:
         first = report.findings[0]
         raise DataError(str(workspace), [f"not exported: {first.verdict.value} {first.node}: {first.what}"])
-    who = _persons(store, persons, with_persons)
+    who = _names(store, pseudonyms, with_names)
     told = Told(store, who)
     if ro_crate:
         from joblineage.export.check import check_crate
@@ -62,15 +62,15 @@ def export(
 
         write_slsa(told, slsa)
         typer.echo(f"{slsa}: SLSA v1 provenance of the products")
-    typer.echo(_told_of(who, persons))
+    typer.echo(_told_of(who, pseudonyms))
 
 
-def _persons(store: "Store", salt: Path | None, with_persons: bool) -> "Persons":
-    from joblineage.export.persons import Persons, kept_salt, new_salt
+def _names(store: "Store", salt: Path | None, with_names: bool) -> "Names":
+    from joblineage.export.pseudonyms import Names, kept_salt, new_salt
 
-    if with_persons:
-        return Persons(store.study.names(store), None)
-    return Persons(store.study.names(store), kept_salt(salt) if salt else new_salt(), kept=salt is not None)
+    if with_names:
+        return Names(store.study.names(store), None)
+    return Names(store.study.names(store), kept_salt(salt) if salt else new_salt(), kept=salt is not None)
 
 
 def _tell_crate(out: Path, held: "Payload", checked: int) -> None:
@@ -84,8 +84,8 @@ def _tell_crate(out: Path, held: "Payload", checked: int) -> None:
             typer.echo(f"  {number:5d} {said}")
 
 
-def _told_of(who: "Persons", salt: Path | None) -> str:
+def _told_of(who: "Names", salt: Path | None) -> str:
     if who.salt is None:
-        return f"persons: the codes of {len(who.codes)} persons are in it"
+        return f"private names: all {len(who.private)} may be in it"
     kept = f"their salt is in {salt}: keep it apart" if salt else "their salt is not kept"
-    return f"persons: no code is in it; pseudonyms stand for {len(who.codes)} persons, {kept}"
+    return f"private names: none is in it; pseudonyms stand for {len(who.private)}, {kept}"

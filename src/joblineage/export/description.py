@@ -63,7 +63,8 @@ class Description(Entities):
         tool = script
         if "hasPart" not in tool:
             tool["hasPart"] = [one for one in sources if one is not tool and one.id != LOCK]
-            tool["softwareRequirements"] = self.file(LOCK)
+            if LOCK in self.sums:
+                tool["softwareRequirements"] = self.file(LOCK)
             self.flow.append_to("hasPart", tool)
         return tool
 
@@ -71,7 +72,7 @@ class Description(Entities):
         record, tool, cost = job.record, self._tool(job), job.record["time"]
         action = self.add(f"#record-{job.id}", "CreateAction", name=job.name)
         used = self._things(job, "in", job.used, tool)
-        for name, value in self.told.persons.shown(record["params"]["values"]).items():
+        for name, value in self.told.names.shown(record["params"]["values"]).items():
             given = self.value(f"#value/{job.id[:16]}/{name}", name, value)
             self._formal(job.rule, "parameter", name, "PropertyValue", tool, given)
             used.append(given)

@@ -1,6 +1,6 @@
 """Which files a crate holds, and which it only knows by their hash.
 
-What lies at its own path is byte for byte the study's, but for the three files that tell of the crate; what would tell persons stays out, code with an example among it.
+What lies at its own path is byte for byte the study's, but for the three files that tell of the crate; what would tell private names stays out, code with an example among it.
 """
 
 from collections import Counter
@@ -23,10 +23,10 @@ COPIES = "pseudonyms/"
 BESIDE = ("LICENSE", "dvc.lock")
 """Files that no job reads; dvc.lock leads to what DVC keeps."""
 WHY = {
-    "private": "raw clips, crops, sound, pieces or cluster numbers: never in a crate",
-    "persons": "tells persons' codes",
-    "outside": "pretrained weights and tables from outside are not the study's to hand on",
-    "unlisted": "features, trained weights, costs and tables that nobody has let out",
+    "private": "raw data, and what shows them: never in a crate",
+    "names": "tells private names",
+    "outside": "what comes from outside is not the study's to hand on",
+    "unlisted": "results that nobody has let out",
 }
 """Why a file is not in a crate."""
 
@@ -41,16 +41,16 @@ Not in the crate, known by their sha256 in `manifest.json`:
 
 {absent}
 
-{persons}
+{names}
 
 `{command} export --check CRATE.zip` compares every file with its sha256. To go on from here: `git clone` the study
 at that commit, `unzip -n CRATE.zip` into it, `dvc pull --force`, then `snakemake {target}`.
 """
-NO_CODE = (
-    "No person's code is in the crate. Pseudonyms stand for them; they keep codes out of sight, no more: who has the clips "
-    "can tell them by their sha256, and who guesses a code can test it against the hash of a file that is left out."
+NO_NAME = (
+    "No private name is in the crate. Pseudonyms stand for them; they keep names out of sight, no more: who has the data can "
+    "tell them by their sha256, and who guesses a name can test it against the hash of a file that is left out."
 )
-CODES_TOLD = "Persons' codes are in the crate, as was asked for."
+NAMES_TOLD = "Private names are in the crate, as was asked for."
 
 
 @dataclass
@@ -84,11 +84,11 @@ def payload(told: Told) -> Payload:
     here = {digest(data) for data in found.files.values()}
     found.files |= {path: data for path, data in _lineage(told) if digest(data) not in here}
     for path, data in sorted(found.files.items()):
-        if told.persons.salt is not None and told.persons.named_in(data, path):
-            found.absent[path] = (digest(data), len(data), "persons")
+        if told.names.salt is not None and told.names.named_in(data, path):
+            found.absent[path] = (digest(data), len(data), "names")
             del found.files[path]
-            if told.persons.kept and path.endswith(".parquet"):
-                found.files[COPIES + path] = told.persons.copy(data)
+            if told.names.kept and path.endswith(".parquet"):
+                found.files[COPIES + path] = told.names.copy(data)
     found.files[MANIFEST] = _manifest(told, found)
     found.files[README] = _readme(told, found)
     return found
@@ -141,11 +141,11 @@ def _objects(record: dict[str, Any]) -> set[str]:
 
 
 def _manifest(told: Told, found: Payload) -> bytes:
-    """The files that are not here by their hash, as JSON; raw files without names, for these tell persons."""
-    open_names = told.persons.salt is None
+    """The files that are not here by their hash, as JSON; raw files without names, for these may tell private names."""
+    open_names = told.names.salt is None
     listed = [
         {
-            "path": told.persons.shown(path) if open_names or not path.startswith(told.store.study.raw) else None,
+            "path": told.names.shown(path) if open_names or not path.startswith(told.store.study.raw) else None,
             "sha256": sha256,
             "size": size,
             "why": why,
@@ -168,5 +168,5 @@ def _readme(told: Told, found: Payload) -> bytes:
         end=told.run["time"]["end"],
         commits=", ".join(told.commits) or "unknown",
         absent=absent,
-        persons=CODES_TOLD if told.persons.salt is None else NO_CODE,
+        names=NAMES_TOLD if told.names.salt is None else NO_NAME,
     ).encode()

@@ -34,7 +34,7 @@ def statement(told: Told) -> dict[str, Any]:
             "buildType": BUILD_TYPE,
             "externalParameters": {
                 "target": study.target,
-                study.settings: told.persons.shown(parse_yaml(told.store.get(told.run["study"][study.settings]))),
+                study.settings: told.names.shown(parse_yaml(told.store.get(told.run["study"][study.settings]))),
             },
             "resolvedDependencies": _dependencies(told),
         },

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from joblineage.errors import DataError
-from joblineage.export.persons import Persons
+from joblineage.export.pseudonyms import Names
 from joblineage.graph import Graph
 from joblineage.record import LOGIC
 from joblineage.store import Document, Store, canonical, digest, key
@@ -14,7 +14,7 @@ from joblineage.store import Document, Store, canonical, digest, key
 
 @dataclass(frozen=True)
 class Thing:
-    """A file; or all raw files as one: by name they would tell persons.
+    """A file; or all raw files as one: their paths may hold private names.
 
     path : below the study's folder. sha256 : of the bytes; of raw files, of the sorted list of their [sha256, size].
     size : bytes. count : how many raw files it stands for, 0 for any other file.
@@ -30,7 +30,7 @@ class Thing:
 class Job:
     """A record, and its files as exports show them.
 
-    id : the record's. name : its job's, without persons' codes. record : as it is; `told.persons` shows it.
+    id : the record's. name : its job's, without private names. record : as it is; `Told.names` hides those in it.
     used, made, code : (role, thing) of its inputs, its outputs, and the source files among its inputs.
     """
 
@@ -53,17 +53,17 @@ class Told:
     Parameters
     ----------
     store : its records.
-    persons : under which names it tells persons.
+    names : the private names, and what to call them.
 
     Raises
     ------
     DataError : no run has finished the study, or jobs have ended since.
     """
 
-    def __init__(self, store: Store, persons: Persons):
+    def __init__(self, store: Store, names: Names):
         if store.last_run is None or not store.last_run["complete"] or store.pending:
             raise DataError(str(store.folder), ["nothing to export: the last run did not finish the study"])
-        self.store, self.persons = store, persons
+        self.store, self.names = store, names
         self.run = store.last_run
         self.run_id = list(store.runs)[-1]
 
@@ -77,7 +77,7 @@ class Told:
         record = self.store.records[name]
         data = [one for one in record["inputs"] if one["role"] not in LOGIC]
         code = [one for one in record["inputs"] if one["role"] in LOGIC]
-        shown = self.persons.shown(key(record))
+        shown = self.names.shown(key(record))
         return Job(name, shown, record, self._things(data), self._things(record["outputs"]), self._things(code))
 
     def _things(self, files: Iterable[dict[str, Any]]) -> tuple[tuple[str, Thing], ...]:
@@ -86,7 +86,7 @@ class Told:
             if one["path"].startswith(self.store.study.raw):
                 pairs["raw", self.raw] = None
             else:
-                pairs[one["role"], Thing(self.persons.shown(one["path"]), one["sha256"], one["size"])] = None
+                pairs[one["role"], Thing(self.names.shown(one["path"]), one["sha256"], one["size"])] = None
         return tuple(pairs)
 
     @cached_property
@@ -110,4 +110,4 @@ class Told:
     @cached_property
     def dirty(self) -> list[str]:
         """Paths that differed from their commit when a job ran, and so the commit does not tell all."""
-        return sorted({self.persons.shown(path) for one in self.jobs for path in one.record["code"]["dirty"]})
+        return sorted({self.names.shown(path) for one in self.jobs for path in one.record["code"]["dirty"]})

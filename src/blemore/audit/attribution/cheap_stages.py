@@ -27,7 +27,7 @@ class Start:
     """What the cheap stages start from.
 
     clips : clips table; tables : probabilities table of each encoder; families : family of each.
-    options, seed : as for `fusion.run.fuse`; kappas : as for `calibration.run.calibrate`.
+    options, seed : as for `fusion.run.fuse`; kappas : as for `decide.run.calibrate`.
     """
 
     clips: pd.DataFrame
@@ -59,7 +59,7 @@ def sums(fused: Fusion, kappas: Sequence[float], persons: Sequence[str]) -> np.n
 
     Parameters
     ----------
-    kappas : as for `calibration.run.calibrate`.
+    kappas : as for `decide.run.calibrate`.
     persons : names in a fixed order; one without a clip here has a row of 0.
     """
     with _as_in_a_job():

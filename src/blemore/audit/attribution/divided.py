@@ -114,7 +114,7 @@ def divide(outcome: Outcome, *, seeds: int) -> Divided:
         raise DataError("--attribute", faults)
     restorer = Restorer([side.store for side in sides.values()])
     a, b = (parts.found(side, restorer) for side in sides.values())
-    made = split(a, b, *outcome.scores["score"], seeds=seeds)
+    made = split(a, b, *outcome.headline["score"], seeds=seeds)
     groups = {one.name: one.parts for one in parts.factors(a, b)}
     groups |= {
         one.factor: frozenset().union(*map(groups.__getitem__, made.merged))

@@ -1,6 +1,6 @@
 """The tab "Lineage" of the study's report: what `blemore lineage report` says of a file's chain while the report is made.
 
-Asked in a process of its own, as `job.check_chain` does: what looks at a job's chain is no part of what the job's result
+Asked in a process of its own, as `job.run_first` does: what looks at a job's chain is no part of what the job's result
 hangs on, and records are no input of a job.
 """
 

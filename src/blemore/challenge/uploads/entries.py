@@ -1,12 +1,12 @@
 """The form of `uploads.json`: what was uploaded to the challenge, when, which bytes, and what came back.
 
-The file is the user's own: it stands in the study's folder, belongs into git, and no run of the workflow touches it.
+The file is the user's own: it lies in the study's folder, belongs in git, and no run of the workflow touches it.
 It is a list of entries, in the order in which they were logged (`uploads.log.record`):
 
     {"number": 1, "uploaded": "2026-03-01T11:00:00Z", "file": "results/submission/submission.zip", "sha256": "...",
      "variant": "inductive", "returned": {"acc_presence": 0.391, "acc_salience": 0.168, "score": 0.2795}, "note": ""}
 
-`returned` is null until a score is known; its accuracies are null where only the Score was told.
+`returned` is null until a score is known; its accuracies are null where only the Score is known.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

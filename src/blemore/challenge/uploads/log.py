@@ -23,7 +23,7 @@ LOCK_SECONDS = 30
 class Recorded:
     """What `record` did: `action` is "added", "completed" (an entry that lacked something) or "known" (nothing new).
 
-    entry : as it stands in the file now. twins : numbers of the other uploads of the same bytes.
+    entry : as the file has it now. twins : numbers of the other uploads of the same bytes.
     """
 
     action: str
@@ -58,7 +58,7 @@ def record(
 
     Raises
     ------
-    DataError : the challenge would not take the file; its name tells no variant; the scores contradict themselves or
+    DataError : the challenge would not take the file; its name shows no variant; the scores contradict themselves or
         what is logged; `uploads.json` is damaged. Nothing is written then.
     OSError : the zip cannot be read, or the folder cannot be written.
     """
@@ -97,13 +97,13 @@ def record(
 
 
 def variant_of(file: Path) -> str:
-    """The variant that a submission's name tells: `submission_transductive.zip`, `submission.zip`."""
+    """The variant that a submission's name shows: `submission_transductive.zip`, `submission.zip`."""
     for variant in reversed(VARIANTS):
         if variant in file.stem:
             return variant
     if file.stem == "submission":
         return VARIANTS[0]
-    raise DataError(str(file), [f"the name tells no variant: say which of {', '.join(VARIANTS)} it is (--variant)"])
+    raise DataError(str(file), [f"the name shows no variant: say which of {', '.join(VARIANTS)} it is (--variant)"])
 
 
 def _file_faults(file: Path, keys: Iterable[str] | None) -> list[str]:
@@ -113,7 +113,7 @@ def _file_faults(file: Path, keys: Iterable[str] | None) -> list[str]:
 
 
 def _refuse_contradiction(path: Path, same: list[dict[str, Any]], variant: str | None, told: Told) -> None:
-    """The same bytes are one variant and have one score, whoever uploads them how often."""
+    """The same bytes are one variant and have one score, however often they are uploaded."""
     faults = []
     for entry in same:
         start = f"upload {entry['number']} ({entry['file']}, {entry['uploaded']}) holds the same bytes: "
@@ -125,7 +125,7 @@ def _refuse_contradiction(path: Path, same: list[dict[str, Any]], variant: str |
 
 
 def _meant(same: list[dict[str, Any]], moment: str | None, told: Told) -> dict[str, Any] | None:
-    """The logged upload that a call speaks of; None: a new one."""
+    """The logged upload that a call is about; None: a new one."""
     if moment is not None:
         return next((entry for entry in same if entry["uploaded"] == moment), None)
     if not told:

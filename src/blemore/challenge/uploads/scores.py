@@ -46,7 +46,7 @@ def faults_of(told: Told) -> list[str]:
 
 
 def merge(known: Told, told: Told) -> tuple[Told, list[str]]:
-    """What is known once `told` has come to `known`, and how the two contradict each other (then nothing is merged).
+    """What is known once `told` is added to `known`, and how the two contradict each other (then nothing is merged).
 
     Accuracies must be the same numbers. A Score is held against the accuracies where they are known (it is their mean
     and may be rounded otherwise), else it must be the same number.
@@ -58,15 +58,15 @@ def merge(known: Told, told: Told) -> tuple[Told, list[str]]:
         if key in known and key in told and known[key] != told[key]
     ]
     merged = told | known
-    # Each Score said so far must fit to the accuracies, not only the one that is kept.
+    # Each Score given so far must fit the accuracies, not only the one that is kept.
     faults = faults or faults_of(merged) or faults_of(known | told)
     return merged, faults
 
 
 def entry_of(told: Told) -> dict[str, float | None] | None:
-    """The three numbers as the log keeps them; what was not told is None.
+    """The three numbers as the log keeps them; what is not known is None.
 
-    The Score is the mean of the accuracies where it was not told, or told with fewer digits than they have.
+    The Score is the mean of the accuracies where it was not given, or given with fewer digits than they have.
     """
     if not told:
         return None

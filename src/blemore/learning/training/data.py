@@ -44,7 +44,7 @@ class Examples:
     ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """All examples once, in random order, changed at random: batches of at most `size`, on the CPU.
 
-        Each is what `preprocessing.augmented` gives, clips and changes, and the labels. Everything is drawn from
+        Each is what `Preprocessing.augmented` gives, clips and changes, and the labels. Everything is drawn from
         `generator`, whose draws do not depend on the device.
         """
 

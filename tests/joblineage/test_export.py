@@ -1,4 +1,4 @@
-"""`blemore lineage export`: RO-Crate and SLSA of a made-up study, and what they do not tell."""
+"""`export`: RO-Crate and SLSA of a made-up study, and what they do not tell."""
 
 import io
 import json
@@ -13,21 +13,26 @@ from in_toto_attestation.v1.statement import Statement
 from in_toto_attestation.v1.statement_pb2 import Statement as StatementMessage
 from made_records import LOCK, Lineage
 
-from blemore.audit.persons import codes
-from blemore.study import STUDY
 from joblineage.errors import DataError
 from joblineage.export.check import check_crate
 from joblineage.export.crate import METADATA, write_crate
 from joblineage.export.payload import MANIFEST, README
-from joblineage.export.persons import Persons, kept_salt, new_salt
+from joblineage.export.pseudonyms import Names, kept_salt, new_salt
 from joblineage.export.slsa import statement
 from joblineage.export.told import Told
 from joblineage.files import read_json
 from joblineage.store import digest
+from joblineage.study import Study as About
 
 CODES = {"A11", "A123"}
 CLIPS = ["A11_ang_int1_ver1", "A123_hap_int1_ver1", "test_0001"]
 TABLE = "results/fusion/probabilities.parquet"
+ABOUT = About(
+    results=("results/fusion/", "results/calibration/", "results/submission/"),
+    private=("data/", "results/media/"),
+    outside=("weights/",),
+    products="results/submission/",
+)
 
 
 class Study(Lineage):
@@ -52,7 +57,7 @@ class Study(Lineage):
 @pytest.fixture
 def study(tmp_path: Path) -> Study:
     """Raw clips -> prepare, which names persons -> train -> a table that names them -> submit; a job of one person."""
-    made = Study(tmp_path / "study", STUDY)
+    made = Study(tmp_path / "study", ABOUT)
     raw = [made.file(f"data/blemore/train/{clip}.mov", clip) for clip in CLIPS[:2]]
     raw.append(made.file("data/blemore/test/test_0001.mov", "a test clip"))
     made.file(LOCK, "numpy==2.0\n")
@@ -70,7 +75,7 @@ def study(tmp_path: Path) -> Study:
 
 
 def told(study: Study, salt: bytes | None = b"salt" * 8, *, kept: bool = False) -> Told:
-    return Told(study.store, Persons(codes(study.store), salt, kept))
+    return Told(study.store, Names(frozenset(CODES), salt, kept))
 
 
 def crate(study: Study, **options) -> dict[str, bytes]:
@@ -91,10 +96,6 @@ def words(files: dict[str, bytes]) -> str:
     return "\n".join(texts)
 
 
-def test_persons_are_those_of_the_raw_clips(study):
-    assert codes(study.store) == CODES
-
-
 def test_a_crate_tells_no_person_unless_asked(study):
     text = words(crate(study))
     assert not [code for code in CODES if code in text]
@@ -109,7 +110,7 @@ def test_what_lies_in_a_crate_is_the_study_s_own_bytes_and_the_manifest_knows_th
             assert (study.root / name).read_bytes() == data, name
     why = {one["path"]: one["why"] for one in json.loads(files[MANIFEST])["files"]}
     assert why["results/media/faces/000.parquet"] == why[None] == "private"
-    assert why[TABLE] == why["src/names.py"] == "persons"
+    assert why[TABLE] == why["src/names.py"] == "names"
     assert why["results/encoders/s4d/fold0.safetensors"] == "unlisted"
     assert why["weights/network.pt"] == "outside"
     assert not [name for name in files if name.startswith(("data/", "results/media/", "weights/"))]
@@ -121,7 +122,7 @@ def test_pseudonyms_whose_salt_is_kept_come_with_tables_and_are_the_same_each_ti
     assert (tmp_path / "salt").stat().st_mode & 0o077 == 0
     files = crate(study, salt=salt, kept=True)
     table = pd.read_parquet(io.BytesIO(files[f"pseudonyms/{TABLE}"]))
-    name = told(study, salt).persons.pseudonym("A123")
+    name = told(study, salt).names.pseudonym("A123")
     assert table.set_index("clip").loc[f"{name}_hap_int1_ver1", ["person", "ang"]].tolist() == [name, 0.5]
     assert table["clip"].is_monotonic_increasing
     assert not [code for code in CODES if code in words(files)]
@@ -129,7 +130,7 @@ def test_pseudonyms_whose_salt_is_kept_come_with_tables_and_are_the_same_each_ti
 
 
 def test_pseudonyms_without_a_kept_salt_are_others_each_time(study):
-    names = {told(study, new_salt()).persons.pseudonym("A11") for _ in range(3)}
+    names = {told(study, new_salt()).names.pseudonym("A11") for _ in range(3)}
     assert len(names) == 3
 
 
@@ -141,10 +142,10 @@ def test_jobs_stand_makers_first_and_else_by_the_names_that_are_shown(study):
 
 
 def test_a_code_is_found_between_other_words_only():
-    persons = Persons(frozenset({"A11"}), b"salt")
-    assert persons.tells("train/A11_ang.mov")
-    assert persons.tells("A11")
-    assert not any(map(persons.tells, ("A112_ang", "BA11", "a11", "sha A1 1")))
+    names = Names(frozenset({"A11"}), b"salt")
+    assert names.tells("train/A11_ang.mov")
+    assert names.tells("A11")
+    assert not any(map(names.tells, ("A112_ang", "BA11", "a11", "sha A1 1")))
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")

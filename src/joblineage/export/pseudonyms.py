@@ -1,7 +1,7 @@
-"""Whose name an export may tell: nobody's, unless it is asked for.
+"""Which private names an export may tell: none, unless it is asked to.
 
-A person is known by a code, "A412": it stands in the clips' names, in paths, in wildcards and in tables. In an export it
-is a pseudonym, HMAC-SHA256 of the code under a random salt: the same for a person all over one export. A salt that is
+A study says which names are private, "A412": they may stand in file names, in paths, in wildcards and in tables. In an
+export each is a pseudonym, HMAC-SHA256 of the name under a random salt: the same one all over the export. A salt that is
 not kept cannot be asked again who was who.
 """
 
@@ -25,32 +25,32 @@ PICTURE = re.compile(r'"data:[^"]*"')
 
 
 @dataclass(frozen=True)
-class Persons:
-    """The persons of a study, under the names that an export gives them.
+class Names:
+    """The private names of a study, and what an export calls them.
 
-    codes : as the data set has them.
-    salt : of the pseudonyms; None: the export tells the codes.
+    private : as the study has them.
+    salt : of the pseudonyms; None: the export tells the names.
     kept : whether somebody keeps the salt, so that the pseudonyms are of use.
     """
 
-    codes: frozenset[str]
+    private: frozenset[str]
     salt: bytes | None
     kept: bool = False
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        """Any code: A41 is not found in A412, nor in BA41."""
-        words = "|".join(map(re.escape, sorted(self.codes))) or r"(?!)"
+        """Any of the names: A41 is not found in A412, nor in BA41."""
+        words = "|".join(map(re.escape, sorted(self.private))) or r"(?!)"
         return re.compile(rf"(?<![A-Za-z0-9])(?:{words})(?![0-9])")
 
-    def pseudonym(self, code: str) -> str:
-        """What this export calls a person: "p" and ten hex digits, or the code itself."""
-        return code if self.salt is None else "p" + hmac.digest(self.salt, code.encode(), "sha256").hex()[:10]
+    def pseudonym(self, name: str) -> str:
+        """What this export says for a name: "p" and ten hex digits, or the name itself."""
+        return name if self.salt is None else "p" + hmac.digest(self.salt, name.encode(), "sha256").hex()[:10]
 
     def shown(self, value: Any) -> Any:
-        """JSON's kind of value with every person's code replaced, in keys too.
+        """JSON's kind of value with every private name replaced, in keys too.
 
-        Lists that named persons are sorted anew: by its place among the others a person would be known.
+        Lists that held names are sorted anew: by its place among the others a name would be known.
         """
         if self.salt is None:
             return value
@@ -65,11 +65,11 @@ class Persons:
         return value
 
     def tells(self, text: str) -> bool:
-        """Whether a text holds the code of one of them."""
+        """Whether a text holds one of them."""
         return bool(self._pattern.search(text))
 
     def copy(self, table: bytes) -> bytes:
-        """A Parquet table with every code replaced, its rows sorted anew: by their places too a person would be known."""
+        """A Parquet table with every name replaced, its rows sorted anew: by their places too a name would be known."""
         import pandas as pd
 
         read = pd.read_parquet(io.BytesIO(table))

@@ -16,7 +16,7 @@ from joblineage import declare, record
 from joblineage.files import read_json
 from joblineage.store import Store, canonical, digest, merkle_root
 
-SCHEMAS = Path(__file__).parents[1] / "src/joblineage/schemas"
+SCHEMAS = Path(record.__file__).parent / "schemas"
 RECORD, RUN = (read_json(SCHEMAS / f"{kind}.schema.json") for kind in ("record", "run"))
 USED = {"seconds": 1.5, "cpu_seconds": 1.0, "peak_mb": 100, "device": "cpu", "peak_gpu_mb": 0}
 

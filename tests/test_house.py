@@ -1,0 +1,33 @@
+"""The page about the packages and rooms of src/ is true."""
+
+import sys
+import tomllib
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[1]
+sys.path.insert(0, str(REPOSITORY / "tools"))
+import house  # noqa: E402
+
+BLEMORE = REPOSITORY / "src/blemore"
+ROOMS = {path.stem for path in BLEMORE.glob("*.py") if path.stem != "__init__"}
+ROOMS |= {path.parent.name for path in BLEMORE.glob("*/__init__.py")}
+
+
+def test_the_page_lists_every_room():
+    assert set(house.rooms()) == ROOMS
+
+
+def test_the_study_has_at_most_22_names_at_its_top():
+    assert len(ROOMS) <= 22
+
+
+def test_the_science_is_at_most_13500_lines():
+    science = [count for name, chosen in house.rooms().items() if chosen for count in house.lines(BLEMORE / name)]
+    assert 0 < sum(science) <= 13_500
+
+
+def test_mypy_covers_every_package_and_leaves_out_the_example_alone():
+    mypy = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["mypy"]
+    assert set(mypy["packages"]) == {path.parent.name for path in (REPOSITORY / "src").glob("*/__init__.py")}
+    assert mypy["exclude"] == ["/joblineage/example/"]
+    assert not any(override.get("ignore_errors") for override in mypy["overrides"])

@@ -1,0 +1,41 @@
+"""Files and lines of every room of src/, as docs/decisions/house.md lists them.
+
+python tools/house.py
+"""
+
+import re
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[1]
+ROW = re.compile(r"^\| `(\w+)` \| .+ \| (x?) ?\|$", re.M)
+"""A room in the page's table: its name, and x where a newcomer to the science reads it."""
+
+
+def rooms() -> dict[str, bool]:
+    """The study's rooms in the page's order; True: science."""
+    return {name: mark == "x" for name, mark in ROW.findall((REPOSITORY / "docs/decisions/house.md").read_text())}
+
+
+def lines(path: Path) -> list[int]:
+    """The number of lines of each Python file of a folder, or of one file; empty ones are left out."""
+    files = path.rglob("*.py") if path.is_dir() else [path.with_suffix(".py")]
+    return [count for count in (len(file.read_text().splitlines()) for file in files) if count]
+
+
+def main() -> None:
+    """Print the table."""
+    source = REPOSITORY / "src"
+    counts = {name: lines(source / "blemore" / name) for name in rooms()}
+    science = [count for name, chosen in rooms().items() if chosen for count in counts[name]]
+    table = {("* " if chosen else "  ") + name: counts[name] for name, chosen in rooms().items()}
+    table |= {"* together": science} | {
+        path.name: lines(path) for path in sorted(source.iterdir()) if (path / "__init__.py").is_file()
+    }
+    table["src"] = lines(source)
+    print(f"{'(* science)':16}{'files':>6}{'lines':>8}")
+    for name, found in table.items():
+        print(f"{name:16}{len(found):6}{sum(found):8,}")
+
+
+if __name__ == "__main__":
+    main()
