@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulated import study
+from trials import enrolment_trial
 
 from blemore.decide import enrolment, person_offset, person_thresholds, shared
 from blemore.decide.problem import OFF, Problem
@@ -16,7 +17,6 @@ from blemore.fusion.nested import FINAL
 from blemore.fusion.run import fuse
 from blemore.scoring.labels import CLASSES
 from blemore.simulation.study import Settings, simulate
-from blemore.simulation.trial import enrolment_trial
 
 FUSION = {"method": "uniform", "scaling": True}
 OPTIONS = {
