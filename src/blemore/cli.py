@@ -7,10 +7,9 @@ Imports stand inside the commands: `blemore --help` must not wait for pandas.
 import json
 import sys
 from collections.abc import Sequence
-from enum import StrEnum
 from itertools import repeat
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -57,13 +56,6 @@ Probabilities = Annotated[
 ]
 Truth = Annotated[Path, typer.Option(help="Labels in the form of the challenge's train_metadata.csv.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-
-
-class Grid(StrEnum):
-    """Where thresholds are looked for."""
-
-    official = "official"
-    exact = "exact"
 
 
 Workspace = Annotated[Path, typer.Option(help="The study's folder (where the Snakefile is).")]
@@ -118,8 +110,9 @@ def thresholds(
     probabilities: Probabilities,
     truth: Truth,
     grid: Annotated[
-        Grid, typer.Option(help="The challenge's 20 x 20 grid, or every value that can differ.")
-    ] = Grid.exact,
+        Literal["official", "exact"],
+        typer.Option(help="The challenge's 20 x 20 grid, or every value that can differ."),
+    ] = "exact",
     as_json: AsJson = False,
 ) -> None:
     """The best alpha and beta for a table of probabilities, with the accuracies on the clips they are chosen on."""
@@ -129,7 +122,7 @@ def thresholds(
     from blemore.scoring.surface import official_grid
 
     values, saliences = _labelled(probabilities, truth)
-    search = official_grid if grid is Grid.official else exact_optimum
+    search = official_grid if grid == "official" else exact_optimum
     _tell(asdict(search(values, saliences)), as_json)
 
 
