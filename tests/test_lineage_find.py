@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from made_records import Lineage, fuse, gather, small_study, train
 
-from blemore.audit.commands.find import CLIPS, by_person
+from blemore.audit.commands import CLIPS, by_person
 from blemore.cli import main
 from joblineage.finding import Finder
 

@@ -13,10 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from blemore.audit.commands.find import find
-from blemore.audit.commands.leaks import leaks
-from blemore.audit.commands.report import report
-from blemore.audit.commands.withdraw import withdraw
+from blemore.audit.commands import find, leaks, report, withdraw
 from blemore.challenge.uploads.commands import app as submission_app
 from blemore.datasets.commands import app as data_app
 from blemore.decide.commands import enroll
