@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import yaml
 from scipy import stats
+from trials import enrolment_trial, trial
 
 from blemore.simulation.study import Settings
-from blemore.simulation.trial import enrolment_trial, trial
 from joblineage.files import write_json
 from joblineage.progress import Steps
 

@@ -1,14 +1,12 @@
 """The benchmark of the whole demo adds up what the records say, and README.md repeats it."""
 
 import re
-import sys
 from pathlib import Path
 
+import demo
 from made_records import Lineage
 
 REPOSITORY = Path(__file__).parents[1]
-sys.path.insert(0, str(REPOSITORY / "benchmarks"))
-import demo  # noqa: E402
 
 
 def cells(text: str, part: str) -> list[str]:

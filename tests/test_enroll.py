@@ -8,8 +8,7 @@ import pytest
 
 from blemore.cli import main
 from blemore.scoring.labels import CLASSES, EMOTIONS
-from blemore.simulation.study import Settings, simulate
-from blemore.simulation.writing import write_study
+from blemore.simulation.study import Settings, simulate, write_study
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from gemini_server import BAD_KEY, DAILY, PRICE, Server, make_pieces, prepare, r
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blemore.gemini.asking import TRIES
 from blemore.gemini.client import checked
+from blemore.gemini.embedding import TRIES
 from blemore.gemini.faults import Failure, Meaning, Reply, failure
 from blemore.gemini.limits import Budget, Pace, Stopped
 from blemore.gemini.stand_in import Answer, error

@@ -16,9 +16,8 @@ from made_records import Lineage, small_study
 import blemore.scoring.metrics as metrics_module
 from blemore.audit.attribution import split as attribution
 from blemore.audit.attribution.cheap_stages import draws_at_random
-from blemore.audit.attribution.divided import Divided, divide
-from blemore.audit.attribution.shares import shapley
-from blemore.audit.attribution.split import Noise, Share, Split
+from blemore.audit.attribution.divided import divide
+from blemore.audit.attribution.split import Noise, Share, Split, shapley
 from blemore.cli import main
 from blemore.decide.run import calibrate
 from blemore.fusion.run import fuse
@@ -147,7 +146,7 @@ class Scored:
     def cached(self, md5: str) -> Path:
         return self.made.root / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
 
-    def divided(self, seeds: int = 0) -> Divided:
+    def divided(self, seeds: int = 0) -> Split:
         return divide(outcome(self.made.root), seeds=seeds)
 
 
@@ -175,8 +174,7 @@ def test_the_score_of_real_runs_is_divided_over_what_changed_without_a_rest(scor
     scored.other("e0", seed=9)
     scored.options = OPTIONS | {"method": "greedy"}
     scored.seed, scored.kappas = 2, [0]
-    divided = scored.run().divided()
-    split = divided.split
+    split = scored.run().divided()
     assert [one.factor for one in split.shares] == [
         "e0",
         "fusion options",
@@ -191,15 +189,15 @@ def test_the_score_of_real_runs_is_divided_over_what_changed_without_a_rest(scor
     assert shares["e0"].low <= shares["e0"].share <= shares["e0"].high
     assert shares["e0"].share > 0.05  # the mean of two independent encoders knows more than one
     assert shares["calibration options"].share == 0  # the person offset is another variant than the one scored
-    assert divided.behind["fusion options"] == ["study.options.method of fuse: auto -> greedy"]
-    assert divided.behind["seed of the fusion"] == ["study.seed of fuse: 1 -> 2"]
+    assert shares["fusion options"].behind == ["study.options.method of fuse: auto -> greedy"]
+    assert shares["seed of the fusion"].behind == ["study.seed of fuse: 1 -> 2"]
 
 
 @pytest.mark.thorough
 def test_an_encoder_that_came_and_one_that_went_are_factors(scored):
     tables = Scored(scored.made.root, encoders=4).tables
     scored.tables = {"e0": scored.tables["e0"], "e2": scored.tables["e2"], "e3": tables["e3"]}
-    split = scored.run().divided().split
+    split = scored.run().divided()
     assert [one.factor for one in split.shares] == ["e1", "e3"]
     assert whole(split) == pytest.approx(split.after - split.before, abs=1e-12)
     assert split.rest == 0
@@ -211,7 +209,7 @@ def test_other_folds_are_one_factor_with_the_probabilities_trained_in_them(score
     scored.tables = {
         name: table.assign(fold=table["fold"].replace({0: 1, 1: 0})) for name, table in scored.tables.items()
     }
-    split = scored.run().divided().split
+    split = scored.run().divided()
     assert [one.factor for one in split.shares] == ["folds, and the probabilities trained in them"]
     assert split.rest == 0
 
@@ -221,7 +219,7 @@ def test_clips_that_left_are_a_factor_of_their_own(scored):
     gone = scored.clips["clip"].iloc[:10]
     scored.clips.loc[:9, "quarantine"] = "broken"
     scored.tables = {name: table[~table["clip"].isin(gone)] for name, table in scored.tables.items()}
-    split = scored.run().divided().split
+    split = scored.run().divided()
     assert {"clips table", "e0", "e1", "e2"} == {one.factor for one in split.shares}
     assert whole(split) == pytest.approx(split.after - split.before, abs=1e-12)
     assert split.rest == 0
@@ -236,13 +234,13 @@ def test_too_many_factors_are_told_apart_as_the_largest_and_the_others_together(
     for number in range(5):
         scored.other(f"e{number}", seed=20 + number)
     divided = scored.run().divided()
-    assert [one.factor for one in divided.split.shares][2:] == ["3 others together"]
+    assert [one.factor for one in divided.shares][2:] == ["3 others together"]
     alone = {
-        name: abs(combine(*scored.scores(before | {name: table}).values()) - divided.split.before)
+        name: abs(combine(*scored.scores(before | {name: table}).values()) - divided.before)
         for name, table in scored.tables.items()
     }
-    assert sorted(divided.split.merged) == sorted(sorted(alone, key=lambda name: alone[name])[:3])
-    assert whole(divided.split) == pytest.approx(divided.split.after - divided.split.before, abs=1e-12)
+    assert sorted(divided.merged) == sorted(sorted(alone, key=lambda name: alone[name])[:3])
+    assert whole(divided) == pytest.approx(divided.after - divided.before, abs=1e-12)
     assert "the others are the smallest alone: " in "\n".join(divided.lines())
 
 
@@ -259,7 +257,7 @@ def change_e0(scored: Scored) -> Path:
 def test_old_probabilities_come_from_dvc_s_cache_and_only_with_the_right_hash(scored):
     kept = change_e0(scored)
     assert scored.divided().unstored == []
-    assert scored.divided().split.rest == 0
+    assert scored.divided().rest == 0
     kept.write_bytes(kept.read_bytes()[:-1] + b"\0")
     assert len(scored.divided().unstored) == 1
 
@@ -268,9 +266,9 @@ def test_old_probabilities_come_from_dvc_s_cache_and_only_with_the_right_hash(sc
 def test_what_is_not_stored_needs_retraining_and_the_rest_of_the_change_is_its(scored):
     change_e0(scored).unlink()
     divided = scored.divided()
-    assert [one.factor for one in divided.split.shares] == ["fusion options"]
-    assert divided.split.rest != 0
-    assert whole(divided.split) == pytest.approx(divided.split.after - divided.split.before, abs=1e-12)
+    assert [one.factor for one in divided.shares] == ["fusion options"]
+    assert divided.rest != 0
+    assert whole(divided) == pytest.approx(divided.after - divided.before, abs=1e-12)
     assert divided.unstored[0].startswith("e0 of A needs retraining: results/encoders/e0/probabilities.parquet ")
     assert divided.unstored[0].endswith("is not stored here (fit_head/frozen=e0)")
     (scored.made.root / ".dvc/config").write_text("['remote \"private\"']\n    url = /somewhere\n")
@@ -283,8 +281,8 @@ def test_other_code_is_not_replayed_but_named_where_the_recorded_scores_do_not_c
     assert "the recorded Scores came out all the same" in "\n".join(scored.run().divided().lines())
     scored.score, scored.code = {"acc_presence": 0.25, "acc_salience": 0.25}, "# a third\n"
     divided = scored.run().divided()
-    assert divided.split.shares == []
-    assert divided.split.rest == pytest.approx(0.25 - divided.split.before)
+    assert divided.shares == []
+    assert divided.rest == pytest.approx(0.25 - divided.before)
     assert (
         "needs the other code: B was made with another src/blemore/scoring/metrics.py than the one here"
         in divided.reasons()
@@ -296,7 +294,7 @@ def test_a_change_within_what_other_seeds_do_is_called_noise():
         split = Split(
             0.5, 0.5 + change, (0.5, 0.5 + change), [Share("e0", change, 0, 1)], 0, [], Noise(methods, 4, width)
         )
-        return Divided(split, {"e0": []}, [], []).verdict()
+        return split.verdict()
 
     assert said(0.01, 0.02, ["greedy"]).startswith("noise: other seeds of greedy alone move the Score by up to 0.0200")
     assert said(-0.03, 0.02, ["greedy"]).startswith("more than noise: ")
@@ -308,7 +306,7 @@ def test_a_change_within_what_other_seeds_do_is_called_noise():
 @pytest.mark.thorough
 def test_the_noise_of_seeds_is_measured_by_replays(scored):
     scored.options = OPTIONS | {"method": "greedy", "greedy": {"bags": 1, "members": 1}}
-    noise = scored.run().divided(seeds=2).split.noise
+    noise = scored.run().divided(seeds=2).noise
     assert noise.methods == ["greedy"]
     assert noise.seeds == 2
     assert noise.width > 0

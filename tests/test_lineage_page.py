@@ -14,7 +14,7 @@ from markupsafe import Markup
 from page_study import AT, SUBMISSION, report, write_study
 from report_page import Element, Page, resolve
 
-from blemore.audit.page.build import Check, page, part
+from blemore.audit.page.build import Check, page
 from blemore.audit.page.tab import TAB, with_lineage
 from blemore.cli import main
 from blemore.report.page import SECTIONS, build
@@ -262,7 +262,7 @@ def test_the_command_writes_the_page_beside_the_results_with_what_verify_says(
 def test_the_report_gets_a_tab_that_tells_the_chain_of_one_file_while_the_run_is_under_way(
     made: Lineage, report_of
 ) -> None:
-    inner = Markup(part(made.root, FINE, "results/encoders/s4d/all"))
+    inner = Markup(page(made.root, FINE, "results/encoders/s4d/all", inside=True))
     html = build(**report_of("demo")[0], sections=[*SECTIONS, TAB], more={"lineage": inner, "fault": None})
     assert '<a id="tab-lineage" href="#lineage">Lineage</a>' in html
     assert "made 0 of these jobs anew, and found 7 done" in answer(html, "What was reused?")

@@ -11,7 +11,7 @@ from chromium import SIZES, WIDER, By, Keys, chromium, needed, show
 from markupsafe import Markup
 from page_study import AT, report, write_study
 
-from blemore.audit.page.build import Check, page, part
+from blemore.audit.page.build import Check, page
 from blemore.audit.page.tab import TAB
 from blemore.report.page import SECTIONS, build
 from joblineage.verdict import Finding, Verdict
@@ -30,7 +30,7 @@ def pages(report_of, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]
     root = tmp_path_factory.mktemp("pages")
     made, real = write_study(root / "made").root, write_study(root / "real", dataset="blemore", leak=True).root
     fine = Check(report(), AT)
-    inner = {"lineage": Markup(part(made, fine)), "fault": None}
+    inner = {"lineage": Markup(page(made, fine, inside=True)), "fault": None}
     texts = {
         "fine": page(made, fine),
         "bad": page(made, Check(report(BAD), AT)),

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulated import study
+from trials import enrolment_trial
 
 from blemore.decide import enrolment, person_offset, person_thresholds, shared
 from blemore.decide.problem import OFF, random_groups
@@ -18,7 +19,6 @@ from blemore.scoring.labels import CLASSES
 from blemore.scoring.model_name import FINAL
 from blemore.scoring.rows import Rows
 from blemore.simulation.study import Settings, simulate
-from blemore.simulation.trial import enrolment_trial
 
 FUSION = {"method": "uniform", "scaling": True}
 OPTIONS = {

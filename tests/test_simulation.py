@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from trials import trial
 
 from blemore.cli import main
 from blemore.scoring.exact import exact_optimum
@@ -11,7 +12,6 @@ from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import score
 from blemore.simulation.power import power
 from blemore.simulation.study import Settings, simulate
-from blemore.simulation.trial import trial
 from blemore.tables import check_probabilities, read_clips
 
 SMALL = Settings(persons=10, new_persons=3, encoders=4)

@@ -7,17 +7,13 @@ Imports stand inside the commands: `blemore --help` must not wait for pandas.
 import json
 import sys
 from collections.abc import Sequence
-from enum import StrEnum
 from itertools import repeat
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from blemore.audit.commands.find import find
-from blemore.audit.commands.leaks import leaks
-from blemore.audit.commands.report import report
-from blemore.audit.commands.withdraw import withdraw
+from blemore.audit.commands import find, leaks, report, withdraw
 from blemore.challenge.uploads.commands import app as submission_app
 from blemore.datasets.commands import app as data_app
 from blemore.decide.commands import enroll
@@ -57,13 +53,6 @@ Probabilities = Annotated[
 ]
 Truth = Annotated[Path, typer.Option(help="Labels in the form of the challenge's train_metadata.csv.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-
-
-class Grid(StrEnum):
-    """Where thresholds are looked for."""
-
-    official = "official"
-    exact = "exact"
 
 
 Workspace = Annotated[Path, typer.Option(help="The study's folder (where the Snakefile is).")]
@@ -118,8 +107,9 @@ def thresholds(
     probabilities: Probabilities,
     truth: Truth,
     grid: Annotated[
-        Grid, typer.Option(help="The challenge's 20 x 20 grid, or every value that can differ.")
-    ] = Grid.exact,
+        Literal["official", "exact"],
+        typer.Option(help="The challenge's 20 x 20 grid, or every value that can differ."),
+    ] = "exact",
     as_json: AsJson = False,
 ) -> None:
     """The best alpha and beta for a table of probabilities, with the accuracies on the clips they are chosen on."""
@@ -129,7 +119,7 @@ def thresholds(
     from blemore.scoring.surface import official_grid
 
     values, saliences = _labelled(probabilities, truth)
-    search = official_grid if grid is Grid.official else exact_optimum
+    search = official_grid if grid == "official" else exact_optimum
     _tell(asdict(search(values, saliences)), as_json)
 
 

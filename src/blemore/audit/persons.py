@@ -13,13 +13,13 @@ def codes(store: Store) -> frozenset[str]:
     withdrawn = (read_withdrawn(denied) if denied.exists() else NOBODY).names
     files = (one["path"] for record in store.records.values() for one in (*record["inputs"], *record["outputs"]))
     known = {
-        person for path in files if path.startswith(store.study.raw) and (person := _person(PurePosixPath(path).stem))
+        person for path in files if path.startswith(store.study.raw) and (person := person_of(PurePosixPath(path).stem))
     }
-    clips = {person for clip in withdrawn["clips"] if (person := _person(clip))}
+    clips = {person for clip in withdrawn["clips"] if (person := person_of(clip))}
     return frozenset({*known, *withdrawn["persons"], *clips})
 
 
-def _person(clip: str) -> str | None:
+def person_of(clip: str) -> str | None:
     """The person whom a training clip's name tells; None for any other file's."""
     try:
         return parse_name(clip).person

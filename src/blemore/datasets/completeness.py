@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from blemore.datasets.blemore import clip_files
+from blemore.datasets.blemore import PUBLISHED, clip_files
 from blemore.datasets.roster import METADATA, TEMPLATE, read_roster, read_table, template_clips
 from blemore.datasets.withdrawn import NOBODY, Withdrawn
 from blemore.scoring.columns import clip_names
@@ -24,7 +24,7 @@ class Published:
     folds: tuple[int, ...]
 
 
-BLEMORE = Published(train=2456, test=594, folds=(522, 486, 468, 472, 508))
+BLEMORE = Published(**PUBLISHED, folds=(522, 486, 468, 472, 508))
 
 
 @dataclass

@@ -5,8 +5,10 @@ removed, and a file that differs is refused unless it is to be replaced.
 """
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import track
@@ -14,16 +16,7 @@ from rich.progress import track
 from blemore.datasets.completeness import BLEMORE, Check, Published, check_data, some
 from blemore.datasets.names import TEST_NAME, parse_name
 from blemore.datasets.roster import METADATA, TEMPLATE
-from blemore.datasets.sources import (
-    BROKEN,
-    FileSource,
-    Source,
-    TableSource,
-    broken,
-    file_source,
-    find_files,
-    need_space,
-)
+from blemore.datasets.sources import BROKEN, Source, broken, file_source, find_files, need_space
 from blemore.datasets.withdrawn import NOBODY, Withdrawn
 from joblineage.errors import DataError
 from joblineage.files import sha256, whole_file
@@ -96,18 +89,19 @@ def import_data(
         chosen, report.ignored = _choose(sources)
         chosen = _without(chosen, withdrawn, report)
         to_write = _plan(chosen, root, replace, report, show_progress)
-        need_space(
-            root, sum(source.size for source in to_write.values() if not (link and isinstance(source, FileSource)))
-        )
-        for target, source in track(
-            to_write.items(), "Importing", console=Console(stderr=True), disable=not show_progress
-        ):
+        need_space(root, sum(source.size for source in to_write.values() if not (link and source.path)))
+        for target, source in _shown(to_write, "Importing", show_progress):
             _write(source, target, link, report)
             if withdrawn.sha256 and target.suffix == ".mov" and sha256(target) in withdrawn.sha256:
                 target.unlink()
                 report.withdrawn.append(source.shown)
     report.check = check_data(root, published, withdrawn)
     return report
+
+
+def _shown(sources: dict[Any, Source], doing: str, show_progress: bool) -> Iterable[tuple[Any, Source]]:
+    """(place, source) one after the other, with a bar for people."""
+    return track(sources.items(), doing, console=Console(stderr=True), disable=not show_progress)
 
 
 def _place(name: str) -> str | None:
@@ -151,7 +145,7 @@ def _without(chosen: dict[str, Source], withdrawn: Withdrawn, report: Report) ->
     kept = withdrawn.kept(chosen)
     report.withdrawn += sorted(chosen[place].shown for place in set(chosen) - set(kept))
     return {
-        place: TableSource.of(chosen[place], withdrawn) if place == METADATA and withdrawn.entries else chosen[place]
+        place: chosen[place].without(withdrawn) if place == METADATA and withdrawn.entries else chosen[place]
         for place in kept
     }
 
@@ -161,15 +155,11 @@ def _plan(
 ) -> dict[Path, Source]:
     """What has to be written, by target; counts in the report what is kept. A file that differs is refused."""
     to_write, faults = {}, []
-    for place, source in track(
-        sorted(chosen.items()), "Comparing", console=Console(stderr=True), disable=not show_progress
-    ):
+    for place, source in _shown(dict(sorted(chosen.items())), "Comparing", show_progress):
         target = root / place
-        if not target.exists():
-            to_write[target] = source
-        elif source.same_as(file_source(target)):
+        if target.exists() and source.same_as(file_source(target)):
             report.kept += 1
-        elif replace:
+        elif replace or not target.exists():
             to_write[target] = source
         else:
             faults.append(f"{place}: differs from {source.shown}; --replace takes the new one")
@@ -181,9 +171,9 @@ def _plan(
 def _write(source: Source, target: Path, link: bool, report: Report) -> None:
     """Copy or link one file, whole or not at all, and count it in the report."""
     there = target.exists()
-    linked = link and isinstance(source, FileSource)
+    linked = link and source.path is not None
     try:
-        if link and isinstance(source, FileSource):
+        if link and source.path:
             _link(source.path, target)
         else:
             source.copy_to(target)

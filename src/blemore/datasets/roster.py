@@ -55,12 +55,15 @@ def read_roster(
     """
     root = Path(root)
     train, test, faults = _sort_files(withdrawn.kept(files))
-    gone = _withdrawn_test(root / TEMPLATE, withdrawn)
+    asked, template_faults = template_clips(root / TEMPLATE)
+    gone = pd.DataFrame({"clip": [clip for clip in asked or () if withdrawn.holds(clip)]}, dtype="str")
     parsed, name_faults = _parse_names(train["clip"])
     faults += name_faults
     if train.empty:
         faults.append("there is no training clip, expected train/A<id>_..._ver<n>.mov")
-    faults += _template_faults(root / TEMPLATE, pd.concat([test["clip"], gone["clip"]]))
+    faults += template_faults
+    if asked is not None:
+        faults += _unlike(asked, [*test["clip"], *gone["clip"]], "test", TEMPLATE, "not in")
     metadata, table_faults = read_table(
         root / METADATA, ("filename", *LABEL_COLUMNS, *(() if folds_csv else ("fold",)))
     )
@@ -88,7 +91,7 @@ def read_roster(
 
     table = train.merge(parsed.reset_index(), on="clip")
     table["fold"] = table["clip"].map(fold_of)
-    table = pd.concat([table, pd.concat([test, gone]).assign(fold=NO_FOLD)])
+    table = pd.concat([table, pd.concat([test, gone]).assign(split="test", fold=NO_FOLD)])
     numbers = dict.fromkeys(("mix", "emotion_1_salience", "emotion_2_salience"), "float64")
     table = table.reindex(columns=list(ROSTER_COLUMNS)).astype({"fold": "int64"} | numbers)
     return table.sort_values("clip", kind="stable").reset_index(drop=True)
@@ -140,22 +143,12 @@ def template_clips(path: Path) -> tuple[list[str] | None, list[str]]:
     return clip_names(keys), []
 
 
-def _withdrawn_test(path: Path, withdrawn: Withdrawn) -> pd.DataFrame:
-    """Withdrawn test clips that the template asks for (columns clip, split; there is no file)."""
-    asked, _ = template_clips(path)
-    clips = [clip for clip in asked or () if withdrawn.holds(clip)]
-    return pd.DataFrame({"clip": clips}, dtype="str").assign(split="test")
-
-
-def _template_faults(path: Path, clips: pd.Series) -> list[str]:
-    """Where the challenge's template and the test files disagree; nothing without a template."""
-    wanted, faults = template_clips(path)
-    if wanted is None:
-        return faults
-    asked, found = set(wanted), set(clips)
+def _unlike(listed: Iterable[str], found: Iterable[str], folder: str, table: str, without: str) -> list[str]:
+    """Where a table and the clips found in a folder disagree."""
+    listed, found = set(listed), set(found)
     return [
-        *(f"clip {clip}: in {path.name}, but there is no such file in test/" for clip in sorted(asked - found)),
-        *(f"clip {clip}: in test/, but not in {path.name}" for clip in sorted(found - asked)),
+        *(f"clip {clip}: in {table}, but there is no such file in {folder}/" for clip in sorted(listed - found)),
+        *(f"clip {clip}: in {folder}/, but {without} {table}" for clip in sorted(found - listed)),
     ]
 
 
@@ -176,10 +169,7 @@ def read_table(path: Path, columns: Sequence[str]) -> tuple[pd.DataFrame, list[s
 def _metadata_faults(metadata: pd.DataFrame, clips: pd.Series, parsed: pd.DataFrame) -> list[str]:
     """Where metadata and files disagree, and labels that are wrong in themselves."""
     faults = check_labels(metadata, METADATA)
-    listed, found = set(metadata["clip"]), set(clips)
-    faults += [f"clip {clip}: in {METADATA}, but there is no such file in train/" for clip in sorted(listed - found)]
-    faults += [f"clip {clip}: in train/, but without a row in {METADATA}" for clip in sorted(found - listed)]
-
+    faults += _unlike(metadata["clip"], clips, "train", METADATA, "without a row in")
     known = metadata["emotion_1"].isin(CLASSES) & (metadata["emotion_2"].isna() | metadata["emotion_2"].isin(CLASSES))
     rows = metadata[known & metadata["clip"].isin(parsed.index)].drop_duplicates("clip")
     written = _label_text(rows)

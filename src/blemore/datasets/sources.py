@@ -4,6 +4,7 @@ Searched are folders with all below them, the zips in them, and the zips directl
 """
 
 import csv
+import functools
 import io
 import os
 import re
@@ -11,11 +12,10 @@ import shutil
 import stat
 import zipfile
 import zlib
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -34,27 +34,34 @@ BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
 
 
 @dataclass(frozen=True)
-class Source(ABC):
-    """One file on offer."""
+class Source:
+    """One file on offer: of a folder, in a zip, or in memory.
 
-    shown: str  # "videos.zip: part1/A26_ang_int1_ver1.mov"
-    name: str  # last part of its path
-    size: int  # bytes
+    shown : "videos.zip: part1/A26_ang_int1_ver1.mov"; name : last part of its path; size : bytes.
+    open : opens it for reading; reading a zip's entry to its end checks its CRC-32.
+    path : where a folder's file lies, else None; zipped : CRC-32 that a zip knows, else None.
+    """
 
-    @abstractmethod
-    def open(self) -> IO[bytes]:
-        """Open for reading. Reading a zip's entry to its end checks its CRC-32."""
+    shown: str
+    name: str
+    size: int
+    open: Callable[[], IO[bytes]]
+    path: Path | None = None
+    zipped: int | None = None
 
-    @property
-    @abstractmethod
-    def crc(self) -> int:
+    @cached_property
+    def crc(self) -> int:  # read once, however often it is compared
         """CRC-32 of the bytes."""
+        if self.zipped is not None:
+            return self.zipped
+        with self.open() as file:
+            return functools.reduce(lambda crc, chunk: zlib.crc32(chunk, crc), iter(partial(file.read, CHUNK), b""), 0)
 
     def same_as(self, other: "Source") -> bool:
         """Equal bytes: by sha256 between files, by size and CRC-32 where a zip is involved."""
         if self.size != other.size:
             return False
-        if isinstance(self, FileSource) and isinstance(other, FileSource):
+        if self.path and other.path:
             return self.path.samefile(other.path) or sha256(self.path) == sha256(other.path)
         return self.crc == other.crc
 
@@ -63,77 +70,24 @@ class Source(ABC):
         with whole_file(target) as temporary, self.open() as file, open(temporary, "wb") as out:
             shutil.copyfileobj(file, out, CHUNK)
 
-
-@dataclass(frozen=True)
-class FileSource(Source):
-    """A file of a folder."""
-
-    path: Path
-
-    def open(self) -> IO[bytes]:
-        return open(self.path, "rb")
-
-    @cached_property
-    def crc(self) -> int:  # read once, however often it is compared
-        value = 0
+    def without(self, withdrawn: Withdrawn) -> "Source":
+        """A table of clips without the rows of withdrawn ones, in memory; what stays keeps its bytes."""
         with self.open() as file:
-            while chunk := file.read(CHUNK):
-                value = zlib.crc32(chunk, value)
-        return value
-
-
-@dataclass(frozen=True)
-class ZipSource(Source):
-    """A file in a zip, which knows its CRC-32."""
-
-    archive: zipfile.ZipFile
-    entry: zipfile.ZipInfo
-
-    def open(self) -> IO[bytes]:
-        return self.archive.open(self.entry)
-
-    @property
-    def crc(self) -> int:
-        return self.entry.CRC
-
-
-@dataclass(frozen=True)
-class TableSource(Source):
-    """A table of clips, in memory, without the rows of withdrawn ones."""
-
-    data: bytes
-
-    @classmethod
-    def of(cls, source: Source, withdrawn: Withdrawn) -> "TableSource":
-        """The table of a source, line by line: what stays keeps its bytes."""
-        with source.open() as file:
             data = without_rows(file.read(), withdrawn)
-        return cls(source.shown, source.name, len(data), data)
-
-    def open(self) -> IO[bytes]:
-        return io.BytesIO(self.data)
-
-    @property
-    def crc(self) -> int:
-        return zlib.crc32(self.data)
+        return Source(self.shown, self.name, len(data), partial(io.BytesIO, data))
 
 
 def without_rows(table: bytes, withdrawn: Withdrawn) -> bytes:
     """A CSV table without the lines that name a withdrawn clip in any cell."""
     lines = table.decode("utf-8-sig", errors="surrogateescape").splitlines(keepends=True)
-    gone = {line for line in lines if any(withdrawn.holds(PurePosixPath(cell).stem) for cell in _cells(line))}
-    if not gone:
-        return table
-    return "".join(line for line in lines if line not in gone).encode(errors="surrogateescape")
+    cells = {line: [cell.strip() for row in csv.reader([line]) for cell in row] for line in lines}
+    gone = {line for line in lines if any(withdrawn.holds(PurePosixPath(cell).stem) for cell in cells[line])}
+    return "".join(line for line in lines if line not in gone).encode(errors="surrogateescape") if gone else table
 
 
-def _cells(line: str) -> list[str]:
-    return [cell.strip() for row in csv.reader([line]) for cell in row]
-
-
-def file_source(path: Path) -> FileSource:
+def file_source(path: Path) -> Source:
     """A file of a folder."""
-    return FileSource(str(path), path.name, path.stat().st_size, path)
+    return Source(str(path), path.name, path.stat().st_size, lambda: path.open("rb"), path=path)
 
 
 def need_space(folder: Path, size: int) -> None:
@@ -198,7 +152,8 @@ class _Search:
             link = stat.S_ISLNK(entry.external_attr >> 16)
             if not parts[-1] or link or any(_is_junk(part) for part in parts):
                 continue
-            source = ZipSource(f"{shown}: {entry.filename}", parts[-1], entry.file_size, archive, entry)
+            opened = partial(archive.open, entry)
+            source = Source(f"{shown}: {entry.filename}", parts[-1], entry.file_size, opened, zipped=entry.CRC)
             if entry.flag_bits & LOCKED:
                 self.faults.append(f"{source.shown}: needs a password; unpack the zip first and give the folder")
                 return

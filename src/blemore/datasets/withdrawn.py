@@ -13,14 +13,11 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from blemore.params.schema import dotted
+from blemore.params.schema import check_list
 from joblineage.errors import DataError, MissingDataError
 from joblineage.files import read_json, write_json
-
-if TYPE_CHECKING:
-    import jsonschema
 
 FILE = "withdrawn.json"
 REASON = "withdrawn"
@@ -40,6 +37,7 @@ SCHEMA = {
         "properties": ENTRY,
         "required": ["date", "sha256"],
         "oneOf": [{"required": ["person"]}, {"required": ["clip"]}],
+        "$comment": "needs either a person or a clip",
         "additionalProperties": False,
     },
 }
@@ -124,26 +122,7 @@ def write_withdrawn(path: str | Path, withdrawn: Withdrawn) -> None:
 
 
 def _check(entries: Any, where: str) -> None:
-    if not isinstance(entries, list):
-        raise DataError(where, ["expected a list of what was withdrawn"])
-    if not entries:
-        return
-    import jsonschema  # 80 ms, which nobody need spend where nobody has withdrawn
-
-    errors = sorted(
-        jsonschema.Draft202012Validator(SCHEMA).iter_errors(entries), key=lambda error: error.absolute_path[0]
-    )
-    faults = [_sentence(error) for error in errors]
-    if not faults:
-        faults = [fault for number, entry in enumerate(entries, 1) for fault in _date_faults(number, entry)]
-    if faults:
-        raise DataError(where, faults)
-
-
-def _sentence(error: "jsonschema.ValidationError") -> str:
-    place, *keys = error.absolute_path
-    wrong = "needs either a person or a clip" if error.validator == "oneOf" else error.message
-    return f"entry {int(place) + 1}{', ' + dotted(tuple(keys)) if keys else ''}: {wrong}"
+    check_list(entries, SCHEMA, where, ("what was withdrawn", "entry"), _date_faults)
 
 
 def _date_faults(number: int, entry: Mapping[str, Any]) -> list[str]:

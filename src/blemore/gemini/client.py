@@ -6,11 +6,9 @@ connection puts the price of one piece in doubt, and the spending limit is kept 
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from types import TracebackType
-from typing import Protocol
 
 import numpy as np
 
@@ -26,16 +24,13 @@ LONGEST_REASON = 300
 """Characters kept of what the service says."""
 
 
-class Asks(Protocol):
-    """What a run needs of a client."""
-
-    def embed(self, mp4: bytes) -> np.ndarray:
-        """(dimensions,) float32 of norm 1, or a `Failure`."""
+Ask = Callable[[bytes], np.ndarray]
+"""An MP4 file in, (dimensions,) float32 of norm 1 out, or a `Failure`; from any number of threads."""
 
 
 @contextmanager
-def connected(service: Service) -> Iterator["Client"]:
-    """A client of the service; for the stand-in that server too, started here and stopped at the end.
+def connected(service: Service) -> Iterator[Ask]:
+    """What asks the service; for the stand-in that server too, started here and stopped at the end.
 
     Raises
     ------
@@ -46,68 +41,36 @@ def connected(service: Service) -> Iterator["Client"]:
         from blemore.gemini.stand_in import StandIn
 
         log.warning("STAND-IN: a local server gives vectors from the pixels; Gemini is not asked, nothing is sent")
-        with StandIn() as server, Client(replace(service, base_url=server.url), STAND_IN) as client:
-            yield client
+        with StandIn() as server, _client(replace(service, base_url=server.url), STAND_IN) as ask:
+            yield ask
     else:
         check_url(service.base_url)
-        with Client(service, api_key()) as client:
-            yield client
+        with _client(service, api_key()) as ask:
+            yield ask
 
 
-class Client:
-    """Asks one service, from any number of threads; `with Client(service, key) as client`."""
+@contextmanager
+def _client(service: Service, key: str) -> Iterator[Ask]:
+    """Requests of one service. A `Failure` never holds the key, and never the request that does."""
+    import httpx2
+    import pydantic
+    from google import genai
+    from google.genai import errors, types
 
-    def __init__(self, service: Service, key: str):
-        import httpx2
-        from google import genai
-        from google.genai import types
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # one line per request, which the ledger has
+    config = types.EmbedContentConfig(output_dimensionality=service.dimensions)
 
-        self._service = service
-        self._key = key
-        logging.getLogger("httpx2").setLevel(logging.WARNING)  # one line per request, which the ledger has
-        self._http = httpx2.Client(trust_env=False, timeout=service.timeout)  # the environment's proxies are not asked
-        options = types.HttpOptions(
-            base_url=service.base_url,
-            api_version=API_VERSION,
-            timeout=round(service.timeout * 1000),
-            httpx_client=self._http,
-            retry_options=types.HttpRetryOptions(attempts=1),
-        )
-        self._client = genai.Client(api_key=key, vertexai=False, http_options=options)
-        self._config = types.EmbedContentConfig(output_dimensionality=service.dimensions)
-
-    def __enter__(self) -> "Client":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._http.close()
-
-    def embed(self, mp4: bytes) -> np.ndarray:
-        """(dimensions,) float32 of norm 1.
-
-        Raises
-        ------
-        Failure : in every other case. It never holds the key, and never the request that does.
-        """
-        import httpx2
-        import pydantic
-        from google.genai import errors, types
-
+    def ask(mp4: bytes) -> np.ndarray:
         content = types.Content(parts=[types.Part.from_bytes(data=mp4, mime_type=MIME)])
         try:
-            answer = self._client.models.embed_content(
-                model=self._service.model, contents=[content], config=self._config
-            )
+            answer = client.models.embed_content(model=service.model, contents=[content], config=config)
         except errors.APIError as error:
             headers = {} if error.response is None else error.response.headers
-            reply = Reply(error.code, error.details, {str(k).lower(): str(v) for k, v in headers.items()})
-            found = failure(reply)
+            found = failure(Reply(error.code, error.details, {str(k).lower(): str(v) for k, v in headers.items()}))
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
-            found = Failure(Meaning.again, f"no connection to {self._service.base_url} ({type(error).__name__})")
+            found = Failure(Meaning.again, f"no connection to {service.base_url} ({type(error).__name__})")
         except httpx2.TimeoutException:
-            found = Failure(Meaning.again, f"no answer within {self._service.timeout:g} s", maybe_paid=True)
+            found = Failure(Meaning.again, f"no answer within {service.timeout:g} s", maybe_paid=True)
         except httpx2.TransportError as error:
             found = Failure(Meaning.again, f"the connection broke ({type(error).__name__})", maybe_paid=True)
         except httpx2.DecodingError:
@@ -117,14 +80,21 @@ class Client:
         except (pydantic.ValidationError, AttributeError, TypeError, KeyError):
             found = Failure(Meaning.again, "the answer is JSON of another form", maybe_paid=True)
         else:
-            return checked([part.values for part in answer.embeddings or []], self._service.dimensions)
-        found.reason = self._clean(found.reason)
-        found.args = (found.reason,)
-        raise found from None  # the original holds the request, whose headers hold the key
+            return checked([part.values for part in answer.embeddings or []], service.dimensions)
+        # Some of Google's messages repeat the key; the original error holds the request, whose headers hold it.
+        clean = " ".join(found.reason.replace(key, "[key]").split())[:LONGEST_REASON]
+        raise replace(found, reason=clean) from None
 
-    def _clean(self, text: str) -> str:
-        """`text` short and without the key, which some of Google's messages repeat."""
-        return " ".join(text.replace(self._key, "[key]").split())[:LONGEST_REASON]
+    with httpx2.Client(trust_env=False, timeout=service.timeout) as http:  # the environment's proxies are not asked
+        options = types.HttpOptions(
+            base_url=service.base_url,
+            api_version=API_VERSION,
+            timeout=round(service.timeout * 1000),
+            httpx_client=http,
+            retry_options=types.HttpRetryOptions(attempts=1),
+        )
+        client = genai.Client(api_key=key, vertexai=False, http_options=options)
+        yield ask
 
 
 def checked(vectors: list[list[float] | None], dimensions: int) -> np.ndarray:

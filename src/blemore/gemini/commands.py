@@ -111,7 +111,7 @@ def _embed(service: Service, pieces: Path, cache: Path, out: Path | None) -> Non
 
         def advance(count: int) -> None:
             with lock:
-                steps.advance(count, f"${run.spent:.2f}")
+                steps.advance(count, f"${run.budget.spent:.2f}")
 
         while chunk := list(islice(source, CHUNK)):
             vectors, why = run.vectors(chunk, advance=advance)

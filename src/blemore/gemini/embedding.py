@@ -1,49 +1,70 @@
 """The run: what the cache holds is taken from there, the rest is asked for, and kept at once.
 
 The first request goes alone, so that a wrong key or model costs one request, then `concurrency` workers share the
-rest. Whatever ends a run, what was paid for is in the cache, and the next run asks for nothing of it again.
+rest. A piece is asked for until it is taken or refused, within rate and budget, with every request in the ledger.
+Whatever ends a run, what was paid for is in the cache, and the next run asks for nothing of it again.
 """
 
 import logging
+import random
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from blemore.gemini.asking import FIRST_WAIT, Asker, Task
-from blemore.gemini.client import Asks, connected
-from blemore.gemini.limits import Stopped
+from blemore.gemini.client import Ask, connected
+from blemore.gemini.faults import Failure, Meaning
+from blemore.gemini.limits import Budget, Pace, Stopped
 from blemore.gemini.pieces import seconds_of
-from blemore.gemini.service import LONGEST_SECONDS, Service
+from blemore.gemini.service import LONGEST_SECONDS, STAND_IN, Service
 from blemore.gemini.store import Cache, Ledger, alone, cache_key
+from joblineage.errors import DataError
 
 log = logging.getLogger(__name__)
+
+TRIES = 8
+"""Requests for one piece before it is put aside."""
+
+FIRST_WAIT, LAST_WAIT = 1.0, 60.0
+"""s: before the second try, doubled for each further one, at most the latter; a random share of it is waited."""
 
 REFUSED_FIRST = 3
 """Pieces refused one after the other, before any was taken, that stop the run: then it is not the pieces' fault."""
 
 
+@dataclass
+class Task:
+    """A piece that is not in the cache."""
+
+    key: str
+    clip: str
+    mp4: bytes
+    usd: float
+
+
 class Run:
-    """Asks for pieces and keeps what comes: one per process and cache folder, for any number of calls of `vectors`."""
+    """Asks for pieces and keeps what comes: one per process and cache folder, for any number of calls of `vectors`.
+
+    made : vectors that this run brought.
+    first_wait : s; shorter in tests.
+    """
 
     def __init__(self, service: Service, folder: Path, first_wait: float = FIRST_WAIT):
         self.service = service
         self.folder = folder
+        self.first_wait = first_wait
         self.cache = Cache(folder)
         self.ledger = Ledger(folder / "ledger.jsonl")
-        self.asker = Asker(service, self.cache, self.ledger, first_wait)
-
-    @property
-    def made(self) -> int:
-        """Vectors that this run brought."""
-        return self.asker.made
-
-    @property
-    def spent(self) -> float:
-        """USD that this cache folder cost, as far as this run has looked."""
-        return self.asker.budget.spent
+        self.made = 0
+        self.stop = threading.Event()
+        self.pace = Pace(None if service.backend == STAND_IN else service.requests_per_minute, self.stop)
+        self.budget = Budget(service.max_usd, 0.0)
+        self._late: dict[str, str] = {}  # clips on which the service failed while others got through, and why
+        self._lock = threading.Lock()
 
     def vectors(
         self,
@@ -100,28 +121,26 @@ class Run:
 
     def _ask(self, tasks: Sequence[Task], advance: Callable[[int], None]) -> None:
         with alone(self.folder, lambda: log.warning("waiting for another run that uses %s", self.folder)):
-            self.asker.budget.spent = self.ledger.spent()
+            self.budget.spent = self.ledger.spent()
             todo = deque(task for task in tasks if not self._known(task.key))  # that run may have made some
             advance(len(tasks) - len(todo))
             if todo:
-                with connected(self.service) as client:
+                with connected(self.service) as ask:
                     if self.service.approval:
                         self.ledger.note(approved=self.service.approval, origin=self.service.origin)
                     if not self.made:
-                        self._first(todo, client, advance)
-                    self._rest(todo, client, advance)
-        if self.asker.late:
-            raise self.asker.ended(
-                [f"clip {clip}: put aside, {reason}" for clip, reason in sorted(self.asker.late.items())]
-            )
+                        self._first(todo, ask, advance)
+                    self._rest(todo, ask, advance)
+        if self._late:
+            raise self._ended([f"clip {clip}: put aside, {reason}" for clip, reason in sorted(self._late.items())])
 
-    def _first(self, todo: deque[Task], client: Asks, advance: Callable[[int], None]) -> None:
+    def _first(self, todo: deque[Task], ask: Ask, advance: Callable[[int], None]) -> None:
         """Pieces one by one until one is taken; until then a refusal may be ours, and is not remembered."""
         believed = self.ledger.answered(self.service)
         refused: list[tuple[str, str]] = []
         while todo and len(refused) < REFUSED_FIRST:
             task = todo.popleft()
-            reason = self.asker.settle(task, client)
+            reason = self._settle(task, ask)
             advance(1)
             if reason:
                 refused.append((task.key, reason))
@@ -129,16 +148,16 @@ class Run:
                 for key, why in refused:
                     self.cache.refuse(key, why)
                 return
-        raise self.asker.ended([f"the first {len(refused)} piece(s) were refused, none was taken: {refused[-1][1]}"])
+        raise self._ended([f"the first {len(refused)} piece(s) were refused, none was taken: {refused[-1][1]}"])
 
-    def _rest(self, todo: deque[Task], client: Asks, advance: Callable[[int], None]) -> None:
+    def _rest(self, todo: deque[Task], ask: Ask, advance: Callable[[int], None]) -> None:
         def work() -> None:
-            while not self.asker.stop.is_set():
+            while not self.stop.is_set():
                 try:
                     task = todo.popleft()
                 except IndexError:
                     return
-                if reason := self.asker.settle(task, client):
+                if reason := self._settle(task, ask):
                     self.cache.refuse(task.key, reason)
                 advance(1)
 
@@ -148,11 +167,77 @@ class Run:
             try:
                 for worker in as_completed(workers):
                     if (error := worker.exception()) is not None:
-                        self.asker.stop.set()  # requests under way still end, and their vectors are kept
+                        self.stop.set()  # requests under way still end, and their vectors are kept
                         if not isinstance(error, Stopped):
                             ends.append(error)
             except BaseException:  # such as Ctrl-C
-                self.asker.stop.set()
+                self.stop.set()
                 raise
         if ends:
             raise ends[0]
+
+    def _settle(self, task: Task, ask: Ask) -> str:
+        """Ask until the piece is taken or put aside (gives ""), or refused (gives the reason)."""
+        before, reason = self.made, ""
+        for tries in range(TRIES):
+            self.pace.wait()
+            failure = self._once(task, ask)
+            if failure is None:
+                return ""
+            reason = failure.reason
+            log.info("clip %s, try %d: %s", task.clip, tries + 1, failure.reason)
+            if failure.meaning is Meaning.stop:
+                raise self._ended([f"clip {task.clip}: {failure.reason}"])
+            if failure.meaning is Meaning.leave:
+                return failure.reason
+            if tries + 1 < TRIES:
+                self._wait(failure, tries)
+        if self.made == before:  # nothing at all got through meanwhile
+            raise self._ended([f"clip {task.clip}: {TRIES} tries failed, the last one: {reason}"])
+        with self._lock:
+            self._late[task.clip] = reason
+        return ""
+
+    def _once(self, task: Task, ask: Ask) -> Failure | None:
+        """One request, within the budget and in the ledger; None when the piece is taken and kept."""
+        if not self.budget.take(task.usd):
+            raise self._ended([self._too_dear(task)])
+        paid = task.usd  # unless the answer says otherwise
+        try:
+            request = self.ledger.sent(task.key, self.service, task.usd)
+            try:
+                vector = ask(task.mp4)
+            except Failure as failure:
+                paid = task.usd if failure.maybe_paid else 0.0
+                self.ledger.failed(request, paid, failure.reason)
+                return failure
+            self.cache.keep(task.key, vector)
+            self.ledger.done(request, paid)
+        finally:
+            self.budget.settle(task.usd, paid)
+        with self._lock:
+            self.made += 1
+        return None
+
+    def _wait(self, failure: Failure, tries: int) -> None:
+        """Pause everybody, or rest alone, at least as long as the service asks, and longer with every try."""
+        wait = min(LAST_WAIT, self.first_wait * 2**tries)
+        wait *= random.uniform(0.5, 1)  # so that workers do not come back all at once; no result depends on it
+        if failure.everybody:
+            wait = max(wait, failure.wait or 0.0)
+            log.warning("all requests pause for %.1f s: %s", wait, failure.reason)
+            self.pace.pause(wait)
+        else:
+            self.pace.rest(wait)
+
+    def _too_dear(self, task: Task) -> str:
+        return (
+            f"the spending limit of ${self.budget.limit:.2f} is reached: ${self.budget.spent:.4f} are spent by "
+            f"{self.ledger.path}, the next piece costs ${task.usd:.4f}; raise max_usd (--max-usd) to go on"
+        )
+
+    def _ended(self, faults: Sequence[str]) -> DataError:
+        """Stop all workers; gives the error to raise."""
+        self.stop.set()
+        kept = f"{self.made} vector(s) of this run are kept in {self.cache.folder}, the next run goes on from there"
+        return DataError(f"Gemini ({kept})", faults)

@@ -4,7 +4,7 @@ import email.utils
 import re
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -20,6 +20,7 @@ class Meaning(Enum):
     leave = "leave this piece"
 
 
+@dataclass(eq=False)
 class Failure(Exception):
     """A request that brought no vector.
 
@@ -28,21 +29,14 @@ class Failure(Exception):
     maybe_paid : whether the service may have done the work and charged for it.
     """
 
-    def __init__(
-        self,
-        meaning: Meaning,
-        reason: str,
-        *,
-        wait: float | None = None,
-        everybody: bool = False,
-        maybe_paid: bool = False,
-    ):
-        super().__init__(reason)
-        self.meaning = meaning
-        self.reason = reason
-        self.wait = wait
-        self.everybody = everybody
-        self.maybe_paid = maybe_paid
+    meaning: Meaning
+    reason: str
+    wait: float | None = field(default=None, kw_only=True)
+    everybody: bool = field(default=False, kw_only=True)
+    maybe_paid: bool = field(default=False, kw_only=True)
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,6 @@ import threading
 import time
 from collections.abc import Callable
 
-STEP = 0.2
-"""s between looks at whether the run was stopped, while waiting."""
-
 
 class Stopped(Exception):
     """The run was stopped by another worker, or by its user."""
@@ -49,7 +46,7 @@ class Pace:
                 if now >= ready:
                     self._next = now + self._gap
                     return
-            self._sleep(min(ready - now, STEP))
+            self._sleep(ready - now)
         raise Stopped
 
     def pause(self, seconds: float) -> None:
@@ -64,11 +61,9 @@ class Pace:
         ------
         Stopped : the run ends.
         """
-        until = self._clock() + seconds
-        while (left := until - self._clock()) > 0:
-            if self._stop.is_set():
-                raise Stopped
-            self._sleep(min(left, STEP))
+        self._sleep(seconds)
+        if self._stop.is_set():
+            raise Stopped
 
 
 class Budget:

@@ -1,7 +1,9 @@
 """A JSON Schema in words: what a key means and what it may be."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+
+from joblineage.errors import DataError
 
 Keys = tuple[str | int, ...]
 """Where a value stands: ("encoders", "s4d", "tiny", "epochs")."""
@@ -21,6 +23,43 @@ def dotted(keys: Keys) -> str:
     """A key's path as people write it: "demo.seconds[0]"."""
     text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
     return text.removeprefix(".") or "the whole file"
+
+
+def check_list(
+    entries: Any,
+    schema: Mapping[str, Any],
+    where: str,
+    words: tuple[str, str],
+    faults_of: Callable[[int, Mapping[str, Any]], Iterable[str]],
+) -> None:
+    """Refuse a file that is no list, or of which an entry differs from the schema, or else is wrong in itself.
+
+    Parameters
+    ----------
+    schema : of the list; a `$comment` of its items says what a `oneOf` of theirs asks for.
+    where : the file, for the message.
+    words : what the file lists, and what messages call an entry.
+    faults_of : (an entry's place, from 1; the entry) -> what the schema cannot say.
+
+    Raises
+    ------
+    DataError : one fault per wrong entry or key.
+    """
+    if not isinstance(entries, list):
+        raise DataError(where, [f"expected a list of {words[0]}"])
+    if not entries:
+        return
+    import jsonschema  # 80 ms
+
+    faults = []
+    errors = jsonschema.Draft202012Validator(schema).iter_errors(entries)
+    for error in sorted(errors, key=lambda error: error.absolute_path[0]):
+        place, *keys = error.absolute_path
+        wrong = schema["items"].get("$comment", "") if error.validator == "oneOf" else error.message
+        faults.append(f"{words[1]} {int(place) + 1}{', ' + dotted(tuple(keys)) if keys else ''}: {wrong}")
+    faults = faults or [fault for place, entry in enumerate(entries, 1) for fault in faults_of(place, entry)]
+    if faults:
+        raise DataError(where, faults)
 
 
 def part(schema: Mapping[str, Any], keys: Keys) -> Mapping[str, Any]:

@@ -5,7 +5,7 @@ Imports stand inside the commands: `blemore --help` must not wait for pandas.
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -41,8 +41,7 @@ def study(
     seed: Seed = 17,
 ) -> None:
     """Write clips.parquet, train_metadata.csv, one probabilities table per encoder, and truth.json (style, test labels)."""
-    from blemore.simulation.study import simulate
-    from blemore.simulation.writing import write_study
+    from blemore.simulation.study import simulate, write_study
 
     settings = _settings(persons, new_persons, folds, encoders, correlation, offset_sd, gain_sd, confidence)
     made = simulate(settings, seed)
@@ -84,18 +83,9 @@ def power(
     typer.echo(NOTE)
 
 
-def _settings(
-    persons: int,
-    new_persons: int,
-    folds: int,
-    encoders: int,
-    correlation: float,
-    offset_sd: float,
-    gain_sd: float,
-    confidence: float,
-) -> "Settings":
+def _settings(persons: int, new_persons: int, folds: int, *style: Any) -> "Settings":
     from blemore.simulation.study import Settings
 
     if persons < folds:
         raise typer.BadParameter(f"{persons} persons for {folds} folds: at least one person per fold is needed")
-    return Settings(persons, new_persons, folds, encoders, correlation, offset_sd, gain_sd, confidence)
+    return Settings(persons, new_persons, folds, *style)

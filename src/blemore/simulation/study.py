@@ -13,6 +13,7 @@ persons, drawn the same way, stand in the tables as test clips whose person is k
 
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ import pandas as pd
 from blemore.scoring.labels import CLASSES, EMOTIONS, soft_labels
 from blemore.scoring.logits import softmax
 from blemore.seeds import generator
-from blemore.tables import NO_FOLD, PROBABILITY_COLUMNS
+from blemore.tables import NO_FOLD, PROBABILITY_COLUMNS, write_csv, write_probabilities, write_table
+from joblineage.files import write_json
 
 EVIDENCE = 2.0
 """Logits between a fully shown class and one that is not shown, before noise, at gain 1."""
@@ -31,6 +33,7 @@ NOISE = 1.0
 """Standard deviation, in logits, of what an encoder mistakes, at strength 1."""
 BIAS = 0.3
 """Standard deviation, in logits, of an encoder's own preference for classes."""
+LABELS = ("fold", "mix", "emotion_1", "emotion_2", "emotion_1_salience", "emotion_2_salience")
 
 
 @dataclass(frozen=True)
@@ -154,3 +157,34 @@ def _clips(names: list[str], settings: Settings) -> tuple[pd.DataFrame, np.ndarr
     clips["file"] = clips["split"] + "/" + clips["clip"] + ".mov"
     clips["quarantine"] = ""
     return clips, np.repeat(names, len(schedule))
+
+
+def write_study(made: Study, folder: Path) -> None:
+    """Write clips.parquet, train_metadata.csv, {encoder}.parquet and truth.json below `folder`.
+
+    truth.json: {"style": {person: {"offsets": {class: logits}, "gain"}}, "clips": {clip: {"person", "saliences"
+    {class: percent}}}}, of test clips too.
+    """
+    write_table(made.clips, folder / "clips.parquet")
+    train = made.clips[made.clips["split"] == "train"].rename(columns={"clip": "filename"})
+    blend = train["mix"] == 1
+    metadata = train[["filename", *LABELS]].astype({"emotion_1_salience": float, "emotion_2_salience": float})
+    metadata.loc[~blend, ["emotion_1_salience", "emotion_2_salience"]] = float("nan")
+    write_csv(metadata, folder / "train_metadata.csv")
+    for name, table in made.tables.items():
+        write_probabilities(table, folder / f"{name}.parquet")
+    saliences = pd.DataFrame(made.truth, columns=list(CLASSES)).to_dict("records")
+    write_json(
+        folder / "truth.json",
+        {
+            "notice": "Simulated persons: scores on these tables say nothing about BLEMORE.",
+            "style": {
+                name: {"offsets": dict(zip(CLASSES, offsets.tolist(), strict=True)), "gain": made.gains[name]}
+                for name, offsets in made.offsets.items()
+            },
+            "clips": {
+                clip: {"person": person, "saliences": {name: value for name, value in row.items() if value}}
+                for clip, person, row in zip(made.clips["clip"], made.person, saliences, strict=True)
+            },
+        },
+    )

@@ -1,9 +1,7 @@
-"""The divided Score as it is told: each share with the changes behind it, and why a rest could not be divided."""
+"""The change in Score between two runs, divided: each share with the changes behind it, and why a rest could not be divided."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import blemore
 from blemore.audit.attribution import factors as parts
@@ -12,7 +10,7 @@ from blemore.audit.attribution.split import Split, split
 from joblineage.causes import UNSEEN, Cause
 from joblineage.errors import DataError
 from joblineage.files import sha256
-from joblineage.outcome import DISTINCT, Outcome
+from joblineage.outcome import Outcome
 from joblineage.record import LOGIC
 from joblineage.restoring import Restorer
 from joblineage.sides import Side
@@ -21,78 +19,7 @@ from joblineage.walk import reached
 PACKAGE = "src/blemore/"
 
 
-@dataclass(frozen=True)
-class Divided:
-    """A split, with the changes behind each factor.
-
-    behind : {factor: the changes}; unstored, code : why a rest may be left, one sentence each.
-    """
-
-    split: Split
-    behind: dict[str, list[str]]
-    unstored: list[str]
-    code: list[str]
-
-    def lines(self) -> Iterator[str]:
-        """The text for people."""
-        whole = self.split.after - self.split.before
-        yield f"  Score {self.split.before:.4f} -> {self.split.after:.4f}, {whole:+.4f}, divided over what changed"
-        yield "  (Shapley over replays from the stored probabilities; [5 %, 95 %] over persons drawn anew, nothing refitted)"
-        width = max([len("the rest"), *(len(one.factor) for one in self.split.shares)])
-        for one in self.split.shares:
-            behind = "; ".join(self.behind[one.factor][:3])
-            within = ", within the noise of chance" if self._noise(one.share) else ""
-            interval = f"[{one.low:+.4f}, {one.high:+.4f}]"
-            yield f"  {one.factor:<{width}}  {_tidy(one.share):+.4f}  {interval}{within}{f'  <- {behind}' if behind else ''}"
-        if self.split.merged:
-            yield f"  the others are the smallest alone: {', '.join(self.split.merged)}"
-        if abs(self.split.rest) > DISTINCT or self.unstored:
-            yield f"  {'the rest':<{width}}  {_tidy(self.split.rest):+.4f}  could not be replayed here"
-            yield from (f"    {one}" for one in self.reasons())
-        elif self.code:
-            yield "  replayed with the code here, which is not that of both runs; the recorded Scores came out all the same"
-        yield f"  {self.verdict()}"
-
-    def reasons(self) -> list[str]:
-        """Why a rest is left."""
-        given = (
-            "nothing was replayed" if self.split.replayed is None else "{:.4f} -> {:.4f}".format(*self.split.replayed)
-        )
-        known = [*self.unstored, *self.code]
-        return known or [f"needs the other environment: the same inputs and code give {given} here"]
-
-    def verdict(self) -> str:
-        """Whether the change is more than chance does in the fusion alone."""
-        noise, whole = self.split.noise, self.split.after - self.split.before
-        if noise.width is None:
-            return "noise of chance: not tried"
-        if not noise.methods:
-            return "noise of chance: none, no fusion method of these runs draws at random"
-        band = f"other seeds of {', '.join(noise.methods)} alone move the Score by up to {noise.width:.4f} ({noise.seeds} tried)"
-        if abs(whole) <= DISTINCT:
-            return f"the Score did not change; {band}"
-        return f"{'noise' if self._noise(whole) else 'more than noise'}: {band}"
-
-    def _noise(self, change: float) -> bool:
-        width = self.split.noise.width
-        return width is not None and DISTINCT < abs(change) <= width + DISTINCT
-
-    def as_dict(self) -> dict[str, Any]:
-        """All of it as JSON knows it."""
-        shares = [vars(one) | {"behind": self.behind[one.factor]} for one in self.split.shares]
-        return self.split.as_dict() | {
-            "shares": shares,
-            "unstored": self.unstored,
-            "code": self.code,
-            "verdict": self.verdict(),
-        }
-
-
-def _tidy(value: float) -> float:
-    return 0.0 if abs(value) < DISTINCT else value
-
-
-def divide(outcome: Outcome, *, seeds: int) -> Divided:
+def divide(outcome: Outcome, *, seeds: int) -> Split:
     """Divide the change in Score between two runs.
 
     Parameters
@@ -126,9 +53,8 @@ def divide(outcome: Outcome, *, seeds: int) -> Divided:
         for part, letters in parts.lost(a, b).items()
         for letter in letters
     ]
-    return Divided(
-        made, {one.factor: _behind(outcome, groups[one.factor], a, b) for one in made.shares}, unstored, _code(outcome)
-    )
+    shares = [replace(one, behind=_behind(outcome, groups[one.factor], a, b)) for one in made.shares]
+    return replace(made, shares=shares, unstored=unstored, code=_code(outcome))
 
 
 def _behind(outcome: Outcome, members: frozenset[str], a: Found, b: Found) -> list[str]:

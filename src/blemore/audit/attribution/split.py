@@ -4,8 +4,10 @@ Score : (ACC_presence + ACC_salience) / 2 of the fused out-of-fold decisions, va
 has it. What cannot be replayed here (probabilities that are not stored, other code) is told apart as "the rest".
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
+from math import factorial
 from typing import Any
 
 import numpy as np
@@ -13,8 +15,8 @@ import numpy as np
 from blemore.audit.attribution import factors as parts
 from blemore.audit.attribution.cheap_stages import Fusion, Start, draws_at_random, fusion, sums
 from blemore.audit.attribution.factors import Factor, Found
-from blemore.audit.attribution.shares import shapley
 from blemore.scoring.persons import INTERVAL, accuracies, draw_persons
+from joblineage.outcome import DISTINCT
 from joblineage.progress import Steps
 
 MOST = 6
@@ -29,12 +31,14 @@ class Share:
 
     low, high : 90 % interval of it, persons drawn with replacement, the same for every replay; nothing is trained or
         fused anew for a draw.
+    behind : the changes that the factor came from.
     """
 
     factor: str
     share: float
     low: float
     high: float
+    behind: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -52,11 +56,12 @@ class Noise:
 
 @dataclass(frozen=True)
 class Split:
-    """The change in Score, divided.
+    """The change in Score, divided, and how it is told.
 
     before, after : the recorded Scores; replayed : what the replays gave for both, None where none could be made.
     shares : sum to the replayed difference; rest : what is left of the recorded one; the two sum to after - before.
     merged : names of the factors that were put into one, the smallest, to keep MOST.
+    unstored, code : why a rest may be left, one sentence each.
     """
 
     before: float
@@ -66,47 +71,87 @@ class Split:
     rest: float
     merged: list[str]
     noise: Noise
+    unstored: list[str] = field(default_factory=list)
+    code: list[str] = field(default_factory=list)
+
+    def lines(self) -> Iterator[str]:
+        """The text for people."""
+        whole = self.after - self.before
+        yield f"  Score {self.before:.4f} -> {self.after:.4f}, {whole:+.4f}, divided over what changed"
+        yield "  (Shapley over replays from the stored probabilities; [5 %, 95 %] over persons drawn anew, nothing refitted)"
+        width = max([len("the rest"), *(len(one.factor) for one in self.shares)])
+        for one in self.shares:
+            behind = "; ".join(one.behind[:3])
+            within = ", within the noise of chance" if self._noise(one.share) else ""
+            interval = f"[{one.low:+.4f}, {one.high:+.4f}]"
+            yield f"  {one.factor:<{width}}  {_tidy(one.share):+.4f}  {interval}{within}{f'  <- {behind}' if behind else ''}"
+        if self.merged:
+            yield f"  the others are the smallest alone: {', '.join(self.merged)}"
+        if abs(self.rest) > DISTINCT or self.unstored:
+            yield f"  {'the rest':<{width}}  {_tidy(self.rest):+.4f}  could not be replayed here"
+            yield from (f"    {one}" for one in self.reasons())
+        elif self.code:
+            yield "  replayed with the code here, which is not that of both runs; the recorded Scores came out all the same"
+        yield f"  {self.verdict()}"
+
+    def reasons(self) -> list[str]:
+        """Why a rest is left."""
+        given = "nothing was replayed" if self.replayed is None else "{:.4f} -> {:.4f}".format(*self.replayed)
+        known = [*self.unstored, *self.code]
+        return known or [f"needs the other environment: the same inputs and code give {given} here"]
+
+    def verdict(self) -> str:
+        """Whether the change is more than chance does in the fusion alone."""
+        noise, whole = self.noise, self.after - self.before
+        if noise.width is None:
+            return "noise of chance: not tried"
+        if not noise.methods:
+            return "noise of chance: none, no fusion method of these runs draws at random"
+        band = f"other seeds of {', '.join(noise.methods)} alone move the Score by up to {noise.width:.4f} ({noise.seeds} tried)"
+        if abs(whole) <= DISTINCT:
+            return f"the Score did not change; {band}"
+        return f"{'noise' if self._noise(whole) else 'more than noise'}: {band}"
+
+    def _noise(self, change: float) -> bool:
+        width = self.noise.width
+        return width is not None and DISTINCT < abs(change) <= width + DISTINCT
 
     def as_dict(self) -> dict[str, Any]:
-        """The split as JSON knows it."""
-        return asdict(self)
+        """All of it as JSON knows it."""
+        return asdict(self) | {"verdict": self.verdict()}
 
 
-class Replays:
-    """Mixtures of two runs, each replayed once. Fusion, the slow part, is shared by those that differ in calibration.
+def _tidy(value: float) -> float:
+    return 0.0 if abs(value) < DISTINCT else value
 
-    persons : names of everybody who is judged in either run.
+
+def shapley(values: np.ndarray) -> np.ndarray:
+    """Shapley values: each factor's share of values[-1] - values[0], paid for what it adds, over every order of adding.
+
+    The shares sum to it (efficiency), equal factors get equal shares (symmetry), one that never changes anything gets 0.
+    L. S. Shapley, "A value for n-person games", 1953.
+
+    Parameters
+    ----------
+    values : (2^k, ...) value of every set of the k factors; factor i is in set s where bit i of s is 1.
+
+    Returns
+    -------
+    (k, ...)
     """
-
-    def __init__(self, a: Found, b: Found):
-        self.a = a
-        self.b = b
-        self.persons = parts.persons(a, b)
-        self._fused: dict[frozenset[str], Fusion] = {}
-        self._sums: dict[frozenset[str], np.ndarray] = {}
-
-    def start(self, members: Sequence[Factor]) -> Start | None:
-        """The mixture that has these factors from B; None where some part of it is not stored."""
-        return parts.mixed(self.a, self.b, _parts(members))
-
-    def sums(self, members: Sequence[Factor]) -> np.ndarray:
-        """(persons, 4) right sets, clips, right blends, blends of the mixture that has these factors from B."""
-        name = _parts(members)
-        if name not in self._sums:
-            start, of_fusion = self.start(members), name - {parts.CALIBRATION}
-            if start is None:
-                raise KeyError("a part of this mixture is not stored")
-            if of_fusion not in self._fused:
-                self._fused[of_fusion] = fusion(start)
-            self._sums[name] = sums(self._fused[of_fusion], start.kappas, self.persons)
-        return self._sums[name]
-
-    def reseeded(self, members: Sequence[Factor], by: int) -> np.ndarray:
-        """As `sums`, with the fusion's seed raised by `by`."""
-        start = self.start(members)
-        if start is None:
-            raise KeyError("a part of this mixture is not stored")
-        return sums(fusion(replace(start, seed=start.seed + by)), start.kappas, self.persons)
+    k = len(values).bit_length() - 1
+    if len(values) != 1 << k:
+        raise ValueError(f"{len(values)} values: expected a power of two, one for each set of factors")
+    shares = np.zeros((k, *values.shape[1:]))
+    for without in range(1 << k):
+        size = without.bit_count()
+        if size == k:
+            continue
+        weight = factorial(size) * factorial(k - size - 1) / factorial(k)
+        for i in range(k):
+            if not without >> i & 1:
+                shares[i] += weight * (values[without | 1 << i] - values[without])
+    return shares
 
 
 def _parts(members: Sequence[Factor]) -> frozenset[str]:
@@ -122,29 +167,49 @@ def split(a: Found, b: Found, before: float, after: float, *, seeds: int = SEEDS
     seeds : other seeds to try for the noise band; 0: none.
     """
     methods = sorted({*draws_at_random(a.options), *draws_at_random(b.options)})
-    replays = Replays(a, b)
-    if replays.start([]) is None:
+    persons = parts.persons(a, b)
+
+    def start(name: frozenset[str]) -> Start:
+        """The mixture that has these parts from B; whether a part is stored does not depend on them."""
+        mixture = parts.mixed(a, b, name)
+        assert mixture is not None
+        return mixture
+
+    @cache
+    def fused(name: frozenset[str]) -> Fusion:
+        return fusion(start(name))
+
+    @cache
+    def replay(name: frozenset[str]) -> np.ndarray:  # (persons, 4) right sets, clips, right blends, blends
+        # Fusion, the slow part, is shared by the mixtures that differ in calibration.
+        return sums(fused(name - {parts.CALIBRATION}), start(name).kappas, persons)
+
+    def reseeded(name: frozenset[str], by: int) -> np.ndarray:
+        mixture = start(name)
+        return sums(fusion(replace(mixture, seed=mixture.seed + by)), mixture.kappas, persons)
+
+    if parts.mixed(a, b, []) is None:
         return Split(before, after, None, [], after - before, [], Noise(methods, 0, None if methods else 0.0))
     found, merged = parts.factors(a, b), list[str]()
     tried = range(1, 1 + (seeds if methods else 0))
     sets, alone = 2 ** min(len(found), MOST), len(found) - MOST + 1 if len(found) > MOST else 0
     with Steps("replaying fusion to score", sets + alone + 2 * len(tried), every=8) as steps:
         if len(found) > MOST:
-            found, merged = _merged(found, replays)
+            found, merged = _merged(found, replay)
             steps.advance(alone)
         of_sets = []
         for s in range(sets):
-            of_sets.append(replays.sums([one for i, one in enumerate(found) if s >> i & 1]))
+            of_sets.append(replay(_parts([one for i, one in enumerate(found) if s >> i & 1])))
             steps.advance(1)
         widths = []
         for members, own in (([], of_sets[0]), (found, of_sets[-1])):
             others = []
             for by in tried:
-                others.append(replays.reseeded(members, by))
+                others.append(reseeded(_parts(members), by))
                 steps.advance(1)
             widths.append(float(np.ptp(accuracies(np.stack([own, *others]).sum(axis=1))[2])))
     made = np.stack(of_sets)  # (2^k, persons, 4)
-    drawn = draw_persons(len(replays.persons), 0)
+    drawn = draw_persons(len(persons), 0)
     scores = accuracies(made.sum(axis=1))[2]  # (2^k,)
     spread = shapley(accuracies(np.einsum("dp,spc->sdc", drawn, made))[2])  # (k, draws)
     shares = [
@@ -157,10 +222,10 @@ def split(a: Found, b: Found, before: float, after: float, *, seeds: int = SEEDS
     return Split(before, after, replayed, shares, rest, merged, noise)
 
 
-def _merged(found: list[Factor], replays: Replays) -> tuple[list[Factor], list[str]]:
+def _merged(found: list[Factor], replay: Callable[[frozenset[str]], np.ndarray]) -> tuple[list[Factor], list[str]]:
     """The MOST - 1 factors that move the Score most when they alone are changed, and the others as one."""
-    start = accuracies(replays.sums([]).sum(axis=0))[2]
-    alone = [abs(accuracies(replays.sums([one]).sum(axis=0))[2] - start) for one in found]
+    start = accuracies(replay(frozenset()).sum(axis=0))[2]
+    alone = [abs(accuracies(replay(one.parts).sum(axis=0))[2] - start) for one in found]
     order = sorted(range(len(found)), key=lambda i: (-alone[i], i))
     kept, small = sorted(order[: MOST - 1]), sorted(order[MOST - 1 :])
     names = [found[i].name for i in small]

@@ -1,4 +1,4 @@
-"""The lineage of a study, or of one of its files, on one page: `page` is a file of its own, `part` goes into the report."""
+"""The lineage of a study, or of one of its files, on one page, or as a part of the report."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -45,27 +45,18 @@ class Check:
     at: str
 
 
-def page(root: Path, check: Check, artifact: str | None = None) -> str:
+def page(root: Path, check: Check, artifact: str | None = None, *, inside: bool = False) -> str:
     """HTML of the page about the whole present study, or about the chain of one of its files.
+
+    Parameters
+    ----------
+    inside : without a page around it, for a report that is being made: the run that makes it is still under way.
 
     Raises
     ------
     DataError : there are no records, or the page would name somebody whose publication is not recorded.
     """
-    return _render("page.html.j2", root, check, artifact, inside=False)
-
-
-def part(root: Path, check: Check, artifact: str | None = None) -> str:
-    """The same without a page around it, for a report that is being made: the run that makes it is still under way.
-
-    Raises
-    ------
-    DataError : as for `page`.
-    """
-    return _render("content.html.j2", root, check, artifact, inside=True)
-
-
-def _render(template: str, root: Path, check: Check, artifact: str | None, *, inside: bool) -> str:
+    template = "content.html.j2" if inside else "page.html.j2"
     store = Store(root)
     shown = chain(store, check.report.findings, artifact, under_way=inside)
     if not shown.records:

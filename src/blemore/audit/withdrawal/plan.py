@@ -7,7 +7,7 @@ again. Raw clips of others never go: nobody could make them again.
 
 import io
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -80,7 +80,7 @@ def plan(root: Path, kind: str, name: str, remotes: Sequence[str] = ()) -> Plan:
     store = Store(root)
     descent = Descent(store)
     touched = dependents(descent, asked)
-    goes = _Going(asked, store, touched)
+    goes = _going(asked, store, touched)
     recorded = [one for record in store.records.values() for side in ("inputs", "outputs") for one in record[side]]
     gone = [one for one in recorded if goes(one["path"], one["sha256"])]
     found = (hashed("", str(root / path), md5=True) | {"path": path} for path in _media_below(root, asked))
@@ -114,19 +114,14 @@ def plan(root: Path, kind: str, name: str, remotes: Sequence[str] = ()) -> Plan:
     )
 
 
-class _Going:
-    """Whether a version of a file goes: a withdrawn raw clip, or media that no job made without one.
+def _going(asked: Withdrawn, store: Store, touched: set[str]) -> Callable[[str, str], bool]:
+    """Whether a version of a file (path, digest) goes: a withdrawn raw clip, or media that no job made without one.
 
     What no record knows may hold anybody and goes too, raw clips of others excepted.
     """
-
-    def __init__(self, asked: Withdrawn, store: Store, touched: set[str]):
-        self.asked = asked
-        clean = [out for name, one in store.records.items() if name not in touched for out in one["outputs"]]
-        self.clean = {one[name] for one in clean for name in ("sha256", "md5")}
-
-    def __call__(self, path: str, digest: str) -> bool:
-        return is_clip(path, self.asked) or (matches(path, MEDIA) and digest not in self.clean)
+    outputs = [out for name, one in store.records.items() if name not in touched for out in one["outputs"]]
+    clean = {one[name] for one in outputs for name in ("sha256", "md5")}
+    return lambda path, digest: is_clip(path, asked) or (matches(path, MEDIA) and digest not in clean)
 
 
 def _media_below(root: Path, asked: Withdrawn) -> Iterator[str]:

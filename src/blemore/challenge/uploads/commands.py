@@ -7,9 +7,8 @@ Imports stand inside the commands: `blemore --help` must be fast.
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -17,13 +16,6 @@ app = typer.Typer(help="Uploads to the challenge: log them with what came back, 
 
 FILE = "uploads.json"
 """In the study's folder, for git; below results/ it would be cleaned away."""
-
-
-class Variant(StrEnum):
-    """Whether a test clip's decision uses other test clips."""
-
-    inductive = "inductive"
-    transductive = "transductive"
 
 
 def _share(text: str) -> Decimal:
@@ -55,7 +47,9 @@ Share = Annotated[Decimal | None, typer.Option(parser=_share, metavar="0..1", he
 @app.command("log")
 def log_command(
     file: Annotated[Path, typer.Argument(help="The zip that was uploaded.")],
-    variant: Annotated[Variant | None, typer.Option(help="Else as the file's name says.")] = None,
+    variant: Annotated[
+        Literal["inductive", "transductive"] | None, typer.Option(help="Else as the file's name says.")
+    ] = None,
     when: Annotated[
         datetime | None,
         typer.Option(parser=_moment, metavar="ISO-TIME", help="Moment of the upload, with its time zone; else now."),
@@ -82,7 +76,7 @@ def log_command(
     done = record(
         workspace / FILE,
         file,
-        variant=None if variant is None else variant.value,
+        variant=variant,
         when=when,
         told=told,
         note=note,

@@ -14,12 +14,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-
 from blemore.challenge.files import load_json
 from blemore.challenge.uploads.scores import ACCURACIES, faults_of, logged
-from blemore.params.schema import dotted
-from joblineage.errors import DataError
+from blemore.params.schema import check_list
 from joblineage.files import write_json
 
 VARIANTS = ("inductive", "transductive")
@@ -91,18 +88,7 @@ def summary(entries: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _check(entries: Any, where: str) -> None:
-    if not isinstance(entries, list):
-        raise DataError(where, ["expected a list of uploads"])
-    errors = jsonschema.Draft202012Validator(SCHEMA).iter_errors(entries)
-    faults = [_sentence(error) for error in sorted(errors, key=lambda error: error.absolute_path[0])]
-    faults = faults or [fault for place, entry in enumerate(entries, 1) for fault in _entry_faults(place, entry)]
-    if faults:
-        raise DataError(where, faults)
-
-
-def _sentence(error: jsonschema.ValidationError) -> str:
-    place, *keys = error.absolute_path
-    return f"upload {int(place) + 1}{', ' + dotted(tuple(keys)) if keys else ''}: {error.message}"
+    check_list(entries, SCHEMA, where, ("uploads", "upload"), _entry_faults)
 
 
 def _entry_faults(place: int, entry: Mapping[str, Any]) -> Iterator[str]:
