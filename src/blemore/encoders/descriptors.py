@@ -9,14 +9,11 @@ louder recording.
 
 from dataclasses import dataclass
 from functools import cache
+import blemore.encoders.torch_compat  # noqa: F401
 
 import numpy as np
-from scipy.ndimage import median_filter
-
-from blemore.encoders.torch_compat import torch  # noqa: F401
-
-# isort: split
 import torchaudio.functional as audio
+from scipy.ndimage import median_filter
 
 RATE = 16000
 """Hz of the samples."""

@@ -9,10 +9,9 @@ import logging
 import os
 from functools import cache
 from pathlib import Path
+import blemore.encoders.torch_compat  # noqa: F401
 
-from blemore.encoders.torch_compat import torch
-
-# isort: split
+import torch
 from torch import Tensor
 
 LOCKS = Path("cache/devices")

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Concatenate, ParamSpec, TypeVar
 
-from blemore.encoders.torch_compat import torch
+import torch
+
 from joblineage.errors import DataError
 
 ADVICE = (

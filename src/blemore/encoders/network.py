@@ -6,15 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor, nn
 
 from blemore.encoders.base import Embedder, Preprocessing
 from blemore.encoders.device import pinned, to_device, use_one_thread
 from blemore.encoders.memory import MicroBatch
-from blemore.encoders.torch_compat import torch
 from joblineage.errors import DataError
-
-# isort: split
-from torch import Tensor, nn
 
 
 class Network(nn.Module, ABC):
@@ -42,6 +40,27 @@ class Network(nn.Module, ABC):
         raise DataError(
             type(self).__name__, ["gradient checkpointing is not offered, leave gradient_checkpointing out"]
         )
+
+
+class TransformersNetwork(Network):
+    """A classifier of transformers' with the preprocessing that it needs."""
+
+    def __init__(self, network: nn.Module, preprocessing: Preprocessing):
+        super().__init__()
+        self.network = network
+        self.preprocessing = preprocessing
+        self.depth = network.config.num_hidden_layers
+
+    def layer_of(self, name: str) -> int:
+        """See Network."""
+        parts = name.split(".")  # network.videomae.encoder.layer.3...
+        if "embeddings" in parts:
+            return 0
+        return int(parts[parts.index("layer") + 1]) + 1 if "layer" in parts else self.depth + 1
+
+    def checkpoint_gradients(self) -> None:
+        """See Network."""
+        self.network.activation_checkpointing_enable({"use_reentrant": False})
 
 
 class NetworkEmbedder(Embedder):

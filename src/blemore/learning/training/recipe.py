@@ -4,8 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
+import torch
+
 from blemore.encoders.network import Network
-from blemore.encoders.torch_compat import torch
 from blemore.learning.training.early_stopping import EarlyStopping
 
 
