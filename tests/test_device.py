@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from blemore.encoders import device
-from blemore.encoders.memory import MicroBatch
+from blemore.encoders.device import MicroBatch
 from blemore.encoders.network import NetworkEmbedder
 from blemore.encoders.pictures import Pictures
 from blemore.encoders.sound import Sound

@@ -22,9 +22,8 @@ from blemore.learning.folds import gather_folds, join_curves
 from blemore.learning.training import loop as training
 from blemore.learning.training import state as training_state
 from blemore.learning.training.data import Examples
-from blemore.learning.training.early_stopping import EarlyStopping
 from blemore.learning.training.media import read_media
-from blemore.learning.training.recipe import Recipe, half_precision
+from blemore.learning.training.recipe import EarlyStopping, Recipe, half_precision
 from blemore.scoring.labels import CLASSES
 from blemore.tables import read_probabilities
 from joblineage.errors import DataError

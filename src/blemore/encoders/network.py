@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from blemore.encoders.base import Embedder, Preprocessing
-from blemore.encoders.device import pinned, to_device, use_one_thread
-from blemore.encoders.memory import MicroBatch
+from blemore.encoders.device import MicroBatch, pinned, to_device, use_one_thread
 from joblineage.errors import DataError
 
 

@@ -103,19 +103,6 @@ class Block(nn.Module):
         return x + self.mlp(y) + self.moe_layer(y) if hasattr(self, "moe_layer") else x + self.mlp(y)
 
 
-class PatchEmbedding(nn.Module):
-    """Tokens of `TUBELET` frames by patch by patch pixels."""
-
-    def __init__(self, dim: int, patch: int):
-        super().__init__()
-        kernel = (TUBELET, patch, patch)
-        self.proj = nn.Conv3d(3, dim, kernel_size=kernel, stride=kernel)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, 3, T, H, W) -> (B, dim, T / 2, H / patch, W / patch)."""
-        return self.proj(x)
-
-
 class ViTMoE(Network):
     """The network; its defaults are the public one: 100,513,646 parameters under 380 names with 7 classes."""
 
@@ -129,7 +116,8 @@ class ViTMoE(Network):
         tokens = pictures.count // TUBELET * (pictures.size // patch) ** 2
         self.register_buffer("places", sinusoid_table(tokens, dim), persistent=False)
         self.checkpointing = False
-        self.patch_embed = PatchEmbedding(dim, patch)
+        kernel = (TUBELET, patch, patch)
+        self.patch_embed = nn.ModuleDict({"proj": nn.Conv3d(3, dim, kernel_size=kernel, stride=kernel)})
         self.blocks = nn.ModuleList(Block(dim, heads, experts if k >= depth // 2 else 0) for k in range(depth))
         self.fc_norm = nn.LayerNorm(dim, eps=1e-6)
         self.head = nn.ModuleDict({kind: nn.Linear(dim, num_classes) for kind in ("image", "video")})
@@ -137,7 +125,7 @@ class ViTMoE(Network):
 
     def forward(self, x: Tensor) -> Tensor:
         """Clips (B, 3, T, S, S) -> logits (B, num_classes)."""
-        x = self.patch_embed(x).flatten(2).transpose(1, 2) + self.places  # (B, tokens, dim)
+        x = self.patch_embed["proj"](x).flatten(2).transpose(1, 2) + self.places  # (B, tokens, dim)
         for block in self.blocks:
             x = checkpoint(block, x, use_reentrant=False) if self.checkpointing and self.training else block(x)
         return self.head["video"](self.fc_norm(x.mean(dim=1)))

@@ -33,8 +33,7 @@ def layers(
     import pandas as pd
 
     from blemore.evaluate.drawing import save_png
-    from blemore.evaluate.layers.figure import draw_layers
-    from blemore.evaluate.layers.study import study_layers
+    from blemore.evaluate.layers.study import draw_layers, study_layers
     from blemore.evaluate.summary import DEMO_NOTE
     from blemore.tables import read_clips, write_csv
 

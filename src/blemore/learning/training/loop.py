@@ -19,8 +19,7 @@ from safetensors.torch import save as safetensors_bytes
 from torch import Tensor
 
 from blemore.encoders.base import build
-from blemore.encoders.device import to_device, use_one_thread
-from blemore.encoders.memory import MicroBatch, told_when_full
+from blemore.encoders.device import MicroBatch, to_device, told_when_full, use_one_thread
 from blemore.encoders.network import Network
 from blemore.learning.training.data import Examples, plain_batches
 from blemore.learning.training.media import read_media

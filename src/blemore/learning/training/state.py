@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from blemore.learning.training.data import Examples
-from blemore.learning.training.early_stopping import best_epoch
+from blemore.learning.training.recipe import best_epoch
 from joblineage.files import whole_file
 
 logger = logging.getLogger(__name__)
