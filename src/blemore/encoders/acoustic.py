@@ -62,7 +62,6 @@ class Functionals(Embedder):
     read, decode = sound.read, sound.decode
 
     def embed(self, clips: Sequence[np.ndarray]) -> np.ndarray:
-        """See Embedder."""
         return np.stack([self.of_samples(samples.astype(float) / 32768) for samples in clips]).astype(np.float32)
 
     def of_samples(self, samples: np.ndarray) -> np.ndarray:
@@ -92,7 +91,6 @@ class Egemaps(Functionals):
         self.smile = opensmile.Smile(feature_set=kind, feature_level=level)
 
     def of_samples(self, samples: np.ndarray) -> np.ndarray:
-        """See Functionals."""
         return self.smile.process_signal(samples.astype(np.float32), RATE).to_numpy()[0]
 
 

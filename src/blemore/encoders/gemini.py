@@ -39,7 +39,7 @@ class Gemini(Embedder):
 
     def read(self, shard: Path) -> Iterator[tuple[str, Piece]]:
         """(clip, its piece)."""
-        for clip, mp4 in read_pieces([shard]).items():
+        for clip, mp4 in read_pieces(shard):
             yield clip, Piece(clip, mp4)
 
     def embed(self, clips: Sequence[Piece]) -> np.ndarray:

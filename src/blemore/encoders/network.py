@@ -51,14 +51,12 @@ class TransformersNetwork(Network):
         self.depth = network.config.num_hidden_layers
 
     def layer_of(self, name: str) -> int:
-        """See Network."""
         parts = name.split(".")  # network.videomae.encoder.layer.3...
         if "embeddings" in parts:
             return 0
         return int(parts[parts.index("layer") + 1]) + 1 if "layer" in parts else self.depth + 1
 
     def checkpoint_gradients(self) -> None:
-        """See Network."""
         self.network.activation_checkpointing_enable({"use_reentrant": False})
 
 
@@ -82,11 +80,9 @@ class NetworkEmbedder(Embedder):
         """A batch as `preprocessing.finished` gives it, on the device -> (B, ...) float32."""
 
     def read(self, shard: Path) -> Iterator[tuple[str, Any]]:
-        """See Embedder."""
         return self.preprocessing.read(shard)
 
     def decode(self, raw: Any) -> np.ndarray:
-        """See Embedder."""
         return self.preprocessing.decode(raw)
 
     def ready(self, clips: Sequence[np.ndarray]) -> Tensor:
@@ -95,14 +91,11 @@ class NetworkEmbedder(Embedder):
 
     @torch.inference_mode()
     def embed(self, batch: Tensor) -> np.ndarray:
-        """See Embedder."""
         return torch.cat(self.micro.run(self._in_parts, batch)).numpy()
 
     def _in_parts(self, size: int, batch: Tensor) -> list[Tensor]:
-        found = []
-        for part in batch.split(size):
-            found.append(self.features(self.preprocessing.finished(to_device(part, self.device))).float().cpu())
-        return found
+        parts = (self.preprocessing.finished(to_device(part, self.device)) for part in batch.split(size))
+        return [self.features(part).float().cpu() for part in parts]
 
 
 def initialise(part: nn.Module) -> None:

@@ -131,7 +131,6 @@ class ViTMoE(Network):
         return self.head["video"](self.fc_norm(x.mean(dim=1)))
 
     def checkpoint_gradients(self) -> None:
-        """See Network."""
         self.checkpointing = True
 
     def auxiliary_loss(self) -> Tensor | float:
@@ -139,7 +138,6 @@ class ViTMoE(Network):
         return BALANCE * sum(part.balance_loss for part in self.modules() if isinstance(part, AdapterExperts))
 
     def layer_of(self, name: str) -> int:
-        """See Network."""
         if name.startswith("patch_embed."):
             return 0
         return int(name.split(".")[1]) + 1 if name.startswith("blocks.") else self.depth + 1

@@ -55,7 +55,6 @@ class Mtcnn:
         self._cascade = MTCNN()
 
     def find(self, picture: np.ndarray) -> list[Face]:
-        """See `Detector.find`."""
         smallest = max(MTCNN_SIDE, int(min(picture.shape[:2]) * SMALLEST_FACE))
         self._cascade.min_face_size = smallest * FINER
         finer = cv2.resize(picture, None, fx=FINER, fy=FINER, interpolation=cv2.INTER_LINEAR)
@@ -96,7 +95,6 @@ class RetinaFace:
         )
 
     def find(self, picture: np.ndarray) -> list[Face]:
-        """See `Detector.find`."""
         smallest = min(picture.shape[:2]) * SMALLEST_FACE
         faces = []
         for found in self._network.detect(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)):
