@@ -5,13 +5,11 @@ Built straight from their libraries' configurations: what a network costs does n
 
 from collections.abc import Callable
 from pathlib import Path
+import blemore.encoders.torch_compat  # noqa: F401
 
-import yaml
-
-from blemore.encoders.torch_compat import torch
-
-# isort: split
 import timm
+import torch
+import yaml
 from torch import Tensor, nn
 from transformers import (
     HubertConfig,

@@ -19,11 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-
-from blemore.encoders.torch_compat import torch
-from joblineage.files import write_json
-
-# isort: split
+import torch
 from full_size import NETWORKS, PARAMS
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -38,6 +34,7 @@ from blemore.learning.heads.run import fold_probabilities
 from blemore.scoring.labels import CLASSES
 from blemore.tables import NO_FOLD
 from blemore.weights.known import checkpoints
+from joblineage.files import write_json
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "src/blemore/planning/networks.json"

@@ -23,13 +23,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+import torch
 import yaml
 
 from blemore.encoders.base import build
 from blemore.encoders.device import use_one_thread
 from blemore.encoders.pictures import Pictures
 from blemore.encoders.settings import encoder_settings
-from blemore.encoders.torch_compat import torch
 from blemore.encoders.videomae import VideoMAE
 from blemore.learning.training.data import Examples
 from blemore.learning.training.loop import fit, predict

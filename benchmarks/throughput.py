@@ -12,11 +12,10 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
+import blemore.encoders.torch_compat  # noqa: F401
 
-from blemore.encoders.torch_compat import torch
-
-# isort: split
 import timm
+import torch
 from full_size import BODY, FACE, NETWORKS
 
 from blemore.encoders.ahead import alike, decoded

@@ -20,12 +20,8 @@ from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import torch
 import yaml
-
-from blemore.encoders.settings import encoder_settings
-from blemore.encoders.torch_compat import torch
-
-# isort: split
 from full_size import NETWORKS
 from throughput import READ, first_clips
 
@@ -33,6 +29,7 @@ from blemore.encoders.ahead import decoded
 from blemore.encoders.base import build
 from blemore.encoders.device import to_device, use_one_thread
 from blemore.encoders.network import Network
+from blemore.encoders.settings import encoder_settings
 from blemore.encoders.timesformer import TimeSformer
 from blemore.encoders.videomae import VideoMAE
 from blemore.encoders.wav2vec2 import Wav2Vec2

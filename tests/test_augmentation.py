@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from blemore.encoders.augmentation import cut_sound, drawn_light, moved, relit
 from blemore.encoders.pictures import as_float
-from blemore.encoders.torch_compat import torch
 
 
 def seeded(seed: int = 0) -> torch.Generator:

@@ -4,19 +4,17 @@ import argparse
 import json
 import os
 import shutil
+import blemore.encoders.torch_compat  # noqa: F401
 
 import pytest
 import safetensors.torch
 import torch
+from transformers import VideoMAEConfig, VideoMAEForVideoClassification, Wav2Vec2Config, Wav2Vec2Model
 
 from blemore.encoders import checkpoints, weight_files
-from blemore.encoders.checkpoints import checkpoint_file, from_pretrained, load_tensors, timm_tensors
-from blemore.encoders.torch_compat import torch as _healed  # noqa: F401
+from blemore.encoders.checkpoints import checkpoint_file, from_pretrained, load_tensors
 from joblineage.errors import DataError, MissingDataError
 from joblineage.files import sha256
-
-# isort: split
-from transformers import VideoMAEConfig, VideoMAEForVideoClassification, Wav2Vec2Config, Wav2Vec2Model
 
 VOICE = {"name": "voice", "module": "wav2vec2", "scale": "pretrained"}
 BODY = {"name": "body", "module": "videomae", "scale": "pretrained"}
@@ -195,7 +193,7 @@ def test_a_revision_of_the_local_cache_is_kept_to(voice, cache, tmp_path):
 
 def test_a_missing_hub_name_is_said_without_asking_the_hub(cache, monkeypatch):
     monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("the network was asked"))
-    for settings, load in ((CLIP, timm_tensors), (VOICE, lambda wanted: from_pretrained(Wav2Vec2Model, wanted))):
+    for settings, load in ((CLIP, checkpoint_file), (VOICE, lambda wanted: from_pretrained(Wav2Vec2Model, wanted))):
         with pytest.raises(MissingDataError, match=rf"switch it off with encoders: {settings['name']}: enabled: false"):
             load(settings | {"checkpoint": "someone/nothing"})
 
@@ -206,7 +204,9 @@ def test_timm_tensors_come_from_a_file_a_folder_or_the_cache(cache, tmp_path):
     safetensors.torch.save_file(tensors, path)
     into_cache(cache, "timm/vit.openai", "c" * 40, path)
     for place in (str(path), str(tmp_path), "timm/vit.openai"):
-        assert torch.equal(timm_tensors(CLIP | {"checkpoint": place})["visual.proj"], tensors["visual.proj"])
+        assert torch.equal(
+            load_tensors(checkpoint_file(CLIP | {"checkpoint": place}))["visual.proj"], tensors["visual.proj"]
+        )
 
 
 def test_the_hub_is_asked_only_where_that_is_allowed(cache, monkeypatch, voice):

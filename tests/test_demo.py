@@ -201,11 +201,11 @@ def test_played_clips_show_what_they_are_called():
     def apex(actor, emotion):
         shown, style = display(actor, f"{emotion}_int4"), make.actor_style(actor, SEED)
         face, sound = generator(SEED, shown.name, "face"), generator(SEED, shown.name, "voice")
-        weights = display_weights(face, sound, shown, style, 1.0)
-        voice = vocalise(sound, style, weights.voice, 1.6)
-        moves = poses(generator(SEED, shown.name, "movement"), weights.face, style, voice, 40)
+        in_face, in_voice = display_weights(face, sound, shown, style, 1.0)
+        voice = vocalise(sound, style, in_voice, 1.6)
+        moves = poses(generator(SEED, shown.name, "movement"), in_face, style, voice, 40)
         assert max(abs(move.yaw) for move in moves) <= 0.38
-        return face_curves(face, weights.face, style, voice, 40)[15:30].mean(axis=0)
+        return face_curves(face, in_face, style, voice, 40)[15:30].mean(axis=0)
 
     own_unit = {"ang": 23, "hap": 12, "sad": 15, "fea": 2}
     actors = [f"A{901 + k}" for k in range(8)]

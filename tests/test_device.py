@@ -5,13 +5,13 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
 from blemore.encoders import device
-from blemore.encoders.memory import MicroBatch
+from blemore.encoders.device import MicroBatch
 from blemore.encoders.network import NetworkEmbedder
 from blemore.encoders.pictures import Pictures
 from blemore.encoders.sound import Sound
-from blemore.encoders.torch_compat import torch
 from blemore.encoders.videomae import Windows
 from joblineage.capture import determinism
 from joblineage.errors import DataError

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 import safetensors.torch
 import small_study
+import torch
 
 from blemore.encoders.base import build
 from blemore.encoders.embedding import embedded
-from blemore.encoders.torch_compat import torch
 from blemore.learning.training import loop
 from blemore.learning.training.loop import train_fold
 from blemore.scoring.labels import CLASSES

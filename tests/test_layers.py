@@ -13,8 +13,7 @@ from typer.testing import CliRunner
 
 from blemore.evaluate.drawing import save_png
 from blemore.evaluate.layers.commands import layers
-from blemore.evaluate.layers.figure import draw_layers
-from blemore.evaluate.layers.study import study_layers
+from blemore.evaluate.layers.study import draw_layers, study_layers
 from blemore.evaluate.summary import DEMO_NOTE
 from blemore.learning.heads.run import fit_head
 from blemore.scoring.labels import CLASSES, soft_labels

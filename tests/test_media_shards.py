@@ -105,7 +105,7 @@ def test_readers_give_frames_sound_and_pieces_by_clip(tmp_path):
     sound = {clip: (rate, np.frombuffer(data, "<i2")) for clip, rate, data in read_samples(files["audio"])}
     assert {clip: rate for clip, (rate, _) in sound.items()} == dict.fromkeys(clips, 16000)
     assert 0.3 < np.abs(sound["a"][1]).max() / 32768 <= 1
-    assert sorted(read_pieces([files["pieces"]])) == ["a", "b"]
+    assert sorted(dict(read_pieces(files["pieces"]))) == ["a", "b"]
 
 
 def test_face_and_body_may_be_sampled_differently(tmp_path):

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from made_records import Lineage, chain, small_study
 
-from blemore.audit.commands.find import CLIPS, by_person
+from blemore.audit.commands import CLIPS, by_person
 from blemore.audit.persons import codes
 from blemore.audit.withdrawal.check import dependents
 from blemore.audit.withdrawal.plan import MEDIA

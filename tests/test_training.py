@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import safetensors.torch
 import small_study
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,14 +18,12 @@ from blemore.encoders.ahead import prefetched
 from blemore.encoders.network import Network
 from blemore.encoders.pictures import Pictures
 from blemore.encoders.sound import Sound
-from blemore.encoders.torch_compat import torch
 from blemore.learning.folds import gather_folds, join_curves
 from blemore.learning.training import loop as training
 from blemore.learning.training import state as training_state
 from blemore.learning.training.data import Examples
-from blemore.learning.training.early_stopping import EarlyStopping
 from blemore.learning.training.media import read_media
-from blemore.learning.training.recipe import Recipe, half_precision
+from blemore.learning.training.recipe import EarlyStopping, Recipe, half_precision
 from blemore.scoring.labels import CLASSES
 from blemore.tables import read_probabilities
 from joblineage.errors import DataError

@@ -85,8 +85,11 @@ def brow_pull(template: np.ndarray) -> dict[int, np.ndarray]:
 
 
 @cache
-def unit_displacements() -> np.ndarray:
-    """(n_units, n_vertices, 3) float32 displacement (dm) of every action unit at strength 1."""
+def sparse_displacements() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Displacement (dm) of every action unit at strength 1, only what moves.
+
+    starts (n_units + 1,), vertex (m,) int32, displacement (m, 3) float32.
+    """
     head = load_head()
     extra = brow_pull(head.template)
     fields = []
@@ -95,17 +98,10 @@ def unit_displacements() -> np.ndarray:
         if unit in extra:
             field = field + extra[unit] * head.parts["body"][:, None]
         fields.append(field)
-    moved = np.array(fields, np.float32)
     eyes = head.parts["left_eye"] | head.parts["right_eye"]
-    moved[:, eyes] = 0  # the eyeballs turn with the gaze instead
-    return moved
-
-
-@cache
-def sparse_displacements() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The same, only what moves: starts (n_units + 1,), vertex (m,) int32, displacement (m, 3) float32."""
     starts, vertex, moved = [0], [], []
-    for field in unit_displacements():
+    for field in np.array(fields, np.float32):
+        field[eyes] = 0  # the eyeballs turn with the gaze instead
         where = np.flatnonzero(np.abs(field).max(axis=1) > SMALLEST_STEP)
         vertex.append(where)
         moved.append(field[where])

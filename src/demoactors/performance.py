@@ -4,7 +4,6 @@ Face and voice share the weights only; each draws its own noise, so that two enc
 """
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -34,14 +33,6 @@ PITCH_RANGE, YAW_RANGE, ROLL_RANGE = (-0.20, 0.22), (-0.38, 0.38), (-0.22, 0.22)
 """Beyond these turns of the head (radians) face detectors begin to fail."""
 
 
-@dataclass(frozen=True)
-class Weights:
-    """Strength of each emotion, (5,) in the order of EMOTIONS, in the face and in the voice."""
-
-    face: np.ndarray
-    voice: np.ndarray
-
-
 def _one_channel(rng: np.random.Generator, display: Display, style: Style, vigour: float) -> np.ndarray:
     weights = np.zeros(len(EMOTIONS))
     where = [EMOTIONS.index(name) for name in display.emotions]
@@ -61,9 +52,12 @@ def _one_channel(rng: np.random.Generator, display: Display, style: Style, vigou
 
 def display_weights(
     face: np.random.Generator, voice: np.random.Generator, display: Display, style: Style, vigour: float
-) -> Weights:
-    """How strongly each emotion shows: salience and style through a logistic, then noise of each channel's own."""
-    return Weights(
+) -> tuple[np.ndarray, np.ndarray]:
+    """Strength of each emotion in the face and in the voice, each (5,) in the order of EMOTIONS.
+
+    Salience and style go through a logistic, then each channel has noise of its own.
+    """
+    return (
         np.clip(_one_channel(face, display, style, vigour), 0, 1.15),
         np.clip(_one_channel(voice, display, style, vigour) * style.voice_gain, 0, 1.2),
     )

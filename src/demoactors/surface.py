@@ -50,30 +50,16 @@ class Surface:
     normals: np.ndarray
 
 
-@dataclass(frozen=True)
-class _Regions:
-    """(n,) bool masks of the head's vertices."""
-
-    eyes: np.ndarray
-    teeth: np.ndarray
-    lower_teeth: np.ndarray
-    tongue: np.ndarray
-    upper_lashes: np.ndarray
-    lower_lashes: np.ndarray
-    inside: np.ndarray
-
-
-def _regions(head: Head) -> _Regions:
+def _regions(head: Head) -> dict[str, np.ndarray]:
+    """Name -> (n,) bool: which of the head's vertices belong to it."""
     parts = head.parts
-    return _Regions(
-        eyes=parts["left_eye"] | parts["right_eye"],
-        teeth=parts["upper_teeth"] | parts["lower_teeth"],
-        lower_teeth=parts["lower_teeth"],
-        tongue=parts["tongue"],
-        upper_lashes=parts["left_lash_upper"] | parts["right_lash_upper"],
-        lower_lashes=parts["left_lash_lower"] | parts["right_lash_lower"],
-        inside=parts["body"] & (head.masks["inside_mouth"] > 0.5),
-    )
+    return {
+        "eyes": parts["left_eye"] | parts["right_eye"],
+        "teeth": parts["upper_teeth"] | parts["lower_teeth"],
+        "upper_lashes": parts["left_lash_upper"] | parts["right_lash_upper"],
+        "lower_lashes": parts["left_lash_lower"] | parts["right_lash_lower"],
+        "inside": parts["body"] & (head.masks["inside_mouth"] > 0.5),
+    }
 
 
 def build_surface(rng: np.random.Generator, shape: np.ndarray, look: Complexion, haircut: str) -> Surface:
@@ -84,7 +70,7 @@ def build_surface(rng: np.random.Generator, shape: np.ndarray, look: Complexion,
     tufts = grow(rng, shape, head, scalp, HAIRCUTS[haircut])
     cloth = np.where(body & (template[:, 1] < 6.6), _cloth(template, NECKLINE + rng.normal(0, NECKLINE_SPREAD)), -2)
     n, m = len(template), len(tufts.points)
-    lashes = regions.upper_lashes | regions.lower_lashes
+    lashes = regions["upper_lashes"] | regions["lower_lashes"]
     drawn = ~(lashes & (np.abs(template[:, 0]) > LASH_REACH))[head.triangles].any(axis=1)
     eye = np.full(n, geometry.NO_EYE, np.int8)
     eye[head.parts["left_eye"]], eye[head.parts["right_eye"]] = geometry.LEFT_EYE, geometry.RIGHT_EYE
@@ -104,7 +90,7 @@ def build_surface(rng: np.random.Generator, shape: np.ndarray, look: Complexion,
         albedo=joined(_albedo(head, regions, look), tufts.shade[:, None] * look.hair),
         openness=joined(_openness(head, regions), HAIR_OPENNESS),
         cover=joined(np.stack([scalp, cloth], axis=1), 0.0),
-        bias=joined(np.where(regions.teeth | regions.tongue, TEETH_BEHIND, 0.0), 0.0),
+        bias=joined(np.where(regions["teeth"] | head.parts["tongue"], TEETH_BEHIND, 0.0), 0.0),
         head_share=joined(_head_share(template), _hair_share(tufts)),
         shoulder_share=joined(_shoulder_share(template), 0.0),
         tangents=tufts.tangents,
@@ -140,36 +126,38 @@ def _cloth(template: np.ndarray, neckline: float) -> np.ndarray:
     return np.clip((edge - template[:, 1]) * CLOTH_EDGE + 0.5, -2, 3)
 
 
-def _albedo(head: Head, regions: _Regions, look: Complexion) -> np.ndarray:
+def _albedo(head: Head, regions: dict[str, np.ndarray], look: Complexion) -> np.ndarray:
     albedo = np.tile(look.skin, (len(head.template), 1))
     albedo += (head.masks["lips"] * head.parts["body"])[:, None] * (look.lips - look.skin)
-    albedo[regions.inside], albedo[regions.teeth], albedo[regions.tongue] = MOUTH_INSIDE, TEETH, TONGUE
-    albedo[regions.upper_lashes] = look.skin * UPPER_LASHES
-    albedo[regions.lower_lashes] = look.skin * LOWER_LASHES
-    albedo[regions.eyes] = 1  # the eye map has the colours
+    albedo[regions["inside"]], albedo[regions["teeth"]], albedo[head.parts["tongue"]] = MOUTH_INSIDE, TEETH, TONGUE
+    albedo[regions["upper_lashes"]] = look.skin * UPPER_LASHES
+    albedo[regions["lower_lashes"]] = look.skin * LOWER_LASHES
+    albedo[regions["eyes"]] = 1  # the eye map has the colours
     return albedo
 
 
-def _openness(head: Head, regions: _Regions) -> np.ndarray:
+def _openness(head: Head, regions: dict[str, np.ndarray]) -> np.ndarray:
     openness = np.clip(head.masks["openness"] * 1.15, 0, 1)
     openness[~head.parts["body"]] = 0.8
-    openness[regions.inside], openness[regions.tongue] = 0.45, 0.6
-    openness[regions.teeth], openness[regions.lower_teeth] = 0.9, 0.75
+    openness[regions["inside"]], openness[head.parts["tongue"]] = 0.45, 0.6
+    openness[regions["teeth"]], openness[head.parts["lower_teeth"]] = 0.9, 0.75
     return openness
 
 
-def _kinds(head: Head, regions: _Regions) -> np.ndarray:
-    kinds = np.where(head.parts["body"] & ~regions.inside, geometry.SKIN, geometry.TEETH_LIKE)
-    kinds[regions.eyes] = geometry.EYES
+def _kinds(head: Head, regions: dict[str, np.ndarray]) -> np.ndarray:
+    kinds = np.where(head.parts["body"] & ~regions["inside"], geometry.SKIN, geometry.TEETH_LIKE)
+    kinds[regions["eyes"]] = geometry.EYES
     return kinds
 
 
-def _materials(head: Head, regions: _Regions) -> np.ndarray:
+def _materials(head: Head, regions: dict[str, np.ndarray]) -> np.ndarray:
     """(t,) int8 of all the head's triangles."""
-    flat = regions.inside | regions.teeth | regions.tongue | regions.upper_lashes | regions.lower_lashes
+    flat = (
+        regions["inside"] | regions["teeth"] | head.parts["tongue"] | regions["upper_lashes"] | regions["lower_lashes"]
+    )
     material = np.full(len(head.triangles), rasteriser.SKIN, np.int8)
     material[flat[head.triangles].all(axis=1)] = rasteriser.FLAT
-    material[regions.eyes[head.triangles].all(axis=1)] = rasteriser.EYE
+    material[regions["eyes"][head.triangles].all(axis=1)] = rasteriser.EYE
     return material
 
 

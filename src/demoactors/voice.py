@@ -42,12 +42,8 @@ TYPICAL = {
     "sad": (1.15, 0.45, 0.8, 0.80, 0.45, 0.10, 0.75, 0.40, 0.05, 4.5, 430, 950),
     "neu": (1.00, 0.35, 0.9, 0.70, 0.12, 0.05, 0.60, 0.10, 0.01, 5.0, 380, 1100),
 }
-
-
-def _typical_values() -> np.ndarray:
-    values = np.array([TYPICAL[name] for name in (*EMOTIONS, "neu")], float)
-    values[:, LOGARITHMIC] = np.log(values[:, LOGARITHMIC])
-    return values
+TYPICAL_VALUES = np.array([TYPICAL[name] for name in (*EMOTIONS, "neu")], float)
+TYPICAL_VALUES[:, LOGARITHMIC] = np.log(TYPICAL_VALUES[:, LOGARITHMIC])
 
 
 @dataclass(frozen=True)
@@ -120,7 +116,7 @@ def synthesise(
 def vocalise(rng: np.random.Generator, style: Style, weights: np.ndarray, seconds: float) -> Voice:
     """A clip's voice for display weights (5,) of the emotions (all 0: a calm hum)."""
     n = round(seconds * RATE)
-    typical, total = _typical_values(), min(1.0, float(weights.sum()))
+    typical, total = TYPICAL_VALUES, min(1.0, float(weights.sum()))
     share = weights / max(float(weights.sum()), 1e-6)
     mean = total * (share @ typical[:5]) + (1 - total) * typical[5]
     own = rng.normal(0, VOICE_NOISE, len(PARAMETERS))

@@ -7,8 +7,7 @@ statistics are 0. egemaps: the 88 functionals of eGeMAPS v02 from openSMILE, for
 All but "level" are the same for a louder recording. A silent or very short clip gives finite numbers, too.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -59,19 +58,10 @@ def build(settings: Mapping, *, features: Literal["functionals", "egemaps"] = "f
 class Functionals(Embedder):
     """(len(FEATURES),) float32 of each clip."""
 
-    def __init__(self) -> None:
-        self.sound = Sound()
-
-    def read(self, shard: Path) -> Iterator[tuple[str, bytes]]:
-        """See Embedder; sound of another rate than 16 kHz is refused."""
-        return self.sound.read(shard)
-
-    def decode(self, raw: bytes) -> np.ndarray:
-        """See Embedder: (n,) int16, zeros after a clip shorter than one frame."""
-        return self.sound.decode(raw)
+    sound = Sound()
+    read, decode = sound.read, sound.decode
 
     def embed(self, clips: Sequence[np.ndarray]) -> np.ndarray:
-        """See Embedder."""
         return np.stack([self.of_samples(samples.astype(float) / 32768) for samples in clips]).astype(np.float32)
 
     def of_samples(self, samples: np.ndarray) -> np.ndarray:
@@ -92,7 +82,6 @@ class Egemaps(Functionals):
     """
 
     def __init__(self, name: str):
-        super().__init__()
         try:
             import opensmile
         except ImportError as error:
@@ -102,7 +91,6 @@ class Egemaps(Functionals):
         self.smile = opensmile.Smile(feature_set=kind, feature_level=level)
 
     def of_samples(self, samples: np.ndarray) -> np.ndarray:
-        """See Functionals."""
         return self.smile.process_signal(samples.astype(np.float32), RATE).to_numpy()[0]
 
 

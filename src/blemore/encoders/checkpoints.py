@@ -11,7 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from blemore.encoders.torch_compat import torch
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
 from blemore.encoders.weight_files import (
     CONFIG,
     WEIGHTS,
@@ -26,10 +29,6 @@ from blemore.encoders.weight_files import (
 from joblineage.errors import DataError, MissingDataError
 from joblineage.files import sha256
 
-# isort: split
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-
 os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")  # transformers asks the hub to convert what it loads
 
 MOST_MISSING = 0.1
@@ -39,7 +38,9 @@ logger = logging.getLogger(__name__)
 
 
 def checkpoint_file(settings: Mapping) -> Path:
-    """The checkpoint file that the settings name, whole as far as its ends tell.
+    """The file with the weights of the checkpoint that the settings name, whole as far as its ends tell.
+
+    For a timm network also of a hub repository such as "timm/vit_base_patch16_clip_224.openai" in the local cache.
 
     Raises
     ------
@@ -74,18 +75,6 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
     if not isinstance(loaded, dict) or not all(isinstance(value, torch.Tensor) for value in loaded.values()):
         raise DataError(str(path), ["expected a state dict, or a dict with a state dict under 'model'"])
     return loaded
-
-
-def timm_tensors(settings: Mapping) -> dict[str, torch.Tensor]:
-    """The tensors of a checkpoint for a timm network: a local file or folder, or a hub repository such as
-    "timm/vit_base_patch16_clip_224.openai" from the local cache. Names are the file's own: timm's
-    `checkpoint_filter_fn` of the network's module turns open_clip's into timm's.
-
-    Raises
-    ------
-    MissingDataError, DataError : as `checkpoint_file`.
-    """
-    return load_tensors(_files(settings)[-1])
 
 
 def from_pretrained(architecture: type[Any], settings: Mapping, **options: Any) -> torch.nn.Module:

@@ -8,15 +8,11 @@ louder recording.
 """
 
 from dataclasses import dataclass
-from functools import cache
+import blemore.encoders.torch_compat  # noqa: F401
 
 import numpy as np
-from scipy.ndimage import median_filter
-
-from blemore.encoders.torch_compat import torch  # noqa: F401
-
-# isort: split
 import torchaudio.functional as audio
+from scipy.ndimage import median_filter
 
 RATE = 16000
 """Hz of the samples."""
@@ -37,6 +33,11 @@ SEMITONE_ZERO = 180.0
 MELS, CEPSTRA = 26, 13
 SPECTRAL = ("alpha_ratio", "hammarberg", "slope_low", "slope_high", "centroid", "spread", "flatness", "rolloff")
 QUALITY = ("harmonicity", "subharmonics", "first_harmonics")
+HANN = np.hanning(WINDOW)
+HANN_CORRELATION = np.fft.irfft(np.abs(np.fft.rfft(HANN, FOURIER)) ** 2)
+HANN_CORRELATION = HANN_CORRELATION[:WINDOW] / HANN_CORRELATION[0]
+MEL_BANK = audio.melscale_fbanks(FOURIER // 2 + 1, 50.0, 7800.0, MELS, RATE, mel_scale="htk").numpy().astype(float)
+COSINES = audio.create_dct(CEPSTRA, MELS, "ortho").numpy().astype(float)
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,9 @@ class Tracks:
 def tracks(samples: np.ndarray) -> Tracks:
     """Descriptors of (n,) float samples in [-1, 1] at 16 kHz, at least one window long."""
     frames = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::HOP]
-    frames = (frames - frames.mean(axis=1, keepdims=True)) * _window()
+    frames = (frames - frames.mean(axis=1, keepdims=True)) * HANN
     power = np.abs(np.fft.rfft(frames, FOURIER)) ** 2  # (n_frames, 641)
-    level = 10 * np.log10(np.maximum((frames**2).sum(axis=1) / (_window() ** 2).sum(), FLOOR))
+    level = 10 * np.log10(np.maximum((frames**2).sum(axis=1) / (HANN**2).sum(), FLOOR))
     sounding = level > max(np.percentile(level, 95) - SOUNDING, SILENCE)
     pitch, periodic, second = _periodicity(power)
     voiced = sounding & (periodic > VOICED)
@@ -79,10 +80,10 @@ def tracks(samples: np.ndarray) -> Tracks:
         "first_harmonics": _decibel(_at(power, pitch)) - _decibel(_at(power, 2 * pitch)),
     }
     shape = power / np.maximum(power.sum(axis=1, keepdims=True), FLOOR)
-    mels = _decibel(shape @ _mel_bank())
+    mels = _decibel(shape @ MEL_BANK)
     return Tracks(
         level=level, sounding=sounding, voiced=voiced, pitch=12 * np.log2(pitch / SEMITONE_ZERO), quality=quality,
-        spectral=_spectral(shape), cepstra=(mels @ _cosines())[:, 1:],
+        spectral=_spectral(shape), cepstra=(mels @ COSINES)[:, 1:],
         flux=0.5 * np.abs(np.diff(shape, axis=0, prepend=shape[:1])).sum(axis=1),
     )  # fmt: skip
 
@@ -90,7 +91,7 @@ def tracks(samples: np.ndarray) -> Tracks:
 def _periodicity(power: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pitch (Hz), and the normalised autocorrelation after one and after two periods, frame by frame."""
     correlation = np.fft.irfft(power)[:, : WINDOW // 4 * 3]
-    correlation /= np.maximum(correlation[:, :1], FLOOR) * _window_correlation()[: correlation.shape[1]]
+    correlation /= np.maximum(correlation[:, :1], FLOOR) * HANN_CORRELATION[: correlation.shape[1]]
     shortest, longest = int(RATE / PITCH[1]), int(RATE / PITCH[0])
     lags = np.arange(shortest, longest + 1)
     here = correlation[:, lags]
@@ -142,24 +143,3 @@ def _at(power: np.ndarray, hertz: np.ndarray) -> np.ndarray:
 
 def _decibel(power: np.ndarray) -> np.ndarray:
     return 10 * np.log10(np.maximum(power, FLOOR))
-
-
-@cache
-def _window() -> np.ndarray:
-    return np.hanning(WINDOW)
-
-
-@cache
-def _window_correlation() -> np.ndarray:
-    whole = np.fft.irfft(np.abs(np.fft.rfft(_window(), FOURIER)) ** 2)
-    return whole[:WINDOW] / whole[0]
-
-
-@cache
-def _mel_bank() -> np.ndarray:
-    return audio.melscale_fbanks(FOURIER // 2 + 1, 50.0, 7800.0, MELS, RATE, mel_scale="htk").numpy().astype(float)
-
-
-@cache
-def _cosines() -> np.ndarray:
-    return audio.create_dct(CEPSTRA, MELS, "ortho").numpy().astype(float)

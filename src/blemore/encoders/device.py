@@ -1,22 +1,34 @@
 """Where a job computes: one thread of a CPU, or a CUDA device; one that no other job of the study uses, if there is one.
 
 A CUDA device works in plain single precision where nothing else is asked for. Most of its operations give the same
-bytes each time, but not all (attention's way back in half precision): a job's record says so.
+bytes each time, but not all (attention's way back in half precision): a job's record says so. Where its memory runs out,
+fewer clips at once give the same result.
 """
 
 import fcntl
 import logging
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+import blemore.encoders.torch_compat  # noqa: F401
 
-from blemore.encoders.torch_compat import torch
-
-# isort: split
+import torch
 from torch import Tensor
+
+from joblineage.errors import DataError
 
 LOCKS = Path("cache/devices")
 """Folder of the lock files, in the study's folder."""
+ADVICE = (
+    "set gradient_checkpointing: true (finetuning), take smaller or fewer frames, a smaller checkpoint or a larger "
+    "device; see whether another program holds the device's memory"
+)
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 _held: list = []  # locked files; a lock lasts as long as its file is open, at most to the end of the process
@@ -78,3 +90,42 @@ def pinned(batch: Tensor, device: torch.device) -> Tensor:
 def to_device(batch: Tensor, device: torch.device) -> Tensor:
     """A batch on the device."""
     return batch if batch.device == device else pinned(batch, device).to(device, non_blocking=True)
+
+
+class MicroBatch:
+    """How many clips the device works on at once; halved each time that its memory runs out.
+
+    size : clips at first.
+    where : whose clips, for messages.
+    """
+
+    def __init__(self, size: int, where: str):
+        self.size = size
+        self.where = where
+
+    def run(self, work: Callable[Concatenate[int, P], T], *given: P.args, **options: P.kwargs) -> T:
+        """`work(size, ...)`; from its beginning again with half the size until it fits.
+
+        Raises
+        ------
+        DataError : one clip alone does not fit.
+        """
+        while True:
+            try:
+                return work(self.size, *given, **options)
+            except torch.OutOfMemoryError as error:
+                if self.size == 1:
+                    faults = [f"the device's memory does not hold a single clip: {ADVICE}"]
+                    raise DataError(self.where, faults) from error
+            self.size //= 2  # here, the error no longer holds on to what was computed
+            logger.warning("%s: out of device memory, going on with %d clip(s) at once", self.where, self.size)
+            torch.cuda.empty_cache()
+
+
+@contextmanager
+def told_when_full(where: str) -> Iterator[None]:
+    """Memory that runs out where fewer clips would not help is told as a fault with what to do."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise DataError(where, [f"the device's memory does not hold the network: {ADVICE}"]) from error

@@ -7,9 +7,7 @@ output depends on its batch. Here both happen in training only.
 
 from collections import OrderedDict
 
-from blemore.encoders.torch_compat import torch
-
-# isort: split
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 

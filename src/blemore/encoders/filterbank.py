@@ -7,9 +7,7 @@ in their first layers: windowed cosines, spaced as the ear's bands are (Zeghidou
 
 import math
 
-from blemore.encoders.torch_compat import torch
-
-# isort: split
+import torch
 from torch import nn
 
 PHASES = 3

@@ -39,7 +39,7 @@ class Gemini(Embedder):
 
     def read(self, shard: Path) -> Iterator[tuple[str, NamedPiece]]:
         """(clip, its piece)."""
-        for clip, mp4 in read_pieces([shard]).items():
+        for clip, mp4 in read_pieces(shard):
             yield clip, NamedPiece(clip, mp4)
 
     def embed(self, clips: Sequence[NamedPiece]) -> np.ndarray:

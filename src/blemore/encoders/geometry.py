@@ -109,7 +109,6 @@ class Geometry(Embedder):
         return numbers.astype(np.float32)
 
     def remark(self, clip: np.ndarray) -> str:
-        """See Embedder."""
         return NO_FACE if np.isnan(clip).any() else ""
 
 

@@ -11,18 +11,18 @@ import difflib
 import logging
 import sys
 from collections.abc import Mapping
+import blemore.encoders.torch_compat  # noqa: F401
 
-from blemore.encoders.checkpoints import timm_tensors
+import timm
+import torch
+from timm.models.vision_transformer import VisionTransformer
+from torch import Tensor, nn
+
+from blemore.encoders.checkpoints import checkpoint_file, load_tensors
 from blemore.encoders.families import Family
 from blemore.encoders.network import NetworkEmbedder
 from blemore.encoders.pictures import Pictures
-from blemore.encoders.torch_compat import torch
 from joblineage.errors import DataError
-
-# isort: split
-import timm
-from timm.models.vision_transformer import VisionTransformer
-from torch import Tensor, nn
 
 FRAMES = 16
 TINY_PICTURES = Pictures(count=8, size=48, border=16, relative=True, kept=8)
@@ -53,7 +53,7 @@ def build(settings: Mapping, *, architecture: str = "") -> "Image":
         raise DataError(f"encoder {settings['name']}", [fault])
     stated = timm.get_pretrained_cfg(architecture)
     network = timm.create_model(architecture, pretrained=False, num_classes=0)  # True would ask the hub
-    load(network, timm_tensors(settings), settings)
+    load(network, load_tensors(checkpoint_file(settings)), settings)
     size = stated.input_size[-1]
     return Image(network, Pictures(count=FRAMES, size=size, mean=stated.mean, std=stated.std, kept=FRAMES), batch=4)
 

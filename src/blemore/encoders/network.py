@@ -6,15 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor, nn
 
 from blemore.encoders.base import Embedder, Preprocessing
-from blemore.encoders.device import pinned, to_device, use_one_thread
-from blemore.encoders.memory import MicroBatch
-from blemore.encoders.torch_compat import torch
+from blemore.encoders.device import MicroBatch, pinned, to_device, use_one_thread
 from joblineage.errors import DataError
-
-# isort: split
-from torch import Tensor, nn
 
 
 class Network(nn.Module, ABC):
@@ -44,6 +41,25 @@ class Network(nn.Module, ABC):
         )
 
 
+class TransformersNetwork(Network):
+    """A classifier of transformers' with the preprocessing that it needs."""
+
+    def __init__(self, network: nn.Module, preprocessing: Preprocessing):
+        super().__init__()
+        self.network = network
+        self.preprocessing = preprocessing
+        self.depth = network.config.num_hidden_layers
+
+    def layer_of(self, name: str) -> int:
+        parts = name.split(".")  # network.videomae.encoder.layer.3...
+        if "embeddings" in parts:
+            return 0
+        return int(parts[parts.index("layer") + 1]) + 1 if "layer" in parts else self.depth + 1
+
+    def checkpoint_gradients(self) -> None:
+        self.network.activation_checkpointing_enable({"use_reentrant": False})
+
+
 class NetworkEmbedder(Embedder):
     """A frozen network: evaluation mode, no gradients, on the device that the job may use.
 
@@ -64,11 +80,9 @@ class NetworkEmbedder(Embedder):
         """A batch as `Preprocessing.finished` gives it, on the device -> (B, ...) float32."""
 
     def read(self, shard: Path) -> Iterator[tuple[str, Any]]:
-        """See Embedder."""
         return self.preprocessing.read(shard)
 
     def decode(self, raw: Any) -> np.ndarray:
-        """See Embedder."""
         return self.preprocessing.decode(raw)
 
     def ready(self, clips: Sequence[np.ndarray]) -> Tensor:
@@ -77,14 +91,11 @@ class NetworkEmbedder(Embedder):
 
     @torch.inference_mode()
     def embed(self, batch: Tensor) -> np.ndarray:
-        """See Embedder."""
         return torch.cat(self.micro.run(self._in_parts, batch)).numpy()
 
     def _in_parts(self, size: int, batch: Tensor) -> list[Tensor]:
-        found = []
-        for part in batch.split(size):
-            found.append(self.features(self.preprocessing.finished(to_device(part, self.device))).float().cpu())
-        return found
+        parts = (self.preprocessing.finished(to_device(part, self.device)) for part in batch.split(size))
+        return [self.features(part).float().cpu() for part in parts]
 
 
 def initialise(part: nn.Module) -> None:

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from blemore.encoders.augmentation import JITTER, drawn_light, moved, relit
 from blemore.encoders.base import Preprocessing
 from blemore.encoders.device import to_device
-from blemore.encoders.torch_compat import torch
 from blemore.media.shards import decode_frames, read_jpegs
-
-# isort: split
-from torch import Tensor
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)

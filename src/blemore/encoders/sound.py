@@ -5,15 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from blemore.encoders.augmentation import cut_sound
 from blemore.encoders.base import Preprocessing
-from blemore.encoders.torch_compat import torch
 from blemore.media.shards import read_samples
 from joblineage.errors import DataError
-
-# isort: split
-from torch import Tensor
 
 RATE = 16000
 """Hz; what the public speech networks were trained at."""

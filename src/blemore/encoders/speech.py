@@ -9,22 +9,20 @@ of layer k. The head averages the layers that the settings choose; it refuses la
 
 from collections.abc import Mapping
 from typing import Literal
+import blemore.encoders.transformers_compat  # noqa: F401
 
 import numpy as np
+import torch
+from torch import Tensor
+from transformers import HubertModel, PreTrainedModel, Wav2Vec2Model, WavLMModel
 
-import blemore.encoders.transformers_compat  # noqa: F401
 from blemore.encoders.checkpoints import checkpoint_file, from_pretrained
 from blemore.encoders.families import Family
 from blemore.encoders.filterbank import hear_bands
 from blemore.encoders.network import NetworkEmbedder, initialise
 from blemore.encoders.sound import RATE, Sound
-from blemore.encoders.torch_compat import torch
 from blemore.encoders.weight_files import model_type
 from joblineage.errors import DataError
-
-# isort: split
-from torch import Tensor
-from transformers import HubertModel, PreTrainedModel, Wav2Vec2Model, WavLMModel
 
 ARCHITECTURES = {"wav2vec2": Wav2Vec2Model, "hubert": HubertModel, "wavlm": WavLMModel}
 """By `model_type` of a checkpoint's config.json. Another of transformers' networks with the same interface is one line."""

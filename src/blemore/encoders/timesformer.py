@@ -7,18 +7,17 @@ Small: 8 frames of the inner 48 of 80 px, relative to the first.
 
 from collections.abc import Mapping
 from typing import Any
-
 import blemore.encoders.transformers_compat  # noqa: F401
+
+from torch import Tensor, nn
+from transformers import TimesformerConfig, TimesformerForVideoClassification
+
 from blemore.encoders.checkpoints import from_pretrained
 from blemore.encoders.families import Family
-from blemore.encoders.network import Network, initialise
+from blemore.encoders.network import TransformersNetwork, initialise
 from blemore.encoders.pictures import Pictures
 from blemore.scoring.labels import CLASSES
 from joblineage.errors import DataError
-
-# isort: split
-from torch import Tensor, nn
-from transformers import TimesformerConfig, TimesformerForVideoClassification
 
 MEAN = (0.45, 0.45, 0.45)
 STD = (0.225, 0.225, 0.225)
@@ -60,14 +59,8 @@ def fresh(network: TimesformerForVideoClassification) -> TimesformerForVideoClas
     return network
 
 
-class TimeSformer(Network):
-    """`network` with the preprocessing it needs."""
-
-    def __init__(self, network: TimesformerForVideoClassification, preprocessing: Pictures):
-        super().__init__()
-        self.network = network
-        self.preprocessing = preprocessing
-        self.depth = network.config.num_hidden_layers
+class TimeSformer(TransformersNetwork):
+    """See `build`."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Clips (B, T, 3, S, S) -> logits (B, 6).
@@ -85,14 +78,3 @@ class TimeSformer(Network):
                 "TimeSformer", [f"clips of shape {found} given, made for {wanted} (frames, colours, height, width)"]
             )
         return self.network(x).logits
-
-    def layer_of(self, name: str) -> int:
-        """See Network."""
-        parts = name.split(".")  # network.timesformer.encoder.layer.3...
-        if "embeddings" in parts:
-            return 0
-        return int(parts[parts.index("layer") + 1]) + 1 if "layer" in parts else self.depth + 1
-
-    def checkpoint_gradients(self) -> None:
-        """See Network."""
-        self.network.activation_checkpointing_enable({"use_reentrant": False})

@@ -1,4 +1,4 @@
-"""Imported first wherever torch meets timm, transformers or torchaudio.
+"""Imported first wherever torch meets timm, transformers or torchaudio, and by `device`.
 
 The registry's torchvision and torchaudio are CUDA builds. Beside a CPU torch their compiled libraries do not load, and
 then timm and torchaudio fail to import although they need nothing of what is compiled. Where that is so, torchvision's
@@ -9,7 +9,7 @@ torch's compiler (`torch._dynamo`: 1.1 to 1.4 CPU seconds and 65 MB in every job
 until something uses it. Optimizers, torchvision and transformers import it only to mark functions that it shall leave
 alone, and nothing is compiled here.
 
-A module that needs one of them begins with `from blemore.encoders.torch_compat import torch` and a line `# isort: split`.
+A module that imports timm or torchaudio imports this one, which ruff sorts before them (`isort` in pyproject.toml).
 """
 
 import sys

@@ -5,7 +5,7 @@ torchvision's for the losses and pictures of detection networks, torch's for net
 these sympy. Nothing here uses them, and each job paid 2 CPU seconds for them. So they are absent while transformers is
 imported, and only then: whoever wants one of them afterwards gets it.
 
-Imported first, with a line `# isort: split` behind it, wherever something is imported from transformers.
+Imported by every module that imports transformers; ruff sorts it before (`isort` in pyproject.toml).
 """
 
 import sys
@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from unittest import mock
+import blemore.encoders.torch_compat  # noqa: F401
 
-from blemore.encoders.torch_compat import torch
+import torch
 
 UNUSED = ("jinja2", "scipy", "torchaudio", "torchvision", "trio")
 

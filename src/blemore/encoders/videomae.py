@@ -12,20 +12,18 @@ is a clip that is shorter than one window.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+import blemore.encoders.transformers_compat  # noqa: F401
 
 import numpy as np
-
-import blemore.encoders.transformers_compat  # noqa: F401
-from blemore.encoders.checkpoints import from_pretrained
-from blemore.encoders.families import Family
-from blemore.encoders.network import Network, NetworkEmbedder, initialise
-from blemore.encoders.pictures import Pictures
-from blemore.encoders.torch_compat import torch
-from blemore.scoring.labels import CLASSES
-
-# isort: split
+import torch
 from torch import Tensor
 from transformers import VideoMAEConfig, VideoMAEForVideoClassification, VideoMAEModel
+
+from blemore.encoders.checkpoints import from_pretrained
+from blemore.encoders.families import Family
+from blemore.encoders.network import NetworkEmbedder, TransformersNetwork, initialise
+from blemore.encoders.pictures import Pictures
+from blemore.scoring.labels import CLASSES
 
 TINY = {
     "image_size": 64, "num_frames": 8, "patch_size": 16,
@@ -54,30 +52,13 @@ def build(settings: Mapping) -> "VideoMAE | VideoMAEWindows":
     return VideoMAE(network, Pictures(count=frames, size=network.config.image_size, kept=frames))
 
 
-class VideoMAE(Network):
-    """`network` with the preprocessing it needs."""
-
-    def __init__(self, network: VideoMAEForVideoClassification, preprocessing: Pictures):
-        super().__init__()
-        self.network = network
-        self.preprocessing = preprocessing
-        self.depth = network.config.num_hidden_layers
+class VideoMAE(TransformersNetwork):
+    """See `build`."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Clips (B, T, 3, S, S) -> logits (B, 6)."""
         x = x.transpose(1, 2).contiguous().transpose(1, 2)  # laid out as its convolution reads it, there and back
         return self.network(x).logits
-
-    def layer_of(self, name: str) -> int:
-        """See Network."""
-        parts = name.split(".")  # network.videomae.encoder.layer.3...
-        if "embeddings" in parts:
-            return 0
-        return int(parts[parts.index("layer") + 1]) + 1 if "layer" in parts else self.depth + 1
-
-    def checkpoint_gradients(self) -> None:
-        """See Network."""
-        self.network.activation_checkpointing_enable({"use_reentrant": False})
 
 
 @dataclass(frozen=True)

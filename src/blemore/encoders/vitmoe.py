@@ -6,23 +6,21 @@ Preprocessing: 16 frames of 160 px face crops, ImageNet mean and standard deviat
 """
 
 import logging
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from blemore.encoders.checkpoints import checkpoint_file, load_tensors
 from blemore.encoders.experts import AdapterExperts, mlp
 from blemore.encoders.families import Family
 from blemore.encoders.network import Network, initialise
 from blemore.encoders.pictures import Pictures
-from blemore.encoders.torch_compat import torch
 from blemore.scoring.labels import CLASSES
 from joblineage.errors import DataError
-
-# isort: split
-import torch.nn.functional as F
-from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 PICTURES = Pictures(count=16, size=160, time_first=False, kept=16)
 TINY_PICTURES = Pictures(count=8, size=48, time_first=False, border=16, relative=True, kept=16)
@@ -105,19 +103,6 @@ class Block(nn.Module):
         return x + self.mlp(y) + self.moe_layer(y) if hasattr(self, "moe_layer") else x + self.mlp(y)
 
 
-class PatchEmbedding(nn.Module):
-    """Tokens of `TUBELET` frames by patch by patch pixels."""
-
-    def __init__(self, dim: int, patch: int):
-        super().__init__()
-        kernel = (TUBELET, patch, patch)
-        self.proj = nn.Conv3d(3, dim, kernel_size=kernel, stride=kernel)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, 3, T, H, W) -> (B, dim, T / 2, H / patch, W / patch)."""
-        return self.proj(x)
-
-
 class ViTMoE(Network):
     """The network; its defaults are the public one: 100,513,646 parameters under 380 names with 7 classes."""
 
@@ -128,40 +113,24 @@ class ViTMoE(Network):
         super().__init__()
         self.preprocessing = pictures
         self.depth = depth
-        self.grid = (pictures.count // TUBELET, pictures.size // patch, pictures.size // patch)
-        self.register_buffer("places", sinusoid_table(math.prod(self.grid), dim), persistent=False)
+        tokens = pictures.count // TUBELET * (pictures.size // patch) ** 2
+        self.register_buffer("places", sinusoid_table(tokens, dim), persistent=False)
         self.checkpointing = False
-        self.patch_embed = PatchEmbedding(dim, patch)
+        kernel = (TUBELET, patch, patch)
+        self.patch_embed = nn.ModuleDict({"proj": nn.Conv3d(3, dim, kernel_size=kernel, stride=kernel)})
         self.blocks = nn.ModuleList(Block(dim, heads, experts if k >= depth // 2 else 0) for k in range(depth))
         self.fc_norm = nn.LayerNorm(dim, eps=1e-6)
         self.head = nn.ModuleDict({kind: nn.Linear(dim, num_classes) for kind in ("image", "video")})
         self.apply(initialise)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (B, num_classes) of clips (B, 3, T, H, W) or of pictures (B, 3, H, W), each with its own head."""
-        kind = "video"
-        if x.ndim == 4:
-            kind = "image"
-            x = x.unsqueeze(2).expand(-1, -1, TUBELET, -1, -1)  # (B, 3, 2, H, W): one tubelet
-        x = self.patch_embed(x)
-        x = x.flatten(2).transpose(1, 2) + self.positions(x.shape[2:])
+        """Clips (B, 3, T, S, S) -> logits (B, num_classes)."""
+        x = self.patch_embed["proj"](x).flatten(2).transpose(1, 2) + self.places  # (B, tokens, dim)
         for block in self.blocks:
             x = checkpoint(block, x, use_reentrant=False) if self.checkpointing and self.training else block(x)
-        return self.head[kind](self.fc_norm(x.mean(dim=1)))
-
-    def positions(self, grid: Sequence[int]) -> Tensor:
-        """The position table (1, t * h * w, dim) of `grid` = (t, h, w): of another size than its own, resampled.
-
-        A single tubelet has the places of the first one, as in the public pre-training code.
-        """
-        if tuple(grid) == self.grid:
-            return self.places
-        own = self.places.transpose(1, 2).unflatten(2, self.grid)  # (1, dim, t, h, w)
-        own = own[:, :, :1] if grid[0] == 1 else own
-        return F.interpolate(own, size=tuple(grid), mode="trilinear", align_corners=False).flatten(2).transpose(1, 2)
+        return self.head["video"](self.fc_norm(x.mean(dim=1)))
 
     def checkpoint_gradients(self) -> None:
-        """See Network."""
         self.checkpointing = True
 
     def auxiliary_loss(self) -> Tensor | float:
@@ -169,7 +138,6 @@ class ViTMoE(Network):
         return BALANCE * sum(part.balance_loss for part in self.modules() if isinstance(part, AdapterExperts))
 
     def layer_of(self, name: str) -> int:
-        """See Network."""
         if name.startswith("patch_embed."):
             return 0
         return int(name.split(".")[1]) + 1 if name.startswith("blocks.") else self.depth + 1

@@ -7,17 +7,16 @@ No time masks and no dropped layers in training: see `speech.STILL`.
 """
 
 from collections.abc import Mapping
-
 import blemore.encoders.transformers_compat  # noqa: F401
+
+from torch import Tensor, nn
+from transformers import Wav2Vec2Model
+
 from blemore.encoders.families import Family
-from blemore.encoders.network import Network
+from blemore.encoders.network import TransformersNetwork
 from blemore.encoders.sound import Sound
 from blemore.encoders.speech import Speech, speech_network
 from blemore.scoring.labels import CLASSES
-
-# isort: split
-from torch import Tensor, nn
-from transformers import Wav2Vec2Model
 
 DROPOUT = 0.1
 """Share of the pooled values that the head does not see in training."""
@@ -31,16 +30,13 @@ def build(settings: Mapping) -> "Speech | Wav2Vec2":
     return Speech(network) if settings["learning"] == "frozen" else Wav2Vec2(network, settings["seconds"])
 
 
-class Wav2Vec2(Network):
+class Wav2Vec2(TransformersNetwork):
     """`network` and a linear head; trained on windows of `seconds`."""
 
     def __init__(self, network: Wav2Vec2Model, seconds: float):
-        super().__init__()
-        self.network = network
+        super().__init__(network, Sound(seconds=seconds))
         self.network.freeze_feature_encoder()
         self.head = nn.Sequential(nn.Dropout(DROPOUT), nn.Linear(network.config.hidden_size, len(CLASSES)))
-        self.preprocessing = Sound(seconds=seconds)
-        self.depth = network.config.num_hidden_layers
 
     def forward(self, x: Tensor) -> Tensor:
         """Clips (B, n) -> logits (B, 6)."""
@@ -54,7 +50,3 @@ class Wav2Vec2(Network):
         if parts[:3] == ["network", "encoder", "layer_norm"] and self.network.config.do_stable_layer_norm:
             return self.depth  # large networks normalise after the last layer
         return self.depth + 1 if parts[0] == "head" else 0
-
-    def checkpoint_gradients(self) -> None:
-        """See Network."""
-        self.network.activation_checkpointing_enable({"use_reentrant": False})

@@ -35,7 +35,7 @@ def _shard(file: Path) -> Iterator[tuple[str, bytes]]:
     import pyarrow as pa
 
     try:
-        yield from read_pieces([file]).items()
+        yield from read_pieces(file)
     except (pa.ArrowException, KeyError) as error:
         raise DataError(str(file), [f"no pieces: expected the columns clip and mp4 ({error})"]) from error
 

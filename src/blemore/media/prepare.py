@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +149,8 @@ def decode_media(clip: OpenClip, options: Mapping[str, Any], kinds: Collection[s
 def track_in(media: Media, options: Mapping[str, Any], detector: Detector) -> Track:
     """The face on each face sample, looked for in small pictures, in px of the shown picture."""
     small = [no_higher(picture, options["detect_height"]) for _, picture in media.faces]
-    return track_face(small, detector, options["every"]).scaled(media.shape.shown[1] / small[0].shape[0])
+    track, factor = track_face(small, detector, options["every"]), media.shape.shown[1] / small[0].shape[0]
+    return replace(track, boxes=track.boxes * factor, landmarks=track.landmarks * factor)
 
 
 def face_rows(name: str, media: Media, track: Track, options: Mapping[str, Any]) -> list[Row]:

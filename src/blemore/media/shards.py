@@ -26,7 +26,7 @@ def shard_of(clip: str, shards: int) -> int:
 
 def read_jpegs(path: Path) -> Iterator[tuple[str, list[bytes]]]:
     """(clip, JPEG files of its samples in order of time) of a faces or body file, one clip in memory at a time."""
-    for clip, rows in groupby(_rows([path], "jpeg"), key=itemgetter(0)):
+    for clip, rows in groupby(_rows(path, "jpeg"), key=itemgetter(0)):
         yield clip, [data for _, data in rows]
 
 
@@ -68,22 +68,17 @@ def read_frames(paths: Sequence[Path], size: int) -> dict[str, np.ndarray]:
 
 def read_samples(path: Path) -> Iterator[tuple[str, int, bytes]]:
     """(clip, rate in Hz, little-endian int16 samples) of an audio file."""
+    return _rows(path, "rate", "samples")
+
+
+def read_pieces(path: Path) -> Iterator[tuple[str, bytes]]:
+    """(clip, bytes of an MP4 file) of a pieces file."""
+    return _rows(path, "mp4")
+
+
+def _rows(path: Path, *columns: str) -> Iterator[tuple]:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(columns=["clip", "rate", "samples"], batch_size=BATCH_ROWS):
-            yield from zip(*(batch[name].to_pylist() for name in ("clip", "rate", "samples")), strict=True)
-
-
-def read_pieces(paths: Sequence[Path]) -> dict[str, bytes]:
-    """All pieces: clip -> bytes of an MP4 file."""
-    return dict(_rows(paths, "mp4"))
-
-
-def _rows(paths: Sequence[Path], column: str) -> Iterator[tuple[str, bytes]]:
-    import pyarrow.parquet as pq
-
-    for path in paths:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(columns=["clip", column], batch_size=BATCH_ROWS):
-                yield from zip(batch["clip"].to_pylist(), batch[column].to_pylist(), strict=True)
+        for batch in file.iter_batches(columns=["clip", *columns], batch_size=BATCH_ROWS):
+            yield from zip(*(batch[name].to_pylist() for name in ("clip", *columns)), strict=True)

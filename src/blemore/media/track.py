@@ -1,7 +1,7 @@
 """The face of a clip from sample to sample: detected on some, followed on the others, without jitter at rest."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -34,10 +34,6 @@ class Track:
     detected: np.ndarray  # (n,) bool: the detector found the face on this very picture
     tracked: np.ndarray  # (n,) bool: not detected here, followed from a picture where it was
     likeness: np.ndarray  # (n,) -1..1: how much the face followed looks like the detected one; 1 where detected
-
-    def scaled(self, factor: float) -> "Track":
-        """The same track in pictures `factor` times as large."""
-        return replace(self, boxes=self.boxes * factor, landmarks=self.landmarks * factor)
 
 
 def track_face(pictures: Sequence[np.ndarray], detector: Detector, every: int) -> Track:

@@ -42,10 +42,7 @@ def _licence(settings: Mapping[str, Any]) -> dict[str, Any]:
         "revision": settings.get("revision"),
         "source": entry.get("source"),
         "paper": entry.get("paper"),
-        "code": terms.get("code"),
-        "original_code": terms.get("original_code"),
-        "weights": terms.get("weights"),
-        "said_by": terms.get("said_by"),
+        **{key: terms.get(key) for key in ("code", "original_code", "weights", "said_by")},
         "note": entry.get("note") if entry else "no checkpoint that this package knows: read its licence yourself",
     }
     unknown = [key for key, value in told.items() if value is None and key != "note"]

@@ -33,12 +33,14 @@ def layers(
     import pandas as pd
 
     from blemore.evaluate.drawing import save_png
-    from blemore.evaluate.layers.figure import draw_layers
-    from blemore.evaluate.layers.study import study_layers
+    from blemore.evaluate.layers.study import draw_layers, study_layers
     from blemore.evaluate.summary import DEMO_NOTE
     from blemore.tables import read_clips, write_csv
 
-    files = {name: Path(name) if name.endswith(".parquet") else _features(name) for name in encoders}
+    files = {
+        name: Path(name) if name.endswith(".parquet") else Path("results/features", f"{name}.parquet")
+        for name in encoders
+    }
     names = {name: path.stem for name, path in files.items()}
     faults = [f"{path}: not there; `snakemake {path}` makes it" for path in files.values() if not path.is_file()]
     faults += [f"{name}: named twice" for name in set(names.values()) if list(names.values()).count(name) > 1]
@@ -59,10 +61,6 @@ def layers(
     if note is not None:
         typer.echo(note)
     typer.echo(f"written: {out / 'layers.csv'} and a picture of each encoder")
-
-
-def _features(name: str) -> Path:
-    return Path("results/features") / f"{name}.parquet"
 
 
 def _is_demo() -> bool:

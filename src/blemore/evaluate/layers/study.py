@@ -6,7 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
+from blemore.evaluate.drawing import INK, WARNING, colour_bar, dressed, legend, new_figure
 from blemore.evaluate.summary import INTERVAL
 from blemore.learning.heads.features import read_layers
 from blemore.learning.heads.run import fold_probabilities
@@ -120,3 +124,26 @@ def _summary(
         low, high = np.quantile(difference, INTERVAL)
         paper = (float(scores[best] - scores[ranges.index(PAPER)]), float(low), float(high))
     return LayerStudy(table[list(COLUMNS)], ranges[best], float(picked), paper, seconds)
+
+
+def draw_layers(study: LayerStudy) -> Figure:
+    """First layer across, last layer up: the best range is marked, and the paper's where the network has it."""
+    table = study.table
+    side = int(table["last"].max()) + 1
+    scores = np.full((side, side), np.nan)
+    scores[table["last"], table["first"]] = table["score"]
+    figure = new_figure(f"Honest Score of the layers of {table['encoder'].iloc[0]}", 6.4, 5.2)
+    axes = figure.subplots()
+    image = axes.imshow(scores, cmap="viridis", origin="lower", interpolation="nearest")
+    colour_bar(figure, image, "Score, out-of-fold, thresholds of other folds")
+    marks = [(study.best, WARNING, "-", f"best here: {study.best[0]} to {study.best[1]}")]
+    if study.paper is not None:
+        marks.append((PAPER, INK, ":", f"arXiv 2603.23650: {PAPER[0]} to {PAPER[1]}"))
+    for (first, last), colour, line, label in marks:
+        place = (first - 0.5, last - 0.5)
+        axes.add_patch(Rectangle(place, 1, 1, fill=False, edgecolor=colour, linestyle=line, linewidth=2.4, label=label))
+    axes.set(xlabel="first layer (0: what enters the first)", ylabel="last layer")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    legend(axes, loc="lower right")
+    return dressed(figure)

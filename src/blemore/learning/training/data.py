@@ -5,15 +5,13 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from blemore.encoders.ahead import alike, prefetched
 from blemore.encoders.base import Preprocessing
 from blemore.encoders.device import pinned
-from blemore.encoders.torch_compat import torch
 from blemore.learning.training.media import Media
-
-# isort: split
-from torch import Tensor
 
 T = TypeVar("T")
 

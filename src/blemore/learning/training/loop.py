@@ -13,12 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save as safetensors_bytes
+from torch import Tensor
 
 from blemore.encoders.base import build
-from blemore.encoders.device import to_device, use_one_thread
-from blemore.encoders.memory import MicroBatch, told_when_full
+from blemore.encoders.device import MicroBatch, to_device, told_when_full, use_one_thread
 from blemore.encoders.network import Network
-from blemore.encoders.torch_compat import torch
 from blemore.learning.training.data import Examples, plain_batches
 from blemore.learning.training.media import read_media
 from blemore.learning.training.recipe import Recipe, half_precision
@@ -31,11 +33,6 @@ from joblineage import declare
 from joblineage.errors import DataError
 from joblineage.files import whole_file, write_bytes
 from joblineage.progress import Steps
-
-# isort: split
-import torch.nn.functional as F
-from safetensors.torch import save as safetensors_bytes
-from torch import Tensor
 
 SAVE_EVERY = 10.0
 """Least seconds between two saved states."""

@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from blemore.encoders.torch_compat import torch
-from blemore.learning.training.data import Examples
-from blemore.learning.training.early_stopping import best_epoch
-from joblineage.files import whole_file
-
-# isort: split
+import torch
 from torch import Tensor
+
+from blemore.learning.training.data import Examples
+from blemore.learning.training.recipe import best_epoch
+from joblineage.files import whole_file
 
 logger = logging.getLogger(__name__)
 
