@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from blemore.study import STUDY
 from joblineage.diffing import Comparison
 from joblineage.outcome import Outcome
 from joblineage.sides import Side
@@ -152,7 +153,7 @@ def recorded(tmp_path_factory) -> tuple[Path, dict[str, tuple[str, str]]]:
 
 
 def between(folder: Path, a: str, b: str) -> Outcome:
-    store = Store(folder)
+    store = Store(folder, STUDY)
     return Outcome(Comparison(Side(store, a), Side(store, b)))
 
 

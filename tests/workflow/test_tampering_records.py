@@ -186,7 +186,7 @@ def test_a_chain_forged_as_a_whole_is_found_by_its_signature_only(root: Path, tm
 def test_what_the_recorded_code_does_not_make_is_found_by_replaying_it(root: Path) -> None:
     (root / "cache").mkdir(exist_ok=True)
     path = record_of(root, "write_submission")
-    assert replay(root, json.loads(path.read_bytes()), False) == ([], [])
+    assert replay(Store(root, STUDY), json.loads(path.read_bytes()), False) == ([], [])
 
     forged = root / "results/submission/submission.zip"
     write(forged, forged.read_bytes() + b"mine")
@@ -199,7 +199,7 @@ def test_what_the_recorded_code_does_not_make_is_found_by_replaying_it(root: Pat
     edit(path, rewrite)
     reforge(root, path)
     assert verify(Store(root, STUDY), deep=True).findings == []
-    findings, _ = replay(root, json.loads(record_of(root, "write_submission").read_bytes()), False)
+    findings, _ = replay(Store(root, STUDY), json.loads(record_of(root, "write_submission").read_bytes()), False)
     assert [(one.verdict, one.node) for one in findings] == [(Verdict.TAMPERED, "results/submission/submission.zip")]
 
 

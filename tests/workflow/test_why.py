@@ -199,7 +199,7 @@ def test_a_study_that_was_run_again_says_what_made_its_results_other(study):
 def test_the_records_of_a_real_run_have_the_form_of_their_schemas(finished):
     store = Store(finished.folder)
     for kind, documents in (("record", store.records), ("run", store.runs)):
-        check = Draft202012Validator(read_json(REPOSITORY / f"schemas/lineage_{kind}.schema.json"))
+        check = Draft202012Validator(read_json(REPOSITORY / f"src/joblineage/schemas/{kind}.schema.json"))
         assert documents
         assert [fault.message for one in documents.values() for fault in check.iter_errors(one)] == []
 
