@@ -3,7 +3,7 @@
 import pandas as pd
 
 from blemore.decide.run import calibrate
-from blemore.individuals.trust import usable_clusters
+from blemore.individuals.permission import usable_clusters
 from blemore.tables import read_clips, read_probabilities, write_table
 from joblineage.files import write_json
 from joblineage.job import job

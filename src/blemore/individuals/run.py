@@ -7,7 +7,7 @@ compared with a training person. Descriptors of faces live in this function alon
 import importlib
 import pkgutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -41,19 +41,6 @@ class Individuals:
 
     clusters: pd.DataFrame
     summary: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Counts:
-    """How many persons and clips were learned from, and how many test clips there are."""
-
-    persons: int
-    train_clips: int
-    test_clips: int
-    without_face: int
-
-
-NOTHING, UNKNOWN = Counts(0, 0, 0, 0), Quality(None, None, 0)
 
 
 def find_descriptor(name: str) -> ModuleType:
@@ -93,20 +80,30 @@ def find_individuals(
     DataError : no such descriptor, a clip that no faces file holds, or something that the descriptor needs is missing.
     """
     reason = why_off(descriptor, approved, dataset)
-    said = {name: str(approved[name]) for name in APPROVAL if name in approved} if approved else None
+    off = descriptor is False or descriptor == "off"
+    summary: dict[str, Any] = {
+        "active": not reason,
+        "reason": reason,
+        "descriptor": None if off else str(descriptor),
+        "approved": {name: str(approved[name]) for name in APPROVAL if name in approved} if approved else None,
+        "trusted": False,
+        "trust": float(trust),
+        "train": {"persons": 0, "clips": 0, "purity": None, "adjusted_rand": None, "splits": 0},
+        "test": {"clips": 0, "without_face": 0, "clusters": 0, "sizes": []},
+    }
     if reason:
-        name = None if descriptor is False or descriptor == "off" else str(descriptor)
-        return Individuals(_table([], []), _summary(False, reason, name, said, trust))
+        return Individuals(_table([], []), summary)
     known = usable(clips)
     train, test = (known[known["split"] == split].sort_values("clip", kind="stable") for split in ("train", "test"))
     with threadpool_limits(1):  # sums of several threads differ in their last digits
         described = _described(find_descriptor(str(descriptor)).describe(face_shards), known["clip"])
         learned = _of_persons(described, train)
         shown = [clip for clip in test["clip"] if clip in described]
-        counts = Counts(len(learned.persons), len(learned), len(test), len(test) - len(shown))
-        if counts.persons < 2:
-            reason = "Unknown: fewer than two training persons with two clips or more that show a face."
-            return Individuals(_table([], []), _summary(True, reason, str(descriptor), said, trust, counts))
+        summary["train"] |= {"persons": len(learned.persons), "clips": len(learned)}
+        summary["test"] |= {"clips": len(test), "without_face": len(test) - len(shown)}
+        if summary["train"]["persons"] < 2:
+            summary["reason"] = "Unknown: fewer than two training persons with two clips or more that show a face."
+            return Individuals(_table([], []), summary)
         name = f"{seed}/individuals"
         clusters = (
             fit(learned.values, learned.person, seed=name).clusters(_descriptors(described, shown))
@@ -116,9 +113,11 @@ def find_individuals(
         for kind, on in (("space", learned.clip), ("clusters", shown)):
             declare.fitted(ModelName.of("individuals", FINAL, kind), kind, on, shown)
         reached = quality(learned, seed=name)
-    reason = _how(reached, trust)
     sizes = sorted(np.bincount(clusters).tolist(), reverse=True)
-    summary = _summary(True, reason, str(descriptor), said, trust, counts, reached, sizes)
+    summary["train"] |= asdict(reached)
+    summary["test"] |= {"clusters": len(sizes), "sizes": sizes}
+    summary["trusted"] = reached.adjusted_rand is not None and reached.adjusted_rand >= trust
+    summary["reason"] = _how(reached, trust)
     return Individuals(_table(shown, clusters), summary)
 
 
@@ -155,36 +154,3 @@ def _how(reached: Quality, trust: float) -> str:
         return f"{how}; not trusted: with fewer than {FEWEST_PERSONS} of them nothing is left to measure quality on."
     verdict = "trusted" if reached.adjusted_rand >= trust else "not trusted"
     return f"{how}; {verdict}: on persons left out the adjusted Rand index is {reached.adjusted_rand:.3f}."
-
-
-def _summary(
-    active: bool,
-    reason: str,
-    descriptor: str | None,
-    approved: Mapping[str, str] | None,
-    trust: float,
-    counts: Counts = NOTHING,
-    reached: Quality = UNKNOWN,
-    sizes: Sequence[int] = (),
-) -> dict[str, Any]:
-    return {
-        "active": active,
-        "reason": reason,
-        "descriptor": descriptor,
-        "approved": approved,
-        "trusted": reached.adjusted_rand is not None and reached.adjusted_rand >= trust,
-        "trust": float(trust),
-        "train": {
-            "persons": counts.persons,
-            "clips": counts.train_clips,
-            "purity": reached.purity,
-            "adjusted_rand": reached.adjusted_rand,
-            "splits": reached.splits,
-        },
-        "test": {
-            "clips": counts.test_clips,
-            "without_face": counts.without_face,
-            "clusters": len(sizes),
-            "sizes": list(sizes),
-        },
-    }

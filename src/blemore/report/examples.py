@@ -64,24 +64,6 @@ def outcomes(decided: np.ndarray, truth: np.ndarray) -> np.ndarray:
     )
 
 
-def labelled_rows(
-    clips: pd.DataFrame, probabilities: pd.DataFrame, decisions: pd.DataFrame
-) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
-    """The usable train clips, their (n, 6) fused probabilities and their (n, 6) decided saliences.
-
-    Parameters
-    ----------
-    decisions : rows of one variant.
-    """
-    train = usable(clips)
-    train = train[train["split"] == "train"].reset_index(drop=True)
-    said, decided = (
-        table.set_index("clip").loc[train["clip"], list(CLASSES)].to_numpy(float)
-        for table in (probabilities, decisions)
-    )
-    return train, said, decided
-
-
 def choose(train: pd.DataFrame, said: np.ndarray, decided: np.ndarray, who: Identities) -> list[tuple[str, int]]:
     """(kind, row) of the examples: of each kind the first ones by lot, each of another person where possible.
 
@@ -96,10 +78,8 @@ def choose(train: pd.DataFrame, said: np.ndarray, decided: np.ndarray, who: Iden
     for kind in KINDS:
         rows = [int(row) for row in order if kinds[row] == kind]
         persons = train["person"].iloc[rows].duplicated().to_numpy()
-        rows = [row for row, again in zip(rows, persons, strict=True) if not again] + [
-            row for row, again in zip(rows, persons, strict=True) if again
-        ]
-        chosen += [(kind, row) for row in rows[:PER_KIND]]
+        new_first = np.argsort(persons, kind="stable")[:PER_KIND]
+        chosen += [(kind, rows[place]) for place in new_first]
     return chosen
 
 
@@ -117,7 +97,12 @@ def examples(
     decisions : rows of the variant that test clips get.
     faces : files of face crops (`media.schemas.FACES`).
     """
-    train, said, decided = labelled_rows(clips, probabilities, decisions)
+    train = usable(clips)
+    train = train[train["split"] == "train"].reset_index(drop=True)
+    said, decided = (
+        table.set_index("clip").loc[train["clip"], list(CLASSES)].to_numpy(float)
+        for table in (probabilities, decisions)
+    )
     chosen = choose(train, said, decided, who)
     keys = [
         f"E{number:02d}" if who.hides(train["person"].iloc[row]) else str(train["clip"].iloc[row])

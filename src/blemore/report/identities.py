@@ -114,16 +114,12 @@ def read_publications(path: str | Path) -> list[dict[str, str]]:
     if missing:
         raise DataError(where, [f"column {name!r} is missing" for name in missing])
     rows = [{name: str(row[name]).strip() for name in PUBLICATION_COLUMNS} for row in table.to_dict("records")]
-    faults = [
-        f"row {number}: {name} is empty"
-        for number, row in enumerate(rows, start=1)
-        for name in PUBLICATION_COLUMNS
-        if not row[name]
-    ]
+    numbered = list(enumerate(rows, start=1))
+    faults = [f"row {k}: {name} is empty" for k, row in numbered for name in PUBLICATION_COLUMNS if not row[name]]
     dated = pd.to_datetime([row["date"] for row in rows], format="%Y-%m-%d", errors="coerce")
-    faults += [f"row {k + 1}: date is no YYYY-MM-DD" for k in range(len(rows)) if pd.isna(dated[k])]
+    faults += [f"row {k}: date is no YYYY-MM-DD" for k, _ in numbered if pd.isna(dated[k - 1])]
     doubled = pd.Series([row["person"] for row in rows], dtype=str).duplicated()
-    faults += [f"row {k + 1}: the person is in more than one row" for k in range(len(rows)) if doubled[k]]
+    faults += [f"row {k}: the person is in more than one row" for k, _ in numbered if doubled[k - 1]]
     if faults:
         raise DataError(where, faults)
     return rows

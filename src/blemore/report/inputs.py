@@ -1,6 +1,5 @@
 """The files that the page is made from, read and checked against `contract.yaml`."""
 
-import math
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
@@ -94,8 +93,8 @@ def read_encoders(path: str | Path) -> dict[str, dict[str, Any]]:
     table = pd.read_csv(path)
     if "encoder" not in table.columns:
         raise DataError(Path(path).name, ["column 'encoder' is missing"])
-    rows = {str(row.pop("encoder")): {key: _plain(cell) for key, cell in row.items()} for row in _records(table)}
-    return checked("encoders", Path(path).name, rows)
+    plain = table.astype(object).where(table.notna(), None).set_index("encoder")  # cells as JSON knows them
+    return checked("encoders", Path(path).name, plain.to_dict("index"))
 
 
 def read_quarantine(path: str | Path) -> list[dict[str, Any]]:
@@ -104,24 +103,13 @@ def read_quarantine(path: str | Path) -> list[dict[str, Any]]:
     missing = [name for name in ("clip", "file", "quarantine") if name not in table.columns]
     if missing:
         raise DataError(Path(path).name, [f"column {name!r} is missing" for name in missing])
-    return [{key: row[key] for key in ("clip", "file", "quarantine")} for row in _records(table)]
+    return table[["clip", "file", "quarantine"]].to_dict("records")
 
 
 def read_costs(paths: Sequence[str | Path]) -> dict[str, dict[str, Any]]:
     """Each job's cost by its file: "features/hubert.cost.json", "s4d/fold0.cost.json"."""
     found = {f"{Path(path).parent.name}/{Path(path).name}": read_json(path) for path in paths}
     return checked("costs", "cost files", dict(sorted(found.items())))
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
-
-
-def _plain(cell: Any) -> Any:
-    """A cell as JSON knows it."""
-    if isinstance(cell, float) and math.isnan(cell):
-        return None
-    return cell.item() if hasattr(cell, "item") else cell
 
 
 def same_study(metrics: Mapping[str, Any], study: Mapping[str, Any]) -> None:

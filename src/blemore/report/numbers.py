@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import jinja2
 from markupsafe import Markup
 
 from joblineage.errors import DataError
@@ -115,3 +116,21 @@ def anything(spot: Spot) -> Markup:
         rows = [Markup("<dt>{}</dt><dd>{}</dd>").format(name(item), anything(item)) for item in spot.each()]
         return Markup('<dl class="pairs">{}</dl>').format(Markup("").join(rows)) if rows else Markup("none")
     return text(spot)
+
+
+class _Environment(jinja2.Environment):
+    """Lets filters such as `sort(attribute="value")` reach a spot's own attributes, and not only its keys."""
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        if isinstance(obj, Spot) and argument in ("value", "last"):
+            return getattr(obj, argument)
+        return super().getitem(obj, argument)
+
+
+def environment(loader: jinja2.BaseLoader) -> jinja2.Environment:
+    """Templates in which a wrong name is an error, with what renders a spot."""
+    made = _Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    made.globals.update({one.__name__: one for one in (number, whole, interval, text, name, anything)})
+    return made

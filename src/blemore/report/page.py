@@ -183,25 +183,9 @@ def _drawings(
     return {name: svg(figure, name, alt) for name, (figure, alt) in drawings.items()}
 
 
-class _Environment(jinja2.Environment):
-    """Lets filters such as `sort(attribute="value")` reach a spot's own attributes, and not only its keys."""
-
-    def getitem(self, obj: Any, argument: Any) -> Any:
-        if isinstance(obj, Spot) and argument in ("value", "last"):
-            return getattr(obj, argument)
-        return super().getitem(obj, argument)
-
-
 @cache
 def _environment() -> jinja2.Environment:
     """With its compiled templates kept, for whoever makes several pages."""
-    environment = _Environment(
-        loader=jinja2.PackageLoader("blemore.report", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    helpers = {key: getattr(numbers, key) for key in ("number", "whole", "interval", "text", "name", "anything")}
-    environment.globals.update(helpers, scale=scale, classes=CLASSES, class_names=NAMES)
+    environment = numbers.environment(jinja2.PackageLoader("blemore.report", "templates"))
+    environment.globals.update(scale=scale, classes=CLASSES, class_names=NAMES)
     return environment

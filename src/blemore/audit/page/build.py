@@ -1,6 +1,5 @@
 """The lineage of a study, or of one of its files, on one page, or as a part of the report."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,18 +103,8 @@ def _clips(root: Path, shown: Chain) -> pd.DataFrame | None:
 
 
 def _environment(names: Names) -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.ChoiceLoader([
-            jinja2.PackageLoader("blemore.audit.page", "templates"),
-            jinja2.PrefixLoader({"report": jinja2.PackageLoader("blemore.report", "templates")}),
-        ]),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
-    helpers: Mapping[str, Any] = {key: getattr(numbers, key) for key in ("number", "whole", "text", "name", "anything")}
-    environment.globals.update(helpers)
+    own, report = (jinja2.PackageLoader(f"blemore.{room}", "templates") for room in ("audit.page", "report"))
+    environment = numbers.environment(jinja2.ChoiceLoader([own, jinja2.PrefixLoader({"report": report})]))
     environment.filters.update(scrub=names.scrub, moment=moment, span=span, size=size)
     return environment
 
