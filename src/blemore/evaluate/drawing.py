@@ -71,7 +71,7 @@ def save_png(path: str | Path, figure: Figure, note: str | None = None) -> None:
 
     Parameters
     ----------
-    note : a line under the title (for the demo `calibration.summary.DEMO_NOTE`), or None.
+    note : a line under the title (for the demo `evaluate.summary.DEMO_NOTE`), or None.
     """
     width, height = figure.get_size_inches()
     figure.set_size_inches(max(width, PNG_WIDTH), height + 0.4)

@@ -109,7 +109,7 @@ def draw_encoders(summary: Mapping[str, Any]) -> Figure:
 
     Parameters
     ----------
-    summary : as made by `calibration.summary.summarise`.
+    summary : as made by `evaluate.summary.summarise`.
     """
     alone = sorted(summary["encoders"].items(), key=lambda item: item[1]["acc_presence"])
     fused = [(f"fused, {name.replace('_', ' ')}", entry) for name, entry in reversed(summary["variants"].items())]
