@@ -129,7 +129,7 @@ def test_what_float16_cannot_hold_is_its_largest_number(voices):
         def features(self, batch):
             return torch.tensor([[[1e6, -1e6, 1.5]]])
 
-    found = features_of(Loud(voices["hubert"].network), [noise(900)])
+    found = features_of(Loud(voices["hubert"].network, voices["hubert"].preprocessing), [noise(900)])
     assert found.tolist() == [[[65504, -65504, 1.5]]]
 
 

@@ -42,7 +42,6 @@ class Actor:
     """
 
     def __init__(self, rng: np.random.Generator, build: str, haircut: str):
-        self.haircut = haircut
         self._look = random_complexion(rng, build)
         self._surface = build_surface(rng, random_shape(rng, build), self._look, haircut)
         self._maps = (paint_skin(rng, self._look), paint_eye(self._look), paint_strands(rng))

@@ -1,7 +1,7 @@
 """Media of clips, decoded by worker threads ahead of the device, and put together in batches of equal shape."""
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,19 +33,17 @@ def decoded(
             yield clip, media.result()
 
 
-def alike(
-    items: Iterable[tuple[Any, Any]], most: int, shape: Callable[[Any], Any] = np.shape
-) -> Iterator[tuple[list, list]]:
+def alike(items: Iterable[tuple[Any, Any]], most: int) -> Iterator[tuple[list, list]]:
     """(keys, media) of at most `most` items of the same shape each; what is left comes at the end.
 
     Sound of clips of different lengths thus never needs padding.
     """
     groups: dict[Any, list[tuple[Any, Any]]] = {}
     for item in items:
-        group = groups.setdefault(shape(item[1]), [])
+        group = groups.setdefault(np.shape(item[1]), [])
         group.append(item)
         if len(group) == most:
-            yield _parted(groups.pop(shape(item[1])))
+            yield _parted(groups.pop(np.shape(item[1])))
     for group in groups.values():
         yield _parted(group)
 

@@ -37,7 +37,8 @@ def embed(
     wanted = set(usable(clips)["clip"])
     features, remarks = embedded(encoder, shards, wanted, settings["name"], workers)
     names = sorted(wanted)
-    faults = [f"clip {clip}: not in the prepared files {_listed(shards)}" for clip in names if clip not in features]
+    looked_in = ", ".join(str(path) for path in shards[:3]) + (", ..." if len(shards) > 3 else "")
+    faults = [f"clip {clip}: not in the prepared files {looked_in}" for clip in names if clip not in features]
     faults += [
         f"clip {clip}: a feature is NaN or infinite"
         for clip in sorted(features)
@@ -63,7 +64,3 @@ def embedded(
             remarks.update((name, encoder.remark(clip)) for name, clip in zip(names, media, strict=True))
             steps.advance(len(names))
     return features, remarks
-
-
-def _listed(shards: Sequence[Path]) -> str:
-    return ", ".join(str(path) for path in shards[:3]) + (", ..." if len(shards) > 3 else "")

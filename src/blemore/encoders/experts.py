@@ -20,24 +20,10 @@ def mlp(dim: int, hidden: int) -> nn.Sequential:
     return nn.Sequential(OrderedDict(layers))
 
 
-class Router(nn.Module):
-    """Scores of the experts for each token, and how noisy they are (Shazeer et al. 2017, arXiv 1701.06538)."""
-
-    def __init__(self, dim: int, experts: int):
-        super().__init__()
-        self.topkroute_linear = nn.Linear(dim, experts)
-        self.noise_linear = nn.Linear(dim, experts)
-
-    def forward(self, tokens: Tensor, noisy: bool) -> Tensor:
-        """(n_tokens, dim) -> (n_tokens, experts) logits."""
-        logits = self.topkroute_linear(tokens)
-        if noisy:
-            logits = logits + torch.randn_like(logits) * F.softplus(self.noise_linear(tokens))
-        return logits
-
-
 class AdapterExperts(nn.Module):
     """Each token goes to its `TOP_K` best experts; their outputs are added, weighted by the softmax of their logits.
+
+    In training the router is noisy, as in Shazeer et al. 2017 (arXiv 1701.06538).
 
     All experts are computed for all tokens, as two matrix products, and the weights of those not chosen are zero:
     for adapters (hidden = dim / 4) that is cheaper than sorting the tokens by expert, and has no random order of sums.
@@ -47,7 +33,7 @@ class AdapterExperts(nn.Module):
 
     def __init__(self, dim: int, experts: int, hidden: int):
         super().__init__()
-        self.router = Router(dim, experts)
+        self.router = nn.ModuleDict({name: nn.Linear(dim, experts) for name in ("topkroute_linear", "noise_linear")})
         self.experts = nn.ModuleList(mlp(dim, hidden) for _ in range(experts))
         self.as_released = False
         self.balance_loss = torch.zeros(())  # of the last training pass
@@ -56,7 +42,9 @@ class AdapterExperts(nn.Module):
         """(B, N, dim) -> (B, N, dim)."""
         tokens = x.flatten(0, 1)  # (B * N, dim)
         noisy = self.training or self.as_released
-        logits = self.router(tokens, noisy)
+        logits = self.router["topkroute_linear"](tokens)  # (B * N, experts)
+        if noisy:
+            logits = logits + torch.randn_like(logits) * F.softplus(self.router["noise_linear"](tokens))
         best, chosen = logits.topk(TOP_K, dim=-1)  # (B * N, TOP_K)
         weights = torch.zeros_like(logits).scatter(-1, chosen, best.softmax(dim=-1).to(logits.dtype))
         if noisy:

@@ -43,11 +43,6 @@ class Pictures(Preprocessing):
     relative: bool = False
     kept: int | None = None
 
-    @property
-    def read_size(self) -> int:
-        """Side in px at which frames are decoded."""
-        return self.size + 2 * self.border
-
     def read(self, shard: Path) -> Iterator[tuple[str, list[bytes]]]:
         """(clip, JPEG files of its frames) of a faces or body file."""
         return read_jpegs(shard)
@@ -57,7 +52,7 @@ class Pictures(Preprocessing):
         if self.kept is not None and len(raw) > self.kept:
             raw = [raw[k] for k in spread(len(raw), self.kept)]
         inner = slice(self.border, self.border + self.size)
-        return np.ascontiguousarray(decode_frames(raw, self.read_size)[:, inner, inner])
+        return np.ascontiguousarray(decode_frames(raw, self.size + 2 * self.border)[:, inner, inner])
 
     def stacked(self, clips: Sequence[np.ndarray]) -> Tensor:
         """See Preprocessing: `count` frames, first and last included, (B, T, S, S, 3) uint8."""

@@ -61,12 +61,9 @@ class Sound(Preprocessing):
         return cut_sound(clips, round(self.seconds * RATE), generator)
 
     def finished(self, batch: Tensor, changes: Tensor | None = None) -> Tensor:
-        """See Preprocessing: (B, n) float32."""
+        """See Preprocessing: (B, n) float32 of zero mean and unit variance clip by clip; silence stays silence."""
         samples = batch.float() / 32768
-        return standardised(samples if changes is None else samples * changes)
-
-
-def standardised(samples: Tensor) -> Tensor:
-    """(B, n) -> zero mean and unit variance clip by clip; silence stays silence."""
-    mean, variance = samples.mean(dim=1, keepdim=True), samples.var(dim=1, keepdim=True, correction=0)
-    return (samples - mean) / torch.sqrt(variance + 1e-7)
+        if changes is not None:
+            samples = samples * changes
+        mean, variance = samples.mean(dim=1, keepdim=True), samples.var(dim=1, keepdim=True, correction=0)
+        return (samples - mean) / torch.sqrt(variance + 1e-7)

@@ -7,18 +7,18 @@ that any choice of layers can be studied without another pass. Index 0 is the tr
 of layer k. The head averages the layers that the settings choose; it refuses layers that are not there.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Literal
 import blemore.encoders.transformers_compat  # noqa: F401
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import HubertModel, PreTrainedModel, Wav2Vec2Model, WavLMModel
 
 from blemore.encoders.checkpoints import checkpoint_file, from_pretrained
 from blemore.encoders.families import Family
-from blemore.encoders.filterbank import hear_bands
 from blemore.encoders.network import NetworkEmbedder, initialise
 from blemore.encoders.sound import RATE, Sound
 from blemore.encoders.weight_files import model_type
@@ -34,6 +34,12 @@ TINY = {
 """The same networks, small: windows of 25 ms, two convolutions (one vector per 40 ms) and four transformer layers."""
 STILL = {"mask_time_prob": 0.0, "mask_feature_prob": 0.0, "layerdrop": 0.0}
 """transformers draws masks from numpy's global generator: an interrupted training would not end in the same bytes."""
+PHASES = 3
+"""Copies of a band's filter, a third of a period apart: half-waves of all three add up to the band's level."""
+LOWEST, HIGHEST = 80.0, 7000.0
+"""Hz of the centres of the first and the last band."""
+GAIN = 0.3
+"""Level of a filter. Below about 0.01 times the clip's level, sound is lost in the layer norm's epsilon: a gate."""
 
 FAMILY = Family(kind="network", model_types=("wavlm", "hubert", "wav2vec2"), seconds={"frozen": 0.0016})
 
@@ -51,14 +57,14 @@ def build(settings: Mapping, *, architecture: Literal["wavlm", "hubert", "wav2ve
     MissingDataError : no checkpoint.
     """
     if architecture and settings["scale"] == "tiny":
-        return Speech(speech_network(ARCHITECTURES[architecture], settings))
+        return Speech(speech_network(ARCHITECTURES[architecture], settings), Sound())
     if model_type(settings) is None:
         checkpoint_file(settings)  # fetched where that is allowed, else the error that says what is missing
     found = model_type(settings)
     if found not in ARCHITECTURES:
         text = f"{settings['checkpoint']} is a {found!r} network, module speech reads {', '.join(ARCHITECTURES)}"
         raise DataError(f"encoder {settings['name']}", [text])
-    return Speech(speech_network(ARCHITECTURES[found], settings))
+    return Speech(speech_network(ARCHITECTURES[found], settings), Sound())
 
 
 def speech_network(architecture: type[PreTrainedModel], settings: Mapping) -> PreTrainedModel:
@@ -71,11 +77,39 @@ def speech_network(architecture: type[PreTrainedModel], settings: Mapping) -> Pr
     return network
 
 
+@torch.no_grad()
+def hear_bands(first: nn.Conv1d, second: nn.Conv1d, rate: int) -> None:
+    """Make `first` a bank of band-pass filters on the mel scale, and `second` a random mixture of the bands' levels.
+
+    Fresh random filters are all but deaf to pitch and vowels, and a stem that is frozen never gets better. So a small
+    network starts from what the public ones have learned from hundreds of hours of speech in their first layers: windowed
+    cosines, spaced as the ear's bands are (Zeghidour et al. 2018, arXiv 1711.01161).
+
+    first : one input channel; the number of output channels a multiple of PHASES.
+    second : mixes the phases of a band evenly, and in time evenly; what it is otherwise stays as it was drawn.
+    rate : of the samples, Hz.
+    """
+    bands = first.out_channels // PHASES
+    mel = torch.linspace(_mel(LOWEST), _mel(HIGHEST), bands)
+    centre = 700 * (10 ** (mel / 2595) - 1)
+    length = first.kernel_size[0]
+    time = (torch.arange(length) - (length - 1) / 2) / rate
+    shift = torch.arange(PHASES) / PHASES
+    waves = torch.cos(2 * math.pi * (centre[:, None, None] * time + shift[:, None]))  # (bands, PHASES, length)
+    filters = waves * torch.hann_window(length, periodic=False)
+    emphasis = (centre / centre.mean()).sqrt()  # voices fall with frequency
+    filters = GAIN * emphasis[:, None, None] * filters / filters.norm(dim=2, keepdim=True)
+    first.weight.copy_(filters.reshape(-1, 1, length))
+    mixed = second.weight.unflatten(1, (bands, PHASES)).mean(dim=(2, 3), keepdim=True)
+    second.weight.copy_(mixed.expand(-1, -1, PHASES, second.kernel_size[0]).flatten(1, 2))
+
+
+def _mel(hertz: float) -> float:
+    return 2595 * math.log10(1 + hertz / 700)
+
+
 class Speech(NetworkEmbedder):
     """`network` read at all its layers."""
-
-    def __init__(self, network: PreTrainedModel, *, batch: int = 8):
-        super().__init__(network, Sound(), batch=batch)
 
     def features(self, batch: Tensor) -> Tensor:
         """(B, n) -> (B, layers + 1, 2 * width) float32: means, then standard deviations over time."""

@@ -45,13 +45,7 @@ def build(settings: Mapping) -> "ViTMoE":
     report = network.load(load_tensors(path))
     if not report.loaded:
         raise DataError(str(path), ["no tensor has a name and shape of the ViTMoE network: is it another network's?"])
-    logger.info(
-        "%s: %d tensors loaded, %d fresh, %d not used",
-        path,
-        len(report.loaded),
-        len(report.missing),
-        len(report.unexpected),
-    )
+    logger.info("%s: %d tensors loaded, %d fresh, %d not used", path, *map(len, report))
     return network
 
 

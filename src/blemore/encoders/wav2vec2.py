@@ -27,7 +27,7 @@ FAMILY = Family(kind="network", model_types=("wav2vec2",), seconds={"finetuned":
 def build(settings: Mapping) -> "Speech | Wav2Vec2":
     """The network; small with random weights, or from a checkpoint (then with a new head where it is finetuned)."""
     network = speech_network(Wav2Vec2Model, settings)
-    return Speech(network) if settings["learning"] == "frozen" else Wav2Vec2(network, settings["seconds"])
+    return Speech(network, Sound()) if settings["learning"] == "frozen" else Wav2Vec2(network, settings["seconds"])
 
 
 class Wav2Vec2(TransformersNetwork):

@@ -12,8 +12,6 @@ from joblineage.files import whole_file
 
 WHOLE_NUMBERS = ("width", "height", "rotation", "audio_rate", "audio_channels", "bytes")
 
-QUARANTINE_COLUMNS = ("clip", "file", "quarantine")
-
 
 def gather(roster: pd.DataFrame, probes: Sequence[Path], max_bad_share: float) -> pd.DataFrame:
     """The clips table: roster and probes joined, one row per clip.
@@ -56,4 +54,4 @@ def gather(roster: pd.DataFrame, probes: Sequence[Path], max_bad_share: float) -
 def write_quarantine(clips: pd.DataFrame, path: Path) -> None:
     """Write the quarantined clips of a clips table as CSV (clip, file, reason in `quarantine`), for people."""
     with whole_file(path) as temporary:
-        clips.loc[clips["quarantine"] != "", list(QUARANTINE_COLUMNS)].to_csv(temporary, index=False)
+        clips.loc[clips["quarantine"] != "", ["clip", "file", "quarantine"]].to_csv(temporary, index=False)

@@ -1,8 +1,8 @@
 """The short piece of a clip, for encoders that take a video file: where most happens, as a small MP4."""
 
 import io
-from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import av
 import cv2
@@ -23,15 +23,6 @@ B frames, so that picture times are plain."""
 
 SOUND_BITS = 64_000
 """AAC bit rate, bit/s."""
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A stretch of a clip as a file."""
-
-    start: float  # s
-    reason: str  # "motion" | "voice" | "whole": what spoke most for this stretch
-    mp4: bytes
 
 
 class PieceFrames:
@@ -116,7 +107,7 @@ def choose_window(moving: np.ndarray, loud: np.ndarray, length: int) -> tuple[in
 
 def cut_piece(
     frames: list[av.VideoFrame], rotation: int, samples: np.ndarray, *, rate: int, fps: int, seconds: float
-) -> Piece:
+) -> dict[str, Any]:
     """Choose the piece of a clip and encode it.
 
     Parameters
@@ -125,13 +116,18 @@ def cut_piece(
     rotation : degrees clockwise that set them upright.
     samples : (n,) int16 mono sound of the whole clip at `rate` Hz; all zero: the piece gets no sound track.
     seconds : longest piece.
+
+    Returns
+    -------
+    start (s), reason (what spoke most for this stretch: "motion", "voice" or "whole") and mp4 (bytes).
     """
     length = round(seconds * fps)
     start, reason = choose_window(motion(frames), loudness(samples, len(frames)), length)
     chosen = frames[start : start + length]
     first = round(start * rate / fps)
     heard = samples[first : first + round(len(chosen) * rate / fps)]
-    return Piece(start / fps, reason, _mp4(chosen, rotation, heard if samples.any() else None, rate, fps))
+    mp4 = _mp4(chosen, rotation, heard if samples.any() else None, rate, fps)
+    return {"start": start / fps, "reason": reason, "mp4": mp4}
 
 
 def _mp4(frames: list[av.VideoFrame], rotation: int, samples: np.ndarray | None, rate: int, fps: int) -> bytes:

@@ -105,7 +105,7 @@ def prepare_clip(
             media.small, media.shape.rotation, media.samples, rate=rate,
             fps=options["piece"]["fps"], seconds=options["piece"]["seconds"],
         )  # fmt: skip
-        prepared["pieces"] = [{"clip": name, "start": piece.start, "reason": piece.reason, "mp4": piece.mp4}]
+        prepared["pieces"] = [{"clip": name, **piece}]
     return prepared
 
 

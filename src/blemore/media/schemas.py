@@ -5,35 +5,32 @@ import pyarrow as pa
 from blemore.media.detectors import LANDMARKS
 from blemore.tables import PROBE_COLUMNS
 
-
-def _schema(*columns: tuple[str, pa.DataType]) -> pa.Schema:
-    return pa.schema([pa.field(name, kind) for name, kind in columns])
-
-
 BOX = (("x", pa.float32()), ("y", pa.float32()), ("width", pa.float32()), ("height", pa.float32()))
 POINTS = tuple((f"{name}_{axis}", pa.float32()) for name in LANDMARKS for axis in ("x", "y"))
 SAMPLE = (("clip", pa.string()), ("frame", pa.int32()), ("time", pa.float64()), *BOX)
 
-FACES = _schema(*SAMPLE, ("detected", pa.bool_()), ("tracked", pa.bool_()), *POINTS, ("jpeg", pa.binary()))
+FACES = pa.schema([*SAMPLE, ("detected", pa.bool_()), ("tracked", pa.bool_()), *POINTS, ("jpeg", pa.binary())])
 """One row per sample: box and landmarks in px of the shown picture (NaN landmarks: no face in this clip)."""
 
-BODY = _schema(*SAMPLE, ("jpeg", pa.binary()))
+BODY = pa.schema([*SAMPLE, ("jpeg", pa.binary())])
 """One row per sample: a box that reaches beyond the picture shows black there."""
 
-AUDIO = _schema(("clip", pa.string()), ("rate", pa.int32()), ("samples", pa.binary()), ("silent", pa.bool_()))
+AUDIO = pa.schema([("clip", pa.string()), ("rate", pa.int32()), ("samples", pa.binary()), ("silent", pa.bool_())])
 """One row per clip: little-endian int16, mono, from the first to the end of the last video frame."""
 
-PIECES = _schema(("clip", pa.string()), ("start", pa.float64()), ("reason", pa.string()), ("mp4", pa.binary()))
+PIECES = pa.schema([("clip", pa.string()), ("start", pa.float64()), ("reason", pa.string()), ("mp4", pa.binary())])
 """One row per clip."""
 
 _WHOLE = ("width", "height", "rotation", "audio_rate", "audio_channels", "bytes")
 _REAL = ("fps", "duration")
-PROBE = _schema(
-    ("clip", pa.string()),
-    *(
-        (name, pa.int64() if name in _WHOLE else pa.float64() if name in _REAL else pa.string())
-        for name in PROBE_COLUMNS
-    ),
+PROBE = pa.schema(
+    [
+        ("clip", pa.string()),
+        *(
+            (name, pa.int64() if name in _WHOLE else pa.float64() if name in _REAL else pa.string())
+            for name in PROBE_COLUMNS
+        ),
+    ]
 )
 """One row per clip, the quarantined ones too."""
 

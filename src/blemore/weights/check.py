@@ -26,11 +26,10 @@ def missing_checkpoints(encoders: Iterable[Mapping[str, Any]]) -> list[str]:
 
     encoders : settings of every encoder that takes part, as `encoder_settings` gives them.
     """
-    faults = [(settings, _first_fault(settings)) for settings in encoders]
     return [
         f"encoder {settings['name']}: {fault}; or switch it off with {off(settings)}"
-        for settings, fault in faults
-        if fault
+        for settings in encoders
+        if (fault := _first_fault(settings))
     ]
 
 
@@ -58,10 +57,8 @@ def state(settings: Mapping[str, Any]) -> dict[str, Any]:
     if reason is not None:
         return told | {"state": "none needed", "said": reason}
     if "service" in settings:
-        return told | {
-            "state": "service",
-            "said": f"`{family(settings['module']).priced_by}` says what it costs and what is sent",
-        }
+        command = family(settings["module"]).priced_by
+        return told | {"state": "service", "said": f"`{command}` says what it costs and what is sent"}
     files = weight_files(settings)
     told["files"] = {str(file): sha256(file) for file in files}
     fault = _first_fault(settings)

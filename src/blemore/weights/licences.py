@@ -21,10 +21,7 @@ def licences(encoders: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     looked_up (the day), and encoders: name -> scale, module, checkpoint, revision, source, paper, code, original_code, weights, said_by, note, files
     (file name -> sha256; empty where no file is read) and unknown (names of the entries that nobody told us).
     """
-    return {
-        "looked_up": looked_up(),
-        "encoders": {settings["name"]: _licence(settings) for settings in encoders},
-    }
+    return {"looked_up": looked_up(), "encoders": {settings["name"]: _licence(settings) for settings in encoders}}
 
 
 def _licence(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from those trained on (no peeking at the held-out fold). Clips are decoded once 
 training goes on from its last saved epoch and ends, on a CPU, in the very same bytes.
 """
 
-import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -36,7 +35,8 @@ from joblineage.progress import Steps
 
 SAVE_EVERY = 10.0
 """Least seconds between two saved states."""
-logger = logging.getLogger(__name__)
+PREDICTED_AT_ONCE = 16
+"""Clips of a batch of predictions."""
 
 
 def train_fold(
@@ -87,19 +87,15 @@ def train_fold(
         identity = training_identity(name, settings, sets, device)
         rows = fit(network, **sets, recipe=recipe, name=name, state=state, identity=identity)
         found = predict(network, media.where(~learned), name)
-    declare_fits(ModelName.of(settings["name"], fold), **sets, judges=clips.loc[~learned, "clip"])
+    model = ModelName.of(settings["name"], fold)
+    declare.fitted(model, "network", sets["learned"].names, clips.loc[~learned, "clip"])
+    if len(sets["inner"]):
+        declare.fitted(model, "early stopping", sets["inner"].names)
     write_probabilities(probability_rows(clips[~learned], found), probabilities)
     with whole_file(curve) as temporary:
         pd.DataFrame(rows, columns=Row._fields).to_csv(temporary, index=False)
     tensors = {key: tensor.cpu().contiguous() for key, tensor in network.state_dict().items()}
     write_bytes(weights, safetensors_bytes(tensors))
-
-
-def declare_fits(model: ModelName, learned: Examples, inner: Examples, judges: pd.Series) -> None:
-    """Say whom the weights, and the epoch that they are of, were fitted on."""
-    declare.fitted(model, "network", learned.names, judges)
-    if len(inner):
-        declare.fitted(model, "early stopping", inner.names)
 
 
 def fit(
@@ -173,13 +169,13 @@ def find_gradients(
 
 
 @torch.inference_mode()
-def predicted_logits(network: Network, clips: Sequence[np.ndarray], name: str, batch: int = 16) -> Tensor:
+def predicted_logits(network: Network, clips: Sequence[np.ndarray], name: str) -> Tensor:
     """Logits (n_clips, 6) float64 of clips as `Preprocessing.decode` makes them, in single precision, on the CPU."""
     device = next(network.parameters()).device
     network.eval()
     logits = torch.zeros((len(clips), len(CLASSES)), dtype=torch.float64)
-    micro = MicroBatch(batch, name)
-    for places, group in plain_batches(clips, batch, network.preprocessing, device):
+    micro = MicroBatch(PREDICTED_AT_ONCE, name)
+    for places, group in plain_batches(clips, PREDICTED_AT_ONCE, network.preprocessing, device):
         logits[places] = torch.cat(micro.run(_in_parts, network, group)).double().cpu()
     return logits
 

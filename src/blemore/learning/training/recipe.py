@@ -41,10 +41,6 @@ class EarlyStopping:
         drawn = np.random.default_rng(seed_of(f"{seed}/inner")).permutation(names)[:count]
         return persons.isin(drawn).to_numpy()
 
-    def is_over(self, losses: Sequence[float]) -> bool:
-        """Whether to stop after these losses (one per epoch) of the persons set aside."""
-        return bool(losses) and len(losses) - best_epoch(losses) >= self.patience
-
 
 def best_epoch(losses: Sequence[float]) -> int:
     """The epoch (1..) of the least loss, the first one where several are equal."""
@@ -88,7 +84,9 @@ class Recipe:
 
     def stops(self, inner_losses: Sequence[float]) -> bool:
         """Whether to end before the last epoch, after these losses (one per epoch) of the persons set aside."""
-        return self.early_stopping is not None and self.early_stopping.is_over(inner_losses)
+        if self.early_stopping is None or not inner_losses:
+            return False
+        return len(inner_losses) - best_epoch(inner_losses) >= self.early_stopping.patience
 
     def optimizer(self, network: Network) -> torch.optim.AdamW:
         """AdamW, all in one kernel; each group has a "scale" for its learning rate. Biases and norms are not decayed."""
