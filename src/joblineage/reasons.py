@@ -1,4 +1,4 @@
-"""What differs between two records of a job, or between a record and the present: every changed field with its values."""
+"""What differs between two documents of a job (records, or `sides.of_present`): every changed field with its values."""
 
 import difflib
 from collections.abc import Iterator, Mapping
@@ -8,16 +8,20 @@ from typing import Any
 
 from joblineage import capture
 from joblineage.record import LOGIC
-from joblineage.store import Store, canonical, digest
+from joblineage.store import Document, Store, canonical, digest
 
-ABSENT = "(absent)"
-"""Stands for a value that is not there on one side."""
-TRIGGERS = ("parameter", "seed", "checkpoint", "module", "code list", "package", "input")
-"""Kinds of change that make a job run again, in the order in which they are told."""
+ABSENT, MISSING = "(absent)", "(missing)"
+"""Stand for a value that one side does not have, and for the sha256 of a file that is not there."""
+OUTPUT, OUTCOME, JOB = "output", "outcome", "job"
+"""Kinds of change beside those that `differences` finds: a file edited after its job; other bytes though nothing recorded
+differs; a job that came or went."""
 CIRCUMSTANCES = ("environment", "determinism", "hardware")
 """Kinds that make no job run again, but can make the same job end in other bytes."""
-KINDS = TRIGGERS + CIRCUMSTANCES
-Document = Mapping[str, Any]
+KINDS = (
+    *(OUTPUT, "parameter", "seed", "checkpoint", "module", "code list", "package", "input", JOB),
+    *(*CIRCUMSTANCES, OUTCOME),
+)
+"""Every kind, in the order in which they are told."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ class Change:
 
     def __str__(self) -> str:
         before, after = (short(value) for value in (self.before, self.after))
+        if self.kind == OUTCOME and ABSENT not in (before, after):
+            return f"{self.name} came out with other bytes ({before} -> {after}) of the same inputs"
         what = {"parameter": "", "seed": "", "package": "package ", "environment": "installed "}
         return f"{what.get(self.kind, self.kind + ' ')}{self.name}: {before} -> {after}"
 
@@ -46,17 +52,21 @@ class Change:
         """The change as JSON knows it."""
         return asdict(self) | {"lines": list(self.lines)}
 
+    @property
+    def rank(self) -> tuple[int, str]:
+        """Where it is told among others."""
+        return KINDS.index(self.kind), self.name
+
 
 def differences(before: Document, after: Document, store: Store) -> list[Change]:
-    """Every changed field between two records of the same job; empty where nothing differs.
+    """Every changed field between two documents of the same job; empty where nothing differs.
 
     What follows from the work (outputs, time, metrics, status, split) and who did it (commit, agent) is not compared.
 
     Parameters
     ----------
-    before, after : records, or documents like one (`present.present`): inputs and params.values are needed; model,
-        environment (sha256 of an object, or the object itself), determinism and hardware are compared where both
-        sides have them.
+    before, after : inputs and params.values are needed; model, environment (sha256 of an object, or the object itself),
+        determinism and hardware are compared where both sides have them.
     store : where source texts and environments are kept. The text of a file that is not kept is read from the
         workspace, if that file still has the sha256 asked for.
 
@@ -64,20 +74,18 @@ def differences(before: Document, after: Document, store: Store) -> list[Change]
     -------
     Changes in the order of KINDS, then by name.
     """
-    found = [
-        *parameters(before["params"]["values"], after["params"]["values"]),
-        *_files(before, after, store),
-        *_fields("determinism", before, after),
-        *_fields("hardware", before, after),
-    ]
-    known = {(one.name, one.before, one.after) for one in found if one.kind == "package"}
-    found += [one for one in _environment(before, after, store) if (one.name, one.before, one.after) not in known]
-    return sorted(found, key=lambda one: (KINDS.index(one.kind), one.name))
+    found = [*parameters(before["params"]["values"], after["params"]["values"]), *_files(before, after, store)]
+    asked = {(one.name, one.before, one.after) for one in found if one.kind == "package"}
+    found += [one for one in _environment(before, after, store) if (one.name, one.before, one.after) not in asked]
+    for kind in ("determinism", "hardware"):
+        if kind in before and kind in after:
+            found += [Change(kind, *one) for one in _walk(before[kind], after[kind])]
+    return sorted(found, key=lambda one: one.rank)
 
 
 def parameters(before: Any, after: Any) -> list[Change]:
     """Changed values of two nested mappings, one entry a dotted key; lists of mappings with a name go by it."""
-    return [Change(_kind(name), name, old, new) for name, old, new in _walk(before, after, "")]
+    return [Change(_kind(name), name, old, new) for name, old, new in _walk(before, after)]
 
 
 def _kind(name: str) -> str:
@@ -85,7 +93,7 @@ def _kind(name: str) -> str:
     return "seed" if last == "seed" else "checkpoint" if last in ("checkpoint", "revision") else "parameter"
 
 
-def _walk(before: Any, after: Any, where: str) -> Iterator[tuple[str, Any, Any]]:
+def _walk(before: Any, after: Any, where: str = "") -> Iterator[tuple[str, Any, Any]]:
     old, new = _named(before), _named(after)
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for name in sorted({*old, *new}):
@@ -120,17 +128,15 @@ def _files(before: Document, after: Document, store: Store) -> Iterator[Change]:
 
 def _lock(path: str, before: str, after: str, store: Store) -> list[Change]:
     """Package by package; the file itself where only other lines of it changed, or a text is not kept."""
-    texts = [_text(path, one, store) for one in (before, after)]
-    old, new = (capture.pins(text or "") for text in texts)
-    names = sorted({*old, *new}) if None not in texts else []
-    packages = [Change("package", one, old.get(one, ABSENT), new.get(one, ABSENT)) for one in names]
-    packages = [one for one in packages if one.before != one.after]
+    texts = [text(path, one, store) for one in (before, after)]
+    old, new = (capture.pins(one or "") for one in texts)
+    packages = [] if None in texts else [Change("package", *one) for one in _walk(old, new)]
     return packages or [Change("package", path, before, after, source_lines(path, before, after, store))]
 
 
 def source_lines(path: str, before: str, after: str, store: Store) -> tuple[str, ...]:
     """Unified diff of a source file between two sha256; empty where one of the texts is not kept."""
-    old, new = _text(path, before, store), _text(path, after, store)
+    old, new = text(path, before, store), text(path, after, store)
     if old is None or new is None:
         return ()
     return tuple(
@@ -138,7 +144,8 @@ def source_lines(path: str, before: str, after: str, store: Store) -> tuple[str,
     )
 
 
-def _text(path: str, name: str, store: Store) -> str | None:
+def text(path: str, name: str, store: Store) -> str | None:
+    """The text of a file with that sha256, from the store or the workspace; None where neither has it."""
     try:
         data = store.get(name)
     except FileNotFoundError:
@@ -153,29 +160,15 @@ def _environment(before: Document, after: Document, store: Store) -> Iterator[Ch
     if "environment" not in before or "environment" not in after or before["environment"] == after["environment"]:
         return
     try:
-        old, new = _surroundings(before, store), _surroundings(after, store)
+        old, new = (
+            store.get_json(one) if isinstance(one, str) else one
+            for one in (before["environment"], after["environment"])
+        )
     except FileNotFoundError:
         yield Change("environment", "all", before["environment"], after["environment"])
         return
-    for name in ("python", "system"):
-        if old[name] != new[name]:
-            yield Change("environment", name, old[name], new[name])
-    for name in sorted({*old["packages"], *new["packages"]}):
-        was, now = (side["packages"].get(name, ABSENT) for side in (old, new))
-        if was != now:
-            yield Change("environment", name, was, now)
-
-
-def _surroundings(side: Document, store: Store) -> Document:
-    kept = side["environment"]
-    found: Document = store.get_json(kept) if isinstance(kept, str) else kept
-    return found
-
-
-def _fields(kind: str, before: Document, after: Document) -> Iterator[Change]:
-    if kind in before and kind in after:
-        for name, old, new in _walk(before[kind], after[kind], ""):
-            yield Change(kind, name, old, new)
+    for part in ("python", "system", "packages"):
+        yield from (Change("environment", name or part, *values) for name, *values in _walk(old[part], new[part]))
 
 
 def short(value: Any) -> str:
