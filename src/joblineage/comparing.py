@@ -1,16 +1,18 @@
 """Two sides beside each other: where each change began, what only follows from it, and the changes joined into causes."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from joblineage.reasons import ABSENT, CIRCUMSTANCES, JOB, OUTCOME, OUTPUT, Change, differences
-from joblineage.sides import Both, Side
+from joblineage.sides import Side
 from joblineage.store import Document
 from joblineage.walk import reached
 
 ONLY_A, ONLY_B, CHANGED = "only in A", "only in B", "changed"
+Way = tuple[tuple[str, str], ...]
+"""From a job up to another one: (key of a job, the file that it reads of the next)."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +60,10 @@ class Comparison:
     """
 
     def __init__(self, a: Side, b: Side, job: str | None = None):
-        names = reached([job], b.above) if job is not None else None
-        self.a, self.b = (side if names is None else side.only(names) for side in (a, b))
-        self.store = Both(a.store, b.store)
+        names = {*a.records, *b.records} if job is None else reached([job], b.above)
+        self.a, self.b = (
+            replace(one, records={n: one.records[n] for n in names if n in one.records}) for one in (a, b)
+        )
 
     @cached_property
     def jobs(self) -> dict[str, Job]:
@@ -80,14 +83,9 @@ class Comparison:
                 found.add(job.key)
         return tuple(name for name in self.jobs if name in found and name not in began)
 
-    def above(self, job: str) -> dict[str, tuple[tuple[str, str], ...]]:
-        """The jobs that explain why a job differs, itself among them.
-
-        Returns
-        -------
-        {key: the way from `job` to it, as (key of a job, the file that it reads of the next one)}, the nearest first.
-        """
-        ways: dict[str, tuple[tuple[str, str], ...]] = {job: ()} if job in self.jobs else {}
+    def above(self, job: str) -> dict[str, Way]:
+        """{key: way} of the jobs that explain why a job differs, itself among them, the nearest first."""
+        ways: dict[str, Way] = {job: ()} if job in self.jobs else {}
 
         def makers(name: str) -> Iterator[str]:
             for maker, path in self.jobs[name].after.items():
@@ -96,10 +94,11 @@ class Comparison:
 
         return {name: ways[name] for name in reached([*ways], makers)}
 
-    def around(self, job: str) -> list[Cause]:
-        """Circumstances that differ in a job and all that it comes from, and decided nothing."""
-        names = [name for name in reached([job], self.b.above) if name in self._compared]
-        return joined((name, change) for name in names for change in self._compared[name].around)
+    @cached_property
+    def around(self) -> list[Cause]:
+        """Circumstances that differ and decided nothing."""
+        jobs = reversed(self._compared.values())
+        return sorted(joined((job.key, one) for job in jobs for one in job.around), key=lambda one: one.change.rank)
 
     @cached_property
     def _compared(self) -> dict[str, Job]:
@@ -126,7 +125,7 @@ class Comparison:
     def _changed(self, name: str, old: Document, new: Document, moved: set[str]) -> Job:
         if old == new:
             return Job(name, CHANGED, (), {}, ())
-        found = [one for one in differences(old, new, self.store) if not self._volatile(one.name)]
+        found = [one for one in differences(old, new, self.b.store, self.a.store) if not self._volatile(one.name)]
         around = tuple(one for one in found if one.kind in CIRCUMSTANCES)
         was, now = _files(old, "inputs"), _files(new, "inputs")
         makers = {path: self._makers(path, was.get(path), now.get(path)) & moved for path in now | was}
@@ -152,14 +151,12 @@ class Comparison:
             return set()  # only the list of inputs is another
         return {side.makers[path] for side, _ in there}
 
-    def _edited(self, name: str, old: Document, new: Document) -> Iterator[Change]:
+    def _edited(self, name: str, old: Document, new: Document) -> list[Change]:
         """Outputs of the present study that are not what the newest record of their job says."""
-        if self.b.present:
-            newest = self.b.store.current.get(name)
-            made, now = _files(self.b.store.records[newest] if newest else old, "outputs"), _files(new, "outputs")
-            yield from (
-                Change(OUTPUT, path, made[path], now[path]) for path in made if made[path] != now.get(path, made[path])
-            )
+        newest = self.b.store.records.get(self.b.store.current.get(name, ""), old)
+        made, now = _files(newest, "outputs"), _files(new, "outputs")
+        edited = [path for path in made if path in now and made[path] != now[path]] if self.b.present else []
+        return [Change(OUTPUT, path, made[path], now[path]) for path in edited]
 
     def _volatile(self, path: str) -> bool:
         return self.a.volatile(path) or self.b.volatile(path)

@@ -3,43 +3,29 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from joblineage.comparing import Cause, Comparison, joined
+from joblineage.comparing import Cause, Comparison, Way, joined
 from joblineage.descent import Descent
 from joblineage.errors import DataError
 from joblineage.files import parse_yaml
 from joblineage.naming import Artifact
 from joblineage.planned import planned
-from joblineage.reasons import ABSENT, MISSING, OUTPUT, Change, parameters, short, source_lines
+from joblineage.reasons import ABSENT, MISSING, OUTPUT, Change, parameters, short, source_lines, text
 from joblineage.runs import study_files
 from joblineage.sides import Side, of_present, of_record
 from joblineage.store import Store, canonical, digest, key
 
-UP_TO_DATE, RUNS, UNSEEN, GONE, REMADE, SAME = (
-    "up to date",
-    "would run again",
-    "changed, would not run again",
-    "no longer part of the study",
-    "remade",
-    "the same record",
-)
-SAID = {
-    UP_TO_DATE: (": nothing has changed", ":", "it would be made of the same bytes by the same code"),
-    RUNS: (
-        *(" would run again", ", because"),
-        "nothing that is recorded differs; Snakemake's own notes (.snakemake/) ask for it",
-    ),
-    UNSEEN: (" is not what its record says", ":", ""),
-    GONE: (
-        *(" is no longer part of the study", ", since"),
-        "the files of the study are what they were; another target asked for it",
-    ),
-    REMADE: (" was remade", ", because", "nothing that is recorded differs"),
-    SAME: (": the same record", ":", "that run reused it"),
+UP_TO_DATE, RUNS, UNSEEN = "is up to date", "would run again", "is not what its record says"
+GONE, REMADE, SAME = "is no longer part of the study", "was remade", "is the same record"
+NOTHING = {
+    UP_TO_DATE: "nothing has changed, it would be made of the same bytes by the same code",
+    RUNS: "nothing that is recorded differs; Snakemake's own notes (.snakemake/) ask for it",
+    GONE: "the files of the study are what they were; another target asked for it",
+    REMADE: "nothing that is recorded differs",
+    SAME: "that run reused it",
 }
-"""Of each state: what is said of a job, what joins the first cause to it, and what is said where there is none."""
+"""What is said of a state where no cause was found."""
 FEW = 10
 """So many changes of circumstance are told."""
 
@@ -61,51 +47,49 @@ class Explanation:
     after: str | None = None
     comparison: Comparison | None = None
 
-    @property
+    @cached_property
     def around(self) -> list[Cause]:
         """Circumstances that differ and decided nothing."""
-        return self.comparison.around(self.job) if self.comparison else []
-
-    @property
-    def outputs(self) -> list[str]:
-        """Paths of outputs that differ between two records."""
-        job = self.comparison.jobs.get(self.job) if self.comparison and self.after else None
-        return [*job.outputs] if job else []
+        return self.comparison.around if self.comparison else []
 
     @cached_property
-    def _ways(self) -> dict[str, tuple[tuple[str, str], ...]]:
-        return self.comparison.above(self.job) if self.comparison else {}
+    def outputs(self) -> tuple[str, ...]:
+        """Paths of outputs that differ between two records."""
+        job = self.comparison.jobs.get(self.job) if self.comparison and self.after else None
+        return job.outputs if job else ()
 
-    def way(self, cause: Cause) -> tuple[tuple[str, str], ...]:
-        """How the job hangs on the nearest one where a cause began: (key of a job, the file that it reads of the next)."""
-        return self._ways[cause.began[0]] if cause.began else ()
+    @cached_property
+    def ways(self) -> dict[str, Way]:
+        """{job where something began: how this job hangs on it}."""
+        return self.comparison.above(self.job) if self.comparison else {}
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON knows it."""
-        told = {"job": self.job, "state": self.state, "before": self.before, "after": self.after}
-        causes = []
-        for one in self.causes:
-            way = self.way(one)
-            chain = [name for name, _ in way] + [*one.began[:1]]
-            causes.append(one.as_dict() | {"chain": chain, "files": [path for _, path in way]})
-        return told | {
-            "outputs": self.outputs, "causes": causes, "surroundings": [one.as_dict() for one in self.around]
-        }  # fmt: skip
+        return {
+            **{"job": self.job, "state": self.state, "before": self.before, "after": self.after},
+            "outputs": self.outputs,
+            "causes": [
+                one.as_dict() | {"way": self.ways.get(one.began[0]) if one.began else ()} for one in self.causes
+            ],
+            "around": [one.as_dict() for one in self.around],
+        }
 
     def lines(self) -> Iterator[str]:
         """The text for people: the first cause in one sentence, its source lines, then all others."""
         first, others = self.causes[:1], self.causes[1:]
-        said, joint, nothing = SAID[self.state]
+        when = ""
         if self.comparison and self.after:
             start = self.comparison.b.records[self.job]["time"]["start"][:19].replace("T", " ")
             same = "" if self.outputs else " (with the same bytes as before)"
-            said += f" at {start} UTC{same}, record {self.before[:12]} -> {self.after[:12]}"
-        yield f"{self.job}{said}" + (f"{joint} {sentence(first[0])}" if first else f": {nothing}")
+            when = f" at {start} UTC{same}, record {self.before[:12]} -> {self.after[:12]}"
+        because = f", because {sentence(first[0])}" if first else f": {NOTHING[self.state]}"
+        yield f"{self.job} {self.state}{when}{because}"
         for one in first:
-            way = self.way(one)
+            way = self.ways.get(one.began[0], ()) if one.began else ()
             makers = [*(name for name, _ in way[1:]), *one.began[:1]]
-            for (reader, path), maker in zip(way, makers, strict=False):
-                yield f"  {reader} reads {path}, which {maker} makes"
+            yield from (
+                f"  {job} reads {path}, which {maker} makes" for (job, path), maker in zip(way, makers, strict=False)
+            )
             yield from (f"  {line}" for line in one.change.lines)
         if self.outputs:
             yield f"  other bytes: {', '.join(self.outputs)}"
@@ -113,12 +97,11 @@ class Explanation:
             yield "Changed as well:"
         for one in others:
             yield from (f"  {sentence(one)}", *(f"    {line}" for line in one.change.lines))
-        around = self.around
-        if around:
+        if self.around:
             yield "Other surroundings, which make nothing run again:"
-            yield from (f"  {sentence(one)}" for one in around[:FEW])
-        if len(around) > FEW:
-            yield f"  and {len(around) - FEW} more (--json names them)"
+            yield from (f"  {sentence(one)}" for one in self.around[:FEW])
+        if len(self.around) > FEW:
+            yield f"  and {len(self.around) - FEW} more (--json names them)"
 
 
 def sentence(cause: Cause) -> str:
@@ -157,11 +140,11 @@ def then(artifact: Artifact, store: Store, against: Side) -> Explanation:
     job = key(store.records[artifact.record])
     if job not in against.records:
         raise DataError(against.name, [f"that run has no job {job}"])
-    before = digest(canonical(against.records[job]))
-    if before == artifact.record:
-        return Explanation(job, SAME, [], before, before)
+    old = digest(canonical(against.records[job]))
+    if old == artifact.record:
+        return Explanation(job, SAME, [], old, old)
     found = Comparison(against, of_record(store, artifact.record), job)
-    return Explanation(job, REMADE, _causes(found, job), before, artifact.record, found)
+    return Explanation(job, REMADE, _causes(found, job), old, artifact.record, found)
 
 
 def before(artifact: Artifact, store: Store) -> Side | None:
@@ -180,13 +163,13 @@ def _causes(found: Comparison, job: str) -> list[Cause]:
 
 def _study_changes(store: Store) -> list[Change]:
     """What changed in the files that decide which jobs there are, since the last run."""
-    if store.last_run is None:
-        return []
-    found, was, now = [], store.last_run["study"], study_files(store)
-    for path in sorted(path for path in {*was, *now} if was.get(path) != now.get(path)):
+    found: list[Change] = []
+    was, now = store.last_run["study"] if store.last_run else {}, study_files(store)
+    for path in sorted(path for path in {*was, *now} if was and was.get(path) != now.get(path)):
         old, new = was.get(path, ABSENT), now.get(path, ABSENT)
-        if path == store.study.settings and ABSENT not in (old, new):
-            found += parameters(parse_yaml(store.get(old)), parse_yaml(Path(store.root, path).read_text()))
+        texts = [one for one in (text(path, sha, store) for sha in (old, new)) if one is not None]
+        if path == store.study.settings and len(texts) == 2:
+            found += parameters(*map(parse_yaml, texts))
         else:
             found.append(Change("module", path, old, new, source_lines(path, old, new, store)))
     return found

@@ -1,9 +1,9 @@
 """What differs between two documents of a job (records, or `sides.of_present`): every changed field with its values."""
 
 import difflib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from joblineage import capture
@@ -58,7 +58,7 @@ class Change:
         return KINDS.index(self.kind), self.name
 
 
-def differences(before: Document, after: Document, store: Store) -> list[Change]:
+def differences(before: Document, after: Document, *stores: Store) -> list[Change]:
     """Every changed field between two documents of the same job; empty where nothing differs.
 
     What follows from the work (outputs, time, metrics, status, split) and who did it (commit, agent) is not compared.
@@ -67,16 +67,16 @@ def differences(before: Document, after: Document, store: Store) -> list[Change]
     ----------
     before, after : inputs and params.values are needed; model, environment (sha256 of an object, or the object itself),
         determinism and hardware are compared where both sides have them.
-    store : where source texts and environments are kept. The text of a file that is not kept is read from the
+    stores : where source texts and environments are kept. The text of a file that is not kept is read from the
         workspace, if that file still has the sha256 asked for.
 
     Returns
     -------
     Changes in the order of KINDS, then by name.
     """
-    found = [*parameters(before["params"]["values"], after["params"]["values"]), *_files(before, after, store)]
+    found = [*parameters(before["params"]["values"], after["params"]["values"]), *_files(before, after, *stores)]
     asked = {(one.name, one.before, one.after) for one in found if one.kind == "package"}
-    found += [one for one in _environment(before, after, store) if (one.name, one.before, one.after) not in asked]
+    found += [one for one in _environment(before, after, *stores) if (one.name, one.before, one.after) not in asked]
     for kind in ("determinism", "hardware"):
         if kind in before and kind in after:
             found += [Change(kind, *one) for one in _walk(before[kind], after[kind])]
@@ -108,7 +108,7 @@ def _named(value: Any) -> Any:
     return value
 
 
-def _files(before: Document, after: Document, store: Store) -> Iterator[Change]:
+def _files(before: Document, after: Document, *stores: Store) -> Iterator[Change]:
     old, new = ({one["path"]: one for one in side["inputs"]} for side in (before, after))
     weights = {one["path"] for side in (before, after) for one in side.get("model", {}).get("files", [])}
     for path in sorted({*old, *new}):
@@ -117,26 +117,26 @@ def _files(before: Document, after: Document, store: Store) -> Iterator[Change]:
             continue
         logic = (old.get(path) or new[path])["role"] in LOGIC
         if path == capture.LOCK and ABSENT not in (was, now):
-            yield from _lock(path, was, now, store)
+            yield from _lock(path, was, now, *stores)
         elif logic and ABSENT in (was, now):
             yield Change("code list", path, was, now)
         elif logic:
-            yield Change("module", path, was, now, source_lines(path, was, now, store))
+            yield Change("module", path, was, now, source_lines(path, was, now, *stores))
         else:
             yield Change("checkpoint" if path in weights else "input", path, was, now)
 
 
-def _lock(path: str, before: str, after: str, store: Store) -> list[Change]:
+def _lock(path: str, before: str, after: str, *stores: Store) -> list[Change]:
     """Package by package; the file itself where only other lines of it changed, or a text is not kept."""
-    texts = [text(path, one, store) for one in (before, after)]
+    texts = [text(path, one, *stores) for one in (before, after)]
     old, new = (capture.pins(one or "") for one in texts)
     packages = [] if None in texts else [Change("package", *one) for one in _walk(old, new)]
-    return packages or [Change("package", path, before, after, source_lines(path, before, after, store))]
+    return packages or [Change("package", path, before, after, source_lines(path, before, after, *stores))]
 
 
-def source_lines(path: str, before: str, after: str, store: Store) -> tuple[str, ...]:
+def source_lines(path: str, before: str, after: str, *stores: Store) -> tuple[str, ...]:
     """Unified diff of a source file between two sha256; empty where one of the texts is not kept."""
-    old, new = text(path, before, store), text(path, after, store)
+    old, new = (text(path, one, *stores) for one in (before, after))
     if old is None or new is None:
         return ()
     return tuple(
@@ -144,28 +144,23 @@ def source_lines(path: str, before: str, after: str, store: Store) -> tuple[str,
     )
 
 
-def text(path: str, name: str, store: Store) -> str | None:
-    """The text of a file with that sha256, from the store or the workspace; None where neither has it."""
-    try:
-        data = store.get(name)
-    except FileNotFoundError:
-        file = Path(store.root, path)
-        data = file.read_bytes() if file.is_file() else b""
-        if digest(data) != name:
-            return None
-    return data.decode(errors="replace")
+def text(path: str, name: str, *stores: Store) -> str | None:
+    """The text with that sha256, from a store or the file in its workspace; None where it is in none."""
+    for store in stores:
+        file = next((one for one in (store.place(name), store.root / path) if one.is_file()), None)
+        data = file.read_bytes() if file else b""
+        if digest(data) == name:
+            return data.decode(errors="replace")
+    return None
 
 
-def _environment(before: Document, after: Document, store: Store) -> Iterator[Change]:
-    if "environment" not in before or "environment" not in after or before["environment"] == after["environment"]:
+def _environment(before: Document, after: Document, *stores: Store) -> Iterator[Change]:
+    was, now = before.get("environment"), after.get("environment")
+    if was is None or now is None or was == now:
         return
-    try:
-        old, new = (
-            store.get_json(one) if isinstance(one, str) else one
-            for one in (before["environment"], after["environment"])
-        )
-    except FileNotFoundError:
-        yield Change("environment", "all", before["environment"], after["environment"])
+    old, new = (json.loads(text("", one, *stores) or "null") if isinstance(one, str) else one for one in (was, now))
+    if old is None or new is None:
+        yield Change("environment", "all", was, now)
         return
     for part in ("python", "system", "packages"):
         yield from (Change("environment", name or part, *values) for name, *values in _walk(old[part], new[part]))

@@ -1,6 +1,6 @@
 """One side of a comparison: jobs by key with a document each, who made which file, and the study's own files."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -64,10 +64,6 @@ class Side:
     def depths(self) -> dict[str, int]:
         """{job key: how many jobs in a row lie before it}."""
         return depths({name: self.above(name) for name in self.records})
-
-    def only(self, names: Iterable[str]) -> "Side":
-        """The same side, with no other jobs than these."""
-        return replace(self, records={name: self.records[name] for name in names if name in self.records})
 
     def study(self, path: str) -> Any:
         """A YAML file of the study as it was on this side, such as its settings; None where it is not kept."""
@@ -142,21 +138,6 @@ def of_present(store: Store, jobs: Mapping[str, Planned], asked: str) -> Side:
         }
 
     return Side(store, asked, {name: document(jobs[name]) for name in names}, study_files(store), present=True)
-
-
-class Both(Store):
-    """The objects of two workspaces as one store."""
-
-    def __init__(self, first: Store, second: Store):
-        super().__init__(second.root, second.study)
-        self.first = first
-
-    def get(self, name: str) -> bytes:
-        """The object of that sha256, from either."""
-        try:
-            return super().get(name)
-        except FileNotFoundError:
-            return self.first.get(name)
 
 
 def find_run(said: str, store: Store) -> Side:
