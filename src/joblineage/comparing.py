@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from joblineage.patterns import matches
 from joblineage.reasons import ABSENT, CIRCUMSTANCES, JOB, OUTCOME, OUTPUT, Change, differences
 from joblineage.sides import Side
 from joblineage.store import Document
@@ -159,7 +160,7 @@ class Comparison:
         return [Change(OUTPUT, path, made[path], now[path]) for path in edited]
 
     def _volatile(self, path: str) -> bool:
-        return self.a.volatile(path) or self.b.volatile(path)
+        return matches(path, [*self.a.volatile, *self.b.volatile])
 
 
 def joined(changes: Iterable[tuple[str, Change]]) -> list[Cause]:
@@ -172,7 +173,7 @@ def joined(changes: Iterable[tuple[str, Change]]) -> list[Cause]:
     began: dict[tuple[str, ...], tuple[Change, dict[str, None]]] = {}
     for name, change in changes:
         # a file of weights is a mere input to a job that only lists it
-        kind = "input" if change.kind == "checkpoint" and "/" in change.name else change.kind
+        kind = "input" if change.kind == "checkpoint" and not change.setting else change.kind
         identity = kind, change.name, repr(change.before), repr(change.after)
         known, names = began.get(identity, (change, {}))
         names[name] = None

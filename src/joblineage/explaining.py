@@ -1,8 +1,7 @@
 """`why`: a job beside the present study or an earlier record of it: its state, the first cause, all others."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from joblineage.comparing import Cause, Comparison, Way, joined
@@ -37,7 +36,10 @@ class Explanation:
     state : one of the six above.
     causes : where the differences began, the nearest first.
     before : id of the record that it is compared from; after : of that to which, None for the present.
-    comparison : of the job and all that it comes from; None where there is nothing to compare.
+    made : when that one was made.
+    ways : {job where something began: the way from this job to it}.
+    around : circumstances that differ and decided nothing.
+    outputs : paths of outputs that differ between two records.
     """
 
     job: str
@@ -45,48 +47,31 @@ class Explanation:
     causes: list[Cause]
     before: str
     after: str | None = None
-    comparison: Comparison | None = None
+    made: str | None = None
+    ways: Mapping[str, Way] = field(default_factory=dict)
+    around: Sequence[Cause] = ()
+    outputs: tuple[str, ...] = ()
 
-    @cached_property
-    def around(self) -> list[Cause]:
-        """Circumstances that differ and decided nothing."""
-        return self.comparison.around if self.comparison else []
-
-    @cached_property
-    def outputs(self) -> tuple[str, ...]:
-        """Paths of outputs that differ between two records."""
-        job = self.comparison.jobs.get(self.job) if self.comparison and self.after else None
-        return job.outputs if job else ()
-
-    @cached_property
-    def ways(self) -> dict[str, Way]:
-        """{job where something began: how this job hangs on it}."""
-        return self.comparison.above(self.job) if self.comparison else {}
+    def way(self, cause: Cause) -> Way:
+        """The way to the nearest job where a cause began."""
+        return self.ways[cause.began[0]] if cause.began else ()
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON knows it."""
-        return {
-            **{"job": self.job, "state": self.state, "before": self.before, "after": self.after},
-            "outputs": self.outputs,
-            "causes": [
-                one.as_dict() | {"way": self.ways.get(one.began[0]) if one.began else ()} for one in self.causes
-            ],
-            "around": [one.as_dict() for one in self.around],
-        }
+        causes = [one.as_dict() | {"way": self.way(one)} for one in self.causes]
+        found = {name: value for name, value in vars(self).items() if name != "ways"}
+        return found | {"causes": causes, "around": [one.as_dict() for one in self.around]}
 
     def lines(self) -> Iterator[str]:
         """The text for people: the first cause in one sentence, its source lines, then all others."""
         first, others = self.causes[:1], self.causes[1:]
-        when = ""
-        if self.comparison and self.after:
-            start = self.comparison.b.records[self.job]["time"]["start"][:19].replace("T", " ")
-            same = "" if self.outputs else " (with the same bytes as before)"
-            when = f" at {start} UTC{same}, record {self.before[:12]} -> {self.after[:12]}"
+        how = "" if self.outputs else " (with the same bytes as before)"
+        ids = f"{self.before[:12]} -> {(self.after or '')[:12]}"
+        remade = f" at {self.made[:19].replace('T', ' ')} UTC{how}, record {ids}" if self.made else ""
         because = f", because {sentence(first[0])}" if first else f": {NOTHING[self.state]}"
-        yield f"{self.job} {self.state}{when}{because}"
+        yield f"{self.job} {self.state}{remade}{because}"
         for one in first:
-            way = self.ways.get(one.began[0], ()) if one.began else ()
-            makers = [*(name for name, _ in way[1:]), *one.began[:1]]
+            way, makers = self.way(one), [*(job for job, _ in self.way(one)[1:]), *one.began[:1]]
             yield from (
                 f"  {job} reads {path}, which {maker} makes" for (job, path), maker in zip(way, makers, strict=False)
             )
@@ -124,10 +109,10 @@ def now(artifact: Artifact, store: Store) -> Explanation:
     job, jobs = key(store.records[artifact.record]), planned(store.root, store.study.target)
     if job not in jobs:
         return Explanation(job, GONE, [Cause(one, ()) for one in _study_changes(store)], artifact.record)
-    found = Comparison(of_record(store, artifact.record), of_present(store, jobs, job), job)
-    causes = sorted(_causes(found, job), key=lambda one: (one.change.name, one.change.kind) != (artifact.path, OUTPUT))
-    state = RUNS if jobs[job].runs else UNSEEN if causes else UP_TO_DATE
-    return Explanation(job, state, causes, artifact.record, comparison=found)
+    comparison = Comparison(of_record(store, artifact.record), of_present(store, jobs, job), job)
+    found = _explained(job, UP_TO_DATE, comparison, artifact.record)
+    causes = sorted(found.causes, key=lambda one: (one.change.name, one.change.kind) != (artifact.path, OUTPUT))
+    return replace(found, state=RUNS if jobs[job].runs else UNSEEN if causes else UP_TO_DATE, causes=causes)
 
 
 def then(artifact: Artifact, store: Store, against: Side) -> Explanation:
@@ -143,8 +128,11 @@ def then(artifact: Artifact, store: Store, against: Side) -> Explanation:
     old = digest(canonical(against.records[job]))
     if old == artifact.record:
         return Explanation(job, SAME, [], old, old)
-    found = Comparison(against, of_record(store, artifact.record), job)
-    return Explanation(job, REMADE, _causes(found, job), old, artifact.record, found)
+    comparison = Comparison(against, of_record(store, artifact.record), job)
+    outputs = comparison.jobs[job].outputs if job in comparison.jobs else ()
+    found = _explained(job, REMADE, comparison, old)
+    made = store.records[artifact.record]["time"]["start"]
+    return replace(found, after=artifact.record, made=made, outputs=outputs)
 
 
 def before(artifact: Artifact, store: Store) -> Side | None:
@@ -154,11 +142,11 @@ def before(artifact: Artifact, store: Store) -> Side | None:
     return of_record(store, older[0]) if older else None
 
 
-def _causes(found: Comparison, job: str) -> list[Cause]:
-    """Where the differences of a job began, the nearest first."""
-    above = found.above(job)
-    causes = joined((name, change) for name in above for change in found.jobs[name].own)
-    return sorted(causes, key=lambda one: (len(above[one.began[0]]), one.change.rank))
+def _explained(job: str, state: str, comparison: Comparison, before: str) -> Explanation:
+    ways = comparison.above(job)
+    causes = joined((name, change) for name in ways for change in comparison.jobs[name].own)
+    causes.sort(key=lambda one: (len(ways[one.began[0]]), one.change.rank))
+    return Explanation(job, state, causes, before, ways=ways, around=comparison.around)
 
 
 def _study_changes(store: Store) -> list[Change]:

@@ -38,12 +38,8 @@ class Outcome:
         def weak(cause: Cause) -> bool:
             """Whether it moved nothing, no result comes from it, or it is a mere hash of something else."""
             hashes = [isinstance(one, str) and len(one) == 64 for one in (cause.change.before, cause.change.after)]
-            opaque = (
-                cause.change.kind in ("parameter", "seed", "checkpoint")
-                and "/" not in cause.change.name
-                and any(hashes)
-            )
-            return opaque or cause.change.name.startswith(UNSEEN) or not any(jobs[one].outputs for one in cause.began)
+            moved = any(jobs[one].outputs for one in cause.began)
+            return not moved or cause.change.name.startswith(UNSEEN) or (cause.change.setting and any(hashes))
 
         found = joined((job.key, change) for job in jobs.values() for change in self.settings.named(job))
         return sorted(found, key=lambda one: (weak(one), order.index(one.began[0]), one.change.rank))
@@ -76,7 +72,9 @@ class Outcome:
     @cached_property
     def headline(self) -> dict[str, tuple[float, float]]:
         """{name: (A, B)} of the headline's numbers that both runs have."""
-        a, b = self.comparison.a.metrics, self.comparison.b.metrics
+        study = self.comparison.b.store.study
+        jobs = [side.records.get(study.headline_rule) for side in (self.comparison.a, self.comparison.b)]
+        a, b = (study.headline(job["metrics"]) if job else {} for job in jobs)
         return {name: (a[name], b[name]) for name in a if name in b}
 
     def _count(self, names: Sequence[str]) -> str:
@@ -93,16 +91,16 @@ class Outcome:
 
     def lines(self) -> Iterator[str]:
         """The text for people, without the division of the change."""
-        a, b = self.comparison.a, self.comparison.b
         yield self.sentence()
         yield from (f"  also: {self.cause(one)}" for one in self.causes[1:SHOWN])
         if len(self.causes) > SHOWN:
             yield f"  and {len(self.causes) - SHOWN} more causes (--json lists them)"
         yield from (f"  without effect: {one}" for one in self.idle)
         yield ""
-        for letter, side in (("A", a), ("B", b)):
-            partial = "" if side.run["complete"] else ", not complete"
-            yield f"  {letter}  run {side.name[:12]} of {side.run['time']['end'][:19]}{partial}  ({side.store.root})"
+        for letter, side in (("A", self.comparison.a), ("B", self.comparison.b)):
+            run = side.store.runs[side.name]
+            partial = "" if run["complete"] else ", not complete"
+            yield f"  {letter}  run {side.name[:12]} of {run['time']['end'][:19]}{partial}  ({side.store.root})"
         yield ""
         if not self.headline:
             yield "  no headline: a run did not come so far"
@@ -138,7 +136,11 @@ class Outcome:
 
 
 def _run(side: Side) -> dict[str, Any]:
-    return {"run": side.name, "workspace": str(Path(side.store.root)), "complete": side.run["complete"]}
+    return {
+        "run": side.name,
+        "workspace": str(Path(side.store.root)),
+        "complete": side.store.runs[side.name]["complete"],
+    }
 
 
 def _how(job: Job) -> str:

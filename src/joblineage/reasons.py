@@ -53,6 +53,11 @@ class Change:
         return asdict(self) | {"lines": list(self.lines)}
 
     @property
+    def setting(self) -> bool:
+        """Whether it is a value that may stand in the settings; a checkpoint may also be a file."""
+        return self.kind in ("parameter", "seed", "checkpoint") and "/" not in self.name
+
+    @property
     def rank(self) -> tuple[int, str]:
         """Where it is told among others."""
         return KINDS.index(self.kind), self.name

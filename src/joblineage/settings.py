@@ -39,16 +39,16 @@ class Settings:
         settings = [setting for _, setting in known if setting]
         rest = [change for change, setting in known if not setting]
         if settings:  # parameters all come from the settings: one that is not found there was derived from one that is
-            derived = [one for one in rest if _parameter(one) or one.kind == "code list" or self._listed_otherwise(one)]
+            derived = [one for one in rest if one.setting or one.kind == "code list" or self._listed_otherwise(one)]
             rest = [one for one in rest if one not in derived]
         elif len({change.kind for change in rest}) > 1:  # a source file came because another one now asks for it
             rest = [change for change in rest if change.kind != "code list"]
         whose = next((value for name, value in wildcards.items() if name in self.takes_entry), job.key.split("/")[0])
-        return settings + [replace(one, name=f"{one.name} of {whose}") if _parameter(one) else one for one in rest]
+        return settings + [replace(one, name=f"{one.name} of {whose}") if one.setting else one for one in rest]
 
     def _setting(self, change: Change, wildcards: Mapping[str, str]) -> Change | None:
         """The changed key that a changed field comes from."""
-        if not _parameter(change):
+        if not change.setting:
             derived = change.kind == "code list" or self._listed_otherwise(change)
             return (self._deciding(wildcards) or self._only()) if derived else None
         words = change.name.split(".")
@@ -84,11 +84,6 @@ class Settings:
         file = (change.name, change.after if change.before == ABSENT else change.before)
         made = change.name in self.a.makers or change.name in self.b.makers
         return made or self.other_data or (file in self.a.read and file in self.b.read)
-
-
-def _parameter(change: Change) -> bool:
-    """Whether a changed field may stand in the settings; a checkpoint may also be a file."""
-    return change.kind in ("parameter", "seed", "checkpoint") and "/" not in change.name
 
 
 def _common_end(one: list[str], other: list[str]) -> int:

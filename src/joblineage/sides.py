@@ -1,7 +1,7 @@
 """One side of a comparison: jobs by key with a document each, who made which file, and the study's own files."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,6 @@ from joblineage import capture, files
 from joblineage.descent import Descent
 from joblineage.errors import DataError
 from joblineage.files import parse_yaml
-from joblineage.patterns import matches
 from joblineage.planned import Planned
 from joblineage.reasons import MISSING, text
 from joblineage.record import WEIGHTS, pretrained
@@ -34,11 +33,6 @@ class Side:
     records: Mapping[str, Document]
     files: Mapping[str, str]
     present: bool = False
-
-    @property
-    def run(self) -> Document:
-        """The document of a run."""
-        return self.store.runs[self.name]
 
     @cached_property
     def makers(self) -> dict[str, str]:
@@ -70,21 +64,11 @@ class Side:
         found = text(path, self.files[path], self.store) if path in self.files else None
         return None if found is None else parse_yaml(found)
 
-    def volatile(self, path: str) -> bool:
-        """Whether a file holds times, hosts or costs."""
-        return matches(path, self._patterns)
-
     @cached_property
-    def _patterns(self) -> tuple[str, ...]:
+    def volatile(self) -> list[str]:
+        """Patterns of the files that hold times, hosts or costs."""
         file = self.store.study.volatile
-        return tuple(((file and self.study(file)) or {"volatile": []})["volatile"])
-
-    @cached_property
-    def metrics(self) -> dict[str, float]:
-        """The headline; empty where no job came to one."""
-        study = self.store.study
-        job = self.records.get(study.headline_rule)
-        return study.headline(job["metrics"]) if job else {}
+        return ((file and self.study(file)) or {"volatile": []})["volatile"]
 
 
 def of_run(store: Store, name: str) -> Side:
@@ -96,13 +80,10 @@ def of_run(store: Store, name: str) -> Side:
 
 
 def of_record(store: Store, name: str) -> Side:
-    """A record with all that it came from, and the other jobs of the last run that lists it, or else of the present."""
+    """A record with all that it came from; the other jobs are those of the present study's records."""
     descent = Descent(store)
-    came = [*reached([name], lambda one: descent.above(store.records[one]))]
-    others = {job: store.records[one] for job, one in store.current.items()}
-    around = of_run(store, store.listed[name]) if name in store.listed else Side(store, name, others, {})
-    nearest_last = {key(store.records[one]): store.records[one] for one in reversed(came)}
-    return replace(around, name=name, records={**around.records, **nearest_last})
+    came = [*store.current.values(), *reversed(reached([name], lambda one: descent.above(store.records[one])))]
+    return Side(store, name, {key(store.records[one]): store.records[one] for one in came}, study_files(store))
 
 
 def of_present(store: Store, jobs: Mapping[str, Planned], asked: str) -> Side:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from blemore.study import STUDY
 from joblineage.comparing import Comparison
 from joblineage.outcome import Outcome
-from joblineage.sides import Side
+from joblineage.sides import of_run
 from joblineage.store import Store
 
 from . import stand_in
@@ -152,8 +153,8 @@ def recorded(tmp_path_factory) -> tuple[Path, dict[str, tuple[str, str]]]:
 
 
 def between(folder: Path, a: str, b: str) -> Outcome:
-    store = Store(folder)
-    return Outcome(Comparison(Side(store, a), Side(store, b)))
+    store = Store(folder, STUDY)
+    return Outcome(Comparison(of_run(store, a), of_run(store, b)))
 
 
 @pytest.mark.parametrize("name", CHANGES)
