@@ -10,7 +10,7 @@ solve() {
   .venv/bin/uv pip compile --quiet --generate-hashes --no-emit-find-links --python-version 3.11 \
     --custom-compile-command "make lock" "$@"
 }
-solve pyproject.toml -o requirements.lock
+solve --extra demo pyproject.toml -o requirements.lock
 solve --group dev -c requirements.lock -o requirements-dev.lock
 .venv/bin/python - <<'PY'
 import re
@@ -22,7 +22,9 @@ for lock in map(Path, ("requirements.lock", "requirements-dev.lock")):
     lock.write_text(re.sub(entry, r"torch==\1\n", lock.read_text(), flags=re.M))
 
 pins = dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", Path("requirements.lock").read_text(), flags=re.M))
-wanted = [re.split(r"[<>=]", line)[0] for line in tomllib.loads(Path("pyproject.toml").read_text())["project"]["dependencies"]]
+project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
+asked = [*project["dependencies"], *project["optional-dependencies"]["demo"]]
+wanted = sorted(re.split(r"[<>=]", line)[0] for line in asked)
 Path("envs/blemore.yaml").write_text(
     "# Written by `make lock`: what the project asks for, pinned as in requirements.lock.\n"
     "channels: [conda-forge]\ndependencies:\n  - python=3.11\n  - pip\n  - pip:\n"

@@ -25,7 +25,7 @@ from blemore.learning.heads import inner, linear
 from blemore.learning.heads.run import fold_probabilities
 from blemore.learning.training.loop import train_fold
 from blemore.media.prepare import prepare_shard
-from joblineage import seen
+from joblineage import declare
 from joblineage.errors import DataError
 from joblineage.graph import Graph
 from joblineage.store import Store
@@ -356,11 +356,11 @@ def test_decisions_of_a_calibration_that_declares_nothing_are_found(study, monke
     real = person_offset.decide
 
     def silent(*arguments):
-        heard, seen._said = seen._said, None
+        heard, declare._said = declare._said, None
         try:
             return real(*arguments)
         finally:
-            seen._said = heard
+            declare._said = heard
 
     monkeypatch.setattr(run.person_offset, "decide", silent)
     study.decide()
@@ -394,6 +394,6 @@ def test_only_the_chain_of_an_artifact_is_looked_at(study, monkeypatch):
 
 
 def test_nothing_is_kept_of_fits_outside_of_a_job(study):
-    seen.forget()
+    declare.forget()
     gather_folds([Path(fold_table(number)) for number in range(FOLDS)], study.clips)
-    assert seen.take(lambda clips: "")["models"] == []
+    assert declare.take(lambda clips: "")["models"] == []

@@ -83,3 +83,9 @@ def test_the_committed_params_obey_their_schema() -> None:
 
 def test_no_init_file_holds_code() -> None:
     assert [path for path in (REPOSITORY / "src").rglob("__init__.py") if path.stat().st_size] == []
+
+
+def test_fusion_does_not_depend_on_any_encoder() -> None:
+    found = sources(REPOSITORY, "workflow_scripts/fuse.py")
+    assert "src/blemore/tables.py" in found
+    assert not [path for path in found if "/encoders/" in path or "/media/" in path]

@@ -13,8 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from joblineage.store import Store
 
 LOCK = "requirements.lock"
@@ -177,7 +175,7 @@ def hardware() -> dict[str, Any]:
     return {
         "cpu": _processor(),
         "cores": os.cpu_count(),
-        "ram_mb": round(psutil.virtual_memory().total / 2**20),
+        "ram_mb": round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**20),
         "gpu": used.get_device_name() if used else None,
     }
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from joblineage.code import python_path
 from joblineage.errors import DataError
 from joblineage.files import parse_yaml
 
@@ -48,7 +49,7 @@ def planned(root: Path, target: str) -> dict[str, Planned]:
     done = subprocess.run(
         [sys.executable, "-m", "joblineage.planned", target],
         cwd=root,
-        env={**os.environ, "PYTHONPATH": str(Path(root).resolve() / "src")},
+        env={**os.environ, "PYTHONPATH": python_path(root)},
         capture_output=True,
         text=True,
     )

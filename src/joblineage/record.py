@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from joblineage import capture, seen
+from joblineage import capture, declare
 from joblineage.capture import File
 from joblineage.files import write_json
 from joblineage.store import Store, canonical, digest
@@ -36,7 +36,7 @@ class Part:
     wildcards : those of the instance, also where the job itself has fewer.
     outputs : (role, path) of what this instance makes.
     used : seconds, cpu_seconds, peak_mb, device, peak_gpu_mb; filled when its work is done.
-    split : who was seen by what, as `seen.take` gives it; filled when its work is done.
+    split : who was seen by what, as `declare.take` gives it; filled when its work is done.
     """
 
     begun: "Begun"
@@ -64,8 +64,8 @@ class Part:
 
     def done(self, used: dict[str, Any]) -> None:
         """Its work is done: keep what it used and whom it saw, write its output `cost` where it has one."""
-        self.used, self.split = used, seen.take(Store().put_json)
-        seen.begin()  # listen to the next one
+        self.used, self.split = used, declare.take(Store().put_json)
+        declare.begin()  # listen to the next one
         if "cost" in self.output:
             write_json(self.output["cost"], used)
 
@@ -149,7 +149,7 @@ class Begun:
 def begin(snakemake: Any) -> Begun:
     """Hash every input before the work begins."""
     start = capture.now()
-    seen.begin()
+    declare.begin()
     return Begun(snakemake, [capture.hashed(role, path) for role, path in capture.files_of(snakemake.input)], start)
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from joblineage.code import python_path
 from joblineage.errors import DataError
 from joblineage.files import parse_yaml, sha256
 from joblineage.graph import Graph
@@ -103,7 +104,7 @@ def replay(store: Store, one: dict[str, Any], elsewhere: bool) -> tuple[list[Fin
             *paths,
         ]
         # Under the name of a stage that ends nothing: a scratch copy is not versioned.
-        about = {**os.environ, "DVC_STAGE": "replay", "PYTHONPATH": str(scratch / "src")}
+        about = {**os.environ, "DVC_STAGE": "replay", "PYTHONPATH": python_path(scratch)}
         about["GIT_CEILING_DIRECTORIES"] = str(root.resolve() / "cache")  # the copy is no folder of the repository
         done = subprocess.run(command, cwd=scratch, env=about, capture_output=True, text=True, check=False)
         missing = [path for path in paths if not (scratch / path).is_file()]

@@ -14,8 +14,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import rfc8785
-
 from joblineage.files import write_bytes
 from joblineage.study import Study
 
@@ -31,6 +29,8 @@ ANY = Study()
 
 def canonical(value: Any) -> bytes:
     """`value` as canonical JSON (RFC 8785): one spelling for one content."""
+    import rfc8785  # only at a job's end
+
     return rfc8785.dumps(value)
 
 

@@ -25,7 +25,7 @@ class Study:
     Parameters
     ----------
     title : what the project is, for those who find an export of it.
-    command : what is typed before a command of the library, "joblineage" or a project's own.
+    command : what is typed before a command of the library, such as "python study.py".
     target : Snakemake's target that makes the whole study.
     settings : the file of parameters.
     files : patterns of the files that decide which jobs there are; each run keeps a copy.
@@ -51,7 +51,7 @@ class Study:
     """
 
     title: str = "A Snakemake study"
-    command: str = "joblineage"
+    command: str = "python study.py"
     target: str = "all"
     settings: str = "params.yaml"
     files: Sequence[str] = ("params.yaml", "Snakefile", "dvc.yaml", "requirements.lock", "rules/*.smk")

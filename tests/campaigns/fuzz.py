@@ -9,7 +9,7 @@ TESTS = Path(__file__).parents[1]
 
 
 def trials() -> dict[str, list[str]]:
-    files = sorted(path for path in TESTS.glob("test_*.py") if "@given(" in path.read_text())
+    files = sorted(path for path in TESTS.rglob("test_*.py") if "@given(" in path.read_text())
     options = ["-p", "no:cacheprovider", "-m", "hypothesis and not slow", "--hypothesis-profile=campaign"]
     return {
         f"{path.stem}/seed {seed}": [sys.executable, "-m", "pytest", *options, f"--hypothesis-seed={seed}", str(path)]

@@ -16,7 +16,7 @@ from blemore.scoring import logits
 from blemore.scoring.labels import CLASSES, EMOTIONS
 from blemore.scoring.thresholds import fit
 from blemore.seeds import generator
-from joblineage import seen
+from joblineage import declare
 
 SLOPES = (0.2, 5.0)
 
@@ -115,12 +115,12 @@ def decide(
         truth = np.concatenate([problem.truth[told] for told in judged])
         strengths[outer] = best_strength(list(spreads), corrected, truth)
         model = f"calibration/{place(outer)}/enrolment"
-        seen.fitted(model, "strength", seen.of(problem.clips, judged.any(axis=0)))
+        declare.fitted(model, "strength", declare.of(problem.clips, judged.any(axis=0)))
         for k, told in enumerate(judged):
             if outer != FINAL and told.any():
                 made = styles[strengths[outer]][k]
                 chosen = fit(apply_styles(rows, made[problem.who])[told], problem.truth[told])
-                seen.fitted(model, "thresholds", seen.of(problem.clips, told))
+                declare.fitted(model, "thresholds", declare.of(problem.clips, told))
                 shown = problem.who[~others]
                 saliences[k, ~others] = chosen.decide(apply_styles(rows[~others], made[given[shown]]))
     return enrolled(problem, Decided(saliences, ~masks, strengths, {}), masks, "enrolment")
@@ -131,10 +131,10 @@ def enrolled(problem: Problem, decided: Decided, masks: np.ndarray, name: str) -
     for outer in problem.folds:
         inside = problem.fold == outer
         for k, (shown, counts) in enumerate(zip(masks, decided.judged, strict=True)):
-            clips = seen.of(problem.clips, counts & inside)
+            clips = declare.of(problem.clips, counts & inside)
             model = f"calibration/{place(outer)}/{name}"
-            seen.fitted(f"{model}/draw{k}", seen.ENROLMENT, seen.of(problem.clips, shown & inside), clips)
-            seen.judged(model, clips)
+            declare.fitted(f"{model}/draw{k}", declare.ENROLMENT, declare.of(problem.clips, shown & inside), clips)
+            declare.judged(model, clips)
     return decided
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from blemore.decide.run import calibrate
 from blemore.fusion.run import fuse
-from joblineage import seen
+from joblineage import declare
 
 
 def decisions_without(
@@ -35,6 +35,6 @@ def decisions_without(
     known = {name: table for name, table in tables.items() if name not in unknown}
     if not unknown or not known:
         return None
-    with seen.within("known"):
+    with declare.within("known"):
         fused = fuse(known, clips, **fusion)
         return calibrate(fused.views, fused.probabilities, clips, kappas).decisions

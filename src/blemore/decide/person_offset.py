@@ -9,7 +9,7 @@ from blemore.decide.problem import Decided, Problem, Strength
 from blemore.decide.shared import best_strength, decide_with
 from blemore.fusion.nested import FINAL, place
 from blemore.scoring.decoding import decode
-from joblineage import seen
+from joblineage import declare
 
 
 def decide(problem: Problem, kappas: Sequence[float]) -> tuple[Decided, dict[int, np.ndarray]]:
@@ -27,10 +27,12 @@ def decide(problem: Problem, kappas: Sequence[float]) -> tuple[Decided, dict[int
     for outer in problem.outers:
         others = problem.fold != outer
         prior = problem.truth[others].mean(axis=0) / 100
-        seen.fitted(f"calibration/{place(outer)}/person_offset", "prior", seen.of(problem.clips, others))
+        declare.fitted(f"calibration/{place(outer)}/person_offset", "prior", declare.of(problem.clips, others))
         whole = fit_offsets(problem.views[outer], problem.who, prior, kappa=0.0)
         strengths[outer] = _choose(problem, outer, whole, kappas)
-        seen.fitted(f"calibration/{place(outer)}/offsets", "offsets", problem.clips, seen.of(problem.clips, ~others))
+        declare.fitted(
+            f"calibration/{place(outer)}/offsets", "offsets", problem.clips, declare.of(problem.clips, ~others)
+        )
         offsets[outer] = whole * strength_of(strengths[outer], problem.who)
         views[outer] = apply_offsets(problem.views[outer], offsets[outer][problem.who])
     return decide_with(problem, views, strengths, "person_offset"), offsets
@@ -62,7 +64,7 @@ def strength_of(strength: Strength, who: np.ndarray) -> np.ndarray:
 def _choose(problem: Problem, outer: int, whole: np.ndarray, kappas: Sequence[float]) -> Strength:
     others = problem.fold != outer
     rows, who = problem.views[outer][others], problem.who[others]
-    seen.fitted(f"calibration/{place(outer)}/person_offset", "strength", seen.of(problem.clips, others))
+    declare.fitted(f"calibration/{place(outer)}/person_offset", "strength", declare.of(problem.clips, others))
 
     def corrected(strength: Strength) -> np.ndarray:
         return apply_offsets(rows, (whole * strength_of(strength, problem.who))[who])

@@ -15,7 +15,7 @@ from blemore.scoring.decoding import decode
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import score
 from blemore.scoring.optima import weighted_optima
-from joblineage import seen
+from joblineage import declare
 
 
 def decide(problem: Problem, *, clips: int, draws: int, weights: Sequence[float], name: str) -> Decided:
@@ -38,7 +38,7 @@ def decide(problem: Problem, *, clips: int, draws: int, weights: Sequence[float]
             truth = np.broadcast_to(problem.truth, made.shape)
             scores[weight] = score(made[judged], truth[judged]), made
         model = f"calibration/{place(outer)}/person_thresholds"
-        seen.fitted(model, "strength", seen.of(problem.clips, judged.any(axis=0)))
+        declare.fitted(model, "strength", declare.of(problem.clips, judged.any(axis=0)))
         strengths[outer] = max(scores, key=lambda weight: scores[weight][0])  # ties: OFF, then the smaller weight
         saliences[:, ~others] = scores[strengths[outer]][1][:, ~others]
     return enrolled(problem, Decided(saliences, ~masks, strengths, {}), masks, "person_thresholds")
@@ -50,7 +50,9 @@ def _decide_one(problem: Problem, outer: int, mask: np.ndarray, weight: Strength
     everybody = (problem.fold != outer) & (problem.fold[None, :] != np.unique(fold_of)[:, None])  # (folds, n)
     for own, base in zip(np.unique(fold_of).tolist(), everybody, strict=True):
         if own == outer:
-            seen.fitted(f"calibration/{place(outer)}/person_thresholds", "thresholds", seen.of(problem.clips, base))
+            declare.fitted(
+                f"calibration/{place(outer)}/person_thresholds", "thresholds", declare.of(problem.clips, base)
+            )
     if weight == OFF:
         best = weighted_optima(rows, problem.truth, everybody.astype(float))
         at = np.searchsorted(np.unique(fold_of), problem.fold)

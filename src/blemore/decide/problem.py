@@ -21,7 +21,7 @@ class Problem:
     views : {outer: (n, 6)} fused rows for each outer fold (`fusion.run.Fused.views`).
     truth : (n, 6) saliences in percent; fold : (n,); who : (n,) ints, the individual of each clip.
     names : name of each individual; what is drawn at random for one hangs on the name.
-    clips : (n,) names of the clips, for `seen`; None where nobody asks.
+    clips : (n,) names of the clips, for `declare`; None where nobody asks.
     """
 
     views: Mapping[int, np.ndarray]

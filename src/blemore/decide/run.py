@@ -20,7 +20,7 @@ from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import true_saliences
 from blemore.scoring.thresholds import commonest_decision
 from blemore.tables import usable
-from joblineage import seen
+from joblineage import declare
 from joblineage.errors import DataError
 
 VARIANTS = ("global", "person_offset")
@@ -133,7 +133,7 @@ def _test_decisions(
     by_model, quarantined = test[known], test[~known]
     values = probabilities.set_index("clip").loc[by_model["clip"], list(CLASSES)].to_numpy(float)
     saliences = {"global": decode(values, *decided["global"].thresholds[FINAL])}
-    seen.judged("calibration/final/global", by_model["clip"])
+    declare.judged("calibration/final/global", by_model["clip"])
     offsets = pd.DataFrame(columns=list(OFFSET_COLUMNS))
     if individuals is not None:
         number = individuals.set_index("clip")["cluster"].reindex(by_model["clip"]).to_numpy(float)
@@ -141,16 +141,18 @@ def _test_decisions(
         groups, who = np.unique(number[found].astype(int), return_inverse=True)
         prior = problem.truth.mean(axis=0) / 100
         personal = saliences["global"].copy()
-        seen.judged("calibration/final/person_offset", by_model["clip"][found])
-        seen.fitted("calibration/final/person_offset as global", "thresholds", problem.clips, by_model["clip"][~found])
-        seen.fitted("calibration/final/offsets", "offsets", by_model["clip"][found], by_model["clip"][found])
+        declare.judged("calibration/final/person_offset", by_model["clip"][found])
+        declare.fitted(
+            "calibration/final/person_offset as global", "thresholds", problem.clips, by_model["clip"][~found]
+        )
+        declare.fitted("calibration/final/offsets", "offsets", by_model["clip"][found], by_model["clip"][found])
         personal[found], own = person_offset.decide_new(values[found], who, prior, decided["person_offset"])
         saliences["person_offset"] = personal
         offsets = pd.DataFrame(own, columns=list(CLASSES)).assign(
             person=[f"test {group}" for group in groups], fold=FINAL, clips=np.bincount(who)
         )[list(OFFSET_COLUMNS)]
     prior_label = commonest_decision(problem.truth)
-    seen.fitted("calibration/final/commonest label", "prior", problem.clips, quarantined["clip"])
+    declare.fitted("calibration/final/commonest label", "prior", problem.clips, quarantined["clip"])
     tables = []
     for variant, made in saliences.items():
         tables.append(_decisions(by_model, made, variant, "model"))

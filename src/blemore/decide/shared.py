@@ -24,7 +24,7 @@ def decide_with(
     Parameters
     ----------
     views : {outer: (n, 6)} corrected rows; strengths : {outer: how strongly they were corrected}.
-    name : of the calibration, for `seen`.
+    name : of the calibration, for `declare`.
     """
     saliences = np.zeros((1, len(problem.fold), len(CLASSES)), dtype=np.int64)
     thresholds = {}

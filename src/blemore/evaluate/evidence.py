@@ -13,7 +13,7 @@ from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import scores
 from blemore.scoring.optima import plateau
 from blemore.scoring.persons import accuracies, jackknife_error
-from joblineage import seen
+from joblineage import declare
 
 ACCURACIES = ("acc_presence", "acc_salience", "score")
 
@@ -78,7 +78,7 @@ def evidence(
 
 def _surface(labelled: Labelled, values: np.ndarray) -> dict[str, Any]:
     best = exact_optimum(values, labelled.truth)
-    seen.fitted("score/in sample/surface", seen.IN_SAMPLE, labelled.clips, labelled.clips)
+    declare.fitted("score/in sample/surface", declare.IN_SAMPLE, labelled.clips, labelled.clips)
     sums = labelled.sums(best.decide(values))
     error = jackknife_error(accuracies(sums.sum(axis=0) - sums)[2])
     flat = plateau(values, labelled.truth, error)

@@ -16,7 +16,7 @@ from blemore.scoring.metrics import presence_correct
 from blemore.scoring.persons import DRAWS, INTERVAL
 from blemore.scoring.thresholds import commonest_decision, leave_one_fold_out
 from blemore.seeds import generator
-from joblineage import seen
+from joblineage import declare
 from joblineage.files import read_json
 
 FUSED = "global"
@@ -99,7 +99,7 @@ def summarise(
         others = truth.fold != fold
         trivial[~others] = commonest_decision(truth.truth[others])
         model = f"score/fold{fold}/commonest label"
-        seen.fitted(model, "prior", truth.clips[others], truth.clips[~others])
+        declare.fitted(model, "prior", truth.clips[others], truth.clips[~others])
 
     summary = {
         "dataset": dataset,

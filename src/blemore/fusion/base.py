@@ -15,7 +15,7 @@ class Labelled:
     person : (n,) ints, who shows each clip.
     families : family of each of the E encoders.
     name : names this fit; what a method draws at random hangs on it alone.
-    clips : (n,) names of the clips; model : this fit's name; both for `seen`, None where nobody asks.
+    clips : (n,) names of the clips; model : this fit's name; both for `declare`, None where nobody asks.
     """
 
     probabilities: np.ndarray

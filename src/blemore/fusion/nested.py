@@ -14,7 +14,7 @@ import numpy as np
 
 from blemore.fusion import scaling
 from blemore.fusion.base import Labelled, Model
-from joblineage import seen
+from joblineage import declare
 
 FINAL = -1
 """Number of the view whose models leave out no fold: what test clips get."""
@@ -27,7 +27,7 @@ class Fit:
     scaling: scaling.Scaling
     model: Model
     names: tuple[str, ...] = ()
-    """Of both, for `seen`."""
+    """Of both, for `declare`."""
 
     def apply(self, probabilities: np.ndarray) -> np.ndarray:
         """(n, 6) fused rows of (E, n, 6) raw ones."""
@@ -36,7 +36,7 @@ class Fit:
     def judges(self, clips: np.ndarray | None) -> None:
         """Say that rows of these clips are made by this fit."""
         for name in self.names:
-            seen.judged(name, clips)
+            declare.judged(name, clips)
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,13 @@ class Candidate:
 
     def held_out(self, outer: int, rows: np.ndarray) -> np.ndarray:
         """The rows (n,) bool of view `outer` as they are reported."""
-        seen.judged(f"fusion/{place(outer)}/{self.name} recalibrated", seen.of(self.clips, rows))
+        declare.judged(f"fusion/{place(outer)}/{self.name} recalibrated", declare.of(self.clips, rows))
         return self.views[outer][rows]
 
     def apply(self, probabilities: np.ndarray, clips: np.ndarray | None = None) -> np.ndarray:
         """(n, 6) fused rows of new clips (E, n, 6), by the final fit; `clips` : (n,) their names."""
         self.outer(FINAL).judges(clips)
-        seen.judged(f"fusion/final/{self.name} recalibrated", clips)
+        declare.judged(f"fusion/final/{self.name} recalibrated", clips)
         return self.recalibrations[FINAL].apply(self.outer(FINAL).apply(probabilities)[None])[0]
 
 
@@ -102,7 +102,7 @@ def fit_all(
     fits: dict[str, dict[frozenset[int], Fit]] = {name: {} for name in methods}
     for without in left_out(folds):
         inside = ~np.isin(fold, list(without))
-        raw, soft, clips = data.probabilities[:, inside], data.soft[inside], seen.of(data.clips, inside)
+        raw, soft, clips = data.probabilities[:, inside], data.soft[inside], declare.of(data.clips, inside)
         of_fit = "without " + ",".join(map(str, sorted(without)))
         where = f"fusion/{_place_of(without)}"
         scale = _scale(data.probabilities, data, inside, f"{where}/scaling", scaled=scaled)
@@ -111,14 +111,14 @@ def fit_all(
             model = f"{where}/{name}"
             named = Labelled(part, soft, person, data.families, f"{data.name}/{name}/{of_fit}", clips, model)
             fits[name][without] = Fit(scale, module.fit(named, **options), (f"{where}/scaling", model))
-            seen.fitted(model, "weights", named.clips)
+            declare.fitted(model, "weights", named.clips)
     return {name: _candidate(name, made, data, fold, scaled=scaled) for name, made in fits.items()}
 
 
 def _scale(probabilities: np.ndarray, data: Labelled, rows: np.ndarray, model: str, *, scaled: bool) -> scaling.Scaling:
     """The scaling of (E, n, 6) fitted on these rows (n,) of the labelled clips; on none where nothing is scaled."""
-    clips = seen.of(data.clips, rows)
-    seen.fitted(model, "scaling", clips if scaled else seen.of(clips, slice(0)))
+    clips = declare.of(data.clips, rows)
+    declare.fitted(model, "scaling", clips if scaled else declare.of(clips, slice(0)))
     return scaling.fit(probabilities[:, rows], data.soft[rows]) if scaled else scaling.unscaled(len(probabilities))
 
 
@@ -134,9 +134,9 @@ def _candidate(
     for outer in (FINAL, *np.unique(fold).tolist()):
         fused, others = _view(fits, data, fold, outer)[None], fold != outer
         scale = _scale(fused, data, others, f"fusion/{place(outer)}/{name} recalibrated", scaled=scaled)
-        clips = seen.of(data.clips, others)
+        clips = declare.of(data.clips, others)
         # Thresholds are fitted on these rows; with two folds the fit saw them too.
-        seen.fitted(f"fusion/{place(outer)}/{name} rows to fit on", seen.IN_SAMPLE, clips, clips)
+        declare.fitted(f"fusion/{place(outer)}/{name} rows to fit on", declare.IN_SAMPLE, clips, clips)
         views[outer], recalibrations[outer] = scale.apply(fused)[0], scale
     return Candidate(fits, recalibrations, views, name, data.clips)
 
@@ -153,6 +153,6 @@ def _view(fits: Mapping[frozenset[int], Fit], data: Labelled, fold: np.ndarray, 
         fit = fits.get(without, fits.get(frozenset({outer})))
         assert fit is not None
         if without in fits:
-            fit.judges(seen.of(data.clips, rows))
+            fit.judges(declare.of(data.clips, rows))
         values[rows] = fit.apply(data.probabilities[:, rows])
     return values

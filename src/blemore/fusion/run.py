@@ -20,7 +20,7 @@ from blemore.scoring.labels import CLASSES, soft_labels
 from blemore.scoring.surface import official_grid
 from blemore.scoring.thresholds import Rows
 from blemore.tables import PROBABILITY_COLUMNS, check_probabilities, usable
-from joblineage import seen
+from joblineage import declare
 from joblineage.errors import DataError
 
 _OWNER = ["person", "split", "fold"]
@@ -96,8 +96,8 @@ def fuse(
         others = fold != outer
         rows = {name: candidate.views[outer][others] for name, candidate in candidates.items()}
         chosen[outer], tables_of_choice[outer] = choose(rows, truth[others], fold[others], person[others], names)
-        judges = test if outer == FINAL else seen.of(data.clips, ~others)
-        seen.fitted(f"fusion/{place(outer)}/choice", "choice", seen.of(data.clips, others), judges)
+        judges = test if outer == FINAL else declare.of(data.clips, ~others)
+        declare.fitted(f"fusion/{place(outer)}/choice", "choice", declare.of(data.clips, others), judges)
     final = candidates[chosen[FINAL]]
 
     fused = np.zeros((len(clips), len(CLASSES)))
@@ -142,10 +142,10 @@ def _decisions_of_methods(
             rows, others = Rows(candidate.views[outer], truth, data.clips), fold != outer
             model = f"fusion/{place(outer)}/{name} thresholds"
             best = rows.where(others).fit(model)
-            seen.judged(model, clips[~others])
+            declare.judged(model, clips[~others])
             nested[~others] = best.decide(candidate.held_out(outer, ~others))
         add(name, "nested", nested)
-        seen.fitted(f"fusion/in sample/{name}", seen.IN_SAMPLE, clips, clips)
+        declare.fitted(f"fusion/in sample/{name}", declare.IN_SAMPLE, clips, clips)
         values = candidate.apply(data.probabilities)
         best = exact_optimum(values, truth)
         add(name, "in_sample", best.decide(values))

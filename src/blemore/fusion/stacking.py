@@ -12,7 +12,7 @@ from blemore.fusion.base import Labelled
 from blemore.fusion.mean import WeightedMean
 from blemore.learning.heads import linear, logistic
 from blemore.scoring.logits import logarithm, softmax
-from joblineage import seen
+from joblineage import declare
 
 TOLERANCE = 1e-4
 """Largest step, in logits, of a finished regression."""
@@ -48,7 +48,7 @@ def fit(data: Labelled) -> Stacked:
     scale = np.where(scale > 0, scale, 1.0)
     x = (x - mean) / scale
     clips, soft = logistic.products(x), data.soft[known]
-    strength = linear.choose_strength(clips, soft, data.person[known], seen.of(data.clips, known), data.model)
+    strength = linear.choose_strength(clips, soft, data.person[known], declare.of(data.clips, known), data.model)
     model = logistic.fit(clips, soft, np.arange(len(x)), [strength], tolerance=TOLERANCE)
     return Stacked(mean, scale, x.T @ model.dual[0], model.intercepts[0])
 

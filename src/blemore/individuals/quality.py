@@ -14,7 +14,7 @@ from sklearn.metrics.cluster import contingency_matrix
 from blemore.individuals.clustering import cut, merges
 from blemore.individuals.space import PersonSpace
 from blemore.seeds import digest_generator
-from joblineage import seen
+from joblineage import declare
 
 FEWEST_PERSONS = 4
 """Two to learn from, two to tell apart."""
@@ -63,13 +63,13 @@ def quality(descriptors: np.ndarray, person: np.ndarray, *, seed: str, clips: np
 
     Parameters
     ----------
-    descriptors : (n, d); person : (n,) str; clips : (n,) their names, for `seen`.
+    descriptors : (n, d); person : (n,) str; clips : (n,) their names, for `declare`.
     """
     found = []
     for number, (learned, judged) in enumerate(halves(person, QUALITY_SPLITS, f"{seed}/quality")):
         fitted = fit(descriptors[learned], person[learned], seed=f"{seed}/quality/{number}")
         model = f"individuals/quality{number}"
-        seen.fitted(model, "space", seen.of(clips, learned), seen.of(clips, judged))
+        declare.fitted(model, "space", declare.of(clips, learned), declare.of(clips, judged))
         clusters = fitted.clusters(descriptors[judged])
         found.append((purity(person[judged], clusters), adjusted_rand_score(person[judged], clusters)))
     if not found:

@@ -20,7 +20,7 @@ import blemore.individuals
 from blemore.individuals.permission import APPROVAL, why_off
 from blemore.individuals.quality import FEWEST_PERSONS, Quality, fit, quality
 from blemore.tables import usable
-from joblineage import seen
+from joblineage import declare
 from joblineage.errors import DataError
 
 WHERE = "individuals.descriptor"
@@ -106,8 +106,8 @@ def find_individuals(
             return Found(_table([], []), _summary(True, reason, str(descriptor), said, trust, counts))
         name = f"{seed}/individuals"
         clusters = fit(learned, person, seed=name).clusters(_rows(described, shown)) if shown else np.zeros(0, int)
-        seen.fitted("individuals/final/space", "space", known_by, shown)
-        seen.fitted("individuals/final/clusters", "clusters", shown, shown)
+        declare.fitted("individuals/final/space", "space", known_by, shown)
+        declare.fitted("individuals/final/clusters", "clusters", shown, shown)
         reached = quality(learned, person, seed=name, clips=known_by)
     reason = _how(reached, trust)
     sizes = sorted(np.bincount(clusters).tolist(), reverse=True)

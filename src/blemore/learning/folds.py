@@ -9,7 +9,7 @@ import pandas as pd
 
 from blemore.scoring.labels import CLASSES
 from blemore.tables import PROBABILITY_COLUMNS, check_probabilities, probability_rows, read_probabilities, usable
-from joblineage import seen
+from joblineage import declare
 from joblineage.errors import DataError, MissingDataError
 
 
@@ -28,7 +28,7 @@ def gather_folds(folds: Sequence[Path], clips: pd.DataFrame) -> pd.DataFrame:
     """
     tables = [read_probabilities(path) for path in folds]
     for path, table in zip(map(Path, folds), tables, strict=True):
-        seen.fitted(f"{path.parent.name}/{path.stem}", seen.HANDED_ON, [], table["clip"])
+        declare.fitted(f"{path.parent.name}/{path.stem}", declare.HANDED_ON, [], table["clip"])
     rows = pd.concat(tables, ignore_index=True)
     clips = usable(clips).sort_values("clip").reset_index(drop=True)
     found = Counter(rows["clip"])
@@ -119,6 +119,6 @@ def declare_outside(name: str, rows: pd.Series, clips: pd.DataFrame, persons: Se
         judges = clips.loc[clips["clip"].isin(rows) & ((clips["fold"] == fold) | (clips["split"] == "test")), "clip"]
         model = f"{name}/fold{fold}"
         for said in persons:
-            seen.fitted(model, "outside", train.loc[train["person"].isin(said[str(fold)]), "clip"], judges)
+            declare.fitted(model, "outside", train.loc[train["person"].isin(said[str(fold)]), "clip"], judges)
         if not persons:
-            seen.fitted(model, seen.UNKNOWN, [], judges)
+            declare.fitted(model, declare.UNKNOWN, [], judges)

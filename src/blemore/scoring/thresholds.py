@@ -7,7 +7,7 @@ import numpy as np
 from blemore.scoring.exact import exact_optimum
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.surface import Chosen
-from joblineage import seen
+from joblineage import declare
 from joblineage.errors import DataError
 
 
@@ -15,7 +15,7 @@ from joblineage.errors import DataError
 class Rows:
     """Rows to fit thresholds on, or to decide; the clips' names go with them, whichever rows are taken.
 
-    probabilities : (n, 6); truth : (n, 6) saliences in percent; clips : (n,) names, None where nobody asks (`seen`).
+    probabilities : (n, 6); truth : (n, 6) saliences in percent; clips : (n,) names, None where nobody asks (`declare`).
     """
 
     probabilities: np.ndarray
@@ -24,16 +24,16 @@ class Rows:
 
     def where(self, chosen: np.ndarray) -> "Rows":
         """Those rows."""
-        return Rows(self.probabilities[chosen], self.truth[chosen], seen.of(self.clips, chosen))
+        return Rows(self.probabilities[chosen], self.truth[chosen], declare.of(self.clips, chosen))
 
     def fit(self, model: str) -> Chosen:
         """Their best thresholds; `model` : how these are called."""
-        seen.fitted(model, "thresholds", self.clips)
+        declare.fitted(model, "thresholds", self.clips)
         return fit(self.probabilities, self.truth)
 
     def decided(self, chosen: Chosen, model: str) -> np.ndarray:
         """(n, 6) int64 saliences in percent, by the thresholds of that name."""
-        seen.judged(model, self.clips)
+        declare.judged(model, self.clips)
         return chosen.decide(self.probabilities)
 
 
@@ -55,7 +55,7 @@ def leave_one_fold_out(
     Parameters
     ----------
     probabilities : (n, 6) out-of-fold; truth : (n, 6) saliences in percent; fold : (n,) ints, at least two different.
-    clips : (n,) names, and name of what is decided here; for `seen`.
+    clips : (n,) names, and name of what is decided here; for `declare`.
 
     Returns
     -------

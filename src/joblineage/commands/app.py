@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from joblineage.commands.diff import diff
 from joblineage.commands.export import export
@@ -12,7 +13,22 @@ from joblineage.commands.show import show
 from joblineage.commands.sign import sign
 from joblineage.commands.verify import verify
 from joblineage.commands.why import why
+from joblineage.errors import DataError
 from joblineage.study import Study
+
+
+class Commands(TyperGroup):
+    """A group of commands that tells faults of the data in words and ends with 1, without a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except DataError as error:
+            from rich.console import Console
+
+            Console(stderr=True).print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+            raise typer.Exit(1) from None
 
 
 def commands(study: Study, *own: Callable[..., Any]) -> typer.Typer:
@@ -25,6 +41,7 @@ def commands(study: Study, *own: Callable[..., Any]) -> typer.Typer:
     """
     app = typer.Typer(
         name="lineage",
+        cls=Commands,
         help="Who made what from what, and whether it is still so: audit a finished study, offline.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,

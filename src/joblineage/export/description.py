@@ -63,7 +63,8 @@ class Description(Entities):
         tool = script
         if "hasPart" not in tool:
             tool["hasPart"] = [one for one in sources if one is not tool and one.id != LOCK]
-            tool["softwareRequirements"] = self.file(LOCK)
+            if LOCK in self.sums:
+                tool["softwareRequirements"] = self.file(LOCK)
             self.flow.append_to("hasPart", tool)
         return tool
 

@@ -152,11 +152,12 @@ class Entities:
         self.file(MANIFEST)["description"] = (
             f"sha256 and size of the files that are not here, and why; among them {raw.count} raw files ({raw.size} bytes)"
         )
-        self.file(LOCK)["description"] = (
-            "every package of the environment with version and hashes; there is no container"
-        )
+        if LOCK in self.sums:
+            self.file(LOCK)["description"] = (
+                "every package of the environment with version and hashes; there is no container"
+            )
+            flow["softwareRequirements"] = self.file(LOCK)
         self.file(README)["about"] = self.crate.root_dataset
-        flow["softwareRequirements"] = self.file(LOCK)
         return flow
 
 

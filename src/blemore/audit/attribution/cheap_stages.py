@@ -19,7 +19,7 @@ from blemore.params.parts import AUTO, FUSION_METHOD
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.persons import sums_of_persons
 from blemore.tables import usable
-from joblineage import seen
+from joblineage import declare
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def _as_in_a_job() -> Iterator[None]:
             yield
     finally:
         logging.disable(logging.NOTSET)
-        seen.forget()
+        declare.forget()
 
 
 def _fitting(clips: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:

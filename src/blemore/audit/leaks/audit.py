@@ -1,4 +1,4 @@
-"""Was anybody judged by a model that had seen them? Answered from what every fit declared (`joblineage.seen`).
+"""Was anybody judged by a model that had seen them? Answered from what every fit declared (`joblineage.declare`).
 
 What is proved: by the declarations, which the masks made that selected the data, no model was fitted on a person (an
 enrolment: on a clip) whom it judges, its early stopping, scaler and choices included; each stays with its fold; every
@@ -17,7 +17,7 @@ from blemore.audit.leaks import content
 from blemore.audit.leaks.matrix import Matrix, matrix
 from blemore.audit.leaks.models import OUTSIDE, Clips, Model, declared, findings
 from blemore.audit.leaks.rows import look
-from joblineage import seen
+from joblineage import declare
 from joblineage.checks import content as files
 from joblineage.errors import DataError
 from joblineage.graph import Graph
@@ -141,7 +141,7 @@ def _pretraining(records: Iterable[Record]) -> dict[str, str]:
 
 def _silent(models: Iterable[Model], records: Iterable[Record]) -> list[str]:
     """Encoders from outside, tables or features, of which no sidecar says whom their models were trained on."""
-    tables = {model.parts[0] for model in models if seen.UNKNOWN in model.fits}
+    tables = {model.parts[0] for model in models if declare.UNKNOWN in model.fits}
     features, told = set(), set()
     for record in records:
         settings = record["params"]["values"].get("encoder") or {}
@@ -160,14 +160,14 @@ def _notes(models: Iterable[Model]) -> list[str]:
             "by design, second order: fusion and calibration for a fold are fitted on rows of other folds, whose encoders "
             "had been trained on that fold's persons (the usual shortcut of stacking; not fully nested)"
         )
-    if seen.IN_SAMPLE in kinds:
+    if declare.IN_SAMPLE in kinds:
         notes.append(
             "by design, in sample: rows that thresholds are fitted on, and the figures called in-sample, paper and "
             "surface; no reported row comes from them"
         )
-    if kinds & {*seen.LABEL_FREE}:
+    if kinds & {*declare.LABEL_FREE}:
         notes.append("by design, without labels: offsets and clusters look at the very clips that they serve")
-    if seen.ENROLMENT in kinds:
+    if declare.ENROLMENT in kinds:
         notes.append("by design, enrolment: shown some labelled clips of the person, judged on the others")
     told = sorted({model.parts[0] for model in models if OUTSIDE in model.fits})
     if told:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from blemore.audit.leaks.models import TEST, Clips, Model, met
-from joblineage import seen
+from joblineage import declare
 
 JUDGED, FITTED, LEAK, UNKNOWN, NEITHER = "judged", "fitted", "leak", "unknown", ""
 SIGNS = {
@@ -70,7 +70,7 @@ def matrix(
     """
     groups: dict[tuple[str, str], list[Model]] = defaultdict(list)
     for model in models:
-        if model.folds is not None and len(model.folds) < 2 and seen.IN_SAMPLE not in model.fits:
+        if model.folds is not None and len(model.folds) < 2 and declare.IN_SAMPLE not in model.fits:
             groups[model.parts[0], model.place].append(model)
     persons = [*sorted(set(clips.person.values()) - {TEST}), TEST]
     columns = [

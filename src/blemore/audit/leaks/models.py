@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any
 
-from joblineage import seen
+from joblineage import declare
 from joblineage.store import Store
 from joblineage.verdict import Finding, Verdict
 
@@ -15,7 +15,7 @@ TEST = "test clips"
 """Stands for the persons of the test clips, whom nobody names."""
 OUTSIDE = "outside"
 """Kind of a fit that was made elsewhere, by a sidecar's word."""
-NO_FIT = (seen.IN_SAMPLE, seen.UNKNOWN, seen.HANDED_ON, seen.UNDECLARED)
+NO_FIT = (declare.IN_SAMPLE, declare.UNKNOWN, declare.HANDED_ON, declare.UNDECLARED)
 SHOWN = 3
 """Clips that a finding names."""
 _INNER, _FOLD, _FOLDS = re.compile(r"inner\d+"), re.compile(r"fold(\d+)"), re.compile(r"folds ([\d,]+)")
@@ -97,7 +97,7 @@ class Model:
     @cached_property
     def labelled(self) -> dict[str, set[str]]:
         """Fits that looked at labels, or at statistics, of other persons' clips: {kind: clips}."""
-        not_these = (*NO_FIT, *seen.LABEL_FREE, seen.ENROLMENT)
+        not_these = (*NO_FIT, *declare.LABEL_FREE, declare.ENROLMENT)
         return {kind: on for kind, on in self.fits.items() if kind not in not_these}
 
     @cached_property
@@ -142,7 +142,7 @@ def findings(models: Iterable[Model], clips: Clips, follows: Follows) -> Iterato
 def met(model: Model, clips: Clips) -> set[str]:
     """Persons whom the model was fitted on and judges (by clips for an enrolment); `TEST` if it was fitted on test clips."""
     both = clips.persons(model.learned) & clips.persons(model.judges)
-    both |= clips.persons(model.fits.get(seen.ENROLMENT, set()) & model.judges)
+    both |= clips.persons(model.fits.get(declare.ENROLMENT, set()) & model.judges)
     return both | ({TEST} if clips.test(model.learned) else set())
 
 
@@ -152,14 +152,14 @@ def _overlap(model: Model, clips: Clips) -> Iterator[str]:
         if both := clips.persons(on) & judged:
             its = [clip for clip in model.judges if clips.person.get(clip) in both]
             yield f"fitted on {_list(both)}, whom it judges ({kind}; clips {some(its)})"
-    if same := model.fits.get(seen.ENROLMENT, set()) & model.judges:
+    if same := model.fits.get(declare.ENROLMENT, set()) & model.judges:
         yield f"enrolled {_list(clips.persons(same))} with clips that it judges: {some(same)}"
 
 
 def _strays(model: Model, clips: Clips) -> Iterator[str]:
     """Its place says which fold it leaves out: it was fitted on none of it, and judges no other."""
     left_out = model.folds
-    if left_out is None or seen.IN_SAMPLE in model.fits:
+    if left_out is None or declare.IN_SAMPLE in model.fits:
         return
     for kind, on in model.labelled.items():
         inside = [clip for clip in on if clips.fold.get(clip) in left_out]
@@ -179,12 +179,12 @@ def _strays(model: Model, clips: Clips) -> Iterator[str]:
 def _others(model: Model, clips: Clips) -> Iterator[str]:
     """Test clips among what it learned from; clips that no table knows; a judge of whom nothing is said."""
     for kind, on in model.fits.items():
-        if kind not in seen.LABEL_FREE and (tested := clips.test(on)):
+        if kind not in declare.LABEL_FREE and (tested := clips.test(on)):
             yield f"fitted on test clips ({kind}): {some(tested)}"
     strange = model.judges.union(*model.fits.values()) - clips.person.keys()
     if strange:
         yield f"it speaks of clips that the clips table does not know: {some(strange)}"
-    if set(model.fits) <= {seen.HANDED_ON, seen.UNDECLARED}:
+    if set(model.fits) <= {declare.HANDED_ON, declare.UNDECLARED}:
         yield f"it judges {len(model.judges)} clips, and nobody declares whom it was fitted on"
 
 

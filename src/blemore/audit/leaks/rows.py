@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from blemore.audit.leaks.models import TEST, Clips, Follows, Model, some
 from blemore.scoring.labels import CLASSES
-from joblineage import seen
+from joblineage import declare
 from joblineage.checks import content
 from joblineage.store import Store
 from joblineage.verdict import Finding, Verdict
@@ -43,7 +43,7 @@ def look(store: Store, names: Iterable[str], models: Iterable[Model], clips: Cli
     found, _ = content.sums(store.root, [out["path"] for _, out in tables], deep=False)
     own: dict[str, list[Model]] = defaultdict(list)
     for model in models:
-        if model.reports or seen.UNKNOWN in model.fits:
+        if model.reports or declare.UNKNOWN in model.fits:
             for name in model.jobs:
                 own[name].append(model)
     learned = {one.name: {clips.fold.get(clip) for clip in one.learned} for many in own.values() for one in many}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from joblineage import seen
+from joblineage import declare
 
 INNER_FOLDS = 3
 EPSILON = np.finfo(float).eps
@@ -25,7 +25,7 @@ class Rows:
 
     def where(self, chosen: np.ndarray) -> "Rows":
         """Those rows."""
-        return Rows(self.x[chosen], seen.of(self.clips, chosen))
+        return Rows(self.x[chosen], declare.of(self.clips, chosen))
 
 
 def inner_parts(
@@ -46,8 +46,8 @@ def inner_parts(
     apart = [fold[owner] == k for k in range(number)] if number > 1 else []
     parts = [(np.flatnonzero(~unseen), np.flatnonzero(unseen)) for unseen in apart]
     for k, (inside, outside) in enumerate(parts):
-        seen.fitted(f"{model}/inner{k}", "inner", seen.of(clips, inside), seen.of(clips, outside))
-        seen.fitted(model, "selection", seen.of(clips, outside))
+        declare.fitted(f"{model}/inner{k}", "inner", declare.of(clips, inside), declare.of(clips, outside))
+        declare.fitted(model, "selection", declare.of(clips, outside))
     return parts
 
 
@@ -70,7 +70,7 @@ def standardised(x: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 def scaled(x: Rows, others: Rows, model: str) -> tuple[np.ndarray, np.ndarray]:
     """As `standardised`, for `model`."""
-    seen.fitted(model, "scaler", x.clips, others.clips)
+    declare.fitted(model, "scaler", x.clips, others.clips)
     return standardised(x.x, others.x)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from blemore.learning.heads import logistic
 from blemore.learning.heads.inner import Rows, cross_entropy, inner_parts, scaled
 from blemore.scoring.logits import softmax
-from joblineage import seen
+from joblineage import declare
 
 STRENGTHS = (0.03, 0.3, 1.0, 3.0, 10.0, 30.0)
 """Strengths to choose from: the variance of a logit that the penalty expects, so that the same numbers fit any number
@@ -30,14 +30,14 @@ def predictions(
     Parameters
     ----------
     learned : n clips; labels : (n, 6) soft labels; persons : (n,); shown : m clips.
-    name : nothing is drawn from it here; model : the model's name (`seen`).
+    name : nothing is drawn from it here; model : the model's name (`declare`).
     """
     x, others = scaled(learned, shown, model)
     clips = logistic.products(x)
     everyone = np.arange(len(x))
     strength = choose_strength(clips, labels, persons, learned.clips, model)
     fitted = logistic.fit(clips, labels, everyone, [strength], tolerance=FINAL)
-    seen.fitted(model, "head", learned.clips, shown.clips)
+    declare.fitted(model, "head", learned.clips, shown.clips)
     weights = x.T @ fitted.dual[0].astype(x.dtype)
     return softmax((others - x.mean(axis=0)) @ weights + fitted.intercepts[0])
 

@@ -16,7 +16,7 @@ from blemore.encoders.device import use_one_thread
 from blemore.learning.heads.inner import Rows, cross_entropy, inner_parts, scaled
 from blemore.scoring.labels import CLASSES
 from blemore.seeds import seed_of
-from joblineage import seen
+from joblineage import declare
 
 HIDDEN = (256, 512)
 """Widths to choose from; a tie goes to the smaller."""
@@ -64,11 +64,11 @@ def predictions(
     Parameters
     ----------
     learned : n clips; labels : (n, 6) soft labels; persons : (n,); shown : m clips.
-    name : all randomness comes from it; model : its name (`seen`).
+    name : all randomness comes from it; model : its name (`declare`).
     """
     hidden, epochs = choose(learned, labels, persons, name, model)
     x, others = scaled(learned, shown, model)
-    seen.fitted(model, "head", learned.clips, shown.clips)
+    declare.fitted(model, "head", learned.clips, shown.clips)
     final = Trained(x, labels, hidden, f"{name}/{hidden}")
     for _ in range(epochs):
         final.epoch()

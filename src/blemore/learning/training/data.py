@@ -11,7 +11,7 @@ from blemore.encoders.base import Preprocessing
 from blemore.encoders.device import pinned
 from blemore.encoders.torch_compat import torch
 from blemore.learning.training.media import Media
-from joblineage import seen
+from joblineage import declare
 
 # isort: split
 from torch import Tensor
@@ -25,7 +25,7 @@ class Examples:
 
     clips : as `Preprocessing.decode` makes them, n arrays.
     labels : soft labels (n, 6) float32.
-    names : (n,) of the clips, for `seen`; None where nobody asks.
+    names : (n,) of the clips, for `declare`; None where nobody asks.
     """
 
     clips: Media
@@ -37,7 +37,7 @@ class Examples:
 
     def where(self, chosen: np.ndarray) -> "Examples":
         """Those for which `chosen` (n,) is true."""
-        return Examples(self.clips.where(chosen), self.labels[torch.tensor(chosen)], seen.of(self.names, chosen))
+        return Examples(self.clips.where(chosen), self.labels[torch.tensor(chosen)], declare.of(self.names, chosen))
 
     def batches(
         self, size: int, preprocessing: Preprocessing, generator: torch.Generator, device: torch.device

@@ -26,7 +26,7 @@ from blemore.learning.training.state import Row, TrainingState, training_identit
 from blemore.scoring.labels import CLASSES, soft_labels
 from blemore.seeds import seed_of
 from blemore.tables import probability_rows, usable, write_probabilities
-from joblineage import seen
+from joblineage import declare
 from joblineage.errors import DataError
 from joblineage.files import whole_file, write_bytes
 from joblineage.progress import Steps
@@ -89,7 +89,7 @@ def train_fold(
         identity = training_identity(name, settings, sets, device)
         rows = fit(network, **sets, recipe=recipe, name=name, state=state, identity=identity)
         found = predict(network, media.where(~learned), name)
-    declare(f"{settings['name']}/fold{fold}", **sets, judges=clips.loc[~learned, "clip"])
+    declare_fits(f"{settings['name']}/fold{fold}", **sets, judges=clips.loc[~learned, "clip"])
     write_probabilities(probability_rows(clips[~learned], found), probabilities)
     with whole_file(curve) as temporary:
         pd.DataFrame(rows, columns=Row._fields).to_csv(temporary, index=False)
@@ -97,11 +97,11 @@ def train_fold(
     write_bytes(weights, safetensors_bytes(tensors))
 
 
-def declare(model: str, learned: Examples, inner: Examples, judges: pd.Series) -> None:
+def declare_fits(model: str, learned: Examples, inner: Examples, judges: pd.Series) -> None:
     """Say whom the weights, and the epoch that they are of, were fitted on."""
-    seen.fitted(model, "network", learned.names, judges)
+    declare.fitted(model, "network", learned.names, judges)
     if len(inner):
-        seen.fitted(model, "early stopping", inner.names)
+        declare.fitted(model, "early stopping", inner.names)
 
 
 def fit(

@@ -123,7 +123,7 @@ def test_a_stale_lock_is_released_without_a_process_that_looks_like_a_run(tmp_pa
     lock.write_text("results/fusion/weights.json\n")
 
     def start(*command, **options):
-        raise AssertionError(f"a second `blemore recover` would see {command}")
+        raise AssertionError(f"a second `recover` would see {command}")
 
     monkeypatch.setattr(subprocess, "Popen", start)
     assert recovery.recover(tmp_path) == ["released the lock of a killed run"]

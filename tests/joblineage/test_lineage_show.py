@@ -1,4 +1,4 @@
-"""`blemore lineage show`: the chain that an artifact came from."""
+"""`show`: the chain that an artifact came from."""
 
 import json
 import re
@@ -9,15 +9,14 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from made_records import Lineage, fuse, gather, small_study, train
+from made_records import Lineage, fuse, gather, main, small_study, train
 from rich.console import Console
 
-from blemore.cli import main
 from joblineage.errors import DataError
 from joblineage.naming import Artifact, find
 from joblineage.showing import as_dict, tree
 
-SHOW = "import sys; from blemore.cli import main; main(['lineage', 'show', *sys.argv[1:]])"
+SHOW = "import sys; from joblineage.commands.app import commands; from joblineage.study import Study; commands(Study())(['show', *sys.argv[1:]])"
 
 
 @pytest.fixture
@@ -113,13 +112,13 @@ def test_a_misspelt_name_is_answered_with_names_that_are_close(made):
 
 def test_a_folder_without_records_says_how_to_make_some(tmp_path, capsys):
     with pytest.raises(SystemExit):
-        main(["lineage", "show", "fuse", "--workspace", str(tmp_path)])
+        main(["show", "fuse", "--workspace", str(tmp_path)])
     assert "no records here" in capsys.readouterr().err
 
 
 def test_the_command_prints_json_that_can_be_read(made, capsys):
     with pytest.raises(SystemExit, match="0"):
-        main(["lineage", "show", "results/fused", "--json", "--workspace", str(made.root)])
+        main(["show", "results/fused", "--json", "--workspace", str(made.root)])
     assert json.loads(capsys.readouterr().out)["record"] == made.store.current["fuse"]
 
 
@@ -138,7 +137,7 @@ def test_a_chain_of_two_hundred_jobs_is_shown_within_a_second_and_without_heavy_
         layer = outputs
     made.run()
     heavy = "; print(sorted({'pandas', 'dvc', 'snakemake', 'torch', 'numpy'} & {*sys.modules}), file=sys.stderr)"
-    code = SHOW.replace("main([", "import atexit; atexit.register(lambda: exec(HEAVY)); main([")
+    code = SHOW.replace("commands(S", "import atexit; atexit.register(lambda: exec(HEAVY)); commands(S")
     code = f"HEAVY = {heavy[2:]!r}; {code}"
     spent = []
     for _ in range(2):  # the first may have to compile

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from made_records import Lineage
 
-from blemore.study import STUDY
 from joblineage import runs
 from joblineage.store import Store, key
 
@@ -23,7 +22,7 @@ def made(tmp_path: Path) -> Lineage:
 
 def close(made: Lineage, *targets: str, rules: str = ".*", complete: bool = True) -> set[str]:
     """Jobs that the run which ends now lists."""
-    runs.close(Store(made.root, STUDY), [re.compile(rules)], targets, complete=complete)
+    runs.close(Store(made.root), [re.compile(rules)], targets, complete=complete)
     store = Store(made.root)
     last = store.last_run
     assert last is not None

@@ -1,14 +1,11 @@
-"""`blemore lineage find`: everything that came from some bytes, a clip, a person or a checkpoint."""
+"""`find`: everything that came from some bytes, a name or a checkpoint."""
 
 import json
 from pathlib import Path
 
-import pandas as pd
 import pytest
-from made_records import Lineage, fuse, gather, small_study, train
+from made_records import Lineage, fuse, gather, main, small_study, train
 
-from blemore.audit.commands.find import CLIPS, by_person
-from blemore.cli import main
 from joblineage.finding import Finder
 
 CHECKPOINT = {"checkpoint": "facebook/wav2vec2-base", "revision": "0b5b8e868dd84f03fd87d01f9c4ff0f080fecfe8"}
@@ -21,7 +18,7 @@ def made(tmp_path: Path) -> Lineage:
 
 def said(capsys, made: Lineage, *arguments: str) -> tuple[int, str]:
     with pytest.raises(SystemExit) as ended:
-        main(["lineage", "find", *arguments, "--workspace", str(made.root)])
+        main(["find", *arguments, "--workspace", str(made.root)])
     printed = capsys.readouterr()
     return ended.value.code, printed.out + printed.err
 
@@ -35,32 +32,13 @@ def test_bytes_are_found_by_the_first_eight_digits_of_their_sha256(made):
     ]
 
 
-def test_a_clip_is_found_where_it_is_read_fitted_on_and_judged(made):
+def test_a_sample_is_found_where_it_is_read_fitted_on_and_judged(made):
     matches = Finder(made.store).names(["A11_ang_int1_ver1"])
     assert {(one.how, one.job) for one in matches} == {
         ("read", "prepare"),
         ("judged", "train/fold=0"),
         ("fitted on", "train/fold=1"),
     }
-
-
-def test_a_person_is_found_by_their_clips_names(made):
-    assert by_person(Finder(made.store), "A11") == Finder(made.store).names(["A11_ang_int1_ver1"])
-    assert by_person(Finder(made.store), "A") == []
-
-
-def test_a_person_is_found_by_the_clips_table_where_names_say_nothing(tmp_path):
-    made = Lineage(tmp_path)
-    made.job("prepare", [made.file("data/test_0001.mov", "")], {"results/media": ""})
-    (tmp_path / CLIPS).parent.mkdir(parents=True)
-    pd.DataFrame({"clip": ["test_0001", "test_0002"], "person": ["A7", "A8"]}).to_parquet(tmp_path / CLIPS)
-    assert [one.what for one in by_person(Finder(made.store), "A7")] == ["data/test_0001.mov"]
-
-
-def test_a_job_that_ran_for_a_person_is_found_by_its_wildcard(tmp_path):
-    made = Lineage(tmp_path)
-    made.job("demo_actor/actor=A19", [], {"data/A19_ang_int1_ver1.mov": ""})
-    assert {one.how for one in by_person(Finder(made.store), "A19")} == {"made", "ran for"}
 
 
 @pytest.mark.parametrize("name", ["facebook/wav2vec2-base", "wav2vec2-base", "0b5b8e86", "the file"])
@@ -77,7 +55,7 @@ def test_a_checkpoint_is_found_by_name_revision_and_the_sha256_of_a_file(made, n
     )
 
 
-def test_what_came_from_a_clip_is_every_file_downstream_of_it(made):
+def test_what_came_from_a_sample_is_every_file_downstream_of_it(made):
     finder = Finder(made.store)
     assert {one.what for one in finder.below(finder.names(["A11_ang_int1_ver1"]))} == {
         "results/media",
@@ -107,23 +85,23 @@ def test_an_earlier_record_is_found_too_and_marked(made):
 
 
 def test_the_command_lists_jobs_and_ends_with_one_where_nothing_is_found(made, capsys):
-    code, text = said(capsys, made, "--person", "A11", "--down")
+    code, text = said(capsys, made, "--name", "A11_ang_int1_ver1", "--down")
     assert code == 0
     assert "touched by 3 of 5 recorded jobs" in text
     assert "fuse came from it: results/fused" in text
-    code, text = said(capsys, made, "--person", "A99")
-    assert (code, text) == (1, "person A99: nothing found in 5 records\n")
+    code, text = said(capsys, made, "--name", "A99")
+    assert (code, text) == (1, "name A99: nothing found in 5 records\n")
 
 
 def test_the_json_form_names_every_file(made, capsys):
-    _, text = said(capsys, made, "--clip", "A11_ang_int1_ver1.mov", "--down", "--json")
+    _, text = said(capsys, made, "--name", "A11_ang_int1_ver1.mov", "--down", "--json")
     found = json.loads(text)
     assert len(found["matches"]) == 3
     assert len(found["below"]) == 5
 
 
 @pytest.mark.parametrize(
-    "wrong", [[], ["--clip", "a", "--person", "A11"], ["--sha256", "1234567"], ["--sha256", "no-digits"]]
+    "wrong", [[], ["--name", "a", "--checkpoint", "b"], ["--sha256", "1234567"], ["--sha256", "no-digits"]]
 )
 def test_a_question_that_cannot_be_answered_ends_with_two(made, capsys, wrong):
     assert said(capsys, made, *wrong)[0] == 2

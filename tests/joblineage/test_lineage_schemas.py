@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from made_records import small_study
 
-from joblineage import record, seen
+from joblineage import declare, record
 from joblineage.files import read_json
 from joblineage.store import Store, canonical, digest, merkle_root
 
-SCHEMAS = Path(__file__).parents[1] / "src/joblineage/schemas"
+SCHEMAS = Path(record.__file__).parent / "schemas"
 RECORD, RUN = (read_json(SCHEMAS / f"{kind}.schema.json") for kind in ("record", "run"))
 USED = {"seconds": 1.5, "cpu_seconds": 1.0, "peak_mb": 100, "device": "cpu", "peak_gpu_mb": 0}
 
@@ -56,7 +56,7 @@ def written(tmp_path, monkeypatch) -> dict[str, Any]:
         params={"encoder": {"checkpoint": "net", "revision": "abc"}, "seed": 17},
     )
     begun = record.begin(job)
-    seen.fitted("net/fold0", "head", ["a", "b"], ["c"])
+    declare.fitted("net/fold0", "head", ["a", "b"], ["c"])
     (part,) = begun.parts()
     part.done(USED)
     (name,) = begun.end([part])

@@ -1,39 +1,12 @@
 """The records as a graph: long chains are ordered, and what many records share is looked at once."""
 
-from types import SimpleNamespace
+from made_records import LOCK, Lineage, chain
 
-from made_records import LOCK, Lineage
-
-from blemore.audit.withdrawal.check import dependents
-from blemore.datasets.withdrawn import Withdrawn
 from joblineage import capture
 from joblineage.checks import structure
-from joblineage.descent import Descent
 from joblineage.graph import Graph
 from joblineage.verdict import Verdict
 from joblineage.walk import depths, reached
-
-
-def chain(jobs: int, first: str = "start") -> SimpleNamespace:
-    """A store of `jobs` records, each of which reads what the one before made; keys fall as the chain goes on."""
-
-    def file(path: str) -> dict:
-        return {"path": path, "sha256": f"sum of {path}"}
-
-    records = {
-        f"record{k}": {
-            "job": {"rule": f"job{jobs - k:05d}", "wildcards": {}},
-            "inputs": [file(f"file{k - 1}" if k else first)],
-            "outputs": [file(f"file{k}")],
-            "time": {"end": f"{k:05d}"},
-        }
-        for k in range(jobs)
-    }
-    return SimpleNamespace(
-        records=records,
-        current={record["job"]["rule"]: name for name, record in records.items()},
-        makers={record["outputs"][0]["path"]: name for name, record in records.items()},
-    )
 
 
 def test_a_chain_of_5000_jobs_is_ordered_makers_before_readers():
@@ -71,12 +44,6 @@ def test_what_is_reached_is_told_once_with_the_steps_of_the_shortest_way():
     assert list(reached(["raw"], below.__getitem__).items()) == [
         ("raw", 0), ("short", 1), ("middle", 1), ("end", 2), ("long", 2)
     ]  # fmt: skip
-
-
-def test_a_withdrawn_clip_is_followed_through_a_chain_of_5000_jobs():
-    store = chain(5000, first="data/demo/A11_ang_int1_ver1.mov")
-    withdrawn = Withdrawn.named(clips=["A11_ang_int1_ver1"], persons=[])
-    assert dependents(Descent(store), withdrawn) == set(store.records)
 
 
 def test_the_difference_of_one_environment_is_computed_once_however_many_records_it_has(tmp_path, monkeypatch):

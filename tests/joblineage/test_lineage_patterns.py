@@ -4,10 +4,7 @@ import pytest
 import yaml
 from made_records import small_study
 
-from blemore.audit.withdrawal.plan import MEDIA
-from blemore.study import STUDY
 from joblineage.checks import claims
-from joblineage.export.payload import kept_back
 from joblineage.patterns import matches
 
 
@@ -29,38 +26,6 @@ from joblineage.patterns import matches
 )
 def test_a_pattern_names_whole_paths(path, pattern, named):
     assert matches(path, [pattern]) is named
-
-
-@pytest.mark.parametrize(
-    ("path", "why"),
-    [
-        ("results/metrics.json", None),
-        ("results/encoders.csv", None),
-        ("results/plots/curves.csv", None),
-        ("results/encoders/s4d/probabilities.parquet", None),
-        ("results/submission/submission.zip", None),
-        ("results/agreement/agreement.json", "unlisted"),
-        ("results/encoders/s4d/fold0.cost.json", "unlisted"),
-        ("results/encoders/s4d/fold0.csv", "unlisted"),
-        ("results/encoders/s4d/fold0.parquet", "unlisted"),
-        ("results/features/clip.cost.json", "unlisted"),
-        ("results/individuals/summary.json", "unlisted"),
-        ("results/plots/persons/A1.png", "unlisted"),
-        ("results/media/faces/000.parquet", "private"),
-        ("results/individuals/clusters.parquet", "private"),
-        ("data/demo/train/clip.mov", "private"),
-        ("weights/vit/config.json", "outside"),
-        ("outside/table.csv", "outside"),
-    ],
-)
-def test_no_result_leaves_that_is_not_on_the_list(path, why):
-    assert kept_back(path, "data", STUDY) == why
-
-
-def test_media_of_any_depth_go_with_a_withdrawal():
-    assert matches("results/media/faces/more/000.parquet", MEDIA)
-    assert matches("results/features/clip.parquet", MEDIA)
-    assert not matches("results/features/clip.cost.json", MEDIA)
 
 
 def test_a_source_whose_name_begins_like_that_of_the_results_is_compared_all_the_same(tmp_path):

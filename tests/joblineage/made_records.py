@@ -2,15 +2,19 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from joblineage.capture import hashed
+from joblineage.commands.app import commands
 from joblineage.planned import Planned
 from joblineage.store import ANY, Store, canonical, digest, key, merkle_root
 from joblineage.study import Study
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 LOCK = "requirements.lock"
+main = commands(ANY)
+"""The library's command line for a study of which nothing special is known."""
 
 
 class Lineage:
@@ -174,3 +178,25 @@ def gather(made: Lineage) -> str:
 def fuse(made: Lineage) -> str:
     text = (made.root / "results/probabilities").read_text()
     return made.job("fuse", ["results/media", "results/probabilities"], {"results/fused": f"fused {text}"})
+
+
+def chain(jobs: int, first: str = "start") -> SimpleNamespace:
+    """A store of `jobs` records, each of which reads what the one before made; keys fall as the chain goes on."""
+
+    def file(path: str) -> dict:
+        return {"path": path, "sha256": f"sum of {path}"}
+
+    records = {
+        f"record{k}": {
+            "job": {"rule": f"job{jobs - k:05d}", "wildcards": {}},
+            "inputs": [file(f"file{k - 1}" if k else first)],
+            "outputs": [file(f"file{k}")],
+            "time": {"end": f"{k:05d}"},
+        }
+        for k in range(jobs)
+    }
+    return SimpleNamespace(
+        records=records,
+        current={record["job"]["rule"]: name for name, record in records.items()},
+        makers={record["outputs"][0]["path"]: name for name, record in records.items()},
+    )

@@ -1,11 +1,12 @@
-"""Who was seen by what: every fit says here on which clips it was fitted, and every use of it which clips it judges.
+"""What a fit declares: the samples that it was fitted on, and those that it judges.
 
-Said where the data go in and come out, with the names that travel beside the data through the very masks that select
-them: another mask says other names. A job's lineage record takes it from here, and `blemore lineage leaks` proves from
-the records that nobody was judged by a model that had seen them. Outside of a job nobody listens, and nothing is kept.
+It is said where the data go in and come out, with the names that travel beside the data through the very masks that
+select them: another mask says other names. A job's lineage record takes it from here, so that a checker can prove from
+the records that no sample was judged by a model that had seen it, or its group. Outside of a job nobody listens, and
+nothing is kept.
 
-A model is named "step/fold" or "step/final" (for test clips), with a part of it behind: "s4d/fold0", "s4d/fold0/inner1",
-"fusion/final/simplex". What serves several folds names them all: "fusion/folds 0,1/simplex".
+A model is named freely, "count/fold0" or "count/final"; a part of it behind: "count/fold0/inner1". What serves several
+folds names them all: "weights/folds 0,1/simplex".
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -13,13 +14,13 @@ from contextlib import contextmanager
 from typing import Any
 
 LABEL_FREE = ("offsets", "clusters")
-"""Kinds that look at no label: they may be fitted on the very clips that they serve (transductive)."""
+"""Kinds that look at no label: they may be fitted on the very samples that they serve (transductive)."""
 ENROLMENT = "enrolment"
-"""Kind that is shown labelled clips of the person whom it judges: no clip may be among both."""
+"""Kind that is shown labelled samples of the group that it judges: no sample may be among both."""
 IN_SAMPLE = "in sample"
-"""Kind of a use on the very clips of the fit: rows that others are fitted on, or figures that are shown as optimism."""
+"""Kind of a use on the very samples of the fit: rows that others are fitted on, or figures that are shown as optimism."""
 UNKNOWN = "unknown"
-"""Kind of a model of which nobody says whom it was fitted on; `on` is empty."""
+"""Kind of a model of which nobody says what it was fitted on; `on` is empty."""
 HANDED_ON = "handed on"
 """Kind of rows that come from a model which another job fitted; `on` is empty."""
 UNDECLARED = "undeclared"
@@ -38,8 +39,8 @@ def fitted(model: str, kind: str, on: Iterable[str] | None, judges: Iterable[str
     model : its name within the study.
     kind : what was fitted: "network", "early stopping", "scaler", "selection", "head", "weights", "thresholds", ..., or
         one of the kinds above, which have a meaning of their own.
-    on : clips whose labels or statistics went in; None where the data bear no names: nothing is said then.
-    judges : clips whose probabilities or decisions it makes, besides those that `judged` adds.
+    on : samples whose labels or statistics went in; None where the data bear no names: nothing is said then.
+    judges : samples whose outputs it makes, besides those that `judged` adds.
     """
     if _said is None or on is None:
         return
@@ -47,10 +48,10 @@ def fitted(model: str, kind: str, on: Iterable[str] | None, judges: Iterable[str
     judged(model, judges)
 
 
-def judged(model: str, clips: Iterable[str] | None) -> None:
-    """Declare a use: probabilities or decisions of `clips` are made by a model that was, or will be, declared."""
-    if _said is not None and clips is not None:
-        _judged.setdefault(_named(model), set()).update(clips)
+def judged(model: str, samples: Iterable[str] | None) -> None:
+    """Declare a use: outputs of `samples` are made by a model that was, or will be, declared."""
+    if _said is not None and samples is not None:
+        _judged.setdefault(_named(model), set()).update(samples)
 
 
 @contextmanager
@@ -63,9 +64,9 @@ def within(name: str) -> Iterator[None]:
         _within.pop()
 
 
-def of(clips: Any, rows: Any) -> Any:
-    """`clips[rows]`, names (n,) of the rows that are selected; None where the data bear no names."""
-    return None if clips is None else clips[rows]
+def of(samples: Any, rows: Any) -> Any:
+    """`samples[rows]`, names (n,) of the rows that are selected; None where the data bear no names."""
+    return None if samples is None else samples[rows]
 
 
 def _named(model: str) -> str:
@@ -73,14 +74,14 @@ def _named(model: str) -> str:
 
 
 def take(keep: Callable[[Any], str]) -> dict[str, Any]:
-    """What was said since `begin`: {"models": [{"model", "kind", "on", "judges"}]}; lists of clips go through `keep`
+    """What was said since `begin`: {"models": [{"model", "kind", "on", "judges"}]}; lists of samples go through `keep`
     (each list once), which gives the name that stands for it."""
     names: dict[tuple[str, ...], str] = {}
 
-    def kept(clips: list[str]) -> str:
-        if tuple(clips) not in names:
-            names[tuple(clips)] = keep(clips)
-        return names[tuple(clips)]
+    def kept(samples: list[str]) -> str:
+        if tuple(samples) not in names:
+            names[tuple(samples)] = keep(samples)
+        return names[tuple(samples)]
 
     models: dict[tuple[str, ...], dict[str, Any]] = {}  # said twice is said once
     for one in _said or []:

@@ -1,4 +1,4 @@
-"""`blemore lineage why`: the first changed field, followed up to where it began."""
+"""`why`: the first changed field, followed up to where it began."""
 
 import json
 from pathlib import Path
@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_records import LOCK, Lineage, fuse, gather, small_study, train
+from made_records import LOCK, Lineage, fuse, gather, main, small_study, train
 
-from blemore.cli import main
 from joblineage import explaining
 from joblineage.comparing import Comparison
 from joblineage.naming import Artifact, find
@@ -254,7 +253,7 @@ def test_the_command_compares_with_a_run_that_is_named(made, capsys):
 
     def said(*arguments: str) -> Any:
         with pytest.raises(SystemExit) as ended:
-            main(["lineage", "why", *arguments, "--workspace", str(made.root), "--json"])
+            main(["why", *arguments, "--workspace", str(made.root), "--json"])
         assert ended.value.code == 0
         return json.loads(capsys.readouterr().out)
 

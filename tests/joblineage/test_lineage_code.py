@@ -1,0 +1,113 @@
+"""The sources behind a job are read from its imports."""
+
+from pathlib import Path
+
+import pytest
+
+from joblineage import code
+from joblineage.code import sources
+
+LIBRARY = Path(code.__file__).parent
+
+
+def package(root: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
+
+
+def test_imports_are_followed_through_modules_and_inside_functions(tmp_path: Path) -> None:
+    root = package(
+        tmp_path,
+        {
+            "workflow_scripts/fuse.py": "from project.fusion.run import fuse\n",
+            "src/project/__init__.py": "",
+            "src/project/fusion/__init__.py": "",
+            "src/project/fusion/run.py": "def fuse():\n    from project import tables\n",
+            "src/project/tables.py": "import numpy\n",
+            "src/project/unused.py": "",
+        },
+    )
+    assert sources(root, "workflow_scripts/fuse.py") == [
+        "src/project/fusion/run.py",
+        "src/project/tables.py",
+        "workflow_scripts/fuse.py",
+    ]
+
+
+def test_a_module_loaded_by_name_comes_with_its_own_imports(tmp_path: Path) -> None:
+    root = package(
+        tmp_path,
+        {
+            "workflow_scripts/embed.py": "",
+            "src/project/encoders/audio.py": "import project.sound\n",
+            "src/project/sound.py": "",
+        },
+    )
+    (root / "src/project/sound.py").write_text("RATE = 16000\n")
+    found = sources(root, "workflow_scripts/embed.py", "src/project/encoders/audio.py")
+    assert found == ["src/project/encoders/audio.py", "src/project/sound.py", "workflow_scripts/embed.py"]
+
+
+def test_circular_imports_end(tmp_path: Path) -> None:
+    root = package(
+        tmp_path,
+        {
+            "script.py": "import project.one\n",
+            "src/project/one.py": "import project.two\n",
+            "src/project/two.py": "import project.one\n",
+        },
+    )
+    assert sources(root, "script.py") == ["script.py", "src/project/one.py", "src/project/two.py"]
+
+
+def test_imports_are_found_wherever_a_statement_may_stand(tmp_path: Path) -> None:
+    """As many modules as imports, one each in every kind of block."""
+    blocks = (
+        "if True:\n    import project.a\nelif True:\n    import project.b\nelse:\n    import project.c\n"
+        "try:\n    import project.d\nexcept ValueError:\n    import project.e\nelse:\n    import project.f\n"
+        "finally:\n    import project.g\n"
+        "class K:\n    async def k(self):\n        import os, project.h\n"
+        "for _ in ():\n    import project.i; import project.j\n"
+        "while False:\n    import project.k\nelse:\n    import project.l\n"
+        "with open('x'):\n    from project import (  # all of them (one)\n        m,\n    )\n"
+        "match 1:\n    case 1:\n        import project.n\n"
+    )
+    modules = {f"src/project/{name}.py": "pass\n" for name in "abcdefghijklmn"}
+    root = package(tmp_path, {"script.py": blocks, **modules})
+    assert sources(root, "script.py") == ["script.py", *sorted(modules)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"""Modules that we import."""\nif True: import project.a\n',
+        "import os; import project.a\n",
+        "from project import (a)  # import\n",
+        "from project import \\\n    a\n",
+        "from project \\\n    import a\n",
+        "from project \\\r\n    import a\r",
+        "from project import (\n    a,  # the first\n)\n",
+        "from project import a as b\n",
+        "import os, project . a\n",
+        "import os, project.a as b\r\n",
+        "from project.a import *\n",
+        "def f(): from project import a\n",
+    ],
+)
+def test_an_import_in_any_form_is_found(tmp_path: Path, text: str) -> None:
+    root = package(tmp_path, {"script.py": text, "src/project/a.py": "pass\n"})
+    assert sources(root, "script.py") == ["script.py", "src/project/a.py"]
+
+
+def test_what_is_read_off_the_lines_is_what_the_compiler_finds_in_every_module() -> None:
+    read = 0
+    for path in sorted(LIBRARY.rglob("*.py")):
+        text = path.read_bytes()
+        found = code.IMPORT.findall(text)
+        if len(found) == len(code.WORD.findall(text)):
+            assert code._read(found) == code._parsed(text, str(path)), path
+            read += 1
+    assert read > 40
