@@ -87,7 +87,7 @@ def of_record(store: Store, name: str) -> Side:
 
 
 def of_present(store: Store, jobs: Mapping[str, Planned], asked: str) -> Side:
-    """A job of the present study and all that it hangs on, as records would have them. Hashes what they read and made;
+    """A job of the present study and all that it comes from, as records would have them. Hashes what they read and made;
     nothing is executed.
 
     Parameters
