@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from joblineage.comparing import CHANGED, Cause, Comparison, Job, joined
@@ -89,30 +88,6 @@ class Outcome:
             return f"{own[0]}{f' (and {len(own) - 1} more)' if len(own) > 1 else ''}"
         return f"follows {', '.join(after[:2])}{', ...' if len(after) > 2 else ''}"
 
-    def lines(self) -> Iterator[str]:
-        """The text for people, without the division of the change."""
-        yield self.sentence()
-        yield from (f"  also: {self.cause(one)}" for one in self.causes[1:SHOWN])
-        if len(self.causes) > SHOWN:
-            yield f"  and {len(self.causes) - SHOWN} more causes (--json lists them)"
-        yield from (f"  without effect: {one}" for one in self.idle)
-        yield ""
-        for letter, side in (("A", self.comparison.a), ("B", self.comparison.b)):
-            run = side.store.runs[side.name]
-            partial = "" if run["complete"] else ", not complete"
-            yield f"  {letter}  run {side.name[:12]} of {run['time']['end'][:19]}{partial}  ({side.store.root})"
-        yield ""
-        if not self.headline:
-            yield "  no headline: a run did not come so far"
-        for name, (before, after) in self.headline.items():
-            yield f"  {name:<14}{before:.4f} -> {after:.4f}  {_signed(after - before)}"
-        if self.comparison.jobs:
-            yield ""
-            yield from _columns(
-                [("job", "how", "why"), *((job.key, _how(job), self.why(job)) for job in self.comparison.jobs.values())]
-            )
-        yield f"  {len(self.comparison.same)} jobs are the same"
-
     def as_dict(self) -> dict[str, Any]:
         """All of it as JSON knows it."""
         causes = [
@@ -120,38 +95,47 @@ class Outcome:
             for one in self.causes
         ]
         jobs = [
-            {"job": one.key, "how": one.how, "why": self.why(one), "after": sorted(one.after), "outputs": one.outputs}
+            {
+                **{"job": one.key, "how": f"{one.how}{', same outputs' * (not one.outputs and one.how == CHANGED)}"},
+                **{"why": self.why(one), "after": sorted(one.after), "outputs": one.outputs},
+            }
             for one in self.comparison.jobs.values()
         ]
         return {
-            "a": _run(self.comparison.a),
-            "b": _run(self.comparison.b),
-            "sentence": self.sentence(),
-            "causes": causes,
-            "without_effect": [one.as_dict() for one in self.idle],
+            **{"a": _run(self.comparison.a), "b": _run(self.comparison.b)},
+            **{"sentence": self.sentence(), "causes": causes, "without_effect": [one.as_dict() for one in self.idle]},
             "headline": {name: {"a": old, "b": new, "change": new - old} for name, (old, new) in self.headline.items()},
-            "jobs": jobs,
-            "same": self.comparison.same,
+            **{"jobs": jobs, "same": self.comparison.same},
         }
+
+    def lines(self) -> Iterator[str]:
+        """The text for people, without the division of the change."""
+        said = self.as_dict()
+        yield said["sentence"]
+        yield from (f"  also: {self.cause(one)}" for one in self.causes[1:SHOWN])
+        if len(self.causes) > SHOWN:
+            yield f"  and {len(self.causes) - SHOWN} more causes (--json lists them)"
+        yield from (f"  without effect: {one}" for one in self.idle)
+        yield ""
+        for letter in "ab":
+            run = said[letter]
+            partial = "" if run["complete"] else ", not complete"
+            yield f"  {letter.upper()}  run {run['run'][:12]} of {run['end'][:19]}{partial}  ({run['workspace']})"
+        yield ""
+        if not self.headline:
+            yield "  no headline: a run did not come so far"
+        for name, one in said["headline"].items():
+            change = 0.0 if abs(one["change"]) < DISTINCT else one["change"]
+            yield f"  {name:<14}{one['a']:.4f} -> {one['b']:.4f}  {change:+.4f}"
+        if said["jobs"]:
+            yield ""
+            rows = [("job", "how", "why"), *((one["job"], one["how"], one["why"]) for one in said["jobs"])]
+            first, second = (max(map(len, column)) for column in list(zip(*rows, strict=True))[:2])
+            yield from (f"  {job:<{first}}  {how:<{second}}  {why}" for job, how, why in rows)
+        yield f"  {len(said['same'])} jobs are the same"
 
 
 def _run(side: Side) -> dict[str, Any]:
-    return {
-        "run": side.name,
-        "workspace": str(Path(side.store.root)),
-        "complete": side.store.runs[side.name]["complete"],
-    }
-
-
-def _how(job: Job) -> str:
-    return job.how if job.how != CHANGED or job.outputs else "changed, same outputs"
-
-
-def _signed(value: float) -> str:
-    return f"{0.0 if abs(value) < DISTINCT else value:+.4f}"
-
-
-def _columns(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    run = side.store.runs[side.name]
+    about = {"complete": run["complete"], "end": run["time"]["end"]}
+    return {"run": side.name, "workspace": str(side.store.root)} | about

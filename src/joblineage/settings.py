@@ -7,6 +7,7 @@ entries, jobs that came or went) is the same change.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import takewhile
 
 from joblineage.comparing import CHANGED, Comparison, Job
 from joblineage.reasons import ABSENT, Change, parameters
@@ -56,7 +57,12 @@ class Settings:
         # a setting of one entry is about that entry's jobs; other settings are about every job
         about = {None, *words, *wildcards.values()}
         same = [one for one in same if self._entry(one) in about] or same
-        best = max(same, key=lambda one: _common_end(one.name.split("."), words), default=None)
+
+        def common_end(one: Change) -> int:
+            pairs = zip(reversed(one.name.split(".")), reversed(words), strict=False)
+            return len([*takewhile(lambda pair: pair[0] == pair[1], pairs)])
+
+        best = max(same, key=common_end, default=None)
         if best is not None and (len(same) == 1 or best.name.split(".")[-1] == words[-1]):
             return best
         return next((one for one in self.changes if self._entry(one) in words), None)
@@ -84,8 +90,3 @@ class Settings:
         file = (change.name, change.after if change.before == ABSENT else change.before)
         made = change.name in self.a.makers or change.name in self.b.makers
         return made or self.other_data or (file in self.a.read and file in self.b.read)
-
-
-def _common_end(one: list[str], other: list[str]) -> int:
-    pairs = zip(reversed(one), reversed(other), strict=False)
-    return next((k for k, (left, right) in enumerate(pairs) if left != right), min(len(one), len(other)))
