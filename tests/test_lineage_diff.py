@@ -1,33 +1,26 @@
 """The Score divided over causes, as `blemore lineage diff --attribute` tells it, on real tables that are fused in seconds."""
 
 import json
-from math import factorial
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import simulated
-import yaml
-from hypothesis import given
-from hypothesis import strategies as st
 from made_records import Lineage, small_study
 
 import blemore.scoring.metrics as metrics_module
 from blemore.audit.attribution import split as attribution
-from blemore.audit.attribution.cheap_stages import draws_at_random
 from blemore.audit.attribution.divided import divide
-from blemore.audit.attribution.split import Noise, Share, Split, shapley
+from blemore.audit.attribution.split import Split
 from blemore.cli import main
 from blemore.decide.run import calibrate
 from blemore.fusion.run import fuse
-from blemore.params.parts import FUSION_METHOD
 from blemore.scoring.metrics import combine
 from blemore.scoring.rows import Rows
 from blemore.study import STUDY
 from blemore.tables import labelled, write_clips, write_probabilities
 from joblineage.capture import hashed
-from joblineage.diffing import Comparison
+from joblineage.comparing import Comparison
 from joblineage.errors import DataError
 from joblineage.outcome import Outcome
 from joblineage.sides import find_run
@@ -39,48 +32,6 @@ OPTIONS = {"method": "auto", "candidates": ["uniform", "greedy"], "scaling": Fal
 
 def outcome(root: Path, a: str = "previous", b: str = "last") -> Outcome:
     return Outcome(Comparison(find_run(a, Store(root, STUDY)), find_run(b, Store(root, STUDY))))
-
-
-# --- Shapley values on made-up games
-
-
-games = st.integers(0, 4).flatmap(lambda k: st.lists(st.floats(-9, 9), min_size=2**k, max_size=2**k)).map(np.array)
-
-
-@given(games)
-def test_the_shares_sum_to_the_whole(values):
-    assert shapley(values).sum() == pytest.approx(values[-1] - values[0], abs=1e-9)
-
-
-@given(games)
-def test_factors_that_do_the_same_in_every_company_get_the_same_share(values):
-    if len(values) < 4:
-        return
-    swapped = [s & ~3 | (s & 1) << 1 | (s & 2) >> 1 for s in range(len(values))]
-    shares = shapley((values + values[swapped]) / 2)
-    assert shares[0] == pytest.approx(shares[1], abs=1e-9)
-
-
-@given(games)
-def test_a_factor_that_never_changes_anything_gets_nothing_and_takes_nothing_from_others(values):
-    shares = shapley(np.concatenate([values, values]))
-    assert shares[-1] == 0
-    assert shares[:-1] == pytest.approx(shapley(values), abs=1e-9)
-
-
-def test_a_share_is_the_mean_of_what_a_factor_adds_over_all_orders():
-    values = np.random.default_rng(1).normal(size=8)
-    orders = [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)]
-    adds = np.zeros(3)
-    for order in orders:
-        there = 0
-        for one in order:
-            adds[one] += values[there | 1 << one] - values[there]
-            there |= 1 << one
-    assert shapley(values) == pytest.approx(adds / factorial(3))
-
-
-# --- the Score divided, on real tables
 
 
 class Scored:
@@ -289,20 +240,6 @@ def test_other_code_is_not_replayed_but_named_where_the_recorded_scores_do_not_c
     )
 
 
-def test_a_change_within_what_other_seeds_do_is_called_noise():
-    def said(change: float, width: float | None, methods: list[str]) -> str:
-        split = Split(
-            0.5, 0.5 + change, (0.5, 0.5 + change), [Share("e0", change, 0, 1)], 0, [], Noise(methods, 4, width)
-        )
-        return split.verdict()
-
-    assert said(0.01, 0.02, ["greedy"]).startswith("noise: other seeds of greedy alone move the Score by up to 0.0200")
-    assert said(-0.03, 0.02, ["greedy"]).startswith("more than noise: ")
-    assert said(0.0, 0.02, ["greedy"]).startswith("the Score did not change")
-    assert said(0.01, 0.0, []) == "noise of chance: none, no fusion method of these runs draws at random"
-    assert said(0.01, None, ["greedy"]) == "noise of chance: not tried"
-
-
 @pytest.mark.thorough
 def test_the_noise_of_seeds_is_measured_by_replays(scored):
     scored.options = OPTIONS | {"method": "greedy", "greedy": {"bags": 1, "members": 1}}
@@ -310,25 +247,6 @@ def test_the_noise_of_seeds_is_measured_by_replays(scored):
     assert noise.methods == ["greedy"]
     assert noise.seeds == 2
     assert noise.width > 0
-
-
-def test_the_methods_that_draw_at_random_are_those_that_change_with_their_name():
-    from dataclasses import replace
-
-    from blemore.fusion.base import Labelled
-
-    clips, tables = simulated.study(persons=4, folds=2, encoders=4)
-    train = (clips["split"] == "train").to_numpy()
-    values = np.stack([table.loc[train, list(simulated.CLASSES)] for table in tables.values()])
-    data = replace(Labelled.of(clips[train], values), families=("one",) * 4)
-    names = FUSION_METHOD.names()
-    options = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())["fusion"]
-    options["cmaes"]["evaluations"] = 40
-    found = draws_at_random({"method": "auto", "candidates": names})
-    for name in names:
-        fitted = [FUSION_METHOD.load(name).fit(replace(data, name=seed), **options.get(name, {})) for seed in "123"]
-        changes = any(not np.array_equal(fitted[0].apply(values), one.apply(values)) for one in fitted[1:])
-        assert changes == (name in found), name
 
 
 @pytest.mark.thorough

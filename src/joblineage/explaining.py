@@ -1,24 +1,30 @@
-"""Why an artifact would be remade, or is not what it was: the state of its job, the first cause, all others."""
+"""`why`: a job beside the present study or an earlier record of it: its state, the first cause, all others."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from joblineage.comparing import Cause, Comparison, Way, joined
 from joblineage.descent import Descent
-from joblineage.following import OUTCOME, OUTPUT, Cause, Follower, Now, Then
+from joblineage.errors import DataError
+from joblineage.files import parse_yaml
 from joblineage.naming import Artifact
-from joblineage.present import MISSING, Present
-from joblineage.reasons import CIRCUMSTANCES, short
-from joblineage.store import Store, key
+from joblineage.planned import planned
+from joblineage.reasons import ABSENT, MISSING, OUTPUT, Change, parameters, short, source_lines, text
+from joblineage.runs import study_files
+from joblineage.sides import Side, of_present, of_record
+from joblineage.store import Store, canonical, digest, key
 
-UP_TO_DATE, RUNS, UNSEEN, GONE, REMADE, SAME = (
-    "up to date",
-    "would run again",
-    "changed, would not run again",
-    "no longer part of the study",
-    "remade",
-    "the same record",
-)
+UP_TO_DATE, RUNS, UNSEEN = "is up to date", "would run again", "is not what its record says"
+GONE, REMADE, SAME = "is no longer part of the study", "was remade", "is the same record"
+NOTHING = {
+    UP_TO_DATE: "nothing has changed, it would be made of the same bytes by the same code",
+    RUNS: "nothing that is recorded differs; Snakemake's own notes (.snakemake/) ask for it",
+    GONE: "the files of the study are what they were; another target asked for it",
+    REMADE: "nothing that is recorded differs",
+    SAME: "that run reused it",
+}
+"""What is said of a state where no cause was found."""
 FEW = 10
 """So many changes of circumstance are told."""
 
@@ -28,8 +34,11 @@ class Explanation:
     """What was found about a job.
 
     state : one of the six above.
-    causes : where the differences began, the first one first.
+    causes : where the differences began, the nearest first.
     before : id of the record that it is compared from; after : of that to which, None for the present.
+    made : when that one was made.
+    ways : {job where something began: the way from this job to it}.
+    around : circumstances that differ and decided nothing.
     outputs : paths of outputs that differ between two records.
     """
 
@@ -38,11 +47,56 @@ class Explanation:
     causes: list[Cause]
     before: str
     after: str | None = None
+    made: str | None = None
+    ways: Mapping[str, Way] = field(default_factory=dict)
+    around: Sequence[Cause] = ()
     outputs: tuple[str, ...] = ()
+
+    def way(self, cause: Cause) -> Way:
+        """The way to the nearest job where a cause began."""
+        return self.ways[cause.began[0]] if cause.began else ()
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON knows it."""
-        return {**vars(self), "outputs": list(self.outputs), "causes": [one.as_dict() for one in self.causes]}
+        causes = [one.as_dict() | {"way": self.way(one)} for one in self.causes]
+        found = {name: value for name, value in vars(self).items() if name != "ways"}
+        return found | {"causes": causes, "around": [one.as_dict() for one in self.around]}
+
+    def lines(self) -> Iterator[str]:
+        """The text for people: the first cause in one sentence, its source lines, then all others."""
+        first, others = self.causes[:1], self.causes[1:]
+        how = "" if self.outputs else " (with the same bytes as before)"
+        ids = f"{self.before[:12]} -> {(self.after or '')[:12]}"
+        remade = f" at {self.made[:19].replace('T', ' ')} UTC{how}, record {ids}" if self.made else ""
+        because = f", because {sentence(first[0])}" if first else f": {NOTHING[self.state]}"
+        yield f"{self.job} {self.state}{remade}{because}"
+        for one in first:
+            way, makers = self.way(one), [*(job for job, _ in self.way(one)[1:]), *one.began[:1]]
+            yield from (
+                f"  {job} reads {path}, which {maker} makes" for (job, path), maker in zip(way, makers, strict=False)
+            )
+            yield from (f"  {line}" for line in one.change.lines)
+        if self.outputs:
+            yield f"  other bytes: {', '.join(self.outputs)}"
+        if others:
+            yield "Changed as well:"
+        for one in others:
+            yield from (f"  {sentence(one)}", *(f"    {line}" for line in one.change.lines))
+        if self.around:
+            yield "Other surroundings, which make nothing run again:"
+            yield from (f"  {sentence(one)}" for one in self.around[:FEW])
+        if len(self.around) > FEW:
+            yield f"  and {len(self.around) - FEW} more (--json names them)"
+
+
+def sentence(cause: Cause) -> str:
+    """A cause in words, with the jobs where it began."""
+    change, (job, *others) = cause.change, cause.began or ("",)
+    if change.kind == OUTPUT and change.after == MISSING:
+        return f"{change.name} is missing, which {job} made"
+    if change.kind == OUTPUT:
+        return f"{change.name} was edited after {job} made it ({short(change.before)} -> {short(change.after)})"
+    return f"{change}{f', in {job}' * bool(job)}{f' and {len(others)} other job(s)' if others else ''}"
 
 
 def now(artifact: Artifact, store: Store) -> Explanation:
@@ -52,104 +106,58 @@ def now(artifact: Artifact, store: Store) -> Explanation:
     ------
     DataError : Snakemake cannot read the study.
     """
-    record = store.records[artifact.record]
-    job, present = key(record), Present(store)
-    if job not in present.jobs:
-        causes = [Cause(one, (), (), ()) for one in present.study_changes()]
-        return Explanation(job, GONE, causes, artifact.record)
-    causes = Follower(Descent(store), Now(present)).causes(job, record, present.document(job))
-    causes.sort(key=lambda one: one.change.name != artifact.path or one.change.kind != OUTPUT)
-    changed = any(one.change.kind not in CIRCUMSTANCES for one in causes)
-    state = RUNS if present.jobs[job].runs else UNSEEN if changed else UP_TO_DATE
-    return Explanation(job, state, causes, artifact.record)
+    job, jobs = key(store.records[artifact.record]), planned(store.root, store.study.target)
+    if job not in jobs:
+        return Explanation(job, GONE, [Cause(one, ()) for one in _study_changes(store)], artifact.record)
+    comparison = Comparison(of_record(store, artifact.record), of_present(store, jobs, job), job)
+    found = _explained(job, UP_TO_DATE, comparison, artifact.record)
+    causes = sorted(found.causes, key=lambda one: (one.change.name, one.change.kind) != (artifact.path, OUTPUT))
+    return replace(found, state=RUNS if jobs[job].runs else UNSEEN if causes else UP_TO_DATE, causes=causes)
 
 
-def then(artifact: Artifact, store: Store, against: str) -> Explanation:
-    """A record beside another one of the same job, `against`."""
-    old, new = store.records[against], store.records[artifact.record]
-    job = key(new)
-    if artifact.record == against:
-        return Explanation(job, SAME, [], against, against)
-    descent = Descent(store)
-    causes = Follower(descent, Then(descent)).causes(job, old, new)
-    was, made = ({out["path"]: out["sha256"] for out in side["outputs"]} for side in (old, new))
-    outputs = tuple(path for path in sorted({*was, *made}) if was.get(path) != made.get(path))
-    return Explanation(job, REMADE, causes, against, artifact.record, outputs)
+def then(artifact: Artifact, store: Store, against: Side) -> Explanation:
+    """A record beside another one of the same job.
+
+    Raises
+    ------
+    DataError : `against` has no such job.
+    """
+    job = key(store.records[artifact.record])
+    if job not in against.records:
+        raise DataError(against.name, [f"that run has no job {job}"])
+    old = digest(canonical(against.records[job]))
+    if old == artifact.record:
+        return Explanation(job, SAME, [], old, old)
+    comparison = Comparison(against, of_record(store, artifact.record), job)
+    outputs = comparison.jobs[job].outputs if job in comparison.jobs else ()
+    found = _explained(job, REMADE, comparison, old)
+    made = store.records[artifact.record]["time"]["start"]
+    return replace(found, after=artifact.record, made=made, outputs=outputs)
 
 
-def before(artifact: Artifact, store: Store) -> str | None:
-    """Id of the newest record of the same job that is older; None where it was made once."""
-    history = list(Descent(store).history(key(store.records[artifact.record])))
-    return next(iter(history[history.index(artifact.record) + 1 :]), None)
+def before(artifact: Artifact, store: Store) -> Side | None:
+    """The newest record of the same job that is older; None where it was made once."""
+    history = [*Descent(store).history(key(store.records[artifact.record]))]
+    older = history[history.index(artifact.record) + 1 :]
+    return of_record(store, older[0]) if older else None
 
 
-def text(found: Explanation, store: Store) -> Iterator[str]:
-    """An explanation in sentences: the first changed field in one, its source lines, then all others."""
-    told = [one for one in found.causes if one.change.kind not in CIRCUMSTANCES]
-    around = [one for one in found.causes if one.change.kind in CIRCUMSTANCES]
-    first, others = (told or (around if found.state == REMADE else []))[:1], told[1:]
-    because = f"{JOINED[found.state]} {sentence(first[0])}" if first else f": {NOTHING[found.state]}"
-    yield _opening(found, store) + because
-    for one in first:
-        yield from (f"  {line}" for line in (*_chain(one), *one.change.lines))
-    if found.outputs:
-        yield f"  other bytes: {', '.join(found.outputs)}"
-    if others:
-        yield "Changed as well:"
-        for one in others:
-            yield f"  {sentence(one)}"
-            yield from (f"    {line}" for line in one.change.lines)
-    around = [one for one in around if one not in first]
-    if around:
-        yield "Other surroundings, which make nothing run again:"
-        yield from (f"  {sentence(one)}" for one in around[:FEW])
-        if len(around) > FEW:
-            yield f"  and {len(around) - FEW} more (--json names them)"
+def _explained(job: str, state: str, comparison: Comparison, before: str) -> Explanation:
+    ways = comparison.above(job)
+    causes = joined((name, change) for name in ways for change in comparison.jobs[name].own)
+    causes.sort(key=lambda one: (len(ways[one.began[0]]), one.change.rank))
+    return Explanation(job, state, causes, before, ways=ways, around=comparison.around)
 
 
-JOINED = {RUNS: ", because", UNSEEN: ":", GONE: ", since", REMADE: ", because"}
-NOTHING = {
-    RUNS: "nothing that is recorded differs; Snakemake's own notes (.snakemake/) ask for it",
-    GONE: "the files of the study are what they were; another target asked for it",
-    UP_TO_DATE: "it would be made of the same bytes by the same code",
-    REMADE: "nothing that is recorded differs",
-    SAME: "that run reused it",
-}
-
-
-def _opening(found: Explanation, store: Store) -> str:
-    if found.state == REMADE:
-        start = store.records[found.after or ""]["time"]["start"][:19].replace("T", " ")
-        same = "" if found.outputs else " (with the same bytes as before)"
-        return f"{found.job} was remade at {start} UTC{same}, record {found.before[:12]} -> {(found.after or '')[:12]}"
-    return {
-        RUNS: f"{found.job} would run again",
-        UNSEEN: f"{found.job} is not what its record says",
-        GONE: f"{found.job} is no longer part of the study",
-        UP_TO_DATE: f"{found.job}: nothing has changed",
-        SAME: f"{found.job}: the same record",
-    }[found.state]
-
-
-def sentence(cause: Cause) -> str:
-    """A cause in words, with the jobs that it touches."""
-    change = cause.change
-    if change.kind == OUTPUT and change.after == MISSING:
-        return f"{change.name} is missing, which {cause.jobs[0]} made"
-    if change.kind == OUTPUT:
-        return (
-            f"{change.name} was edited after {cause.jobs[0]} made it ({short(change.before)} -> {short(change.after)})"
-        )
-    if change.kind == OUTCOME:
-        what = f"{change.name} came out with other bytes ({short(change.before)} -> {short(change.after)}) of the same inputs"
-    else:
-        what = str(change)
-    if not cause.jobs:
-        return what
-    more = f" and {len(cause.jobs) - 1} other job(s)" if len(cause.jobs) > 1 else ""
-    return f"{what}, in {cause.jobs[0]}{more}"
-
-
-def _chain(cause: Cause) -> Iterator[str]:
-    for reader, maker, file in zip(cause.chain, cause.chain[1:], cause.files, strict=False):
-        yield f"{reader} reads {file}, which {maker} makes"
+def _study_changes(store: Store) -> list[Change]:
+    """What changed in the files that decide which jobs there are, since the last run."""
+    found: list[Change] = []
+    was, now = store.last_run["study"] if store.last_run else {}, study_files(store)
+    for path in sorted(path for path in {*was, *now} if was and was.get(path) != now.get(path)):
+        old, new = was.get(path, ABSENT), now.get(path, ABSENT)
+        texts = [one for one in (text(path, sha, store) for sha in (old, new)) if one is not None]
+        if path == store.study.settings and len(texts) == 2:
+            found += parameters(*map(parse_yaml, texts))
+        else:
+            found.append(Change("module", path, old, new, source_lines(path, old, new, store)))
+    return found

@@ -1,23 +1,27 @@
-"""What differs between two records of a job, or between a record and the present: every changed field with its values."""
+"""What differs between two documents of a job (records, or `sides.of_present`): every changed field with its values."""
 
 import difflib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from joblineage import capture
 from joblineage.record import LOGIC
-from joblineage.store import Store, canonical, digest
+from joblineage.store import Document, Store, canonical, digest
 
-ABSENT = "(absent)"
-"""Stands for a value that is not there on one side."""
-TRIGGERS = ("parameter", "seed", "checkpoint", "module", "code list", "package", "input")
-"""Kinds of change that make a job run again, in the order in which they are told."""
+ABSENT, MISSING = "(absent)", "(missing)"
+"""Stand for a value that one side does not have, and for the sha256 of a file that is not there."""
+OUTPUT, OUTCOME, JOB = "output", "outcome", "job"
+"""Kinds of change beside those that `differences` finds: a file edited after its job; other bytes though nothing recorded
+differs; a job that came or went."""
 CIRCUMSTANCES = ("environment", "determinism", "hardware")
 """Kinds that make no job run again, but can make the same job end in other bytes."""
-KINDS = TRIGGERS + CIRCUMSTANCES
-Document = Mapping[str, Any]
+KINDS = (
+    *(OUTPUT, "parameter", "seed", "checkpoint", "module", "code list", "package", "input", JOB),
+    *(*CIRCUMSTANCES, OUTCOME),
+)
+"""Every kind, in the order in which they are told."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ class Change:
 
     def __str__(self) -> str:
         before, after = (short(value) for value in (self.before, self.after))
+        if self.kind == OUTCOME and ABSENT not in (before, after):
+            return f"{self.name} came out with other bytes ({before} -> {after}) of the same inputs"
         what = {"parameter": "", "seed": "", "package": "package ", "environment": "installed "}
         return f"{what.get(self.kind, self.kind + ' ')}{self.name}: {before} -> {after}"
 
@@ -46,38 +52,45 @@ class Change:
         """The change as JSON knows it."""
         return asdict(self) | {"lines": list(self.lines)}
 
+    @property
+    def setting(self) -> bool:
+        """Whether it is a value that may stand in the settings; a checkpoint may also be a file."""
+        return self.kind in ("parameter", "seed", "checkpoint") and "/" not in self.name
 
-def differences(before: Document, after: Document, store: Store) -> list[Change]:
-    """Every changed field between two records of the same job; empty where nothing differs.
+    @property
+    def rank(self) -> tuple[int, str]:
+        """Where it is told among others."""
+        return KINDS.index(self.kind), self.name
+
+
+def differences(before: Document, after: Document, *stores: Store) -> list[Change]:
+    """Every changed field between two documents of the same job; empty where nothing differs.
 
     What follows from the work (outputs, time, metrics, status, split) and who did it (commit, agent) is not compared.
 
     Parameters
     ----------
-    before, after : records, or documents like one (`present.Present`): inputs and params.values are needed; model,
-        environment (sha256 of an object, or the object itself), determinism and hardware are compared where both
-        sides have them.
-    store : where source texts and environments are kept. The text of a file that is not kept is read from the
+    before, after : inputs and params.values are needed; model, environment (sha256 of an object, or the object itself),
+        determinism and hardware are compared where both sides have them.
+    stores : where source texts and environments are kept. The text of a file that is not kept is read from the
         workspace, if that file still has the sha256 asked for.
 
     Returns
     -------
     Changes in the order of KINDS, then by name.
     """
-    found = [
-        *parameters(before["params"]["values"], after["params"]["values"]),
-        *_files(before, after, store),
-        *_fields("determinism", before, after),
-        *_fields("hardware", before, after),
-    ]
-    known = {(one.name, one.before, one.after) for one in found if one.kind == "package"}
-    found += [one for one in _environment(before, after, store) if (one.name, one.before, one.after) not in known]
-    return sorted(found, key=lambda one: (KINDS.index(one.kind), one.name))
+    found = [*parameters(before["params"]["values"], after["params"]["values"]), *_files(before, after, *stores)]
+    asked = {(one.name, one.before, one.after) for one in found if one.kind == "package"}
+    found += [one for one in _environment(before, after, *stores) if (one.name, one.before, one.after) not in asked]
+    for kind in ("determinism", "hardware"):
+        if kind in before and kind in after:
+            found += [Change(kind, *one) for one in _walk(before[kind], after[kind])]
+    return sorted(found, key=lambda one: one.rank)
 
 
 def parameters(before: Any, after: Any) -> list[Change]:
     """Changed values of two nested mappings, one entry a dotted key; lists of mappings with a name go by it."""
-    return [Change(_kind(name), name, old, new) for name, old, new in _walk(before, after, "")]
+    return [Change(_kind(name), name, old, new) for name, old, new in _walk(before, after)]
 
 
 def _kind(name: str) -> str:
@@ -85,7 +98,7 @@ def _kind(name: str) -> str:
     return "seed" if last == "seed" else "checkpoint" if last in ("checkpoint", "revision") else "parameter"
 
 
-def _walk(before: Any, after: Any, where: str) -> Iterator[tuple[str, Any, Any]]:
+def _walk(before: Any, after: Any, where: str = "") -> Iterator[tuple[str, Any, Any]]:
     old, new = _named(before), _named(after)
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for name in sorted({*old, *new}):
@@ -100,7 +113,7 @@ def _named(value: Any) -> Any:
     return value
 
 
-def _files(before: Document, after: Document, store: Store) -> Iterator[Change]:
+def _files(before: Document, after: Document, *stores: Store) -> Iterator[Change]:
     old, new = ({one["path"]: one for one in side["inputs"]} for side in (before, after))
     weights = {one["path"] for side in (before, after) for one in side.get("model", {}).get("files", [])}
     for path in sorted({*old, *new}):
@@ -109,28 +122,26 @@ def _files(before: Document, after: Document, store: Store) -> Iterator[Change]:
             continue
         logic = (old.get(path) or new[path])["role"] in LOGIC
         if path == capture.LOCK and ABSENT not in (was, now):
-            yield from _lock(path, was, now, store)
+            yield from _lock(path, was, now, *stores)
         elif logic and ABSENT in (was, now):
             yield Change("code list", path, was, now)
         elif logic:
-            yield Change("module", path, was, now, source_lines(path, was, now, store))
+            yield Change("module", path, was, now, source_lines(path, was, now, *stores))
         else:
             yield Change("checkpoint" if path in weights else "input", path, was, now)
 
 
-def _lock(path: str, before: str, after: str, store: Store) -> list[Change]:
+def _lock(path: str, before: str, after: str, *stores: Store) -> list[Change]:
     """Package by package; the file itself where only other lines of it changed, or a text is not kept."""
-    texts = [_text(path, one, store) for one in (before, after)]
-    old, new = (capture.pins(text or "") for text in texts)
-    names = sorted({*old, *new}) if None not in texts else []
-    packages = [Change("package", one, old.get(one, ABSENT), new.get(one, ABSENT)) for one in names]
-    packages = [one for one in packages if one.before != one.after]
-    return packages or [Change("package", path, before, after, source_lines(path, before, after, store))]
+    texts = [text(path, one, *stores) for one in (before, after)]
+    old, new = (capture.pins(one or "") for one in texts)
+    packages = [] if None in texts else [Change("package", *one) for one in _walk(old, new)]
+    return packages or [Change("package", path, before, after, source_lines(path, before, after, *stores))]
 
 
-def source_lines(path: str, before: str, after: str, store: Store) -> tuple[str, ...]:
+def source_lines(path: str, before: str, after: str, *stores: Store) -> tuple[str, ...]:
     """Unified diff of a source file between two sha256; empty where one of the texts is not kept."""
-    old, new = _text(path, before, store), _text(path, after, store)
+    old, new = (text(path, one, *stores) for one in (before, after))
     if old is None or new is None:
         return ()
     return tuple(
@@ -138,44 +149,26 @@ def source_lines(path: str, before: str, after: str, store: Store) -> tuple[str,
     )
 
 
-def _text(path: str, name: str, store: Store) -> str | None:
-    try:
-        data = store.get(name)
-    except FileNotFoundError:
-        file = Path(store.root, path)
-        data = file.read_bytes() if file.is_file() else b""
-        if digest(data) != name:
-            return None
-    return data.decode(errors="replace")
+def text(path: str, name: str, *stores: Store) -> str | None:
+    """The text with that sha256, from a store or the file in its workspace; None where it is in none."""
+    for store in stores:
+        file = next((one for one in (store.place(name), store.root / path) if one.is_file()), None)
+        data = file.read_bytes() if file else b""
+        if digest(data) == name:
+            return data.decode(errors="replace")
+    return None
 
 
-def _environment(before: Document, after: Document, store: Store) -> Iterator[Change]:
-    if "environment" not in before or "environment" not in after or before["environment"] == after["environment"]:
+def _environment(before: Document, after: Document, *stores: Store) -> Iterator[Change]:
+    was, now = before.get("environment"), after.get("environment")
+    if was is None or now is None or was == now:
         return
-    try:
-        old, new = _surroundings(before, store), _surroundings(after, store)
-    except FileNotFoundError:
-        yield Change("environment", "all", before["environment"], after["environment"])
+    old, new = (json.loads(text("", one, *stores) or "null") if isinstance(one, str) else one for one in (was, now))
+    if old is None or new is None:
+        yield Change("environment", "all", was, now)
         return
-    for name in ("python", "system"):
-        if old[name] != new[name]:
-            yield Change("environment", name, old[name], new[name])
-    for name in sorted({*old["packages"], *new["packages"]}):
-        was, now = (side["packages"].get(name, ABSENT) for side in (old, new))
-        if was != now:
-            yield Change("environment", name, was, now)
-
-
-def _surroundings(side: Document, store: Store) -> Document:
-    kept = side["environment"]
-    found: Document = store.get_json(kept) if isinstance(kept, str) else kept
-    return found
-
-
-def _fields(kind: str, before: Document, after: Document) -> Iterator[Change]:
-    if kind in before and kind in after:
-        for name, old, new in _walk(before[kind], after[kind], ""):
-            yield Change(kind, name, old, new)
+    for part in ("python", "system", "packages"):
+        yield from (Change("environment", name or part, *values) for name, *values in _walk(old[part], new[part]))
 
 
 def short(value: Any) -> str:

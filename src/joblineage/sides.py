@@ -1,37 +1,38 @@
-"""One run as a side of a comparison: its records by job, and who made which file."""
+"""One side of a comparison: jobs by key with a document each, who made which file, and the study's own files."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from joblineage import capture, files
+from joblineage.descent import Descent
 from joblineage.errors import DataError
 from joblineage.files import parse_yaml
-from joblineage.patterns import matches
+from joblineage.planned import Planned
+from joblineage.reasons import MISSING, text
+from joblineage.record import WEIGHTS, pretrained
+from joblineage.runs import study_files
 from joblineage.store import Document, Store, key
-from joblineage.walk import depths
+from joblineage.walk import depths, reached
 
 
 @dataclass(frozen=True)
 class Side:
-    """A run of a workspace."""
+    """A run, a record with all that it came from, or the present study.
+
+    name : id of the run or record.
+    records : {job key: record}; of the present, documents as far as `reasons.differences` reads them.
+    files : {path: sha256} of the files that decide which jobs there are.
+    present : whether it is the present study, whose jobs may still have to run.
+    """
 
     store: Store
     name: str
-
-    @property
-    def run(self) -> Document:
-        """The run's document."""
-        return self.store.runs[self.name]
-
-    @cached_property
-    def records(self) -> dict[str, Document]:
-        """{job key: record} of what the run executed and reused; the newer one where a job has two."""
-        found = [self.store.records[name] for name in (*self.run["executed"], *self.run["reused"]) if self._has(name)]
-        return {key(record): record for record in sorted(found, key=lambda one: (one["time"]["end"], key(one)))}
-
-    def _has(self, name: str) -> bool:
-        return name in self.store.records
+    records: Mapping[str, Document]
+    files: Mapping[str, str]
+    present: bool = False
 
     @cached_property
     def makers(self) -> dict[str, str]:
@@ -48,9 +49,10 @@ class Side:
         """(path, sha256) of every file that some job read."""
         return {(one["path"], one["sha256"]) for record in self.records.values() for one in record["inputs"]}
 
-    def above(self, name: str) -> set[str]:
-        """Keys of the jobs that made the inputs of job `name`."""
-        return {self.makers[one["path"]] for one in self.records[name]["inputs"] if one["path"] in self.makers}
+    def above(self, name: str) -> list[str]:
+        """Keys of the jobs that made the inputs of job `name`, in the order of the inputs."""
+        paths = [one["path"] for one in self.records[name]["inputs"]]
+        return list(dict.fromkeys(self.makers[path] for path in paths if path in self.makers))
 
     @cached_property
     def depths(self) -> dict[str, int]:
@@ -58,48 +60,65 @@ class Side:
         return depths({name: self.above(name) for name in self.records})
 
     def study(self, path: str) -> Any:
-        """A YAML file of the study as it was in this run; None where it is not kept.
-
-        Parameters
-        ----------
-        path : one of the study's files, "params.yaml".
-        """
-        name = self.run["study"].get(path)
-        try:
-            return None if name is None else parse_yaml(self.store.get(name))
-        except FileNotFoundError:
-            return None
-
-    def volatile(self, path: str) -> bool:
-        """Whether a file holds times, hosts or costs."""
-        return matches(path, self._patterns)
+        """A YAML file of the study as it was on this side, such as its settings; None where it is not kept."""
+        found = text(path, self.files[path], self.store) if path in self.files else None
+        return None if found is None else parse_yaml(found)
 
     @cached_property
-    def _patterns(self) -> tuple[str, ...]:
+    def volatile(self) -> list[str]:
+        """Patterns of the files that hold times, hosts or costs."""
         file = self.store.study.volatile
-        return tuple(((file and self.study(file)) or {"volatile": []})["volatile"])
-
-    @cached_property
-    def metrics(self) -> dict[str, float]:
-        """The run's headline; empty where it came to none."""
-        study = self.store.study
-        job = self.records.get(study.headline_rule)
-        return study.headline(job["metrics"]) if job else {}
+        return ((file and self.study(file)) or {"volatile": []})["volatile"]
 
 
-class Both(Store):
-    """The objects of two workspaces as one store."""
+def of_run(store: Store, name: str) -> Side:
+    """What a run executed and reused; the newer record where a job has two."""
+    run = store.runs[name]
+    found = [store.records[one] for one in (*run["executed"], *run["reused"]) if one in store.records]
+    by_age = sorted(found, key=lambda one: (one["time"]["end"], key(one)))
+    return Side(store, name, {key(record): record for record in by_age}, run["study"])
 
-    def __init__(self, first: Store, second: Store):
-        super().__init__(second.root, second.study)
-        self.first = first
 
-    def get(self, name: str) -> bytes:
-        """The object of that sha256, from either."""
-        try:
-            return super().get(name)
-        except FileNotFoundError:
-            return self.first.get(name)
+def of_record(store: Store, name: str) -> Side:
+    """A record with all that it came from; the other jobs are those of the present study's records."""
+    descent = Descent(store)
+    came = [*store.current.values(), *reversed(reached([name], lambda one: descent.above(store.records[one])))]
+    return Side(store, name, {key(store.records[one]): store.records[one] for one in came}, study_files(store))
+
+
+def of_present(store: Store, jobs: Mapping[str, Planned], asked: str) -> Side:
+    """A job of the present study and all that it comes from, as records would have them. Hashes what they read and made;
+    nothing is executed.
+
+    Parameters
+    ----------
+    jobs : every job of the present study. asked : key of the one that is asked about.
+    """
+    makers = {path: name for name, job in jobs.items() for _, path in job.outputs}
+    names = reached([asked], lambda name: [makers[path] for _, path in jobs[name].inputs if path in makers])
+    environment = capture.surroundings()
+
+    @cache
+    def sha256(path: str) -> str:
+        file = Path(store.root, path)
+        return files.sha256(file) if file.is_file() else MISSING
+
+    def document(job: Planned) -> Document:
+        inputs, outputs = (
+            [{"role": role, "path": path, "sha256": sha256(path), "size": None} for role, path in listed]
+            for listed in (job.inputs, job.outputs)
+        )
+        weights = [one for one in inputs if one["role"] == WEIGHTS] if any(map(pretrained, job.params.values())) else []
+        return {
+            "job": {"rule": job.rule, "wildcards": job.wildcards},
+            "inputs": inputs,
+            "outputs": outputs,
+            "params": {"values": job.params},
+            "model": {"files": weights},
+            "environment": environment,
+        }
+
+    return Side(store, asked, {name: document(jobs[name]) for name in names}, study_files(store), present=True)
 
 
 def find_run(said: str, store: Store) -> Side:
@@ -119,10 +138,10 @@ def find_run(said: str, store: Store) -> Side:
     if said in named:
         if len(runs) < -named[said]:
             raise DataError(f"run {said!r}", [f"{workspace} has {len(runs)} run(s) in lineage/runs"])
-        return Side(store, runs[named[said]])
+        return of_run(store, runs[named[said]])
     found = [name for name in runs if name.startswith(said)] if said else []
     if len(found) == 1:
-        return Side(store, found[0])
+        return of_run(store, found[0])
     if not found and (Path(said) / store.folder.name).is_dir():
         return find_run("last", Store(Path(said), store.study))
     what = "several runs begin so" if found else f"neither a run of {workspace} nor the folder of a workspace"

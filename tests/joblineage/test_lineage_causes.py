@@ -6,7 +6,7 @@ import made_records
 import pytest
 from made_records import Lineage, small_study
 
-from joblineage.diffing import Comparison
+from joblineage.comparing import Comparison
 from joblineage.errors import DataError
 from joblineage.outcome import Outcome
 from joblineage.sides import find_run
@@ -27,7 +27,7 @@ def test_the_cause_is_told_once_with_the_jobs_where_it_began_and_those_that_foll
     made.run()
     told = outcome(tmp_path)
     assert told.sentence() == "encoder.learning_rate of train: 0.1 -> 0.5; 2 jobs and 2 jobs after them"
-    assert [(job.key, bool(job.own)) for job in told.comparison.jobs] == [
+    assert [(job.key, bool(job.own)) for job in told.comparison.jobs.values()] == [
         ("train/fold=0", True),
         ("train/fold=1", True),
         ("gather", False),
@@ -59,7 +59,7 @@ def test_a_file_edited_after_it_was_made_is_the_cause_not_the_job_that_made_it(t
     made_records.train(made, 0, 0.1, text="of edited media")
     made.run()
     told = outcome(tmp_path)
-    assert [job.key for job in told.comparison.jobs] == ["train/fold=0"]
+    assert [job.key for job in told.comparison.jobs.values()] == ["train/fold=0"]
     assert told.sentence().startswith("input results/media: ")
 
 
@@ -67,7 +67,7 @@ def test_other_bytes_from_the_same_work_are_laid_to_what_is_installed_or_else_to
     made = small_study(tmp_path)
     made_records.train(made, 0, 0.1, text="other bytes")
     made.run()
-    assert outcome(tmp_path).sentence().startswith("not reproducible results/fold0: ")
+    assert outcome(tmp_path).sentence().startswith("results/fold0 came out with other bytes (")
     made.packages = {"numpy": "2.1"}
     made_records.train(made, 0, 0.1, text="third bytes")
     made.run()

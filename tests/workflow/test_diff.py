@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from blemore.study import STUDY
-from joblineage.diffing import Comparison
+from joblineage.comparing import Comparison
 from joblineage.outcome import Outcome
-from joblineage.sides import Side
+from joblineage.sides import of_run
 from joblineage.store import Store
 
 from . import stand_in
@@ -154,7 +154,7 @@ def recorded(tmp_path_factory) -> tuple[Path, dict[str, tuple[str, str]]]:
 
 def between(folder: Path, a: str, b: str) -> Outcome:
     store = Store(folder, STUDY)
-    return Outcome(Comparison(Side(store, a), Side(store, b)))
+    return Outcome(Comparison(of_run(store, a), of_run(store, b)))
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -162,8 +162,8 @@ def test_the_first_sentence_names_the_one_change(recorded, name: str) -> None:
     folder, pairs = recorded
     told = between(folder, *pairs[name])
     assert told.sentence().startswith(CHANGES[name][1])
-    assert len(told.causes.found) == 1
-    assert told.causes.idle == []
+    assert len(told.causes) == 1
+    assert told.idle == []
 
 
 def test_all_changes_at_once_are_told_apart(recorded) -> None:
@@ -171,7 +171,7 @@ def test_all_changes_at_once_are_told_apart(recorded) -> None:
     ids = list(pairs.values())
     told = between(folder, ids[0][0], ids[-1][1])
     words = [start for _, start in CHANGES.values()]
-    found = [told.cause(one) for one in told.causes.found]
+    found = [told.cause(one) for one in told.causes]
     missing = [start for start in words if not any(one.startswith(start.partition(";")[0]) for one in found)]
     assert missing == []
     assert len(found) == len(CHANGES)

@@ -157,8 +157,8 @@ CHANGES = {
 
 
 def test_nothing_has_changed_in_a_study_that_is_finished(kept):
-    assert "score: nothing has changed" in kept.run("blemore", "lineage", "why", SCORES).stdout
-    assert [one["state"] for one in why(kept, SCORES)] == ["up to date"]
+    assert "score is up to date: nothing has changed" in kept.run("blemore", "lineage", "why", SCORES).stdout
+    assert [one["state"] for one in why(kept, SCORES)] == ["is up to date"]
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -169,14 +169,14 @@ def test_a_single_change_is_named_first_with_the_way_to_it(kept, name):
     assert (first["kind"], first["name"]) == (kind, what)
     assert before in (None, first["before"])
     assert after in (None, first["after"])
-    assert first["chain"] == chain
+    assert [*(job for job, _ in first["way"]), first["began"][0]] == chain
     assert ("+# one more line" in first["lines"]) == (kind == "module")
 
 
 def test_a_job_that_left_the_study_is_told_with_the_setting_that_removed_it(kept):
     kept.edit_params(lambda values: values["encoders"]["videomae"].update(enabled=False))
     (found,) = why(kept, "train_fold/finetuned=videomae/fold=0")
-    assert found["state"] == "no longer part of the study"
+    assert found["state"] == "is no longer part of the study"
     assert found["causes"][0]["name"] == "encoders.videomae.enabled"
 
 
@@ -184,8 +184,8 @@ def test_a_study_that_was_run_again_says_what_made_its_results_other(study):
     study.edit_params(lambda values: values["fusion"].update(method="uniform"))
     study.submission()
     present, since = why(study, "results/fusion/weights.json")
-    assert present["state"] == "up to date"
-    assert since["state"] == "remade"
+    assert present["state"] == "is up to date"
+    assert since["state"] == "was remade"
     first, *others = since["causes"]
     assert (first["name"], first["after"]) == ("study.options.method", "uniform")
     assert {one["kind"] for one in others} == {"code list"}  # the other methods' modules are no longer used
@@ -193,7 +193,7 @@ def test_a_study_that_was_run_again_says_what_made_its_results_other(study):
     assert "results/fusion/weights.json" in since["outputs"]
     (against,) = why(study, "results/fusion/weights.json", "--against", "previous")
     assert against == since
-    assert why(study, "clips", "--against", "previous")[0]["state"] == "the same record"
+    assert why(study, "clips", "--against", "previous")[0]["state"] == "is the same record"
 
 
 def test_the_records_of_a_real_run_have_the_form_of_their_schemas(finished):

@@ -27,7 +27,7 @@ def diff(
     """What differs between two runs: the cause first, then the headline, then every job that is not the same."""
     import json
 
-    from joblineage.diffing import Comparison
+    from joblineage.comparing import Comparison
     from joblineage.outcome import Outcome
     from joblineage.sides import find_run
     from joblineage.store import Store

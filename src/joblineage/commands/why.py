@@ -18,25 +18,16 @@ def why(
 ) -> None:
     """Why it would run again, and why it was remade: the first changed field, followed up to where it began."""
     from joblineage import explaining, naming
-    from joblineage.errors import DataError
     from joblineage.sides import find_run
-    from joblineage.store import Store, key
+    from joblineage.store import Store
 
     store = Store(workspace, context.obj)
     found = naming.find(artifact, store)
-    job = key(store.records[found.record])
-    if against is None:
-        older = explaining.before(found, store)
-        told = [explaining.now(found, store)] + ([explaining.then(found, store, older)] if older else [])
-    else:
-        run = find_run(against, store).run
-        same = [name for name in (*run["executed"], *run["reused"]) if name in store.records]
-        same = [name for name in same if key(store.records[name]) == job]
-        if not same:
-            raise DataError(against, [f"that run has no job {job}"])
-        told = [explaining.then(found, store, same[0])]
+    older = find_run(against, store) if against is not None else explaining.before(found, store)
+    told = [explaining.now(found, store)] if against is None else []
+    told += [explaining.then(found, store, older)] if older else []
     if as_json:
         typer.echo(json.dumps([one.as_dict() for one in told], indent=2))
         return
     for one in told:
-        typer.echo("\n".join(explaining.text(one, store)))
+        typer.echo("\n".join(one.lines()))

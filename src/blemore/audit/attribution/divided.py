@@ -7,10 +7,10 @@ import blemore
 from blemore.audit.attribution import factors as parts
 from blemore.audit.attribution.factors import Found
 from blemore.audit.attribution.split import Split, split
-from joblineage.causes import UNSEEN, Cause
+from joblineage.comparing import Cause
 from joblineage.errors import DataError
 from joblineage.files import sha256
-from joblineage.outcome import Outcome
+from joblineage.outcome import UNSEEN, Outcome
 from joblineage.record import LOGIC
 from joblineage.restoring import Restorer
 from joblineage.sides import Side
@@ -62,8 +62,8 @@ def _behind(outcome: Outcome, members: frozenset[str], a: Found, b: Found) -> li
     makers = outcome.comparison.b.makers | outcome.comparison.a.makers
     paths = {one: path for side in (a, b) for one, path in side.paths.items()}
     told = []
-    for cause in outcome.causes.found:
-        reached = {*cause.began, *cause.follows}
+    for cause in outcome.causes:
+        reached = {*cause.began, *outcome.comparison.following(cause.began)}
         begins = {
             parts.OPTIONS: "fuse" in cause.began and _of_the_study(cause),
             parts.SEED: "fuse" in cause.began and cause.change.kind == "seed",
@@ -85,7 +85,7 @@ def _unstored(outcome: Outcome, part: str, letter: str, side: Side, found: Found
     """What has to be done before a part can be replayed, and which jobs make it."""
     path = found.paths.get(part, next(one["path"] for one in side.records["fuse"]["inputs"] if one["role"] == "clips"))
     sha = next(one["sha256"] for one in side.records["fuse"]["inputs"] if one["path"] == path)
-    jobs = [one for one in _chain(side, path) if one in outcome.causes.jobs] or [
+    jobs = [one for one in _chain(side, path) if one in outcome.comparison.jobs] or [
         side.makers.get(path, "no recorded job")
     ]
     what = "needs dvc fetch, or retraining" if restorer.versioned(sha) else "needs retraining"
