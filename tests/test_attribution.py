@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import simulated
 import yaml
-
 from hypothesis import given
 from hypothesis import strategies as st
 
