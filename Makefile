@@ -40,7 +40,7 @@ audit: .venv/developer .venv/crates/ready  ## attacks, leaks, withdrawals, two r
 lint: .venv/developer
 	ruff check .
 	ruff format --check .
-	snakefmt --check Snakefile rules src/joblineage/example/Snakefile
+	snakefmt --check Snakefile rules examples/words/Snakefile
 	lint-imports
 	mypy
 

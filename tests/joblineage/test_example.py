@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from alone import LIBRARY, alone
 
+EXAMPLE = Path(__file__).parents[2] / "examples/words"
 README = (LIBRARY / "README.md").read_text()
 VARIES = re.compile(r"\b[0-9a-f]{8,64}\b|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d|\b\d+\.\d s\b|\b\d+\.\d MB\b")
 """Hashes, times and costs, which are others each time."""
@@ -26,7 +27,7 @@ def masked(text: str) -> list[str]:
 @pytest.mark.slow
 def test_the_readme_s_commands_print_what_it_shows_where_the_study_cannot_be_imported(tmp_path):
     environment, project = alone(tmp_path / "library"), tmp_path / "words"
-    shutil.copytree(LIBRARY / "example", project, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(EXAMPLE, project, ignore=shutil.ignore_patterns("__pycache__"))
     printed = {}
     for command, expected in steps():
         done = subprocess.run(

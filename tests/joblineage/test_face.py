@@ -13,7 +13,6 @@ from joblineage.study import Study
 WORDS = re.compile(r"person|clip|emotion|encoder|\bactor|submission|results/|train_|score|blemore", re.I)
 ALLOWED = {
     "study.py": ["results/"],  # the usual folder of a Snakemake project
-    "example": ["results/"],
     "README.md": ["results/"],
     "export/entities.py": ["Person"],  # a type of schema.org
     "record.py": ["blemore"],  # names under which older studies wrote
