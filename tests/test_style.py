@@ -1,6 +1,7 @@
 """The house stays tidy: short rules, thin scripts, one stage per step, one list of versions."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,12 @@ def test_every_step_is_one_rule_file_and_one_stage() -> None:
     included = re.findall(r'include: "rules/(\w+)\.smk"', (REPOSITORY / "Snakefile").read_text())
     assert list(stages) == [name for name in included if name != "common"]
     assert {path.stem for path in RULE_FILES} == set(included)
+
+
+def test_dvc_finds_no_other_stages_in_this_repository() -> None:
+    command = ["dvc", "stage", "list", "--all", "--name-only"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == list(yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"])
 
 
 def test_the_lineage_page_knows_the_step_of_every_rule() -> None:

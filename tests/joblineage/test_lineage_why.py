@@ -15,8 +15,9 @@ from joblineage.naming import Artifact, find
 from joblineage.planned import Planned
 from joblineage.reasons import ABSENT, Change, differences, parameters
 from joblineage.runs import study_files
-from joblineage.sides import Side, of_record
+from joblineage.sides import Side, find_run, of_record
 from joblineage.store import canonical
+from joblineage.study import Study
 
 leaf = st.none() | st.booleans() | st.integers(-9, 9) | st.floats(-2, 2) | st.text("ab", max_size=3)
 values = st.dictionaries(
@@ -289,3 +290,23 @@ def test_a_change_is_followed_through_a_chain_of_1500_jobs(made):
     assert {name: [*map(str, found.jobs[name].own)] for name in ways if found.jobs[name].own} == {
         "job/step=0": ["x: 1 -> 2"]
     }
+
+
+def test_files_of_times_and_costs_are_not_told_as_other_bytes(tmp_path):
+    made = Lineage(tmp_path, Study(files=("volatile.yaml",), volatile="volatile.yaml"))
+    made.file("volatile.yaml", "volatile: [results/*.cost]")
+    for seconds in ("1.0", "1.1"):
+        made.job("train", [], {"results/model": "the same", "results/train.cost": seconds})
+        made.job("score", ["results/model", "results/train.cost"], {"results/score": "0.5"})
+    for job in ("train", "score"):
+        found = newest(made, job)
+        assert (found.causes, found.outputs) == ([], ())
+        assert "(with the same bytes as before)" in text(found)
+
+
+def test_a_record_is_compared_with_a_run_of_another_workspace(tmp_path):
+    made = small_study(tmp_path / "here", rate=0.5)
+    small_study(tmp_path / "there")
+    found = explaining.then(find("fuse", made.store), made.store, find_run(str(tmp_path / "there"), made.store))
+    assert [str(one) for one in decisive(found)] == ["encoder.learning_rate: 0.1 -> 0.5"]
+    assert found.way(found.causes[0]) == (("fuse", "results/probabilities"), ("gather", "results/fold0"))
