@@ -49,7 +49,7 @@ from blemore.encoders.settings import check_entries, origin, weights_settings
 from blemore.planning.study import plan
 from blemore.weights.check import state
 from blemore.weights.known import study_settings
-from blemore.weights.licences import licences
+from blemore.weights.known import licences
 params = yaml.safe_load(Path("params.yaml").read_text())
 check_entries(params)
 (settings,) = [one for one in study_settings(params) if one["name"] == "brightness"]

@@ -63,16 +63,6 @@ def test_evaluation_is_deterministic_and_a_clip_does_not_see_its_batch(network):
             torch.testing.assert_close(parts, together, rtol=0, atol=1e-6)
 
 
-def test_the_release_s_behaviour_can_be_had_and_differs_from_pass_to_pass(network):
-    network.eval()
-    for part in network.modules():
-        if isinstance(part, experts.AdapterExperts):
-            part.as_released = True
-    clips = torch.randn(2, 3, 4, 16, 16)
-    with torch.no_grad():
-        assert (network(clips) - network(clips)).abs().max() > 1e-4
-
-
 def test_noise_is_drawn_in_training_only(network):
     clips = torch.randn(2, 3, 4, 16, 16)
     network.eval()

@@ -17,8 +17,7 @@ from blemore.encoders.settings import weights_settings
 from blemore.encoders.weight_files import local_files
 from blemore.weights.check import missing_checkpoints, state
 from blemore.weights.commands import app
-from blemore.weights.known import checkpoints, entry_of, study_settings
-from blemore.weights.licences import licences
+from blemore.weights.known import checkpoints, entry_of, licences, study_settings
 from joblineage.files import sha256
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -188,5 +187,5 @@ def test_the_list_shows_every_known_checkpoint():
 
 
 def test_looking_for_weights_needs_no_torch():
-    code = "import sys; import blemore.weights.check, blemore.weights.licences; assert 'torch' not in sys.modules"
+    code = "import sys; import blemore.weights.check, blemore.weights.known; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

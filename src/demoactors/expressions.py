@@ -51,6 +51,12 @@ SMALLEST_STEP = 0.0015
 """Displacements (dm) below this are dropped: nobody sees 0.15 mm, and the renderer has less to add."""
 
 
+def smooth_step(x: np.ndarray) -> np.ndarray:
+    """0 below 0, 1 above 1, smooth between."""
+    x = np.clip(x, 0, 1)
+    return x * x * (3 - 2 * x)
+
+
 def emotion_matrix() -> np.ndarray:
     """(5, n_units) float64: strength of each action unit in each emotion, in the order of ``EMOTIONS``."""
     matrix = np.zeros((len(EMOTIONS), len(UNITS)))

@@ -8,10 +8,10 @@ import math
 import numpy as np
 
 from demoactors.actor import Pose
-from demoactors.expressions import INDEX, UNITS, emotion_matrix, limit_mouth
+from demoactors.expressions import INDEX, UNITS, emotion_matrix, limit_mouth, smooth_step
 from demoactors.schedule import EMOTIONS, Display
 from demoactors.style import Style
-from demoactors.voice import RATE, Voice, smooth_step
+from demoactors.voice import RATE, Voice
 
 FPS = 25
 INTENSITY = {1: 0.42, 2: 0.60, 3: 0.80, 4: 1.00}

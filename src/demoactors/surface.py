@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from demoactors import geometry, rasteriser
+from demoactors.expressions import smooth_step
 from demoactors.hair import HAIRCUTS, Tufts, grow, scalp_cover
 from demoactors.head import Head, load_head
 from demoactors.skin import Complexion, eye_coordinates, map_coordinates
@@ -98,21 +99,16 @@ def build_surface(rng: np.random.Generator, shape: np.ndarray, look: Complexion,
     )
 
 
-def _smooth(x: np.ndarray) -> np.ndarray:
-    x = np.clip(x, 0, 1)
-    return x * x * (3 - 2 * x)
-
-
 def _head_share(template: np.ndarray) -> np.ndarray:
     """How far a place follows the head: 0 below the neck, 1 above; the chin lies low but is all head."""
     height = template[:, 1]
     neck = np.clip((height - 6.0) / 0.8, 0, 1)
     chin = np.clip((height - 6.07) / 0.25, 0, 1) * np.clip((template[:, 2] - 0.52) / 0.35, 0, 1)
-    return _smooth(np.maximum(neck, chin))
+    return smooth_step(np.maximum(neck, chin))
 
 
 def _hair_share(tufts: Tufts) -> np.ndarray:
-    return _smooth((tufts.points[:, 1] - 5.2) / 1.4)
+    return smooth_step((tufts.points[:, 1] - 5.2) / 1.4)
 
 
 def _shoulder_share(template: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
+from demoactors.expressions import smooth_step
 from demoactors.schedule import EMOTIONS
 from demoactors.style import Style
 
@@ -52,12 +53,6 @@ class Voice:
 
     samples: np.ndarray
     envelope: np.ndarray
-
-
-def smooth_step(x: np.ndarray) -> np.ndarray:
-    """0 below 0, 1 above 1, smooth between."""
-    x = np.clip(x, 0, 1)
-    return x * x * (3 - 2 * x)
 
 
 @njit(cache=True, error_model="numpy")

@@ -23,31 +23,25 @@ def mlp(dim: int, hidden: int) -> nn.Sequential:
 class AdapterExperts(nn.Module):
     """Each token goes to its `TOP_K` best experts; their outputs are added, weighted by the softmax of their logits.
 
-    In training the router is noisy, as in Shazeer et al. 2017 (arXiv 1701.06538).
-
-    All experts are computed for all tokens, as two matrix products, and the weights of those not chosen are zero:
+    In training the router is noisy, as in Shazeer et al. 2017 (arXiv 1701.06538). All experts are computed for all tokens, as two matrix products, and the weights of those not chosen are zero:
     for adapters (hidden = dim / 4) that is cheaper than sorting the tokens by expert, and has no random order of sums.
-
-    as_released : also in evaluation draw noise and drop overflow, as the public code does; only to compare with it.
     """
 
     def __init__(self, dim: int, experts: int, hidden: int):
         super().__init__()
         self.router = nn.ModuleDict({name: nn.Linear(dim, experts) for name in ("topkroute_linear", "noise_linear")})
         self.experts = nn.ModuleList(mlp(dim, hidden) for _ in range(experts))
-        self.as_released = False
         self.balance_loss = torch.zeros(())  # of the last training pass
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, N, dim) -> (B, N, dim)."""
         tokens = x.flatten(0, 1)  # (B * N, dim)
-        noisy = self.training or self.as_released
         logits = self.router["topkroute_linear"](tokens)  # (B * N, experts)
-        if noisy:
+        if self.training:
             logits = logits + torch.randn_like(logits) * F.softplus(self.router["noise_linear"](tokens))
         best, chosen = logits.topk(TOP_K, dim=-1)  # (B * N, TOP_K)
         weights = torch.zeros_like(logits).scatter(-1, chosen, best.softmax(dim=-1).to(logits.dtype))
-        if noisy:
+        if self.training:
             taken = torch.zeros_like(logits).scatter(-1, chosen, 1.0)
             self.balance_loss = _balance_loss(taken, logits)
             weights = weights * _within_capacity(taken)
