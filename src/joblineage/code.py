@@ -27,7 +27,7 @@ def sources(root: Path, *starts: str) -> list[str]:
     Parameters
     ----------
     root : the repository.
-    starts : files below `root`, e.g. "workflow_scripts/count.py". What is loaded by name (a plug-in, a
+    starts : files below `root`, e.g. "workflow_scripts/<rule>.py". What is loaded by name (a plug-in, a
         method) cannot be seen in import statements: name its file as a further start.
 
     Returns
