@@ -1,5 +1,6 @@
 """The page about the packages and rooms of src/ is true."""
 
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -24,6 +25,17 @@ def test_the_study_has_at_most_22_names_at_its_top():
 def test_the_science_is_at_most_13500_lines():
     science = [count for name, chosen in house.rooms().items() if chosen for count in house.lines(BLEMORE / name)]
     assert 0 < sum(science) <= 13_500
+
+
+def test_only_what_audits_the_study_knows_more_of_the_lineage_library_than_its_face():
+    face = {"joblineage.job", "joblineage.declare", "joblineage.errors", "joblineage.files", "joblineage.progress"}
+    seen = set()
+    for path in BLEMORE.rglob("*.py"):
+        if path.relative_to(BLEMORE).parts[0] not in ("audit", "study.py", "cli.py"):
+            for module, name in re.findall(r"^ *from (joblineage[.\w]*) import (\w+)", path.read_text(), re.M):
+                seen.add(module if module != "joblineage" else f"joblineage.{name}")
+    assert seen
+    assert seen <= face
 
 
 def test_mypy_covers_every_package_and_leaves_out_nothing():
