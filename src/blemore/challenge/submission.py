@@ -68,11 +68,6 @@ def write(decisions: "pd.DataFrame", keys: Iterable[str]) -> dict[str, dict[str,
     return value
 
 
-def write_submission(path: str | Path, value: Mapping[str, Any]) -> None:
-    """Write a submission as JSON, whole or not at all."""
-    write_json(path, value)
-
-
 def write_zip(path: str | Path, value: Mapping[str, Any]) -> None:
     """Write the zip to upload: one root file, `submission_template.json`. The same submission gives the same bytes."""
     buffer = io.BytesIO()
@@ -94,7 +89,7 @@ def write_checked(decisions: "pd.DataFrame", keys: Iterable[str], json_path: str
     """
     keys = list(keys)
     value = write(decisions, keys)
-    write_submission(json_path, value)
+    write_json(json_path, value)
     write_zip(zip_path, value)
     if faults := check(zip_path, keys):
         raise DataError(str(zip_path), faults)

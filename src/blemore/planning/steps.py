@@ -16,7 +16,8 @@ from joblineage.files import parse_yaml
 SCRIPT = re.compile(r"workflow_scripts/(\w+)\.py|\bcode\(\"(\w+)\"")
 KEY = re.compile(r"\bconfig\[\"(\w+)\"\]|\blookup\(\"(\w+)")
 IMPORT = re.compile(r"^from ((?:blemore|joblineage|demoactors)[.\w]*) import (\w+)", re.M)
-RULE = re.compile(r"^\s*(?:use rule \w+ as|rule) (\w+)(?: with)?:", re.M)
+RULE = re.compile(r"^ *(?:rule|use rule \w+ as) (\w+)(?: with)?:", re.M)
+"""A rule's name, also of one that stands below an `if` or that takes after another."""
 WILDCARD = re.compile(r"\\\{\w+(?:,[^{}]*)?\\\}")
 
 

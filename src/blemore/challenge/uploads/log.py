@@ -10,8 +10,17 @@ from typing import Any
 import filelock
 
 from blemore.challenge.submission import check
-from blemore.challenge.uploads.entries import TIME, VARIANTS, read_uploads, write_uploads
-from blemore.challenge.uploads.scores import Told, entry_of, faults_of, logged, merge
+from blemore.challenge.uploads.entries import (
+    TIME,
+    VARIANTS,
+    Told,
+    entry_of,
+    faults_of,
+    logged,
+    merge,
+    read_uploads,
+    write_uploads,
+)
 from joblineage.errors import DataError
 from joblineage.files import sha256
 
