@@ -17,7 +17,7 @@ from blemore.datasets.withdrawn import NOBODY, Withdrawn
 from blemore.scoring.columns import clip_names
 from blemore.scoring.labels import CLASSES, check_labels
 from blemore.tables import NO_FOLD, ROSTER_COLUMNS
-from joblineage.errors import DataError
+from joblineage.errors import DataError, refuse
 
 METADATA = "train_metadata.csv"
 TEMPLATE = "submission_template.json"
@@ -86,8 +86,7 @@ def read_roster(
         where = METADATA
         fold_of, fold_faults = folds_of_clips(metadata, where, parsed["person"])
     faults += fold_faults + numbering_faults(fold_of, where, folds)
-    if faults:
-        raise DataError(str(root), faults)
+    refuse(root, faults)
 
     table = train.merge(parsed.reset_index(), on="clip")
     table["fold"] = table["clip"].map(fold_of)

@@ -18,7 +18,7 @@ from blemore.individuals.quality import FEWEST_PERSONS, Quality, fit, quality
 from blemore.params.parts import DESCRIPTOR
 from blemore.tables import usable
 from joblineage import seen
-from joblineage.errors import DataError
+from joblineage.errors import refuse
 
 
 @dataclass(frozen=True)
@@ -103,8 +103,7 @@ def _described(described: tuple[list[str], np.ndarray, np.ndarray], expected: pd
     """Clip -> descriptor, of the clips that have one."""
     names, descriptors, can_be_used = described
     missing = sorted(set(expected) - set(names))
-    if missing:
-        raise DataError("faces", [f"clip {name}: in no faces file; prepare the clips again" for name in missing])
+    refuse("faces", [f"clip {name}: in no faces file; prepare the clips again" for name in missing])
     return {name: row for name, row, good in zip(names, descriptors, can_be_used, strict=True) if good}
 
 
