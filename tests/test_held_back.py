@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from blemore.challenge.submission import write_submission, write_zip
+from blemore.challenge.submission import write_zip
 from blemore.evaluate.held_back import judge
 from joblineage.errors import DataError
 from joblineage.files import write_json
@@ -49,7 +49,7 @@ def study(tmp_path):
     test = truth(4)
     write_json(tmp_path / "truth.json", {"notice": "", "style": {}, "test": test})
     half = {clip: right(entry) if entry["person"] < "A903" else single("neu") for clip, entry in test.items()}
-    write_submission(tmp_path / "half.json", {"predictions": half})
+    write_json(tmp_path / "half.json", {"predictions": half})
     write_zip(tmp_path / "all.zip", {"predictions": {clip: right(test[clip]) for clip in reversed(test)}})
     return tmp_path
 

@@ -18,6 +18,7 @@ from blemore.individuals.clustering import cut, merges
 from blemore.individuals.permission import why_off
 from blemore.individuals.quality import FEWEST_PERSONS, agreement, best_threshold, fit, halves, purity, quality
 from blemore.individuals.space import PersonSpace
+from blemore.params.parts import DESCRIPTOR
 from blemore.scoring.rows import Rows
 from blemore.tables import NO_FOLD
 from demoactors.actor import Pose
@@ -54,7 +55,7 @@ def described_by(monkeypatch: pytest.MonkeyPatch, clips: pd.DataFrame, values: n
     """Let the descriptor give `values` (n, d) for the rows of `clips`."""
     usable = ~clips["clip"].isin(list(faceless)).to_numpy()
     made = SimpleNamespace(describe=lambda shards: (clips["clip"].tolist(), values, usable))
-    monkeypatch.setattr(run, "find_descriptor", lambda name: made)
+    monkeypatch.setattr(run, "DESCRIPTOR", SimpleNamespace(load=lambda name: made))
 
 
 def simulated_study(
@@ -321,10 +322,10 @@ def test_nothing_of_a_descriptor_is_written_or_logged(monkeypatch, tmp_path, cap
 
 
 def test_an_unknown_descriptor_is_told():
-    with pytest.raises(DataError, match="'clustering' is no module"):
-        run.find_descriptor("clustering")
-    with pytest.raises(DataError, match="'magic' is no module"):
-        run.find_descriptor("magic")
+    with pytest.raises(DataError, match="'clustering', which is no descriptor of faces: there are arcface, builtin"):
+        DESCRIPTOR.load("clustering")
+    with pytest.raises(DataError, match="'magic', which is no descriptor of faces"):
+        DESCRIPTOR.load("magic")
 
 
 def test_an_actor_elsewhere_is_the_same_person_before_another_wall():

@@ -17,11 +17,11 @@ from blemore.challenge.submission import (
     faults_of,
     read_template,
     write,
-    write_submission,
     write_zip,
 )
 from blemore.scoring.labels import CLASSES
 from joblineage.errors import DataError
+from joblineage.files import write_json
 
 KEYS = ["test_0001.mov", "test_0002.mov"]
 GOOD = [{"emotion": "ang", "salience": 70.0}, {"emotion": "sad", "salience": 30.0}]
@@ -53,7 +53,7 @@ def test_every_decision_comes_back_from_the_submission_in_the_templates_order(or
 def test_written_files_pass_their_check_and_are_the_same_bytes_again(tmp_path):
     table = decisions()
     value = write(table, keys_of(table))
-    for name, writer in (("s.json", write_submission), ("s.zip", write_zip)):
+    for name, writer in (("s.json", write_json), ("s.zip", write_zip)):
         writer(tmp_path / name, value)
         assert check(tmp_path / name, keys_of(table)) == []
         assert check(tmp_path / name) == []

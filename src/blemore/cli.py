@@ -24,7 +24,7 @@ from blemore.simulation.commands import app as simulation_app
 from blemore.study import STUDY
 from blemore.weights.commands import app as weights_app
 from joblineage.commands.app import commands
-from joblineage.errors import DataError
+from joblineage.errors import DataError, refuse
 
 if TYPE_CHECKING:
     import numpy as np
@@ -203,8 +203,7 @@ def _in_order(clips: "np.ndarray", truth: Path, row: dict[str, int], where: Path
     """The rows of the truth's clips; refused where a file lacks a clip of the other."""
     faults = [f"clip {clip}: not predicted" for clip in clips if clip not in row]
     faults += [f"clip {clip}: not in {truth}" for clip in sorted(row.keys() - set(clips))]
-    if faults:
-        raise DataError(str(where), faults)
+    refuse(where, faults)
     return [row[clip] for clip in clips]
 
 

@@ -176,8 +176,7 @@ def withdraw(
     Try it with --dry-run. Raw clips removed here are gone. May be run again, in other clones or for further remotes. Exit code
     1 where a remote could not be reached.
     """
-    from blemore.audit.withdrawal.carry_out import carry_out
-    from blemore.audit.withdrawal.note import note
+    from blemore.audit.withdrawal.carry_out import carry_out, note
     from blemore.audit.withdrawal.plan import plan
 
     if (person is None) == (clip is None):

@@ -10,6 +10,7 @@ TOLERANCE = 1e-6
 
 def near(recorded: Path, made: Path) -> str | None:
     """How near two tables of probabilities are; None where they are none, or too far apart."""
+    import numpy as np
     import pandas as pd
 
     if recorded.suffix != ".parquet":
@@ -17,12 +18,8 @@ def near(recorded: Path, made: Path) -> str | None:
     one, other = pd.read_parquet(recorded), pd.read_parquet(made)
     if not {"clip", *CLASSES} <= set(one.columns) or list(one["clip"]) != list(other["clip"]):
         return None
-    apart = (one[list(CLASSES)] - other[list(CLASSES)]).abs().to_numpy()
-    changed = int(
-        (one[list(CLASSES)].to_numpy().argmax(axis=1) != other[list(CLASSES)].to_numpy().argmax(axis=1)).sum()
-    )
-    if apart.max() > TOLERANCE:
+    first, second = (table[list(CLASSES)].to_numpy() for table in (one, other))
+    apart, changed = np.abs(first - second).max(), int((first.argmax(axis=1) != second.argmax(axis=1)).sum())
+    if apart > TOLERANCE:
         return None
-    return (
-        f"probabilities within {apart.max():.1e} (tolerance {TOLERANCE:.0e}), {changed} clips with another first class"
-    )
+    return f"probabilities within {apart:.1e} (tolerance {TOLERANCE:.0e}), {changed} clips with another first class"

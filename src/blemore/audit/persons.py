@@ -3,14 +3,13 @@
 from pathlib import PurePosixPath
 
 from blemore.datasets.names import parse_name
-from blemore.datasets.withdrawn import FILE, NOBODY, read_withdrawn
+from blemore.datasets.withdrawn import FILE, known_withdrawn
 from joblineage.store import Store
 
 
 def codes(store: Store) -> frozenset[str]:
     """Every person whom the study knows: by the names of the raw clips in its records, and by the denylist."""
-    denied = store.root / FILE
-    withdrawn = (read_withdrawn(denied) if denied.exists() else NOBODY).names
+    withdrawn = known_withdrawn(store.root / FILE).names
     files = (one["path"] for record in store.records.values() for one in (*record["inputs"], *record["outputs"]))
     known = {
         person for path in files if path.startswith(store.study.raw) and (person := person_of(PurePosixPath(path).stem))

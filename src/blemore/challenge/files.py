@@ -8,7 +8,7 @@ import numpy as np
 
 from blemore.scoring.columns import clip_names, numbers, read_columns, repeated, texts
 from blemore.scoring.labels import CLASSES, check_labels
-from joblineage.errors import DataError
+from joblineage.errors import DataError, refuse
 
 EXTENSION = ".mov"
 """What the names of clips end with in prediction files."""
@@ -36,8 +36,7 @@ def read_truth(path: str | Path) -> dict[str, np.ndarray]:
     faults = check_labels(table, "")
     if not faults and not table["clip"]:
         faults = ["no row"]
-    if faults:
-        raise DataError(str(path), faults)
+    refuse(path, faults)
     labels = {name: texts(table[name]) for name in ("clip", "emotion_1", "emotion_2")}
     labels |= {name: numbers(table[name]) for name in ("emotion_1_salience", "emotion_2_salience")}
     labels["emotion_1_salience"][labels["emotion_2"] == ""] = 100.0
@@ -94,8 +93,7 @@ def read_predictions(path: str | Path) -> tuple[list[str], np.ndarray]:
         if not wrong:
             for entry in emotions:
                 saliences[row, CLASSES.index(entry["emotion"])] = float(entry["salience"])
-    if faults:
-        raise DataError(str(path), faults)
+    refuse(path, faults)
     return names.tolist(), saliences
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from blemore.challenge.files import EXTENSION, Emotions, emotion_faults, emotions_of, load_json
 from blemore.scoring.columns import clip_names
 from blemore.scoring.labels import CLASSES
-from joblineage.errors import DataError
+from joblineage.errors import DataError, refuse
 from joblineage.files import write_bytes, write_json
 
 if TYPE_CHECKING:
@@ -58,19 +58,12 @@ def write(decisions: "pd.DataFrame", keys: Iterable[str]) -> dict[str, dict[str,
     faults = [f"clip {clip}: two decisions" for clip in decided[decided.duplicated()]]
     faults += [f"clip {clip}: in the template, but not decided" for clip in names if clip not in known]
     faults += [f"clip {clip}: decided, but not in the template" for clip in decided[~decided.isin(names)]]
-    if faults:
-        raise DataError("submission", faults)
+    refuse("submission", faults)
     saliences = decisions.set_index("clip").loc[names, list(CLASSES)].to_numpy()
     value = {"predictions": {key: emotions_of(row) for key, row in zip(keys, saliences, strict=True)}}
     faults = faults_of(value, keys)
-    if faults:
-        raise DataError("submission", faults)
+    refuse("submission", faults)
     return value
-
-
-def write_submission(path: str | Path, value: Mapping[str, Any]) -> None:
-    """Write a submission as JSON, whole or not at all."""
-    write_json(path, value)
 
 
 def write_zip(path: str | Path, value: Mapping[str, Any]) -> None:
@@ -94,10 +87,9 @@ def write_checked(decisions: "pd.DataFrame", keys: Iterable[str], json_path: str
     """
     keys = list(keys)
     value = write(decisions, keys)
-    write_submission(json_path, value)
+    write_json(json_path, value)
     write_zip(zip_path, value)
-    if faults := check(zip_path, keys):
-        raise DataError(str(zip_path), faults)
+    refuse(zip_path, check(zip_path, keys))
 
 
 def check(path: str | Path, clips: Iterable[str] | None = None) -> list[str]:

@@ -16,7 +16,6 @@ from joblineage.errors import DataError
 if TYPE_CHECKING:
     from blemore.datasets.completeness import Check
     from blemore.datasets.importing import Report
-    from blemore.datasets.withdrawn import Withdrawn
 
 app = typer.Typer(help="Import and check the challenge's data.", no_args_is_help=True)
 
@@ -46,11 +45,11 @@ def import_command(
     Run it again at any time: what is there is kept.
     """
     from blemore.datasets.importing import import_data
+    from blemore.datasets.withdrawn import known_withdrawn
 
     try:
-        report = import_data(
-            paths, root, link=link, replace=replace, withdrawn=_withdrawn(denylist), show_progress=not as_json
-        )
+        withdrawn = known_withdrawn(denylist)
+        report = import_data(paths, root, link=link, replace=replace, withdrawn=withdrawn, show_progress=not as_json)
     except DataError as error:
         if not as_json:
             raise
@@ -65,14 +64,9 @@ def check_command(
 ) -> None:
     """Say what is missing or wrong."""
     from blemore.datasets.completeness import check_data
+    from blemore.datasets.withdrawn import known_withdrawn
 
-    _tell(check_data(root, withdrawn=_withdrawn(denylist)), as_json)
-
-
-def _withdrawn(path: Path) -> "Withdrawn":
-    from blemore.datasets.withdrawn import NOBODY, read_withdrawn
-
-    return read_withdrawn(path) if path.exists() else NOBODY
+    _tell(check_data(root, withdrawn=known_withdrawn(denylist)), as_json)
 
 
 def _tell(result: "Report | Check", as_json: bool) -> NoReturn:

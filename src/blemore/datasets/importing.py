@@ -18,7 +18,7 @@ from blemore.datasets.names import TEST_NAME, parse_name
 from blemore.datasets.roster import METADATA, TEMPLATE
 from blemore.datasets.sources import BROKEN, Source, broken, file_source, find_files, need_space
 from blemore.datasets.withdrawn import NOBODY, Withdrawn
-from joblineage.errors import DataError
+from joblineage.errors import DataError, refuse
 from joblineage.files import sha256, whole_file
 
 SPARE = ".import"
@@ -135,8 +135,7 @@ def _choose(sources: list[Source]) -> tuple[dict[str, Source], list[str]]:
     if not chosen:
         seen = f"saw {some(ignored)}" if ignored else "saw no file at all"
         faults.append(f"none of the challenge's files found (A*.mov, test_*.mov, {METADATA}, {TEMPLATE}); {seen}")
-    if faults:
-        raise DataError("import", faults)
+    refuse("import", faults)
     return chosen, ignored
 
 
@@ -163,8 +162,7 @@ def _plan(
             to_write[target] = source
         else:
             faults.append(f"{place}: differs from {source.shown}; --replace takes the new one")
-    if faults:
-        raise DataError(str(root), faults)
+    refuse(root, faults)
     return to_write
 
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from blemore.gemini.service import DIMENSIONS, ENDPOINT, MODEL, Service, check_service, check_url, is_local
-from joblineage.errors import DataError
+from joblineage.errors import refuse
 
 app = typer.Typer(help="Gemini Embedding 2: plan and pay for the vectors of pieces, once.", no_args_is_help=True)
 
@@ -85,8 +85,7 @@ def embed_command(
     if dry_run:
         _show_plan(service, pieces, cache, as_json=False)
         return
-    if faults:
-        raise DataError(str(params), faults)
+    refuse(params, faults)
     check_url(base_url)
     _embed(service, pieces, cache, out)
 
@@ -161,7 +160,6 @@ def _service(
     given = {"model": model, "dimensions": dimensions, "requests_per_minute": rpm, "max_usd": max_usd}
     block = DEFAULTS | (study.get("gemini") or {}) | {name: value for name, value in given.items() if value is not None}
     block["backend"] = "api"
-    if faults := check_service(block, "demo"):
-        raise DataError("blemore gemini", faults)
+    refuse("blemore gemini", check_service(block, "demo"))
     dataset = "demo" if is_local(base_url) else study.get("dataset", "demo")
     return dataclasses.replace(Service.of(block), base_url=base_url), check_service(block, dataset)

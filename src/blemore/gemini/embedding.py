@@ -19,8 +19,8 @@ import numpy as np
 from blemore.gemini.client import Ask, connected
 from blemore.gemini.faults import Failure, Meaning
 from blemore.gemini.limits import Budget, Pace, Stopped
-from blemore.gemini.pieces import seconds_of
-from blemore.gemini.service import LONGEST_SECONDS, STAND_IN, Service
+from blemore.gemini.pieces import measured
+from blemore.gemini.service import STAND_IN, Service
 from blemore.gemini.store import Cache, Ledger, alone, cache_key
 from joblineage.errors import DataError
 
@@ -105,11 +105,8 @@ class Run:
         for (clip, mp4), key in zip(pieces, keys, strict=True):
             if key in tasks or self._known(key):
                 continue
-            seconds = seconds_of(mp4)
-            if seconds is None or seconds > LONGEST_SECONDS:
-                reason = (
-                    "no readable video" if seconds is None else f"{seconds:.0f} s of video: {LONGEST_SECONDS:.0f} go"
-                )
+            seconds, reason = measured(mp4)
+            if reason:
                 self.cache.refuse(key, reason)
             else:
                 tasks[key] = Task(key, clip, mp4, self.service.price(seconds))

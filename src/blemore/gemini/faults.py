@@ -110,14 +110,9 @@ def _parts(value: Any) -> list[dict[str, Any]]:
 
 def _asked_wait(details: list[dict[str, Any]], headers: Mapping[str, str]) -> float | None:
     """s to wait by retryDelay and Retry-After, the longer of the two; None where neither says anything."""
-    waits = [*_retry_delays(details), *_retry_after(headers.get("retry-after", ""))]
+    said = (re.fullmatch(r"(\d+(?:\.\d*)?)s", str(part.get("retryDelay", ""))) for part in details)
+    waits = [*(float(match[1]) for match in said if match), *_retry_after(headers.get("retry-after", ""))]
     return max(waits, default=None)
-
-
-def _retry_delays(details: list[dict[str, Any]]) -> Iterator[float]:
-    for part in details:
-        if match := re.fullmatch(r"(\d+(?:\.\d*)?)s", str(part.get("retryDelay", ""))):
-            yield float(match[1])
 
 
 def _retry_after(text: str) -> Iterator[float]:

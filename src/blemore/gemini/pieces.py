@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
+from blemore.gemini.service import LONGEST_SECONDS
 from blemore.media.shards import read_pieces
 from joblineage.errors import DataError, MissingDataError
 
@@ -38,6 +39,14 @@ def _shard(file: Path) -> Iterator[tuple[str, bytes]]:
         yield from read_pieces(file)
     except (pa.ArrowException, KeyError) as error:
         raise DataError(str(file), [f"no pieces: expected the columns clip and mp4 ({error})"]) from error
+
+
+def measured(mp4: bytes) -> tuple[float, str]:
+    """Length of a piece, s, and why the service would not take it ("" where it would)."""
+    seconds = seconds_of(mp4)
+    if seconds is None:
+        return 0.0, "no readable video"
+    return seconds, f"{seconds:.0f} s of video: {LONGEST_SECONDS:.0f} go" if seconds > LONGEST_SECONDS else ""
 
 
 def seconds_of(mp4: bytes) -> float | None:

@@ -4,16 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from blemore.gemini.pieces import seconds_of
-from blemore.gemini.service import (
-    LONGEST_SECONDS,
-    PRICE_DATE,
-    PRICE_SOURCE,
-    STAND_IN,
-    TERMS,
-    USD_PER_SECOND,
-    Service,
-)
+from blemore.gemini.pieces import measured
+from blemore.gemini.service import PRICE_DATE, PRICE_SOURCE, STAND_IN, TERMS, USD_PER_SECOND, Service
 from blemore.gemini.store import Cache, Ledger, cache_key
 
 
@@ -63,31 +55,25 @@ class Plan:
 def make_plan(pieces: Iterable[tuple[str, bytes]], service: Service, folder: Path) -> Plan:
     """What a run over these pieces (clip, MP4 file) with this cache folder would ask for."""
     cache = Cache(folder)
-    count = hits = refused = size = 0
-    seconds = 0.0
-    missing: set[str] = set()
+    count = hits = refused = 0
+    missing: dict[str, tuple[float, int]] = {}  # seconds and bytes
     for _, mp4 in pieces:
         count += 1
         key = cache_key(mp4, service)
         if cache.vector(key, service.dimensions) is not None:
             hits += 1
-        elif cache.refusal(key) is not None:
+        elif cache.refusal(key) is not None or (found := measured(mp4))[1]:
             refused += 1
-        elif key not in missing:
-            length = seconds_of(mp4)
-            if length is None or length > LONGEST_SECONDS:
-                refused += 1
-                continue
-            missing.add(key)
-            seconds += length
-            size += len(mp4)
+        else:
+            missing[key] = found[0], len(mp4)
+    seconds = sum(length for length, _ in missing.values())
     return Plan(
         pieces=count,
         hits=hits,
         refused=refused,
         misses=len(missing),
         seconds=seconds,
-        bytes=size,
+        bytes=sum(size for _, size in missing.values()),
         usd=service.price(seconds),
         minutes=0.0 if service.backend == STAND_IN else len(missing) / service.requests_per_minute,
         spent=Ledger(folder / "ledger.jsonl").spent(),

@@ -4,29 +4,24 @@ What tells persons apart is learned from the training persons; the clusters hold
 compared with a training person. Descriptors of faces live in this function alone: neither written nor logged.
 """
 
-import importlib
-import pkgutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-import blemore.individuals
 from blemore.individuals.permission import APPROVAL, why_off
 from blemore.individuals.quality import FEWEST_PERSONS, Quality, fit, quality
+from blemore.params.parts import DESCRIPTOR
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.model_name import FINAL, ModelName
 from blemore.scoring.rows import Rows
 from blemore.tables import usable
 from joblineage import declare
-from joblineage.errors import DataError
-
-WHERE = "individuals.descriptor"
+from joblineage.errors import refuse
 
 
 @dataclass(frozen=True)
@@ -41,16 +36,6 @@ class Individuals:
 
     clusters: pd.DataFrame
     summary: dict[str, Any]
-
-
-def find_descriptor(name: str) -> ModuleType:
-    """The descriptor's module, found by its name; it has `describe`, as `builtin.describe` documents it."""
-    names = [found.name for found in pkgutil.iter_modules(blemore.individuals.__path__)]
-    module = importlib.import_module(f"blemore.individuals.{name}") if name in names else None
-    if not hasattr(module, "describe"):
-        raise DataError(WHERE, [f"{name!r} is no module in individuals/ with a function `describe`"])
-    assert module is not None
-    return module
 
 
 def find_individuals(
@@ -96,7 +81,7 @@ def find_individuals(
     known = usable(clips)
     train, test = (known[known["split"] == split].sort_values("clip", kind="stable") for split in ("train", "test"))
     with threadpool_limits(1):  # sums of several threads differ in their last digits
-        described = _described(find_descriptor(str(descriptor)).describe(face_shards), known["clip"])
+        described = _described(DESCRIPTOR.load(str(descriptor)).describe(face_shards), known["clip"])
         learned = _of_persons(described, train)
         shown = [clip for clip in test["clip"] if clip in described]
         summary["train"] |= {"persons": len(learned.persons), "clips": len(learned)}
@@ -125,8 +110,7 @@ def _described(described: tuple[list[str], np.ndarray, np.ndarray], expected: pd
     """Clip -> descriptor, of the clips that have one."""
     names, descriptors, can_be_used = described
     missing = sorted(set(expected) - set(names))
-    if missing:
-        raise DataError("faces", [f"clip {name}: in no faces file; prepare the clips again" for name in missing])
+    refuse("faces", [f"clip {name}: in no faces file; prepare the clips again" for name in missing])
     return {name: row for name, row, good in zip(names, descriptors, can_be_used, strict=True) if good}
 
 

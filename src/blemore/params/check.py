@@ -10,7 +10,7 @@ import jsonschema
 
 from blemore.params.parts import AUTO, DATA_SET, ENCODER_FAMILY, FUSION_METHOD, HEAD, Kind
 from blemore.params.schema import Keys, dotted, expected, meaning, part
-from joblineage.errors import DataError
+from joblineage.errors import refuse
 from joblineage.files import parse_yaml
 
 _STRICT = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
@@ -64,8 +64,7 @@ def check_params(values: Mapping[str, Any], schema: Mapping[str, Any], where: st
     for keys, text, meant in faults:
         words = meaning(schema, keys if meant is None else meant)
         sentences.append(f"{dotted(keys)}: {text}" + (f" (meaning: {words})" if words else ""))
-    if sentences:
-        raise DataError(where, dict.fromkeys(sentences))
+    refuse(where, dict.fromkeys(sentences))
 
 
 TRAINING = (

@@ -96,6 +96,7 @@ FUSION_METHOD = Kind("fusion method", "fusion", "fit", ("data",))
 HEAD = Kind("head", "learning/heads", "predictions", ("learned", "shown", "model", "name"))
 DATA_SET = Kind("data set", "datasets", "roster", ("root", "withdrawn"), ("folds",))
 ENCODER_FAMILY = Kind("encoder family", "encoders", "build", ("settings",))
+DESCRIPTOR = Kind("descriptor of faces", "individuals", "describe", ("face_shards",))
 
 AUTO = "auto"
 """In place of a fusion method's name: one of the candidates is chosen in inner folds."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from joblineage.errors import DataError
+from joblineage.errors import DataError, refuse
 
 Keys = tuple[str | int, ...]
 """Where a value stands: ("encoders", "s4d", "tiny", "epochs")."""
@@ -58,8 +58,7 @@ def check_list(
         wrong = schema["items"].get("$comment", "") if error.validator == "oneOf" else error.message
         faults.append(f"{words[1]} {int(place) + 1}{', ' + dotted(tuple(keys)) if keys else ''}: {wrong}")
     faults = faults or [fault for place, entry in enumerate(entries, 1) for fault in faults_of(place, entry)]
-    if faults:
-        raise DataError(where, faults)
+    refuse(where, faults)
 
 
 def part(schema: Mapping[str, Any], keys: Keys) -> Mapping[str, Any]:

@@ -72,16 +72,14 @@ class Clips:
     def all(self) -> int:
         return self.train + self.test
 
-    def passes(self, epochs: int) -> tuple[float, float]:
-        """(clips trained on, clips only predicted), summed over the models of all folds and all epochs."""
-        return self.train * (self.folds - 1) * epochs, self.train + self.folds * self.test
-
 
 def forward_passes(settings: Mapping[str, Any], clips: Clips) -> float:
     """Forward passes of one clip that all the encoder's jobs together cost."""
     if settings["learning"] == "frozen":
         return clips.all
-    trained, shown = clips.passes(settings["epochs"])
+    # Summed over the models of all folds, and all epochs: clips trained on, clips only predicted.
+    trained = clips.train * (clips.folds - 1) * settings["epochs"]
+    shown = clips.train + clips.folds * clips.test
     again = 1 if settings.get("gradient_checkpointing") else 0
     return trained * (1 + BACKWARD + again) + shown
 
@@ -103,10 +101,8 @@ def gpu_bytes(settings: Mapping[str, Any], network: Mapping[str, Any], micro_bat
 
 def memory_bytes(settings: Mapping[str, Any], network: Mapping[str, Any]) -> float:
     """Estimated main memory of one job beside a GPU: the process, the weights, and in training some clips."""
-    weights = network["parameters"] * SINGLE_BYTES
-    if settings["learning"] == "frozen":
-        return PROCESS_BYTES + weights
-    return PROCESS_BYTES + weights + MEDIA_BYTES
+    clips = 0 if settings["learning"] == "frozen" else MEDIA_BYTES
+    return PROCESS_BYTES + network["parameters"] * SINGLE_BYTES + clips
 
 
 def advice(settings: Mapping[str, Any], network: Mapping[str, Any], limit: float) -> str | None:
@@ -116,18 +112,11 @@ def advice(settings: Mapping[str, Any], network: Mapping[str, Any], limit: float
     place = f"encoders: {settings['name']}: {settings['scale']}"
     if settings["learning"] == "frozen":
         return "does not fit"
+    halves = [settings["batch"] >> k for k in range(settings["batch"].bit_length())]  # the batch down to 1
     for more in ({}, {"gradient_checkpointing": True}):
         candidate = {**settings, **more}
-        at_once = next((n for n in _halves(settings["batch"]) if gpu_bytes(candidate, network, n) <= limit), None)
+        at_once = next((n for n in halves if gpu_bytes(candidate, network, n) <= limit), None)
         if at_once is not None:
             lines = [f"micro_batch: {at_once}", *(f"{key}: true" for key in more)]
             return f"set {place}: {', '.join(lines)} (the batch stays {settings['batch']})"
     return "does not fit, not even one clip at once with gradient_checkpointing: true"
-
-
-def _halves(batch: int) -> list[int]:
-    """The batch, then its halves down to 1."""
-    found = [batch]
-    while found[-1] > 1:
-        found.append(found[-1] // 2)
-    return found

@@ -10,13 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from joblineage.errors import DataError
+from joblineage.errors import refuse
 from joblineage.files import parse_yaml
 
 SCRIPT = re.compile(r"workflow_scripts/(\w+)\.py|\bcode\(\"(\w+)\"")
 KEY = re.compile(r"\bconfig\[\"(\w+)\"\]|\blookup\(\"(\w+)")
 IMPORT = re.compile(r"^from ((?:blemore|joblineage|demoactors)[.\w]*) import (\w+)", re.M)
-RULE = re.compile(r"^\s*(?:use rule \w+ as|rule) (\w+)(?: with)?:", re.M)
+RULE = re.compile(r"^ *(?:rule|use rule \w+ as) (\w+)(?: with)?:", re.M)
+"""A rule's name, also of one that stands below an `if` or that takes after another."""
 WILDCARD = re.compile(r"\\\{\w+(?:,[^{}]*)?\\\}")
 
 
@@ -52,8 +53,7 @@ def check_steps(root: Path, config: Mapping[str, Any]) -> None:
     scripts = {script for text in rules.values() for script in _found(SCRIPT, text)}
     for script in sorted(scripts | {path.stem for path in (root / "workflow_scripts").glob("*.py")}):
         faults += _of_script(root, script, known=script in scripts)
-    if faults:
-        raise DataError("the workflow", dict.fromkeys(faults))
+    refuse("the workflow", dict.fromkeys(faults))
 
 
 def _found(pattern: re.Pattern, text: str) -> list[str]:
@@ -120,8 +120,7 @@ def check_rules(root: Path, rules: Iterable[Any], goal: str, asked: Iterable[str
         lost = [path for path in made if not any(path == out or path.startswith(f"{out}/") for out in kept)]
         if lost:
             faults.append(f"dvc.yaml: stage {step} does not keep {lost[0]} of rule {rule.name}: add it to its outs")
-    if faults:
-        raise DataError("the workflow", faults)
+    refuse("the workflow", faults)
 
 
 def _pattern(path: str) -> re.Pattern:

@@ -111,7 +111,7 @@ def _encoder_steps(
     network = network_of(settings)
     passes = forward_passes(settings, clips)
     if network is None:
-        seconds = _small_seconds(settings)
+        seconds = None if "checkpoint" in settings else family(settings["module"]).seconds.get(learning)
         return [_step(what, jobs, None if seconds is None else (passes * seconds + jobs * JOB_SECONDS) / 3600), *close]
     cpu = passes * network["forward_cpu_seconds"] / 3600
     memory = memory_bytes(settings, network) / 1e9
@@ -120,11 +120,6 @@ def _encoder_steps(
     gpu = passes * network["forward_gflop"] / (min(gpu_tflops * EFFICIENCY, CEILING) * 1e3) / 3600
     needed = gpu_bytes(settings, network) / 1e9
     return [_step(what, jobs, cpu, gpu, memory, needed, advice(settings, network, gpu_memory * 1e9)), *close]
-
-
-def _small_seconds(settings: Mapping[str, Any]) -> float | None:
-    """CPU seconds that one clip takes without a checkpoint; None where that was not measured."""
-    return None if "checkpoint" in settings else family(settings["module"]).seconds.get(settings["learning"])
 
 
 def _head(name: str) -> dict[str, Any]:

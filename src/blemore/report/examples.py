@@ -111,8 +111,14 @@ def examples(
     rows = {key: row for key, (_, row) in zip(keys, chosen, strict=True)}
     documents = [
         Spot("clips.parquet", {key: _truth(train.iloc[row]) for key, row in rows.items()}),
-        Spot("probabilities.parquet", {key: _by_class(said[row]) for key, row in rows.items()}),
-        Spot("decisions.parquet", {key: _by_class(decided[row].astype(int)) for key, row in rows.items()}),
+        Spot(
+            "probabilities.parquet",
+            {key: dict(zip(CLASSES, said[row].tolist(), strict=True)) for key, row in rows.items()},
+        ),
+        Spot(
+            "decisions.parquet",
+            {key: dict(zip(CLASSES, decided[row].astype(int).tolist(), strict=True)) for key, row in rows.items()},
+        ),
     ]
     shown = train.iloc[list(rows.values())]
     pictures = read_frames(faces, shown.loc[shown["person"].isin(who.faces), "clip"])
@@ -128,10 +134,6 @@ def examples(
 def _truth(row: pd.Series) -> dict[str, Any]:
     names = ("emotion_1", "emotion_2", "emotion_1_salience", "emotion_2_salience")
     return {name: None if pd.isna(row[name]) else row[name] for name in names}
-
-
-def _by_class(values: np.ndarray) -> dict[str, Any]:
-    return dict(zip(CLASSES, values.tolist(), strict=True))
 
 
 def read_frames(paths: Sequence[str | Path], wanted: Iterable[str]) -> dict[str, list[str]]:

@@ -7,6 +7,7 @@ a person with an unusual number of clips unrecognisable to somebody who has the 
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -14,7 +15,7 @@ from typing import Literal
 import pandas as pd
 
 from blemore.scoring.labels import CLASSES
-from joblineage.errors import DataError
+from joblineage.errors import DataError, refuse
 
 ExampleFrames = Literal["demo_only", "none", "listed"]
 GENERATED = "demo"
@@ -106,20 +107,22 @@ def identities(
     return Identities({person: numbered.get(person, NOBODY) for person in hidden}, frozenset(faces), record)
 
 
+def text_rows(path: str | Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """The named columns of a CSV file, row by row, as text."""
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    refuse(Path(path).name, [f"column {name!r} is missing" for name in columns if name not in table.columns])
+    return [{name: str(row[name]) for name in columns} for row in table.to_dict("records")]
+
+
 def read_publications(path: str | Path) -> list[dict[str, str]]:
     """The list of persons whose publication is recorded, checked: one complete row per person."""
     where = Path(path).name
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    missing = [name for name in PUBLICATION_COLUMNS if name not in table.columns]
-    if missing:
-        raise DataError(where, [f"column {name!r} is missing" for name in missing])
-    rows = [{name: str(row[name]).strip() for name in PUBLICATION_COLUMNS} for row in table.to_dict("records")]
+    rows = [{name: cell.strip() for name, cell in row.items()} for row in text_rows(path, PUBLICATION_COLUMNS)]
     numbered = list(enumerate(rows, start=1))
     faults = [f"row {k}: {name} is empty" for k, row in numbered for name in PUBLICATION_COLUMNS if not row[name]]
     dated = pd.to_datetime([row["date"] for row in rows], format="%Y-%m-%d", errors="coerce")
     faults += [f"row {k}: date is no YYYY-MM-DD" for k, _ in numbered if pd.isna(dated[k - 1])]
     doubled = pd.Series([row["person"] for row in rows], dtype=str).duplicated()
     faults += [f"row {k}: the person is in more than one row" for k, _ in numbered if doubled[k - 1]]
-    if faults:
-        raise DataError(where, faults)
+    refuse(where, faults)
     return rows

@@ -10,8 +10,9 @@ import jsonschema
 import pandas as pd
 
 from blemore.params.schema import expected
+from blemore.report.identities import text_rows
 from blemore.report.numbers import Spot
-from joblineage.errors import DataError
+from joblineage.errors import DataError, refuse
 from joblineage.files import parse_yaml, read_json
 
 CONTRACT, RULES = "src/blemore/report/contract.yaml", "rules/report.smk"
@@ -38,8 +39,7 @@ def check_names(files: Mapping[str, Any]) -> None:
         for name in sorted(set(files) - {*TABLES, *OPTIONAL_TABLES, *blocks})
     ]
     faults += [f"input {name!r} is missing: add it to REPORTED" for name in missing]
-    if faults:
-        raise DataError(RULES, faults)
+    refuse(RULES, faults)
 
 
 def json_blocks() -> list[str]:
@@ -59,8 +59,7 @@ def checked(part: str, where: str, value: Any) -> Any:
     schema = {**_contract()[part], "$defs": _contract()["$defs"]}
     errors = jsonschema.Draft202012Validator(schema).iter_errors(value)
     faults = [_fault(error) for error in sorted(errors, key=lambda error: [str(key) for key in error.absolute_path])]
-    if faults:
-        raise DataError(where, faults)
+    refuse(where, faults)
     return value
 
 
@@ -99,11 +98,7 @@ def read_encoders(path: str | Path) -> dict[str, dict[str, Any]]:
 
 def read_quarantine(path: str | Path) -> list[dict[str, Any]]:
     """quarantine.csv: one {"clip", "file", "quarantine"} per clip that was set aside."""
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    missing = [name for name in ("clip", "file", "quarantine") if name not in table.columns]
-    if missing:
-        raise DataError(Path(path).name, [f"column {name!r} is missing" for name in missing])
-    return table[["clip", "file", "quarantine"]].to_dict("records")
+    return text_rows(path, ("clip", "file", "quarantine"))
 
 
 def read_costs(paths: Sequence[str | Path]) -> dict[str, dict[str, Any]]:
@@ -119,5 +114,4 @@ def same_study(metrics: Mapping[str, Any], study: Mapping[str, Any]) -> None:
         for key in ("dataset", "weights")
         if metrics[key] != study[key]
     ]
-    if faults:
-        raise DataError("metrics.json", faults)
+    refuse("metrics.json", faults)

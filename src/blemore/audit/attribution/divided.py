@@ -8,7 +8,7 @@ from blemore.audit.attribution import factors as parts
 from blemore.audit.attribution.factors import Found
 from blemore.audit.attribution.split import Split, split
 from joblineage.comparing import Cause
-from joblineage.errors import DataError
+from joblineage.errors import refuse
 from joblineage.files import sha256
 from joblineage.outcome import UNSEEN, Outcome
 from joblineage.record import LOGIC
@@ -37,8 +37,7 @@ def divide(outcome: Outcome, *, seeds: int) -> Split:
         for rule in parts.STAGES
         if rule not in side.records
     ]
-    if faults:
-        raise DataError("--attribute", faults)
+    refuse("--attribute", faults)
     restorer = Restorer([side.store for side in sides.values()])
     a, b = (parts.found(side, restorer) for side in sides.values())
     made = split(a, b, *outcome.headline["score"], seeds=seeds)

@@ -1,11 +1,11 @@
 """The jobs that the page tells of, and how they fold: steps, in each a box per rule, encoders as rows with a box per fold."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from blemore.planning.steps import RULE
 from joblineage.files import parse_yaml
 from joblineage.graph import Graph
 from joblineage.store import Store, key
@@ -20,8 +20,6 @@ ENCODERS = "encoders"
 """The steps that work encoder by encoder are one block of the chain."""
 PER_ENCODER = ("embed", "encode")
 OTHER = "other"
-RULE = re.compile(r"^ *(?:rule|use rule \w+ as) (\w+)(?: with)?:", re.M)
-"""A rule's name, also of one that stands below an `if` or that takes after another."""
 
 
 @dataclass

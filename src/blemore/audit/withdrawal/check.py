@@ -3,7 +3,7 @@
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from blemore.datasets.withdrawn import FILE, NOBODY, Withdrawn, read_withdrawn
+from blemore.datasets.withdrawn import FILE, Withdrawn, known_withdrawn
 from joblineage.descent import Descent
 from joblineage.graph import Graph
 from joblineage.store import key
@@ -19,7 +19,7 @@ def check(root: Path, graph: Graph, chain: set[str]) -> list[Finding]:
 
     Of jobs that follow from one another only the first is named.
     """
-    withdrawn = read_withdrawn(root / FILE) if (root / FILE).exists() else NOBODY
+    withdrawn = known_withdrawn(root / FILE)
     if not withdrawn.entries:
         return []
     touched = dependents(Descent(graph.store), withdrawn)

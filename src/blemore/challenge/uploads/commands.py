@@ -19,7 +19,7 @@ FILE = "uploads.json"
 
 
 def _share(text: str) -> Decimal:
-    from blemore.challenge.uploads.scores import share
+    from blemore.challenge.uploads.entries import share
 
     try:
         return share(text)
@@ -66,8 +66,8 @@ def log_command(
 ) -> None:
     """Log an upload, checked as the challenge would. A score that comes later: the same call, with the score."""
     from blemore.challenge.submission import read_template
+    from blemore.challenge.uploads.entries import faults_of
     from blemore.challenge.uploads.log import record
-    from blemore.challenge.uploads.scores import faults_of
 
     given = {"acc_presence": acc_presence, "acc_salience": acc_salience, "score": score}
     told = {key: value for key, value in given.items() if value is not None}

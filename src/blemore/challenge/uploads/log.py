@@ -10,9 +10,18 @@ from typing import Any
 import filelock
 
 from blemore.challenge.submission import check
-from blemore.challenge.uploads.entries import TIME, VARIANTS, read_uploads, write_uploads
-from blemore.challenge.uploads.scores import Told, entry_of, faults_of, logged, merge
-from joblineage.errors import DataError
+from blemore.challenge.uploads.entries import (
+    TIME,
+    VARIANTS,
+    Told,
+    entry_of,
+    faults_of,
+    logged,
+    merge,
+    read_uploads,
+    write_uploads,
+)
+from joblineage.errors import DataError, refuse
 from joblineage.files import sha256
 
 LOCK_SECONDS = 30
@@ -64,8 +73,7 @@ def record(
     """
     path, file, told = Path(path), Path(file), told or {}
     digest = sha256(file)
-    if faults := _file_faults(file, keys) or faults_of(told):
-        raise DataError(str(file), faults)
+    refuse(file, _file_faults(file, keys) or faults_of(told))
     with _alone(path):
         entries = _entries_to_extend(path)
         same = [entry for entry in entries if entry["sha256"] == digest]
@@ -120,8 +128,7 @@ def _refuse_contradiction(path: Path, same: list[dict[str, Any]], variant: str |
         if variant is not None and variant != entry["variant"]:
             faults.append(f"{start}it is logged as {entry['variant']}, not {variant}")
         faults += [start + fault for fault in merge(logged(entry["returned"]), told)[1]]
-    if faults:
-        raise DataError(f"{path}: nothing was written; if what is logged is wrong, correct it there", faults)
+    refuse(f"{path}: nothing was written; if what is logged is wrong, correct it there", faults)
 
 
 def _meant(same: list[dict[str, Any]], moment: str | None, told: Told) -> dict[str, Any] | None:
