@@ -12,7 +12,7 @@ from blemore.planning.costs import Clips, advice, constants, forward_passes, gpu
 from blemore.weights.known import study_settings
 from joblineage.errors import MissingDataError
 
-JOB_SECONDS = 8.5
+JOB_SECONDS = 4.5
 """CPU seconds that a job with torch takes before it begins: imports. benchmarks/README.md."""
 CLOSING_JOBS = 8
 """fuse, calibrate, score, plot, licences, encoders' table, submission, and the metrics."""
