@@ -3,6 +3,7 @@
 import re
 import sys
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
@@ -36,6 +37,12 @@ def test_only_what_audits_the_study_knows_more_of_the_lineage_library_than_its_f
                 seen.add(module if module != "joblineage" else f"joblineage.{name}")
     assert seen
     assert seen <= face
+
+
+def test_at_most_ten_names_of_classes_occur_twice():
+    sources = (path.read_text() for path in (REPOSITORY / "src").rglob("*.py"))
+    names = Counter(name for text in sources for name in re.findall(r"^class (\w+)", text, re.M))
+    assert len([name for name, times in names.items() if times > 1]) <= 10
 
 
 def test_mypy_covers_every_package_and_leaves_out_nothing():

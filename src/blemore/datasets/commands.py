@@ -14,8 +14,8 @@ import typer
 from joblineage.errors import DataError
 
 if TYPE_CHECKING:
-    from blemore.datasets.completeness import Check
-    from blemore.datasets.importing import Report
+    from blemore.datasets.completeness import Completeness
+    from blemore.datasets.importing import Imported
 
 app = typer.Typer(help="Import and check the challenge's data.", no_args_is_help=True)
 
@@ -69,7 +69,7 @@ def check_command(
     _tell(check_data(root, withdrawn=known_withdrawn(denylist)), as_json)
 
 
-def _tell(result: "Report | Check", as_json: bool) -> NoReturn:
+def _tell(result: "Imported | Completeness", as_json: bool) -> NoReturn:
     """Print what was done or found, and exit with its code."""
     if as_json:
         typer.echo(json.dumps({"complete": result.complete, **dataclasses.asdict(result)}, indent=2))

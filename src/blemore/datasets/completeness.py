@@ -28,7 +28,7 @@ BLEMORE = Published(**PUBLISHED, folds=(522, 486, 468, 472, 508))
 
 
 @dataclass
-class Check:
+class Completeness:
     """What lies below a data set's root."""
 
     train: int = 0  # training clips there
@@ -60,7 +60,7 @@ def some(names: list[str]) -> str:
     return ", ".join(names[:NAMED]) + rest
 
 
-def check_data(root: Path, published: Published = BLEMORE, withdrawn: Withdrawn = NOBODY) -> Check:
+def check_data(root: Path, published: Published = BLEMORE, withdrawn: Withdrawn = NOBODY) -> Completeness:
     """Compare clips, tables and the published record's sizes. No clip is opened, nothing is raised.
 
     Parameters
@@ -79,7 +79,7 @@ def check_data(root: Path, published: Published = BLEMORE, withdrawn: Withdrawn 
     stems = {Path(file).stem for file in files}
     absent = sorted(file for file in asked if Path(file).stem not in stems)
 
-    check = Check(train=_count(files, "train/"), test=_count(files, "test/"))
+    check = Completeness(train=_count(files, "train/"), test=_count(files, "test/"))
     check.missing = [name for name in (METADATA, TEMPLATE) if not (root / name).is_file()]
     check.missing += [f"clips in {split}" for split in ("train/", "test/") if not _count(files | asked, split)]
     check.missing += absent
@@ -99,7 +99,7 @@ def _count(files: Iterable[str], split: str) -> int:
     return sum(file.startswith(split) for file in files)
 
 
-def _deviations(check: Check, files: list[str], published: Published) -> list[str]:
+def _deviations(check: Completeness, files: list[str], published: Published) -> list[str]:
     """Where the sizes differ from the published record's (missing clips counted in)."""
     told = []
     for split, what, expected in (("train/", "training", published.train), ("test/", "test", published.test)):

@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
-from blemore.datasets.completeness import BLEMORE, Check, Published, check_data, some
+from blemore.datasets.completeness import BLEMORE, Completeness, Published, check_data, some
 from blemore.datasets.names import TEST_NAME, parse_name
 from blemore.datasets.roster import METADATA, TEMPLATE
 from blemore.datasets.sources import BROKEN, Source, broken, file_source, find_files, need_space
@@ -26,7 +26,7 @@ SPARE = ".import"
 
 
 @dataclass
-class Report:
+class Imported:
     """What an import did."""
 
     root: str
@@ -38,7 +38,7 @@ class Report:
     ignored: list[str] = field(default_factory=list)  # found, but none of the challenge's files
     withdrawn: list[str] = field(default_factory=list)  # clips left out because consent was withdrawn
     broken: list[str] = field(default_factory=list)  # could not be read; all others were imported
-    check: Check = field(default_factory=Check)
+    check: Completeness = field(default_factory=Completeness)
 
     @property
     def complete(self) -> bool:
@@ -64,7 +64,7 @@ def import_data(
     published: Published = BLEMORE,
     withdrawn: Withdrawn = NOBODY,
     show_progress: bool = False,
-) -> Report:
+) -> Imported:
     """Bring clips and tables from folders and zips into root/train, root/test and root.
 
     Parameters
@@ -84,7 +84,7 @@ def import_data(
     """
     root = Path(root)
     _remove_leftovers(root)
-    report = Report(str(root))
+    report = Imported(str(root))
     with find_files(paths, root / SPARE) as sources:
         chosen, report.ignored = _choose(sources)
         chosen = _without(chosen, withdrawn, report)
@@ -139,7 +139,7 @@ def _choose(sources: list[Source]) -> tuple[dict[str, Source], list[str]]:
     return chosen, ignored
 
 
-def _without(chosen: dict[str, Source], withdrawn: Withdrawn, report: Report) -> dict[str, Source]:
+def _without(chosen: dict[str, Source], withdrawn: Withdrawn, report: Imported) -> dict[str, Source]:
     """The sources without withdrawn clips, and the metadata without their rows."""
     kept = withdrawn.kept(chosen)
     report.withdrawn += sorted(chosen[place].shown for place in set(chosen) - set(kept))
@@ -150,7 +150,7 @@ def _without(chosen: dict[str, Source], withdrawn: Withdrawn, report: Report) ->
 
 
 def _plan(
-    chosen: dict[str, Source], root: Path, replace: bool, report: Report, show_progress: bool
+    chosen: dict[str, Source], root: Path, replace: bool, report: Imported, show_progress: bool
 ) -> dict[Path, Source]:
     """What has to be written, by target; counts in the report what is kept. A file that differs is refused."""
     to_write, faults = {}, []
@@ -166,7 +166,7 @@ def _plan(
     return to_write
 
 
-def _write(source: Source, target: Path, link: bool, report: Report) -> None:
+def _write(source: Source, target: Path, link: bool, report: Imported) -> None:
     """Copy or link one file, whole or not at all, and count it in the report."""
     there = target.exists()
     linked = link and source.path is not None
