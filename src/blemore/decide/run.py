@@ -1,7 +1,7 @@
 """From fused probabilities to decisions, honestly: what decides a fold's clips was fitted on the other folds.
 
 Two variants. "global": one pair of thresholds for everybody. "person_offset": each person's posteriors are first
-moved towards the training prior, without looking at labels (`offsets`). A test clip's name carries no identity: it gets
+moved towards the training prior, without looking at labels (`person_offset`). A test clip's name carries no identity: it gets
 the second variant only where individuals were found among the test clips.
 """
 
@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from blemore.decide import person_offset, shared
-from blemore.decide.problem import Decided
+from blemore.decide import person_offset
+from blemore.decide.problem import Decided, decide_shared
 from blemore.scoring.decoding import decode
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.model_name import FINAL, ModelName
@@ -68,7 +68,7 @@ def calibrate(
     DataError : a view is missing, or holds other clips than the usable train clips of the study.
     """
     rows = rows_of_views(views, clips)
-    decided = {"global": shared.decide(rows)}
+    decided = {"global": decide_shared(rows)}
     decided["person_offset"], offsets = person_offset.decide(rows, kappas)
     tables = [_decisions(labelled(clips), made.saliences[0], variant, "model") for variant, made in decided.items()]
     test, own_offsets = _test_decisions(probabilities, clips, rows, decided, individuals)

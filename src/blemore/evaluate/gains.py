@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from blemore.decide import enrolment, person_offset, person_thresholds, shared
-from blemore.decide.offsets import fit_offsets
-from blemore.decide.problem import Decided, Strength, permuted_labels, random_groups
+from blemore.decide import enrolment, person_offset, person_thresholds
+from blemore.decide.person_offset import fit_offsets
+from blemore.decide.problem import Decided, Strength, decide_shared, permuted_labels, random_groups
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.model_name import FINAL
 from blemore.scoring.persons import INTERVAL, accuracies, draw_persons, sums_of_persons
@@ -60,7 +60,7 @@ def gains(rows: Rows, options: Mapping[str, Any], *, seed: int) -> dict[str, Any
     "acc_salience", "score"}, "interval" [low, high] of the Score's gain, "controls" {name: {"what", "mean",
     "standard_error", "draws"}}}}. Gains are counted on the clips whose labels were not shown, the same for both sides.
     """
-    base, found = shared.decide(rows), {}
+    base, found = decide_shared(rows), {}
     drawn = draw_persons(len(rows.persons), seed)
     for name, calibrate in calibrations(options, seed).items():
         decided = calibrate(rows)
@@ -73,7 +73,7 @@ def gains(rows: Rows, options: Mapping[str, Any], *, seed: int) -> dict[str, Any
             mixed = random_groups(rows, tag, within_folds=name == "person_thresholds")
             controls["random_groups"].append(_gain(mixed, base, calibrate(mixed)))
             mixed = permuted_labels(rows, tag)
-            controls["permuted_labels"].append(_gain(mixed, shared.decide(mixed), calibrate(mixed)))
+            controls["permuted_labels"].append(_gain(mixed, decide_shared(mixed), calibrate(mixed)))
         found[name] = {
             "what": WHAT[name],
             "uses_labels": name in LABELLED,

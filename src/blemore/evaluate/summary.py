@@ -3,14 +3,15 @@
 Everything is counted on the out-of-fold decisions of the usable train clips; test labels are never looked at.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from blemore.decide.run import VARIANTS
+from blemore.decide.run import VARIANTS, calibrate
+from blemore.fusion.run import fuse
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import presence_correct
 from blemore.scoring.model_name import ModelName
@@ -19,6 +20,7 @@ from blemore.scoring.rows import Rows
 from blemore.scoring.thresholds import commonest_decision, leave_one_fold_out
 from blemore.seeds import generator
 from blemore.tables import labelled
+from joblineage import declare
 from joblineage.files import read_json
 
 FUSED = "global"
@@ -70,7 +72,7 @@ def summarise(
     seed : of the persons drawn and of the permutations.
     origins : what each encoder's figures can tell, as `encoders.settings.origin` says it.
     unknown : encoders of which nobody says whom their models were trained on.
-    without_unknown : decisions made without those (`known.decisions_without`).
+    without_unknown : decisions made without those (`decisions_without`).
     draws, permutations : how many.
 
     Returns
@@ -159,6 +161,35 @@ def _permutation_p(saliences: np.ndarray, truth: np.ndarray, permutations: int, 
     observed = np.sum(said == shown)
     permuted = rng.permuted(np.tile(shown, (permutations, 1)), axis=1)
     return float((1 + np.sum((permuted == said).sum(axis=1) >= observed)) / (1 + permutations))
+
+
+def decisions_without(
+    unknown: Collection[str],
+    tables: Mapping[str, pd.DataFrame],
+    clips: pd.DataFrame,
+    *,
+    fusion: Mapping[str, Any],
+    kappas: Sequence[float],
+) -> pd.DataFrame | None:
+    """The headline once more, without encoders of which nobody says whom their models were trained on.
+
+    Parameters
+    ----------
+    unknown : names of the encoders to leave out.
+    tables : probabilities table of each encoder; clips : clips table of the study.
+    fusion : what `fusion.run.fuse` takes besides tables and clips: options, families and seed.
+    kappas : as for `decide.run.calibrate`.
+
+    Returns
+    -------
+    As `decide.run.Calibrated.decisions`, fused and calibrated anew; None where nothing is left out, or nothing would be left.
+    """
+    known = {name: table for name, table in tables.items() if name not in unknown}
+    if not unknown or not known:
+        return None
+    with declare.within("known"):
+        fused = fuse(known, clips, **fusion)
+        return calibrate(fused.views, fused.probabilities, clips, kappas).decisions
 
 
 def headline(made: Mapping[str, str]) -> dict[str, float]:
