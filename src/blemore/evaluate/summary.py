@@ -93,13 +93,14 @@ def summarise(
         here = rows.where(there)
         here = replace(here, values=here.lookup(tables[name]))
         saliences, chosen = leave_one_fold_out(here, name)
+        disjointness = "declared" if origins[name] == "outside" else "by fold"
         encoders[name] = entry(here, saliences, drawn) | {
             "origin": origins[name],
-            "disjointness": _disjointness(name, origins[name], unknown),
+            "disjointness": "unknown" if name in unknown else disjointness,
             "permutation_p": _permutation_p(saliences, here.truth, permutations, generator(f"{seed}/permute/{name}")),
             "thresholds": {str(fold): {"alpha": best.alpha, "beta": best.beta} for fold, best in chosen.items()},
         }
-        said[name] = (saliences, here, there)
+        said[name] = saliences, here, there
 
     trivial = np.zeros(rows.truth.shape, dtype=np.int64)
     for fold in rows.folds:
@@ -126,12 +127,6 @@ def summarise(
 def _decided(decisions: pd.DataFrame, variant: str, rows: Rows) -> np.ndarray:
     """(n, 6) saliences of one variant, in the order of the labelled clips."""
     return rows.lookup(decisions[decisions["variant"] == variant])
-
-
-def _disjointness(name: str, origin: str, unknown: Collection[str]) -> str:
-    if name in unknown:
-        return "unknown"
-    return "declared" if origin == "outside" else "by fold"
 
 
 def _paired(
@@ -194,5 +189,5 @@ def decisions_without(
 
 def headline(made: Mapping[str, str]) -> dict[str, float]:
     """ACC_presence and ACC_salience of the fused decisions, from the file with the role "metrics"."""
-    fused = read_json(made["metrics"])["variants"]["global"]
+    fused = read_json(made["metrics"])["variants"][FUSED]
     return {name: fused[name] for name in ("acc_presence", "acc_salience")}

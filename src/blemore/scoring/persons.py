@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from blemore.scoring.metrics import blends, combine, presence_correct, salience_correct, scores
+from blemore.scoring.metrics import ACCURACIES, blends, combine, presence_correct, salience_correct, scores
 from blemore.scoring.rows import Rows
 from blemore.seeds import generator
 
@@ -45,7 +45,7 @@ def drawn_accuracies(rows: Rows, saliences: np.ndarray, drawn: np.ndarray) -> tu
 
 def entry(rows: Rows, saliences: np.ndarray, drawn: np.ndarray) -> dict[str, Any]:
     """acc_presence, acc_salience, score, clips, blends, and "interval" with [low, high] of each accuracy."""
-    each = zip(("acc_presence", "acc_salience", "score"), drawn_accuracies(rows, saliences, drawn), strict=True)
+    each = zip(ACCURACIES, drawn_accuracies(rows, saliences, drawn), strict=True)
     interval = {name: np.quantile(values, INTERVAL).tolist() for name, values in each}
     return scores(saliences, rows.truth) | {"interval": interval}
 
