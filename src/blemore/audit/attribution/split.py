@@ -7,14 +7,17 @@ has it. What cannot be replayed here (probabilities that are not stored, other c
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
+from itertools import product
 from math import factorial
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from blemore.audit.attribution import factors as parts
-from blemore.audit.attribution.cheap_stages import Fusion, Start, draws_at_random, fusion, sums
+from blemore.audit.attribution.cheap_stages import Start, draws_at_random, fusion, sums
 from blemore.audit.attribution.factors import Factor, Found
+from blemore.fusion.run import Fused
 from blemore.scoring.persons import INTERVAL, accuracies, draw_persons
 from joblineage.outcome import DISTINCT
 from joblineage.progress import Steps
@@ -143,14 +146,11 @@ def shapley(values: np.ndarray) -> np.ndarray:
     if len(values) != 1 << k:
         raise ValueError(f"{len(values)} values: expected a power of two, one for each set of factors")
     shares = np.zeros((k, *values.shape[1:]))
-    for without in range(1 << k):
-        size = without.bit_count()
-        if size == k:
-            continue
-        weight = factorial(size) * factorial(k - size - 1) / factorial(k)
-        for i in range(k):
-            if not without >> i & 1:
-                shares[i] += weight * (values[without | 1 << i] - values[without])
+    for without, i in product(range(1 << k), range(k)):
+        if not without >> i & 1:
+            size = without.bit_count()
+            weight = factorial(size) * factorial(k - size - 1) / factorial(k)
+            shares[i] += weight * (values[without | 1 << i] - values[without])
     return shares
 
 
@@ -176,7 +176,7 @@ def split(a: Found, b: Found, before: float, after: float, *, seeds: int = SEEDS
         return mixture
 
     @cache
-    def fused(name: frozenset[str]) -> Fusion:
+    def fused(name: frozenset[str]) -> tuple[pd.DataFrame, Fused]:
         return fusion(start(name))
 
     @cache
