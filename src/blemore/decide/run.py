@@ -19,7 +19,7 @@ from blemore.scoring.labels import CLASSES
 from blemore.scoring.model_name import FINAL, ModelName
 from blemore.scoring.rows import Rows
 from blemore.scoring.thresholds import commonest_decision
-from blemore.tables import labelled
+from blemore.tables import class_rows, labelled
 from joblineage.errors import DataError
 
 VARIANTS = ("global", "person_offset")
@@ -71,13 +71,17 @@ def calibrate(
     decided = {"global": decide_shared(rows)}
     decided["person_offset"], offsets = person_offset.decide(rows, kappas)
     tables = [_decisions(labelled(clips), made.saliences[0], variant, "model") for variant, made in decided.items()]
+    fold = np.zeros(len(rows.persons), dtype=np.int64)
+    fold[rows.person] = rows.fold
+    judging = np.stack([offsets[outer][number] for number, outer in enumerate(fold.tolist())])
+    of_train = _offset_table(rows.persons, fold, rows.person, judging)
     test, own_offsets = _test_decisions(probabilities, clips, rows, decided, individuals)
     return Calibrated(
         thresholds={variant: _thresholds(made) for variant, made in decided.items()},
         decisions=pd.concat([*tables, *test], ignore_index=True).sort_values(
             ["clip", "variant"], kind="stable", ignore_index=True
         ),
-        offsets=pd.concat([_offset_table(rows, offsets), own_offsets], ignore_index=True),
+        offsets=pd.concat([of_train, own_offsets], ignore_index=True),
     )
 
 
@@ -140,9 +144,7 @@ def _test_decisions(
         own.to_fit(transductive, "offsets").to_judge(transductive)
         personal[found], moved = person_offset.decide_new(own.values, who, prior, decided["person_offset"])
         saliences["person_offset"] = personal
-        offsets = pd.DataFrame(moved, columns=list(CLASSES)).assign(
-            person=[f"test {group}" for group in groups], fold=FINAL, clips=np.bincount(who)
-        )[list(OFFSET_COLUMNS)]
+        offsets = _offset_table([f"test {group}" for group in groups], FINAL, who, moved)
     commonest = ModelName.of("calibration", FINAL, "commonest label")
     prior_label = commonest_decision(rows.to_fit(commonest, "prior").truth)
     Rows.of(quarantined).to_judge(commonest)
@@ -154,19 +156,14 @@ def _test_decisions(
 
 
 def _decisions(clips: pd.DataFrame, saliences: np.ndarray, variant: str, decided_by: str) -> pd.DataFrame:
-    table = clips[["clip", "split", "person", "fold"]].reset_index(drop=True)
-    table = table.assign(variant=variant, decided_by=decided_by)
-    table[list(CLASSES)] = saliences
+    table = class_rows(clips, saliences).assign(variant=variant, decided_by=decided_by)
     return table[list(DECISION_COLUMNS)]
 
 
-def _offset_table(rows: Rows, offsets: Mapping[int, np.ndarray]) -> pd.DataFrame:
-    """Of each training person, the offsets of the view that judges the person."""
-    fold = np.zeros(len(rows.persons), dtype=np.int64)
-    fold[rows.person] = rows.fold
-    table = pd.DataFrame({"person": rows.persons, "fold": fold, "clips": np.bincount(rows.person)})
-    table[list(CLASSES)] = np.stack([offsets[outer][number] for number, outer in enumerate(fold.tolist())])
-    return table[list(OFFSET_COLUMNS)]
+def _offset_table(persons: Sequence[str], fold: np.ndarray | int, who: np.ndarray, offsets: np.ndarray) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"person": persons, "fold": fold, "clips": np.bincount(who), **dict(zip(CLASSES, offsets.T, strict=True))}
+    )
 
 
 def _thresholds(decided: Decided) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from blemore.fusion.run import fuse
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import presence_correct
 from blemore.scoring.model_name import ModelName
-from blemore.scoring.persons import DRAWS, INTERVAL, draw_persons, drawn_accuracies, entry
+from blemore.scoring.persons import DRAWS, INTERVAL, accuracies, draw_persons, entry, sums_of_persons
 from blemore.scoring.rows import Rows
 from blemore.scoring.thresholds import commonest_decision, leave_one_fold_out
 from blemore.seeds import generator
@@ -140,11 +140,11 @@ def _paired(
     alone, here, there = said[best]
     fused = fused[there]
     difference = presence_correct(fused, here.truth).mean() - presence_correct(alone, here.truth).mean()
-    gain = drawn_accuracies(here, fused, drawn)[0] - drawn_accuracies(here, alone, drawn)[0]
+    own, other = (accuracies(drawn @ sums_of_persons(here, made))[0] for made in (fused, alone))
     return {
         "best_single": best,
         "acc_presence": float(difference),
-        "lower_5_percent": float(np.quantile(gain, INTERVAL[0])),
+        "lower_5_percent": float(np.quantile(own - other, INTERVAL[0])),
         "clips": len(here),
     }
 

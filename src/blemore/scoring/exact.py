@@ -158,7 +158,8 @@ def cell_sides(alphas: np.ndarray, betas: np.ndarray) -> tuple[np.ndarray, np.nd
 
 def middle(alphas: np.ndarray, betas: np.ndarray, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Middle (alpha, beta) of cells; between neighbouring floats the one that belongs to the cell."""
-    low_alpha = np.where(a > 0, alphas[a - 1], 0.0)
-    high_beta = np.where(b + 1 < len(betas), betas[np.minimum(b + 1, len(betas) - 1)], max(1.0, betas[-1]))
-    alpha, beta = (low_alpha + alphas[a]) / 2, (betas[b] + high_beta) / 2
-    return np.where(alpha > low_alpha, alpha, alphas[a]), np.where(beta < high_beta, beta, betas[b])
+    low_alpha, high_alpha, low_beta, high_beta = (
+        sides[cell] for sides, cell in zip(cell_sides(alphas, betas), (a, a, b, b), strict=True)
+    )
+    alpha, beta = (low_alpha + high_alpha) / 2, (low_beta + high_beta) / 2
+    return np.where(alpha > low_alpha, alpha, high_alpha), np.where(beta < high_beta, beta, low_beta)
