@@ -101,15 +101,9 @@ def decide(rows: Rows, kappas: Sequence[float]) -> tuple[Decided, dict[int, np.n
 def decide_new(
     values: np.ndarray, who: np.ndarray, prior: np.ndarray, decided: Decided
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Decide clips of new individuals as `decided` was fitted on all training persons.
+    """Decide clips of new individuals, values (m, 6) of `who` (m,), as `decided` was fitted on all training persons.
 
-    Parameters
-    ----------
-    values : (m, 6) fused rows; who : (m,) ints 0.., the individual of each; prior : (6,) of the training clips.
-
-    Returns
-    -------
-    (m, 6) saliences in percent, and (individuals, 6) the offsets.
+    prior : (6,) of the training clips. The result is (m, 6) saliences in percent, and (individuals, 6) the offsets.
     """
     offsets = fit_offsets(values, who, prior, kappa=0.0) * strength_of(decided.strengths[FINAL], who)
     return decode(apply_offsets(values, offsets[who]), *decided.thresholds[FINAL]), offsets

@@ -86,16 +86,7 @@ def calibrate(
 
 
 def rows_of_views(views: pd.DataFrame, clips: pd.DataFrame) -> Rows:
-    """The labelled clips of a study, with the values (outers, n, 6) of its views.
-
-    Parameters
-    ----------
-    views : as made by `fusion.run.fuse`; clips : clips table.
-
-    Raises
-    ------
-    DataError : a view is missing, or holds other clips than the usable train clips of the study.
-    """
+    """The labelled clips of a study, with the values (outers, n, 6) of its views; a DataError as for `calibrate`."""
     train = labelled(clips)
     rows, names = Rows.of(train), train["clip"]
     values, faults = [], []

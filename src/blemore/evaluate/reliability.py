@@ -19,8 +19,7 @@ def reliability(probabilities: pd.DataFrame, clips: pd.DataFrame, note: str | No
 
     Parameters
     ----------
-    probabilities : probabilities table of the fusion; its train rows count.
-    clips : clips table of the study.
+    probabilities : fused probabilities table; its train rows count.
     note : a warning that belongs to every page that shows the figures, or None.
 
     Returns

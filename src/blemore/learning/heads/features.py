@@ -24,10 +24,6 @@ def read_features(path: Path, clips: pd.Series, settings: Mapping) -> tuple[np.n
     Returns
     -------
     (n_present, n_features) float32, and (n_clips,) bool: False for a clip that could not be embedded.
-
-    Raises
-    ------
-    DataError : as `read_layers` and `average_layers` say.
     """
     arrays, present = read_layers(path, clips)
     layers = settings.get("layers")
