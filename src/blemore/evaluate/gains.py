@@ -29,31 +29,14 @@ CONTROLS = {
 LABELLED = ("person_thresholds", "enrolment")
 """Calibrations that are shown labels of the very person."""
 
-Calibration = Callable[[Rows], Decided]
-
-
-def calibrations(options: Mapping[str, Any], seed: int) -> dict[str, Calibration]:
-    """Every personal calibration as a function of the labelled rows.
-
-    Parameters
-    ----------
-    options : "kappas"; "labelled_clips" that a person is enrolled with; "enrolment" {"draws", "spreads"};
-        "person_thresholds" {"draws", "weights"}.
-    """
-    labelled = {"clips": options["labelled_clips"], "name": f"{seed}/enrolled"}
-    return {
-        "person_offset": lambda rows: person_offset.decide(rows, options["kappas"])[0],
-        "person_thresholds": lambda rows: person_thresholds.decide(rows, **options["person_thresholds"], **labelled),
-        "enrolment": lambda rows: enrolment.decide(rows, **options["enrolment"], **labelled),
-    }
-
 
 def gains(rows: Rows, options: Mapping[str, Any], *, seed: int) -> dict[str, Any]:
     """Gain, interval and controls of every personal calibration.
 
     Parameters
     ----------
-    options : as for `calibrations`, and "controls", how often each control is drawn (at least 2).
+    options : "kappas"; "labelled_clips" that a person is enrolled with; "enrolment" {"draws", "spreads"};
+        "person_thresholds" {"draws", "weights"}; "controls", how often each control is drawn (at least 2).
 
     Returns
     -------
@@ -61,9 +44,15 @@ def gains(rows: Rows, options: Mapping[str, Any], *, seed: int) -> dict[str, Any
     "acc_salience", "score"}, "interval" [low, high] of the Score's gain, "controls" {name: {"what", "mean",
     "standard_error", "draws"}}}}. Gains are counted on the clips whose labels were not shown, the same for both sides.
     """
+    labelled = {"clips": options["labelled_clips"], "name": f"{seed}/enrolled"}
+    calibrations: dict[str, Callable[[Rows], Decided]] = {
+        "person_offset": lambda rows: person_offset.decide(rows, options["kappas"])[0],
+        "person_thresholds": lambda rows: person_thresholds.decide(rows, **options["person_thresholds"], **labelled),
+        "enrolment": lambda rows: enrolment.decide(rows, **options["enrolment"], **labelled),
+    }
     base, found = decide_shared(rows), {}
     drawn = draw_persons(len(rows.persons), seed)
-    for name, calibrate in calibrations(options, seed).items():
+    for name, calibrate in calibrations.items():
         decided = calibrate(rows)
         sums = _sums(rows, base, decided)
         of_draws = [accuracies(drawn @ part)[2] for part in sums]

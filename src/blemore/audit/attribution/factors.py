@@ -58,7 +58,7 @@ def found(side: Side, restorer: Restorer) -> Found:
     KeyError : the run has no record of fusion or calibration.
     """
     fuse, decide = side.records["fuse"], side.records["decide"]
-    files = {encoder(one["path"]): one for one in fuse["inputs"] if one["role"] == "tables"}
+    files = {PurePath(one["path"]).parent.name: one for one in fuse["inputs"] if one["role"] == "tables"}
     clips = next(one for one in fuse["inputs"] if one["role"] == "clips")
     study = fuse["params"]["values"]["study"]
     return Found(
@@ -71,11 +71,6 @@ def found(side: Side, restorer: Restorer) -> Found:
         seed=study["seed"],
         kappas=decide["params"]["values"]["kappas"],
     )
-
-
-def encoder(path: str) -> str:
-    """The encoder whose table lies at `path`."""
-    return PurePath(path).parent.name
 
 
 def _table(file: Document, restorer: Restorer) -> pd.DataFrame | None:
@@ -100,7 +95,8 @@ def factors(a: Found, b: Found) -> list[Factor]:
     groups = {name: {name} for name in changed}
     if not {*a.tables} & {*b.tables} and groups:
         groups = {"the encoders": {*changed}}
-    if a.clips is not None and b.clips is not None and not _counted(a.clips).equals(_counted(b.clips)):
+    clips = [side.clips[COUNTED].sort_values("clip", ignore_index=True) for side in (a, b) if side.clips is not None]
+    if a.clips is not None and b.clips is not None and not clips[0].equals(clips[1]):
         if _other_folds(a.clips, b.clips):
             groups = {"folds, and the probabilities trained in them": {CLIPS, *changed}}
         else:
@@ -170,10 +166,6 @@ def _differs(a: Found, b: Found, name: str) -> bool:
         return False
     old, new = a.tables.get(name), b.tables.get(name)
     return old is None or new is None or not old.equals(new)
-
-
-def _counted(clips: pd.DataFrame) -> pd.DataFrame:
-    return clips[COUNTED].sort_values("clip", kind="stable", ignore_index=True)
 
 
 def _other_folds(a: pd.DataFrame, b: pd.DataFrame) -> bool:
