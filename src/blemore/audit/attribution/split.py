@@ -24,8 +24,6 @@ from joblineage.progress import Steps
 
 MOST = 6
 """Factors that are told apart: 2^6 replays."""
-SEEDS = 4
-"""Other seeds that each run is replayed with, where a fusion method draws at random."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +156,7 @@ def _parts(members: Sequence[Factor]) -> frozenset[str]:
     return frozenset[str]().union(*(one.parts for one in members))
 
 
-def split(a: Found, b: Found, before: float, after: float, *, seeds: int = SEEDS) -> Split:
+def split(a: Found, b: Found, before: float, after: float, *, seeds: int) -> Split:
     """Replay every mixture of two runs, and divide the change in Score over what differs.
 
     Parameters
@@ -184,10 +182,6 @@ def split(a: Found, b: Found, before: float, after: float, *, seeds: int = SEEDS
         # Fusion, the slow part, is shared by the mixtures that differ in calibration.
         return sums(fused(name - {parts.CALIBRATION}), start(name).kappas, persons)
 
-    def reseeded(name: frozenset[str], by: int) -> np.ndarray:
-        mixture = start(name)
-        return sums(fusion(replace(mixture, seed=mixture.seed + by)), mixture.kappas, persons)
-
     if parts.mixed(a, b, []) is None:
         return Split(before, after, None, [], after - before, [], Noise(methods, 0, None if methods else 0.0))
     found, merged = parts.factors(a, b), list[str]()
@@ -205,7 +199,8 @@ def split(a: Found, b: Found, before: float, after: float, *, seeds: int = SEEDS
         for members, own in (([], of_sets[0]), (found, of_sets[-1])):
             others = []
             for by in tried:
-                others.append(reseeded(_parts(members), by))
+                mixture = start(_parts(members))
+                others.append(sums(fusion(replace(mixture, seed=mixture.seed + by)), mixture.kappas, persons))
                 steps.advance(1)
             widths.append(float(np.ptp(accuracies(np.stack([own, *others]).sum(axis=1))[2])))
     made = np.stack(of_sets)  # (2^k, persons, 4)
