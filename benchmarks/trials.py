@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from blemore.decide import enrolment, person_offset, shared
-from blemore.decide.offsets import apply_offsets, fit_offsets
-from blemore.decide.problem import Decided, random_groups
+from blemore.decide import enrolment, person_offset
+from blemore.decide.person_offset import apply_offsets, fit_offsets
+from blemore.decide.problem import Decided, decide_shared, decide_with, random_groups
 from blemore.decide.run import rows_of_views
 from blemore.fusion import scaling
 from blemore.fusion.base import Labelled
 from blemore.fusion.run import fuse
+from blemore.learning.heads.inner import cross_entropy
 from blemore.params.parts import FUSION_METHOD
 from blemore.scoring.decoding import decode
 from blemore.scoring.exact import exact_optimum
@@ -57,7 +58,7 @@ def trial(settings: Settings, seed: int, fusion: Mapping[str, Any], calibration:
     values = fused.probabilities.set_index("clip").loc[names, list(CLASSES)].to_numpy()
     rows = rows_of_views(fused.views, made.clips)
     prior = rows.truth.mean(axis=0) / 100
-    everybody = shared.decide(rows)
+    everybody = decide_shared(rows)
     persons, _ = person_offset.decide(rows, calibration["kappas"])
     groups, _ = person_offset.decide(random_groups(rows, f"{seed}/groups"), calibration["kappas"])
     paper = rows.lookup(fused.methods[fused.methods["protocol"] == "paper"])
@@ -95,7 +96,7 @@ def _luck(made: Study, third: np.ndarray, new: np.ndarray, method: str, options:
 def _plain(made: Study, new: np.ndarray, seed: int) -> float:
     """Score of new persons by raw uniform fusion with global thresholds."""
     fused = fuse(made.tables, made.clips, UNIFORM, seed=seed)
-    chosen = shared.decide(rows_of_views(fused.views, made.clips)).thresholds[FINAL]
+    chosen = decide_shared(rows_of_views(fused.views, made.clips)).thresholds[FINAL]
     values = fused.probabilities.set_index("clip").loc[made.clips.loc[new, "clip"], list(CLASSES)]
     return score(decode(values.to_numpy(), *chosen), made.truth[new])
 
@@ -115,7 +116,7 @@ def enrolment_trial(
     rows = rows_of_views(fused.views, made.clips)
     options = calibration["enrolment"] | {"clips": calibration["labelled_clips"], "name": f"{seed}/enrolled"}
     enrolled = enrolment.decide(rows, **options)
-    base = shared.decide(rows)
+    base = decide_shared(rows)
     others = np.roll(np.arange(len(rows.persons)), 1)
     return {
         "enrolled": _gain(enrolled, base, rows, enrolled.judged),
@@ -138,11 +139,11 @@ def _known_style(rows: Rows, made: Study) -> Decided:
 
         best = min(
             ((share, power) for share in STYLE_SHARES for power in STYLE_SHARES),
-            key=lambda pair: shared.loss(rows.truth[others], corrected(*pair)[others]),
+            key=lambda pair: np.sum(cross_entropy(rows.truth[others] / 100, corrected(*pair)[others])),
         )
         views.append(corrected(*best))
         strengths[outer] = best[0]
-    return shared.decide_with(replace(rows, values=np.stack(views)), strengths)
+    return decide_with(replace(rows, values=np.stack(views)), strengths)
 
 
 def _gain(decided: Decided, base: Decided, rows: Rows, judged: np.ndarray) -> float:

@@ -7,15 +7,15 @@ from blemore.scoring.exact import cell_sides, edges_of, middle
 from blemore.scoring.surface import Attainable, Chosen, ScoreSurface, surface
 
 
-def exact_surface(probabilities: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None) -> ScoreSurface:
+def exact_surface(probabilities: np.ndarray, truth: np.ndarray) -> ScoreSurface:
     """The Score surface on all cells that can differ."""
-    counted = True if weights is None else np.asarray(weights) > 0
-    return surface(probabilities, truth, *edges_of(Attainable(probabilities, truth), counted), weights)
+    rows = Attainable(probabilities, truth)
+    return surface(rows, *edges_of(rows))
 
 
-def optimum(probabilities: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None) -> Chosen:
+def optimum(probabilities: np.ndarray, truth: np.ndarray) -> Chosen:
     """The cell nearest to the centre of gravity of the largest region of best Score, and its middle."""
-    table = exact_surface(probabilities, truth, weights)
+    table = exact_surface(probabilities, truth)
     scores = table.score()
     regions, _ = ndimage.label(scores == scores.max())
     low_alpha, high_alpha, low_beta, high_beta = cell_sides(table.alphas, table.betas)
@@ -28,5 +28,5 @@ def optimum(probabilities: np.ndarray, truth: np.ndarray, weights: np.ndarray | 
     share = area if area.sum() > 0 else None
     best = np.argmin((x - np.average(x, weights=share)) ** 2 + (y - np.average(y, weights=share)) ** 2)
     alpha, beta = middle(table.alphas, table.betas, a[best], b[best])
-    accuracies = table.acc_presence()[a[best]], table.acc_salience()[a[best], b[best]]
+    accuracies = table.acc_presence[a[best]], table.acc_salience[a[best], b[best]]
     return Chosen.of(float(alpha), float(beta), *accuracies)

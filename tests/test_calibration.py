@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulated import DECISIONS, problems, study
 
-from blemore.decide.offsets import LIMIT, apply_offsets, fit_offsets
+from blemore.decide.person_offset import LIMIT, apply_offsets, fit_offsets
 from blemore.decide.run import DECISION_COLUMNS, calibrate
 from blemore.fusion.run import fuse
 from blemore.scoring.decoding import decode

@@ -17,7 +17,7 @@ from blemore.audit.leaks.audit import Audit, check
 from blemore.audit.leaks.content import copies, same_media
 from blemore.audit.leaks.matrix import Matrix
 from blemore.audit.leaks.models import ClipsTable
-from blemore.decide import enrolment, person_offset, run, shared
+from blemore.decide import enrolment, person_offset, problem, run
 from blemore.fusion.choice import choose
 from blemore.fusion.nested import _candidate, fit_all
 from blemore.fusion.run import fuse
@@ -316,13 +316,13 @@ def test_reported_rows_out_of_the_view_that_saw_every_fold_are_found(study, monk
 
 
 def test_thresholds_that_were_fitted_on_the_judged_fold_are_found(study, monkeypatch):
-    mutate(monkeypatch, shared.decide_with, ("fit(view, outer, model)", "fit(view, -1, model)"))
+    mutate(monkeypatch, problem.decide_with, ("fit(view, outer, model)", "fit(view, -1, model)"))
     study.decide()
     assert_told("calibration/fold2/global", "fitted on A902, A905, whom it judges (thresholds")
 
 
 def test_a_strength_of_person_offsets_that_was_chosen_on_the_judged_persons_is_found(study, monkeypatch):
-    mutate(monkeypatch, person_offset._choose, ("outside(outer, model,", "outside(-1, model,"))
+    mutate(monkeypatch, person_offset.decide, ('outside(outer, model, "strength")', 'outside(-1, model, "strength")'))
     study.decide()
     assert_told("calibration/fold0/person_offset", "fitted on A900, A903, whom it judges (strength")
 
@@ -330,7 +330,7 @@ def test_a_strength_of_person_offsets_that_was_chosen_on_the_judged_persons_is_f
 def test_final_thresholds_that_decide_training_clips_are_found(study, monkeypatch):
     mutate(
         monkeypatch,
-        shared.decide_with,
+        problem.decide_with,
         ("view.inside(outer, model)", "view.inside(outer, ModelName.of('calibration', -1, name))"),
     )
     study.decide()

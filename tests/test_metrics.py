@@ -91,12 +91,3 @@ def test_no_blends_give_salience_zero_and_no_clips_give_zero():
     single = np.array([[100, 0, 0, 0, 0, 0]])
     assert (acc_presence(single, single), acc_salience(single, single)) == (1, 0)
     assert score(single[:0], single[:0]) == 0
-
-
-def test_a_weight_counts_like_so_many_copies():
-    truth = np.array([[100, 0, 0, 0, 0, 0], [70, 30, 0, 0, 0, 0], [50, 50, 0, 0, 0, 0]])
-    said = np.array([[100, 0, 0, 0, 0, 0], [70, 30, 0, 0, 0, 0], [70, 30, 0, 0, 0, 0]])
-    counts = np.array([1, 3, 2])
-    repeated = np.repeat(np.arange(3), counts)
-    for metric in (acc_presence, acc_salience, score):
-        assert metric(said, truth, counts) == metric(said[repeated], truth[repeated])

@@ -18,10 +18,10 @@ def test_each_weightings_optimum_is_that_of_its_own_surface(problem, seed):
     probabilities, truth = problem
     weights = np.random.default_rng(seed).integers(0, 4, (5, len(truth))).astype(float)
     found = weighted_optima(probabilities, truth, weights)
-    for k, weight in enumerate(weights):
-        assert found.score[k] == pytest.approx(exact_optimum(probabilities, truth, weight).score, abs=1e-12)
-        decided = decode(probabilities, found.alpha[k], found.beta[k])
-        assert score(decided, truth, weight) == pytest.approx(found.score[k], abs=1e-12)
+    for weight, thresholds in zip(weights.astype(int), found.T, strict=True):
+        copies = np.repeat(np.arange(len(truth)), weight)
+        best = exact_optimum(probabilities[copies], truth[copies])
+        assert score(decode(probabilities[copies], *thresholds), truth[copies]) == pytest.approx(best.score, abs=1e-12)
 
 
 def test_a_clip_without_weight_changes_nothing_not_even_the_middle_of_the_best_cell():
@@ -33,7 +33,7 @@ def test_a_clip_without_weight_changes_nothing_not_even_the_middle_of_the_best_c
     found = weighted_optima(probabilities, truth, weights)
     for k, weight in enumerate(weights):
         alone = weighted_optima(probabilities[weight > 0], truth[weight > 0], np.ones((1, int(weight.sum()))))
-        assert (found.alpha[k], found.beta[k]) == (alone.alpha[0], alone.beta[0])
+        assert np.array_equal(found[:, k], alone[:, 0])
 
 
 def test_a_weight_of_two_is_the_clip_twice():
@@ -43,4 +43,5 @@ def test_a_weight_of_two_is_the_clip_twice():
     weight = rng.integers(0, 3, 40)
     found = weighted_optima(probabilities, truth, weight[None].astype(float))
     again = np.repeat(np.arange(40), weight)
-    assert found.score[0] == pytest.approx(exact_optimum(probabilities[again], truth[again]).score)
+    twice = decode(probabilities[again], *found[:, 0])
+    assert score(twice, truth[again]) == pytest.approx(exact_optimum(probabilities[again], truth[again]).score)

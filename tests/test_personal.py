@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from simulated import study
 from trials import enrolment_trial
 
-from blemore.decide import enrolment, person_offset, person_thresholds, shared
-from blemore.decide.problem import OFF, random_groups
+from blemore.decide import enrolment, person_offset, person_thresholds
+from blemore.decide.problem import OFF, decide_shared, random_groups
 from blemore.decide.run import calibrate, rows_of_views
 from blemore.evaluate.gains import gains, style
 from blemore.fusion.run import fuse
@@ -65,11 +65,11 @@ def test_style_is_wider_than_in_random_groups_and_absent_without_style(styled):
 def test_off_is_chosen_where_there_is_nothing_to_find(styled):
     mixed = random_groups(styled, "x")
     assert set(person_offset.decide(mixed, [40.0, 20.0])[0].strengths.values()) == {OFF}
-    assert np.array_equal(person_offset.decide(mixed, [40.0])[0].saliences, shared.decide(mixed).saliences)
+    assert np.array_equal(person_offset.decide(mixed, [40.0])[0].saliences, decide_shared(mixed).saliences)
 
 
 CALIBRATIONS = {
-    "shared": shared.decide,
+    "shared": decide_shared,
     "person_offset": lambda p: person_offset.decide(p, [5.0, 20.0])[0],
     "person_thresholds": lambda p: person_thresholds.decide(p, clips=6, draws=1, weights=[5.0], name="t"),
     "enrolment": lambda p: enrolment.decide(p, clips=6, draws=1, spreads=[0.5], name="t"),

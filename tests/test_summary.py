@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from simulated import study
 
-from blemore.decide.known import decisions_without
 from blemore.decide.run import calibrate
-from blemore.evaluate.summary import summarise
+from blemore.evaluate.summary import decisions_without, summarise
 from blemore.fusion.run import fuse
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import acc_presence, acc_salience, true_saliences

@@ -9,7 +9,7 @@ from simulated import DECISIONS, GRID, problems
 
 from blemore.scoring.decoding import decode
 from blemore.scoring.metrics import acc_presence, acc_salience
-from blemore.scoring.surface import official_grid, surface
+from blemore.scoring.surface import Attainable, official_grid, surface
 
 
 @pytest.mark.thorough
@@ -34,9 +34,9 @@ def test_the_official_grid_equals_the_kit_on_many_rows_with_ties():
 def test_every_cell_of_a_surface_equals_decoding_with_its_thresholds(problem, alphas, betas):
     probabilities, truth = problem
     alphas, betas = np.sort(alphas), np.sort(betas)
-    table = surface(probabilities, truth, alphas, betas)
+    table = surface(Attainable(probabilities, truth), alphas, betas)
     for i, alpha in enumerate(alphas):
         for j, beta in enumerate(betas):
             saliences = decode(probabilities, alpha, beta)
-            assert table.acc_presence()[i] == acc_presence(saliences, truth)
-            assert table.acc_salience()[i, j] == acc_salience(saliences, truth)
+            assert table.acc_presence[i] == acc_presence(saliences, truth)
+            assert table.acc_salience[i, j] == acc_salience(saliences, truth)

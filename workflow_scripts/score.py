@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from blemore.decide.known import decisions_without
 from blemore.evaluate.evidence import evidence
 from blemore.evaluate.reliability import reliability
-from blemore.evaluate.summary import headline, summarise
+from blemore.evaluate.summary import decisions_without, headline, summarise
 from blemore.tables import read_clips, read_probabilities
 from joblineage.files import read_json, write_json
 from joblineage.job import job

@@ -59,12 +59,17 @@ PROBABILITY_COLUMNS = ("clip", "person", "split", "fold", *CLASSES)
 SUM_TOLERANCE = 1e-6
 
 
-def probability_rows(clips: "pd.DataFrame", probabilities: np.ndarray) -> "pd.DataFrame":
-    """Rows of the probabilities table: identity from `clips`, (n_clips, 6) `probabilities` (divided by their sums)."""
+def class_rows(clips: "pd.DataFrame", values: np.ndarray) -> "pd.DataFrame":
+    """Identity from `clips`, then the (n_clips, 6) values of the classes."""
     table = clips[["clip", "person", "split", "fold"]].reset_index(drop=True)
-    shares = np.asarray(probabilities, float)
-    table[list(CLASSES)] = shares / shares.sum(axis=1, keepdims=True)
+    table[list(CLASSES)] = values
     return table
+
+
+def probability_rows(clips: "pd.DataFrame", probabilities: np.ndarray) -> "pd.DataFrame":
+    """Rows of the probabilities table: `class_rows` of probabilities (n_clips, 6), divided by their sums."""
+    shares = np.asarray(probabilities, float)
+    return class_rows(clips, shares / shares.sum(axis=1, keepdims=True))
 
 
 def check_probabilities(table: Table, where: str, clips: Iterable[str] | None = None) -> None:
@@ -120,9 +125,8 @@ def class_values(table: Table) -> np.ndarray:
 def _check_clips(table: "pd.DataFrame", where: str) -> None:
     faults = [f"column {name!r} is missing" for name in ROSTER_COLUMNS if name not in table.columns]
     if not faults:
-        faults += [
-            f"clip {name}: stands in more than one row" for name in table.loc[table["clip"].duplicated(), "clip"]
-        ]
+        doubled = table.loc[table["clip"].duplicated(), "clip"]
+        faults += [f"clip {name}: stands in more than one row" for name in doubled]
         train = table[table["split"] == "train"]
         faults += [f"clip {name}: a train clip without a person" for name in train.loc[train["person"].isna(), "clip"]]
         folds = train.groupby("person")["fold"].nunique()

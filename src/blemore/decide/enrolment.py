@@ -10,8 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from blemore.decide.problem import OFF, Decided, Strength
-from blemore.decide.shared import best_strength
+from blemore.decide.problem import OFF, Decided, Strength, best_strength
 from blemore.scoring import logits
 from blemore.scoring.exact import exact_optimum
 from blemore.scoring.labels import CLASSES, EMOTIONS

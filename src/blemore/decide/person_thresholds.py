@@ -58,4 +58,4 @@ def _decide_one(
         own = mask & (view.person[None, :] == np.arange(len(fold_of))[:, None])
         best = weighted_optima(view.values, view.truth, base + float(weight) * own)
         at = view.person
-    return decode(view.values, best.alpha[at], best.beta[at])
+    return decode(view.values, *best[:, at])

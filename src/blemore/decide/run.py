@@ -1,7 +1,7 @@
 """From fused probabilities to decisions, honestly: what decides a fold's clips was fitted on the other folds.
 
 Two variants. "global": one pair of thresholds for everybody. "person_offset": each person's posteriors are first
-moved towards the training prior, without looking at labels (`offsets`). A test clip's name carries no identity: it gets
+moved towards the training prior, without looking at labels (`person_offset`). A test clip's name carries no identity: it gets
 the second variant only where individuals were found among the test clips.
 """
 
@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from blemore.decide import person_offset, shared
-from blemore.decide.problem import Decided
+from blemore.decide import person_offset
+from blemore.decide.problem import Decided, decide_shared
 from blemore.scoring.decoding import decode
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.model_name import FINAL, ModelName
 from blemore.scoring.rows import Rows
 from blemore.scoring.thresholds import commonest_decision
-from blemore.tables import labelled
+from blemore.tables import class_rows, labelled
 from joblineage.errors import DataError
 
 VARIANTS = ("global", "person_offset")
@@ -68,30 +68,25 @@ def calibrate(
     DataError : a view is missing, or holds other clips than the usable train clips of the study.
     """
     rows = rows_of_views(views, clips)
-    decided = {"global": shared.decide(rows)}
+    decided = {"global": decide_shared(rows)}
     decided["person_offset"], offsets = person_offset.decide(rows, kappas)
     tables = [_decisions(labelled(clips), made.saliences[0], variant, "model") for variant, made in decided.items()]
+    fold = np.zeros(len(rows.persons), dtype=np.int64)
+    fold[rows.person] = rows.fold
+    judging = np.stack([offsets[outer][number] for number, outer in enumerate(fold.tolist())])
+    of_train = _offset_table(rows.persons, fold, rows.person, judging)
     test, own_offsets = _test_decisions(probabilities, clips, rows, decided, individuals)
     return Calibrated(
         thresholds={variant: _thresholds(made) for variant, made in decided.items()},
         decisions=pd.concat([*tables, *test], ignore_index=True).sort_values(
             ["clip", "variant"], kind="stable", ignore_index=True
         ),
-        offsets=pd.concat([_offset_table(rows, offsets), own_offsets], ignore_index=True),
+        offsets=pd.concat([of_train, own_offsets], ignore_index=True),
     )
 
 
 def rows_of_views(views: pd.DataFrame, clips: pd.DataFrame) -> Rows:
-    """The labelled clips of a study, with the values (outers, n, 6) of its views.
-
-    Parameters
-    ----------
-    views : as made by `fusion.run.fuse`; clips : clips table.
-
-    Raises
-    ------
-    DataError : a view is missing, or holds other clips than the usable train clips of the study.
-    """
+    """The labelled clips of a study, with the values (outers, n, 6) of its views; a DataError as for `calibrate`."""
     train = labelled(clips)
     rows, names = Rows.of(train), train["clip"]
     values, faults = [], []
@@ -140,9 +135,7 @@ def _test_decisions(
         own.to_fit(transductive, "offsets").to_judge(transductive)
         personal[found], moved = person_offset.decide_new(own.values, who, prior, decided["person_offset"])
         saliences["person_offset"] = personal
-        offsets = pd.DataFrame(moved, columns=list(CLASSES)).assign(
-            person=[f"test {group}" for group in groups], fold=FINAL, clips=np.bincount(who)
-        )[list(OFFSET_COLUMNS)]
+        offsets = _offset_table([f"test {group}" for group in groups], FINAL, who, moved)
     commonest = ModelName.of("calibration", FINAL, "commonest label")
     prior_label = commonest_decision(rows.to_fit(commonest, "prior").truth)
     Rows.of(quarantined).to_judge(commonest)
@@ -154,19 +147,14 @@ def _test_decisions(
 
 
 def _decisions(clips: pd.DataFrame, saliences: np.ndarray, variant: str, decided_by: str) -> pd.DataFrame:
-    table = clips[["clip", "split", "person", "fold"]].reset_index(drop=True)
-    table = table.assign(variant=variant, decided_by=decided_by)
-    table[list(CLASSES)] = saliences
+    table = class_rows(clips, saliences).assign(variant=variant, decided_by=decided_by)
     return table[list(DECISION_COLUMNS)]
 
 
-def _offset_table(rows: Rows, offsets: Mapping[int, np.ndarray]) -> pd.DataFrame:
-    """Of each training person, the offsets of the view that judges the person."""
-    fold = np.zeros(len(rows.persons), dtype=np.int64)
-    fold[rows.person] = rows.fold
-    table = pd.DataFrame({"person": rows.persons, "fold": fold, "clips": np.bincount(rows.person)})
-    table[list(CLASSES)] = np.stack([offsets[outer][number] for number, outer in enumerate(fold.tolist())])
-    return table[list(OFFSET_COLUMNS)]
+def _offset_table(persons: Sequence[str], fold: np.ndarray | int, who: np.ndarray, offsets: np.ndarray) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"person": persons, "fold": fold, "clips": np.bincount(who), **dict(zip(CLASSES, offsets.T, strict=True))}
+    )
 
 
 def _thresholds(decided: Decided) -> dict[str, Any]:

@@ -9,15 +9,13 @@ import pandas as pd
 
 from blemore.scoring.exact import exact_optimum
 from blemore.scoring.labels import CLASSES
-from blemore.scoring.metrics import scores
+from blemore.scoring.metrics import ACCURACIES, scores
 from blemore.scoring.model_name import FINAL, ModelName
 from blemore.scoring.optima import plateau
 from blemore.scoring.persons import accuracies, draw_persons, entry, jackknife_error, sums_of_persons
 from blemore.scoring.rows import Rows
 from blemore.tables import labelled
 from joblineage import declare
-
-ACCURACIES = ("acc_presence", "acc_salience", "score")
 
 
 def evidence(
@@ -84,13 +82,12 @@ def _surface(rows: Rows) -> dict[str, Any]:
     best = exact_optimum(rows.values, rows.truth)
     of_persons = sums_of_persons(rows, best.decide(rows.values))
     error = jackknife_error(accuracies(of_persons.sum(axis=0) - of_persons)[2])
-    flat = plateau(rows.values, rows.truth, error)
     return {
         "alpha": best.alpha,
         "beta": best.beta,
         "score": best.score,
         "standard_error": error,
-        "plateau": {"alpha": list(flat.alpha), "beta": list(flat.beta), "area": flat.area},
+        "plateau": plateau(rows.values, rows.truth, error),
     }
 
 

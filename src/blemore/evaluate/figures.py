@@ -32,7 +32,7 @@ from blemore.evaluate.drawing import (  # fmt: skip
 )
 from blemore.scoring.labels import CLASSES, NAMES
 from blemore.scoring.metrics import presence_correct, true_saliences
-from blemore.scoring.surface import surface
+from blemore.scoring.surface import Attainable, surface
 
 WIDTH = 3.8
 """Inches of a figure that a phone shows at its full width; its text is then as large as the page's small print."""
@@ -79,7 +79,7 @@ def draw_surface(
     best : {"score", "standard_error"} of the best thresholds; a line encloses what lies within one standard error.
     """
     alphas, betas = np.linspace(0, HIGHEST_ALPHA, STEPS), np.linspace(0, 1, STEPS)
-    scores = surface(values, truth, alphas, betas).score()
+    scores = surface(Attainable(values, truth), alphas, betas).score()
     figure = new_figure("Score over both thresholds", WIDTH, 4.4)
     axes = figure.subplots()
     image = axes.pcolormesh(alphas, betas, scores.T, cmap="viridis", shading="nearest", rasterized=True)

@@ -3,15 +3,16 @@
 The objective is flat: random groups of clips reach other "best" thresholds too, so a gain is nothing without its control.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from blemore.decide import enrolment, person_offset, person_thresholds, shared
-from blemore.decide.offsets import fit_offsets
-from blemore.decide.problem import Decided, Strength, permuted_labels, random_groups
+from blemore.decide import enrolment, person_offset, person_thresholds
+from blemore.decide.person_offset import fit_offsets
+from blemore.decide.problem import Decided, decide_shared, permuted_labels, random_groups
 from blemore.scoring.labels import CLASSES
+from blemore.scoring.metrics import ACCURACIES
 from blemore.scoring.model_name import FINAL
 from blemore.scoring.persons import INTERVAL, accuracies, draw_persons, sums_of_persons
 from blemore.scoring.rows import Rows
@@ -28,31 +29,14 @@ CONTROLS = {
 LABELLED = ("person_thresholds", "enrolment")
 """Calibrations that are shown labels of the very person."""
 
-Calibration = Callable[[Rows], Decided]
-
-
-def calibrations(options: Mapping[str, Any], seed: int) -> dict[str, Calibration]:
-    """Every personal calibration as a function of the labelled rows.
-
-    Parameters
-    ----------
-    options : "kappas"; "labelled_clips" that a person is enrolled with; "enrolment" {"draws", "spreads"};
-        "person_thresholds" {"draws", "weights"}.
-    """
-    labelled = {"clips": options["labelled_clips"], "name": f"{seed}/enrolled"}
-    return {
-        "person_offset": lambda rows: person_offset.decide(rows, options["kappas"])[0],
-        "person_thresholds": lambda rows: person_thresholds.decide(rows, **options["person_thresholds"], **labelled),
-        "enrolment": lambda rows: enrolment.decide(rows, **options["enrolment"], **labelled),
-    }
-
 
 def gains(rows: Rows, options: Mapping[str, Any], *, seed: int) -> dict[str, Any]:
     """Gain, interval and controls of every personal calibration.
 
     Parameters
     ----------
-    options : as for `calibrations`, and "controls", how often each control is drawn (at least 2).
+    options : "kappas"; "labelled_clips" that a person is enrolled with; "enrolment" {"draws", "spreads"};
+        "person_thresholds" {"draws", "weights"}; "controls", how often each control is drawn (at least 2).
 
     Returns
     -------
@@ -60,30 +44,33 @@ def gains(rows: Rows, options: Mapping[str, Any], *, seed: int) -> dict[str, Any
     "acc_salience", "score"}, "interval" [low, high] of the Score's gain, "controls" {name: {"what", "mean",
     "standard_error", "draws"}}}}. Gains are counted on the clips whose labels were not shown, the same for both sides.
     """
-    base, found = shared.decide(rows), {}
+    labelled = {"clips": options["labelled_clips"], "name": f"{seed}/enrolled"}
+    calibrations: dict[str, Callable[[Rows], Decided]] = {
+        "person_offset": lambda rows: person_offset.decide(rows, options["kappas"])[0],
+        "person_thresholds": lambda rows: person_thresholds.decide(rows, **options["person_thresholds"], **labelled),
+        "enrolment": lambda rows: enrolment.decide(rows, **options["enrolment"], **labelled),
+    }
+    base, found = decide_shared(rows), {}
     drawn = draw_persons(len(rows.persons), seed)
-    for name, calibrate in calibrations(options, seed).items():
+    for name, calibrate in calibrations.items():
         decided = calibrate(rows)
         sums = _sums(rows, base, decided)
-        differences = [other - own for own, other in zip(*(accuracies(part.sum(axis=0)) for part in sums), strict=True)]
         of_draws = [accuracies(drawn @ part)[2] for part in sums]
         controls: dict[str, list[float]] = {control: [] for control in CONTROLS}
         for draw in range(options["controls"]):
             tag = f"{seed}/{name}/{draw}"
             mixed = random_groups(rows, tag, within_folds=name == "person_thresholds")
-            controls["random_groups"].append(_gain(mixed, base, calibrate(mixed)))
+            controls["random_groups"].append(_gain(_sums(mixed, base, calibrate(mixed)))[2])
             mixed = permuted_labels(rows, tag)
-            controls["permuted_labels"].append(_gain(mixed, shared.decide(mixed), calibrate(mixed)))
+            controls["permuted_labels"].append(_gain(_sums(mixed, decide_shared(mixed), calibrate(mixed)))[2])
+        strengths = {str(o): one if isinstance(one, str) else f"{one:g}" for o, one in decided.strengths.items()}
         found[name] = {
             "what": WHAT[name],
             "uses_labels": name in LABELLED,
-            "strength": {
-                "final": _said(decided.strengths[FINAL]),
-                "folds": {str(fold): _said(decided.strengths[fold]) for fold in rows.folds},
-            },
+            "strength": {"final": strengths.pop(str(FINAL)), "folds": strengths},
             "clips": int(decided.judged.any(axis=0).sum()),
             "persons": int((sums[0][:, 1] > 0).sum()),
-            "gain": dict(zip(("acc_presence", "acc_salience", "score"), map(float, differences), strict=True)),
+            "gain": dict(zip(ACCURACIES, _gain(sums), strict=True)),
             "interval": np.quantile(of_draws[1] - of_draws[0], INTERVAL).tolist(),
             "controls": {
                 control: {
@@ -118,10 +105,10 @@ def style(rows: Rows, *, draws: int, seed: int) -> dict[str, dict[str, float]]:
     }
 
 
-def _gain(rows: Rows, base: Decided, decided: Decided) -> float:
-    """Gain in Score."""
-    own, other = (float(accuracies(part.sum(axis=0))[2]) for part in _sums(rows, base, decided))
-    return other - own
+def _gain(sums: Sequence[np.ndarray]) -> list[float]:
+    """Gains in the three accuracies, of the base's and the calibration's sums (persons, 4)."""
+    own, other = (np.stack(accuracies(part.sum(axis=0))) for part in sums)
+    return (other - own).tolist()
 
 
 def _sums(rows: Rows, base: Decided, decided: Decided) -> tuple[np.ndarray, np.ndarray]:
@@ -132,7 +119,3 @@ def _sums(rows: Rows, base: Decided, decided: Decided) -> tuple[np.ndarray, np.n
         return np.sum([sums_of_persons(rows.where(judged), made[judged]) for made, judged in draws], axis=0)
 
     return sums(np.broadcast_to(base.saliences[0], decided.saliences.shape)), sums(decided.saliences)
-
-
-def _said(strength: Strength) -> str:
-    return strength if isinstance(strength, str) else f"{strength:g}"

@@ -5,7 +5,7 @@ clips can be said here of generated ones.
 """
 
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,15 @@ from blemore.challenge.files import EXTENSION, load_json
 from blemore.challenge.submission import ROOT_FILE, check
 from blemore.scoring.columns import clip_names
 from blemore.scoring.labels import CLASSES, check_labels
-from blemore.scoring.metrics import blends, combine, presence_correct, salience_correct, scores, true_saliences
+from blemore.scoring.metrics import ACCURACIES, scores, true_saliences
+from blemore.scoring.model_name import FINAL
+from blemore.scoring.persons import DRAWS, accuracies, sums_of_persons
+from blemore.scoring.rows import Rows
 from joblineage.errors import DataError
 
 NOTE = "The test clips show generated actors: these figures say that the workflow works, and nothing about BLEMORE."
-KEYS = ("acc_presence", "acc_salience", "score")
 MIN_PERSONS = 3
 """Fewer persons drawn with replacement give too few different draws for an interval (two persons: three)."""
-DRAWS = 1000
 
 
 def judge(
@@ -56,69 +57,55 @@ def judge(
     OSError : a file cannot be read.
     """
     truth = _read_truth(truth_json)
-    shown = true_saliences(truth)
     person, persons = pd.factorize(truth["person"], sort=True)
+    no_fold = np.full(len(truth), FINAL)
+    rows = Rows(np.zeros((len(truth), 0)), true_saliences(truth), no_fold, person, tuple(persons))
     variants, sums = {}, {}
     for variant, path in submissions.items():
         said = _read_saliences(path, truth["clip"])
-        counted = (presence_correct(said, shown), np.ones(len(said)), salience_correct(said, shown), blends(shown))
-        sums[variant] = np.stack([np.bincount(person, each, minlength=len(persons)) for each in counted], axis=1)
-        variants[variant] = scores(said, shown) | _interval(_accuracies(sums[variant]), len(persons), seed)
+        sums[variant] = sums_of_persons(rows, said)
+        variants[variant] = scores(said, rows.truth) | _interval(seed, sums[variant])
     difference = None
     if {"inductive", "transductive"} <= set(variants):
-        after, before = _accuracies(sums["transductive"]), _accuracies(sums["inductive"])
-        difference = {key: variants["transductive"][key] - variants["inductive"][key] for key in KEYS}
-        difference |= _interval(lambda drawn: after(drawn) - before(drawn), len(persons), seed)
+        difference = {key: variants["transductive"][key] - variants["inductive"][key] for key in ACCURACIES}
+        difference |= _interval(seed, sums["transductive"], sums["inductive"])
     found = None if clusters is None else _judge_clusters(clusters, truth)
     return {"variants": variants, "difference": difference, "clusters": found, "note": NOTE}
 
 
-def _accuracies(sums: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """From drawn persons (..., persons) to the three accuracies (3, ...).
-
-    sums : (persons, 4) right clips, clips, right blends, blends of each person.
-    """
-
-    def accuracies(drawn: np.ndarray) -> np.ndarray:
-        right, clips, right_blends, all_blends = np.moveaxis(sums[drawn].sum(axis=-2), -1, 0)  # (..., 4) -> 4 of (...)
-        presence, salience = right / clips, right_blends / np.maximum(all_blends, 1)
-        return np.stack([presence, salience, combine(presence, salience)])
-
-    return accuracies
-
-
-def _interval(accuracies: Callable[[np.ndarray], np.ndarray], persons: int, seed: int) -> dict[str, Any]:
-    """ "interval" and "interval_reason" of accuracies that depend on the persons drawn."""
-    if persons < MIN_PERSONS:
-        reason = f"{persons} person(s): an interval over persons needs at least {MIN_PERSONS}"
+def _interval(seed: int, sums: np.ndarray, less: np.ndarray | None = None) -> dict[str, Any]:
+    """ "interval" and "interval_reason" of the accuracies of sums (persons, 4), less those of others where given."""
+    if len(sums) < MIN_PERSONS:
+        reason = f"{len(sums)} person(s): an interval over persons needs at least {MIN_PERSONS}"
         return {"interval": None, "interval_reason": reason}
-    interval = {}
-    for row, key in enumerate(KEYS):
-        # Seeded anew for each: the same persons are drawn for every accuracy and variant.
-        limits = bootstrap(
-            (np.arange(persons),),
-            lambda drawn, axis, row=row: accuracies(drawn)[row],
-            n_resamples=DRAWS,
-            confidence_level=0.9,
-            method="percentile",
-            vectorized=True,
-            rng=np.random.default_rng(seed),
-        ).confidence_interval
-        interval[key] = [float(limits.low), float(limits.high)]
-    return {"interval": interval, "interval_reason": None}
+
+    def statistic(drawn: np.ndarray, axis: int) -> np.ndarray:  # (3, ...) from (..., persons)
+        found = np.stack(accuracies(sums[drawn].sum(axis=axis - 1)))
+        return found if less is None else found - accuracies(less[drawn].sum(axis=axis - 1))
+
+    # Seeded anew each time: the same persons are drawn for every variant.
+    limits = bootstrap(
+        (np.arange(len(sums)),),
+        statistic,
+        n_resamples=DRAWS,
+        confidence_level=0.9,
+        method="percentile",
+        vectorized=True,
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return {"interval": dict(zip(ACCURACIES, np.transpose(limits).tolist(), strict=True)), "interval_reason": None}
 
 
 def _judge_clusters(clusters: pd.DataFrame, truth: pd.DataFrame) -> dict[str, Any]:
-    where = "clusters"
     faults = [f"column {name!r} is missing" for name in ("clip", "cluster") if name not in clusters.columns]
     if faults:
-        raise DataError(where, faults)
+        raise DataError("clusters", faults)
     table = pd.DataFrame({"clip": clip_names(clusters["clip"]), "cluster": clusters["cluster"].to_numpy()})
     faults = [f"clip {clip}: stands in more than one row" for clip in table.loc[table["clip"].duplicated(), "clip"]]
     faults += [f"clip {clip}: no such test clip" for clip in table.loc[~table["clip"].isin(truth["clip"]), "clip"]]
     faults += [f"clip {clip}: its cluster is empty" for clip in table.loc[table["cluster"].isna(), "clip"]]
     if faults or table.empty:
-        raise DataError(where, faults or ["no row"])
+        raise DataError("clusters", faults or ["no row"])
     table = table.merge(truth[["clip", "person"]], on="clip", validate="one_to_one")
     commonest = pd.crosstab(table["cluster"], table["person"]).max(axis=1)
     return {

@@ -19,8 +19,7 @@ def reliability(probabilities: pd.DataFrame, clips: pd.DataFrame, note: str | No
 
     Parameters
     ----------
-    probabilities : probabilities table of the fusion; its train rows count.
-    clips : clips table of the study.
+    probabilities : fused probabilities table; its train rows count.
     note : a warning that belongs to every page that shows the figures, or None.
 
     Returns
@@ -35,49 +34,30 @@ def reliability(probabilities: pd.DataFrame, clips: pd.DataFrame, note: str | No
     """
     rows = Rows.of(labelled(clips))
     values, truth = rows.lookup(probabilities), rows.truth
-    classes = {name: _curve(values[:, k], rows.soft[:, k]) for k, name in enumerate(CLASSES)}
+    classes = {
+        name: _tenths(values[:, k], "clips", predicted=values[:, k], shown=rows.soft[:, k])
+        for k, name in enumerate(CLASSES)
+    }
     wrong = [row["clips"] * abs(row["predicted"] - row["shown"]) for curve in classes.values() for row in curve]
+    first, second, _, difference, _ = top_two(values)
+    of_first, of_second = truth[np.arange(len(truth)), first], truth[np.arange(len(truth)), second]
+    pair = (of_first > 0) & (of_second > 0)
+    lead = (of_first - of_second)[pair]  # percent points of the class held for the larger
     return {
         "classes": classes,
         "expected_calibration_error": float(np.sum(wrong) / max(1, values.size)),
-        "salience": _salience(values, truth),
+        "salience": _tenths(
+            difference[pair], "blends", even=lead == 0, towards_larger=lead > 0, towards_smaller=lead < 0
+        ),
         "note": note,
     }
 
 
-def _bin(values: np.ndarray) -> np.ndarray:
-    """(n,) number of each value's tenth; 1 belongs to the last one."""
-    return np.minimum((values * BINS).astype(int), BINS - 1)
-
-
-def _curve(predicted: np.ndarray, shown: np.ndarray) -> list[dict[str, float | int]]:
-    number = _bin(predicted)
+def _tenths(values: np.ndarray, count: str, **shown: np.ndarray) -> list[dict[str, float | int]]:
+    """Per tenth of `values` (n,) that holds any: its ends, how many as `count`, and the means of what is shown (n,)."""
+    number = np.minimum((values * BINS).astype(int), BINS - 1)  # 1 belongs to the last one
     return [
-        {
-            "low": k / BINS,
-            "high": (k + 1) / BINS,
-            "clips": int((number == k).sum()),
-            "predicted": float(predicted[number == k].mean()),
-            "shown": float(shown[number == k].mean()),
-        }
-        for k in np.unique(number).tolist()
-    ]
-
-
-def _salience(values: np.ndarray, truth: np.ndarray) -> list[dict[str, float | int]]:
-    first, second, _, difference, _ = top_two(values)
-    rows = np.arange(len(values))
-    pair = (truth[rows, first] > 0) & (truth[rows, second] > 0)
-    lead = (truth[rows, first] - truth[rows, second])[pair]  # percent points of the class held for the larger
-    number = _bin(difference[pair])
-    return [
-        {
-            "low": k / BINS,
-            "high": (k + 1) / BINS,
-            "blends": int((number == k).sum()),
-            "even": float((lead[number == k] == 0).mean()),
-            "towards_larger": float((lead[number == k] > 0).mean()),
-            "towards_smaller": float((lead[number == k] < 0).mean()),
-        }
+        {"low": k / BINS, "high": (k + 1) / BINS, count: int((number == k).sum())}
+        | {name: float(one[number == k].mean()) for name, one in shown.items()}
         for k in np.unique(number).tolist()
     ]

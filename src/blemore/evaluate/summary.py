@@ -3,22 +3,24 @@
 Everything is counted on the out-of-fold decisions of the usable train clips; test labels are never looked at.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from blemore.decide.run import VARIANTS
+from blemore.decide.run import VARIANTS, calibrate
+from blemore.fusion.run import fuse
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import presence_correct
 from blemore.scoring.model_name import ModelName
-from blemore.scoring.persons import DRAWS, INTERVAL, draw_persons, drawn_accuracies, entry
+from blemore.scoring.persons import DRAWS, INTERVAL, accuracies, draw_persons, entry, sums_of_persons
 from blemore.scoring.rows import Rows
 from blemore.scoring.thresholds import commonest_decision, leave_one_fold_out
 from blemore.seeds import generator
 from blemore.tables import labelled
+from joblineage import declare
 from joblineage.files import read_json
 
 FUSED = "global"
@@ -70,7 +72,7 @@ def summarise(
     seed : of the persons drawn and of the permutations.
     origins : what each encoder's figures can tell, as `encoders.settings.origin` says it.
     unknown : encoders of which nobody says whom their models were trained on.
-    without_unknown : decisions made without those (`known.decisions_without`).
+    without_unknown : decisions made without those (`decisions_without`).
     draws, permutations : how many.
 
     Returns
@@ -91,13 +93,14 @@ def summarise(
         here = rows.where(there)
         here = replace(here, values=here.lookup(tables[name]))
         saliences, chosen = leave_one_fold_out(here, name)
+        disjointness = "declared" if origins[name] == "outside" else "by fold"
         encoders[name] = entry(here, saliences, drawn) | {
             "origin": origins[name],
-            "disjointness": _disjointness(name, origins[name], unknown),
+            "disjointness": "unknown" if name in unknown else disjointness,
             "permutation_p": _permutation_p(saliences, here.truth, permutations, generator(f"{seed}/permute/{name}")),
             "thresholds": {str(fold): {"alpha": best.alpha, "beta": best.beta} for fold, best in chosen.items()},
         }
-        said[name] = (saliences, here, there)
+        said[name] = saliences, here, there
 
     trivial = np.zeros(rows.truth.shape, dtype=np.int64)
     for fold in rows.folds:
@@ -126,12 +129,6 @@ def _decided(decisions: pd.DataFrame, variant: str, rows: Rows) -> np.ndarray:
     return rows.lookup(decisions[decisions["variant"] == variant])
 
 
-def _disjointness(name: str, origin: str, unknown: Collection[str]) -> str:
-    if name in unknown:
-        return "unknown"
-    return "declared" if origin == "outside" else "by fold"
-
-
 def _paired(
     fused: np.ndarray,
     drawn: np.ndarray,
@@ -143,11 +140,11 @@ def _paired(
     alone, here, there = said[best]
     fused = fused[there]
     difference = presence_correct(fused, here.truth).mean() - presence_correct(alone, here.truth).mean()
-    gain = drawn_accuracies(here, fused, drawn)[0] - drawn_accuracies(here, alone, drawn)[0]
+    own, other = (accuracies(drawn @ sums_of_persons(here, made))[0] for made in (fused, alone))
     return {
         "best_single": best,
         "acc_presence": float(difference),
-        "lower_5_percent": float(np.quantile(gain, INTERVAL[0])),
+        "lower_5_percent": float(np.quantile(own - other, INTERVAL[0])),
         "clips": len(here),
     }
 
@@ -161,7 +158,36 @@ def _permutation_p(saliences: np.ndarray, truth: np.ndarray, permutations: int, 
     return float((1 + np.sum((permuted == said).sum(axis=1) >= observed)) / (1 + permutations))
 
 
+def decisions_without(
+    unknown: Collection[str],
+    tables: Mapping[str, pd.DataFrame],
+    clips: pd.DataFrame,
+    *,
+    fusion: Mapping[str, Any],
+    kappas: Sequence[float],
+) -> pd.DataFrame | None:
+    """The headline once more, without encoders of which nobody says whom their models were trained on.
+
+    Parameters
+    ----------
+    unknown : names of the encoders to leave out.
+    tables : probabilities table of each encoder; clips : clips table of the study.
+    fusion : what `fusion.run.fuse` takes besides tables and clips: options, families and seed.
+    kappas : as for `decide.run.calibrate`.
+
+    Returns
+    -------
+    As `decide.run.Calibrated.decisions`, fused and calibrated anew; None where nothing is left out, or nothing would be left.
+    """
+    known = {name: table for name, table in tables.items() if name not in unknown}
+    if not unknown or not known:
+        return None
+    with declare.within("known"):
+        fused = fuse(known, clips, **fusion)
+        return calibrate(fused.views, fused.probabilities, clips, kappas).decisions
+
+
 def headline(made: Mapping[str, str]) -> dict[str, float]:
     """ACC_presence and ACC_salience of the fused decisions, from the file with the role "metrics"."""
-    fused = read_json(made["metrics"])["variants"]["global"]
+    fused = read_json(made["metrics"])["variants"][FUSED]
     return {name: fused[name] for name in ("acc_presence", "acc_salience")}

@@ -37,14 +37,14 @@ def choose(
         return simplest_first[0], {}
     scores = {name: _leave_one_out(one) for name, one in rows.items()}
     best = max(simplest_first, key=lambda name: scores[name][0])  # ties: the simpler one
-    table: dict[str, dict[str, float]] = {}
-    for name in simplest_first:
-        whole, without = scores[best][0] - scores[name][0], scores[best][1] - scores[name][1]
-        table[name] = {
-            "score": scores[name][0],
-            "behind": whole,
-            "standard_error": jackknife_error(without),
+    table = {
+        name: {
+            "score": one,
+            "behind": scores[best][0] - one,
+            "standard_error": jackknife_error(scores[best][1] - without),
         }
+        for name, (one, without) in scores.items()
+    }
     chosen = next(name for name in simplest_first if table[name]["behind"] <= table[name]["standard_error"])
     return chosen, table
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from blemore.fusion.base import Labelled
-from blemore.fusion.mean import complete_clips
+from blemore.fusion.mean import complete_clips, shares_of_clips
 from blemore.scoring import logits
 
 
@@ -32,8 +32,7 @@ class LogPool:
         Where only encoders of weight 0 have a clip, these count equally. A row of NaN where no encoder has it.
         """
         present = np.isfinite(probabilities).all(axis=2)  # (E, n)
-        shares = self.shares[:, None] * present
-        shares = np.where(shares.sum(axis=0) > 0, shares, present)
+        shares = shares_of_clips(self.shares, present)
         with np.errstate(invalid="ignore"):  # 0 / 0 is the promised NaN
             shares = self.weights.sum() * shares / shares.sum(axis=0)
         logs = np.where(present[:, :, None], logits.logarithm(probabilities), 0.0)

@@ -32,12 +32,17 @@ class WeightedMean:
         (n, 6) float64, rows sum to 1; a row of NaN where no encoder has the clip.
         """
         present = np.isfinite(probabilities).all(axis=2)  # (E, n)
-        shares = self.weights[:, None] * present
-        shares = np.where(shares.sum(axis=0) > 0, shares, present)
+        shares = shares_of_clips(self.weights, present)
         # einsum and not @: a threaded matrix product can change the last bits with the number of cores.
         mixed = np.einsum("en,enc->nc", shares, np.where(present[:, :, None], probabilities, 0.0))
         with np.errstate(invalid="ignore"):  # 0 / 0 is the promised NaN
             return mixed / mixed.sum(axis=1, keepdims=True)
+
+
+def shares_of_clips(weights: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """(E, n) weights (E,) of the encoders that have each clip; equal ones where only encoders of weight 0 have it."""
+    shares = weights[:, None] * present
+    return np.where(shares.sum(axis=0) > 0, shares, present)
 
 
 def complete_clips(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -4,7 +4,7 @@ Fold f is judged by a model fitted on the other folds; the method, and whatever 
 strengths), is chosen on rows whose models saw neither f nor the row's own fold (`nested`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from blemore.scoring.model_name import FINAL, ModelName
 from blemore.scoring.rows import Rows
 from blemore.scoring.surface import official_grid
 from blemore.scoring.thresholds import fit
-from blemore.tables import PROBABILITY_COLUMNS, check_probabilities, usable
+from blemore.tables import check_probabilities, class_rows, usable
 from joblineage import declare
 from joblineage.errors import DataError
 
@@ -102,23 +102,22 @@ def fuse(
     fused[~train] = final.apply(test)
     for outer in data.folds:
         fused[np.flatnonzero(train)[data.fold == outer]] = candidates[chosen[outer]].held_out(outer, outer).values
-    views = [_table(clips[train], candidates[chosen[o]].views[o].values).assign(outer=o) for o in data.outers]
+    views = [class_rows(clips[train], candidates[chosen[o]].views[o].values).assign(outer=o) for o in data.outers]
 
-    def shares(outer: int) -> dict[str, float]:
-        return _named(encoders, candidates[chosen[outer]].outer(outer).model.shares)
+    def named(values: np.ndarray) -> dict[str, float]:
+        return dict(zip(encoders, map(float, values), strict=True))
+
+    def of_folds(values: Mapping[int, Any]) -> dict[str, Any]:
+        return {"final": values[FINAL], "folds": {str(outer): values[outer] for outer in data.folds}}
 
     return Fused(
         weights={
-            "final": shares(FINAL),
-            "folds": {str(outer): shares(outer) for outer in data.folds},
-            "method": {"final": chosen[FINAL], "folds": {str(outer): chosen[outer] for outer in data.folds}},
-            "choice": {
-                "final": tables_of_choice[FINAL],
-                "folds": {str(outer): tables_of_choice[outer] for outer in data.folds},
-            },
-            "temperatures": _named(encoders, 1 / final.outer(FINAL).scaling.slopes),
+            **of_folds({o: named(candidates[chosen[o]].outer(o).model.shares) for o in data.outers}),
+            "method": of_folds(chosen),
+            "choice": of_folds(tables_of_choice),
+            "temperatures": named(1 / final.outer(FINAL).scaling.slopes),
         },
-        probabilities=_table(clips, fused),
+        probabilities=class_rows(clips, fused),
         views=pd.concat(views, ignore_index=True),
         methods=_decisions_of_methods(candidates, chosen[FINAL], data),
     )
@@ -179,13 +178,3 @@ def _stack(tables: Mapping[str, pd.DataFrame], clips: pd.DataFrame) -> np.ndarra
     if nowhere.any():
         raise DataError("fusion", [f"clip {clip}: no encoder has a row for it" for clip in clips["clip"][nowhere]])
     return stacked
-
-
-def _table(clips: pd.DataFrame, values: np.ndarray) -> pd.DataFrame:
-    table = clips[["clip", "person", "split", "fold"]].reset_index(drop=True)
-    table[list(CLASSES)] = values
-    return table[list(PROBABILITY_COLUMNS)]
-
-
-def _named(names: Sequence[str], values: np.ndarray) -> dict[str, float]:
-    return {name: float(value) for name, value in zip(names, values, strict=True)}

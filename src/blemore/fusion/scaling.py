@@ -34,13 +34,7 @@ def unscaled(encoders: int) -> Scaling:
 
 
 def fit(probabilities: np.ndarray, soft: np.ndarray) -> Scaling:
-    """Slope and bias of every encoder on the clips it has; an encoder without any is left as it is.
-
-    Parameters
-    ----------
-    probabilities : (E, n, 6); a row of NaN where an encoder lacks a clip.
-    soft : (n, 6) soft labels.
-    """
+    """Slope and bias of every encoder of (E, n, 6) on the clips it has; an encoder without any is left as it is."""
     found = unscaled(len(probabilities))
     centre = np.array([1.0, *np.zeros(6)])
     low, high = (np.array([slope, *np.full(6, sign * np.inf)]) for slope, sign in zip(SLOPES, (-1, 1), strict=True))

@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.model_name import ModelName
-from blemore.tables import PROBABILITY_COLUMNS, check_probabilities, probability_rows, read_probabilities, usable
+from blemore.tables import check_probabilities, probability_rows, read_probabilities, usable
 from joblineage import declare
 from joblineage.errors import DataError, MissingDataError
 
@@ -33,34 +34,24 @@ def gather_folds(folds: Sequence[Path], clips: pd.DataFrame) -> pd.DataFrame:
     rows = pd.concat(tables, ignore_index=True)
     clips = usable(clips).sort_values("clip").reset_index(drop=True)
     found = Counter(rows["clip"])
-    expected = {
-        clip: 1 if split == "train" else len(folds) for clip, split in zip(clips["clip"], clips["split"], strict=True)
-    }
-    faults = [
-        f"clip {clip}: in {found[clip]} tables, expected in {number}"
-        for clip, number in expected.items()
-        if found[clip] != number
-    ]
+    expected = dict(zip(clips["clip"], np.where(clips["split"] == "train", 1, len(folds)), strict=True))
+    wrong = {clip: number for clip, number in expected.items() if found[clip] != number}
+    faults = [f"clip {clip}: in {found[clip]} tables, expected in {number}" for clip, number in wrong.items()]
     faults += [f"clip {name}: unknown, no such usable clip" for name in sorted(set(rows["clip"]) - set(clips["clip"]))]
     if faults:
         raise DataError("fold tables " + ", ".join(map(str, folds)), faults)
     means = rows.groupby("clip", sort=True)[list(CLASSES)].mean()
     table = probability_rows(clips, means.loc[clips["clip"]].to_numpy())
     check_probabilities(table, "gathered folds", clips["clip"])
-    return table[list(PROBABILITY_COLUMNS)]
+    return table
 
 
 def join_curves(paths: Sequence[str | Path]) -> pd.DataFrame:
-    """The loss curves of all folds in one table: encoder, fold, epoch, loss, inner_loss, learning_rate.
-
-    Parameters
-    ----------
-    paths : one CSV per encoder and fold, named <encoder>/fold<number>.csv.
-    """
+    """The loss curves of all folds, <encoder>/fold<number>.csv, in one table."""
     columns = ["encoder", "fold", "epoch", "loss", "inner_loss", "learning_rate"]
     parts = [
-        pd.read_csv(path).assign(encoder=Path(path).parent.name, fold=Path(path).stem.removeprefix("fold"))
-        for path in paths
+        pd.read_csv(path).assign(encoder=path.parent.name, fold=path.stem.removeprefix("fold"))
+        for path in map(Path, paths)
     ]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 

@@ -5,12 +5,11 @@ all betas. So this row is all that is kept: memory grows with the clips, time wi
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from blemore.scoring.metrics import combine
-from blemore.scoring.surface import Attainable, Chosen, count, first_cells
+from blemore.scoring.surface import Attainable, Chosen, first_cells, surface
 from joblineage.errors import DataError
 
 LARGEST = 4_000_000_000
@@ -26,41 +25,34 @@ class ExactSurface:
     Parameters
     ----------
     probabilities : (n, 6) float64; truth : (n, 6) saliences in percent.
-    weights : (n,) how much each clip counts, >= 0 (optional).
 
     Attributes
     ----------
     alphas, betas : (a,), (b,) ascending edges; acc_presence : (a,) in 0..1, beta cannot change it.
+    blends : what numbers of correct blends are to be divided by.
+    cells : how many pairs of thresholds can differ.
 
     Raises
     ------
     DataError : more than `LARGEST` cells.
     """
 
-    def __init__(self, probabilities: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None):
+    def __init__(self, probabilities: np.ndarray, truth: np.ndarray):
         rows = Attainable(probabilities, truth)
-        weights = np.ones(len(rows.is_blend)) if weights is None else np.asarray(weights, float)
-        counted = weights > 0  # what does not count must not split a cell
-        self.alphas, self.betas = edges_of(rows, counted)
-        table = count(rows, self.alphas, self.betas[:1], weights)
-        self.acc_presence = table.acc_presence()
-        self._blends = table.blends or 1.0  # without blends none is correct
+        self.alphas, self.betas = edges_of(rows)
+        self.acc_presence = surface(rows, self.alphas, self.betas[:1]).acc_presence
+        self.blends = max(1, rows.is_blend.sum())
         reached, equal_from = first_cells(rows, self.alphas, self.betas)
-        pairs = np.flatnonzero((rows.even_right | rows.uneven_right) & counted)
+        pairs = np.flatnonzero(rows.even_right | rows.uneven_right)
         pairs = pairs[np.argsort(-reached[pairs], kind="stable")]
-        self._changes = reached[pairs], equal_from[pairs], rows.even_right[pairs], weights[pairs]
-        self._starts = np.unique(np.append(0, reached[pairs]))  # of the bands
-        self._starts = self._starts[self._starts < len(self.alphas)]
+        self._changes = reached[pairs], equal_from[pairs], rows.even_right[pairs]
+        self._starts = band_starts(reached[pairs], len(self.alphas))
+        self.cells = len(self.alphas) * len(self.betas)
         if self.cells > LARGEST:
             size = f"{len(self.alphas):,} x {len(self.betas):,} pairs of thresholds can differ"
             raise DataError(
                 "exact thresholds", [f"{size}, too many: choose on the challenge's grid (`--grid official`)"]
             )
-
-    @property
-    def cells(self) -> int:
-        """How many pairs of thresholds can differ."""
-        return len(self.alphas) * len(self.betas)
 
     def bands(self) -> Iterator[tuple[slice, np.ndarray, float]]:
         """Neighbouring alphas that share their correct blends, those (b,), and their best Score; from the highest alpha down.
@@ -71,26 +63,18 @@ class ExactSurface:
         presence = np.maximum.reduceat(self.acc_presence, self._starts).tolist()
 
         def band(first: int) -> tuple[slice, np.ndarray, float]:
-            return slice(first, last), correct, float(combine(presence.pop(), self.acc_salience(correct.max())))
+            return slice(first, last), correct, float(combine(presence.pop(), correct.max() / self.blends))
 
         # A right pair is a blend for the first `reached` alphas. 50/50 is right from a beta on, 70/30 below it.
-        for reached, beta, even, weight in zip(*(part.tolist() for part in self._changes), strict=True):
+        for reached, beta, even in zip(*(part.tolist() for part in self._changes), strict=True):
             if reached < last:
                 yield band(reached)
                 last = reached
-            correct[slice(beta, None) if even else slice(beta)] += weight
+            correct[slice(beta, None) if even else slice(beta)] += 1
         yield band(0)
 
-    def acc_salience(self, correct: Any) -> Any:
-        """ACC_salience in 0..1 of numbers of correct blends; 0 without blends."""
-        return correct / self._blends
 
-    def score(self, acc_presence: float | np.ndarray, correct: np.ndarray) -> np.ndarray:
-        """Score in 0..1 of ACC_presence and numbers of correct blends."""
-        return np.asarray(combine(acc_presence, self.acc_salience(correct)))
-
-
-def exact_optimum(probabilities: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None) -> Chosen:
+def exact_optimum(probabilities: np.ndarray, truth: np.ndarray) -> Chosen:
     """The best thresholds of all, taken from the middle of the largest region that reaches the best Score.
 
     Cells of equal, best Score that touch form regions; the region of largest area in the (alpha, beta) plane wins
@@ -98,7 +82,7 @@ def exact_optimum(probabilities: np.ndarray, truth: np.ndarray, weights: np.ndar
     centre of gravity. Its midpoint is given: far from the edges, where one clip more would change the choice.
     Parameters as for `ExactSurface`.
     """
-    table = ExactSurface(probabilities, truth, weights)
+    table = ExactSurface(probabilities, truth)
     row, start, end, correct = _best_runs(table)
     region = _regions(row, start, end)
 
@@ -114,7 +98,7 @@ def exact_optimum(probabilities: np.ndarray, truth: np.ndarray, weights: np.ndar
     share = area if area.sum() > 0 else None  # cells between neighbouring floats can have no area
     best = np.argmin((x - np.average(x, weights=share)) ** 2 + (y - np.average(y, weights=share)) ** 2)
     alpha, beta = middle(table.alphas, table.betas, a[best], b[best])
-    accuracies = table.acc_presence[a[best]], table.acc_salience(correct[row == a[best]][0])
+    accuracies = table.acc_presence[a[best]], correct[row == a[best]][0] / table.blends
     return Chosen.of(float(alpha), float(beta), *accuracies)
 
 
@@ -161,6 +145,12 @@ def edges_of(rows: Attainable, counted: np.ndarray | bool = True) -> tuple[np.nd
     return alphas, np.unique(np.append(0.0, rows.difference[counted & (rows.even_right | rows.uneven_right)]))
 
 
+def band_starts(reached: np.ndarray, alphas: int) -> np.ndarray:
+    """First alpha of each band, the alphas between two that right pairs reach: the salience changes at those alone."""
+    starts = np.unique(np.append(0, reached))
+    return starts[starts < alphas]
+
+
 def cell_sides(alphas: np.ndarray, betas: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Low and high alphas (a,), low and high betas (b,) of the cells of an exact surface."""
     return np.append(0.0, alphas[:-1]), alphas, betas, np.append(betas[1:], max(1.0, betas[-1]))
@@ -168,7 +158,8 @@ def cell_sides(alphas: np.ndarray, betas: np.ndarray) -> tuple[np.ndarray, np.nd
 
 def middle(alphas: np.ndarray, betas: np.ndarray, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Middle (alpha, beta) of cells; between neighbouring floats the one that belongs to the cell."""
-    low_alpha = np.where(a > 0, alphas[a - 1], 0.0)
-    high_beta = np.where(b + 1 < len(betas), betas[np.minimum(b + 1, len(betas) - 1)], max(1.0, betas[-1]))
-    alpha, beta = (low_alpha + alphas[a]) / 2, (betas[b] + high_beta) / 2
-    return np.where(alpha > low_alpha, alpha, alphas[a]), np.where(beta < high_beta, beta, betas[b])
+    low_alpha, high_alpha, low_beta, high_beta = (
+        sides[cell] for sides, cell in zip(cell_sides(alphas, betas), (a, a, b, b), strict=True)
+    )
+    alpha, beta = (low_alpha + high_alpha) / 2, (low_beta + high_beta) / 2
+    return np.where(alpha > low_alpha, alpha, high_alpha), np.where(beta < high_beta, beta, low_beta)

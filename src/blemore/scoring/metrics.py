@@ -8,6 +8,8 @@ import numpy as np
 from blemore.scoring.columns import Table
 from blemore.scoring.labels import soft_labels
 
+ACCURACIES = ("acc_presence", "acc_salience", "score")
+
 
 def true_saliences(clips: Table) -> np.ndarray:
     """(n, 6) float64 true saliences in percent of labelled clips (columns as in `labels.soft_labels`)."""
@@ -31,21 +33,14 @@ def salience_correct(saliences: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return blends(truth) & presence_correct(saliences, truth) & same
 
 
-def acc_presence(saliences: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None) -> float:
-    """Share of all clips whose decided set of emotions equals the true one, in 0..1; 0 without clips.
-
-    Parameters
-    ----------
-    saliences, truth : (n, 6) percent.
-    weights : (n,) how much each clip counts, >= 0 (optional).
-    """
-    return _share(presence_correct(saliences, truth), weights)
+def acc_presence(saliences: np.ndarray, truth: np.ndarray) -> float:
+    """Share of all clips whose decided set of emotions equals the true one, in 0..1; 0 without clips."""
+    return float(presence_correct(saliences, truth).sum() / max(1, len(truth)))
 
 
-def acc_salience(saliences: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None) -> float:
+def acc_salience(saliences: np.ndarray, truth: np.ndarray) -> float:
     """Share of the true blends that have the right pair and the right saliences, in 0..1; 0 without blends."""
-    is_blend = blends(truth)
-    return _share(salience_correct(saliences, truth)[is_blend], None if weights is None else weights[is_blend])
+    return float(salience_correct(saliences, truth).sum() / max(1, blends(truth).sum()))
 
 
 def combine(presence: float | np.ndarray, salience: float | np.ndarray) -> float | np.ndarray:
@@ -53,24 +48,14 @@ def combine(presence: float | np.ndarray, salience: float | np.ndarray) -> float
     return 0.5 * presence + (1 - 0.5) * salience
 
 
-def score(saliences: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None) -> float:
+def score(saliences: np.ndarray, truth: np.ndarray) -> float:
     """The challenge's Score: mean of ACC_presence and ACC_salience, in 0..1."""
-    return float(combine(acc_presence(saliences, truth, weights), acc_salience(saliences, truth, weights)))
+    return float(combine(acc_presence(saliences, truth), acc_salience(saliences, truth)))
 
 
 def scores(saliences: np.ndarray, truth: np.ndarray) -> dict[str, float | int]:
     """acc_presence, acc_salience, score, and how many clips and blends they are counted over."""
-    return {
-        "acc_presence": acc_presence(saliences, truth),
-        "acc_salience": acc_salience(saliences, truth),
-        "score": score(saliences, truth),
-        "clips": len(truth),
-        "blends": int(blends(truth).sum()),
+    shown = {
+        name: of(saliences, truth) for name, of in zip(ACCURACIES, (acc_presence, acc_salience, score), strict=True)
     }
-
-
-def _share(correct: np.ndarray, weights: np.ndarray | None) -> float:
-    if weights is None:
-        weights = np.ones(len(correct))
-    total = float(np.sum(weights))
-    return float(np.sum(weights[correct])) / total if total > 0 else 0.0
+    return shown | {"clips": len(truth), "blends": int(blends(truth).sum())}

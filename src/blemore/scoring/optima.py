@@ -1,32 +1,25 @@
 """More of the exact surface: the plateau around its best thresholds, and the best thresholds under many weightings."""
 
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from blemore.scoring.exact import ExactSurface, cell_sides, edges_of, middle
+from blemore.scoring.exact import ExactSurface, band_starts, cell_sides, edges_of, middle
+from blemore.scoring.metrics import combine
 from blemore.scoring.surface import Attainable, first_cells
 
 
-@dataclass(frozen=True)
-class Plateau:
+def plateau(probabilities: np.ndarray, truth: np.ndarray, margin: float) -> dict[str, Any]:
     """The thresholds that cannot be told from the best: cells whose Score lies at most `margin` below it.
-
-    alpha, beta : lowest and highest of them; area : their share of the unit square.
-    """
-
-    alpha: tuple[float, float]
-    beta: tuple[float, float]
-    area: float
-
-
-def plateau(probabilities: np.ndarray, truth: np.ndarray, margin: float) -> Plateau:
-    """The plateau of the exact surface.
 
     Parameters
     ----------
     probabilities : (n, 6) float64; truth : (n, 6) saliences in percent.
     margin : >= 0, in Score; usually the standard error of the best Score.
+
+    Returns
+    -------
+    {"alpha": [lowest, highest], "beta": [lowest, highest], "area": share of the unit square}
     """
     table = ExactSurface(probabilities, truth)
     lowest = max(highest for _, _, highest in table.bands()) - margin
@@ -37,30 +30,18 @@ def plateau(probabilities: np.ndarray, truth: np.ndarray, margin: float) -> Plat
         if highest < lowest:
             continue
         for k in reversed(range(band.start, band.stop)):
-            inside = table.score(table.acc_presence[k], correct) >= lowest
+            inside = np.asarray(combine(table.acc_presence[k], correct / table.blends)) >= lowest
             a[k] = inside.any()
             b |= inside
             height += (high_alpha[k] - low_alpha[k]) * inside
-    return Plateau(
-        (float(low_alpha[a].min()), float(high_alpha[a].max())),
-        (float(low_beta[b].min()), float(high_beta[b].max())),
-        float(height @ (high_beta - low_beta)),
-    )
+    return {
+        "alpha": [float(low_alpha[a].min()), float(high_alpha[a].max())],
+        "beta": [float(low_beta[b].min()), float(high_beta[b].max())],
+        "area": float(height @ (high_beta - low_beta)),
+    }
 
 
-@dataclass(frozen=True)
-class Optima:
-    """The best cell of the exact surface under each of many weightings; all arrays (weightings,).
-
-    alpha, beta : the middle of the first best cell (smallest alpha, then beta); score : the Score that it reaches.
-    """
-
-    alpha: np.ndarray
-    beta: np.ndarray
-    score: np.ndarray
-
-
-def weighted_optima(probabilities: np.ndarray, truth: np.ndarray, weights: np.ndarray) -> Optima:
+def weighted_optima(probabilities: np.ndarray, truth: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """The exact optimum under each of many weightings of the same clips (bootstrap draws, persons).
 
     The cells are found once; a weighting then costs one histogram and two cumulative sums.
@@ -69,21 +50,23 @@ def weighted_optima(probabilities: np.ndarray, truth: np.ndarray, weights: np.nd
     ----------
     probabilities : (n, 6) float64; truth : (n, 6) saliences in percent.
     weights : (weightings, n) how much each clip counts, >= 0.
+
+    Returns
+    -------
+    (2, weightings) alpha and beta, the middle of the first best cell (smallest alpha, then beta).
     """
     rows = Attainable(probabilities, truth)
     alphas, betas = edges_of(rows)
     reached, equal_from = first_cells(rows, alphas, betas)
-    # The salience changes only at alphas that a right pair reaches: a band holds the alphas between two of those.
     pairs = np.flatnonzero(rows.pair_right)
-    starts = np.unique(np.append(0, reached[pairs]))
-    starts = starts[starts < len(alphas)]
+    starts = band_starts(reached[pairs], len(alphas))
     bands = np.searchsorted(starts, reached[pairs], side="left")  # a pair is a blend in this many bands
     shape = (len(starts) + 1, len(betas) + 1)
     cell = bands * shape[1] + equal_from[pairs]
     turns = rows.even_right[pairs].astype(float) - rows.uneven_right[pairs]  # 50/50 right, 70/30 wrong from there on
     gains = rows.pair_right.astype(float) - rows.single_right
 
-    best = np.zeros((3, len(weights)))
+    best = np.zeros((2, len(weights)))
     for k, weight in enumerate(np.asarray(weights, float)):
         clips, all_blends = weight.sum(), weight[rows.is_blend].sum()
         per_clip, per_blend = (0.5 / total if total > 0 else 0.0 for total in (clips, all_blends))
@@ -101,16 +84,7 @@ def weighted_optima(probabilities: np.ndarray, truth: np.ndarray, weights: np.nd
         inside = slice(starts[band], starts[band + 1] if band + 1 < len(starts) else None)
         a = starts[band] + int(np.argmax(presence[inside]))
         # Clips without weight must not even split a cell: the middle is that of the cell which the others make.
-        counted = weight > 0
-        at = middle(*_around(rows, counted, alphas[a], betas[b]))
-        best[:, k] = *at, cells[band, b] + float(weight @ rows.single_right) * per_clip
-    return Optima(*best)
-
-
-def _around(
-    rows: Attainable, counted: np.ndarray, alpha: float, beta: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Alphas, betas and the cell (a, b) of the surface of the counted rows alone that holds (alpha, beta)."""
-    edges, starts = edges_of(rows, counted)
-    a, b = np.searchsorted(edges, alpha, side="left"), np.searchsorted(starts, beta, side="right") - 1
-    return edges, starts, np.asarray(a), np.asarray(b)
+        edges, lows = edges_of(rows, weight > 0)
+        at = np.searchsorted(edges, alphas[a], side="left"), np.searchsorted(lows, betas[b], side="right") - 1
+        best[:, k] = middle(edges, lows, *map(np.asarray, at))
+    return best

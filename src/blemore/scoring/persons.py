@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from blemore.scoring.metrics import blends, combine, presence_correct, salience_correct, scores
+from blemore.scoring.metrics import ACCURACIES, blends, combine, presence_correct, salience_correct, scores
 from blemore.scoring.rows import Rows
 from blemore.seeds import generator
 
@@ -38,14 +38,12 @@ def draw_persons(persons: int, seed: int, draws: int = DRAWS) -> np.ndarray:
     return generator(f"{seed}/persons").multinomial(persons, chances, size=draws).astype(float)
 
 
-def drawn_accuracies(rows: Rows, saliences: np.ndarray, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(draws,) ACC_presence, ACC_salience and Score over persons, `drawn` (draws, persons) so many times each."""
-    return accuracies(drawn @ sums_of_persons(rows, saliences))
-
-
 def entry(rows: Rows, saliences: np.ndarray, drawn: np.ndarray) -> dict[str, Any]:
-    """acc_presence, acc_salience, score, clips, blends, and "interval" with [low, high] of each accuracy."""
-    each = zip(("acc_presence", "acc_salience", "score"), drawn_accuracies(rows, saliences, drawn), strict=True)
+    """acc_presence, acc_salience, score, clips, blends, and "interval" with [low, high] of each accuracy over persons.
+
+    saliences : (n, 6) in percent; drawn : (draws, persons) how often each person counts.
+    """
+    each = zip(ACCURACIES, accuracies(drawn @ sums_of_persons(rows, saliences)), strict=True)
     interval = {name: np.quantile(values, INTERVAL).tolist() for name, values in each}
     return scores(saliences, rows.truth) | {"interval": interval}
 

@@ -28,8 +28,7 @@ class Chosen:
     @classmethod
     def of(cls, alpha: float, beta: float, acc_presence: float, acc_salience: float) -> "Chosen":
         """With the Score that follows from the accuracies."""
-        numbers = alpha, beta, acc_presence, acc_salience, combine(acc_presence, acc_salience)
-        return cls(*map(float, numbers))
+        return cls(*map(float, (alpha, beta, acc_presence, acc_salience, combine(acc_presence, acc_salience))))
 
     def decide(self, probabilities: np.ndarray) -> np.ndarray:
         """(n, 6) saliences in percent, decided with these thresholds."""
@@ -38,71 +37,40 @@ class Chosen:
 
 @dataclass(frozen=True)
 class ScoreSurface:
-    """Correct decisions for every pair of thresholds.
+    """The accuracies, in 0..1, for every pair of thresholds.
 
     alphas : (a,) ascending; betas : (b,) ascending.
-    presence : (a,) correct sets (beta cannot change them); salience : (a, b) correct blends.
-    clips, blends : what to divide by. Counts, or sums of weights where the clips were weighted.
+    acc_presence : (a,), beta cannot change it; acc_salience : (a, b), 0 without blends.
     """
 
     alphas: np.ndarray
     betas: np.ndarray
-    presence: np.ndarray
-    salience: np.ndarray
-    clips: float
-    blends: float
-
-    def acc_presence(self) -> np.ndarray:
-        """(a,) ACC_presence in 0..1."""
-        return self.presence / self.clips if self.clips > 0 else np.zeros(len(self.alphas))
-
-    def acc_salience(self) -> np.ndarray:
-        """(a, b) ACC_salience in 0..1; 0 without blends."""
-        return self.salience / self.blends if self.blends > 0 else np.zeros(self.salience.shape)
+    acc_presence: np.ndarray
+    acc_salience: np.ndarray
 
     def score(self) -> np.ndarray:
         """(a, b) Score in 0..1."""
-        return np.asarray(combine(self.acc_presence()[:, None], self.acc_salience()))
+        return np.asarray(combine(self.acc_presence[:, None], self.acc_salience))
 
 
-def surface(
-    probabilities: np.ndarray,
-    truth: np.ndarray,
-    alphas: np.ndarray = OFFICIAL_GRID,
-    betas: np.ndarray = OFFICIAL_GRID,
-    weights: np.ndarray | None = None,
-) -> ScoreSurface:
-    """Count the correct decisions for all pairs of the given thresholds; equal to decoding once for each pair.
-
-    Parameters
-    ----------
-    probabilities : (n, 6) float64; truth : (n, 6) saliences in percent.
-    alphas, betas : ascending thresholds.
-    weights : (n,) how much each clip counts, >= 0 (optional).
-    """
-    rows = Attainable(probabilities, truth)
-    return count(rows, alphas, betas, np.ones(len(rows.is_blend)) if weights is None else np.asarray(weights, float))
-
-
-def count(rows: "Attainable", alphas: np.ndarray, betas: np.ndarray, weights: np.ndarray) -> ScoreSurface:
-    """The surface of these rows, each counting its weight (n,)."""
+def surface(rows: "Attainable", alphas: np.ndarray, betas: np.ndarray) -> ScoreSurface:
+    """The accuracies for all pairs of ascending thresholds; equal to decoding once for each pair."""
     shape = (len(alphas) + 1, len(betas) + 1)
     reached, equal_from = first_cells(rows, alphas, betas)
 
     def blended(signed: np.ndarray) -> np.ndarray:  # (a,) sum over the rows that are blends at each alpha
         return np.bincount(reached, signed, minlength=shape[0])[::-1].cumsum()[::-1][1:]
 
-    if_blend, if_single = weights * rows.pair_right, weights * rows.single_right
-    presence = blended(if_blend - if_single) + if_single.sum()
+    presence = blended(rows.pair_right.astype(float) - rows.single_right) + rows.single_right.sum()
 
     # Cells of (a + 1) x (b + 1): 50/50 truths become right at `equal_from`, 70/30 truths become wrong there.
     cells = np.zeros(shape)
-    np.add.at(cells, (reached, equal_from), weights * rows.even_right - weights * rows.uneven_right)
+    np.add.at(cells, (reached, equal_from), rows.even_right.astype(float) - rows.uneven_right)
     np.cumsum(cells[::-1], axis=0, out=cells[::-1])
     np.cumsum(cells, axis=1, out=cells)
     salience = cells[1:, :-1]
-    salience += blended(weights * rows.uneven_right)[:, None]
-    return ScoreSurface(alphas, betas, presence, salience, float(weights.sum()), float(weights[rows.is_blend].sum()))
+    salience += blended(rows.uneven_right)[:, None]
+    return ScoreSurface(alphas, betas, presence / max(1, len(reached)), salience / max(1, rows.is_blend.sum()))
 
 
 def official_grid(probabilities: np.ndarray, truth: np.ndarray) -> Chosen:
@@ -112,10 +80,10 @@ def official_grid(probabilities: np.ndarray, truth: np.ndarray) -> Chosen:
     ----------
     probabilities : (n, 6) float64; truth : (n, 6) saliences in percent.
     """
-    table = surface(probabilities, truth)
+    table = surface(Attainable(probabilities, truth), OFFICIAL_GRID, OFFICIAL_GRID)
     # The first maximum in row order: rows are alphas, so the smallest alpha wins, then the smallest beta.
-    a, b = np.unravel_index(np.argmax(table.score()), table.salience.shape)
-    accuracies = table.acc_presence()[a], table.acc_salience()[a, b]
+    a, b = np.unravel_index(np.argmax(table.score()), table.acc_salience.shape)
+    accuracies = table.acc_presence[a], table.acc_salience[a, b]
     return Chosen.of(OFFICIAL_GRID[a], OFFICIAL_GRID[b], *accuracies)
 
 

@@ -5,12 +5,9 @@ Imports stand inside the commands: `blemore --help` must not wait for pandas.
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from blemore.simulation.study import Settings
 
 app = typer.Typer(help="Made-up studies: tables with a known style, and the power of a study.", no_args_is_help=True)
 
@@ -41,9 +38,11 @@ def study(
     seed: Seed = 17,
 ) -> None:
     """Write clips.parquet, train_metadata.csv, one probabilities table per encoder, and truth.json (style, test labels)."""
-    from blemore.simulation.study import simulate, write_study
+    from blemore.simulation.study import Settings, simulate, write_study
 
-    settings = _settings(persons, new_persons, folds, encoders, correlation, offset_sd, gain_sd, confidence)
+    if persons < folds:
+        raise typer.BadParameter(f"{persons} persons for {folds} folds: at least one person per fold is needed")
+    settings = Settings(persons, new_persons, folds, encoders, correlation, offset_sd, gain_sd, confidence)
     made = simulate(settings, seed)
     write_study(made, out)
     typer.echo(f"{out}: {len(made.clips)} clips of {persons + new_persons} persons, {encoders} encoders. {NOTE}")
@@ -68,8 +67,9 @@ def power(
     from rich.table import Table
 
     from blemore.simulation.power import power
+    from blemore.simulation.study import Settings
 
-    settings = _settings(2, 0, 2, encoders, correlation, offset_sd, gain_sd, confidence)
+    settings = Settings(2, 0, 2, encoders, correlation, offset_sd, gain_sd, confidence)
     found = power(settings, persons, groups=groups, seed=seed)
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in found], indent=2))
@@ -81,11 +81,3 @@ def power(
     Console().print(table)
     typer.echo("detectable: true difference that is found in 80 % of comparisons at the 5 % level.")
     typer.echo(NOTE)
-
-
-def _settings(persons: int, new_persons: int, folds: int, *style: Any) -> "Settings":
-    from blemore.simulation.study import Settings
-
-    if persons < folds:
-        raise typer.BadParameter(f"{persons} persons for {folds} folds: at least one person per fold is needed")
-    return Settings(persons, new_persons, folds, *style)

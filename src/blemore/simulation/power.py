@@ -67,8 +67,8 @@ def power(settings: Settings, sizes: Sequence[int], *, groups: int, seed: int) -
         difference = better - other
         # Drawn from a finite pool, groups vary less than new persons would.
         larger = np.sqrt(POOL / (POOL - size))
-        score_sd, sd = float(better.std(ddof=1) * larger), float(difference.std(ddof=1) * larger)
-        unpaired = float(np.hypot(score_sd, other.std(ddof=1) * larger))
-        means = float(better.mean()), float(difference.mean())
-        found.append(Power(size, means[0], score_sd, means[1], sd, float(reach * sd), float(reach * unpaired)))
+        score_sd, other_sd, sd = (part.std(ddof=1) * larger for part in (better, other, difference))
+        unpaired = np.hypot(score_sd, other_sd)
+        numbers = better.mean(), score_sd, difference.mean(), sd, reach * sd, reach * unpaired
+        found.append(Power(size, *map(float, numbers)))
     return found

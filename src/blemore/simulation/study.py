@@ -22,7 +22,7 @@ import pandas as pd
 from blemore.scoring.labels import CLASSES, EMOTIONS, soft_labels
 from blemore.scoring.logits import softmax
 from blemore.seeds import generator
-from blemore.tables import NO_FOLD, PROBABILITY_COLUMNS, write_csv, write_probabilities, write_table
+from blemore.tables import NO_FOLD, class_rows, write_csv, write_probabilities, write_table
 from joblineage.files import write_json
 
 EVIDENCE = 2.0
@@ -33,7 +33,7 @@ NOISE = 1.0
 """Standard deviation, in logits, of what an encoder mistakes, at strength 1."""
 BIAS = 0.3
 """Standard deviation, in logits, of an encoder's own preference for classes."""
-LABELS = ("fold", "mix", "emotion_1", "emotion_2", "emotion_1_salience", "emotion_2_salience")
+LABELS = ["mix", "emotion_1", "emotion_2", "emotion_1_salience", "emotion_2_salience"]
 
 
 @dataclass(frozen=True)
@@ -104,31 +104,24 @@ def simulate(settings: Settings, seed: int) -> Study:
         # The confidences are dealt out so that the strongest encoder is not the calmest one.
         confidence = confidences[(5 * e) % settings.encoders]
         logits = confidence * (seen + noise + own.normal(0, BIAS, len(CLASSES)))
-        table = clips[["clip", "person", "split", "fold"]].copy()
-        table[list(CLASSES)] = softmax(logits)
-        tables[f"e{e:02d}"] = table[list(PROBABILITY_COLUMNS)]
-    hidden = (clips["split"] == "test").to_numpy()
-    truth = np.rint(100 * labels)
-    columns = ["mix", "emotion_1", "emotion_2", "emotion_1_salience", "emotion_2_salience"]
-    clips.loc[hidden, columns] = None
+        tables[f"e{e:02d}"] = class_rows(clips, softmax(logits))
+    clips.loc[clips["split"] == "test", LABELS] = None
     return Study(
         clips=clips,
         tables=tables,
         families={name: f"family {k // 2}" for k, name in enumerate(tables)},
         person=person,
-        truth=truth,
+        truth=np.rint(100 * labels),
         offsets={name: row - row.mean() for name, row in zip(names, offsets, strict=True)},
         gains=dict(zip(names, gains.tolist(), strict=True)),
     )
 
 
-def _schedule() -> list[tuple[str, str | None, float, float | None]]:
-    """(emotion_1, emotion_2, salience_1, salience_2) of the 54 clips of a person."""
-    clips: list[tuple[str, str | None, float, float | None]] = []
-    for name in CLASSES:
-        clips += [(name, None, 100.0, None)] * 4
+def _schedule() -> list[tuple[Any, ...]]:
+    """The `LABELS` of the 54 clips of a person."""
+    clips: list[tuple[Any, ...]] = [(0, name, None, 100.0, None) for name in CLASSES for _ in range(4)]
     for one, two in combinations(EMOTIONS, 2):
-        clips += [(one, two, share, 100 - share) for share in (30.0, 50.0, 70.0)]
+        clips += [(1, one, two, share, 100 - share) for share in (30.0, 50.0, 70.0)]
     return clips
 
 
@@ -138,7 +131,7 @@ def _clips(names: list[str], settings: Settings) -> tuple[pd.DataFrame, np.ndarr
     rows: list[dict[str, Any]] = []
     for number, name in enumerate(names):
         new = number >= settings.persons
-        for k, (one, two, first, second) in enumerate(schedule):
+        for k, labels in enumerate(schedule):
             place = len(rows) - settings.persons * len(schedule)
             rows.append(
                 {
@@ -146,12 +139,8 @@ def _clips(names: list[str], settings: Settings) -> tuple[pd.DataFrame, np.ndarr
                     "split": "test" if new else "train",
                     "person": None if new else name,
                     "fold": NO_FOLD if new else number % settings.folds,
-                    "mix": int(two is not None),
-                    "emotion_1": one,
-                    "emotion_2": two,
-                    "emotion_1_salience": first,
-                    "emotion_2_salience": second,
                 }
+                | dict(zip(LABELS, labels, strict=True))
             )
     clips = pd.DataFrame(rows)
     clips["file"] = clips["split"] + "/" + clips["clip"] + ".mov"
@@ -168,7 +157,7 @@ def write_study(made: Study, folder: Path) -> None:
     write_table(made.clips, folder / "clips.parquet")
     train = made.clips[made.clips["split"] == "train"].rename(columns={"clip": "filename"})
     blend = train["mix"] == 1
-    metadata = train[["filename", *LABELS]].astype({"emotion_1_salience": float, "emotion_2_salience": float})
+    metadata = train[["filename", "fold", *LABELS]].astype({"emotion_1_salience": float, "emotion_2_salience": float})
     metadata.loc[~blend, ["emotion_1_salience", "emotion_2_salience"]] = float("nan")
     write_csv(metadata, folder / "train_metadata.csv")
     for name, table in made.tables.items():

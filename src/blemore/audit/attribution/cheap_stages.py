@@ -1,10 +1,11 @@
 """The cheap stages again, in this process: stored probabilities -> fusion -> calibration -> out-of-fold decisions."""
 
+import inspect
 import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -38,33 +39,31 @@ class Start:
     kappas: Sequence[float]
 
 
-@dataclass(frozen=True)
-class Fusion:
-    """The clips of a start that some table has, fused."""
-
-    clips: pd.DataFrame
-    made: Fused
-
-
-def fusion(start: Start) -> Fusion:
-    """Fuse anew. Clips that no table has are left out: no encoder of this mixture was run on them."""
-    clips, tables = _fitting(start.clips, start.tables)
+def fusion(start: Start) -> tuple[pd.DataFrame, Fused]:
+    """The clips that some table has, fused anew: no encoder of this mixture was run on the others."""
+    # Tables of one study on the clips of another: those that both have; person and fold as the clips table says.
+    known = set(usable(start.clips)["clip"])
+    kept = {name: table.loc[table["clip"].isin(known), ["clip", *CLASSES]] for name, table in start.tables.items()}
+    tables = {name: table for name, table in kept.items() if len(table)}
+    there = {clip for table in tables.values() for clip in table["clip"]}
+    lost = (start.clips["quarantine"] == "") & ~start.clips["clip"].isin(there)
+    clips = start.clips[~lost].reset_index(drop=True)
     with _as_in_a_job():
-        made = fuse(tables, clips, start.options, families=start.families, seed=start.seed)
-    return Fusion(clips, made)
+        return clips, fuse(tables, clips, start.options, families=start.families, seed=start.seed)
 
 
-def sums(fused: Fusion, kappas: Sequence[float], persons: Sequence[str]) -> np.ndarray:
+def sums(fused: tuple[pd.DataFrame, Fused], kappas: Sequence[float], persons: Sequence[str]) -> np.ndarray:
     """(persons, 4) as `persons.sums_of_persons`, of the out-of-fold decisions of variant "global".
 
     Parameters
     ----------
-    kappas : as for `decide.run.calibrate`.
+    fused : as `fusion` gives it; kappas : as for `decide.run.calibrate`.
     persons : names in a fixed order; one without a clip here has a row of 0.
     """
+    clips, made = fused
     with _as_in_a_job():
-        decisions = calibrate(fused.made.views, fused.made.probabilities, fused.clips, kappas).decisions
-    rows = Rows.of(labelled(fused.clips))
+        decisions = calibrate(made.views, made.probabilities, clips, kappas).decisions
+    rows = Rows.of(labelled(clips))
     found = sums_of_persons(rows, rows.lookup(decisions[decisions["variant"] == FUSED]))
     return pd.DataFrame(found, index=rows.persons).reindex(persons, fill_value=0.0).to_numpy()
 
@@ -81,25 +80,10 @@ def _as_in_a_job() -> Iterator[None]:
         declare.forget()
 
 
-def _fitting(clips: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
-    """Tables of one study on the clips of another: the clips that both have; person and fold as the clips table says."""
-    known = set(usable(clips)["clip"])
-    kept = {name: table.loc[table["clip"].isin(known), ["clip", *CLASSES]] for name, table in tables.items()}
-    there = {clip for table in kept.values() for clip in table["clip"]}
-    lost = (clips["quarantine"] == "") & ~clips["clip"].isin(there)
-    return clips[~lost].reset_index(drop=True), {name: table for name, table in kept.items() if len(table)}
-
-
 def draws_at_random(options: Mapping[str, Any]) -> list[str]:
     """The fusion methods among those asked for that draw at random.
 
     What a method draws hangs on the name of its fit (`fusion.base.Labelled`), so one that never reads it cannot draw.
     """
     names = list(options["candidates"]) if options["method"] == AUTO else [options["method"]]
-    return [name for name in names if any("name" in one.__code__.co_names for one in _functions(name))]
-
-
-def _functions(method: str) -> list[FunctionType]:
-    module = FUSION_METHOD.load(method)
-    functions = [one for one in vars(module).values() if isinstance(one, FunctionType)]
-    return [one for one in functions if one.__module__ == module.__name__]
+    return [name for name in names if re.search(r"\.name\b", inspect.getsource(FUSION_METHOD.load(name)))]

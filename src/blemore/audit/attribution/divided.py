@@ -31,13 +31,8 @@ def divide(outcome: Outcome, *, seeds: int) -> Split:
     DataError : a run has no score, no fusion or no calibration.
     """
     sides = {"A": outcome.comparison.a, "B": outcome.comparison.b}
-    faults = [
-        f"run {side.name[:12]} has no record of {rule}"
-        for side in sides.values()
-        for rule in parts.STAGES
-        if rule not in side.records
-    ]
-    refuse("--attribute", faults)
+    absent = [(side, rule) for side in sides.values() for rule in parts.STAGES if rule not in side.records]
+    refuse("--attribute", (f"run {side.name[:12]} has no record of {rule}" for side, rule in absent))
     restorer = Restorer([side.store for side in sides.values()])
     a, b = (parts.found(side, restorer) for side in sides.values())
     made = split(a, b, *outcome.headline["score"], seeds=seeds)
@@ -84,18 +79,12 @@ def _unstored(outcome: Outcome, part: str, letter: str, side: Side, found: Found
     """What has to be done before a part can be replayed, and which jobs make it."""
     path = found.paths.get(part, next(one["path"] for one in side.records["fuse"]["inputs"] if one["role"] == "clips"))
     sha = next(one["sha256"] for one in side.records["fuse"]["inputs"] if one["path"] == path)
-    jobs = [one for one in _chain(side, path) if one in outcome.comparison.jobs] or [
-        side.makers.get(path, "no recorded job")
-    ]
+    maker = [side.makers[path]] if path in side.makers else []
+    chain = sorted(reached(maker, side.above), key=lambda name: (side.depths[name], name))  # makers before readers
+    jobs = [one for one in chain if one in outcome.comparison.jobs] or maker or ["no recorded job"]
     what = "needs dvc fetch, or retraining" if restorer.versioned(sha) else "needs retraining"
     shown = f"{', '.join(jobs[:4])}{f' and {len(jobs) - 4} more' if len(jobs) > 4 else ''}"
     return f"{part} of {letter} {what}: {path} {sha[:8]} is not stored here ({shown})"
-
-
-def _chain(side: Side, path: str) -> list[str]:
-    """Keys of the jobs that a file came from, makers before readers."""
-    starts = [side.makers[path]] if path in side.makers else []
-    return sorted(reached(starts, side.above), key=lambda name: (side.depths[name], name))
 
 
 def _code(outcome: Outcome) -> list[str]:
@@ -106,11 +95,8 @@ def _code(outcome: Outcome) -> list[str]:
         inputs = [one for rule in parts.STAGES for one in side.records[rule]["inputs"] if one["role"] in LOGIC]
         sums = {one["path"]: one["sha256"] for one in inputs}
         modules = [path for path in sorted(sums) if path.startswith(PACKAGE) and not path.startswith(UNSEEN)]
-        other = [path for path in modules if not _is(folder / path.removeprefix(PACKAGE), sums[path])]
+        here = {path: folder / path.removeprefix(PACKAGE) for path in modules}
+        other = [path for path, file in here.items() if not (file.is_file() and sha256(file) == sums[path])]
         if other:
             told.append(f"needs the other code: {letter} was made with another {', '.join(other)} than the one here")
     return told
-
-
-def _is(path: Path, sum_: str) -> bool:
-    return path.is_file() and sha256(path) == sum_

@@ -58,7 +58,7 @@ def found(side: Side, restorer: Restorer) -> Found:
     KeyError : the run has no record of fusion or calibration.
     """
     fuse, decide = side.records["fuse"], side.records["decide"]
-    files = {encoder(one["path"]): one for one in fuse["inputs"] if one["role"] == "tables"}
+    files = {PurePath(one["path"]).parent.name: one for one in fuse["inputs"] if one["role"] == "tables"}
     clips = next(one for one in fuse["inputs"] if one["role"] == "clips")
     study = fuse["params"]["values"]["study"]
     return Found(
@@ -71,11 +71,6 @@ def found(side: Side, restorer: Restorer) -> Found:
         seed=study["seed"],
         kappas=decide["params"]["values"]["kappas"],
     )
-
-
-def encoder(path: str) -> str:
-    """The encoder whose table lies at `path`."""
-    return PurePath(path).parent.name
 
 
 def _table(file: Document, restorer: Restorer) -> pd.DataFrame | None:
@@ -97,35 +92,30 @@ def factors(a: Found, b: Found) -> list[Factor]:
     """
     changed = [name for name in sorted({*a.tables, *b.tables}) if _differs(a, b, name)]
     changed = [name for name in changed if _stored(a, name) and _stored(b, name)]
-    groups = [Factor(name, frozenset({name})) for name in changed]
+    groups = {name: {name} for name in changed}
     if not {*a.tables} & {*b.tables} and groups:
-        groups = [Factor("the encoders", frozenset(changed))]
-    if a.clips is not None and b.clips is not None and not _counted(a.clips).equals(_counted(b.clips)):
+        groups = {"the encoders": {*changed}}
+    clips = [side.clips[COUNTED].sort_values("clip", ignore_index=True) for side in (a, b) if side.clips is not None]
+    if a.clips is not None and b.clips is not None and not clips[0].equals(clips[1]):
         if _other_folds(a.clips, b.clips):
-            groups = [Factor("folds, and the probabilities trained in them", frozenset({CLIPS, *changed}))]
+            groups = {"folds, and the probabilities trained in them": {CLIPS, *changed}}
         else:
-            groups.append(Factor(CLIPS, frozenset({CLIPS})))
+            groups[CLIPS] = {CLIPS}
     common = {*a.families} & {*b.families} - {*changed}
     same_families = all(a.families[name] == b.families[name] for name in common)
-    if a.options != b.options or not same_families:
-        groups.append(Factor(OPTIONS, frozenset({OPTIONS})))
-    if a.kappas != b.kappas:
-        groups.append(Factor(CALIBRATION, frozenset({CALIBRATION})))
-    if a.seed != b.seed:
-        groups.append(Factor(SEED, frozenset({SEED})))
-    return groups
+    others = {OPTIONS: a.options != b.options or not same_families}
+    others |= {CALIBRATION: a.kappas != b.kappas, SEED: a.seed != b.seed}
+    groups |= {name: {name} for name, differs in others.items() if differs}
+    return [Factor(name, frozenset(members)) for name, members in groups.items()]
 
 
 def lost(a: Found, b: Found) -> dict[str, list[str]]:
     """{encoder or "clips table": the sides, "A" and "B", whose bytes are not to be had}."""
-    sides = {"A": a, "B": b}
     missing: dict[str, list[str]] = {}
-    for letter, side in sides.items():
-        for name in sorted(side.tables):
-            if not _stored(side, name):
-                missing.setdefault(name, []).append(letter)
-        if side.clips is None:
-            missing.setdefault(CLIPS, []).append(letter)
+    for letter, side in {"A": a, "B": b}.items():
+        tables = [name for name in sorted(side.tables) if not _stored(side, name)]
+        for name in [*tables, *([CLIPS] if side.clips is None else [])]:
+            missing.setdefault(name, []).append(letter)
     return missing
 
 
@@ -176,10 +166,6 @@ def _differs(a: Found, b: Found, name: str) -> bool:
         return False
     old, new = a.tables.get(name), b.tables.get(name)
     return old is None or new is None or not old.equals(new)
-
-
-def _counted(clips: pd.DataFrame) -> pd.DataFrame:
-    return clips[COUNTED].sort_values("clip", kind="stable", ignore_index=True)
 
 
 def _other_folds(a: pd.DataFrame, b: pd.DataFrame) -> bool:

@@ -7,22 +7,23 @@ has it. What cannot be replayed here (probabilities that are not stored, other c
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
+from itertools import product
 from math import factorial
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from blemore.audit.attribution import factors as parts
-from blemore.audit.attribution.cheap_stages import Fusion, Start, draws_at_random, fusion, sums
+from blemore.audit.attribution.cheap_stages import Start, draws_at_random, fusion, sums
 from blemore.audit.attribution.factors import Factor, Found
+from blemore.fusion.run import Fused
 from blemore.scoring.persons import INTERVAL, accuracies, draw_persons
 from joblineage.outcome import DISTINCT
 from joblineage.progress import Steps
 
 MOST = 6
 """Factors that are told apart: 2^6 replays."""
-SEEDS = 4
-"""Other seeds that each run is replayed with, where a fusion method draws at random."""
 
 
 @dataclass(frozen=True)
@@ -143,14 +144,11 @@ def shapley(values: np.ndarray) -> np.ndarray:
     if len(values) != 1 << k:
         raise ValueError(f"{len(values)} values: expected a power of two, one for each set of factors")
     shares = np.zeros((k, *values.shape[1:]))
-    for without in range(1 << k):
-        size = without.bit_count()
-        if size == k:
-            continue
-        weight = factorial(size) * factorial(k - size - 1) / factorial(k)
-        for i in range(k):
-            if not without >> i & 1:
-                shares[i] += weight * (values[without | 1 << i] - values[without])
+    for without, i in product(range(1 << k), range(k)):
+        if not without >> i & 1:
+            size = without.bit_count()
+            weight = factorial(size) * factorial(k - size - 1) / factorial(k)
+            shares[i] += weight * (values[without | 1 << i] - values[without])
     return shares
 
 
@@ -158,7 +156,7 @@ def _parts(members: Sequence[Factor]) -> frozenset[str]:
     return frozenset[str]().union(*(one.parts for one in members))
 
 
-def split(a: Found, b: Found, before: float, after: float, *, seeds: int = SEEDS) -> Split:
+def split(a: Found, b: Found, before: float, after: float, *, seeds: int) -> Split:
     """Replay every mixture of two runs, and divide the change in Score over what differs.
 
     Parameters
@@ -176,17 +174,13 @@ def split(a: Found, b: Found, before: float, after: float, *, seeds: int = SEEDS
         return mixture
 
     @cache
-    def fused(name: frozenset[str]) -> Fusion:
+    def fused(name: frozenset[str]) -> tuple[pd.DataFrame, Fused]:
         return fusion(start(name))
 
     @cache
     def replay(name: frozenset[str]) -> np.ndarray:  # (persons, 4) right sets, clips, right blends, blends
         # Fusion, the slow part, is shared by the mixtures that differ in calibration.
         return sums(fused(name - {parts.CALIBRATION}), start(name).kappas, persons)
-
-    def reseeded(name: frozenset[str], by: int) -> np.ndarray:
-        mixture = start(name)
-        return sums(fusion(replace(mixture, seed=mixture.seed + by)), mixture.kappas, persons)
 
     if parts.mixed(a, b, []) is None:
         return Split(before, after, None, [], after - before, [], Noise(methods, 0, None if methods else 0.0))
@@ -205,7 +199,8 @@ def split(a: Found, b: Found, before: float, after: float, *, seeds: int = SEEDS
         for members, own in (([], of_sets[0]), (found, of_sets[-1])):
             others = []
             for by in tried:
-                others.append(reseeded(_parts(members), by))
+                mixture = start(_parts(members))
+                others.append(sums(fusion(replace(mixture, seed=mixture.seed + by)), mixture.kappas, persons))
                 steps.advance(1)
             widths.append(float(np.ptp(accuracies(np.stack([own, *others]).sum(axis=1))[2])))
     made = np.stack(of_sets)  # (2^k, persons, 4)

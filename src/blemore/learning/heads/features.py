@@ -27,12 +27,18 @@ def read_features(path: Path, clips: pd.Series, settings: Mapping) -> tuple[np.n
 
     Raises
     ------
-    DataError : as `read_layers` and `average_layers` say.
+    DataError : as `read_layers` says; the features hold no layers, or not these.
     """
     arrays, present = read_layers(path, clips)
     layers = settings.get("layers")
     if layers is not None:
-        arrays = average_layers(arrays, layers[0], layers[1], f"encoder {settings['name']}")
+        (first, last), where = layers, f"encoder {settings['name']}"
+        if arrays.ndim < 3:
+            raise DataError(where, [f"layers {first} to {last} asked for, but its features hold no layers"])
+        highest = arrays.shape[1] - 1  # layer 0 is what enters the first layer of the network
+        if not 0 <= first <= last <= highest:
+            raise DataError(where, [f"layers {first} to {last} asked for, the network has layers 1 to {highest}"])
+        arrays = arrays[:, first : last + 1].mean(axis=1, dtype=np.float32)
     return arrays.reshape(len(arrays), -1).astype(np.float32, copy=False), present
 
 
@@ -69,23 +75,3 @@ def read_layers(path: Path, clips: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     if np.prod(shape) != matrix.shape[1]:
         raise DataError(str(path), [f"the shape {shape} in its metadata does not fit {matrix.shape[1]} numbers a clip"])
     return matrix[~absent].reshape(-1, *shape), ~absent
-
-
-def average_layers(arrays: np.ndarray, first: int, last: int, where: str) -> np.ndarray:
-    """Mean over the layers `first`..`last`, both included, in float32.
-
-    Parameters
-    ----------
-    arrays : (n, layers, ...); layer 0 is what enters the first layer of the network.
-    where : what to name in the message.
-
-    Raises
-    ------
-    DataError : the features hold no layers, or not these.
-    """
-    if arrays.ndim < 3:
-        raise DataError(where, [f"layers {first} to {last} asked for, but its features hold no layers"])
-    highest = arrays.shape[1] - 1
-    if not 0 <= first <= last <= highest:
-        raise DataError(where, [f"layers {first} to {last} asked for, the network has layers 1 to {highest}"])
-    return arrays[:, first : last + 1].mean(axis=1, dtype=np.float32)

@@ -59,13 +59,7 @@ class Trained:
 
 
 def predictions(learned: Rows, shown: Rows, model: ModelName, name: str) -> np.ndarray:
-    """Probabilities (m, 6) of the clips `shown` by a network of the clips `learned`; 0 for a class that no label holds.
-
-    Parameters
-    ----------
-    learned, shown : values (n, d) and (m, d), float32.
-    name : all randomness comes from it.
-    """
+    """As `linear.predictions`, by a network whose randomness comes from `name`."""
     hidden, epochs = choose(learned, model, name)
     x, others = scaled(learned, shown, model)
     labels = learned.to_fit(model, "head").soft

@@ -15,7 +15,7 @@ from blemore.params.parts import DEFAULT_HEAD, HEAD
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.model_name import ModelName
 from blemore.scoring.rows import Rows
-from blemore.tables import PROBABILITY_COLUMNS, check_probabilities, probability_rows, usable
+from blemore.tables import check_probabilities, probability_rows, usable
 from joblineage.errors import DataError
 
 
@@ -45,7 +45,7 @@ def fit_head(features: Path, clips: pd.DataFrame, settings: Mapping, *, seed: in
     clips = clips[present].reset_index(drop=True)
     table = probability_rows(clips, fold_probabilities(x, clips, settings, seed=seed))
     check_probabilities(table, f"head of {settings['name']}", clips["clip"])
-    return table[list(PROBABILITY_COLUMNS)]
+    return table
 
 
 def fold_probabilities(x: np.ndarray, clips: pd.DataFrame, settings: Mapping, *, seed: int) -> np.ndarray:
