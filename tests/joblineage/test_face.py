@@ -15,7 +15,7 @@ ALLOWED = {
     "study.py": ["results/"],  # the usual folder of a Snakemake project
     "example": ["results/"],
     "README.md": ["results/"],
-    "export/entities.py": ["Person"],  # a type of schema.org
+    "export/description.py": ["Person"],  # a type of schema.org
     "record.py": ["blemore"],  # names under which older studies wrote
     "runs.py": ["blemore"],
     "signing.py": ["blemore"],
