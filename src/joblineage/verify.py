@@ -39,6 +39,12 @@ class Report:
         """The worst verdict found."""
         return worst(self.findings)
 
+    def refuse(self, done: str, workspace: Path) -> None:
+        """Raise a DataError that names the first finding, if any: with it nothing is "signed" or "exported"."""
+        if self.findings:
+            first = self.findings[0]
+            raise DataError(str(workspace), [f"not {done}: {first.verdict.value} {first.node}: {first.what}"])
+
 
 def verify(store: Store, artifact: str | None = None, *, deep: bool = False, key_file: Path | None = None) -> Report:
     """Check the whole study, or the chain that one of its files came from.
