@@ -1,7 +1,7 @@
 """Everything that came from some bytes, a name or a checkpoint, over every record that is kept."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -29,22 +29,6 @@ class Match:
     what: str
     sha256: str | None
     current: bool
-
-
-@dataclass(frozen=True)
-class Found:
-    """What was found.
-
-    below : jobs that used what the matching jobs made, directly or not, as Match with how = "came from it", a file each;
-        empty unless asked for.
-    """
-
-    matches: list[Match]
-    below: list[Match]
-
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON knows it."""
-        return asdict(self)
 
 
 class Finder:
@@ -92,7 +76,10 @@ class Finder:
         return self._sorted(found)
 
     def below(self, matches: Iterable[Match]) -> list[Match]:
-        """Every file that came from the matching jobs, their own files among them; for a file that was made, from it."""
+        """Every file that came from the matching jobs, their own files among them; for a file that was made, from it.
+
+        As matches with how = "came from it".
+        """
         starts: list[str] = []
         for match in matches:
             made = match.how == "made"
