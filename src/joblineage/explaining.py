@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from joblineage.descent import Descent
 from joblineage.following import OUTCOME, OUTPUT, Cause, Follower, Now, Then
+from joblineage.graph import Descent
 from joblineage.naming import Artifact
 from joblineage.present import MISSING, Present
 from joblineage.reasons import CIRCUMSTANCES, short

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from joblineage.descent import Descent
+from joblineage.graph import Descent
 from joblineage.store import Store, key
 from joblineage.walk import reached
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from joblineage.descent import Descent
+from joblineage.graph import Descent
 from joblineage.present import Present
 from joblineage.reasons import ABSENT, CIRCUMSTANCES, KINDS, Change, differences
 from joblineage.store import Document, key

@@ -10,7 +10,7 @@ from joblineage.files import parse_yaml
 from joblineage.planned import Planned, planned
 from joblineage.reasons import ABSENT, Change, parameters, source_lines
 from joblineage.record import WEIGHTS, pretrained
-from joblineage.runs import study_files
+from joblineage.run import study_files
 from joblineage.store import Store
 
 MISSING = "(missing)"

@@ -6,6 +6,7 @@ the workspace in its environment (`MARK`, set by rules/common.smk), so such orph
 
 import os
 import shutil
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -75,6 +76,15 @@ def stale_lock(workspace: Path) -> bool:
     """Whether a lock of Snakemake lies in the workspace while no run is at work there."""
     locks = workspace / ".snakemake" / "locks"
     return locks.is_dir() and any(locks.iterdir()) and not survey(workspace)[0]
+
+
+def mark(root: Path, how_to_go_on: str) -> None:
+    """Mark this run's jobs as the workspace's own, and say how to go on where a killed run left its lock."""
+    if MARK in os.environ:  # a job of a run that is already marked
+        return
+    os.environ[MARK] = str(root.resolve())
+    if stale_lock(root):
+        print(f"A run in this folder was killed and left its lock. {how_to_go_on}", file=sys.stderr)
 
 
 def recover(workspace: Path) -> list[str]:

@@ -15,9 +15,8 @@ from typing import Any
 
 from joblineage.code import python_path
 from joblineage.errors import DataError
-from joblineage.files import parse_yaml, sha256
+from joblineage.files import matches, parse_yaml, sha256
 from joblineage.graph import Graph
-from joblineage.patterns import matches
 from joblineage.progress import Steps
 from joblineage.store import FOLDER, Store, key
 from joblineage.study import Study

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from joblineage.descent import Descent
+from joblineage.graph import Descent
 from joblineage.naming import Artifact
 from joblineage.record import LOGIC
 from joblineage.store import Store, key

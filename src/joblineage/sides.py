@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from joblineage.errors import DataError
-from joblineage.files import parse_yaml
-from joblineage.patterns import matches
+from joblineage.files import matches, parse_yaml
 from joblineage.store import Document, Store, key
 from joblineage.walk import depths
 

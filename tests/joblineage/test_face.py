@@ -17,7 +17,7 @@ ALLOWED = {
     "README.md": ["results/"],
     "export/description.py": ["Person"],  # a type of schema.org
     "record.py": ["blemore"],  # names under which older studies wrote
-    "runs.py": ["blemore"],
+    "run.py": ["blemore"],
     "signing.py": ["blemore"],
     "schemas": ["blemore"],
 }

@@ -13,7 +13,7 @@ from joblineage import explaining, present
 from joblineage.naming import Artifact, find
 from joblineage.planned import Planned
 from joblineage.reasons import ABSENT, CIRCUMSTANCES, Change, differences, parameters
-from joblineage.runs import study_files
+from joblineage.run import study_files
 from joblineage.store import canonical
 
 leaf = st.none() | st.booleans() | st.integers(-9, 9) | st.floats(-2, 2) | st.text("ab", max_size=3)

@@ -3,7 +3,7 @@
 from joblineage.errors import DataError
 from joblineage.graph import Graph
 from joblineage.planned import planned
-from joblineage.runs import study_files
+from joblineage.run import study_files
 from joblineage.store import Store
 from joblineage.verdict import Finding, Verdict
 

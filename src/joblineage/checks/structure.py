@@ -7,7 +7,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from joblineage import capture, record, runs
+from joblineage import capture, record, run
 from joblineage.store import FOLDER, SIGNATURES, Store, canonical, digest, key, merkle_root
 from joblineage.verdict import Finding, Verdict
 
@@ -49,7 +49,7 @@ def _document(kind: str, path: Path, node: str, data: bytes) -> Iterator[Finding
         return
     try:
         value = json.loads(data)
-        plain = canonical(value) == data and value["schema"] in (record.SCHEMAS if kind == "records" else runs.SCHEMAS)
+        plain = canonical(value) == data and value["schema"] in (record.SCHEMAS if kind == "records" else run.SCHEMAS)
     except (ValueError, KeyError, TypeError):
         plain = False
     if not plain:
@@ -67,17 +67,17 @@ def _called(data: bytes) -> str:
 
 def _runs(store: Store) -> Iterator[Finding]:
     previous = None
-    for name, run in store.runs.items():
+    for name, one in store.runs.items():
         node = f"{FOLDER}/runs/{name}.json"
-        if run["root"] != merkle_root([*run["executed"], *run["reused"]]):
+        if one["root"] != merkle_root([*one["executed"], *one["reused"]]):
             yield Finding(Verdict.TAMPERED, node, "its Merkle root is not that of the records which it lists")
-        if run["previous"] != previous:
-            if run["previous"] is None or run["previous"] in store.runs:
+        if one["previous"] != previous:
+            if one["previous"] is None or one["previous"] in store.runs:
                 yield Finding(Verdict.TAMPERED, node, "not the run that follows the one before")
             else:
-                gone = f"{FOLDER}/runs/{run['previous']}.json"
+                gone = f"{FOLDER}/runs/{one['previous']}.json"
                 yield Finding(Verdict.MISSING, gone, "a run names it as the one before, and it is gone")
-        for path, sha256 in run["study"].items():
+        for path, sha256 in one["study"].items():
             yield from _object(store, sha256, f"copy of {path} of run {name[:12]}")
         previous = name
 

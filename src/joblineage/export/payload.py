@@ -11,7 +11,7 @@ from typing import Any
 
 from joblineage.errors import DataError
 from joblineage.export.told import Told
-from joblineage.patterns import matches
+from joblineage.files import matches
 from joblineage.record import LOGIC, WEIGHTS
 from joblineage.store import FOLDER, SIGNATURES, Store, canonical, digest
 from joblineage.study import Study
