@@ -67,12 +67,11 @@ class Finder:
             model = record["model"]
             if not model:
                 continue
-            files = [one for one in model["files"] if _begins(one["sha256"], name)]
             known = model["checkpoint"] or ""
-            by_name = name in (known, known.rpartition("/")[2]) or _begins(model["revision"] or "", name)
-            for one in files or ([None] if by_name else []):
-                what = one["path"] if one else f"{known} ({model['revision']})"
-                found.append(self._match(record_name, "started from", what, one["sha256"] if one else None))
+            whats = [(one["path"], one["sha256"]) for one in model["files"] if _begins(one["sha256"], name)]
+            if not whats and (name in (known, known.rpartition("/")[2]) or _begins(model["revision"] or "", name)):
+                whats = [(f"{known} ({model['revision']})", None)]
+            found += [self._match(record_name, "started from", *what) for what in whats]
         return self._sorted(found)
 
     def below(self, matches: Iterable[Match]) -> list[Match]:

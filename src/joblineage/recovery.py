@@ -40,8 +40,8 @@ def _ancestors(process: psutil.Process) -> dict[int, psutil.Process]:
         return {}
 
 
-def _is_snakemake(command: list[str]) -> bool:
-    return any(Path(word).name == "snakemake" for word in command[:3])
+def _runs(command: list[str], program: str) -> bool:
+    return any(Path(word).name == program for word in command[:3])
 
 
 def _caller_died(environment: dict[str, str], ancestors: dict[int, psutil.Process]) -> bool:
@@ -49,7 +49,7 @@ def _caller_died(environment: dict[str, str], ancestors: dict[int, psutil.Proces
     if CALLER in environment:
         return int(environment[CALLER]) not in ancestors
     if "DVC_STAGE" in environment:
-        return not any(Path(word).name == "dvc" for parent in ancestors.values() for word in _read(parent)[0][:3])
+        return not any(_runs(_read(parent)[0], "dvc") for parent in ancestors.values())
     return False
 
 
@@ -66,7 +66,7 @@ def survey(workspace: Path) -> tuple[list[psutil.Process], list[psutil.Process]]
         command, folder, environment = _read(process)
         if environment.get(MARK) == place:
             marked.append(process)
-        elif folder == place and _is_snakemake(command):
+        elif folder == place and _runs(command, "snakemake"):
             (orphans if _caller_died(environment, _ancestors(process)) else healthy).append(process)
     alive = {process.pid for process in healthy}
     return healthy, orphans + [process for process in marked if not alive & _ancestors(process).keys()]

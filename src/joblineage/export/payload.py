@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from joblineage.errors import DataError
 from joblineage.export.told import Told
@@ -126,18 +125,14 @@ def _lineage(told: Told) -> Iterator[tuple[str, bytes]]:
     signature = _bytes(told.store.root / f"{run}{SIGNATURES}")
     if signature is not None:
         yield f"{run}{SIGNATURES}", signature
-    objects: set[str] = set()
+    objects: set[str] = set()  # source files aside: those lie under their own path
     for path, name in names.items():
         yield path, _read(told.store, path, name, kept=False)
-        objects |= _objects(told.store.records[name])
-    for name in sorted(objects):
+        record = told.store.records[name]
+        objects |= {record["environment"], record["code"]["diff"]}
+        objects |= {model[side] for model in record["split"]["models"] for side in ("on", "judges")}
+    for name in sorted(objects - {None}):
         yield f"{FOLDER}/objects/{name}", _read(told.store, f"{FOLDER}/objects/{name}", name, kept=True)
-
-
-def _objects(record: dict[str, Any]) -> set[str]:
-    """sha256 of the objects that a record refers to, source files aside: those lie under their own path."""
-    lists = {model[side] for model in record["split"]["models"] for side in ("on", "judges")}
-    return lists | {record["environment"]} | ({record["code"]["diff"]} - {None})
 
 
 def _manifest(told: Told, found: Payload) -> bytes:
