@@ -27,10 +27,13 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_bytes(path: str | Path, data: bytes) -> None:
-    """Write `data` whole or not at all."""
-    with whole_file(path) as temporary:
-        temporary.write_bytes(data)
+def write_bytes(path: str | Path, data: bytes, mode: int = 0o666) -> None:
+    """Write `data` whole or not at all; with mode 0o600 nobody but the owner can ever read it."""
+    with (
+        whole_file(path) as temporary,
+        open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file,
+    ):
+        file.write(data)
 
 
 def write_text(path: str | Path, text: str) -> None:

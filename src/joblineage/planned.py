@@ -15,9 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from joblineage.capture import files_of
 from joblineage.code import python_path
 from joblineage.errors import DataError
 from joblineage.files import parse_yaml
+from joblineage.record import plain
+from joblineage.store import key
 
 
 @dataclass(frozen=True)
@@ -62,10 +65,6 @@ def planned(root: Path, target: str) -> dict[str, Planned]:
 
 def main(target: str) -> None:
     """Print {job key: job} as one line of JSON."""
-    from joblineage.capture import files_of
-    from joblineage.record import plain
-    from joblineage.store import key
-
     with planning(target) as dag:
         running = set(dag.needrun_jobs())
         jobs = {}

@@ -55,21 +55,16 @@ def end(store: Store, made: Sequence[re.Pattern], targets: Sequence[str], last_s
     complete = stage == last_stage or up_to_date(store.root, store.study.target)
     close(store, made, targets, complete=complete)
     if complete:
+        from joblineage.verify import verify  # every job's Snakemake loads this module, none of them verifies
+
         store = Store(store.root, store.study)  # with the run that was just written
-        _check(store)
+        found = [one for one in verify(store).findings if one.node != "dvc.lock"]  # which is about to be written anew
+        if found:
+            said = [f"{one.verdict.value} {one.node}: {one.what}" for one in found]
+            raise LineageError("lineage", [*said, f"nothing was versioned; `{store.study.command} verify` says more"])
         if stage is None:
             _version(store)
     return complete
-
-
-def _check(store: Store) -> None:
-    """Refuse to version a study whose lineage does not verify."""
-    from joblineage.verify import verify  # every job's Snakemake loads this module, none of them verifies
-
-    found = [one for one in verify(store).findings if one.node != "dvc.lock"]  # which is about to be written anew
-    if found:
-        said = [f"{one.verdict.value} {one.node}: {one.what}" for one in found]
-        raise LineageError("lineage", [*said, f"nothing was versioned; `{store.study.command} verify` says more"])
 
 
 def _stages_here(store: Store) -> list[str]:

@@ -4,7 +4,6 @@ The run's document holds the Merkle root of its records, and these the hashes of
 Ed25519, keys as PEM files; the signature lies beside the run, lineage/runs/<id>.sig.json.
 """
 
-import os
 from base64 import b64decode, b64encode
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from joblineage.errors import DataError
-from joblineage.files import read_json, whole_file, write_bytes, write_json
+from joblineage.files import read_json, write_bytes, write_json
 from joblineage.store import FOLDER, SIGNATURES, Store
 from joblineage.verdict import Finding, Verdict
 
@@ -40,8 +39,7 @@ def make_keys(private: Path) -> Path:
         if path.exists():
             raise DataError(str(path), ["exists already: a key is never overwritten"])
     made = Ed25519PrivateKey.generate()
-    with whole_file(private) as temporary, open(os.open(temporary, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
-        file.write(made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    write_bytes(private, made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600)
     write_bytes(public, made.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     return public
 
