@@ -13,10 +13,10 @@ from blemore.audit.withdrawal.plan import MEDIA
 from blemore.cli import main
 from blemore.datasets.withdrawn import Withdrawn
 from blemore.study import STUDY
-from joblineage.descent import Descent
 from joblineage.export.payload import kept_back
+from joblineage.files import matches
 from joblineage.finding import Finder
-from joblineage.patterns import matches
+from joblineage.graph import Descent
 
 
 @pytest.fixture

@@ -25,10 +25,9 @@ from blemore.gemini.service import Service
 from blemore.media.clips import gather
 from blemore.tables import PROBE_COLUMNS, usable
 from demoactors import make, schedule
-from joblineage.descent import Descent
 from joblineage.errors import DataError, MissingDataError
 from joblineage.files import sha256
-from joblineage.graph import Graph
+from joblineage.graph import Descent, Graph
 from joblineage.store import key
 
 DAY = "2026-11-23"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blemore.datasets.withdrawn import Withdrawn
-from joblineage import run, workspace
+from joblineage import recovery, run, workspace
 from joblineage.errors import MissingDataError
 from joblineage.store import Store
 from joblineage.study import Checked, Study
@@ -111,7 +111,7 @@ def mark(root: Path) -> None:
     """Mark this run's jobs as the workspace's own, and have their memory come in huge pages."""
     os.environ.setdefault("GLIBC_TUNABLES", HUGE_PAGES)  # read by a program when it starts
     how = "`blemore recover` (or `make submission`) ends what is left of that run and releases the lock"
-    run.mark(root, f"{how}; finished work is kept.")
+    recovery.mark(root, f"{how}; finished work is kept.")
 
 
 def clip_files(dataset: str, root: Path, options: Mapping[str, Any], roster: Path | None) -> list[str]:

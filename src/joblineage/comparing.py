@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from joblineage.patterns import matches
+from joblineage.files import matches
 from joblineage.reasons import ABSENT, CIRCUMSTANCES, JOB, OUTCOME, OUTPUT, Change, differences
 from joblineage.sides import Side
 from joblineage.store import Document

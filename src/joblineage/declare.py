@@ -11,6 +11,7 @@ folds names them all: "weights/folds 0,1/simplex".
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 LABEL_FREE = ("offsets", "clusters")
@@ -71,21 +72,14 @@ def _named(model: object) -> str:
 def take(keep: Callable[[Any], str]) -> dict[str, Any]:
     """What was said since `begin`: {"models": [{"model", "kind", "on", "judges"}]}; lists of samples go through `keep`
     (each list once), which gives the name that stands for it."""
-    names: dict[tuple[str, ...], str] = {}
-
-    def kept(samples: list[str]) -> str:
-        if tuple(samples) not in names:
-            names[tuple(samples)] = keep(samples)
-        return names[tuple(samples)]
-
+    said = _said or []
+    silent = sorted(set(_judged) - {one["model"] for one in said})
+    kept = cache(lambda samples: keep(list(samples)))
     models: dict[tuple[str, ...], dict[str, Any]] = {}  # said twice is said once
-    for one in _said or []:
-        made = one | {"on": kept(one["on"]), "judges": kept(sorted(_judged.get(one["model"], ())))}
+    for one in said + [{"model": name, "kind": UNDECLARED, "on": []} for name in silent]:
+        judges = tuple(sorted(_judged.get(one["model"], ())))
+        made = one | {"on": kept(tuple(one["on"])), "judges": kept(judges)}
         models[tuple(made.values())] = made
-    for name in sorted(set(_judged) - {one["model"] for one in _said or []}):
-        models[name, UNDECLARED] = {
-            "model": name, "kind": UNDECLARED, "on": kept([]), "judges": kept(sorted(_judged[name]))
-        }  # fmt: skip
     return {"models": list(models.values())}
 
 

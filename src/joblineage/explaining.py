@@ -5,13 +5,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from joblineage.comparing import Cause, Comparison, Way, joined
-from joblineage.descent import Descent
 from joblineage.errors import DataError
 from joblineage.files import parse_yaml
+from joblineage.graph import Descent
 from joblineage.naming import Artifact
 from joblineage.planned import planned
 from joblineage.reasons import ABSENT, MISSING, OUTPUT, Change, parameters, short, source_lines, text
-from joblineage.runs import study_files
+from joblineage.run import study_files
 from joblineage.sides import Side, of_present, of_record
 from joblineage.store import Store, canonical, digest, key
 

@@ -3,9 +3,9 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 
@@ -27,10 +27,13 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_bytes(path: str | Path, data: bytes) -> None:
-    """Write `data` whole or not at all."""
-    with whole_file(path) as temporary:
-        temporary.write_bytes(data)
+def write_bytes(path: str | Path, data: bytes, mode: int = 0o666) -> None:
+    """Write `data` whole or not at all; with mode 0o600 nobody but the owner can ever read it."""
+    with (
+        whole_file(path) as temporary,
+        open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file,
+    ):
+        file.write(data)
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -64,3 +67,22 @@ def sha256(path: str | Path) -> str:
     """sha256 of a file's bytes, as 64 hex digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def matches(path: str, patterns: Iterable[str]) -> bool:
+    """Whether one of the patterns names a file. `fnmatch`'s `*` crosses "/", `PurePath.match` is of a path's end only.
+
+    Parameters
+    ----------
+    path : below the study's folder, with "/".
+    patterns : "tables/*.json", a whole path: `*` stays within one folder; "tables/raw/", all that lies below a
+        folder; "*.cost.json", without "/": the file's name, in any folder.
+    """
+    return any(_matches(path, one) for one in patterns)
+
+
+def _matches(path: str, pattern: str) -> bool:
+    if pattern.endswith("/"):
+        return path.startswith(pattern)
+    whole = f"/{pattern}" if "/" in pattern else pattern  # from "/" on, `match` compares all parts of a path
+    return PurePosixPath("/", path).match(whole)

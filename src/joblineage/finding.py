@@ -1,11 +1,11 @@
 """Everything that came from some bytes, a name or a checkpoint, over every record that is kept."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from joblineage.descent import Descent
+from joblineage.graph import Descent
 from joblineage.store import Store, key
 from joblineage.walk import reached
 
@@ -29,22 +29,6 @@ class Match:
     what: str
     sha256: str | None
     current: bool
-
-
-@dataclass(frozen=True)
-class Found:
-    """What was found.
-
-    below : jobs that used what the matching jobs made, directly or not, as Match with how = "came from it", a file each;
-        empty unless asked for.
-    """
-
-    matches: list[Match]
-    below: list[Match]
-
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON knows it."""
-        return asdict(self)
 
 
 class Finder:
@@ -83,16 +67,18 @@ class Finder:
             model = record["model"]
             if not model:
                 continue
-            files = [one for one in model["files"] if _begins(one["sha256"], name)]
             known = model["checkpoint"] or ""
-            by_name = name in (known, known.rpartition("/")[2]) or _begins(model["revision"] or "", name)
-            for one in files or ([None] if by_name else []):
-                what = one["path"] if one else f"{known} ({model['revision']})"
-                found.append(self._match(record_name, "started from", what, one["sha256"] if one else None))
+            whats = [(one["path"], one["sha256"]) for one in model["files"] if _begins(one["sha256"], name)]
+            if not whats and (name in (known, known.rpartition("/")[2]) or _begins(model["revision"] or "", name)):
+                whats = [(f"{known} ({model['revision']})", None)]
+            found += [self._match(record_name, "started from", *what) for what in whats]
         return self._sorted(found)
 
     def below(self, matches: Iterable[Match]) -> list[Match]:
-        """Every file that came from the matching jobs, their own files among them; for a file that was made, from it."""
+        """Every file that came from the matching jobs, their own files among them; for a file that was made, from it.
+
+        As matches with how = "came from it".
+        """
         starts: list[str] = []
         for match in matches:
             made = match.how == "made"

@@ -72,7 +72,11 @@ def job(
         root.removeHandler(handler)
         handler.close()
     if hasattr(sys.modules["__main__"], SCRIPT_MARK):
-        end_process()
+        # The outputs and the record are on disk; the interpreter's own end would take torch, pandas and the like apart
+        # first, for up to a second.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def one_by_one(parts: Iterable[record.Part], started: float) -> Iterator[record.Part]:
@@ -88,16 +92,6 @@ def one_by_one(parts: Iterable[record.Part], started: float) -> Iterator[record.
         now, cpu = time.monotonic(), time.process_time()
         part.done(cost(now - started, cpu - cpu_before))
         started, cpu_before = now, cpu
-
-
-def end_process() -> None:
-    """End this process at once: the outputs and the record are on disk.
-
-    The interpreter's own end would take apart torch, pandas and the like first, for up to a second.
-    """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
 
 
 def run_first(arguments: Sequence[str]) -> None:

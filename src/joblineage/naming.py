@@ -32,7 +32,8 @@ def find(artifact: str, store: Store) -> Artifact:
     """
     if not store.records:
         raise DataError(str(store.folder), [f"no records here: `snakemake {store.study.target}` makes them"])
-    for path in (os.path.normpath(artifact), below(artifact, store.root)):
+    below = os.path.relpath(Path(artifact).absolute(), store.root.absolute())
+    for path in (os.path.normpath(artifact), Path(below).as_posix()):
         if path in store.makers:
             return Artifact(store.makers[path], path)
     newest = sorted(store.records, key=lambda name: store.records[name]["time"]["end"])
@@ -51,21 +52,15 @@ def find(artifact: str, store: Store) -> Artifact:
     raise DataError(artifact, [_unknown(artifact, store, [*jobs, *older])])
 
 
-def below(path: str, root: Path) -> str:
-    """`path` relative to the workspace, with slashes."""
-    return Path(os.path.relpath(Path(path).absolute(), root.absolute())).as_posix()
-
-
 def _unknown(artifact: str, store: Store, names: list[str]) -> str:
-    readers = [
-        name for name in store.current.values() for one in store.records[name]["inputs"] if one["path"] == artifact
-    ]
+    current = [store.records[name] for name in store.current.values()]
+    readers = sorted({key(record) for record in current if artifact in {one["path"] for one in record["inputs"]}})
     if readers:
-        return f"no record made it: it is read as it was found, by {', '.join(sorted({key(store.records[one]) for one in readers})[:5])}"
+        return f"no record made it: it is read as it was found, by {', '.join(readers[:5])}"
     import difflib
 
     near = difflib.get_close_matches(artifact, names, 5, 0.5) or sorted(store.current)[:5]
-    rules = sorted({store.records[name]["job"]["rule"] for name in store.current.values()})
+    rules = sorted({record["job"]["rule"] for record in current})
     return (
         f"unknown; close to it: {', '.join(near)}. {FOLDER}/ has {len(store.current)} jobs of the rules {', '.join(rules)}; "
         "name a file that one of them made, a job key or a record's id"

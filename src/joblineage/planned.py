@@ -15,9 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from joblineage.capture import files_of
 from joblineage.code import python_path
 from joblineage.errors import DataError
 from joblineage.files import parse_yaml
+from joblineage.record import plain
+from joblineage.store import key
 
 
 @dataclass(frozen=True)
@@ -62,10 +65,6 @@ def planned(root: Path, target: str) -> dict[str, Planned]:
 
 def main(target: str) -> None:
     """Print {job key: job} as one line of JSON."""
-    from joblineage.capture import files_of
-    from joblineage.record import plain
-    from joblineage.store import key
-
     with planning(target) as dag:
         running = set(dag.needrun_jobs())
         jobs = {}
@@ -101,13 +100,13 @@ def up_to_date(root: Path, target: str) -> bool:
 def planning(target: str) -> Iterator[Any]:
     """Snakemake's jobs behind `target`, in the present folder."""
     from snakemake.api import SnakemakeApi
-    from snakemake.settings.types import DAGSettings, OutputSettings, Quietness, ResourceSettings
+    from snakemake.settings.types import DAGSettings, OutputSettings, Quietness, RerunTrigger, ResourceSettings
 
-    profile = _profile()
+    profile = parse_yaml(Path("profiles/default/config.yaml").read_text())  # decides what is stale
     settings = DAGSettings(
         targets={target},
-        rerun_triggers=profile["triggers"],
-        max_checksum_file_size=profile["checksums"],
+        rerun_triggers=frozenset(map(RerunTrigger.parse_choice, profile["rerun-triggers"])),
+        max_checksum_file_size=10**12,
         force_incomplete=True,
     )
     with SnakemakeApi(OutputSettings(quiet={Quietness.ALL}, enable_file_logging=False)) as api:
@@ -115,17 +114,6 @@ def planning(target: str) -> Iterator[Any]:
         with redirect_stdout(io.StringIO()):
             workflow.dag(dag_settings=settings).summary()
         yield workflow._workflow._dag
-
-
-def _profile() -> dict[str, Any]:
-    """How profiles/default decides what is stale."""
-    from snakemake.settings.types import RerunTrigger
-
-    values = parse_yaml(Path("profiles/default/config.yaml").read_text())
-    return {
-        "triggers": frozenset(RerunTrigger.parse_choice(one) for one in values["rerun-triggers"]),
-        "checksums": 10**12,
-    }
 
 
 if __name__ == "__main__":

@@ -165,16 +165,11 @@ def plain(value: Any) -> Any:
 def _seeds(params: Mapping[str, Any]) -> dict[str, int]:
     """{where: seed} of every parameter called seed; each step derives its own from it and names."""
     found: dict[str, int] = {}
-
-    def look(value: Any, where: str) -> None:
-        if isinstance(value, Mapping):
-            for name, one in value.items():
-                if name == "seed" and isinstance(one, int):
-                    found[f"{where}seed"] = one
-                else:
-                    look(one, f"{where}{name}.")
-
-    look(params, "")
+    for name, one in params.items():
+        if name == "seed" and isinstance(one, int):
+            found["seed"] = one
+        elif isinstance(one, Mapping):
+            found |= {f"{name}.{where}": seed for where, seed in _seeds(one).items()}
     return found
 
 
@@ -206,7 +201,6 @@ def _unknown(body: Mapping[str, Any]) -> list[str]:
         "code.commit": body["code"]["commit"],
         "agent.user": body["agent"]["user"],
         "hardware.cores": body["hardware"]["cores"],
-        "model.files": body["model"].get("files")
-        or not body["model"],  # taken from the hub's cache by name and revision
+        "model.files": not body["model"] or body["model"]["files"],  # taken from the hub's cache by name and revision
     }
     return never + sorted(name for name, value in sometimes.items() if not value)

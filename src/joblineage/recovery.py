@@ -6,6 +6,7 @@ the workspace in its environment (`MARK`, set by rules/common.smk), so such orph
 
 import os
 import shutil
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -39,8 +40,8 @@ def _ancestors(process: psutil.Process) -> dict[int, psutil.Process]:
         return {}
 
 
-def _is_snakemake(command: list[str]) -> bool:
-    return any(Path(word).name == "snakemake" for word in command[:3])
+def _runs(command: list[str], program: str) -> bool:
+    return any(Path(word).name == program for word in command[:3])
 
 
 def _caller_died(environment: dict[str, str], ancestors: dict[int, psutil.Process]) -> bool:
@@ -48,7 +49,7 @@ def _caller_died(environment: dict[str, str], ancestors: dict[int, psutil.Proces
     if CALLER in environment:
         return int(environment[CALLER]) not in ancestors
     if "DVC_STAGE" in environment:
-        return not any(Path(word).name == "dvc" for parent in ancestors.values() for word in _read(parent)[0][:3])
+        return not any(_runs(_read(parent)[0], "dvc") for parent in ancestors.values())
     return False
 
 
@@ -65,7 +66,7 @@ def survey(workspace: Path) -> tuple[list[psutil.Process], list[psutil.Process]]
         command, folder, environment = _read(process)
         if environment.get(MARK) == place:
             marked.append(process)
-        elif folder == place and _is_snakemake(command):
+        elif folder == place and _runs(command, "snakemake"):
             (orphans if _caller_died(environment, _ancestors(process)) else healthy).append(process)
     alive = {process.pid for process in healthy}
     return healthy, orphans + [process for process in marked if not alive & _ancestors(process).keys()]
@@ -75,6 +76,15 @@ def stale_lock(workspace: Path) -> bool:
     """Whether a lock of Snakemake lies in the workspace while no run is at work there."""
     locks = workspace / ".snakemake" / "locks"
     return locks.is_dir() and any(locks.iterdir()) and not survey(workspace)[0]
+
+
+def mark(root: Path, how_to_go_on: str) -> None:
+    """Mark this run's jobs as the workspace's own, and say how to go on where a killed run left its lock."""
+    if MARK in os.environ:  # a job of a run that is already marked
+        return
+    os.environ[MARK] = str(root.resolve())
+    if stale_lock(root):
+        print(f"A run in this folder was killed and left its lock. {how_to_go_on}", file=sys.stderr)
 
 
 def recover(workspace: Path) -> list[str]:

@@ -8,15 +8,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from joblineage.code import python_path
 from joblineage.errors import DataError
-from joblineage.files import parse_yaml, sha256
+from joblineage.files import matches, parse_yaml, sha256
 from joblineage.graph import Graph
-from joblineage.patterns import matches
 from joblineage.progress import Steps
 from joblineage.store import FOLDER, Store, key
 from joblineage.study import Study
@@ -57,16 +57,15 @@ def volatile(store: Store) -> list[str]:
 
 def choose(graph: Graph, chain: set[str], number: int, patterns: list[str]) -> list[str]:
     """Ids of `number` records of `chain`, the cheapest first, no rule twice before each had its turn."""
-    turns: dict[str, int] = {}
-    waiting: list[tuple[int, int, str]] = []
+    seen: Counter[str] = Counter()
+    turns = {}
     for name in sorted(chain, key=lambda name: (graph.records[name]["time"]["seconds"], key(graph.records[name]))):
         one = graph.records[name]
-        if all(matches(file["path"], patterns) for file in one["outputs"]):
-            continue
-        rule = one["job"]["rule"]
-        turns[rule] = turns.get(rule, 0) + 1
-        waiting.append((turns[rule], len(waiting), name))
-    return [name for _, _, name in sorted(waiting)[:number]]
+        if not all(matches(file["path"], patterns) for file in one["outputs"]):
+            rule = one["job"]["rule"]
+            seen[rule] += 1
+            turns[name] = seen[rule]
+    return sorted(turns, key=turns.__getitem__)[:number]
 
 
 def replay(store: Store, one: dict[str, Any], elsewhere: bool) -> tuple[list[Finding], list[str]]:
@@ -92,21 +91,13 @@ def replay(store: Store, one: dict[str, Any], elsewhere: bool) -> tuple[list[Fin
         paths = [out["path"] for out in one["outputs"]]
         for path in paths:
             (scratch / path).unlink()
-        command = [
-            sys.executable,
-            "-m",
-            "snakemake",
-            "--cores",
-            "1",
-            "--allowed-rules",
-            one["job"]["rule"],
-            "--",
-            *paths,
-        ]
+        command = f"-m snakemake --cores 1 --allowed-rules {one['job']['rule']} --".split()
         # Under the name of a stage that ends nothing: a scratch copy is not versioned.
         about = {**os.environ, "DVC_STAGE": "replay", "PYTHONPATH": python_path(scratch)}
         about["GIT_CEILING_DIRECTORIES"] = str(root.resolve() / "cache")  # the copy is no folder of the repository
-        done = subprocess.run(command, cwd=scratch, env=about, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, *command, *paths], cwd=scratch, env=about, capture_output=True, text=True, check=False
+        )
         missing = [path for path in paths if not (scratch / path).is_file()]
         if done.returncode or missing:
             raise DataError(key(one), ["could not be replayed:", *done.stderr.strip().splitlines()[-8:]])
@@ -118,8 +109,7 @@ def replay(store: Store, one: dict[str, Any], elsewhere: bool) -> tuple[list[Fin
             if near is not None:
                 notes.append(f"replayed {out['path']}: {near}")
             else:
-                what = f"{key(one)} was replayed and made other bytes"
-                findings.append(Finding(Verdict.TAMPERED, out["path"], what))
+                findings.append(Finding(Verdict.TAMPERED, out["path"], f"{key(one)} was replayed and made other bytes"))
     return findings, notes
 
 

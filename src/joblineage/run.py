@@ -1,31 +1,29 @@
-"""What happens around a whole run of the workflow: its mark before the first job; record and version after the last."""
+"""A run of the workflow in one document: which records it executed, which it reused, under one Merkle root.
+
+Written when a run ends well and executed something; a run with nothing to do writes nothing. What a killed run had
+finished is listed by the next one. A complete study is then verified and versioned. Schema: schemas/run.schema.json.
+"""
 
 import hashlib
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import chdir
-from pathlib import Path
 
-from joblineage import recovery, runs
+from joblineage import capture
 from joblineage.errors import LineageError
-from joblineage.files import parse_yaml
-from joblineage.store import Store
+from joblineage.files import parse_yaml, sha256
+from joblineage.store import Store, merkle_root
+from joblineage.walk import reached
+
+SCHEMAS = ("joblineage-run/1", "blemore-run/1")
+"""Of a run: the one that is written, and the name that it had before the library had its own."""
 
 
 def digest(names: Iterable[str]) -> str:
     """sha256 of a list of names: a short parameter that changes when a file comes or goes."""
     return hashlib.sha256("\n".join(names).encode()).hexdigest()
-
-
-def mark(root: Path, how_to_go_on: str) -> None:
-    """Mark this run's jobs as the workspace's own, and say how to go on where a killed run left its lock."""
-    if recovery.MARK in os.environ:  # a job of a run that is already marked
-        return
-    os.environ[recovery.MARK] = str(root.resolve())
-    if recovery.stale_lock(root):
-        print(f"A run in this folder was killed and left its lock. {how_to_go_on}", file=sys.stderr)
 
 
 def end(store: Store, made: Sequence[re.Pattern], targets: Sequence[str], last_stage: str) -> bool | None:
@@ -38,7 +36,7 @@ def end(store: Store, made: Sequence[re.Pattern], targets: Sequence[str], last_s
     Parameters
     ----------
     made : the output patterns of every rule.
-    targets : the files for whose sake the study is run, as `runs.close` takes them.
+    targets : the files for whose sake the study is run, as `close` takes them.
     last_stage : the stage of dvc.yaml that ends a study.
 
     Returns
@@ -55,23 +53,18 @@ def end(store: Store, made: Sequence[re.Pattern], targets: Sequence[str], last_s
     if stage not in (None, last_stage):
         return None
     complete = stage == last_stage or up_to_date(store.root, store.study.target)
-    runs.close(store, made, targets, complete=complete)
+    close(store, made, targets, complete=complete)
     if complete:
+        from joblineage.verify import verify  # every job's Snakemake loads this module, none of them verifies
+
         store = Store(store.root, store.study)  # with the run that was just written
-        _check(store)
+        found = [one for one in verify(store).findings if one.node != "dvc.lock"]  # which is about to be written anew
+        if found:
+            said = [f"{one.verdict.value} {one.node}: {one.what}" for one in found]
+            raise LineageError("lineage", [*said, f"nothing was versioned; `{store.study.command} verify` says more"])
         if stage is None:
             _version(store)
     return complete
-
-
-def _check(store: Store) -> None:
-    """Refuse to version a study whose lineage does not verify."""
-    from joblineage.verify import verify  # every job's Snakemake loads this module, none of them verifies
-
-    found = [one for one in verify(store).findings if one.node != "dvc.lock"]  # which is about to be written anew
-    if found:
-        said = [f"{one.verdict.value} {one.node}: {one.what}" for one in found]
-        raise LineageError("lineage", [*said, f"nothing was versioned; `{store.study.command} verify` says more"])
 
 
 def _stages_here(store: Store) -> list[str]:
@@ -98,3 +91,61 @@ def _version(store: Store) -> None:
         failed = main(["commit", "--force", "--quiet", *_stages_here(store)])
     if failed:
         print("DVC did not version this study (`dvc commit` says why)", file=sys.stderr)
+
+
+def study_files(store: Store) -> dict[str, str]:
+    """{path: sha256} of the files that decide which jobs there are."""
+    paths = sorted(path for pattern in store.study.files for path in store.root.glob(pattern))
+    return {path.relative_to(store.root).as_posix(): sha256(path) for path in paths}
+
+
+def close(store: Store, made: Iterable[re.Pattern], targets: Iterable[str], *, complete: bool) -> str | None:
+    """Write the run that has just ended; its id, or None where it executed nothing.
+
+    Parameters
+    ----------
+    made : the output patterns of every rule of the present study; a record of a job that left it is not reused.
+    targets : the files for whose sake a complete study is run; it has no other jobs than those that they hang on.
+    complete : whether all targets are there and up to date.
+    """
+    root, patterns = store.root, list(made)
+    if not store.pending:
+        return None
+    makers = {path: name for path, name in store.newest.items() if path in store.makers or (root / path).exists()}
+    makers = {path: name for path, name in makers.items() if any(pattern.match(path) for pattern in patterns)}
+    current = _behind(store, makers, targets) if complete else set(makers.values())
+    executed, reused = sorted(current & set(store.pending)), sorted(current - set(store.pending))
+    study = study_files(store)
+    for path in study:
+        store.put((root / path).read_bytes())
+    document = {
+        "schema": SCHEMAS[0],
+        "complete": complete,
+        "previous": list(store.runs)[-1] if store.runs else None,
+        "time": {
+            "start": min(record["time"]["start"] for record in store.pending.values()),
+            "end": capture.now(),
+        },
+        "study": study,
+        "sources": source_sums(store),
+        "executed": executed,
+        "reused": reused,
+        "superseded": sorted(set(store.pending) - current),
+        "root": merkle_root([*executed, *reused]),
+    }
+    return store.write("runs", document)
+
+
+def _behind(store: Store, makers: Mapping[str, str], targets: Iterable[str]) -> set[str]:
+    """Ids of the records that `targets` came from."""
+
+    def made(paths: Iterable[str]) -> list[str]:
+        return [makers[path] for path in paths if path in makers]
+
+    return set(reached(made(targets), lambda name: made(one["path"] for one in store.records[name]["inputs"])))
+
+
+def source_sums(store: Store) -> dict[str, str]:
+    """{path: md5 as dvc.lock has it} of the files and folders of source code that dvc.yaml's stages depend on."""
+    places = {name: store.root / name for name in store.study.sources}
+    return {name: capture.dvc_md5(place) for name, place in places.items() if place.exists()}

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from joblineage.descent import Descent
+from joblineage.graph import Descent
 from joblineage.naming import Artifact
 from joblineage.record import LOGIC
 from joblineage.store import Store, key
@@ -100,24 +100,17 @@ def tree(artifact: Artifact, store: Store, depth: int | None = None) -> "Tree":
             else:
                 grow(branch, one)
         if elsewhere:
-            branch.add(Text(f"and, shown elsewhere: {_several(elsewhere)}", "dim"))
+            rest = f" and {len(elsewhere) - SHORT} more" if len(elsewhere) > SHORT else ""
+            branch.add(Text(f"and, shown elsewhere: {', '.join(elsewhere[:SHORT])}{rest}", "dim"))
         for one in inputs:
             branch.add(Text(one, "green"))
 
-    made = _made(artifact, store)
-    said = (
-        f"{made['path']} ({made['size']} bytes, sha256 {made['sha256'][:16]})"
-        if made
-        else title(store.records[artifact.record])
-    )
+    said = title(store.records[artifact.record])
+    if made := _made(artifact, store):
+        said = f"{made['path']} ({made['size']} bytes, sha256 {made['sha256'][:16]})"
     root = Tree(Text(said, "bold"))
     grow(root, artifact.record)
     return root
-
-
-def _several(names: list[str]) -> str:
-    rest = f" and {len(names) - SHORT} more" if len(names) > SHORT else ""
-    return f"{', '.join(names[:SHORT])}{rest}"
 
 
 def title(record: Mapping[str, Any]) -> str:
@@ -140,9 +133,8 @@ def about(name: str, record: Mapping[str, Any]) -> Iterator[str]:
         told.append(f"{len(values) - SHORT} more")
     seeds = [f"{where} {seed}" for where, seed in sorted(record["seeds"].items())]
     if told or seeds:
-        yield "; ".join(part for part in (", ".join(told), ", ".join(seeds)) if part)
-    if record["model"]:
-        model = record["model"]
+        yield "; ".join(", ".join(part) for part in (told, seeds) if part)
+    if model := record["model"]:
         files = ", ".join(f"{PurePosixPath(one['path']).name} {one['sha256'][:8]}" for one in model["files"])
         yield f"checkpoint {model['checkpoint']}, revision {model['revision']}, {files or 'files unknown'}"
 

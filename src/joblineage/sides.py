@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from joblineage import capture, files
-from joblineage.descent import Descent
 from joblineage.errors import DataError
 from joblineage.files import parse_yaml
+from joblineage.graph import Descent
 from joblineage.planned import Planned
 from joblineage.reasons import MISSING, text
 from joblineage.record import WEIGHTS, pretrained
-from joblineage.runs import study_files
+from joblineage.run import study_files
 from joblineage.store import Document, Store, key
 from joblineage.walk import depths, reached
 

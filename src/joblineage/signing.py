@@ -4,7 +4,6 @@ The run's document holds the Merkle root of its records, and these the hashes of
 Ed25519, keys as PEM files; the signature lies beside the run, lineage/runs/<id>.sig.json.
 """
 
-import os
 from base64 import b64decode, b64encode
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from joblineage.errors import DataError
-from joblineage.files import read_json, whole_file, write_bytes, write_json
+from joblineage.files import read_json, write_bytes, write_json
 from joblineage.store import FOLDER, SIGNATURES, Store
 from joblineage.verdict import Finding, Verdict
 
@@ -40,8 +39,7 @@ def make_keys(private: Path) -> Path:
         if path.exists():
             raise DataError(str(path), ["exists already: a key is never overwritten"])
     made = Ed25519PrivateKey.generate()
-    with whole_file(private) as temporary, open(os.open(temporary, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
-        file.write(made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    write_bytes(private, made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600)
     write_bytes(public, made.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     return public
 
@@ -53,18 +51,17 @@ def sign(store: Store, private: Path) -> Path:
     ------
     DataError : no run to sign; no such key.
     """
-    if store.last_run is None:
+    if not store.runs:
         raise DataError(str(store.folder), ["no run to sign: finish one first"])
-    name = list(store.runs)[-1]
+    path, name = _last(store)
     key = load_pem_private_key(_key(private), None)
     if not isinstance(key, Ed25519PrivateKey):
         raise DataError(str(private), ["expected an Ed25519 key, as `sign --new-key` makes it"])
-    path = store.folder / "runs" / f"{name}{SIGNATURES}"
-    public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    write_json(
-        path,
-        {"key": b64encode(public).decode(), "signature": b64encode(key.sign(MEANINGS[0] + name.encode())).decode()},
-    )
+    signed = {
+        "key": key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw),
+        "signature": key.sign(MEANINGS[0] + name),
+    }
+    write_json(path, {part: b64encode(value).decode() for part, value in signed.items()})
     return path
 
 
@@ -78,16 +75,21 @@ def check(store: Store, public: Path) -> list[Finding]:
     key = load_pem_public_key(_key(public))
     if not isinstance(key, Ed25519PublicKey):
         raise DataError(str(public), ["expected the public half of an Ed25519 key"])
-    if store.last_run is None or store.pending:
+    if not store.runs or store.pending:
         return [Finding(Verdict.UNRECORDED, f"{FOLDER}/runs", "jobs have ended that no run lists, so none is signed")]
-    name = list(store.runs)[-1]
-    path = store.folder / "runs" / f"{name}{SIGNATURES}"
+    path, name = _last(store)
     node = f"{FOLDER}/runs/{path.name}"
     if not path.exists():
         return [Finding(Verdict.TAMPERED, node, "the last run is not signed")]
-    if any(_signed(key, path, meaning + name.encode()) for meaning in MEANINGS):
+    if any(_signed(key, path, meaning + name) for meaning in MEANINGS):
         return []
     return [Finding(Verdict.TAMPERED, node, "the last run bears no signature of this key")]
+
+
+def _last(store: Store) -> tuple[Path, bytes]:
+    """Where the last run's signature lies, and the run's id."""
+    name = list(store.runs)[-1]
+    return store.folder / "runs" / f"{name}{SIGNATURES}", name.encode()
 
 
 def _signed(key: Ed25519PublicKey, path: Path, message: bytes) -> bool:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,12 @@ class Report:
         """The worst verdict found."""
         return worst(self.findings)
 
+    def refuse(self, done: str, workspace: Path) -> None:
+        """Raise a DataError that names the first finding, if any: with it nothing is "signed" or "exported"."""
+        if self.findings:
+            first = self.findings[0]
+            raise DataError(str(workspace), [f"not {done}: {first.verdict.value} {first.node}: {first.what}"])
+
 
 def verify(store: Store, artifact: str | None = None, *, deep: bool = False, key_file: Path | None = None) -> Report:
     """Check the whole study, or the chain that one of its files came from.
@@ -67,9 +73,7 @@ def verify(store: Store, artifact: str | None = None, *, deep: bool = False, key
 
     findings = structure.check(store)
     away = not_here(root, study)
-    paths = {
-        file["path"] for name in chain for file in (*graph.records[name]["inputs"], *graph.records[name]["outputs"])
-    }
+    paths = {file["path"] for name in chain for side in ("inputs", "outputs") for file in graph.records[name][side]}
     found, read = content.sums(root, paths, deep=deep)
     bad, absent = content.outputs(graph, found, away, chain)
     findings += bad
@@ -92,9 +96,8 @@ def verify(store: Store, artifact: str | None = None, *, deep: bool = False, key
         bad, more = checker(root, graph, chain, artifact, findings)
         findings += bad
         notes += more
-    order = {name: number for number, name in enumerate(graph.ordered(set(graph.records)))}
     return Report(
-        findings=_sorted(findings, graph, order),
+        findings=_sorted(findings, graph),
         notes=notes,
         checked={"records": len(chain), "files": len(paths) - len(absent), "bytes": read},
         level="deep" if deep else "status",
@@ -152,9 +155,10 @@ def environments(graph: Graph, chain: set[str]) -> list[str]:
     return notes
 
 
-def _sorted(findings: list[Finding], graph: Graph, order: dict[str, int]) -> list[Finding]:
+def _sorted(findings: list[Finding], graph: Graph) -> list[Finding]:
     """Each finding once, with what follows from it; the worst verdict first, then upstream before downstream; dvc.lock last."""
     jobs = {key(one): name for name, one in graph.records.items()}
+    order = {name: number for number, name in enumerate(graph.ordered(graph.records))}
 
     def start(finding: Finding) -> list[str]:
         """Records that the finding strikes first."""
@@ -172,18 +176,13 @@ def _sorted(findings: list[Finding], graph: Graph, order: dict[str, int]) -> lis
     def after(name: str) -> set[str]:
         return {name, *graph.after(name)}
 
-    seen: dict[tuple[str, str], Finding] = {}
-    places = {}
-    for finding in findings:
-        struck = start(finding)
+    placed = []
+    for finding in {(one.node, one.verdict): one for one in reversed(findings)}.values():  # the first of its kind
+        struck, node = start(finding), finding.node
         later = sorted({one for name in struck for one in after(name)}, key=order.__getitem__)
-        names = tuple(key(graph.records[name]) for name in later if key(graph.records[name]) != finding.node)
-        once = (finding.node, finding.verdict)
-        if once not in seen:
-            seen[once] = Finding(finding.verdict, finding.node, finding.what, names)
-            unplaced = len(order) if finding.node == "dvc.lock" else -1  # what it claims follows from the rest
-            place = min((order[name] for name in struck), default=unplaced)
-            places[once] = (place, not finding.node.startswith(FOLDER), finding.node.startswith(claims.METADATA))
-    return sorted(
-        seen.values(), key=lambda one: (WORST_FIRST.index(one.verdict), places[one.node, one.verdict], one.node)
-    )
+        names = tuple(key(graph.records[name]) for name in later if key(graph.records[name]) != node)
+        unplaced = len(order) if node == "dvc.lock" else -1  # what it claims follows from the rest
+        place = min((order[name] for name in struck), default=unplaced)
+        where = (place, not node.startswith(FOLDER), node.startswith(claims.METADATA), node)
+        placed.append((WORST_FIRST.index(finding.verdict), where, replace(finding, follows=names)))
+    return [finding for *_, finding in sorted(placed, key=lambda one: one[:2])]

@@ -14,8 +14,7 @@ from in_toto_attestation.v1.statement_pb2 import Statement as StatementMessage
 from made_records import LOCK, Lineage
 
 from joblineage.errors import DataError
-from joblineage.export.check import check_crate
-from joblineage.export.crate import METADATA, write_crate
+from joblineage.export.crate import METADATA, check_crate, write_crate
 from joblineage.export.payload import MANIFEST, README
 from joblineage.export.pseudonyms import Names, kept_salt, new_salt
 from joblineage.export.slsa import statement

@@ -14,9 +14,9 @@ WORDS = re.compile(r"person|clip|emotion|encoder|\bactor|submission|results/|tra
 ALLOWED = {
     "study.py": ["results/"],  # the usual folder of a Snakemake project
     "README.md": ["results/"],
-    "export/entities.py": ["Person"],  # a type of schema.org
+    "export/description.py": ["Person"],  # a type of schema.org
     "record.py": ["blemore"],  # names under which older studies wrote
-    "runs.py": ["blemore"],
+    "run.py": ["blemore"],
     "signing.py": ["blemore"],
     "schemas": ["blemore"],
 }

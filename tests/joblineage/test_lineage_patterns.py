@@ -5,7 +5,7 @@ import yaml
 from made_records import small_study
 
 from joblineage.checks import claims
-from joblineage.patterns import matches
+from joblineage.files import matches
 
 
 @pytest.mark.parametrize(

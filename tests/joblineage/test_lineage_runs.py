@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from made_records import Lineage
 
-from joblineage import runs
+from joblineage import run
 from joblineage.store import Store, key
 
 
@@ -22,7 +22,7 @@ def made(tmp_path: Path) -> Lineage:
 
 def close(made: Lineage, *targets: str, rules: str = ".*", complete: bool = True) -> set[str]:
     """Jobs that the run which ends now lists."""
-    runs.close(Store(made.root), [re.compile(rules)], targets, complete=complete)
+    run.close(Store(made.root), [re.compile(rules)], targets, complete=complete)
     store = Store(made.root)
     last = store.last_run
     assert last is not None

@@ -14,7 +14,7 @@ from joblineage.comparing import Comparison
 from joblineage.naming import Artifact, find
 from joblineage.planned import Planned
 from joblineage.reasons import ABSENT, Change, differences, parameters
-from joblineage.runs import study_files
+from joblineage.run import study_files
 from joblineage.sides import Side, find_run, of_record
 from joblineage.store import canonical
 from joblineage.study import Study

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from blemore.study import STUDY
-from joblineage import record, runs
+from joblineage import record
 from joblineage.capture import hashed
 from joblineage.planned import Planned, planned
+from joblineage.run import close
 from joblineage.store import Store, canonical, digest
 
 USED = {"seconds": 1.0, "cpu_seconds": 1.0, "peak_mb": 1, "device": "cpu", "peak_gpu_mb": 0}
@@ -60,7 +61,7 @@ def run(root: Path) -> str | None:
             ready = [n for n, job in waiting.items() if not any(makers.get(p) in waiting for _, p in job.inputs)]
             for name in ready:
                 _execute(waiting.pop(name), before.get(name))
-        return runs.close(
+        return close(
             Store(Path(), STUDY), [re.compile(re.escape(path) + "$") for path in makers], makers, complete=True
         )
 

@@ -103,26 +103,21 @@ def dvc(store: Store) -> tuple[list[Finding], list[str]]:
     file = root / "dvc.lock"
     if not file.is_file():
         return [], ["there is no dvc.lock to compare with"]
-    unfinished: tuple[list[Finding], list[str]] = (
-        [],
-        ["dvc.lock was not compared: the last run did not finish the study"],
-    )
+    unfinished = ["dvc.lock was not compared: the last run did not finish the study"]
     finished = run is not None and run["complete"] and not store.pending
     try:
         stages = parse_yaml(file.read_text())["stages"]
         outs = {out["path"]: (stage, out["md5"]) for stage, one in stages.items() for out in one["outs"]}
         deps = [(stage, dep["path"], dep["md5"]) for stage, one in stages.items() for dep in one["deps"]]
-        params = [
-            (stage, name, value) for stage, one in stages.items() for name, value in _params(one, store.study.settings)
-        ]
+        params = {stage: dict(one.get("params", {}).get(store.study.settings, {})) for stage, one in stages.items()}
         commands = {stage: one["cmd"] for stage, one in stages.items()}
     except (yaml.YAMLError, KeyError, TypeError) as error:
-        return ([Finding(Verdict.TAMPERED, "dvc.lock", f"cannot be read: {error!r}")], []) if finished else unfinished
+        return ([_wrong(f"cannot be read: {error!r}")], []) if finished else ([], unfinished)
     gone = _gone(root, outs[FOLDER][1]) if FOLDER in outs else []
     if gone:
         return gone, []
     if run is None or not finished:
-        return unfinished
+        return [], unfinished
     made = {
         out["path"]: out["md5"]
         for name in store.current.values()
@@ -135,6 +130,10 @@ def dvc(store: Store) -> tuple[list[Finding], list[str]]:
     return [finding for finding in findings if finding], []
 
 
+def _wrong(what: str) -> Finding:
+    return Finding(Verdict.TAMPERED, "dvc.lock", what)
+
+
 def _gone(root: Path, md5: str) -> list[Finding]:
     """Records, runs and objects that DVC versioned and that are gone; DVC's list of them is in its cache."""
     try:
@@ -143,10 +142,6 @@ def _gone(root: Path, md5: str) -> list[Finding]:
     except (OSError, ValueError, KeyError, TypeError):
         return []  # no list to compare with
     return [Finding(Verdict.MISSING, f"{FOLDER}/{one}", "DVC versioned it, and it is gone") for one in lost]
-
-
-def _params(stage: dict[str, Any], settings: str) -> list[tuple[str, Any]]:
-    return list(stage.get("params", {}).get(settings, {}).items())
 
 
 def _output(store: Store, made: dict[str, str], path: str, stage: str, md5: str) -> Finding | None:
@@ -163,9 +158,7 @@ def _output(store: Store, made: dict[str, str], path: str, stage: str, md5: str)
         return None
     if path == FOLDER and md5 == capture.dvc_md5(root / path, without=SIGNATURES):  # signed since
         return None
-    return Finding(
-        Verdict.TAMPERED, "dvc.lock", f"stage {stage} claims md5 {md5[:12]} of {path}, the records say {true[:12]}"
-    )
+    return _wrong(f"stage {stage} claims md5 {md5[:12]} of {path}, the records say {true[:12]}")
 
 
 def _sum_of(made: dict[str, str], path: str) -> str:
@@ -180,48 +173,38 @@ def _dependency(
     """A source may have changed since the run without any job to rerun; then dvc.lock has the present one. Where what is
     private is not here, the stages that need it keep what an earlier run said."""
     if path.startswith(store.study.raw) or any(f"{path}/".startswith(f"{out}/") for out in outs):
-        return None if md5 == _sum_of(made, path) or not _made(made, path) else _forged(stage, path, md5)
-    known = {run["sources"].get(path) for run in store.runs.values()}
-    place = store.root / path
-    if md5 in known or (place.exists() and md5 == capture.dvc_md5(place)):
-        return None
-    return _forged(stage, path, md5)
+        right = md5 == _sum_of(made, path) or not _made(made, path)
+    else:
+        place = store.root / path
+        right = any(run["sources"].get(path) == md5 for run in store.runs.values())
+        right = right or (place.exists() and md5 == capture.dvc_md5(place))
+    what = f"stage {stage} claims that it read {path} with md5 {md5[:12]}, which neither a run nor the present has"
+    return None if right else _wrong(what)
 
 
 def _made(made: dict[str, str], path: str) -> bool:
     return path in made or any(one.startswith(f"{path}/") for one in made)
 
 
-def _forged(stage: str, path: str, md5: str) -> Finding:
-    what = f"stage {stage} claims that it read {path} with md5 {md5[:12]}, which neither a run nor the present has"
-    return Finding(Verdict.TAMPERED, "dvc.lock", what)
-
-
 def _settings(
-    store: Store, run: dict[str, Any], params: list[tuple[str, str, Any]], commands: dict[str, str]
-) -> list[Finding]:
+    store: Store, run: dict[str, Any], params: dict[str, dict[str, Any]], commands: dict[str, str]
+) -> Iterator[Finding]:
     """Parameters and commands that dvc.lock names are those of the run, or the present ones."""
     try:
-        known = [
-            parse_yaml(store.get(run["study"][store.study.settings])),
-            parse_yaml((store.root / store.study.settings).read_text()),
-        ]
-        stages = [parse_yaml(store.get(run["study"]["dvc.yaml"]))["stages"], _stages(store.root)]
+        known, plans = (
+            [parse_yaml(text) for text in (store.get(run["study"][path]), (store.root / path).read_bytes())]
+            for path in (store.study.settings, "dvc.yaml")
+        )
+        stages = [one["stages"] for one in plans]
     except (OSError, KeyError, yaml.YAMLError):
-        return []  # lost copies are named by `structure`
-    found = []
-    for stage, name, value in params:
-        if not any(name in one and _same(one[name], value) for one in known):
-            what = f"stage {stage} claims other parameters {name} than the run had"
-            found.append(Finding(Verdict.TAMPERED, "dvc.lock", what))
+        return  # lost copies are named by `structure`
+    for stage, values in params.items():
+        for name, value in values.items():
+            if not any(name in one and _same(one[name], value) for one in known):
+                yield _wrong(f"stage {stage} claims other parameters {name} than the run had")
     for stage, command in commands.items():
         if not any(stage in one and one[stage]["cmd"] == command for one in stages):
-            found.append(Finding(Verdict.TAMPERED, "dvc.lock", f"stage {stage} claims the command {command!r}"))
-    return found
-
-
-def _stages(root: Path) -> dict[str, Any]:
-    return dict(parse_yaml((root / "dvc.yaml").read_text())["stages"])
+            yield _wrong(f"stage {stage} claims the command {command!r}")
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -271,8 +254,8 @@ def git(root: Path, graph: Graph, chain: set[str]) -> tuple[list[Finding], list[
     for (commit, path), uses in asked.items():
         head, _, rest = rest.partition(b"\n")
         if head.endswith(b"missing"):
-            data, known = None, _knows(root, commit)
-            if not known:
+            data = None
+            if subprocess.run(["git", "cat-file", "-e", commit], cwd=root, capture_output=True, check=False).returncode:
                 unknown.add(commit)
                 continue
         else:
@@ -285,7 +268,3 @@ def git(root: Path, graph: Graph, chain: set[str]) -> tuple[list[Finding], list[
     return findings, [
         f"commit {commit[:12]} is not in this clone: its files were not compared" for commit in sorted(unknown)
     ]
-
-
-def _knows(root: Path, commit: str) -> bool:
-    return not subprocess.run(["git", "cat-file", "-e", commit], cwd=root, capture_output=True, check=False).returncode

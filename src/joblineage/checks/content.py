@@ -6,13 +6,13 @@ mtime is seen. What a whole new disk or a privileged hand can hide is found by `
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from joblineage.files import sha256, write_text
 from joblineage.graph import Graph
-from joblineage.store import key
+from joblineage.store import Document, key
 from joblineage.verdict import Finding, Verdict
 
 CACHE = "cache/lineage/status.json"
@@ -106,26 +106,22 @@ def inputs(graph: Graph, found: Sums, away: Iterable[str], chain: set[str]) -> l
         for file in one["inputs"]:
             path = file["path"]
             maker = graph.store.makers.get(path)
-            if maker is None:
-                if found[path] is None:
-                    if not any(path.startswith(f"{folder}/") for folder in away):
-                        findings.append(Finding(Verdict.MISSING, path, f"{key(one)} read it, and it is gone"))
-                elif found[path] != file["sha256"]:
-                    what = f"changed since {key(one)} read it"
-                    findings.append(Finding(Verdict.STALE, path, what))
-            else:
-                findings += _handed_on(graph, name, maker, file)
+            if maker is not None:
+                findings += _handed_on(one, graph.records[maker], file)
+            elif found[path] is not None:
+                if found[path] != file["sha256"]:
+                    findings.append(Finding(Verdict.STALE, path, f"changed since {key(one)} read it"))
+            elif not any(path.startswith(f"{folder}/") for folder in away):
+                findings.append(Finding(Verdict.MISSING, path, f"{key(one)} read it, and it is gone"))
     return findings
 
 
-def _handed_on(graph: Graph, name: str, maker: str, file: dict) -> list[Finding]:
+def _handed_on(reader: Document, made: Document, file: dict[str, str]) -> Iterator[Finding]:
     """What a job read is what the maker of that file made."""
-    reader, made = graph.records[name], graph.records[maker]
-    out = next(out for out in made["outputs"] if out["path"] == file["path"])
-    if out["sha256"] == file["sha256"]:
-        return []
+    path = file["path"]
+    if any(out["path"] == path and out["sha256"] == file["sha256"] for out in made["outputs"]):
+        return
     if made["time"]["end"] > reader["time"]["start"]:
-        what = f"made from an older {file['path']}"
-        return [Finding(Verdict.STALE, key(reader), what)]
-    what = f"read other bytes of {file['path']} than {key(made)} had made"
-    return [Finding(Verdict.TAMPERED, key(reader), what)]
+        yield Finding(Verdict.STALE, key(reader), f"made from an older {path}")
+    else:
+        yield Finding(Verdict.TAMPERED, key(reader), f"read other bytes of {path} than {key(made)} had made")

@@ -3,7 +3,7 @@
 from joblineage.errors import DataError
 from joblineage.graph import Graph
 from joblineage.planned import planned
-from joblineage.runs import study_files
+from joblineage.run import study_files
 from joblineage.store import Store
 from joblineage.verdict import Finding, Verdict
 
@@ -26,22 +26,20 @@ def check(graph: Graph, chain: set[str], artifact: str | None) -> list[Finding]:
         jobs = planned(store.root, artifact or store.study.target)
     except DataError as error:
         return [Finding(Verdict.STALE, changed[0], f"changed since the last run; {error.faults[0]}")]
-    ids = {name: store.current[name] for name in store.current if store.current[name] in chain}
-    found = []
-    for name, record in ids.items():
-        one = graph.records[record]
+    found, by = {}, f"({', '.join(changed)})"
+    for name in (name for name, record in store.current.items() if record in chain):
+        one = graph.records[store.current[name]]
         if name not in jobs:
-            found.append(Finding(Verdict.STALE, name, "no longer a job of this study"))
+            found[name] = "no longer a job of this study"
         elif jobs[name].params != one["params"]["values"]:
-            found.append(Finding(Verdict.STALE, name, f"its parameters changed ({', '.join(changed)})"))
+            found[name] = f"its parameters changed {by}"
         elif {path for _, path in jobs[name].inputs} != {file["path"] for file in one["inputs"]}:
-            found.append(Finding(Verdict.STALE, name, f"it reads other files now ({', '.join(changed)})"))
+            found[name] = f"it reads other files now {by}"
         elif not {path for _, path in jobs[name].outputs} <= {out["path"] for out in one["outputs"]}:
-            found.append(Finding(Verdict.STALE, name, f"it makes other files now ({', '.join(changed)})"))
+            found[name] = f"it makes other files now {by}"
     if artifact is None:
-        fresh = sorted(set(jobs) - set(store.current))
-        found += [Finding(Verdict.STALE, name, f"not done yet ({', '.join(changed)})") for name in fresh]
-    return found
+        found |= {name: f"not done yet {by}" for name in sorted(set(jobs) - set(store.current))}
+    return [Finding(Verdict.STALE, name, what) for name, what in found.items()]
 
 
 def _changed(store: Store) -> list[str]:

@@ -7,7 +7,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from joblineage import capture, record, runs
+from joblineage import capture, record, run
 from joblineage.store import FOLDER, SIGNATURES, Store, canonical, digest, key, merkle_root
 from joblineage.verdict import Finding, Verdict
 
@@ -49,7 +49,7 @@ def _document(kind: str, path: Path, node: str, data: bytes) -> Iterator[Finding
         return
     try:
         value = json.loads(data)
-        plain = canonical(value) == data and value["schema"] in (record.SCHEMAS if kind == "records" else runs.SCHEMAS)
+        plain = canonical(value) == data and value["schema"] in (record.SCHEMAS if kind == "records" else run.SCHEMAS)
     except (ValueError, KeyError, TypeError):
         plain = False
     if not plain:
@@ -66,30 +66,26 @@ def _called(data: bytes) -> str:
 
 
 def _runs(store: Store) -> Iterator[Finding]:
-    names = list(store.runs)
-    for number, (name, run) in enumerate(store.runs.items()):
+    previous = None
+    for name, one in store.runs.items():
         node = f"{FOLDER}/runs/{name}.json"
-        if run["root"] != merkle_root([*run["executed"], *run["reused"]]):
+        if one["root"] != merkle_root([*one["executed"], *one["reused"]]):
             yield Finding(Verdict.TAMPERED, node, "its Merkle root is not that of the records which it lists")
-        previous = names[number - 1] if number else None
-        if run["previous"] != previous:
-            missing = run["previous"] is not None and run["previous"] not in store.runs
-            yield Finding(
-                Verdict.MISSING if missing else Verdict.TAMPERED,
-                f"{FOLDER}/runs/{run['previous']}.json" if missing else node,
-                "a run names it as the one before, and it is gone"
-                if missing
-                else "not the run that follows the one before",
-            )
-        for path, sha256 in run["study"].items():
+        if one["previous"] != previous:
+            if one["previous"] is None or one["previous"] in store.runs:
+                yield Finding(Verdict.TAMPERED, node, "not the run that follows the one before")
+            else:
+                gone = f"{FOLDER}/runs/{one['previous']}.json"
+                yield Finding(Verdict.MISSING, gone, "a run names it as the one before, and it is gone")
+        for path, sha256 in one["study"].items():
             yield from _object(store, sha256, f"copy of {path} of run {name[:12]}")
+        previous = name
 
 
 def _listing(store: Store) -> Iterator[Finding]:
     """Records that a run lists are there; those that no run lists are newer than the last run."""
     for name in sorted(set(store.listed) - set(store.records)):
-        broken = (store.folder / "records" / f"{name}.json").exists()
-        if not broken:  # a broken one is named already
+        if not (store.folder / "records" / f"{name}.json").exists():  # a broken one is named already
             what = f"run {store.listed[name][:12]} lists this record, and it is gone"
             yield Finding(Verdict.MISSING, f"{FOLDER}/records/{name}.json", what)
     last = store.last_run

@@ -1,5 +1,6 @@
 """`export`."""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,8 +8,6 @@ import typer
 
 if TYPE_CHECKING:
     from joblineage.export.payload import Payload
-    from joblineage.export.pseudonyms import Names
-    from joblineage.store import Store
 
 Out = Path | None
 
@@ -34,43 +33,34 @@ def export(
         raise typer.BadParameter("say what to write: --ro-crate FILE, --slsa FILE; or --check CRATE.zip")
     if pseudonyms and with_names:
         raise typer.BadParameter("--pseudonyms replaces names, --with-names tells them: choose one")
-    if check is not None:
-        from joblineage.export.check import check_crate
+    from joblineage.export.crate import check_crate, write_crate
 
+    if check is not None:
         typer.echo(f"{check}: {check_crate(check)} files, each is what the metadata says")
         return
-    from joblineage.errors import DataError
+    from joblineage.export.pseudonyms import Names, kept_salt, new_salt
+    from joblineage.export.slsa import statement
     from joblineage.export.told import Told
+    from joblineage.files import write_json
     from joblineage.store import Store
     from joblineage.verify import verify
 
     store = Store(workspace, context.obj)
-    report = verify(store)
-    if report.findings:
-        first = report.findings[0]
-        raise DataError(str(workspace), [f"not exported: {first.verdict.value} {first.node}: {first.what}"])
-    who = _names(store, pseudonyms, with_names)
-    told = Told(store, who)
+    verify(store).refuse("exported", workspace)
+    salt = None if with_names else kept_salt(pseudonyms) if pseudonyms else new_salt()
+    names = Names(store.study.names(store), salt, kept=pseudonyms is not None)
+    told = Told(store, names)
     if ro_crate:
-        from joblineage.export.check import check_crate
-        from joblineage.export.crate import write_crate
-
         held = write_crate(told, ro_crate)
         _tell_crate(ro_crate, held, check_crate(ro_crate))
     if slsa:
-        from joblineage.export.slsa import write_slsa
-
-        write_slsa(told, slsa)
+        write_json(slsa, statement(told))
         typer.echo(f"{slsa}: SLSA v1 provenance of the products")
-    typer.echo(_told_of(who, pseudonyms))
-
-
-def _names(store: "Store", salt: Path | None, with_names: bool) -> "Names":
-    from joblineage.export.pseudonyms import Names, kept_salt, new_salt
-
     if with_names:
-        return Names(store.study.names(store), None)
-    return Names(store.study.names(store), kept_salt(salt) if salt else new_salt(), kept=salt is not None)
+        typer.echo(f"private names: all {len(names.private)} may be in it")
+    else:
+        kept = f"their salt is in {pseudonyms}: keep it apart" if pseudonyms else "their salt is not kept"
+        typer.echo(f"private names: none is in it; pseudonyms stand for {len(names.private)}, {kept}")
 
 
 def _tell_crate(out: Path, held: "Payload", checked: int) -> None:
@@ -78,14 +68,6 @@ def _tell_crate(out: Path, held: "Payload", checked: int) -> None:
 
     typer.echo(f"{out}: RO-Crate of {checked} files ({out.stat().st_size / 1e6:.1f} MB), each compared with its sha256")
     typer.echo(f"not in it, known by their sha256 in its {MANIFEST}:")
-    for why, said in WHY.items():
-        number = sum(one[2] == why for one in held.absent.values())
-        if number:
-            typer.echo(f"  {number:5d} {said}")
-
-
-def _told_of(who: "Names", salt: Path | None) -> str:
-    if who.salt is None:
-        return f"private names: all {len(who.private)} may be in it"
-    kept = f"their salt is in {salt}: keep it apart" if salt else "their salt is not kept"
-    return f"private names: none is in it; pseudonyms stand for {len(who.private)}, {kept}"
+    counted = Counter(why for _, _, why in held.absent.values())
+    for why in filter(counted.get, WHY):
+        typer.echo(f"  {counted[why]:5d} {WHY[why]}")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -66,32 +67,28 @@ def look(store: "Store", ways: "Mapping[str, tuple[str | None, Way]]", down: boo
     ----------
     ways : {option: (its value, how it is looked for)}.
     """
-    from joblineage.finding import Finder, Found
+    from joblineage.finding import Finder
 
     given = [(option, value, way) for option, (value, way) in ways.items() if value is not None]
     if len(given) != 1:
         raise typer.BadParameter(f"give one of {', '.join(ways)}")
     (option, value, way), finder = given[0], Finder(store)
     matches = way(finder, value)
-    found = Found(matches, finder.below(matches) if down else [])
+    below = finder.below(matches) if down else []
+    asked, records = f"{option.removeprefix('--')} {value}", len(store.records)
     if as_json:
-        typer.echo(json.dumps(found.as_dict(), indent=2))
+        found = {"matches": [asdict(one) for one in matches], "below": [asdict(one) for one in below]}
+        typer.echo(json.dumps(found, indent=2))
+    elif matches:
+        typer.echo(f"{asked}: touched by {len({one.record for one in matches})} of {records} recorded jobs")
+        _list(matches)
+        if down:
+            typer.echo(f"came from it: {len(below)} files of {len({one.record for one in below})} jobs")
+            _list(below)
     else:
-        asked = f"{option.removeprefix('--')} {value}"
-        _tell(asked, found.matches, found.below, len(store.records), down)
+        typer.echo(f"{asked}: nothing found in {records} records")
     if not matches:
         raise typer.Exit(1)
-
-
-def _tell(asked: str, matches: "list[Match]", below: "list[Match]", records: int, down: bool) -> None:
-    if not matches:
-        typer.echo(f"{asked}: nothing found in {records} records")
-        return
-    typer.echo(f"{asked}: touched by {len({one.record for one in matches})} of {records} recorded jobs")
-    _list(matches)
-    if down:
-        typer.echo(f"came from it: {len(below)} files of {len({one.record for one in below})} jobs")
-        _list(below)
 
 
 def _list(found: "list[Match]") -> None:

@@ -13,7 +13,6 @@ def sign(
     workspace: Annotated[Path, typer.Option(help="The study's folder (where the Snakefile is).")] = Path(),
 ) -> None:
     """Sign the last run, offline; `verify --key KEY.pub` then also finds a chain that was re-forged as a whole."""
-    from joblineage.errors import DataError
     from joblineage.signing import make_keys
     from joblineage.signing import sign as sign_run
     from joblineage.store import Store
@@ -22,9 +21,6 @@ def sign(
     if new_key:
         typer.echo(f"made {key} (keep it secret) and {make_keys(key)} (give it to who verifies)")
     store = Store(workspace, context.obj)
-    report = verify(store)
-    if report.findings:
-        first = report.findings[0]
-        raise DataError(str(workspace), [f"not signed: {first.verdict.value} {first.node}: {first.what}"])
+    verify(store).refuse("signed", workspace)
     typer.echo(f"signed: {sign_run(store, key)}")
     typer.echo("`dvc commit` keeps the signature with the study")

@@ -1,6 +1,7 @@
 """`verify`."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,23 +33,14 @@ def verify(
         from joblineage.replay import replayed
 
         report = replayed(report, store, artifact, replay)
-    _tell_json(report) if as_json else _tell(report)
+    if as_json:
+        about = asdict(report)
+        said = {"verdict": report.verdict, **{part: about[part] for part in ("level", "checked", "notes", "findings")}}
+        typer.echo(json.dumps(said, indent=2, ensure_ascii=False))
+    else:
+        _tell(report)
     if report.verdict.code:
         raise typer.Exit(report.verdict.code)
-
-
-def _tell_json(report: "Report") -> None:
-    about = {
-        "verdict": report.verdict.value,
-        "level": report.level,
-        "checked": report.checked,
-        "notes": report.notes,
-        "findings": [
-            {"verdict": one.verdict.value, "node": one.node, "what": one.what, "follows": list(one.follows)}
-            for one in report.findings
-        ],
-    }
-    typer.echo(json.dumps(about, indent=2, ensure_ascii=False))
 
 
 def _tell(report: "Report", shown: int = 20) -> None:

@@ -1,18 +1,23 @@
-"""RO-Crate 1.1 of a finished study, by the profile Provenance Run Crate 0.5: the run, its jobs, their files.
+"""RO-Crate 1.1 of a finished study, by the profile Provenance Run Crate 0.5: written, and checked against itself.
 
 The zip's bytes hang on the study and its private names alone: entries are sorted, times are those of the run.
 """
 
-import io
 import json
 import zipfile
+from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import unquote
 
+from joblineage.errors import DataError
 from joblineage.export.description import Description
 from joblineage.export.payload import Payload, payload
 from joblineage.export.told import Told
-from joblineage.files import write_bytes
+from joblineage.files import whole_file
+from joblineage.store import FOLDER, SIGNATURES, digest, merkle_root
 
 METADATA = "ro-crate-metadata.json"
 
@@ -26,18 +31,81 @@ def write_crate(told: Told, out: Path) -> Payload:
     """
     held = payload(told)
     said = json.dumps(Description(told, held).written(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-    write_bytes(out, zipped({**held.files, METADATA: said.encode()}, told.run["time"]["end"]))
+    moment = datetime.fromisoformat(told.run["time"]["end"]).timetuple()[:6]
+    with whole_file(out) as temporary, zipfile.ZipFile(temporary, "w") as file:
+        for path, data in sorted({**held.files, METADATA: said.encode()}.items()):
+            entry = zipfile.ZipInfo(path, moment)
+            entry.external_attr = 0o644 << 16
+            file.writestr(entry, data, zipfile.ZIP_DEFLATED)
     return held
 
 
-def zipped(files: dict[str, bytes], time: str) -> bytes:
-    """A zip of `files`, sorted, all of them from `time` (ISO 8601)."""
-    moment = datetime.fromisoformat(time)
-    target = io.BytesIO()
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as file:
-        for path, data in sorted(files.items()):
-            entry = zipfile.ZipInfo(path, moment.timetuple()[:6])
-            entry.external_attr = 0o644 << 16
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            file.writestr(entry, data)
-    return target.getvalue()
+def check_crate(crate: Path) -> int:
+    """Compare every file of a crate with the sha256 in its metadata, which no validator does; how many were compared.
+
+    Also: lineage documents bear their own hash as a name, the run's Merkle root is that of its records, and results are
+    what these records say. Who rewrites a file and every mention of it is found by the signature of a run (`sign`) alone.
+
+    Raises
+    ------
+    DataError : each file that differs, is missing or was added, by path.
+    """
+    try:
+        with zipfile.ZipFile(crate) as file:
+            names = Counter(file.namelist())
+            held = dict(_read(file, name) for name in names)
+        said = json.loads(held.pop(METADATA) or b"")["@graph"]
+        described = {unquote(one["@id"]): one for one in said if "File" in _list(one["@type"]) and "sha256" in one}
+    except (zipfile.BadZipFile, ValueError, KeyError, TypeError) as error:
+        raise DataError(str(crate), [f"is no crate that `export` wrote: {error!r}"]) from error
+    twice = ((name, "is there twice") for name, times in names.items() if times > 1)
+    faults = dict([*twice, *_lineage(held), *_files(held, described)])
+    if faults:
+        raise DataError(str(crate), [f"{name}: {what}" for name, what in sorted(faults.items())])
+    return len(held)
+
+
+def _read(file: zipfile.ZipFile, name: str) -> tuple[str, bytes | None]:
+    """A file of the zip; None where its own checksum tells that it is damaged."""
+    try:
+        return name, file.read(name)
+    except zipfile.BadZipFile:
+        return name, None
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _files(held: dict[str, bytes | None], described: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for name in held.keys() | described.keys():
+        if name not in held:
+            yield name, "is missing"
+        elif name not in described:
+            yield name, "was added: the metadata does not know it"
+        else:
+            data, one = held[name], described[name]
+            if data is None or digest(data) != one["sha256"]:
+                found = "is damaged" if data is None else f"has sha256 {digest(data)[:12]}"
+                yield name, f"{found}, the metadata says {one['sha256'][:12]}"
+            elif str(len(data)) != one.get("contentSize"):
+                yield name, f"has {len(data)} bytes, the metadata says {one.get('contentSize')}"
+
+
+def _lineage(held: dict[str, bytes | None]) -> Iterator[tuple[str, str]]:
+    """What the records in the crate say otherwise than the crate."""
+    for name, data in held.items():
+        path = PurePosixPath(name)
+        if path.parts[0] != FOLDER or data is None or name.endswith(SIGNATURES):
+            continue
+        if path.stem != digest(data):
+            yield name, "does not bear its own sha256 as name"
+        elif path.parts[1] == "records":
+            for out in json.loads(data)["outputs"]:
+                made = held.get(out["path"])
+                if made is not None and digest(made) != out["sha256"]:
+                    yield out["path"], f"is not what its record {path.stem[:12]} says"
+        elif path.parts[1] == "runs":
+            run = json.loads(data)
+            if merkle_root([*run["executed"], *run["reused"]]) != run["root"]:
+                yield name, "its Merkle root is not that of its records"

@@ -1,16 +1,44 @@
 """The metadata of a crate: OrganizeAction > ControlAction > CreateAction, one of these a job, beside files and tools."""
 
+import json
 from collections.abc import Iterable
+from datetime import datetime
+from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import quote
 
+from rocrate.model.contextentity import ContextEntity
 from rocrate.model.entity import Entity
+from rocrate.rocrate import ROCrate
 
-from joblineage.export.entities import BIOSCHEMAS, LOCK, SCRIPTS, SNAKEFILE, Entities, moment
-from joblineage.export.payload import MANIFEST
-from joblineage.export.told import Job, Thing
-from joblineage.store import FOLDER
+from joblineage.export.payload import COPIES, MANIFEST, README, WHY, Payload
+from joblineage.export.told import Job, Thing, Told
+from joblineage.store import FOLDER, digest
 
+CONTEXT = "https://w3id.org/ro/terms/workflow-run/context"
+"""Of sha256, environment and resourceUsage."""
+PROFILES = {
+    "https://w3id.org/ro/wfrun/process/0.5": ("Process Run Crate", "0.5"),
+    "https://w3id.org/ro/wfrun/workflow/0.5": ("Workflow Run Crate", "0.5"),
+    "https://w3id.org/ro/wfrun/provenance/0.5": ("Provenance Run Crate", "0.5"),
+    "https://w3id.org/workflowhub/workflow-ro-crate/1.0": ("Workflow RO-Crate", "1.0"),
+}
+SNAKEFILE, LOCK, SCRIPTS = "Snakefile", "requirements.lock", "workflow_scripts/"
+SNAKEMAKE = "https://snakemake.github.io"
 COMPLETED = "http://schema.org/CompletedActionStatus"
+TYPES = {
+    ".csv": "text/csv",
+    ".html": "text/html",
+    ".json": "application/json",
+    ".md": "text/markdown",
+    ".npz": "application/octet-stream",
+    ".parquet": "application/vnd.apache.parquet",
+    ".png": "image/png",
+    ".py": "text/x-python",
+    ".yaml": "application/yaml",
+    ".zip": "application/zip",
+}
+"""Of files by their ending; text for any other."""
 UNITS = {
     "seconds": "https://qudt.org/vocab/unit/SEC",
     "cpu_seconds": "https://qudt.org/vocab/unit/SEC",
@@ -20,34 +48,131 @@ UNITS = {
 """Of what a record says about a job's cost."""
 
 
-class Description(Entities):
-    """The jobs and the run, beside the files."""
+class Description:
+    """What a crate with these files says of itself, of each of them, and of the jobs and the run that made them."""
+
+    def __init__(self, told: Told, held: Payload):
+        self.told, self.held = told, held
+        self.sums = {path: digest(data) for path, data in held.files.items()}
+        self.version = (", ".join(told.commits) or "unknown") + (" with changes" if told.dirty else "")
+        self.crate = ROCrate(version="1.1")
+        self.crate.metadata.extra_contexts.append(CONTEXT)
 
     def written(self) -> dict[str, Any]:
         """The JSON-LD, entities by their id."""
+        self._root()
+        self.flow = self._files()
         self._run([self._job(job) for job in self.told.jobs])
-        return self.graph()
+        document: dict[str, Any] = self.crate.metadata.generate()
+        document["@graph"] = sorted(map(_plain, document["@graph"]), key=lambda one: str(one["@id"]))
+        return document
+
+    def _add(self, id_: str, kind: str, /, **properties: Any) -> Entity:
+        """The entity of that id; made where there is none."""
+        id_ = id_ if id_.startswith("http") else quote(id_, safe="#/=")
+        made = ContextEntity(self.crate, id_, properties={"@type": kind, **properties})
+        return self.crate.dereference(id_) or self.crate.add(made)
+
+    def _file(self, path: str) -> Entity:
+        """The file of that path, where it is in the crate."""
+        return self.crate.dereference(quote(path))
+
+    def _thing(self, thing: Thing) -> Entity:
+        """The file in the crate; for another what is known of it. The manifest stands for the raw files."""
+        if thing.count:
+            return self._file(MANIFEST)
+        if self.sums.get(thing.path) == thing.sha256:
+            return self._file(thing.path)
+        why = self.held.absent.get(thing.path, ("", 0, "names"))[2]
+        return self._add(
+            f"#absent/{thing.path}",
+            "CreativeWork",
+            name=thing.path,
+            sha256=thing.sha256,
+            contentSize=str(thing.size),
+            description=f"not in this crate: {WHY[why]}",
+        )
+
+    def _value(self, id_: str, name: str, value: Any, **more: str) -> Entity:
+        """A value by its name; what JSON writes with brackets, as JSON."""
+        text = value if isinstance(value, str | int | float | bool) else json.dumps(value, sort_keys=True)
+        return self._add(id_, "PropertyValue", name=name, value=text, **more)
+
+    def _bioschemas(self, name: str) -> Entity:
+        uri = f"https://bioschemas.org/profiles/{name}/1.0-RELEASE"
+        return self._add(uri, "CreativeWork", name=name, version="1.0")
+
+    def _completed(self, user: str | None, time: dict[str, Any]) -> dict[str, Any]:
+        """What is said of every action that was done: who did it, by the name of the login, and when."""
+        return {
+            "agent": self._add(f"#agent/{user or 'unknown'}", "Person", name=user or "unknown"),
+            "actionStatus": COMPLETED,
+            "startTime": _moment(time["start"]),
+            "endTime": _moment(time["end"]),
+        }
+
+    def _root(self) -> None:
+        end = _moment(self.told.run["time"]["end"])
+        nobody = self._add("#unknown", "Organization", name="unknown", description="Nobody has been named.")
+        nobody["url"] = nobody
+        data = self.crate.root_dataset
+        data["name"] = self.told.store.study.title
+        data["description"] = (
+            f"Code, parameters, environment, lineage records and small results of the run that ended at {end}. "
+            f"{len(self.held.absent)} files are not in it: {MANIFEST} has their sha256 and says why."
+        )
+        data["datePublished"], data["identifier"] = end, self.told.run_id
+        data["author"] = data["publisher"] = nobody
+        data["conformsTo"] = [
+            self._add(uri, "CreativeWork", name=name, version=version) for uri, (name, version) in PROFILES.items()
+        ]
+        said = "Nobody has said under which licence these results may be used. That of the code is in LICENSE."
+        data["license"] = self._add("#licence", "CreativeWork", name="unknown", description=said)
+
+    def _files(self) -> Entity:
+        """Every file with its hash; the Snakefile is the workflow, which is returned."""
+        for path, data in sorted(self.held.files.items()):
+            about: dict[str, Any] = {
+                "name": path,
+                "sha256": self.sums[path],
+                "contentSize": str(len(data)),
+                "encodingFormat": TYPES.get(PurePosixPath(path).suffix, "text/plain"),
+            }
+            if path == SNAKEFILE or path.startswith(SCRIPTS):
+                about |= {"@type": ["File", "SoftwareSourceCode"], "version": self.version, "url": {"@id": quote(path)}}
+            if path.startswith(COPIES):
+                name = path.removeprefix(COPIES)
+                about["description"] = f"copy of {name} with pseudonyms and its rows in another order"
+            if path == SNAKEFILE:
+                about["@type"] += ["ComputationalWorkflow", "HowTo"]
+                flow = self.crate.add_workflow(dest_path=path, main=True, lang="snakemake", properties=about)
+                flow["conformsTo"] = self._bioschemas("ComputationalWorkflow")
+            else:
+                self.crate.add_file(dest_path=path, properties=about)
+        raw = self.told.raw
+        self._file(MANIFEST)["description"] = (
+            f"sha256 and size of the files that are not here, and why; among them {raw.count} raw files ({raw.size} bytes)"
+        )
+        if LOCK in self.sums:
+            flow["softwareRequirements"] = lock = self._file(LOCK)
+            lock["description"] = "every package of the environment with version and hashes; there is no container"
+        self._file(README)["about"] = self.crate.root_dataset
+        return flow
 
     def _things(self, job: Job, side: str, pairs: Iterable[tuple[str, Thing]], tool: Entity) -> list[Entity]:
         """Entities of a job's files, as examples of its rule's formal parameters."""
         found = {}
         for role, thing in pairs:
-            one = self.thing(thing)
-            here = one if one.type != "CreativeWork" else self.file(MANIFEST)  # only what is in a crate is an example
+            one = self._thing(thing)
+            here = one if one.type != "CreativeWork" else self._file(MANIFEST)  # only what is in a crate is an example
             self._formal(job.rule, side, role, "File", tool, here)
             found[one.id] = one
         return list(found.values())
 
     def _formal(self, rule: str, side: str, name: str, kind: str, tool: Entity, example: Entity) -> None:
-        name_of = f"#{side}/{rule}/{name}"
-        formal = self.add(
-            name_of,
-            "FormalParameter",
-            name=name,
-            additionalType=kind,
-            conformsTo=self.add(
-                f"{BIOSCHEMAS}/FormalParameter/1.0-RELEASE", "CreativeWork", name="FormalParameter", version="1.0"
-            ),
+        conforms = self._bioschemas("FormalParameter")
+        formal = self._add(
+            f"#{side}/{rule}/{name}", "FormalParameter", name=name, additionalType=kind, conformsTo=conforms
         )
         for one, where in ((tool, "output" if side == "out" else "input"), (example, "exampleOfWork")):
             if formal not in one.get(where, []):
@@ -55,87 +180,100 @@ class Description(Entities):
 
     def _tool(self, job: Job) -> Entity:
         """The rule's script, with the modules that it loads."""
-        sources = [self.thing(thing) for _, thing in job.code]
-        script = next((one for one in sources if one.id.startswith(SCRIPTS)), None)
-        if script is None:
-            script = self.add(f"#tool/{job.rule}", "SoftwareSourceCode", name=job.rule, version=self.version)
-            script["url"] = script
-        tool = script
+        sources = [self._thing(thing) for _, thing in job.code]
+        tool = next((one for one in sources if one.id.startswith(SCRIPTS)), None)
+        if tool is None:
+            tool = self._add(f"#tool/{job.rule}", "SoftwareSourceCode", name=job.rule, version=self.version)
+            tool["url"] = tool
         if "hasPart" not in tool:
             tool["hasPart"] = [one for one in sources if one is not tool and one.id != LOCK]
             if LOCK in self.sums:
-                tool["softwareRequirements"] = self.file(LOCK)
+                tool["softwareRequirements"] = self._file(LOCK)
             self.flow.append_to("hasPart", tool)
         return tool
 
     def _job(self, job: Job) -> Entity:
-        record, tool, cost = job.record, self._tool(job), job.record["time"]
-        action = self.add(f"#record-{job.id}", "CreateAction", name=job.name)
+        record, tool, cost, short = job.record, self._tool(job), job.record["time"], job.id[:16]
         used = self._things(job, "in", job.used, tool)
         for name, value in self.told.names.shown(record["params"]["values"]).items():
-            given = self.value(f"#value/{job.id[:16]}/{name}", name, value)
-            self._formal(job.rule, "parameter", name, "PropertyValue", tool, given)
-            used.append(given)
+            used.append(self._value(f"#value/{short}/{name}", name, value))
+            self._formal(job.rule, "parameter", name, "PropertyValue", tool, used[-1])
         made = self._things(job, "out", job.made, tool)
-        made += [self.value(f"#metric/{job.id[:16]}/{name}", name, value) for name, value in record["metrics"].items()]
+        made += [self._value(f"#metric/{short}/{name}", name, value) for name, value in record["metrics"].items()]
         machine = record["hardware"]
-        action["description"] = (
-            f"{job.name}, {cost['seconds']} s on {cost['device']} ({machine['cpu']}, {machine['cores']} cores, "
-            f"{machine['ram_mb']} MB); status {record['status']}; unknown: {', '.join(record['unknown']) or 'nothing'}"
-        )
-        action["identifier"] = job.id
-        action["startTime"], action["endTime"] = moment(cost["start"]), moment(cost["end"])
-        action["actionStatus"] = COMPLETED
-        action["instrument"], action["agent"] = tool, self.agent(record["agent"]["user"])
-        action["object"], action["result"] = used, made
         surroundings = {**record["determinism"]["threads"], "PYTHONHASHSEED": record["determinism"]["hash_seed"]}
         surroundings |= {"sha256 of the environment": record["environment"], "git commit": record["code"]["commit"]}
-        action["environment"] = [
-            self.value(f"#environment/{name}={value}", name, value) for name, value in surroundings.items() if value
-        ]
-        action["resourceUsage"] = [
-            self.value(f"#cost/{job.id[:16]}/{name}", name, cost[name], unitCode=unit, propertyID=name)
-            for name, unit in UNITS.items()
-        ]
-        kept = self.file(f"{FOLDER}/objects/{record['environment']}")
+        kept = self._file(f"{FOLDER}/objects/{record['environment']}")
         if kept is not None:
             kept["description"] = "Python, system and version of every installed package"
-        return action
+        return self._add(
+            f"#record-{job.id}",
+            "CreateAction",
+            name=job.name,
+            description=(
+                f"{job.name}, {cost['seconds']} s on {cost['device']} ({machine['cpu']}, {machine['cores']} cores, "
+                f"{machine['ram_mb']} MB); status {record['status']}; unknown: {', '.join(record['unknown']) or 'nothing'}"
+            ),
+            identifier=job.id,
+            instrument=tool,
+            object=used,
+            result=made,
+            environment=[
+                self._value(f"#environment/{name}={value}", name, value)
+                for name, value in surroundings.items()
+                if value
+            ],
+            resourceUsage=[
+                self._value(f"#cost/{short}/{name}", name, cost[name], unitCode=unit, propertyID=name)
+                for name, unit in UNITS.items()
+            ],
+            **self._completed(record["agent"]["user"], cost),
+        )
 
     def _run(self, actions: list[Entity]) -> None:
         """The workflow's own action, its steps, and Snakemake that organised them."""
-        study, time, first = self.told.store.study, self.told.run["time"], self.told.jobs[0].record["agent"]
-        agent = self.agent(first["user"])
-        run = self.add(f"#run-{self.told.run_id}", "CreateAction", name="The study")
-        files = [self.file(path) for path in (study.settings, MANIFEST) if path in self.held.files]
-        made = [self.file(path) for path in sorted(self.held.files) if path.startswith(study.products)]
+        study, first = self.told.store.study, self.told.jobs[0].record["agent"]
+        files = [self._file(path) for path in (study.settings, MANIFEST) if path in self.held.files]
+        made = [self._file(path) for path in sorted(self.held.files) if path.startswith(study.products)]
         for side, group in (("in", files), ("out", made)):
             for one in group:
                 self._formal("study", side, "settings" if one.id == study.settings else "files", "File", self.flow, one)
-        run["description"] = f"{len(self.told.run['executed'])} jobs executed, {len(self.told.run['reused'])} reused"
-        run["identifier"] = self.told.run_id
-        run["instrument"], run["agent"], run["actionStatus"] = self.flow, agent, COMPLETED
-        run["startTime"], run["endTime"] = moment(time["start"]), moment(time["end"])
-        run["object"], run["result"] = files, made
+        completed = self._completed(first["user"], self.told.run["time"])
+        run = self._add(
+            f"#run-{self.told.run_id}",
+            "CreateAction",
+            name="The study",
+            description=f"{len(self.told.run['executed'])} jobs executed, {len(self.told.run['reused'])} reused",
+            identifier=self.told.run_id,
+            instrument=self.flow,
+            object=files,
+            result=made,
+            **completed,
+        )
         controls: list[Entity] = []
         steps: dict[str, Entity] = {}
         for job, action in zip(self.told.jobs, actions, strict=True):
-            step = self.add(f"{SNAKEFILE}#{job.rule}", "HowToStep", name=job.rule, position=str(len(steps)))
+            step = self._add(f"{SNAKEFILE}#{job.rule}", "HowToStep", name=job.rule, position=str(len(steps)))
             step["workExample"] = action["instrument"]
             steps[step.id] = step
-            control = self.add(f"#step-{job.id}", "ControlAction", name=f"step {job.name}")
-            control["instrument"], control["object"] = step, action
-            controls.append(control)
+            control = f"#step-{job.id}", "ControlAction"
+            controls.append(self._add(*control, name=f"step {job.name}", instrument=step, object=action))
         self.flow["step"] = list(steps.values())
-        engine = self.add(
-            "https://snakemake.github.io",
-            "SoftwareApplication",
-            name="Snakemake",
-            url="https://snakemake.github.io",
-            softwareVersion=first["snakemake"],
-        )
-        organised = self.add("#organised", "OrganizeAction", name=f"Snakemake {first['snakemake']}")
-        organised["instrument"], organised["agent"], organised["actionStatus"] = engine, agent, COMPLETED
-        organised["object"], organised["result"] = controls, run
-        organised["startTime"], organised["endTime"] = run["startTime"], run["endTime"]
+        version = first["snakemake"]
+        engine = self._add(SNAKEMAKE, "SoftwareApplication", name="Snakemake", url=SNAKEMAKE, softwareVersion=version)
+        about = completed | {"name": f"Snakemake {version}", "instrument": engine, "object": controls, "result": run}
+        self._add("#organised", "OrganizeAction", **about)
         self.crate.root_dataset["mentions"] = [run, *actions]
+
+
+def _moment(text: str) -> str:
+    """A moment as the profile wants it, "2026-11-25T12:00:00.000+00:00"."""
+    return datetime.fromisoformat(text).isoformat(timespec="milliseconds")
+
+
+def _plain(entity: dict[str, Any]) -> dict[str, Any]:
+    """An entity whose lists of one are that one, as RO-Crate wants it."""
+    return {
+        name: value[0] if isinstance(value, list) and len(value) == 1 and name != "@type" else value
+        for name, value in entity.items()
+    }

@@ -7,11 +7,10 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from joblineage.errors import DataError
 from joblineage.export.told import Told
-from joblineage.patterns import matches
+from joblineage.files import matches
 from joblineage.record import LOGIC, WEIGHTS
 from joblineage.store import FOLDER, SIGNATURES, Store, canonical, digest
 from joblineage.study import Study
@@ -32,9 +31,9 @@ WHY = {
 
 
 README_TEXT = """\
-# {title}
+# {study.title}
 
-Run {run}, ended {end}, code of commit {commits}. `ro-crate-metadata.json` describes it (Provenance Run Crate 0.5): which
+Run {told.run_id}, ended {told.run[time][end]}, code of commit {commits}. `ro-crate-metadata.json` describes it (Provenance Run Crate 0.5): which
 job made what from what, when, by which code and parameters. What lies at its own path is the study's file, byte for byte.
 
 Not in the crate, known by their sha256 in `manifest.json`:
@@ -43,8 +42,8 @@ Not in the crate, known by their sha256 in `manifest.json`:
 
 {names}
 
-`{command} export --check CRATE.zip` compares every file with its sha256. To go on from here: `git clone` the study
-at that commit, `unzip -n CRATE.zip` into it, `dvc pull --force`, then `snakemake {target}`.
+`{study.command} export --check CRATE.zip` compares every file with its sha256. To go on from here: `git clone` the study
+at that commit, `unzip -n CRATE.zip` into it, `dvc pull --force`, then `snakemake {study.target}`.
 """
 NO_NAME = (
     "No private name is in the crate. Pseudonyms stand for them; they keep names out of sight, no more: who has the data can "
@@ -126,33 +125,26 @@ def _lineage(told: Told) -> Iterator[tuple[str, bytes]]:
     signature = _bytes(told.store.root / f"{run}{SIGNATURES}")
     if signature is not None:
         yield f"{run}{SIGNATURES}", signature
-    objects: set[str] = set()
+    objects: set[str] = set()  # source files aside: those lie under their own path
     for path, name in names.items():
         yield path, _read(told.store, path, name, kept=False)
-        objects |= _objects(told.store.records[name])
-    for name in sorted(objects):
+        record = told.store.records[name]
+        objects |= {record["environment"], record["code"]["diff"]}
+        objects |= {model[side] for model in record["split"]["models"] for side in ("on", "judges")}
+    for name in sorted(objects - {None}):
         yield f"{FOLDER}/objects/{name}", _read(told.store, f"{FOLDER}/objects/{name}", name, kept=True)
-
-
-def _objects(record: dict[str, Any]) -> set[str]:
-    """sha256 of the objects that a record refers to, source files aside: those lie under their own path."""
-    lists = {model[side] for model in record["split"]["models"] for side in ("on", "judges")}
-    return lists | {record["environment"]} | ({record["code"]["diff"]} - {None})
 
 
 def _manifest(told: Told, found: Payload) -> bytes:
     """The files that are not here by their hash, as JSON; raw files without names, for these may tell private names."""
-    open_names = told.names.salt is None
-    listed = [
-        {
-            "path": told.names.shown(path) if open_names or not path.startswith(told.store.study.raw) else None,
-            "sha256": sha256,
-            "size": size,
-            "why": why,
-        }
-        for path, (sha256, size, why) in found.absent.items()
+    hidden = None if told.names.salt is None else told.store.study.raw
+    named = [
+        ("" if hidden and path.startswith(hidden) else told.names.shown(path), *about)
+        for path, about in found.absent.items()
     ]
-    listed.sort(key=lambda one: (str(one["path"] or ""), str(one["sha256"])))
+    listed = [
+        {"path": path or None, "sha256": sha256, "size": size, "why": why} for path, sha256, size, why in sorted(named)
+    ]
     return canonical({"schema": "joblineage-manifest/1", "why": WHY, "files": listed}) + b"\n"
 
 
@@ -160,13 +152,5 @@ def _readme(told: Told, found: Payload) -> bytes:
     """What somebody needs to know who finds the crate."""
     counted = Counter(why for _, _, why in found.absent.values())
     absent = "\n".join(f"- {counted[why]} files: {said}" for why, said in WHY.items() if counted[why])
-    return README_TEXT.format(
-        title=told.store.study.title,
-        command=told.store.study.command,
-        target=told.store.study.target,
-        run=told.run_id,
-        end=told.run["time"]["end"],
-        commits=", ".join(told.commits) or "unknown",
-        absent=absent,
-        names=NAMES_TOLD if told.names.salt is None else NO_NAME,
-    ).encode()
+    commits, names = ", ".join(told.commits) or "unknown", NAMES_TOLD if told.names.salt is None else NO_NAME
+    return README_TEXT.format(study=told.store.study, told=told, commits=commits, absent=absent, names=names).encode()

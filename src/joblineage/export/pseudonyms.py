@@ -7,7 +7,6 @@ not kept cannot be asked again who was who.
 
 import hmac
 import io
-import os
 import re
 import secrets
 from collections.abc import Iterable, Mapping
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from joblineage.errors import DataError
-from joblineage.files import whole_file
+from joblineage.files import write_bytes
 
 SALT_BYTES = 32
 PICTURE = re.compile(r'"data:[^"]*"')
@@ -118,8 +117,7 @@ def kept_salt(path: Path) -> bytes:
     DataError : the file holds no salt.
     """
     if not path.exists():
-        with whole_file(path) as temporary, open(os.open(temporary, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
-            file.write(secrets.token_hex(SALT_BYTES) + "\n")
+        write_bytes(path, f"{secrets.token_hex(SALT_BYTES)}\n".encode(), 0o600)
     try:
         salt = bytes.fromhex(path.read_text().strip())
     except ValueError:

@@ -1,6 +1,5 @@
 """SLSA v1 provenance of a study's products, as an in-toto statement: these files, by these jobs, out of these things."""
 
-from pathlib import Path
 from typing import Any
 
 from google.protobuf import json_format
@@ -9,16 +8,11 @@ from in_toto_attestation.v1.statement import STATEMENT_TYPE_URI, Statement
 from in_toto_attestation.v1.statement_pb2 import Statement as StatementMessage
 
 from joblineage.export.told import Told
-from joblineage.files import parse_yaml, write_json
+from joblineage.files import parse_yaml
 from joblineage.store import FOLDER
 
 PREDICATE = "https://slsa.dev/provenance/v1"
 BUILD_TYPE = "urn:joblineage:snakemake-study:1"
-
-
-def write_slsa(told: Told, out: Path) -> None:
-    """Write the statement, whole or not at all."""
-    write_json(out, statement(told))
 
 
 def statement(told: Told) -> dict[str, Any]:
@@ -76,14 +70,9 @@ def _dependencies(told: Told) -> list[dict[str, Any]]:
     found += [_named(path, sha256=sha256) for path, sha256 in sorted(told.run["study"].items())]
     raw = told.raw
     found.append(_named("data", sha256=raw.sha256) | {"annotations": {"files": raw.count, "bytes": raw.size}})
-    known = {one["name"] for one in found}
-    outside = {thing for job in told.jobs for _, thing in job.used if thing.path not in told.store.makers}
-    outside -= {thing for thing in outside if thing.count}
-    found += [
-        _named(thing.path, sha256=thing.sha256)
-        for thing in sorted(outside, key=lambda one: one.path)
-        if thing.path not in known
-    ]
+    known = {*told.store.makers, *(one["name"] for one in found)}  # the raw data as one among them
+    outside = {(thing.path, thing.sha256) for job in told.jobs for _, thing in job.used if thing.path not in known}
+    found += [_named(path, sha256=sha256) for path, sha256 in sorted(outside)]
     models = {(model["checkpoint"], model["revision"]) for job in told.jobs if (model := job.record["model"])}
     found += [_named(name, gitCommit=revision) for name, revision in sorted(models, key=str) if revision]
     return found

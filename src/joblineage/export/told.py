@@ -26,6 +26,9 @@ class Thing:
     count: int = 0
 
 
+Things = list[tuple[str, Thing]]
+
+
 @dataclass(frozen=True)
 class Job:
     """A record, and its files as exports show them.
@@ -37,9 +40,9 @@ class Job:
     id: str
     name: str
     record: Document
-    used: tuple[tuple[str, Thing], ...]
-    made: tuple[tuple[str, Thing], ...]
-    code: tuple[tuple[str, Thing], ...]
+    used: Things
+    made: Things
+    code: Things
 
     @property
     def rule(self) -> str:
@@ -75,19 +78,18 @@ class Told:
 
     def _job(self, name: str) -> Job:
         record = self.store.records[name]
-        data = [one for one in record["inputs"] if one["role"] not in LOGIC]
-        code = [one for one in record["inputs"] if one["role"] in LOGIC]
-        shown = self.names.shown(key(record))
-        return Job(name, shown, record, self._things(data), self._things(record["outputs"]), self._things(code))
+        data = self._things(one for one in record["inputs"] if one["role"] not in LOGIC)
+        code = self._things(one for one in record["inputs"] if one["role"] in LOGIC)
+        return Job(name, self.names.shown(key(record)), record, data, self._things(record["outputs"]), code)
 
-    def _things(self, files: Iterable[dict[str, Any]]) -> tuple[tuple[str, Thing], ...]:
+    def _things(self, files: Iterable[dict[str, Any]]) -> Things:
         pairs: dict[tuple[str, Thing], None] = {}
         for one in files:
             if one["path"].startswith(self.store.study.raw):
                 pairs["raw", self.raw] = None
             else:
                 pairs[one["role"], Thing(self.names.shown(one["path"]), one["sha256"], one["size"])] = None
-        return tuple(pairs)
+        return list(pairs)
 
     @cached_property
     def files(self) -> dict[str, dict[str, Any]]:

@@ -4,8 +4,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from blemore.datasets.withdrawn import FILE, Withdrawn, known_withdrawn
-from joblineage.descent import Descent
-from joblineage.graph import Graph
+from joblineage.graph import Descent, Graph
 from joblineage.store import key
 from joblineage.verdict import Finding, Verdict
 from joblineage.walk import reached

@@ -16,10 +16,9 @@ from blemore.audit.withdrawal.places import Place, places, versions
 from blemore.datasets.withdrawn import FILE, Withdrawn, read_withdrawn
 from blemore.gemini.store import kept_of
 from joblineage.capture import File, hashed
-from joblineage.descent import Descent
 from joblineage.errors import DataError
-from joblineage.files import sha256
-from joblineage.patterns import matches
+from joblineage.files import matches, sha256
+from joblineage.graph import Descent
 from joblineage.store import FOLDER, Store
 
 PIECES = "results/media/pieces/"
