@@ -70,7 +70,7 @@ def sha256(path: str | Path) -> str:
 
 
 def matches(path: str, patterns: Iterable[str]) -> bool:
-    """Whether one of the patterns names a file. `fnmatch`'s `*` crosses "/", `PurePath.match` is of a path's end only.
+    """Whether one of the patterns names a file. `fnmatch`'s `*` crosses "/", `pathlib.PurePath.match` is of a path's end only.
 
     Parameters
     ----------
