@@ -112,8 +112,9 @@ def test_a_learning_rate_reruns_its_encoder_and_what_follows_stage_by_stage(stud
     ("module", "rules"),
     [
         ("fusion/simplex.py", AFTER_ENCODE),
-        ("encoders/vitmoe.py", {"train_fold": 1, "gather_folds": 1, **AFTER_ENCODE}),
-        ("submission.py", AFTER_SUBMISSION),
+        # licences reads there what the family says of itself
+        ("encoders/vitmoe.py", {"train_fold": 1, "gather_folds": 1, "licences": 1, **AFTER_ENCODE}),
+        ("challenge/submission.py", AFTER_SUBMISSION),
         ("report/identities.py", {"write_report": 1}),
     ],
 )
@@ -164,7 +165,10 @@ LOUDNESS = '''"""How loud a clip is: a family of encoders in one file."""
 import numpy as np
 
 from blemore.encoders.base import Embedder
+from blemore.encoders.families import Family
 from blemore.media.shards import read_samples
+
+FAMILY = Family(kind="computed", note="computed from the sound")
 
 
 def build(settings):
