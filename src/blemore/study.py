@@ -6,11 +6,11 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blemore.datasets.withdrawn import Withdrawn
+from blemore.params.parts import DATA_SET
 from joblineage import recovery, run, workspace
 from joblineage.errors import MissingDataError
 from joblineage.store import Store
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from joblineage.graph import Graph
     from joblineage.outcome import Outcome
     from joblineage.verdict import Finding
-
-DEMO_CLIP_BYTES = 90_000
-"""Typical size of a generated clip that is not made yet."""
 
 HUGE_PAGES = ":".join(
     f"glibc.malloc.{name}" for name in ("hugetlb=1", f"mmap_threshold={1 << 30}", f"trim_threshold={1 << 31}")
@@ -127,7 +124,7 @@ def clip_files(dataset: str, root: Path, options: Mapping[str, Any], roster: Pat
     """
     if roster is not None:
         return _listed_files(roster)
-    module = import_module(f"blemore.datasets.{dataset}")
+    module = DATA_SET.load(dataset)
     advice = module.how_to_get(root)
     if advice is not None:
         raise MissingDataError(f"dataset: {dataset}", [advice])
@@ -164,7 +161,7 @@ def begin(
     encoders : settings of every encoder that takes part.
     made : the output patterns of every rule; a file under results/ (and the generated data set) matching none goes.
     data : the data set's folder.
-    files : every raw clip's path below it; those not made yet count with the demo's typical size. Empty where the raw
+    files : every raw clip's path below it; those not made yet count with the data set's typical size. Empty where the raw
         clips lie in the private store only.
     folds : how many.
     withdrawn : whose clips and rows are passed over.
@@ -188,9 +185,9 @@ def begin(
     if faults:
         raise MissingDataError("encoders", faults)
 
+    dataset = DATA_SET.load(config["dataset"])
     generated = bool(files) and any(pattern.match(f"{data}/{files[0]}") for pattern in made)
     if files and not generated:
-        dataset = import_module(f"blemore.datasets.{config['dataset']}")
         dataset.roster(Path(data), withdrawn, **config[config["dataset"]])
     folders = [Path("results"), Path(data)] if generated else [Path("results")]
     left = workspace.orphans(folders, made)
@@ -199,7 +196,7 @@ def begin(
         print("\n".join(f"  {path}" for path in left[:20]) + ("\n  ..." if len(left) > 20 else ""))
         workspace.remove(left)
     clips = [Path(data, file) for file in files]
-    sizes = [clip.stat().st_size if clip.exists() else DEMO_CLIP_BYTES for clip in clips]
+    sizes = [clip.stat().st_size if clip.exists() else dataset.CLIP_BYTES for clip in clips]
     need = estimate(sizes, config["media"]["samples"], encoders, folds)
     there = sum(path.stat().st_size for folder in ("data", "results", ".dvc/cache") for path in _files(root / folder))
     check_disk(need, shutil.disk_usage(root).free + there, str(root))
@@ -236,9 +233,8 @@ def end(root: Path, made: Sequence[re.Pattern], targets: Sequence[str]) -> None:
     LineageError : the finished study does not verify; nothing was versioned.
     """
     if shared := list((root / "cache/training").glob("*.media")):
-        from blemore.learning.training.media import (
-            forget_media,  # loads pandas, which a run with nothing to do goes without
-        )
+        # Loads pandas, which a run with nothing to do goes without.
+        from blemore.learning.training.media import forget_media
 
         for path in shared:
             forget_media(path)

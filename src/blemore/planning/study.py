@@ -1,13 +1,13 @@
 """A whole study's jobs, hours, memory and disk, before the first hour is spent."""
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from blemore.encoders.families import family
 from blemore.media.preflight import estimate
+from blemore.params.parts import DATA_SET
 from blemore.planning.costs import Clips, advice, constants, forward_passes, gpu_bytes, memory_bytes, network_of
 from blemore.weights.known import study_settings
 from joblineage.errors import MissingDataError
@@ -45,7 +45,7 @@ def plan(
     copy included); totals; assumptions, in words.
     """
     dataset, options = params["dataset"], params[params["dataset"]]
-    module = import_module(f"blemore.datasets.{dataset}")
+    module = DATA_SET.load(dataset)
     sizes, clips, there = _clips(module, root / "data" / dataset, options)
     encoders = study_settings(params)
     making = module.making_jobs(options) if hasattr(module, "making_jobs") else 0
