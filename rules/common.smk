@@ -19,7 +19,7 @@ from blemore.media.shards import shard_of
 from blemore.params.check import check_params, read_schema
 from blemore.params.parts import DEFAULT_HEAD
 from blemore.planning import steps
-from joblineage import run
+from joblineage import run, warm
 from joblineage.code import sources
 from joblineage.errors import DataError
 
@@ -82,6 +82,7 @@ def begin_run():
     try:
         files = CLIP_FILES if PRIVATE_HERE else []
         study.begin(REPOSITORY, config, ALL_SETTINGS, made(), DATA, files, len(FOLDS), WITHDRAWN)
+        warm.start(study.LIBRARIES, len(list(workflow.dag.needrun_jobs())))
     except DataError as error:
         raise WorkflowError(str(error))
     Path("results/features").mkdir(parents=True, exist_ok=True)  # DVC expects it also where nothing is embedded

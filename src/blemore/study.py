@@ -26,6 +26,13 @@ HUGE_PAGES = ":".join(
 )
 """glibc's allocator: arrays of a job lie in huge pages and are kept for the next ones. 7 to 9 % less CPU, same bytes."""
 
+LIBRARIES = (
+    *("blemore.encoders.transformers_compat", "timm", "numba", "av", "cv2"),  # torch with the first
+    *("pandas", "pyarrow.parquet", "scipy.optimize", "sklearn.linear_model"),
+)
+"""What several jobs import, loaded once a run (joblineage.warm). One thread starts with them, of pyarrow's jemalloc, which
+is made for forks."""
+
 LAST_STAGE = "report"
 """The stage of dvc.yaml that ends a study."""
 

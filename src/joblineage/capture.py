@@ -163,6 +163,13 @@ def differs_from_lock(installed: Mapping[str, str], lock: str) -> dict[str, list
     }
 
 
+def torch_used() -> Any:
+    """torch where a module of the study has imported it, else None: a fork of `warm` has it loaded for other jobs too."""
+    torch, packages = sys.modules.get("torch"), {entry.name for entry in Path("src").glob("*")}
+    own = [module for name, module in sys.modules.items() if name.split(".")[0] in packages]
+    return torch if any(vars(module).get("torch") is torch for module in own) else None
+
+
 def cuda() -> Any:
     """torch's module for the GPU where this process has used one, else None; torch is not imported for it."""
     torch = sys.modules.get("torch")
@@ -195,7 +202,7 @@ def _is_deterministic(torch: Any) -> bool:
 
 def determinism() -> dict[str, Any]:
     """Threads and flags that decide whether the same bytes come again."""
-    torch = sys.modules.get("torch")
+    torch = torch_used()
     return {
         "threads": {
             name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")

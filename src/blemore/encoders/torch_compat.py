@@ -66,9 +66,10 @@ if COMPILER[0] not in sys.modules:
     torch._dynamo, torch._dynamo.utils = map(sys.modules.get, COMPILER)
 
 if not _loads("torchvision", "_C.so"):
-    TORCHVISION = torch.library.Library("torchvision", "DEF")  # the schemas live as long as this object
-    TORCHVISION.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    TORCHVISION.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    for name in ("nms", "qnms"):
+        if not hasattr(torch.ops.torchvision, name):
+            schema = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+            torch.library.define(f"torchvision::{name}", schema)
 
 if not _loads("torchaudio", "lib/_torchaudio.abi3.so"):
     extension: Any = ModuleType("torchaudio._extension")
