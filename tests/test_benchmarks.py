@@ -28,23 +28,11 @@ def test_folds_of_one_process_count_once_and_their_seconds_add_up(tmp_path, monk
         made.job(f"train_fold/finetuned=s4d/fold={fold}", [], {f"fold{fold}": "x"}, time=used)
     made.job("fuse", ["fold0"], {"fused": "x"})
     made.run()
-    text = demo.as_markdown(made.store, nothing=48.5, imports=25.0)
+    text = demo.as_markdown(made.store, nothing=28.5, libraries=20.0)
     assert cells(text, "training of s4d") == ["1", "50", "100", "900", "50%"]
     assert cells(text, "fuse") == ["1", "2", "2", "100", "2%"]
     assert cells(text, "all") == ["2", "100", "102", "900", "100%"]
     assert text.startswith(
         "1.0 minutes on 2 cores, 100 CPU seconds, at most 900 MB of memory for one job (2026-01-01)\n"
     )
-    assert "at least 25 CPU s (25%) are starts" in text
-
-
-def test_a_process_starts_with_the_modules_that_its_log_names(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    asked = []
-    monkeypatch.setattr(demo, "cpu_seconds", lambda command: (asked.append(command[-1]) or 2.0, ""))
-    Path("logs/train_fold").mkdir(parents=True)
-    for name, modules, records in [("a", "json re", "r1 r2"), ("b", "json re", "r3"), ("old", "os", "r0")]:
-        log = f"2026-01-01 INFO modules {modules}\n2026-01-01 INFO record {records}\n2026-01-01 INFO done in 1.0 s\n"
-        Path(f"logs/train_fold/{name}.log").write_text(log)
-    assert demo.starting({"r1", "r2", "r3"}) == 4.0
-    assert asked == ["import json, re"]
+    assert cells(text, "libraries imported once, for all jobs") == ["1", "20.0", "", "", "20%"]
