@@ -35,4 +35,4 @@ def test_folds_of_one_process_count_once_and_their_seconds_add_up(tmp_path, monk
     assert text.startswith(
         "1.0 minutes on 2 cores, 100 CPU seconds, at most 900 MB of memory for one job (2026-01-01)\n"
     )
-    assert cells(text, "libraries imported once, for all jobs") == ["1", "20.0", "", "", "20%"]
+    assert "| libraries imported once, for all jobs | 1 | 20.0 | | | 20% |" in text

@@ -44,7 +44,9 @@ def start(modules: Iterable[str], jobs: int) -> None:
     cold = PythonScript.execute_script
     ours, theirs = socket.socketpair()
     one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}  # as Snakemake's jobs
-    subprocess.Popen([sys.executable, "-m", "joblineage.warm", *modules], stdin=theirs, env=os.environ | one_thread)
+    subprocess.Popen(
+        [sys.executable, "-m", "joblineage.warm", *modules], stdin=theirs.fileno(), env=os.environ | one_thread
+    )
     theirs.close()
     asking = threading.Lock()
 
