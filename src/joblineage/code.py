@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-from joblineage.walk import reached
+from joblineage.graph import reached
 
 IMPORT = re.compile(
     rb"^[ \t]*(?:from ([\w.]+) )?import (?:([\w.]+(?:(?:, | as )[\w.]+)*)|\(([\w,\s]+)\))(?:  #.*)?$", re.M

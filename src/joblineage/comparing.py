@@ -6,10 +6,10 @@ from functools import cached_property
 from typing import Any
 
 from joblineage.files import matches
+from joblineage.graph import reached
 from joblineage.reasons import ABSENT, CIRCUMSTANCES, JOB, OUTCOME, OUTPUT, Change, differences
 from joblineage.sides import Side
 from joblineage.store import Document
-from joblineage.walk import reached
 
 ONLY_A, ONLY_B, CHANGED = "only in A", "only in B", "changed"
 Way = tuple[tuple[str, str], ...]

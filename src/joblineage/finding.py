@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from joblineage.graph import Descent
+from joblineage.graph import Descent, reached
 from joblineage.store import Store, key
-from joblineage.walk import reached
 
 SHORTEST = 8
 """Hex digits that a sha256 may be shortened to."""

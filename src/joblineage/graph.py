@@ -1,12 +1,54 @@
-"""Who made what from what: the present study's records joined by path, and every record that is kept by content."""
+"""Who made what from what: the present study's records joined by path, and every record that is kept by content.
+
+The two walks are of the standard library alone: loading networkx takes 0.2 CPU s, a fifth of what `verify` needs.
+"""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from joblineage.store import Store, key
-from joblineage.walk import depths, reached
+
+
+def reached(starts: Iterable[str], step: Callable[[str], Iterable[str]]) -> dict[str, int]:
+    """Everything that some starts lead to, the starts among it: {name: steps from the nearest start}, the nearest first.
+
+    Parameters
+    ----------
+    step : what one leads to directly.
+    """
+    found = dict.fromkeys(starts, 0)
+    waiting = list(found)
+    for one in waiting:
+        for further in step(one):
+            if further not in found:
+                found[further] = found[one] + 1
+                waiting.append(further)
+    return found
+
+
+def depths(above: Mapping[str, Iterable[str]]) -> dict[str, int]:
+    """How many lie in a row before each, at most; 0 before what needs nothing.
+
+    Records that were tampered with may go round in a circle: those, and what needs them, are deeper than all others.
+
+    Parameters
+    ----------
+    above : {name: what it needs}, every name as a key.
+    """
+    sorter = TopologicalSorter(above)
+    with suppress(CycleError):
+        sorter.prepare()
+    found: dict[str, int] = {}
+    depth = 0
+    while ready := sorter.get_ready():
+        found |= dict.fromkeys(ready, depth)
+        sorter.done(*ready)
+        depth += 1
+    return {name: found.get(name, depth) for name in above}
 
 
 class Graph:

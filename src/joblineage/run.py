@@ -14,8 +14,8 @@ from contextlib import chdir
 from joblineage import capture
 from joblineage.errors import LineageError
 from joblineage.files import parse_yaml, sha256
+from joblineage.graph import reached
 from joblineage.store import Store, merkle_root
-from joblineage.walk import reached
 
 SCHEMAS = ("joblineage-run/1", "blemore-run/1")
 """Of a run: the one that is written, and the name that it had before the library had its own."""

@@ -5,11 +5,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from joblineage.graph import Descent
+from joblineage.graph import Descent, reached
 from joblineage.naming import Artifact
 from joblineage.record import LOGIC
 from joblineage.store import Store, key
-from joblineage.walk import reached
 
 if TYPE_CHECKING:
     from rich.tree import Tree

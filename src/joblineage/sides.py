@@ -9,13 +9,12 @@ from typing import Any
 from joblineage import capture, files
 from joblineage.errors import DataError
 from joblineage.files import parse_yaml
-from joblineage.graph import Descent
+from joblineage.graph import Descent, depths, reached
 from joblineage.planned import Planned
 from joblineage.reasons import MISSING, text
 from joblineage.record import WEIGHTS, pretrained
 from joblineage.run import study_files
 from joblineage.store import Document, Store, key
-from joblineage.walk import depths, reached
 
 
 @dataclass(frozen=True)
