@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from joblineage.finding import Artifact
 from joblineage.graph import Descent, reached
-from joblineage.naming import Artifact
 from joblineage.record import LOGIC
 from joblineage.store import Store, key
 

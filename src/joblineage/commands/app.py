@@ -72,10 +72,10 @@ def show(
     workspace: Workspace = Path(),
 ) -> None:
     """What an artifact was made from: each job with when, how long, parameters, checkpoints, seeds and commit."""
-    from joblineage import naming, showing
+    from joblineage import finding, showing
 
     store = Store(workspace, context.obj)
-    found = naming.find(artifact, store)
+    found = finding.find(artifact, store)
     if as_json:
         typer.echo(json.dumps(showing.as_dict(found, store, depth), indent=2))
         return
@@ -96,11 +96,11 @@ def why(
     workspace: Workspace = Path(),
 ) -> None:
     """Why it would run again, and why it was remade: the first changed field, followed up to where it began."""
-    from joblineage import explaining, naming
+    from joblineage import explaining, finding
     from joblineage.sides import find_run
 
     store = Store(workspace, context.obj)
-    found = naming.find(artifact, store)
+    found = finding.find(artifact, store)
     older = find_run(against, store) if against is not None else explaining.before(found, store)
     told = [explaining.now(found, store)] if against is None else []
     told += [explaining.then(found, store, older)] if older else []
