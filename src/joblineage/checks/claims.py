@@ -94,11 +94,7 @@ def _param(text: str) -> bytes:
 
 def dvc(store: Store) -> tuple[list[Finding], list[str]]:
     """dvc.lock agrees with the last complete run: outputs by the md5 in the records, sources by those of the run.
-
-    Returns
-    -------
-    findings, and notes on what could not be compared.
-    """
+    Findings, and notes on what could not be compared."""
     root, run = store.root, store.last_run
     file = root / "dvc.lock"
     if not file.is_file():
@@ -145,18 +141,12 @@ def _gone(root: Path, md5: str) -> list[Finding]:
 
 
 def _output(store: Store, made: dict[str, str], path: str, stage: str, md5: str) -> Finding | None:
-    root = store.root
     if path.startswith(store.study.raw) and not _made(made, path):
         return None  # raw files that no job made: records know them by sha256, as inputs
-    if path not in OF_RUNS:
-        true = _sum_of(made, path)
-    elif (root / path).exists():
-        true = capture.dvc_md5(root / path)
-    else:
-        true = "nothing"
-    if md5 == true:
-        return None
-    if path == FOLDER and md5 == capture.dvc_md5(root / path, without=SIGNATURES):  # signed since
+    true, place = _sum_of(made, path), store.root / path
+    if path in OF_RUNS:
+        true = capture.dvc_md5(place) if place.exists() else "nothing"
+    if md5 == true or (path == FOLDER and md5 == capture.dvc_md5(place, without=SIGNATURES)):  # signed since
         return None
     return _wrong(f"stage {stage} claims md5 {md5[:12]} of {path}, the records say {true[:12]}")
 
@@ -226,12 +216,8 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def git(root: Path, graph: Graph, chain: set[str]) -> tuple[list[Finding], list[str]]:
-    """Source files that a record says were clean are those of its commit.
-
-    Returns
-    -------
-    findings, and notes on what could not be compared.
-    """
+    """Source files that a record says were clean are those of its commit. Findings, and notes on what could not be
+    compared."""
     asked: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for name in sorted(chain):
         one = graph.records[name]
