@@ -108,14 +108,8 @@ def of_present(store: Store, jobs: Mapping[str, Planned], asked: str) -> Side:
             for listed in (job.inputs, job.outputs)
         )
         weights = [one for one in inputs if one["role"] == WEIGHTS] if any(map(pretrained, job.params.values())) else []
-        return {
-            "job": {"rule": job.rule, "wildcards": job.wildcards},
-            "inputs": inputs,
-            "outputs": outputs,
-            "params": {"values": job.params},
-            "model": {"files": weights},
-            "environment": environment,
-        }
+        about = {"job": {"rule": job.rule, "wildcards": job.wildcards}, "inputs": inputs, "outputs": outputs}
+        return about | {"params": {"values": job.params}, "model": {"files": weights}, "environment": environment}
 
     return Side(store, asked, {name: document(jobs[name]) for name in names}, study_files(store), present=True)
 

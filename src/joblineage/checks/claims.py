@@ -8,7 +8,7 @@ from binascii import Error as BadBase64
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -114,12 +114,8 @@ def dvc(store: Store) -> tuple[list[Finding], list[str]]:
         return gone, []
     if run is None or not finished:
         return [], unfinished
-    made = {
-        out["path"]: out["md5"]
-        for name in store.current.values()
-        for out in store.records[name]["outputs"]
-        if store.makers[out["path"]] == name
-    }
+    written = ((name, out) for name in store.current.values() for out in store.records[name]["outputs"])
+    made = {out["path"]: out["md5"] for name, out in written if store.makers[out["path"]] == name}
     findings = [_output(store, made, path, *claim) for path, claim in outs.items()]
     findings += [_dependency(store, made, outs, *dep) for dep in deps]
     findings += _settings(store, run, params, commands)
@@ -230,27 +226,22 @@ def git(root: Path, graph: Graph, chain: set[str]) -> tuple[list[Finding], list[
     if not asked:
         return [], ["no record names a commit"] if chain else []
     names = "".join(f"{commit}:./{path}\n" for commit, path in asked)
-    done = subprocess.run(
-        ["git", "cat-file", "--batch"], cwd=root, input=names.encode(), capture_output=True, check=False
-    )
+    ask = partial(subprocess.run, cwd=root, capture_output=True, check=False)
+    done = ask(["git", "cat-file", "--batch"], input=names.encode())
     if done.returncode:
         return [], ["git does not know this folder: commits were not compared"]
-    findings, unknown = [], set()
-    rest = done.stdout
+    findings, unknown, rest = [], set(), done.stdout
     for (commit, path), uses in asked.items():
-        head, _, rest = rest.partition(b"\n")
-        if head.endswith(b"missing"):
-            data = None
-            if subprocess.run(["git", "cat-file", "-e", commit], cwd=root, capture_output=True, check=False).returncode:
-                unknown.add(commit)
-                continue
-        else:
+        (head, _, rest), data = rest.partition(b"\n"), None
+        if not head.endswith(b"missing"):
             size = int(head.split()[-1])
             data, rest = digest(rest[:size]), rest[size + 1 :]
+        elif ask(["git", "cat-file", "-e", commit]).returncode:
+            unknown.add(commit)
+            continue
         wrong = sorted({job for sha256, job in uses if sha256 != data})
         if wrong:
             what = f"{wrong[0]} used another {path} than commit {commit[:12]} has, and calls it clean"
             findings.append(Finding(Verdict.TAMPERED, path, what))
-    return findings, [
-        f"commit {commit[:12]} is not in this clone: its files were not compared" for commit in sorted(unknown)
-    ]
+    notes = [f"commit {commit[:12]} is not in this clone: its files were not compared" for commit in sorted(unknown)]
+    return findings, notes

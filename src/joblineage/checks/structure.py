@@ -102,11 +102,8 @@ def _record(
     if one["code"]["diff"]:
         spoken[one["code"]["diff"]] = "difference from its commit"
     changed = {file["path"] for file in one["changed_inputs"]}
-    spoken |= {
-        file["sha256"]: f"copy of {file['path']}"
-        for file in one["inputs"]
-        if file["role"] in record.LOGIC and file["path"] not in changed
-    }
+    sources = (file for file in one["inputs"] if file["role"] in record.LOGIC and file["path"] not in changed)
+    spoken |= {file["sha256"]: f"copy of {file['path']}" for file in sources}
     for model in one["split"].get("models", []):
         spoken |= {model[side]: "list of samples" for side in ("on", "judges") if side in model}
     for sha256, what in spoken.items():
