@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable
 from datetime import datetime
-from mimetypes import MimeTypes
+from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
@@ -26,9 +26,10 @@ PROFILES = {
 SNAKEFILE, LOCK, SCRIPTS = "Snakefile", "requirements.lock", "workflow_scripts/"
 SNAKEMAKE = "https://snakemake.github.io"
 COMPLETED = "http://schema.org/CompletedActionStatus"
-TYPES = MimeTypes()  # the standard library's own list, whatever this machine's says
-for ending, kind in (("npz", "octet-stream"), ("parquet", "vnd.apache.parquet"), ("yaml", "yaml")):
-    TYPES.add_type(f"application/{kind}", f".{ending}")
+TYPES = {".csv": "text/csv", ".html": "text/html", ".md": "text/markdown", ".py": "text/x-python", ".png": "image/png"}
+TYPES |= {".npz": "application/octet-stream", ".parquet": "application/vnd.apache.parquet"}
+TYPES |= {f".{kind}": f"application/{kind}" for kind in ("json", "yaml", "zip")}
+"""Of files by their ending; text for any other."""
 UNIT = "https://qudt.org/vocab/unit"
 UNITS = {"seconds": "SEC", "cpu_seconds": "SEC", "peak_mb": "MebiBYTE", "peak_gpu_mb": "MebiBYTE"}
 """Of what a record says about a job's cost."""
@@ -110,7 +111,7 @@ class Description:
         """Every file with its hash; the Snakefile is the workflow, which is returned."""
         for path, data in sorted(self.held.files.items()):
             about: dict[str, Any] = {"name": path, "sha256": self.sums[path], "contentSize": str(len(data))}
-            about["encodingFormat"] = TYPES.guess_type(path)[0] or "text/plain"
+            about["encodingFormat"] = TYPES.get(PurePosixPath(path).suffix, "text/plain")
             if path == SNAKEFILE or path.startswith(SCRIPTS):
                 about |= {"@type": ["File", "SoftwareSourceCode"], "version": self.version, "url": {"@id": quote(path)}}
             if path.startswith(COPIES):
