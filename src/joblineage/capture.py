@@ -183,7 +183,8 @@ def _processor() -> str:
 
 def determinism() -> dict[str, Any]:
     """Threads and flags that decide whether the same bytes come again."""
-    threads, torch = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), sys.modules.get("torch")
+    threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    torch: Any = sys.modules.get("torch")
     refused = torch and torch.are_deterministic_algorithms_enabled()  # what may give other bytes; or only warned of
     return {
         "threads": {name: os.environ.get(name) for name in threads},

@@ -147,8 +147,8 @@ def _study_changes(store: Store) -> list[Change]:
     """What changed in the files that decide which jobs there are, since the last run."""
     found: list[Change] = []
     for path, (old, new) in study_changes(store).items() if store.last_run else ():
-        texts = [text(path, sha, store) for sha in (old, new)]
-        if path == store.study.settings and None not in texts:
+        texts = [one for one in (text(path, sha, store) for sha in (old, new)) if one is not None]
+        if path == store.study.settings and len(texts) == 2:
             found += parameters(*map(parse_yaml, texts))
         else:
             found.append(Change("module", path, old or ABSENT, new or ABSENT, source_lines(path, old, new, store)))

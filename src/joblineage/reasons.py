@@ -132,9 +132,11 @@ def _lock(path: str, before: str, after: str, *stores: Store) -> list[Change]:
 
 def source_lines(path: str, before: str, after: str, *stores: Store) -> tuple[str, ...]:
     """Unified diff of a source file between two sha256; empty where one of the texts is not kept."""
-    texts = [text(path, one, *stores) for one in (before, after)]
-    lines = [one.splitlines() for one in texts if one is not None]
-    return tuple(difflib.unified_diff(*lines, f"before/{path}", f"after/{path}", n=2, lineterm="")) if lines[1:] else ()
+    old, new = (text(path, one, *stores) for one in (before, after))
+    if old is None or new is None:
+        return ()
+    lines = old.splitlines(), new.splitlines()
+    return tuple(difflib.unified_diff(*lines, f"before/{path}", f"after/{path}", n=2, lineterm=""))
 
 
 def text(path: str, name: str, *stores: Store) -> str | None:

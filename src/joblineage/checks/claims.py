@@ -8,7 +8,7 @@ from binascii import Error as BadBase64
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -226,8 +226,8 @@ def git(root: Path, graph: Graph, chain: set[str]) -> tuple[list[Finding], list[
     if not asked:
         return [], ["no record names a commit"] if chain else []
     names = "".join(f"{commit}:./{path}\n" for commit, path in asked)
-    ask = partial(subprocess.run, cwd=root, capture_output=True, check=False)
-    done = ask(["git", "cat-file", "--batch"], input=names.encode())
+    quietly: dict[str, Any] = {"cwd": root, "capture_output": True, "check": False}
+    done = subprocess.run(["git", "cat-file", "--batch"], input=names.encode(), **quietly)
     if done.returncode:
         return [], ["git does not know this folder: commits were not compared"]
     findings, unknown, rest = [], set(), done.stdout
@@ -236,7 +236,7 @@ def git(root: Path, graph: Graph, chain: set[str]) -> tuple[list[Finding], list[
         if not head.endswith(b"missing"):
             size = int(head.split()[-1])
             data, rest = digest(rest[:size]), rest[size + 1 :]
-        elif ask(["git", "cat-file", "-e", commit]).returncode:
+        elif subprocess.run(["git", "cat-file", "-e", commit], **quietly).returncode:
             unknown.add(commit)
             continue
         wrong = sorted({job for sha256, job in uses if sha256 != data})
