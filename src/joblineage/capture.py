@@ -185,10 +185,10 @@ def determinism() -> dict[str, Any]:
     """Threads and flags that decide whether the same bytes come again."""
     threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     torch: Any = sys.modules.get("torch")
-    refused = torch and torch.are_deterministic_algorithms_enabled()  # what may give other bytes; or only warned of
+    forced = torch and torch.are_deterministic_algorithms_enabled()  # or only warned of, and it may have happened
     return {
         "threads": {name: os.environ.get(name) for name in threads},
         "hash_seed": os.environ.get("PYTHONHASHSEED"),
         "torch_threads": torch and torch.get_num_threads(),
-        "torch_deterministic": refused and not torch.is_deterministic_algorithms_warn_only_enabled(),
+        "torch_deterministic": forced and not torch.is_deterministic_algorithms_warn_only_enabled(),
     }

@@ -130,7 +130,7 @@ def then(artifact: Artifact, store: Store, against: Side) -> Explanation:
 
 def before(artifact: Artifact, store: Store) -> Side | None:
     """The newest record of the same job that is older; None where it was made once."""
-    history = [*Descent(store).history(key(store.records[artifact.record]))]
+    history = Descent(store).history(key(store.records[artifact.record]))
     older = history[history.index(artifact.record) + 1 :]
     return of_record(store, older[0]) if older else None
 
