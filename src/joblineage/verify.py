@@ -31,7 +31,7 @@ class Report:
 
     findings: list[Finding]
     notes: list[str] = field(default_factory=list)
-    checked: dict[str, int] = field(default_factory=dict)
+    checked: dict[str, int] = field(default_factory=lambda: {"records": 0, "files": 0, "bytes": 0})
     level: str = "status"
 
     @property

@@ -157,7 +157,7 @@ def _tell(report: "Report", shown: int = 20) -> None:
     how = f"{done['bytes'] / 1e6:.1f} MB read" + ("" if report.level == "deep" else ", unchanged files by their status")
     other = not bad and any(note.startswith("other environment") for note in report.notes)
     word = f"{report.verdict.value}{', other environment' * other}"
-    said = f"{word}: {done.get('records', 0)} records, {done.get('files', 0)} files ({how})"
+    said = f"{word}: {done['records']} records, {done['files']} files ({how})"
     typer.secho(said, fg="red" if bad else "green", bold=True)
 
 
