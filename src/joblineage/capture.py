@@ -51,12 +51,9 @@ def dvc_md5(path: Path, without: str = ".tmp") -> str:
     """
     if path.is_file():
         return _md5_of(path)
-    files = [
-        one
-        for one in path.rglob("*")
-        if one.is_file() and not NO_SOURCE.search(one.as_posix()) and not one.name.endswith((".tmp", without))
-    ]
-    return dvc_folder_md5({one.relative_to(path).as_posix(): _md5_of(one) for one in files})
+    files = (one for one in path.rglob("*") if one.is_file() and not NO_SOURCE.search(one.as_posix()))
+    kept = (one for one in files if not one.name.endswith((".tmp", without)))
+    return dvc_folder_md5({one.relative_to(path).as_posix(): _md5_of(one) for one in kept})
 
 
 def dvc_folder_md5(files: Mapping[str, str]) -> str:
@@ -83,10 +80,7 @@ def files_of(named: Any) -> list[tuple[str, str]]:
 
 
 def code(store: Store, modules: Iterable[File]) -> dict[str, Any]:
-    """Commit, what differs from it, and a copy of every source file used, so that a later reader sees the lines.
-
-    Returns
-    -------
+    """Keep a copy of every source file used, so that a later reader sees the lines, and say what code it was:
     {commit, dirty: paths that differ from it, diff: object with `git diff`}; commit and diff are null where git
     does not know this folder.
     """
@@ -155,10 +149,9 @@ def pins(lock: str) -> dict[str, str]:
 
 def differs_from_lock(installed: Mapping[str, str], lock: str) -> dict[str, list[str | None]]:
     """{package: [version asked for, version found]} where they differ; a local part such as "+cpu" is no difference."""
-    wanted = pins(lock)
     return {
         name: [version, installed.get(name)]
-        for name, version in sorted(wanted.items())
+        for name, version in sorted(pins(lock).items())
         if (installed.get(name) or "").split("+")[0] != version.split("+")[0]
     }
 
@@ -195,19 +188,14 @@ def _processor() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
-def _is_deterministic(torch: Any) -> bool:
-    """Whether torch refuses what may give other bytes; where it only warns, it may have happened."""
-    return torch.are_deterministic_algorithms_enabled() and not torch.is_deterministic_algorithms_warn_only_enabled()
-
-
 def determinism() -> dict[str, Any]:
     """Threads and flags that decide whether the same bytes come again."""
+    threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     torch = torch_used()
+    forced = torch and torch.are_deterministic_algorithms_enabled()  # or only warned of, and it may have happened
     return {
-        "threads": {
-            name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-        },
+        "threads": {name: os.environ.get(name) for name in threads},
         "hash_seed": os.environ.get("PYTHONHASHSEED"),
-        "torch_threads": torch.get_num_threads() if torch is not None else None,
-        "torch_deterministic": None if torch is None else _is_deterministic(torch),
+        "torch_threads": torch and torch.get_num_threads(),
+        "torch_deterministic": forced and not torch.is_deterministic_algorithms_warn_only_enabled(),
     }

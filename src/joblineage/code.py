@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-from joblineage.walk import reached
+from joblineage.graph import reached
 
 IMPORT = re.compile(
     rb"^[ \t]*(?:from ([\w.]+) )?import (?:([\w.]+(?:(?:, | as )[\w.]+)*)|\(([\w,\s]+)\))(?:  #.*)?$", re.M
@@ -22,17 +22,13 @@ def python_path(root: Path) -> str:
 
 
 def sources(root: Path, *starts: str) -> list[str]:
-    """Files whose content decides what a job does: the starts and every module of the package they reach.
+    """Files whose content decides what a job does: the starts and every module of the package they reach, sorted.
 
     Parameters
     ----------
     root : the repository.
     starts : files below `root`, e.g. "workflow_scripts/<rule>.py". What is loaded by name (a plug-in, a
         method) cannot be seen in import statements: name its file as a further start.
-
-    Returns
-    -------
-    Paths relative to `root`, sorted.
 
     Raises
     ------
@@ -47,9 +43,8 @@ def _imports(root: Path, path: str) -> tuple[str, ...]:
     text = (root / path).read_bytes()
     found = IMPORT.findall(text)
     names = _read(found) if len(found) == len(WORD.findall(text)) else _parsed(text, path)
-    return tuple(
-        sorted({file for name in names if name.split(".")[0] in _packages(root) for file in _files(root, name)})
-    )
+    ours = (name for name in names if name.split(".")[0] in _packages(root))
+    return tuple(sorted({file for name in ours for file in _files(root, name)}))
 
 
 def _read(found: Iterable[tuple[bytes, bytes, bytes]]) -> set[str]:

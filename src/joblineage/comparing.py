@@ -3,13 +3,12 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 from joblineage.files import matches
+from joblineage.graph import reached
 from joblineage.reasons import ABSENT, CIRCUMSTANCES, JOB, OUTCOME, OUTPUT, Change, differences
 from joblineage.sides import Side
 from joblineage.store import Document
-from joblineage.walk import reached
 
 ONLY_A, ONLY_B, CHANGED = "only in A", "only in B", "changed"
 Way = tuple[tuple[str, str], ...]
@@ -42,14 +41,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Cause:
-    """One change, and the keys of the jobs where it began."""
+    """One change, the keys of the jobs where it began, and the way up to the nearest where one job is asked about."""
 
     change: Change
     began: tuple[str, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON knows it."""
-        return self.change.as_dict() | {"began": list(self.began)}
+    way: Way = ()
 
 
 class Comparison:
@@ -62,9 +58,7 @@ class Comparison:
 
     def __init__(self, a: Side, b: Side, job: str | None = None):
         names = {*a.records, *b.records} if job is None else reached([job], b.above)
-        self.a, self.b = (
-            replace(one, records={n: one.records[n] for n in names if n in one.records}) for one in (a, b)
-        )
+        self.a, self.b = (replace(one, records={n: r for n, r in one.records.items() if n in names}) for one in (a, b))
 
     @cached_property
     def jobs(self) -> dict[str, Job]:

@@ -43,10 +43,9 @@ def fitted(model: object, kind: str, on: Iterable[str] | None, judges: Iterable[
     on : samples whose labels or statistics went in; None where the data bear no names: nothing is said then.
     judges : samples whose outputs it makes, besides those that `judged` adds.
     """
-    if _said is None or on is None:
-        return
-    _said.append({"model": _named(model), "kind": kind, "on": sorted(set(on))})
-    judged(model, judges)
+    if _said is not None and on is not None:
+        _said.append({"model": _named(model), "kind": kind, "on": sorted(set(on))})
+        judged(model, judges)
 
 
 def judged(model: object, samples: Iterable[str] | None) -> None:

@@ -1,17 +1,17 @@
 """`why`: a job beside the present study or an earlier record of it: its state, the first cause, all others."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from joblineage.comparing import Cause, Comparison, Way, joined
+from joblineage.comparing import Cause, Comparison, joined
 from joblineage.errors import DataError
 from joblineage.files import parse_yaml
+from joblineage.finding import Artifact
 from joblineage.graph import Descent
-from joblineage.naming import Artifact
 from joblineage.planned import planned
 from joblineage.reasons import ABSENT, MISSING, OUTPUT, Change, parameters, short, source_lines, text
-from joblineage.run import study_files
+from joblineage.run import study_changes
 from joblineage.sides import Side, of_present, of_record
 from joblineage.store import Store, canonical, digest, key
 
@@ -37,7 +37,6 @@ class Explanation:
     causes : where the differences began, the nearest first.
     before : id of the record that it is compared from; after : of that to which, None for the present.
     made : when that one was made.
-    ways : {job where something began: the way from this job to it}.
     around : circumstances that differ and decided nothing.
     outputs : paths of outputs that differ between two records.
     """
@@ -48,19 +47,14 @@ class Explanation:
     before: str
     after: str | None = None
     made: str | None = None
-    ways: Mapping[str, Way] = field(default_factory=dict)
     around: Sequence[Cause] = ()
     outputs: tuple[str, ...] = ()
 
-    def way(self, cause: Cause) -> Way:
-        """The way to the nearest job where a cause began."""
-        return self.ways[cause.began[0]] if cause.began else ()
-
     def as_dict(self) -> dict[str, Any]:
         """As JSON knows it."""
-        causes = [one.as_dict() | {"way": self.way(one)} for one in self.causes]
-        found = {name: value for name, value in vars(self).items() if name != "ways"}
-        return found | {"causes": causes, "around": [one.as_dict() for one in self.around]}
+        causes = [vars(one.change) | {"began": one.began, "way": one.way} for one in self.causes]
+        around = [vars(one.change) | {"began": one.began} for one in self.around]
+        return vars(self) | {"causes": causes, "around": around}
 
     def lines(self) -> Iterator[str]:
         """The text for people: the first cause in one sentence, its source lines, then all others."""
@@ -71,10 +65,9 @@ class Explanation:
         because = f", because {sentence(first[0])}" if first else f": {NOTHING[self.state]}"
         yield f"{self.job} {self.state}{remade}{because}"
         for one in first:
-            way, makers = self.way(one), [*(job for job, _ in self.way(one)[1:]), *one.began[:1]]
-            yield from (
-                f"  {job} reads {path}, which {maker} makes" for (job, path), maker in zip(way, makers, strict=False)
-            )
+            makers = [*(job for job, _ in one.way[1:]), *one.began[:1]]
+            for (job, path), maker in zip(one.way, makers, strict=False):
+                yield f"  {job} reads {path}, which {maker} makes"
             yield from (f"  {line}" for line in one.change.lines)
         if self.outputs:
             yield f"  other bytes: {', '.join(self.outputs)}"
@@ -137,27 +130,26 @@ def then(artifact: Artifact, store: Store, against: Side) -> Explanation:
 
 def before(artifact: Artifact, store: Store) -> Side | None:
     """The newest record of the same job that is older; None where it was made once."""
-    history = [*Descent(store).history(key(store.records[artifact.record]))]
+    history = Descent(store).history(key(store.records[artifact.record]))
     older = history[history.index(artifact.record) + 1 :]
     return of_record(store, older[0]) if older else None
 
 
 def _explained(job: str, state: str, comparison: Comparison, before: str) -> Explanation:
     ways = comparison.above(job)
-    causes = joined((name, change) for name in ways for change in comparison.jobs[name].own)
-    causes.sort(key=lambda one: (len(ways[one.began[0]]), one.change.rank))
-    return Explanation(job, state, causes, before, ways=ways, around=comparison.around)
+    began = joined((name, change) for name in ways for change in comparison.jobs[name].own)
+    causes = [replace(one, way=ways[one.began[0]]) for one in began]
+    causes.sort(key=lambda one: (len(one.way), one.change.rank))
+    return Explanation(job, state, causes, before, around=comparison.around)
 
 
 def _study_changes(store: Store) -> list[Change]:
     """What changed in the files that decide which jobs there are, since the last run."""
     found: list[Change] = []
-    was, now = store.last_run["study"] if store.last_run else {}, study_files(store)
-    for path in sorted(path for path in {*was, *now} if was and was.get(path) != now.get(path)):
-        old, new = was.get(path, ABSENT), now.get(path, ABSENT)
+    for path, (old, new) in study_changes(store).items() if store.last_run else ():
         texts = [one for one in (text(path, sha, store) for sha in (old, new)) if one is not None]
         if path == store.study.settings and len(texts) == 2:
             found += parameters(*map(parse_yaml, texts))
         else:
-            found.append(Change("module", path, old, new, source_lines(path, old, new, store)))
+            found.append(Change("module", path, old or ABSENT, new or ABSENT, source_lines(path, old, new, store)))
     return found

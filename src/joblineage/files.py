@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -29,10 +30,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
 
 def write_bytes(path: str | Path, data: bytes, mode: int = 0o666) -> None:
     """Write `data` whole or not at all; with mode 0o600 nobody but the owner can ever read it."""
-    with (
-        whole_file(path) as temporary,
-        open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file,
-    ):
+    with whole_file(path) as temporary, open(temporary, "wb", opener=partial(os.open, mode=mode)) as file:
         file.write(data)
 
 

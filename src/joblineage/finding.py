@@ -1,16 +1,75 @@
-"""Everything that came from some bytes, a name or a checkpoint, over every record that is kept."""
+"""The one record that a name speaks of, and everything that came from some bytes, a name or a checkpoint."""
 
-from collections.abc import Callable, Iterable
+import difflib
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from joblineage.graph import Descent
-from joblineage.store import Store, key
-from joblineage.walk import reached
+from joblineage.errors import DataError
+from joblineage.graph import Descent, reached
+from joblineage.store import FOLDER, Store, key
+
+ID = re.compile(r"[0-9a-f]{6,64}")
 
 SHORTEST = 8
 """Hex digits that a sha256 may be shortened to."""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An artifact that records know.
+
+    record : id of the record that made it.
+    path : the file that was asked for; None where a record or a job was.
+    """
+
+    record: str
+    path: str | None = None
+
+
+def find(artifact: str, store: Store) -> Artifact:
+    """The record that `artifact` speaks of: the present study's, else the newest.
+
+    Raises
+    ------
+    DataError : nothing is known by that name; says what is.
+    """
+    if not store.records:
+        raise DataError(str(store.folder), [f"no records here: `snakemake {store.study.target}` makes them"])
+    below = os.path.relpath(Path(artifact).absolute(), store.root.absolute())
+    for path in (os.path.normpath(artifact), Path(below).as_posix()):
+        if path in store.makers:
+            return Artifact(store.makers[path], path)
+    newest = sorted(store.records, key=lambda name: store.records[name]["time"]["end"])
+    jobs = {key(store.records[name]): name for name in newest} | store.current
+    if artifact in jobs:
+        return Artifact(jobs[artifact])
+    if ID.fullmatch(artifact):
+        fitting = [name for name in store.records if name.startswith(artifact)]
+        if len(fitting) == 1:
+            return Artifact(fitting[0])
+        if fitting:
+            raise DataError(artifact, [f"{len(fitting)} records begin like this: {', '.join(fitting[:5])}"])
+    older = {out["path"]: name for name in newest for out in store.records[name]["outputs"]}
+    if artifact in older:
+        return Artifact(older[artifact], artifact)
+    raise DataError(artifact, [_unknown(artifact, store, [*jobs, *older])])
+
+
+def _unknown(artifact: str, store: Store, names: list[str]) -> str:
+    current = [store.records[name] for name in store.current.values()]
+    readers = sorted({key(record) for record in current if artifact in {one["path"] for one in record["inputs"]}})
+    if readers:
+        return f"no record made it: it is read as it was found, by {', '.join(readers[:5])}"
+    near = difflib.get_close_matches(artifact, names, 5, 0.5) or sorted(store.current)[:5]
+    rules = sorted({record["job"]["rule"] for record in current})
+    return (
+        f"unknown; close to it: {', '.join(near)}. {FOLDER}/ has {len(store.current)} jobs of the rules {', '.join(rules)}; "
+        "name a file that one of them made, a job key or a record's id"
+    )
 
 
 @dataclass(frozen=True)
@@ -40,7 +99,7 @@ class Finder:
 
     def sha256(self, prefix: str) -> list[Match]:
         """Files whose sha256 begins so, made or read."""
-        return self._files(lambda one: one["sha256"].startswith(prefix.lower()))
+        return _sorted(self._files(lambda one: one["sha256"].startswith(prefix.lower())))
 
     def names(self, names: Iterable[str], ran_for: str | None = None) -> list[Match]:
         """Jobs that made, read, were fitted on or judged anything of these names.
@@ -50,7 +109,7 @@ class Finder:
         ran_for : jobs with this wildcard value belong to it too.
         """
         wanted = set(names)
-        found = self._files(lambda one: PurePosixPath(one["path"]).stem in wanted)
+        found = [*self._files(lambda one: PurePosixPath(one["path"]).stem in wanted)]
         for name, record in self.store.records.items():
             if ran_for is not None and ran_for in record["job"]["wildcards"].values():
                 found.append(self._match(name, "ran for", ran_for, None))
@@ -58,21 +117,18 @@ class Finder:
                 for side, how in (("on", "fitted on"), ("judges", "judged")):
                     if wanted & self._listed(model[side]):
                         found.append(self._match(name, how, f"{model['model']} ({model['kind']})", None))
-        return self._sorted(found)
+        return _sorted(found)
 
     def checkpoint(self, name: str) -> list[Match]:
         """Jobs that started from a checkpoint: by its name or the last part of it, its revision, or sha256 of a file."""
         found = []
-        for record_name, record in self.store.records.items():
-            model = record["model"]
-            if not model:
-                continue
+        for record, model in ((one, about["model"]) for one, about in self.store.records.items() if about["model"]):
             known = model["checkpoint"] or ""
             whats = [(one["path"], one["sha256"]) for one in model["files"] if _begins(one["sha256"], name)]
             if not whats and (name in (known, known.rpartition("/")[2]) or _begins(model["revision"] or "", name)):
                 whats = [(f"{known} ({model['revision']})", None)]
-            found += [self._match(record_name, "started from", *what) for what in whats]
-        return self._sorted(found)
+            found += [self._match(record, "started from", *what) for what in whats]
+        return _sorted(found)
 
     def below(self, matches: Iterable[Match]) -> list[Match]:
         """Every file that came from the matching jobs, their own files among them; for a file that was made, from it.
@@ -89,14 +145,10 @@ class Finder:
             for out in self.store.records[name]["outputs"]
         ]
 
-    def _files(self, fits: Callable[[dict[str, Any]], bool]) -> list[Match]:
-        return self._sorted(
-            self._match(name, how, one["path"], one["sha256"])
-            for name, record in self.store.records.items()
-            for how, side in (("made", "outputs"), ("read", "inputs"))
-            for one in record[side]
-            if fits(one)
-        )
+    def _files(self, fits: Callable[[dict[str, Any]], bool]) -> Iterator[Match]:
+        for name, record in self.store.records.items():
+            for how, side in (("made", "outputs"), ("read", "inputs")):
+                yield from (self._match(name, how, one["path"], one["sha256"]) for one in record[side] if fits(one))
 
     def _listed(self, name: str) -> set[str]:
         try:
@@ -107,9 +159,9 @@ class Finder:
     def _match(self, name: str, how: str, what: str, sha256: str | None) -> Match:
         return Match(key(self.store.records[name]), name, how, what, sha256, name in self.descent.current)
 
-    @staticmethod
-    def _sorted(found: Iterable[Match]) -> list[Match]:
-        return sorted(found, key=lambda one: (not one.current, one.what, one.how != "made", one.job, one.record))
+
+def _sorted(found: Iterable[Match]) -> list[Match]:
+    return sorted(found, key=lambda one: (not one.current, one.what, one.how != "made", one.job, one.record))
 
 
 def _begins(value: str, prefix: str) -> bool:

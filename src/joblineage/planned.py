@@ -49,13 +49,8 @@ def planned(root: Path, target: str) -> dict[str, Planned]:
     ------
     DataError : Snakemake cannot read the study; its message.
     """
-    done = subprocess.run(
-        [sys.executable, "-m", "joblineage.planned", target],
-        cwd=root,
-        env={**os.environ, "PYTHONPATH": python_path(root)},
-        capture_output=True,
-        text=True,
-    )
+    command, about = [sys.executable, "-m", "joblineage.planned", target], {"PYTHONPATH": python_path(root)}
+    done = subprocess.run(command, cwd=root, env=os.environ | about, capture_output=True, text=True)
     if done.returncode:
         said = done.stderr.strip().splitlines()[-1:]
         raise DataError(str(root), [f"Snakemake cannot plan this study: {' '.join(said)}"])

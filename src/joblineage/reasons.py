@@ -3,7 +3,7 @@
 import difflib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from joblineage import capture
@@ -48,10 +48,6 @@ class Change:
         what = {"parameter": "", "seed": "", "package": "package ", "environment": "installed "}
         return f"{what.get(self.kind, self.kind + ' ')}{self.name}: {before} -> {after}"
 
-    def as_dict(self) -> dict[str, Any]:
-        """The change as JSON knows it."""
-        return asdict(self) | {"lines": list(self.lines)}
-
     @property
     def setting(self) -> bool:
         """Whether it is a value that may stand in the settings; a checkpoint may also be a file."""
@@ -64,7 +60,7 @@ class Change:
 
 
 def differences(before: Document, after: Document, *stores: Store) -> list[Change]:
-    """Every changed field between two documents of the same job; empty where nothing differs.
+    """Every changed field between two documents of the same job, in the order of KINDS, then by name.
 
     What follows from the work (outputs, time, metrics, status, split) and who did it (commit, agent) is not compared.
 
@@ -74,10 +70,6 @@ def differences(before: Document, after: Document, *stores: Store) -> list[Chang
         determinism and hardware are compared where both sides have them.
     stores : where source texts and environments are kept. The text of a file that is not kept is read from the
         workspace, if that file still has the sha256 asked for.
-
-    Returns
-    -------
-    Changes in the order of KINDS, then by name.
     """
     found = [*parameters(before["params"]["values"], after["params"]["values"]), *_files(before, after, *stores)]
     asked = {(one.name, one.before, one.after) for one in found if one.kind == "package"}
@@ -123,10 +115,9 @@ def _files(before: Document, after: Document, *stores: Store) -> Iterator[Change
         logic = (old.get(path) or new[path])["role"] in LOGIC
         if path == capture.LOCK and ABSENT not in (was, now):
             yield from _lock(path, was, now, *stores)
-        elif logic and ABSENT in (was, now):
-            yield Change("code list", path, was, now)
         elif logic:
-            yield Change("module", path, was, now, source_lines(path, was, now, *stores))
+            kind = "code list" if ABSENT in (was, now) else "module"
+            yield Change(kind, path, was, now, source_lines(path, was, now, *stores))
         else:
             yield Change("checkpoint" if path in weights else "input", path, was, now)
 
@@ -144,9 +135,8 @@ def source_lines(path: str, before: str, after: str, *stores: Store) -> tuple[st
     old, new = (text(path, one, *stores) for one in (before, after))
     if old is None or new is None:
         return ()
-    return tuple(
-        difflib.unified_diff(old.splitlines(), new.splitlines(), f"before/{path}", f"after/{path}", "", "", 2, "")
-    )
+    lines = old.splitlines(), new.splitlines()
+    return tuple(difflib.unified_diff(*lines, f"before/{path}", f"after/{path}", n=2, lineterm=""))
 
 
 def text(path: str, name: str, *stores: Store) -> str | None:

@@ -10,6 +10,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -113,6 +114,7 @@ class Begun:
         store, job, params = Store(), self.snakemake, plain(dict(self.snakemake.params.items()))
         lock = next((one["sha256"] for one in self.inputs if one["path"] == capture.LOCK), None)
         sources = [one for one in self.inputs if one["role"] in LOGIC]
+        runner = "dvc" if "DVC_STAGE" in os.environ else "snakemake"
         shared = {
             "schema": SCHEMAS[0],
             "status": "tainted" if changed else "ok",
@@ -124,11 +126,7 @@ class Begun:
             "seeds": _seeds(params),
             "determinism": capture.determinism(),
             "hardware": capture.hardware(),
-            "agent": {
-                "user": _user(),
-                "runner": "dvc" if "DVC_STAGE" in os.environ else "snakemake",
-                "snakemake": version("snakemake"),
-            },
+            "agent": {"user": _user(), "runner": runner, "snakemake": version("snakemake")},
             "model": _model(params, self.inputs),
             "cached_from": None,
         }
@@ -188,10 +186,9 @@ def _model(params: Mapping[str, Any], inputs: list[File]) -> dict[str, Any]:
 
 
 def _user() -> str | None:
-    try:
+    with suppress(KeyError, OSError):
         return getpass.getuser()
-    except (KeyError, OSError):
-        return None
+    return None
 
 
 def _unknown(body: Mapping[str, Any]) -> list[str]:

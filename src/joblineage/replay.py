@@ -62,9 +62,8 @@ def choose(graph: Graph, chain: set[str], number: int, patterns: list[str]) -> l
     for name in sorted(chain, key=lambda name: (graph.records[name]["time"]["seconds"], key(graph.records[name]))):
         one = graph.records[name]
         if not all(matches(file["path"], patterns) for file in one["outputs"]):
-            rule = one["job"]["rule"]
-            seen[rule] += 1
-            turns[name] = seen[rule]
+            seen[one["job"]["rule"]] += 1
+            turns[name] = seen[one["job"]["rule"]]
     return sorted(turns, key=turns.__getitem__)[:number]
 
 
@@ -91,13 +90,11 @@ def replay(store: Store, one: dict[str, Any], elsewhere: bool) -> tuple[list[Fin
         paths = [out["path"] for out in one["outputs"]]
         for path in paths:
             (scratch / path).unlink()
-        command = f"-m snakemake --cores 1 --allowed-rules {one['job']['rule']} --".split()
+        command = [sys.executable, *f"-m snakemake --cores 1 --allowed-rules {one['job']['rule']} --".split(), *paths]
         # Under the name of a stage that ends nothing: a scratch copy is not versioned.
         about = {**os.environ, "DVC_STAGE": "replay", "PYTHONPATH": python_path(scratch)}
         about["GIT_CEILING_DIRECTORIES"] = str(root.resolve() / "cache")  # the copy is no folder of the repository
-        done = subprocess.run(
-            [sys.executable, *command, *paths], cwd=scratch, env=about, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(command, cwd=scratch, env=about, capture_output=True, text=True, check=False)
         missing = [path for path in paths if not (scratch / path).is_file()]
         if done.returncode or missing:
             raise DataError(key(one), ["could not be replayed:", *done.stderr.strip().splitlines()[-8:]])

@@ -14,8 +14,8 @@ from contextlib import chdir
 from joblineage import capture
 from joblineage.errors import LineageError
 from joblineage.files import parse_yaml, sha256
+from joblineage.graph import reached
 from joblineage.store import Store, merkle_root
-from joblineage.walk import reached
 
 SCHEMAS = ("joblineage-run/1", "blemore-run/1")
 """Of a run: the one that is written, and the name that it had before the library had its own."""
@@ -99,6 +99,13 @@ def study_files(store: Store) -> dict[str, str]:
     return {path.relative_to(store.root).as_posix(): sha256(path) for path in paths}
 
 
+def study_changes(store: Store) -> dict[str, tuple[str, str]]:
+    """{path: sha256 at the last run and now, "" where it was not there} of those files that differ."""
+    was, now = store.last_run["study"] if store.last_run else {}, study_files(store)
+    pairs = {path: (was.get(path, ""), now.get(path, "")) for path in sorted({*was, *now})}
+    return {path: (old, new) for path, (old, new) in pairs.items() if old != new}
+
+
 def close(store: Store, made: Iterable[re.Pattern], targets: Iterable[str], *, complete: bool) -> str | None:
     """Write the run that has just ended; its id, or None where it executed nothing.
 
@@ -122,10 +129,7 @@ def close(store: Store, made: Iterable[re.Pattern], targets: Iterable[str], *, c
         "schema": SCHEMAS[0],
         "complete": complete,
         "previous": list(store.runs)[-1] if store.runs else None,
-        "time": {
-            "start": min(record["time"]["start"] for record in store.pending.values()),
-            "end": capture.now(),
-        },
+        "time": {"start": min(record["time"]["start"] for record in store.pending.values()), "end": capture.now()},
         "study": study,
         "sources": source_sums(store),
         "executed": executed,

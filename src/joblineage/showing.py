@@ -5,11 +5,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from joblineage.graph import Descent
-from joblineage.naming import Artifact
+from joblineage.finding import Artifact
+from joblineage.graph import Descent, reached
 from joblineage.record import LOGIC
 from joblineage.store import Store, key
-from joblineage.walk import reached
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -21,16 +20,12 @@ SHORT = 6
 
 
 def as_dict(artifact: Artifact, store: Store, depth: int | None = None) -> dict[str, Any]:
-    """The chain as JSON knows it.
+    """The chain as JSON knows it, {artifact, record, jobs}: each job once, nearest first, with `depth` (steps above the
+    artifact), `above` (ids) and `raw` (inputs that no record made, source files left out).
 
     Parameters
     ----------
     depth : jobs above the artifact's own that are followed; None for all.
-
-    Returns
-    -------
-    {artifact, record, jobs}: each job once, nearest first, with `depth` (steps above the artifact), `above` (ids) and
-    `raw` (inputs that no record made, source files left out).
     """
     descent = Descent(store)
     depths = _depths(artifact.record, descent, depth)
@@ -63,11 +58,8 @@ def _job(name: str, descent: Descent) -> dict[str, Any]:
 
 def raw(record: Mapping[str, Any], descent: Descent) -> list[dict[str, Any]]:
     """Inputs of a record that no record made, source files left out."""
-    return [
-        one
-        for one in record["inputs"]
-        if one["role"] not in LOGIC and descent.maker(one["path"], one["sha256"]) is None
-    ]
+    data = (one for one in record["inputs"] if one["role"] not in LOGIC)
+    return [one for one in data if descent.maker(one["path"], one["sha256"]) is None]
 
 
 def tree(artifact: Artifact, store: Store, depth: int | None = None) -> "Tree":
@@ -129,8 +121,7 @@ def about(name: str, record: Mapping[str, Any]) -> Iterator[str]:
     if len(tops) == 1 and all("." in where for where, _ in values):
         values = [(where.partition(".")[2], value) for where, value in values]
     told = [f"{where} {value}" for where, value in values[:SHORT]]
-    if len(values) > SHORT:
-        told.append(f"{len(values) - SHORT} more")
+    told += [f"{len(values) - SHORT} more"] if len(values) > SHORT else []
     seeds = [f"{where} {seed}" for where, seed in sorted(record["seeds"].items())]
     if told or seeds:
         yield "; ".join(", ".join(part) for part in (told, seeds) if part)

@@ -9,13 +9,12 @@ from typing import Any
 from joblineage import capture, files
 from joblineage.errors import DataError
 from joblineage.files import parse_yaml
-from joblineage.graph import Descent
+from joblineage.graph import Descent, depths, reached
 from joblineage.planned import Planned
 from joblineage.reasons import MISSING, text
 from joblineage.record import WEIGHTS, pretrained
 from joblineage.run import study_files
 from joblineage.store import Document, Store, key
-from joblineage.walk import depths, reached
 
 
 @dataclass(frozen=True)
@@ -109,14 +108,8 @@ def of_present(store: Store, jobs: Mapping[str, Planned], asked: str) -> Side:
             for listed in (job.inputs, job.outputs)
         )
         weights = [one for one in inputs if one["role"] == WEIGHTS] if any(map(pretrained, job.params.values())) else []
-        return {
-            "job": {"rule": job.rule, "wildcards": job.wildcards},
-            "inputs": inputs,
-            "outputs": outputs,
-            "params": {"values": job.params},
-            "model": {"files": weights},
-            "environment": environment,
-        }
+        about = {"job": {"rule": job.rule, "wildcards": job.wildcards}, "inputs": inputs, "outputs": outputs}
+        return about | {"params": {"values": job.params}, "model": {"files": weights}, "environment": environment}
 
     return Side(store, asked, {name: document(jobs[name]) for name in names}, study_files(store), present=True)
 

@@ -8,15 +8,8 @@ from base64 import b64decode, b64encode
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization as pem
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
-    load_pem_public_key,
-)
 
 from joblineage.errors import DataError
 from joblineage.files import read_json, write_bytes, write_json
@@ -39,8 +32,8 @@ def make_keys(private: Path) -> Path:
         if path.exists():
             raise DataError(str(path), ["exists already: a key is never overwritten"])
     made = Ed25519PrivateKey.generate()
-    write_bytes(private, made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600)
-    write_bytes(public, made.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    write_bytes(private, made.private_bytes(pem.Encoding.PEM, pem.PrivateFormat.PKCS8, pem.NoEncryption()), 0o600)
+    write_bytes(public, made.public_key().public_bytes(pem.Encoding.PEM, pem.PublicFormat.SubjectPublicKeyInfo))
     return public
 
 
@@ -54,13 +47,10 @@ def sign(store: Store, private: Path) -> Path:
     if not store.runs:
         raise DataError(str(store.folder), ["no run to sign: finish one first"])
     path, name = _last(store)
-    key = load_pem_private_key(_key(private), None)
+    key = pem.load_pem_private_key(_key(private), None)
     if not isinstance(key, Ed25519PrivateKey):
         raise DataError(str(private), ["expected an Ed25519 key, as `sign --new-key` makes it"])
-    signed = {
-        "key": key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw),
-        "signature": key.sign(MEANINGS[0] + name),
-    }
+    signed = {"key": key.public_key().public_bytes_raw(), "signature": key.sign(MEANINGS[0] + name)}
     write_json(path, {part: b64encode(value).decode() for part, value in signed.items()})
     return path
 
@@ -72,7 +62,7 @@ def check(store: Store, public: Path) -> list[Finding]:
     ------
     DataError : no such key.
     """
-    key = load_pem_public_key(_key(public))
+    key = pem.load_pem_public_key(_key(public))
     if not isinstance(key, Ed25519PublicKey):
         raise DataError(str(public), ["expected the public half of an Ed25519 key"])
     if not store.runs or store.pending:

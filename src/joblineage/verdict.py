@@ -1,6 +1,6 @@
 """What an audit can find, and the exit code of each."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -22,16 +22,7 @@ class Verdict(StrEnum):
         return 0 if self is Verdict.OK else 9 + list(Verdict).index(self)
 
 
-WORST_FIRST = (
-    Verdict.TAMPERED,
-    Verdict.WITHDRAWN,
-    Verdict.LEAK,
-    Verdict.TAINTED,
-    Verdict.MISSING,
-    Verdict.UNRECORDED,
-    Verdict.STALE,
-    Verdict.OK,
-)
+WORST_FIRST = tuple(map(Verdict, ("TAMPERED", "WITHDRAWN", "LEAK", "TAINTED", "MISSING", "UNRECORDED", "STALE", "OK")))
 """Which one names the whole where several were found."""
 
 
@@ -47,10 +38,9 @@ class Finding:
     verdict: Verdict
     node: str
     what: str
-    follows: tuple[str, ...] = field(default=())
+    follows: tuple[str, ...] = ()
 
 
 def worst(findings: list[Finding]) -> Verdict:
     """The verdict of the whole."""
-    found = {finding.verdict for finding in findings}
-    return next((verdict for verdict in WORST_FIRST if verdict in found), Verdict.OK)
+    return min((finding.verdict for finding in findings), key=WORST_FIRST.index, default=Verdict.OK)

@@ -31,7 +31,7 @@ class Report:
 
     findings: list[Finding]
     notes: list[str] = field(default_factory=list)
-    checked: dict[str, int] = field(default_factory=dict)
+    checked: dict[str, int] = field(default_factory=lambda: {"records": 0, "files": 0, "bytes": 0})
     level: str = "status"
 
     @property
@@ -62,8 +62,7 @@ def verify(store: Store, artifact: str | None = None, *, deep: bool = False, key
     """
     root, study = store.root, store.study
     if not store.records:
-        first = f"run `snakemake {study.target}` first, or `dvc pull`"
-        raise DataError(str(root / FOLDER), [f"no lineage records: {first}"])
+        raise DataError(str(store.folder), [f"no lineage records: run `snakemake {study.target}` first, or `dvc pull`"])
     graph = Graph(store)
     if artifact is not None and artifact not in store.makers:
         if (root / artifact).exists():
@@ -71,21 +70,17 @@ def verify(store: Store, artifact: str | None = None, *, deep: bool = False, key
         raise DataError(artifact, ["no such file, and no record made one of this name"])
     chain = set(graph.chain(artifact)) if artifact else set(graph.records)
 
-    findings = structure.check(store)
     away = not_here(root, study)
     paths = {file["path"] for name in chain for side in ("inputs", "outputs") for file in graph.records[name][side]}
     found, read = content.sums(root, paths, deep=deep)
     bad, absent = content.outputs(graph, found, away, chain)
-    findings += bad
-    findings += content.inputs(graph, found, away, chain)
-    if artifact is None:
-        findings += content.strangers(graph)
-    findings += staleness.check(graph, chain, artifact)
-    findings += claims.snakemake(root, graph, chain)
+    findings = [*structure.check(store), *bad, *content.inputs(graph, found, away, chain)]
+    findings += content.strangers(graph) if artifact is None else []
+    findings += [*staleness.check(graph, chain, artifact), *claims.snakemake(root, graph, chain)]
     locked, notes = claims.dvc(store)
     committed, more = claims.git(root, graph, chain)
     findings += [*locked, *committed]
-    notes += more + environments(graph, chain)
+    notes += [*more, *environments(graph, chain)]
     if absent:
         notes.append(f"{len(absent)} files are not here (they lie in the private store): {absent[0]}, ...")
     if key_file is not None:
@@ -96,12 +91,8 @@ def verify(store: Store, artifact: str | None = None, *, deep: bool = False, key
         bad, more = checker(root, graph, chain, artifact, findings)
         findings += bad
         notes += more
-    return Report(
-        findings=_sorted(findings, graph),
-        notes=notes,
-        checked={"records": len(chain), "files": len(paths) - len(absent), "bytes": read},
-        level="deep" if deep else "status",
-    )
+    checked = {"records": len(chain), "files": len(paths) - len(absent), "bytes": read}
+    return Report(_sorted(findings, graph), notes, checked, "deep" if deep else "status")
 
 
 def not_here(root: Path, study: Study) -> list[str]:
@@ -129,17 +120,15 @@ def dvc_stages(root: Path, params: Mapping[str, Any]) -> dict[str, Any]:
 def environments(graph: Graph, chain: set[str]) -> list[str]:
     """What differs between the records' environments and this one: no fault, but bytes may differ when rerun."""
     here, cpu = capture.surroundings(), capture.hardware()["cpu"]
-    made = {graph.records[name]["environment"] for name in chain}
     notes = []
-    for name in sorted(made):
+    for name in sorted({graph.records[name]["environment"] for name in chain}):
         try:
             about = graph.store.get_json(name)
             then, now = about["packages"], here["packages"]
             differing = [package for package, version in then.items() if now.get(package) != version]
             added = now.keys() - then.keys()
-            others = [
-                f"{one} {about[one]} (here {here[one]})" for one in ("python", "system") if about[one] != here[one]
-            ]
+            parts = [part for part in ("python", "system") if about[part] != here[part]]
+            others = [f"{part} {about[part]} (here {here[part]})" for part in parts]
         except (FileNotFoundError, ValueError, KeyError, AttributeError, TypeError):
             continue  # named by `structure`
         if differing:
@@ -158,18 +147,16 @@ def environments(graph: Graph, chain: set[str]) -> list[str]:
 def _sorted(findings: list[Finding], graph: Graph) -> list[Finding]:
     """Each finding once, with what follows from it; the worst verdict first, then upstream before downstream; dvc.lock last."""
     jobs = {key(one): name for name, one in graph.records.items()}
+    made_by = jobs | graph.store.makers
     order = {name: number for number, name in enumerate(graph.ordered(graph.records))}
 
     def start(finding: Finding) -> list[str]:
         """Records that the finding strikes first."""
         path = finding.node.removeprefix(f"{claims.METADATA} of ")
-        if path in graph.store.makers:
-            return [graph.store.makers[path]]
-        if path in jobs:
-            return [jobs[path]]
         record = path.removeprefix(f"{FOLDER}/records/").removesuffix(".json")
-        if record in graph.records:
-            return [record]
+        known = made_by.get(path, record)
+        if known in graph.records:
+            return [known]
         return graph.readers.get(path) or [jobs[name] for name in finding.follows]
 
     @cache

@@ -16,7 +16,7 @@ from made_records import LOCK, Lineage
 from joblineage.errors import DataError
 from joblineage.export.crate import METADATA, check_crate, write_crate
 from joblineage.export.payload import MANIFEST, README
-from joblineage.export.pseudonyms import Names, kept_salt, new_salt
+from joblineage.export.pseudonyms import Names, salt_from
 from joblineage.export.slsa import statement
 from joblineage.export.told import Told
 from joblineage.files import read_json
@@ -116,8 +116,8 @@ def test_what_lies_in_a_crate_is_the_study_s_own_bytes_and_the_manifest_knows_th
 
 
 def test_pseudonyms_whose_salt_is_kept_come_with_tables_and_are_the_same_each_time(study, tmp_path):
-    salt = kept_salt(tmp_path / "salt")
-    assert salt == kept_salt(tmp_path / "salt")
+    salt = salt_from(tmp_path / "salt")
+    assert salt == salt_from(tmp_path / "salt")
     assert (tmp_path / "salt").stat().st_mode & 0o077 == 0
     files = crate(study, salt=salt, kept=True)
     table = pd.read_parquet(io.BytesIO(files[f"pseudonyms/{TABLE}"]))
@@ -129,7 +129,7 @@ def test_pseudonyms_whose_salt_is_kept_come_with_tables_and_are_the_same_each_ti
 
 
 def test_pseudonyms_without_a_kept_salt_are_others_each_time(study):
-    names = {told(study, new_salt()).names.pseudonym("A11") for _ in range(3)}
+    names = {told(study, salt_from(None)).names.pseudonym("A11") for _ in range(3)}
     assert len(names) == 3
 
 

@@ -103,11 +103,11 @@ def test_an_import_in_any_form_is_found(tmp_path: Path, text: str) -> None:
 
 
 def test_what_is_read_off_the_lines_is_what_the_compiler_finds_in_every_module() -> None:
-    read = 0
-    for path in sorted(LIBRARY.rglob("*.py")):
+    read, modules = 0, sorted(LIBRARY.rglob("*.py"))
+    for path in modules:
         text = path.read_bytes()
         found = code.IMPORT.findall(text)
         if len(found) == len(code.WORD.findall(text)):
             assert code._read(found) == code._parsed(text, str(path)), path
             read += 1
-    assert read > 40
+    assert read >= 0.9 * len(modules)

@@ -4,9 +4,8 @@ from made_records import LOCK, Lineage, chain
 
 from joblineage import capture
 from joblineage.checks import structure
-from joblineage.graph import Graph
+from joblineage.graph import Graph, depths, reached
 from joblineage.verdict import Verdict
-from joblineage.walk import depths, reached
 
 
 def test_a_chain_of_5000_jobs_is_ordered_makers_before_readers():

@@ -13,7 +13,7 @@ from made_records import Lineage, fuse, gather, main, small_study, train
 from rich.console import Console
 
 from joblineage.errors import DataError
-from joblineage.naming import Artifact, find
+from joblineage.finding import Artifact, find
 from joblineage.showing import as_dict, tree
 
 SHOW = "import sys; from joblineage.commands.app import commands; from joblineage.study import Study; commands(Study())(['show', *sys.argv[1:]])"

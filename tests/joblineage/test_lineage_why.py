@@ -11,7 +11,7 @@ from made_records import LOCK, Lineage, fuse, gather, main, small_study, train
 
 from joblineage import explaining
 from joblineage.comparing import Comparison
-from joblineage.naming import Artifact, find
+from joblineage.finding import Artifact, find
 from joblineage.planned import Planned
 from joblineage.reasons import ABSENT, Change, differences, parameters
 from joblineage.run import study_files
@@ -128,7 +128,7 @@ def test_a_parameter_far_above_is_the_first_cause_with_the_way_to_it(monkeypatch
     assert found.state == explaining.RUNS
     assert [str(one) for one in decisive(found)] == ["encoder.learning_rate: 0.1 -> 0.5"]
     assert found.causes[0].began == ("train/fold=0", "train/fold=1")
-    assert found.way(found.causes[0]) == (("fuse", "results/probabilities"), ("gather", "results/fold0"))
+    assert found.causes[0].way == (("fuse", "results/probabilities"), ("gather", "results/fold0"))
     assert text(found).startswith(
         "fuse would run again, because encoder.learning_rate: 0.1 -> 0.5, in train/fold=0 and 1 other job(s)\n"
     )
@@ -157,7 +157,7 @@ def test_an_edited_raw_file_is_the_cause_of_all_below_it(monkeypatch, made):
     made.file("data/A11_ang_int1_ver1.mov", "edited")
     found = now(monkeypatch, made, "fuse")
     assert [(one.kind, one.name) for one in decisive(found)] == [("input", "data/A11_ang_int1_ver1.mov")]
-    assert found.way(found.causes[0]) == (("fuse", "results/media"),)
+    assert found.causes[0].way == (("fuse", "results/media"),)
 
 
 def test_a_file_that_was_edited_after_its_job_is_seen_though_snakemake_does_not(monkeypatch, made):
@@ -309,4 +309,4 @@ def test_a_record_is_compared_with_a_run_of_another_workspace(tmp_path):
     small_study(tmp_path / "there")
     found = explaining.then(find("fuse", made.store), made.store, find_run(str(tmp_path / "there"), made.store))
     assert [str(one) for one in decisive(found)] == ["encoder.learning_rate: 0.1 -> 0.5"]
-    assert found.way(found.causes[0]) == (("fuse", "results/probabilities"), ("gather", "results/fold0"))
+    assert found.causes[0].way == (("fuse", "results/probabilities"), ("gather", "results/fold0"))

@@ -94,11 +94,7 @@ def _param(text: str) -> bytes:
 
 def dvc(store: Store) -> tuple[list[Finding], list[str]]:
     """dvc.lock agrees with the last complete run: outputs by the md5 in the records, sources by those of the run.
-
-    Returns
-    -------
-    findings, and notes on what could not be compared.
-    """
+    Findings, and notes on what could not be compared."""
     root, run = store.root, store.last_run
     file = root / "dvc.lock"
     if not file.is_file():
@@ -118,12 +114,8 @@ def dvc(store: Store) -> tuple[list[Finding], list[str]]:
         return gone, []
     if run is None or not finished:
         return [], unfinished
-    made = {
-        out["path"]: out["md5"]
-        for name in store.current.values()
-        for out in store.records[name]["outputs"]
-        if store.makers[out["path"]] == name
-    }
+    written = ((name, out) for name in store.current.values() for out in store.records[name]["outputs"])
+    made = {out["path"]: out["md5"] for name, out in written if store.makers[out["path"]] == name}
     findings = [_output(store, made, path, *claim) for path, claim in outs.items()]
     findings += [_dependency(store, made, outs, *dep) for dep in deps]
     findings += _settings(store, run, params, commands)
@@ -145,18 +137,12 @@ def _gone(root: Path, md5: str) -> list[Finding]:
 
 
 def _output(store: Store, made: dict[str, str], path: str, stage: str, md5: str) -> Finding | None:
-    root = store.root
     if path.startswith(store.study.raw) and not _made(made, path):
         return None  # raw files that no job made: records know them by sha256, as inputs
-    if path not in OF_RUNS:
-        true = _sum_of(made, path)
-    elif (root / path).exists():
-        true = capture.dvc_md5(root / path)
-    else:
-        true = "nothing"
-    if md5 == true:
-        return None
-    if path == FOLDER and md5 == capture.dvc_md5(root / path, without=SIGNATURES):  # signed since
+    true, place = _sum_of(made, path), store.root / path
+    if path in OF_RUNS:
+        true = capture.dvc_md5(place) if place.exists() else "nothing"
+    if md5 == true or (path == FOLDER and md5 == capture.dvc_md5(place, without=SIGNATURES)):  # signed since
         return None
     return _wrong(f"stage {stage} claims md5 {md5[:12]} of {path}, the records say {true[:12]}")
 
@@ -226,12 +212,8 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def git(root: Path, graph: Graph, chain: set[str]) -> tuple[list[Finding], list[str]]:
-    """Source files that a record says were clean are those of its commit.
-
-    Returns
-    -------
-    findings, and notes on what could not be compared.
-    """
+    """Source files that a record says were clean are those of its commit. Findings, and notes on what could not be
+    compared."""
     asked: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for name in sorted(chain):
         one = graph.records[name]
@@ -244,27 +226,22 @@ def git(root: Path, graph: Graph, chain: set[str]) -> tuple[list[Finding], list[
     if not asked:
         return [], ["no record names a commit"] if chain else []
     names = "".join(f"{commit}:./{path}\n" for commit, path in asked)
-    done = subprocess.run(
-        ["git", "cat-file", "--batch"], cwd=root, input=names.encode(), capture_output=True, check=False
-    )
+    quietly: dict[str, Any] = {"cwd": root, "capture_output": True, "check": False}
+    done = subprocess.run(["git", "cat-file", "--batch"], input=names.encode(), **quietly)
     if done.returncode:
         return [], ["git does not know this folder: commits were not compared"]
-    findings, unknown = [], set()
-    rest = done.stdout
+    findings, unknown, rest = [], set(), done.stdout
     for (commit, path), uses in asked.items():
-        head, _, rest = rest.partition(b"\n")
-        if head.endswith(b"missing"):
-            data = None
-            if subprocess.run(["git", "cat-file", "-e", commit], cwd=root, capture_output=True, check=False).returncode:
-                unknown.add(commit)
-                continue
-        else:
+        (head, _, rest), data = rest.partition(b"\n"), None
+        if not head.endswith(b"missing"):
             size = int(head.split()[-1])
             data, rest = digest(rest[:size]), rest[size + 1 :]
+        elif subprocess.run(["git", "cat-file", "-e", commit], **quietly).returncode:
+            unknown.add(commit)
+            continue
         wrong = sorted({job for sha256, job in uses if sha256 != data})
         if wrong:
             what = f"{wrong[0]} used another {path} than commit {commit[:12]} has, and calls it clean"
             findings.append(Finding(Verdict.TAMPERED, path, what))
-    return findings, [
-        f"commit {commit[:12]} is not in this clone: its files were not compared" for commit in sorted(unknown)
-    ]
+    notes = [f"commit {commit[:12]} is not in this clone: its files were not compared" for commit in sorted(unknown)]
+    return findings, notes

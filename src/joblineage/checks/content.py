@@ -108,10 +108,9 @@ def inputs(graph: Graph, found: Sums, away: Iterable[str], chain: set[str]) -> l
             maker = graph.store.makers.get(path)
             if maker is not None:
                 findings += _handed_on(one, graph.records[maker], file)
-            elif found[path] is not None:
-                if found[path] != file["sha256"]:
-                    findings.append(Finding(Verdict.STALE, path, f"changed since {key(one)} read it"))
-            elif not any(path.startswith(f"{folder}/") for folder in away):
+            elif found[path] not in (None, file["sha256"]):
+                findings.append(Finding(Verdict.STALE, path, f"changed since {key(one)} read it"))
+            elif found[path] is None and not any(path.startswith(f"{folder}/") for folder in away):
                 findings.append(Finding(Verdict.MISSING, path, f"{key(one)} read it, and it is gone"))
     return findings
 

@@ -3,8 +3,7 @@
 from joblineage.errors import DataError
 from joblineage.graph import Graph
 from joblineage.planned import planned
-from joblineage.run import study_files
-from joblineage.store import Store
+from joblineage.run import study_changes
 from joblineage.verdict import Finding, Verdict
 
 
@@ -19,7 +18,7 @@ def check(graph: Graph, chain: set[str], artifact: str | None) -> list[Finding]:
     artifact : the file whose `chain` it is; None for the whole study.
     """
     store = graph.store
-    changed = _changed(store)
+    changed = [*study_changes(store)]
     if not changed:
         return []
     try:
@@ -40,11 +39,3 @@ def check(graph: Graph, chain: set[str], artifact: str | None) -> list[Finding]:
     if artifact is None:
         found |= {name: f"not done yet {by}" for name in sorted(set(jobs) - set(store.current))}
     return [Finding(Verdict.STALE, name, what) for name, what in found.items()]
-
-
-def _changed(store: Store) -> list[str]:
-    """Files that decide which jobs there are and that differ from the last run's."""
-    last, now = store.last_run, study_files(store)
-    if last is None:
-        return sorted(now)
-    return sorted(path for path in {*now, *last["study"]} if now.get(path) != last["study"].get(path))

@@ -11,6 +11,9 @@ from joblineage import capture, record, run
 from joblineage.store import FOLDER, SIGNATURES, Store, canonical, digest, key, merkle_root
 from joblineage.verdict import Finding, Verdict
 
+NAME = re.compile(r"[0-9a-f]{64}\.json")
+SCHEMAS = {"records": record.SCHEMAS, "runs": run.SCHEMAS}
+
 
 def check(store: Store) -> list[Finding]:
     """Findings on lineage/: edited, broken, strange, lost or unlisted documents, sums that do not follow."""
@@ -26,34 +29,27 @@ def check(store: Store) -> list[Finding]:
 def _names(folder: Path) -> Iterator[Finding]:
     """Every file below lineage/ bears its own hash, and is in canonical form."""
     for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".tmp"):
-        node = f"{FOLDER}/{path.relative_to(folder).as_posix()}"
-        kind = path.parent.name
-        data = path.read_bytes()
+        node, kind, data = f"{FOLDER}/{path.relative_to(folder).as_posix()}", path.parent.name, path.read_bytes()
         if kind == "runs" and path.name.endswith(SIGNATURES):
             continue
-        if path.parent.parent != folder or kind not in ("records", "runs", "objects"):
+        schemas, hashed = SCHEMAS.get(kind), f"its content has the hash {digest(data)[:12]}"
+        if path.parent.parent != folder or not (kind == "objects" or (schemas and NAME.fullmatch(path.name))):
             yield Finding(Verdict.UNRECORDED, node, "no such file belongs here")
-        elif kind == "objects":
+        elif schemas is None:
             if digest(data) != path.name:
-                yield Finding(Verdict.TAMPERED, node, f"its content has the hash {digest(data)[:12]}, not its name")
-        else:
-            yield from _document(kind, path, node, data)
+                yield Finding(Verdict.TAMPERED, node, f"{hashed}, not its name")
+        elif digest(data) != path.stem:
+            yield Finding(Verdict.TAMPERED, node, f"{_called(data)}: edited, {hashed}")
+        elif not _is_ours(data, schemas):
+            yield Finding(Verdict.TAMPERED, node, "not a document that this library writes")
 
 
-def _document(kind: str, path: Path, node: str, data: bytes) -> Iterator[Finding]:
-    if not re.fullmatch(r"[0-9a-f]{64}\.json", path.name):
-        yield Finding(Verdict.UNRECORDED, node, "no such file belongs here")
-        return
-    if digest(data) != path.stem:
-        yield Finding(Verdict.TAMPERED, node, f"{_called(data)}: edited, its content has the hash {digest(data)[:12]}")
-        return
+def _is_ours(data: bytes, schemas: tuple[str, ...]) -> bool:
     try:
         value = json.loads(data)
-        plain = canonical(value) == data and value["schema"] in (record.SCHEMAS if kind == "records" else run.SCHEMAS)
+        return canonical(value) == data and value["schema"] in schemas
     except (ValueError, KeyError, TypeError):
-        plain = False
-    if not plain:
-        yield Finding(Verdict.TAMPERED, node, "not a document that this library writes")
+        return False
 
 
 def _called(data: bytes) -> str:
@@ -106,11 +102,8 @@ def _record(
     if one["code"]["diff"]:
         spoken[one["code"]["diff"]] = "difference from its commit"
     changed = {file["path"] for file in one["changed_inputs"]}
-    spoken |= {
-        file["sha256"]: f"copy of {file['path']}"
-        for file in one["inputs"]
-        if file["role"] in record.LOGIC and file["path"] not in changed
-    }
+    sources = (file for file in one["inputs"] if file["role"] in record.LOGIC and file["path"] not in changed)
+    spoken |= {file["sha256"]: f"copy of {file['path']}" for file in sources}
     for model in one["split"].get("models", []):
         spoken |= {model[side]: "list of samples" for side in ("on", "judges") if side in model}
     for sha256, what in spoken.items():
@@ -131,12 +124,10 @@ def _environment(store: Store, name: str, lock: str | None) -> str | None:
         about = store.get_json(name)
         if about["lock"] != lock:
             return "is of another lock file"
-        if lock and about["differs_from_lock"] != capture.differs_from_lock(
-            about["packages"], store.get(lock).decode()
-        ):
-            return "says other differences from the lock than it has"
+        differing = capture.differs_from_lock(about["packages"], store.get(lock).decode()) if lock else {}
+        same = not lock or about["differs_from_lock"] == differing
+        return None if same else "says other differences from the lock than it has"
     except FileNotFoundError:
         return None  # named already
     except (ValueError, KeyError, TypeError):
         return "is no environment"
-    return None

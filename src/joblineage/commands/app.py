@@ -1,20 +1,31 @@
-"""The commands of the library for one study: every command is a function of its own file; nothing heavy is imported at start."""
+"""The commands of the library for one study: every command is a function; nothing heavy is imported at start."""
 
+import json
+from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from joblineage.commands.diff import diff
-from joblineage.commands.export import export
-from joblineage.commands.find import find
-from joblineage.commands.show import show
-from joblineage.commands.sign import sign
-from joblineage.commands.verify import verify
-from joblineage.commands.why import why
+from joblineage.commands.find import AsJson, Workspace, find
 from joblineage.errors import DataError
+from joblineage.store import Store
 from joblineage.study import Study
+
+if TYPE_CHECKING:
+    from joblineage.verify import Report
+
+WIDTH = 200
+"""Columns of a tree where the output is no terminal, so that lines stay whole."""
+
+Artifact = Annotated[str, typer.Argument(help="A file, a job (rule/wildcard=value) or a record's id.")]
+File = Path | None
+Run = Annotated[
+    str, typer.Argument(help="last, previous, the beginning of a run's id, or a workspace's folder (its last run).")
+]
 
 
 class Commands(TyperGroup):
@@ -51,3 +62,197 @@ def commands(study: Study, *own: Callable[..., Any]) -> typer.Typer:
     for command in {one.__name__: one for one in every}.values():
         app.command()(command)
     return app
+
+
+def show(
+    context: typer.Context,
+    artifact: Artifact,
+    depth: Annotated[int | None, typer.Option(min=0, help="So many steps above the artifact's own job.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a tree.")] = False,
+    workspace: Workspace = Path(),
+) -> None:
+    """What an artifact was made from: each job with when, how long, parameters, checkpoints, seeds and commit."""
+    from joblineage import finding, showing
+
+    store = Store(workspace, context.obj)
+    found = finding.find(artifact, store)
+    if as_json:
+        typer.echo(json.dumps(showing.as_dict(found, store, depth), indent=2))
+        return
+    from rich.console import Console
+
+    console = Console()
+    console = console if console.is_terminal else Console(width=WIDTH)
+    console.print(showing.tree(found, store, depth))
+
+
+def why(
+    context: typer.Context,
+    artifact: Artifact,
+    against: Annotated[
+        str | None, typer.Option(help='Compare with that run instead of the present: its id, "last" or "previous".')
+    ] = None,
+    as_json: AsJson = False,
+    workspace: Workspace = Path(),
+) -> None:
+    """Why it would run again, and why it was remade: the first changed field, followed up to where it began."""
+    from joblineage import explaining, finding
+    from joblineage.sides import find_run
+
+    store = Store(workspace, context.obj)
+    found = finding.find(artifact, store)
+    older = find_run(against, store) if against is not None else explaining.before(found, store)
+    told = [explaining.now(found, store)] if against is None else []
+    told += [explaining.then(found, store, older)] if older else []
+    if as_json:
+        typer.echo(json.dumps([one.as_dict() for one in told], indent=2))
+        return
+    for one in told:
+        typer.echo("\n".join(one.lines()))
+
+
+def verify(
+    context: typer.Context,
+    artifact: Annotated[str | None, typer.Argument(help="One file: only the chain that it came from.")] = None,
+    deep: Annotated[bool, typer.Option(help="Read every byte instead of trusting the files' status.")] = False,
+    replay: Annotated[int, typer.Option(help="Rerun so many cheap jobs in a scratch folder and compare.", min=0)] = 0,
+    key: Annotated[Path | None, typer.Option(help="Public key with which the last run must be signed.")] = None,
+    as_json: AsJson = False,
+    workspace: Workspace = Path(),
+) -> None:
+    """Is everything still what its records say? Names the first bad node and what follows from it.
+
+    Exit codes: OK 0, STALE 10, TAMPERED 11, MISSING 12, UNRECORDED 13, TAINTED 14, LEAK 15, WITHDRAWN 16.
+    """
+    from joblineage.verify import verify
+
+    store = Store(workspace, context.obj)
+    report = verify(store, artifact, deep=deep, key_file=key)
+    if replay:
+        from joblineage.replay import replayed
+
+        report = replayed(report, store, artifact, replay)
+    if as_json:
+        about = asdict(report)
+        said = {"verdict": report.verdict, **{part: about[part] for part in ("level", "checked", "notes", "findings")}}
+        typer.echo(json.dumps(said, indent=2, ensure_ascii=False))
+    else:
+        _tell(report)
+    if report.verdict.code:
+        raise typer.Exit(report.verdict.code)
+
+
+def _tell(report: "Report", shown: int = 20) -> None:
+    for one in report.findings[:shown]:
+        typer.secho(f"{one.verdict.value}  {one.node}", fg="red")
+        typer.echo(f"  {one.what}")
+        if one.follows:
+            more = f" and {len(one.follows) - 6} more" if len(one.follows) > 6 else ""
+            typer.echo(f"  from it follow: {', '.join(one.follows[:6])}{more}")
+    if len(report.findings) > shown:
+        typer.echo(f"... and {len(report.findings) - shown} more findings (--json lists all)")
+    for note in report.notes:
+        typer.echo(f"note: {note}")
+    done, bad = report.checked, bool(report.verdict.code)
+    how = f"{done['bytes'] / 1e6:.1f} MB read" + ("" if report.level == "deep" else ", unchanged files by their status")
+    other = not bad and any(note.startswith("other environment") for note in report.notes)
+    word = f"{report.verdict.value}{', other environment' * other}"
+    said = f"{word}: {done['records']} records, {done['files']} files ({how})"
+    typer.secho(said, fg="red" if bad else "green", bold=True)
+
+
+def sign(
+    context: typer.Context,
+    key: Annotated[Path, typer.Argument(help="Private key file (PEM); keep it outside the study's folder.")],
+    new_key: Annotated[bool, typer.Option(help="Make a new pair first: KEY and KEY.pub.")] = False,
+    workspace: Workspace = Path(),
+) -> None:
+    """Sign the last run, offline; `verify --key KEY.pub` then also finds a chain that was re-forged as a whole."""
+    from joblineage import signing
+    from joblineage.verify import verify
+
+    if new_key:
+        typer.echo(f"made {key} (keep it secret) and {signing.make_keys(key)} (give it to who verifies)")
+    store = Store(workspace, context.obj)
+    verify(store).refuse("signed", workspace)
+    typer.echo(f"signed: {signing.sign(store, key)}")
+    typer.echo("`dvc commit` keeps the signature with the study")
+
+
+def diff(
+    context: typer.Context,
+    run_a: Run,
+    run_b: Run,
+    attribute: Annotated[
+        bool, typer.Option("--attribute", help="Divide the change of the headline over what changed, by replaying.")
+    ] = False,
+    seeds: Annotated[
+        int, typer.Option(min=0, help="--attribute: other seeds to replay each run with, for the noise of chance.")
+    ] = 4,
+    as_json: AsJson = False,
+    workspace: Workspace = Path(),
+) -> None:
+    """What differs between two runs: the cause first, then the headline, then every job that is not the same."""
+    from joblineage.comparing import Comparison
+    from joblineage.outcome import Outcome
+    from joblineage.sides import find_run
+
+    store = Store(workspace, context.obj)
+    outcome = Outcome(Comparison(find_run(run_a, store), find_run(run_b, store)))
+    said, lines = outcome.as_dict(), [*outcome.lines()]
+    if attribute:
+        if store.study.divide is None:
+            raise typer.BadParameter("--attribute: this study does not say how its headline is divided")
+        divided = store.study.divide(outcome, seeds)
+        said["attribution"] = divided.as_dict()
+        lines += ["", *divided.lines()]
+    typer.echo(json.dumps(said, indent=2, allow_nan=False) if as_json else "\n".join(lines))
+
+
+def export(
+    context: typer.Context,
+    ro_crate: Annotated[File, typer.Option(help="RO-Crate, a .zip: metadata, code, records and small results.")] = None,
+    slsa: Annotated[File, typer.Option(help="SLSA v1 provenance of the products, an in-toto statement.")] = None,
+    pseudonyms: Annotated[
+        File, typer.Option(help="Keep the pseudonyms' salt here (made if missing): tables then go in, with pseudonyms.")
+    ] = None,
+    with_names: Annotated[bool, typer.Option(help="Tell private names, and let in the tables that do.")] = False,
+    check: Annotated[File, typer.Option(help="Write nothing: compare each file of this crate with its sha256.")] = None,
+    workspace: Workspace = Path(),
+) -> None:
+    """Hand the lineage of a finished study on, in forms that others read. It tells no private name unless asked."""
+    if not (ro_crate or slsa or check):
+        raise typer.BadParameter("say what to write: --ro-crate FILE, --slsa FILE; or --check CRATE.zip")
+    if pseudonyms and with_names:
+        raise typer.BadParameter("--pseudonyms replaces names, --with-names tells them: choose one")
+    from joblineage.export.crate import check_crate, write_crate
+
+    if check is not None:
+        typer.echo(f"{check}: {check_crate(check)} files, each is what the metadata says")
+        return
+    from joblineage.export.payload import MANIFEST, WHY
+    from joblineage.export.pseudonyms import Names, salt_from
+    from joblineage.export.slsa import statement
+    from joblineage.export.told import Told
+    from joblineage.files import write_json
+    from joblineage.verify import verify
+
+    store = Store(workspace, context.obj)
+    verify(store).refuse("exported", workspace)
+    names = Names(store.study.names(store), None if with_names else salt_from(pseudonyms), kept=pseudonyms is not None)
+    told = Told(store, names)
+    if ro_crate:
+        counted = Counter(why for _, _, why in write_crate(told, ro_crate).absent.values())
+        size = f"RO-Crate of {check_crate(ro_crate)} files ({ro_crate.stat().st_size / 1e6:.1f} MB)"
+        typer.echo(f"{ro_crate}: {size}, each compared with its sha256")
+        typer.echo(f"not in it, known by their sha256 in its {MANIFEST}:")
+        for reason in filter(counted.get, WHY):
+            typer.echo(f"  {counted[reason]:5d} {WHY[reason]}")
+    if slsa:
+        write_json(slsa, statement(told))
+        typer.echo(f"{slsa}: SLSA v1 provenance of the products")
+    if with_names:
+        typer.echo(f"private names: all {len(names.private)} may be in it")
+    else:
+        kept = f"their salt is in {pseudonyms}: keep it apart" if pseudonyms else "their salt is not kept"
+        typer.echo(f"private names: none is in it; pseudonyms stand for {len(names.private)}, {kept}")

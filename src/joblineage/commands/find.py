@@ -5,16 +5,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from joblineage.finding import Finder, Match
-    from joblineage.store import Store
+from joblineage.finding import SHORTEST, Finder, Match
+from joblineage.store import Store
 
 NAMED = 4
 """So many files of a job are named; more are counted. `--json` names all."""
+Way = Callable[[Finder, str], list[Match]]
+"""How an option's value is looked for."""
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Workspace = Annotated[Path, typer.Option(help="The study's folder (where the Snakefile is).")]
 
 
 def find(
@@ -27,48 +30,36 @@ def find(
         str | None, typer.Option(help="A checkpoint: name, revision, or the sha256 of one of its files.")
     ] = None,
     down: Annotated[bool, typer.Option("--down", help="Also everything that came from it.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
-    workspace: Annotated[Path, typer.Option(help="The study's folder (where the Snakefile is).")] = Path(),
+    as_json: AsJson = False,
+    workspace: Workspace = Path(),
 ) -> None:
     """Which jobs touched it: made it, read it, were fitted on it, judged it. Exit code 1 where none did."""
     ways = {"--sha256": (sha256, by_sha256), "--name": (name, by_name), "--checkpoint": (checkpoint, by_checkpoint)}
-    from joblineage.store import Store
-
     look(Store(workspace, context.obj), ways, down, as_json)
 
 
-Way = Callable[["Finder", str], "list[Match]"]
-"""How an option's value is looked for."""
+by_checkpoint = Finder.checkpoint
 
 
-def by_sha256(finder: "Finder", value: str) -> "list[Match]":
+def by_sha256(finder: Finder, value: str) -> list[Match]:
     """Files whose sha256 begins so."""
-    from joblineage.finding import SHORTEST
-
     if len(value) < SHORTEST or set(value.lower()) - set("0123456789abcdef"):
         raise typer.BadParameter(f"--sha256 wants at least {SHORTEST} hexadecimal digits")
     return finder.sha256(value)
 
 
-def by_name(finder: "Finder", value: str) -> "list[Match]":
+def by_name(finder: Finder, value: str) -> list[Match]:
     """Jobs that touched what bears this name, or ran for it."""
     return finder.names([value, Path(value).stem], value)
 
 
-def by_checkpoint(finder: "Finder", value: str) -> "list[Match]":
-    """Jobs that started from a checkpoint."""
-    return finder.checkpoint(value)
-
-
-def look(store: "Store", ways: "Mapping[str, tuple[str | None, Way]]", down: bool, as_json: bool) -> None:
+def look(store: Store, ways: Mapping[str, tuple[str | None, Way]], down: bool, as_json: bool) -> None:
     """Look for the one value that was given and print what was found.
 
     Parameters
     ----------
     ways : {option: (its value, how it is looked for)}.
     """
-    from joblineage.finding import Finder
-
     given = [(option, value, way) for option, (value, way) in ways.items() if value is not None]
     if len(given) != 1:
         raise typer.BadParameter(f"give one of {', '.join(ways)}")
@@ -91,8 +82,8 @@ def look(store: "Store", ways: "Mapping[str, tuple[str | None, Way]]", down: boo
         raise typer.Exit(1)
 
 
-def _list(found: "list[Match]") -> None:
-    def order(one: "Match") -> tuple[bool, str, str, str]:
+def _list(found: list[Match]) -> None:
+    def order(one: Match) -> tuple[bool, str, str, str]:
         return not one.current, one.job, one.record, one.how
 
     for (old, job, record, how), group in groupby(sorted(found, key=order), order):

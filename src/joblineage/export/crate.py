@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote
 
-from joblineage.errors import DataError
+from joblineage.errors import DataError, refuse
 from joblineage.export.description import Description
 from joblineage.export.payload import Payload, payload
 from joblineage.export.told import Told
@@ -55,13 +55,12 @@ def check_crate(crate: Path) -> int:
             names = Counter(file.namelist())
             held = dict(_read(file, name) for name in names)
         said = json.loads(held.pop(METADATA) or b"")["@graph"]
-        described = {unquote(one["@id"]): one for one in said if "File" in _list(one["@type"]) and "sha256" in one}
+        described = {unquote(one["@id"]): one for one in said if "File" in one["@type"] and "sha256" in one}
     except (zipfile.BadZipFile, ValueError, KeyError, TypeError) as error:
         raise DataError(str(crate), [f"is no crate that `export` wrote: {error!r}"]) from error
     twice = ((name, "is there twice") for name, times in names.items() if times > 1)
     faults = dict([*twice, *_lineage(held), *_files(held, described)])
-    if faults:
-        raise DataError(str(crate), [f"{name}: {what}" for name, what in sorted(faults.items())])
+    refuse(crate, [f"{name}: {what}" for name, what in sorted(faults.items())])
     return len(held)
 
 
@@ -73,23 +72,18 @@ def _read(file: zipfile.ZipFile, name: str) -> tuple[str, bytes | None]:
         return name, None
 
 
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
 def _files(held: dict[str, bytes | None], described: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for name in held.keys() | described.keys():
+        data, one = held.get(name), described.get(name)
         if name not in held:
             yield name, "is missing"
-        elif name not in described:
+        elif one is None:
             yield name, "was added: the metadata does not know it"
-        else:
-            data, one = held[name], described[name]
-            if data is None or digest(data) != one["sha256"]:
-                found = "is damaged" if data is None else f"has sha256 {digest(data)[:12]}"
-                yield name, f"{found}, the metadata says {one['sha256'][:12]}"
-            elif str(len(data)) != one.get("contentSize"):
-                yield name, f"has {len(data)} bytes, the metadata says {one.get('contentSize')}"
+        elif data is None or digest(data) != one["sha256"]:
+            found = "is damaged" if data is None else f"has sha256 {digest(data)[:12]}"
+            yield name, f"{found}, the metadata says {one['sha256'][:12]}"
+        elif str(len(data)) != one.get("contentSize"):
+            yield name, f"has {len(data)} bytes, the metadata says {one.get('contentSize')}"
 
 
 def _lineage(held: dict[str, bytes | None]) -> Iterator[tuple[str, str]]:

@@ -26,25 +26,12 @@ PROFILES = {
 SNAKEFILE, LOCK, SCRIPTS = "Snakefile", "requirements.lock", "workflow_scripts/"
 SNAKEMAKE = "https://snakemake.github.io"
 COMPLETED = "http://schema.org/CompletedActionStatus"
-TYPES = {
-    ".csv": "text/csv",
-    ".html": "text/html",
-    ".json": "application/json",
-    ".md": "text/markdown",
-    ".npz": "application/octet-stream",
-    ".parquet": "application/vnd.apache.parquet",
-    ".png": "image/png",
-    ".py": "text/x-python",
-    ".yaml": "application/yaml",
-    ".zip": "application/zip",
-}
+TYPES = {".csv": "text/csv", ".html": "text/html", ".md": "text/markdown", ".py": "text/x-python", ".png": "image/png"}
+TYPES |= {".npz": "application/octet-stream", ".parquet": "application/vnd.apache.parquet"}
+TYPES |= {f".{kind}": f"application/{kind}" for kind in ("json", "yaml", "zip")}
 """Of files by their ending; text for any other."""
-UNITS = {
-    "seconds": "https://qudt.org/vocab/unit/SEC",
-    "cpu_seconds": "https://qudt.org/vocab/unit/SEC",
-    "peak_mb": "https://qudt.org/vocab/unit/MebiBYTE",
-    "peak_gpu_mb": "https://qudt.org/vocab/unit/MebiBYTE",
-}
+UNIT = "https://qudt.org/vocab/unit"
+UNITS = {"seconds": "SEC", "cpu_seconds": "SEC", "peak_mb": "MebiBYTE", "peak_gpu_mb": "MebiBYTE"}
 """Of what a record says about a job's cost."""
 
 
@@ -84,14 +71,8 @@ class Description:
         if self.sums.get(thing.path) == thing.sha256:
             return self._file(thing.path)
         why = self.held.absent.get(thing.path, ("", 0, "names"))[2]
-        return self._add(
-            f"#absent/{thing.path}",
-            "CreativeWork",
-            name=thing.path,
-            sha256=thing.sha256,
-            contentSize=str(thing.size),
-            description=f"not in this crate: {WHY[why]}",
-        )
+        about = {"name": thing.path, "sha256": thing.sha256, "contentSize": str(thing.size)}
+        return self._add(f"#absent/{thing.path}", "CreativeWork", **about, description=f"not in this crate: {WHY[why]}")
 
     def _value(self, id_: str, name: str, value: Any, **more: str) -> Entity:
         """A value by its name; what JSON writes with brackets, as JSON."""
@@ -104,12 +85,9 @@ class Description:
 
     def _completed(self, user: str | None, time: dict[str, Any]) -> dict[str, Any]:
         """What is said of every action that was done: who did it, by the name of the login, and when."""
-        return {
-            "agent": self._add(f"#agent/{user or 'unknown'}", "Person", name=user or "unknown"),
-            "actionStatus": COMPLETED,
-            "startTime": _moment(time["start"]),
-            "endTime": _moment(time["end"]),
-        }
+        agent = self._add(f"#agent/{user or 'unknown'}", "Person", name=user or "unknown")
+        when = {"startTime": _moment(time["start"]), "endTime": _moment(time["end"])}
+        return {"agent": agent, "actionStatus": COMPLETED, **when}
 
     def _root(self) -> None:
         end = _moment(self.told.run["time"]["end"])
@@ -132,12 +110,8 @@ class Description:
     def _files(self) -> Entity:
         """Every file with its hash; the Snakefile is the workflow, which is returned."""
         for path, data in sorted(self.held.files.items()):
-            about: dict[str, Any] = {
-                "name": path,
-                "sha256": self.sums[path],
-                "contentSize": str(len(data)),
-                "encodingFormat": TYPES.get(PurePosixPath(path).suffix, "text/plain"),
-            }
+            about: dict[str, Any] = {"name": path, "sha256": self.sums[path], "contentSize": str(len(data))}
+            about["encodingFormat"] = TYPES.get(PurePosixPath(path).suffix, "text/plain")
             if path == SNAKEFILE or path.startswith(SCRIPTS):
                 about |= {"@type": ["File", "SoftwareSourceCode"], "version": self.version, "url": {"@id": quote(path)}}
             if path.startswith(COPIES):
@@ -170,10 +144,8 @@ class Description:
         return list(found.values())
 
     def _formal(self, rule: str, side: str, name: str, kind: str, tool: Entity, example: Entity) -> None:
-        conforms = self._bioschemas("FormalParameter")
-        formal = self._add(
-            f"#{side}/{rule}/{name}", "FormalParameter", name=name, additionalType=kind, conformsTo=conforms
-        )
+        about = {"name": name, "additionalType": kind, "conformsTo": self._bioschemas("FormalParameter")}
+        formal = self._add(f"#{side}/{rule}/{name}", "FormalParameter", **about)
         for one, where in ((tool, "output" if side == "out" else "input"), (example, "exampleOfWork")):
             if formal not in one.get(where, []):
                 one.append_to(where, formal)
@@ -206,50 +178,31 @@ class Description:
         kept = self._file(f"{FOLDER}/objects/{record['environment']}")
         if kept is not None:
             kept["description"] = "Python, system and version of every installed package"
-        return self._add(
-            f"#record-{job.id}",
-            "CreateAction",
-            name=job.name,
-            description=(
-                f"{job.name}, {cost['seconds']} s on {cost['device']} ({machine['cpu']}, {machine['cores']} cores, "
-                f"{machine['ram_mb']} MB); status {record['status']}; unknown: {', '.join(record['unknown']) or 'nothing'}"
-            ),
-            identifier=job.id,
-            instrument=tool,
-            object=used,
-            result=made,
-            environment=[
-                self._value(f"#environment/{name}={value}", name, value)
-                for name, value in surroundings.items()
-                if value
-            ],
-            resourceUsage=[
-                self._value(f"#cost/{short}/{name}", name, cost[name], unitCode=unit, propertyID=name)
-                for name, unit in UNITS.items()
-            ],
-            **self._completed(record["agent"]["user"], cost),
+        about = {"name": job.name, "identifier": job.id, "instrument": tool, "object": used, "result": made}
+        about["description"] = (
+            f"{job.name}, {cost['seconds']} s on {cost['device']} ({machine['cpu']}, {machine['cores']} cores, "
+            f"{machine['ram_mb']} MB); status {record['status']}; unknown: {', '.join(record['unknown']) or 'nothing'}"
         )
+        told = [(name, value) for name, value in surroundings.items() if value]
+        about["environment"] = [self._value(f"#environment/{name}={value}", name, value) for name, value in told]
+        about["resourceUsage"] = [
+            self._value(f"#cost/{short}/{name}", name, cost[name], unitCode=f"{UNIT}/{unit}", propertyID=name)
+            for name, unit in UNITS.items()
+        ]
+        return self._add(f"#record-{job.id}", "CreateAction", **about, **self._completed(record["agent"]["user"], cost))
 
     def _run(self, actions: list[Entity]) -> None:
         """The workflow's own action, its steps, and Snakemake that organised them."""
-        study, first = self.told.store.study, self.told.jobs[0].record["agent"]
+        study, first, run_id = self.told.store.study, self.told.jobs[0].record["agent"], self.told.run_id
         files = [self._file(path) for path in (study.settings, MANIFEST) if path in self.held.files]
         made = [self._file(path) for path in sorted(self.held.files) if path.startswith(study.products)]
         for side, group in (("in", files), ("out", made)):
             for one in group:
                 self._formal("study", side, "settings" if one.id == study.settings else "files", "File", self.flow, one)
         completed = self._completed(first["user"], self.told.run["time"])
-        run = self._add(
-            f"#run-{self.told.run_id}",
-            "CreateAction",
-            name="The study",
-            description=f"{len(self.told.run['executed'])} jobs executed, {len(self.told.run['reused'])} reused",
-            identifier=self.told.run_id,
-            instrument=self.flow,
-            object=files,
-            result=made,
-            **completed,
-        )
+        about = {"name": "The study", "identifier": run_id, "instrument": self.flow, "object": files, "result": made}
+        about["description"] = f"{len(self.told.run['executed'])} jobs executed, {len(self.told.run['reused'])} reused"
+        run = self._add(f"#run-{run_id}", "CreateAction", **about, **completed)
         controls: list[Entity] = []
         steps: dict[str, Entity] = {}
         for job, action in zip(self.told.jobs, actions, strict=True):

@@ -72,8 +72,7 @@ def payload(told: Told) -> Payload:
     """
     found = Payload()
     for path, one in sorted(told.files.items()):
-        why = kept_back(path, one["role"], told.store.study)
-        if why:
+        if why := kept_back(path, one["role"], told.store.study):
             found.absent[path] = (one["sha256"], one["size"], why)
         else:
             found.files[path] = _read(told.store, path, one["sha256"], kept=one["role"] in LOGIC)
@@ -122,8 +121,7 @@ def _lineage(told: Told) -> Iterator[tuple[str, bytes]]:
     run = f"{FOLDER}/runs/{told.run_id}"
     names = {f"{FOLDER}/records/{name}.json": name for name in (*told.run["executed"], *told.run["reused"])}
     yield f"{run}.json", _read(told.store, f"{run}.json", told.run_id, kept=False)
-    signature = _bytes(told.store.root / f"{run}{SIGNATURES}")
-    if signature is not None:
+    if signature := _bytes(told.store.root / f"{run}{SIGNATURES}"):
         yield f"{run}{SIGNATURES}", signature
     objects: set[str] = set()  # source files aside: those lie under their own path
     for path, name in names.items():
@@ -137,14 +135,10 @@ def _lineage(told: Told) -> Iterator[tuple[str, bytes]]:
 
 def _manifest(told: Told, found: Payload) -> bytes:
     """The files that are not here by their hash, as JSON; raw files without names, for these may tell private names."""
-    hidden = None if told.names.salt is None else told.store.study.raw
-    named = [
-        ("" if hidden and path.startswith(hidden) else told.names.shown(path), *about)
-        for path, about in found.absent.items()
-    ]
-    listed = [
-        {"path": path or None, "sha256": sha256, "size": size, "why": why} for path, sha256, size, why in sorted(named)
-    ]
+    raw = told.store.study.raw if told.names.salt is not None else None
+    shown = {path: "" if raw and path.startswith(raw) else told.names.shown(path) for path in found.absent}
+    named = sorted((shown[path], *about) for path, about in found.absent.items())
+    listed = [{"path": path or None, "sha256": one, "size": size, "why": why} for path, one, size, why in named]
     return canonical({"schema": "joblineage-manifest/1", "why": WHY, "files": listed}) + b"\n"
 
 

@@ -109,24 +109,22 @@ def _words(table: bytes) -> Iterable[str]:
     return words
 
 
-def kept_salt(path: Path) -> bytes:
-    """The salt in a file, which only its owner can read; made where there is none.
+def salt_from(path: Path | None) -> bytes:
+    """The salt in a file, which only its owner can read; made where there is none. Without a file one that nobody keeps.
 
     Raises
     ------
     DataError : the file holds no salt.
     """
+    made = secrets.token_bytes(SALT_BYTES)
+    if path is None:
+        return made
     if not path.exists():
-        write_bytes(path, f"{secrets.token_hex(SALT_BYTES)}\n".encode(), 0o600)
+        write_bytes(path, f"{made.hex()}\n".encode(), 0o600)
     try:
-        salt = bytes.fromhex(path.read_text().strip())
+        kept = bytes.fromhex(path.read_text().strip())
     except ValueError:
-        salt = b""
-    if len(salt) < SALT_BYTES:
+        kept = b""
+    if len(kept) < SALT_BYTES:
         raise DataError(str(path), [f"holds no salt, which is {2 * SALT_BYTES} hex digits; a new file is made for you"])
-    return salt
-
-
-def new_salt() -> bytes:
-    """A salt that nobody keeps."""
-    return secrets.token_bytes(SALT_BYTES)
+    return kept

@@ -17,40 +17,28 @@ BUILD_TYPE = "urn:joblineage:snakemake-study:1"
 
 def statement(told: Told) -> dict[str, Any]:
     """The statement, checked by in-toto's own classes."""
-    study = told.store.study
-    subjects = {
-        thing.path: thing for job in told.jobs for _, thing in job.made if thing.path.startswith(study.products)
-    }
+    study, time = told.store.study, told.run["time"]
+    made = (thing for job in told.jobs for _, thing in job.made)
+    subjects = {thing.path: thing for thing in made if thing.path.startswith(study.products)}
+    settings = told.names.shown(parse_yaml(told.store.get(told.run["study"][study.settings])))
+    run = _named(f"{FOLDER}/runs/{told.run_id}.json", sha256=told.run_id)
     runners = sorted({job.record["agent"]["runner"] for job in told.jobs})
     engines = {"snakemake": ", ".join(sorted({job.record["agent"]["snakemake"] for job in told.jobs}))}
     predicate = {
         "buildDefinition": {
             "buildType": BUILD_TYPE,
-            "externalParameters": {
-                "target": study.target,
-                study.settings: told.names.shown(parse_yaml(told.store.get(told.run["study"][study.settings]))),
-            },
+            "externalParameters": {"target": study.target, study.settings: settings},
             "resolvedDependencies": _dependencies(told),
         },
         "runDetails": {
             "builder": {"id": f"urn:joblineage:runner:{'+'.join(runners)}", "version": engines},
-            "metadata": {
-                "invocationId": told.run_id,
-                "startedOn": told.run["time"]["start"],
-                "finishedOn": told.run["time"]["end"],
-            },
-            "byproducts": [
-                {
-                    "name": f"{FOLDER}/runs/{told.run_id}.json",
-                    "digest": {"sha256": told.run_id},
-                    "annotations": {"merkleRoot": told.run["root"]},
-                }
-            ],
+            "metadata": {"invocationId": told.run_id, "startedOn": time["start"], "finishedOn": time["end"]},
+            "byproducts": [run | {"annotations": {"merkleRoot": told.run["root"]}}],
         },
     }
     document = {
         "_type": STATEMENT_TYPE_URI,
-        "subject": [{"name": path, "digest": {"sha256": one.sha256}} for path, one in sorted(subjects.items())],
+        "subject": [_named(path, sha256=one.sha256) for path, one in sorted(subjects.items())],
         "predicateType": PREDICATE,
         "predicate": predicate,
     }
@@ -64,9 +52,8 @@ def _dependencies(told: Told) -> list[dict[str, Any]]:
     found = [_named("code", gitCommit=commit) for commit in told.commits]
     if told.dirty:
         changes = sorted({job.record["code"]["diff"] for job in told.jobs if job.record["code"]["diff"]})
-        found += [
-            _named("changes to the commit", sha256=one) | {"annotations": {"paths": told.dirty}} for one in changes
-        ]
+        paths = {"annotations": {"paths": told.dirty}}
+        found += [_named("changes to the commit", sha256=one) | paths for one in changes]
     found += [_named(path, sha256=sha256) for path, sha256 in sorted(told.run["study"].items())]
     raw = told.raw
     found.append(_named("data", sha256=raw.sha256) | {"annotations": {"files": raw.count, "bytes": raw.size}})

@@ -10,11 +10,11 @@ from blemore.audit.attribution.split import Split, split
 from joblineage.comparing import Cause
 from joblineage.errors import refuse
 from joblineage.files import sha256
+from joblineage.graph import reached
 from joblineage.outcome import UNSEEN, Outcome
 from joblineage.record import LOGIC
 from joblineage.restoring import Restorer
 from joblineage.sides import Side
-from joblineage.walk import reached
 
 PACKAGE = "src/blemore/"
 

@@ -4,10 +4,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from blemore.datasets.withdrawn import FILE, Withdrawn, known_withdrawn
-from joblineage.graph import Descent, Graph
+from joblineage.graph import Descent, Graph, reached
 from joblineage.store import key
 from joblineage.verdict import Finding, Verdict
-from joblineage.walk import reached
 
 RAW = "data/"
 """Where raw clips lie."""
