@@ -5,13 +5,13 @@ import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from blemore.audit.attribution.factors import CLIPS, Found
 from blemore.decide.run import calibrate
 from blemore.evaluate.summary import FUSED
 from blemore.fusion.run import Fused, fuse
@@ -23,33 +23,19 @@ from blemore.tables import labelled, usable
 from joblineage import declare
 
 
-@dataclass(frozen=True)
-class Start:
-    """What the cheap stages start from.
-
-    clips : clips table; tables : probabilities table of each encoder; families : family of each.
-    options, seed : as for `fusion.run.fuse`; kappas : as for `decide.run.calibrate`.
-    """
-
-    clips: pd.DataFrame
-    tables: Mapping[str, pd.DataFrame] = field(repr=False)
-    families: Mapping[str, str]
-    options: Mapping[str, Any]
-    seed: int
-    kappas: Sequence[float]
-
-
-def fusion(start: Start) -> tuple[pd.DataFrame, Fused]:
+def fusion(study: Found) -> tuple[pd.DataFrame, Fused]:
     """The clips that some table has, fused anew: no encoder of this mixture was run on the others."""
     # Tables of one study on the clips of another: those that both have; person and fold as the clips table says.
-    known = set(usable(start.clips)["clip"])
-    kept = {name: table.loc[table["clip"].isin(known), ["clip", *CLASSES]] for name, table in start.tables.items()}
-    tables = {name: table for name, table in kept.items() if len(table)}
+    clips = study.tables[CLIPS]
+    known, tables = set(usable(clips)["clip"]), {}
+    for name in study.families:
+        table = study.tables[name]
+        tables[name] = table.loc[table["clip"].isin(known), ["clip", *CLASSES]]
+    tables = {name: table for name, table in tables.items() if len(table)}
     there = {clip for table in tables.values() for clip in table["clip"]}
-    lost = (start.clips["quarantine"] == "") & ~start.clips["clip"].isin(there)
-    clips = start.clips[~lost].reset_index(drop=True)
+    clips = clips[(clips["quarantine"] != "") | clips["clip"].isin(there)].reset_index(drop=True)
     with _as_in_a_job():
-        return clips, fuse(tables, clips, start.options, families=start.families, seed=start.seed)
+        return clips, fuse(tables, clips, study.options, families=study.families, seed=study.seed)
 
 
 def sums(fused: tuple[pd.DataFrame, Fused], kappas: Sequence[float], persons: Sequence[str]) -> np.ndarray:
