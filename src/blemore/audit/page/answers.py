@@ -46,21 +46,14 @@ def answers(store: Store, chain: Chain, params: Mapping[str, Any], clips: pd.Dat
 
 def _data(records: Mapping[str, dict[str, Any]], dataset: str, clips: pd.DataFrame | None) -> Facts:
     folder = f"data/{dataset}/"
-    files = {
-        one["path"]: one
-        for record in records.values()
-        for one in (*record["inputs"], *record["outputs"])
-        if one["path"].startswith(folder)
-    }
-    counts: Facts = {"train_clips": None, "persons": None, "test_clips": None, "set_aside": None}
+    known = (one for record in records.values() for side in ("inputs", "outputs") for one in record[side])
+    files = {one["path"]: one for one in known if one["path"].startswith(folder)}
+    counts: Facts = dict.fromkeys(("train_clips", "persons", "test_clips", "set_aside"))
     if clips is not None:
         train = clips[clips["split"] == "train"]
-        counts = {
-            "train_clips": len(train),
-            "persons": train["person"].nunique(),
-            "test_clips": int((clips["split"] == "test").sum()),
-            "set_aside": int((clips["quarantine"] != "").sum()),
-        }
+        counts["train_clips"], counts["persons"] = len(train), train["person"].nunique()
+        counts["test_clips"] = int((clips["split"] == "test").sum())
+        counts["set_aside"] = int((clips["quarantine"] != "").sum())
     return {
         "dataset": dataset,
         "folder": folder,
@@ -75,11 +68,11 @@ def _code(records: Mapping[str, dict[str, Any]]) -> Facts:
     used: Counter[tuple[str, str]] = Counter(
         (one["path"], one["sha256"]) for record in records.values() for one in record["inputs"] if one["role"] in LOGIC
     )
+    commits = Counter(str(record["code"]["commit"] or "unknown") for record in records.values())
+    dirty = Counter(path for record in records.values() for path in record["code"]["dirty"])
     return {
-        "commits": dict(
-            Counter(str(record["code"]["commit"] or "unknown") for record in records.values()).most_common()
-        ),
-        "dirty": dict(sorted(Counter(path for one in records.values() for path in one["code"]["dirty"]).items())),
+        "commits": dict(commits.most_common()),
+        "dirty": dict(sorted(dirty.items())),
         "dirty_jobs": sum(bool(record["code"]["dirty"]) for record in records.values()),
         "files": [{"path": path, "sha256": sha256, "jobs": jobs} for (path, sha256), jobs in sorted(used.items())],
         "count": len(used),
@@ -110,65 +103,57 @@ def _environments(store: Store, records: Mapping[str, dict[str, Any]]) -> list[F
         try:
             about = store.get_json(place["id"])
         except (FileNotFoundError, ValueError):
-            about = None
-        place["about"] = about and {
-            **{name: about[name] for name in ("python", "system", "lock", "differs_from_lock")},
-            "packages": len(about["packages"]),
-        }
+            place["about"] = None
+        else:
+            place["about"] = {name: about[name] for name in ("python", "system", "lock", "differs_from_lock")}
+            place["about"]["packages"] = len(about["packages"])
     return sorted(found.values(), key=lambda one: (-one["jobs"], one["id"]))
 
 
 def _time(chain: Chain) -> Facts:
     rules: dict[str, Facts] = {}
     for name, record in chain.records.items():
-        used = record["time"]
-        place = rules.setdefault(
-            record["job"]["rule"],
-            {"step": chain.steps[name], "jobs": 0, "seconds": 0.0, "cpu_seconds": 0.0, "peak_mb": 0, "peak_gpu_mb": 0},
-        )
+        place = rules.setdefault(record["job"]["rule"], {"step": chain.steps[name], "jobs": 0})
         place["jobs"] += 1
         for key in ("seconds", "cpu_seconds"):
-            place[key] = round(place[key] + used[key], 2)
+            place[key] = round(place.get(key, 0.0) + record["time"][key], 2)
         for key in ("peak_mb", "peak_gpu_mb"):
-            place[key] = max(place[key], used[key])
+            place[key] = max(place.get(key, 0), record["time"][key])
+    times = [record["time"] for record in chain.records.values()]
     return {
-        "jobs": len(chain.records),
+        "jobs": len(times),
         "seconds": round(sum(one["seconds"] for one in rules.values()), 2),
         "cpu_seconds": round(sum(one["cpu_seconds"] for one in rules.values()), 2),
-        "peak_mb": max((one["peak_mb"] for one in rules.values()), default=0),
-        "start": min((record["time"]["start"] for record in chain.records.values()), default=None),
-        "end": max((record["time"]["end"] for record in chain.records.values()), default=None),
+        "peak_mb": max(one["peak_mb"] for one in times),
+        "start": min(one["start"] for one in times),
+        "end": max(one["end"] for one in times),
         "rules": rules,
     }
 
 
 def _run(store: Store, chain: Chain) -> Facts:
     """The last run, and which of the chain's jobs it made, per rule. open : records that no run lists yet."""
-    last = store.last_run
     rules: dict[str, dict[str, int]] = {}
     for name, record in chain.records.items():
         place = rules.setdefault(record["job"]["rule"], {"executed": 0, "reused": 0})
         place["executed" if name in chain.fresh else "reused"] += 1
-    closed = {}
-    if last:
-        closed = {
+    newest = None
+    if last := store.last_run:
+        start, end = last["time"]["start"], last["time"]["end"]
+        newest = {
             "id": list(store.runs)[-1],
             "sha256": last["root"],
             "complete": last["complete"],
-            "start": last["time"]["start"],
-            "end": last["time"]["end"],
-            "elapsed": round(_seconds(last["time"]["start"], last["time"]["end"]), 1),
+            "start": start,
+            "end": end,
+            "elapsed": round((datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds(), 1),
             "superseded": len(last["superseded"]),
         }
     return {
         "open": len(store.pending),
         "runs": len(store.runs),
-        "newest": closed or None,
+        "newest": newest,
         "executed": sum(one["executed"] for one in rules.values()),
         "reused": sum(one["reused"] for one in rules.values()),
         "rules": rules,
     }
-
-
-def _seconds(start: str, end: str) -> float:
-    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
