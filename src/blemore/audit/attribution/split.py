@@ -15,8 +15,7 @@ import numpy as np
 import pandas as pd
 
 from blemore.audit.attribution import factors as parts
-from blemore.audit.attribution.cheap_stages import draws_at_random, fusion, sums
-from blemore.audit.attribution.factors import Found
+from blemore.audit.attribution.factors import Found, draws_at_random, fusion, sums
 from blemore.fusion.run import Fused
 from blemore.scoring.persons import INTERVAL, accuracies, draw_persons
 from joblineage.outcome import DISTINCT
