@@ -12,11 +12,13 @@ import pandas as pd
 
 from blemore.audit.page.chain import Chain
 from joblineage.record import LOGIC
-from joblineage.store import Store, digest
+from joblineage.store import Store, digest, key
 
 FILE = "lineage.json"
 """Name of the block, as the page's numbers call it."""
 Facts = dict[str, Any]
+SHORT = 6
+"""So many files of a role are listed one by one; more become a count and one hash."""
 
 
 def list_sum(files: Iterable[Mapping[str, Any]]) -> str:
@@ -115,10 +117,10 @@ def _time(chain: Chain) -> Facts:
     for name, record in chain.records.items():
         place = rules.setdefault(record["job"]["rule"], {"step": chain.steps[name], "jobs": 0})
         place["jobs"] += 1
-        for key in ("seconds", "cpu_seconds"):
-            place[key] = round(place.get(key, 0.0) + record["time"][key], 2)
-        for key in ("peak_mb", "peak_gpu_mb"):
-            place[key] = max(place.get(key, 0), record["time"][key])
+        for one in ("seconds", "cpu_seconds"):
+            place[one] = round(place.get(one, 0.0) + record["time"][one], 2)
+        for one in ("peak_mb", "peak_gpu_mb"):
+            place[one] = max(place.get(one, 0), record["time"][one])
     times = [record["time"] for record in chain.records.values()]
     return {
         "jobs": len(times),
@@ -157,3 +159,54 @@ def _run(store: Store, chain: Chain) -> Facts:
         "reused": sum(one["reused"] for one in rules.values()),
         "rules": rules,
     }
+
+
+def shown(store: Store, chain: Chain, name: str) -> Facts:
+    """The record of that id as the page shows it.
+
+    Returns
+    -------
+    {"name", "key", "state", "record", "inputs": files of each role, "outputs": the same, "code": the source files,
+    "fits": (model, kind, number of clips it was fitted on, of clips it judges) of each, None where a list is lost}.
+    Files are {"role", "count", "size", "sha256" of the file or of their list (`list_sum`), "listed": the files,
+    if they are few, "makers": {rule: number of jobs} that made them}.
+    """
+    record = chain.records[name]
+    code = [one for one in record["inputs"] if one["role"] in LOGIC]
+    return {
+        "name": name,
+        "key": key(record),
+        "state": chain.states[name],
+        "record": record,
+        "inputs": _by_role(chain, [one for one in record["inputs"] if one["role"] not in LOGIC]),
+        "outputs": _by_role(chain, record["outputs"]),
+        "code": _files(chain, "source files", code),
+        "fits": [
+            (one["model"], one["kind"], _length(store, one["on"]), _length(store, one["judges"]))
+            for one in record["split"]["models"]
+        ],
+    }
+
+
+def _by_role(chain: Chain, files: list[Mapping[str, Any]]) -> list[Facts]:
+    roles = dict.fromkeys(one["role"] for one in files)
+    return [_files(chain, role, [one for one in files if one["role"] == role]) for role in roles]
+
+
+def _files(chain: Chain, role: str, files: list[Mapping[str, Any]]) -> Facts:
+    makers = dict.fromkeys(chain.made[one["path"]] for one in files if one["path"] in chain.made)
+    return {
+        "role": role,
+        "count": len(files),
+        "size": sum(one["size"] for one in files),
+        "sha256": files[0]["sha256"] if len(files) == 1 else list_sum(files),
+        "listed": files if len(files) <= SHORT else [],
+        "makers": Counter(chain.records[maker]["job"]["rule"] for maker in makers),
+    }
+
+
+def _length(store: Store, name: str) -> int | None:
+    try:
+        return len(store.get_json(name))
+    except (FileNotFoundError, ValueError):
+        return None

@@ -11,7 +11,7 @@ import pandas as pd
 
 from blemore.audit.leaks.audit import CLIPS
 from blemore.audit.leaks.matrix import SIGNS
-from blemore.audit.page import answers, records
+from blemore.audit.page import answers
 from blemore.audit.page.chain import STATES, Chain, chain
 from blemore.audit.page.matrix import seen
 from blemore.report import numbers
@@ -82,7 +82,7 @@ def page(root: Path, check: Check, artifact: str | None = None, *, inside: bool 
         inside=inside,
         blocks=shown.blocks,
         states=[one for one in STATES if one in shown.states.values()],
-        records={name: records.shown(store, shown, name) for name in shown.records},
+        records={name: answers.shown(store, shown, name) for name in shown.records},
     )  # fmt: skip
     who.check(html)
     return html
