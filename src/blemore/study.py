@@ -22,9 +22,6 @@ HUGE_PAGES = ":".join(
 )
 """glibc's allocator: arrays of a job lie in huge pages and are kept for the next ones. 7 to 9 % less CPU, same bytes."""
 
-LAST_STAGE = "report"
-"""The stage of dvc.yaml that ends a study."""
-
 
 def _later(module: str, function: str) -> Callable[..., Any]:
     """A function whose module is imported when it is first called: every start of the workflow imports this one."""
@@ -184,7 +181,7 @@ def end(root: Path, made: Sequence[re.Pattern], targets: Sequence[str]) -> None:
 
         for path in shared:
             forget_media(path)
-    complete = run.end(Store(root, STUDY), made, targets, LAST_STAGE)
+    complete = run.end(Store(root, STUDY), made, targets, last_stage="report")
     if complete:
         print(summary(root))
     elif complete is not None:

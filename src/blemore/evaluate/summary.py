@@ -85,7 +85,7 @@ def summarise(
     train = labelled(clips)
     rows = Rows.of(train)
     drawn = draw_persons(len(rows.persons), seed, draws)
-    decided = {variant: _decided(decisions, variant, rows) for variant in VARIANTS}
+    decided = {variant: rows.lookup(decisions[decisions["variant"] == variant]) for variant in VARIANTS}
 
     encoders, said = {}, {}
     for name in sorted(tables):
@@ -110,7 +110,9 @@ def summarise(
 
     best = max(sorted(encoders), key=lambda name: encoders[name]["acc_presence"])
     saliences, here, there = said[best]
-    known = None if without_unknown is None else entry(rows, _decided(without_unknown, FUSED, rows), drawn)
+    known = None
+    if without_unknown is not None:
+        known = entry(rows, rows.lookup(without_unknown[without_unknown["variant"] == FUSED]), drawn)
     return {
         "dataset": dataset,
         "weights": weights,
@@ -123,11 +125,6 @@ def summarise(
         "protocol": PROTOCOL,
         "note": DEMO_NOTE if dataset == "demo" else None,
     }
-
-
-def _decided(decisions: pd.DataFrame, variant: str, rows: Rows) -> np.ndarray:
-    """(n, 6) saliences of one variant, in the order of the labelled clips."""
-    return rows.lookup(decisions[decisions["variant"] == variant])
 
 
 def _paired(rows: Rows, fused: np.ndarray, alone: np.ndarray, drawn: np.ndarray) -> dict[str, Any]:

@@ -76,17 +76,15 @@ def rows_of(path: Path) -> dict[str, list[str]] | None:
 
 
 def _faults(
-    ways: Mapping[str, list[str]],
-    models: list[Declared],
-    clips: ClipsTable,
-    learned: Mapping[ModelName, set[int | None]],
+    ways: Mapping[str, list[str]], models: list[Declared], clips: ClipsTable, learned: Mapping[ModelName, set]
 ) -> list[str]:
     """What is wrong with a table's rows. `learned`: {model: folds of the clips that it was fitted on}."""
     faults = []
     for way, rows in ways.items():
         judges: dict[str, list[Declared]] = defaultdict(list)
         for model in models:
-            if not way or _speaks_of(model, way):
+            said = model.name.parts[0] if model.name.parts else ""
+            if not way or said == EVERYBODYS or said.split(" ")[0] == way:
                 for clip in model.judges:
                     judges[clip].append(model)
         bad: dict[str, list[str]] = defaultdict(list)
@@ -99,7 +97,3 @@ def _faults(
                 bad["rows whose judges were all fitted on clips of the same fold"].append(clip)
         faults += [f"{way}: {why}: {some(names)}" if way else f"{why}: {some(names)}" for why, names in bad.items()]
     return faults
-
-
-def _speaks_of(model: Declared, way: str) -> bool:
-    return bool(model.name.parts) and (model.name.parts[0].split(" ")[0] == way or model.name.parts[0] == EVERYBODYS)
