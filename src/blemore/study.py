@@ -191,30 +191,30 @@ def end(root: Path, made: Sequence[re.Pattern], targets: Sequence[str]) -> None:
 def summary(root: Path) -> str:
     """What the finished study made, where, and its honest headline: the closing lines of a run."""
     metrics = json.loads((root / "results/metrics.json").read_text())
-    fused = metrics["variants"]["global"]
     predictions = json.loads((root / "results/submission/submission.json").read_text())["predictions"]
     with open(root / "results/clips/quarantine.csv", newline="") as file:
         bad = list(csv.DictReader(file))
-    second, again = (root / "results/submission/submission_transductive.zip").is_file(), metrics["without_unknown"]
+    second = (root / "results/submission/submission_transductive.zip").is_file()
     # Of some encoders nobody knows whether their models have seen the persons whom they judge.
     unknown = [name for name, entry in metrics["encoders"].items() if entry["disjointness"] == "unknown"]
-    said = again and f"ACC_presence {again['acc_presence']:.3f}, ACC_salience {again['acc_salience']:.3f}"
+    both, known = (
+        f"ACC_presence {one['acc_presence']:.3f}, ACC_salience {one['acc_salience']:.3f}" if one else "nothing is left"
+        for one in (metrics["variants"]["global"], metrics["without_unknown"])
+    )
     lines = [
-        "",
         "The study is finished.",
         f"  submission   results/submission/submission.zip ({len(predictions)} test clips, checked)",
-        *["               submission_transductive.zip beside it uses all clips of each individual together"] * second,
-        f"  scores       results/metrics.json: ACC_presence {fused['acc_presence']:.3f}, "
-        f"ACC_salience {fused['acc_salience']:.3f} (out-of-fold, no individual seen in training)",
-        *[f"               without {', '.join(unknown)} (disjointness unknown): {said or 'nothing is left'}"]
-        * bool(unknown),
+        "               submission_transductive.zip beside it uses all clips of each individual together"
+        if second
+        else "",
+        f"  scores       results/metrics.json: {both} (out-of-fold, no individual seen in training)",
+        f"               without {', '.join(unknown)} (disjointness unknown): {known}" if unknown else "",
         "  report       results/report/index.html: all of it on one page, with controls and intervals",
         "  encoders     results/encoders.csv: each alone, its weight and cost; licences in results/licences.json",
         "  plots        results/plots/",
         f"  quarantine   {len(bad)} clip(s)" + (", listed in results/clips/quarantine.csv" if bad else ""),
         *(f"               {row['file'] or row['clip']}: {row['quarantine']}" for row in bad[:10]),
         "  versions     dvc.lock (commit it with your study: git add dvc.lock)",
+        f"  {metrics['note']}" if metrics["note"] else "",
     ]
-    if metrics["note"]:
-        lines.append(f"  {metrics['note']}")
-    return "\n".join(lines)
+    return "\n" + "\n".join(filter(None, lines))

@@ -135,10 +135,9 @@ def _time(chain: Chain) -> Facts:
 
 def _run(store: Store, chain: Chain) -> Facts:
     """The last run, and which of the chain's jobs it made, per rule. open : records that no run lists yet."""
-    rules: dict[str, dict[str, int]] = {}
-    for name, record in chain.records.items():
-        place = rules.setdefault(record["job"]["rule"], {"executed": 0, "reused": 0})
-        place["executed" if name in chain.fresh else "reused"] += 1
+    jobs, fresh = (
+        Counter(chain.records[name]["job"]["rule"] for name in some) for some in (chain.records, chain.fresh)
+    )
     newest = None
     if last := store.last_run:
         start, end = last["time"]["start"], last["time"]["end"]
@@ -155,9 +154,9 @@ def _run(store: Store, chain: Chain) -> Facts:
         "open": len(store.pending),
         "runs": len(store.runs),
         "newest": newest,
-        "executed": sum(one["executed"] for one in rules.values()),
-        "reused": sum(one["reused"] for one in rules.values()),
-        "rules": rules,
+        "executed": fresh.total(),
+        "reused": jobs.total() - fresh.total(),
+        "rules": {rule: {"executed": fresh[rule], "reused": count - fresh[rule]} for rule, count in jobs.items()},
     }
 
 
