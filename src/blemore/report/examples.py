@@ -52,17 +52,12 @@ def choose(train: pd.DataFrame, said: np.ndarray, decided: np.ndarray, who: Iden
     The lot is the hash of the clip's fused probabilities: the same study gives the same examples, nobody picks them, and
     the clip's name has no part in it. Persons whose frames may be shown come first.
     """
-    kinds = outcomes(decided, true_saliences(train))
-    lot = np.array([hashlib.sha256(row.tobytes()).hexdigest() for row in np.ascontiguousarray(said)])
-    later = ~train["person"].isin(who.faces).to_numpy()
-    order = np.lexsort((lot, later))
-    chosen = []
-    for kind in KINDS:
-        rows = [int(row) for row in order if kinds[row] == kind]
-        persons = train["person"].iloc[rows].duplicated().to_numpy()
-        new_first = np.argsort(persons, kind="stable")[:PER_KIND]
-        chosen += [(kind, rows[place]) for place in new_first]
-    return chosen
+    table = pd.DataFrame({"kind": outcomes(decided, true_saliences(train)), "person": train["person"].to_numpy()})
+    table["lot"] = [hashlib.sha256(row.tobytes()).hexdigest() for row in np.ascontiguousarray(said)]
+    table["later"] = ~table["person"].isin(who.faces)
+    table = table.sort_values(["later", "lot"], kind="stable")
+    table = table.iloc[np.argsort(table.duplicated(["kind", "person"]), kind="stable")]
+    return [(kind, row) for kind in KINDS for row in table.index[table["kind"] == kind][:PER_KIND].tolist()]
 
 
 def examples(

@@ -74,11 +74,10 @@ def check(graph: Graph, artifact: str | None = None, *, media: bool = True) -> A
     records = [graph.records[name] for name in names]
     clips, doubt = _clips(store)
     models, lost = declared(store, names)
-    order = {name: number for number, name in enumerate(names)}
 
     def follows(jobs: Iterable[str]) -> tuple[str, ...]:
-        after = {one for name in jobs for one in (name, *graph.after(name)) if one in order}
-        return tuple(key(graph.records[one]) for one in sorted(after, key=order.__getitem__))
+        after = {one for name in jobs for one in (name, *graph.after(name))} & {*names}
+        return tuple(key(graph.records[one]) for one in graph.ordered(after))
 
     prepared = [
         (out["role"], store.root / out["path"])

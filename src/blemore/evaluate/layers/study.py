@@ -66,7 +66,7 @@ def study_layers(features: Path, clips: pd.DataFrame, name: str, *, seed: int) -
     rows = replace(Rows.of(clips), clip=None)
     number = layers.shape[1]
     ranges = [(first, last) for first in range(number) for last in range(first, number)]
-    sums = []
+    made = []
     start = time.process_time()
     with Steps(f"layers of {name}", len(ranges), every=10) as steps:
         for first, last in ranges:
@@ -76,34 +76,28 @@ def study_layers(features: Path, clips: pd.DataFrame, name: str, *, seed: int) -
             x = (total / np.float32(last - first + 1)).reshape(len(clips), -1)
             probabilities = fold_probabilities(x, clips, {"name": name}, seed=seed)
             decided, _ = leave_one_fold_out(replace(rows, values=probabilities))
-            sums.append(sums_of_persons(rows, decided))
+            made.append(sums_of_persons(rows, decided))
             steps.advance(1, f"layers {first} to {last}")
     seconds = (time.process_time() - start) / len(ranges)
-    fold = np.zeros(len(rows.persons), int)
-    fold[rows.person] = rows.fold
-    return _summary(name, ranges, np.stack(sums), fold, seed, seconds)
 
-
-def _summary(
-    name: str, ranges: list[tuple[int, int]], sums: np.ndarray, fold: np.ndarray, seed: int, seconds: float
-) -> LayerStudy:
-    """Table and comparisons from (n_ranges, persons, 4) sums as `sums_of_persons`, and (persons,) the fold of each."""
+    sums = np.stack(made)  # (n_ranges, persons, 4)
     presence, salience, scores = accuracies(sums.sum(axis=1))  # each (n_ranges,)
-    scores_drawn = accuracies(draw_persons(len(fold), seed) @ sums)[2]  # (n_ranges, draws)
+    scores_drawn = accuracies(draw_persons(len(rows.persons), seed) @ sums)[2]  # (n_ranges, draws)
     low, high = np.quantile(scores_drawn, INTERVAL, axis=1)
     values = dict(acc_presence=presence, acc_salience=salience, score=scores, score_low=low, score_high=high)
     table = pd.DataFrame(ranges, columns=["first", "last"]).assign(encoder=name, **values)
 
     best = int(np.argmax(scores))
-    folds = np.unique(fold)
-    chosen = [np.argmax(accuracies(sums[:, fold != one].sum(axis=1))[2]) for one in folds]
-    picked = accuracies(sum(sums[k, fold == one].sum(axis=0) for k, one in zip(chosen, folds, strict=True)))[2]
+    picked = np.zeros(4)
+    for fold in rows.folds:
+        inside = np.isin(np.arange(len(rows.persons)), rows.person[rows.fold == fold])
+        picked += sums[np.argmax(accuracies(sums[:, ~inside].sum(axis=1))[2]), inside].sum(axis=0)
     paper = None
     if PAPER in ranges:
         papers = ranges.index(PAPER)
         low, high = np.quantile(scores_drawn[best] - scores_drawn[papers], INTERVAL)
         paper = (float(scores[best] - scores[papers]), float(low), float(high))
-    return LayerStudy(table[list(COLUMNS)], ranges[best], float(picked), paper, seconds)
+    return LayerStudy(table[list(COLUMNS)], ranges[best], float(accuracies(picked)[2]), paper, seconds)
 
 
 def draw_layers(study: LayerStudy) -> Figure:
