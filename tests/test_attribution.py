@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blemore.audit.attribution.cheap_stages import draws_at_random
+from blemore.audit.attribution.factors import draws_at_random
 from blemore.audit.attribution.split import Noise, Share, Split, shapley
 from blemore.fusion.base import Labelled
 from blemore.params.parts import FUSION_METHOD

@@ -15,6 +15,8 @@ from blemore.evaluate.drawing import save_png, svg
 from blemore.evaluate.reliability import reliability
 from blemore.evaluate.summary import DEMO_NOTE, summarise
 from blemore.fusion.run import FINAL, fuse
+from blemore.scoring.rows import Rows
+from blemore.tables import labelled
 
 SOURCE = Path(blemore.__path__[0])
 
@@ -34,16 +36,17 @@ def drawings():
         result.decisions, tables, clips, dataset="demo", weights="tiny", seed=1, draws=50, permutations=50,
         origins={"e0": "finetuned", "e1": "random"}, unknown=["e0"],
     )  # fmt: skip
-    values, truth = figures.labelled_rows(fused.views[fused.views["outer"] == FINAL], clips)
-    decided = figures.labelled_rows(result.decisions[result.decisions["variant"] == "global"], clips)
+    rows = Rows.of(labelled(clips))
+    values, truth = rows.lookup(fused.views[fused.views["outer"] == FINAL]), rows.truth
+    decided = rows.lookup(result.decisions[result.decisions["variant"] == "global"])
     classes = reliability(fused.probabilities, clips, note=None)["classes"]
     trained, plateau = curves([1.7, 1.5, 1.4]), {"score": 0.4, "standard_error": 0.03}
     return {
         "surface": lambda: figures.draw_surface(values, truth, result.thresholds["global"], plateau),
         "encoders": lambda: figures.draw_encoders(summary),
         "weights": lambda: figures.draw_weights(fused.weights),
-        "confusion": lambda: figures.draw_confusion(*decided),
-        "outcomes": lambda: figures.draw_outcomes(*decided),
+        "confusion": lambda: figures.draw_confusion(decided, truth),
+        "outcomes": lambda: figures.draw_outcomes(decided, truth),
         "calibration": lambda: figures.draw_calibration(classes),
         "curves": lambda: figures.draw_curves(trained),
         "no curves": lambda: figures.draw_curves(trained[:0]),

@@ -263,7 +263,7 @@ def test_the_report_gets_a_tab_that_tells_the_chain_of_one_file_while_the_run_is
     made: Lineage, report_of
 ) -> None:
     inner = Markup(page(made.root, FINE, "results/encoders/s4d/all", inside=True))
-    html = build(**report_of("demo")[0], sections=[*SECTIONS, TAB], more={"lineage": inner, "fault": None})
+    html = build(**report_of("demo")[0], sections=SECTIONS | TAB, more={"lineage": inner, "fault": None})
     assert '<a id="tab-lineage" href="#lineage">Lineage</a>' in html
     assert "made 0 of these jobs anew, and found 7 done" in answer(html, "What was reused?")
     assert not {"encoders, prosody, fit_head", "fuse, fuse"} & set(boxes(html))

@@ -35,7 +35,7 @@ def pages(report_of, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]
         "fine": page(made, fine),
         "bad": page(made, Check(report(BAD), AT)),
         "real": page(real, fine),
-        "report": build(**report_of("demo")[0], sections=[*SECTIONS, TAB], more=inner),
+        "report": build(**report_of("demo")[0], sections=SECTIONS | TAB, more=inner),
     }
     for name, text in texts.items():
         (root / f"{name}.html").write_text(text)

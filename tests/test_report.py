@@ -14,7 +14,7 @@ from report_study import without_new_blocks
 
 from blemore.report import inputs, page
 from blemore.report.numbers import Spot, rounded
-from blemore.report.page import SECTIONS, Section, build
+from blemore.report.page import SECTIONS, build
 from blemore.report.scales import scale
 from blemore.scoring.labels import CLASSES
 from joblineage.errors import DataError
@@ -136,7 +136,7 @@ def test_every_part_has_a_tab_and_every_picture_says_what_it_shows(html: str) ->
     page = Page(html)
     parts = [one.attributes["id"] for one in page.elements if one.tag == "section"]
     links = [one.attributes["href"] for one in page.elements if one.tag == "a" and one.inside("nav")]
-    assert [f"#{name}" for name in parts] == links == [f"#{section.name}" for section in SECTIONS]
+    assert [f"#{name}" for name in parts] == links == [f"#{name}" for name in SECTIONS]
     ids = [one.attributes["id"] for one in page.elements if "id" in one.attributes]
     assert len(ids) == len(set(ids))
     for element in page.elements:
@@ -148,9 +148,13 @@ def test_every_part_has_a_tab_and_every_picture_says_what_it_shows(html: str) ->
 
 
 @pytest.mark.thorough
-def test_a_later_part_needs_one_entry_and_its_template(study: dict[str, Any], html: str) -> None:
-    again = build(**study, sections=[*SECTIONS, Section("again", "Once more", "overview.html.j2")])
+def test_a_later_part_needs_one_entry_and_its_template(
+    study: dict[str, Any], html: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_template(tmp_path, monkeypatch, "again", "<p>ours</p>")
+    again = build(**study, sections=SECTIONS | {"again": "Once more"})
     assert '<a id="tab-again" href="#again">Once more</a>' in again
+    assert "<p>ours</p>" in again
     assert "tab-again" not in html
 
 
@@ -250,10 +254,10 @@ def test_a_block_that_the_contract_lacks_is_named_with_the_file_to_add_it_to() -
         inputs.checked("power", "power.json", {})
 
 
-def with_overview(folder: Path, monkeypatch: pytest.MonkeyPatch, template: str) -> None:
-    """Replace the page's first part."""
+def with_template(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, template: str) -> None:
+    """Add a part of the page, or replace it."""
     shutil.copytree(Path(page.__file__).parent / "templates", folder / "templates")
-    (folder / "templates/overview.html.j2").write_text(template)
+    (folder / f"templates/{name}.html.j2").write_text(template)
     monkeypatch.setattr(page._environment(), "loader", jinja2.FileSystemLoader(folder / "templates"))
 
 
@@ -263,7 +267,7 @@ def test_a_further_block_needs_the_contract_and_a_template_alone(
     further = {"power": {"required": ["detectable"], "properties": {"detectable": {"type": "number"}}}}
     contract = inputs._contract() | further
     monkeypatch.setattr(inputs, "_contract", lambda: contract)
-    with_overview(tmp_path, monkeypatch, "{{ number(power.detectable) }}")
+    with_template(tmp_path, monkeypatch, "overview", "{{ number(power.detectable) }}")
     (tmp_path / "power.json").write_text('{"detectable": 0.0312}')
     html = build(**study, power=tmp_path / "power.json")
     assert '<data value="0.0312" data-source="power.json#/detectable">.031</data>' in html
@@ -278,11 +282,11 @@ def test_a_further_block_needs_the_contract_and_a_template_alone(
 def test_a_name_that_the_page_does_not_have_is_told_with_the_templates_line(
     study: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, template: str, told: str
 ) -> None:
-    with_overview(tmp_path, monkeypatch, template)
+    with_template(tmp_path, monkeypatch, "overview", template)
     with pytest.raises(DataError, match=told):
         build(**study)
 
 
 def test_a_section_without_its_template_says_which_file_to_add(study: dict[str, Any]) -> None:
     with pytest.raises(DataError, match=r"report/templates.*\n.*there is no power\.html\.j2: add it"):
-        build(**study, sections=[*SECTIONS, Section("power", "Power", "power.html.j2")])
+        build(**study, sections=SECTIONS | {"power": "Power"})

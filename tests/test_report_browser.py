@@ -12,7 +12,7 @@ from report_study import without_new_blocks, write_study
 from blemore.report.page import SECTIONS, build
 
 pytestmark = [needed, pytest.mark.thorough]
-NAMES = [section.name for section in SECTIONS]
+NAMES = list(SECTIONS)
 
 
 @pytest.fixture(scope="module")

@@ -188,9 +188,9 @@ def test_an_example_stands_under_the_kind_that_its_decision_is_of(study: dict[st
     clips, fused = read_clips(study["clips"]), read_probabilities(study["probabilities"])
     decided = pd.read_parquet(study["decisions"])
     made = report_examples.examples(clips, fused, decided, identities("demo", clips, fused, "none"), [])
-    assert {one.kind for one in made} <= set(KINDS)
+    assert {one["kind"] for one in made} <= set(KINDS)
     truth, said = clips.set_index("clip"), decided.set_index("clip")[list(CLASSES)]
     for one in made:
-        row = outcomes(said.loc[[one.clip]].to_numpy(), true_saliences(truth.loc[[one.clip]]))
-        assert row.tolist() == [one.kind]
-    assert max(Counter(one.kind for one in made).values()) == report_examples.PER_KIND
+        row = outcomes(said.loc[[one["clip"]]].to_numpy(), true_saliences(truth.loc[[one["clip"]]]))
+        assert row.tolist() == [one["kind"]]
+    assert max(Counter(one["kind"] for one in made).values()) == report_examples.PER_KIND

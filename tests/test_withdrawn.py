@@ -196,7 +196,7 @@ def test_verify_names_the_first_job_until_the_study_was_run_again(tmp_path):
 
     def found() -> list[str]:
         graph = Graph(made.store)
-        return [one.node for one in check(tmp_path, graph, set(graph.records))]
+        return [one.node for one in check(tmp_path, graph, set(graph.records))[0]]
 
     assert found() == []
     write_withdrawn(tmp_path / FILE, NOBODY.adding("person", "A11", DAY, []))

@@ -5,20 +5,21 @@ import pandas as pd
 from blemore.evaluate import figures
 from blemore.evaluate.drawing import save_png
 from blemore.learning.folds import join_curves
-from blemore.tables import read_clips, write_csv
+from blemore.scoring.rows import Rows
+from blemore.tables import labelled, read_clips, write_csv
 from joblineage.files import read_json
 from joblineage.job import job
 
 with job(snakemake):
-    given, made, clips = snakemake.input, snakemake.output, read_clips(snakemake.input.clips)
+    given, made = snakemake.input, snakemake.output
+    rows = Rows.of(labelled(read_clips(given.clips)))
     metrics, curves = read_json(given.metrics), join_curves(given.curves)
     views, decisions = pd.read_parquet(given.views), pd.read_parquet(given.decisions)
-    values, truth = figures.labelled_rows(views[views["outer"] == -1], clips)
-    decided = figures.labelled_rows(decisions[decisions["variant"] == "global"], clips)
-    surface = figures.draw_surface(values, truth, read_json(given.thresholds)["global"], metrics["surface"])
+    values, decided = rows.lookup(views[views["outer"] == -1]), rows.lookup(decisions[decisions["variant"] == "global"])
+    surface = figures.draw_surface(values, rows.truth, read_json(given.thresholds)["global"], metrics["surface"])
     save_png(made.surface, surface, metrics["note"])
     save_png(made.encoders, figures.draw_encoders(metrics), metrics["note"])
     save_png(made.weights, figures.draw_weights(read_json(given.weights)), metrics["note"])
-    save_png(made.confusion, figures.draw_confusion(*decided), metrics["note"])
+    save_png(made.confusion, figures.draw_confusion(decided, rows.truth), metrics["note"])
     save_png(made.curves, figures.draw_curves(curves), metrics["note"])
     write_csv(curves, made.table)

@@ -5,21 +5,17 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from blemore.datasets.withdrawn import Withdrawn
 from blemore.params.parts import DATA_SET
 from joblineage import recovery, run, workspace
 from joblineage.errors import MissingDataError
 from joblineage.store import Store
-from joblineage.study import Checked, Study
-
-if TYPE_CHECKING:
-    from joblineage.graph import Graph
-    from joblineage.outcome import Outcome
-    from joblineage.verdict import Finding
+from joblineage.study import Study
 
 HUGE_PAGES = ":".join(
     f"glibc.malloc.{name}" for name in ("hugetlb=1", f"mmap_threshold={1 << 30}", f"trim_threshold={1 << 31}")
@@ -33,44 +29,16 @@ LIBRARIES = (
 """What several jobs import, loaded once a run (joblineage.warm). One thread starts with them, of pyarrow's jemalloc, which
 is made for forks."""
 
-LAST_STAGE = "report"
-"""The stage of dvc.yaml that ends a study."""
 
-
-def _withdrawn(root: Path, graph: "Graph", chain: set[str], artifact: str | None, found: list["Finding"]) -> Checked:
-    from blemore.audit.withdrawal.check import check
-
-    return check(root, graph, chain), []
-
-
-def _leaks(root: Path, graph: "Graph", chain: set[str], artifact: str | None, found: list["Finding"]) -> Checked:
-    from blemore.audit.leaks.audit import in_verify
-
-    return in_verify(graph, artifact, found)
-
-
-def _names(store: Store) -> frozenset[str]:
-    from blemore.audit.persons import codes
-
-    return codes(store)
+def _later(module: str, function: str) -> Callable[..., Any]:
+    """A function whose module is imported when it is first called: every start of the workflow imports this one."""
+    return lambda *arguments: getattr(import_module(f"blemore.{module}"), function)(*arguments)
 
 
 def _headline(metrics: Mapping[str, float]) -> dict[str, float]:
     from blemore.scoring.metrics import combine
 
     return dict(metrics) | {"score": float(combine(metrics["acc_presence"], metrics["acc_salience"]))}
-
-
-def _divide(outcome: "Outcome", seeds: int) -> Any:
-    from blemore.audit.attribution.divided import divide
-
-    return divide(outcome, seeds=seeds)
-
-
-def _near(recorded: Path, made: Path) -> str | None:
-    from blemore.audit.near import near
-
-    return near(recorded, made)
 
 
 STUDY = Study(
@@ -103,11 +71,11 @@ STUDY = Study(
     entries=("encoders", ("finetuned", "frozen", "given")),
     other_data="dataset",
     absent=lambda settings: settings.get("private") == "absent",
-    checkers=(_withdrawn, _leaks),
-    names=_names,
+    checkers=(_later("audit.withdrawal.check", "check"), _later("audit.leaks.audit", "in_verify")),
+    names=_later("audit.persons", "codes"),
     headline=_headline,
-    divide=_divide,
-    near=_near,
+    divide=_later("audit.attribution.divided", "divide"),
+    near=_later("audit.near", "near"),
 )
 
 
@@ -130,22 +98,17 @@ def clip_files(dataset: str, root: Path, options: Mapping[str, Any], roster: Pat
     MissingDataError : the data set has to be fetched first; says what, from where, and the command. Or no roster.
     """
     if roster is not None:
-        return _listed_files(roster)
+        import pyarrow.parquet  # only where it is needed: every start of the workflow imports this module
+
+        if not roster.is_file():
+            advice = "goes on from what was made before, but this is not here: pull it (docs/private.md)"
+            raise MissingDataError(f"private: absent; {roster}", [advice])
+        return sorted(filter(None, pyarrow.parquet.ParquetFile(roster).read(["file"])["file"].to_pylist()))
     module = DATA_SET.load(dataset)
     advice = module.how_to_get(root)
     if advice is not None:
         raise MissingDataError(f"dataset: {dataset}", [advice])
     return module.clip_files(root, options)
-
-
-def _listed_files(roster: Path) -> list[str]:
-    import pyarrow.parquet  # only where it is needed: every start of the workflow imports this module
-
-    if not roster.is_file():
-        advice = "goes on from what was made before, but this is not here: pull it (docs/private.md)"
-        raise MissingDataError(f"private: absent; {roster}", [advice])
-    files = pyarrow.parquet.ParquetFile(roster).read(["file"])["file"].to_pylist()
-    return sorted(file for file in files if file)
 
 
 def begin(
@@ -183,12 +146,9 @@ def begin(
     from blemore.weights.check import missing_checkpoints
 
     faults = missing_checkpoints(encoders)
-    for settings in encoders:
-        if "service" in settings:
-            faults += [
-                f"encoder {settings['name']}: {fault}"
-                for fault in check_service(settings["service"], config["dataset"])
-            ]
+    for settings in (one for one in encoders if "service" in one):
+        found = check_service(settings["service"], config["dataset"])
+        faults += [f"encoder {settings['name']}: {fault}" for fault in found]
     if faults:
         raise MissingDataError("encoders", faults)
 
@@ -205,26 +165,9 @@ def begin(
     clips = [Path(data, file) for file in files]
     sizes = [clip.stat().st_size if clip.exists() else dataset.CLIP_BYTES for clip in clips]
     need = estimate(sizes, config["media"]["samples"], encoders, folds)
-    there = sum(path.stat().st_size for folder in ("data", "results", ".dvc/cache") for path in _files(root / folder))
+    paths = (path for folder in ("data", "results", ".dvc/cache") for path in (root / folder).rglob("*"))
+    there = sum(path.stat().st_size for path in paths if path.is_file())
     check_disk(need, shutil.disk_usage(root).free + there, str(root))
-
-
-def _without_unknown(metrics: Mapping[str, Any]) -> list[str]:
-    """The headline again, where some encoders' models may have seen the persons whom they judge."""
-    unknown = [name for name, entry in metrics["encoders"].items() if entry["disjointness"] == "unknown"]
-    if not unknown:
-        return []
-    again = metrics["without_unknown"]
-    said = (
-        "nothing is left"
-        if again is None
-        else f"ACC_presence {again['acc_presence']:.3f}, ACC_salience {again['acc_salience']:.3f}"
-    )
-    return [f"               without {', '.join(unknown)} (disjointness unknown): {said}"]
-
-
-def _files(folder: Path) -> Iterable[Path]:
-    return (path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else ()
 
 
 def end(root: Path, made: Sequence[re.Pattern], targets: Sequence[str]) -> None:
@@ -245,7 +188,7 @@ def end(root: Path, made: Sequence[re.Pattern], targets: Sequence[str]) -> None:
 
         for path in shared:
             forget_media(path)
-    complete = run.end(Store(root, STUDY), made, targets, LAST_STAGE)
+    complete = run.end(Store(root, STUDY), made, targets, last_stage="report")
     if complete:
         print(summary(root))
     elif complete is not None:
@@ -255,29 +198,30 @@ def end(root: Path, made: Sequence[re.Pattern], targets: Sequence[str]) -> None:
 def summary(root: Path) -> str:
     """What the finished study made, where, and its honest headline: the closing lines of a run."""
     metrics = json.loads((root / "results/metrics.json").read_text())
-    fused = metrics["variants"]["global"]
     predictions = json.loads((root / "results/submission/submission.json").read_text())["predictions"]
     with open(root / "results/clips/quarantine.csv", newline="") as file:
         bad = list(csv.DictReader(file))
+    second = (root / "results/submission/submission_transductive.zip").is_file()
+    # Of some encoders nobody knows whether their models have seen the persons whom they judge.
+    unknown = [name for name, entry in metrics["encoders"].items() if entry["disjointness"] == "unknown"]
+    both, known = (
+        f"ACC_presence {one['acc_presence']:.3f}, ACC_salience {one['acc_salience']:.3f}" if one else "nothing is left"
+        for one in (metrics["variants"]["global"], metrics["without_unknown"])
+    )
     lines = [
-        "",
         "The study is finished.",
         f"  submission   results/submission/submission.zip ({len(predictions)} test clips, checked)",
-        *(
-            ["               submission_transductive.zip beside it uses all clips of each individual together"]
-            if (root / "results/submission/submission_transductive.zip").is_file()
-            else []
-        ),
-        f"  scores       results/metrics.json: ACC_presence {fused['acc_presence']:.3f}, "
-        f"ACC_salience {fused['acc_salience']:.3f} (out-of-fold, no individual seen in training)",
-        *_without_unknown(metrics),
+        "               submission_transductive.zip beside it uses all clips of each individual together"
+        if second
+        else "",
+        f"  scores       results/metrics.json: {both} (out-of-fold, no individual seen in training)",
+        f"               without {', '.join(unknown)} (disjointness unknown): {known}" if unknown else "",
         "  report       results/report/index.html: all of it on one page, with controls and intervals",
         "  encoders     results/encoders.csv: each alone, its weight and cost; licences in results/licences.json",
         "  plots        results/plots/",
         f"  quarantine   {len(bad)} clip(s)" + (", listed in results/clips/quarantine.csv" if bad else ""),
         *(f"               {row['file'] or row['clip']}: {row['quarantine']}" for row in bad[:10]),
         "  versions     dvc.lock (commit it with your study: git add dvc.lock)",
+        f"  {metrics['note']}" if metrics["note"] else "",
     ]
-    if metrics["note"]:
-        lines.append(f"  {metrics['note']}")
-    return "\n".join(lines)
+    return "\n" + "\n".join(filter(None, lines))

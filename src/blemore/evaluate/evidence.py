@@ -82,29 +82,17 @@ def _surface(rows: Rows) -> dict[str, Any]:
     best = exact_optimum(rows.values, rows.truth)
     of_persons = sums_of_persons(rows, best.decide(rows.values))
     error = jackknife_error(accuracies(of_persons.sum(axis=0) - of_persons)[2])
-    return {
-        "alpha": best.alpha,
-        "beta": best.beta,
-        "score": best.score,
-        "standard_error": error,
-        "plateau": plateau(rows.values, rows.truth, error),
-    }
+    chosen = {name: getattr(best, name) for name in ("alpha", "beta", "score")}
+    return chosen | {"standard_error": error, "plateau": plateau(rows.values, rows.truth, error)}
 
 
 def _persons(rows: Rows, decided: Mapping[str, np.ndarray], offsets: pd.DataFrame) -> list[dict[str, Any]]:
     """One dict per training person: "person", "fold", "clips", "blends", the accuracies, "score_with_offset", "offsets"."""
     of_persons = sums_of_persons(rows, decided["global"])
-    shown, moved = accuracies(of_persons), accuracies(sums_of_persons(rows, decided["person_offset"]))[2]
-    table = offsets.set_index("person")
-    return [
-        {
-            "person": person,
-            "fold": int(table.loc[person, "fold"]),
-            "clips": int(of_persons[k, 1]),
-            "blends": int(of_persons[k, 3]),
-            **{name: float(values[k]) for name, values in zip(ACCURACIES, shown, strict=True)},
-            "score_with_offset": float(moved[k]),
-            "offsets": {name: float(table.loc[person, name]) for name in CLASSES},
-        }
-        for k, person in enumerate(rows.persons)
-    ]
+    own = offsets.set_index("person").loc[list(rows.persons)]
+    table = pd.DataFrame({"person": rows.persons, "fold": own["fold"].to_numpy()})
+    table[["clips", "blends"]] = of_persons[:, [1, 3]].astype(int)
+    table[list(ACCURACIES)] = np.transpose(accuracies(of_persons))
+    table["score_with_offset"] = accuracies(sums_of_persons(rows, decided["person_offset"]))[2]
+    table["offsets"] = own[list(CLASSES)].to_dict("records")
+    return table.to_dict("records")

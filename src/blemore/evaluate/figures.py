@@ -31,7 +31,7 @@ from blemore.evaluate.drawing import (  # fmt: skip
     new_figure,
 )
 from blemore.scoring.labels import CLASSES, NAMES
-from blemore.scoring.metrics import presence_correct, true_saliences
+from blemore.scoring.metrics import presence_correct
 from blemore.scoring.surface import Attainable, surface
 
 WIDTH = 3.8
@@ -48,22 +48,6 @@ STEPS = 161
 """Thresholds along each side of the heat map."""
 HIGHEST_ALPHA = 0.55
 """Alpha above 0.5 never yields a blend: the surface is flat beyond."""
-
-
-def labelled_rows(table: pd.DataFrame, clips: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """What a table says of its labelled clips, and what is true.
-
-    Parameters
-    ----------
-    table : one row per clip with a column per class: probabilities of one view, or decisions of one variant.
-    clips : clips table; the train clips that are in `table` count.
-
-    Returns
-    -------
-    values, truth : (n, 6) as in the table, and (n, 6) true saliences in percent.
-    """
-    train = clips[(clips["split"] == "train") & clips["clip"].isin(table["clip"])]
-    return table.set_index("clip").loc[train["clip"], list(CLASSES)].to_numpy(float), true_saliences(train)
 
 
 def draw_surface(

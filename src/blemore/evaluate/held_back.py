@@ -22,7 +22,7 @@ from blemore.scoring.metrics import ACCURACIES, scores, true_saliences
 from blemore.scoring.model_name import FINAL
 from blemore.scoring.persons import DRAWS, accuracies, sums_of_persons
 from blemore.scoring.rows import Rows
-from joblineage.errors import DataError
+from joblineage.errors import DataError, refuse
 
 NOTE = "The test clips show generated actors: these figures say that the workflow works, and nothing about BLEMORE."
 MIN_PERSONS = 3
@@ -84,28 +84,22 @@ def _interval(seed: int, sums: np.ndarray, less: np.ndarray | None = None) -> di
         return found if less is None else found - accuracies(less[drawn].sum(axis=axis - 1))
 
     # Seeded anew each time: the same persons are drawn for every variant.
-    limits = bootstrap(
-        (np.arange(len(sums)),),
-        statistic,
-        n_resamples=DRAWS,
-        confidence_level=0.9,
-        method="percentile",
-        vectorized=True,
-        rng=np.random.default_rng(seed),
-    ).confidence_interval
-    return {"interval": dict(zip(ACCURACIES, np.transpose(limits).tolist(), strict=True)), "interval_reason": None}
+    found = bootstrap(
+        (np.arange(len(sums)),), statistic, n_resamples=DRAWS, confidence_level=0.9, method="percentile",
+        vectorized=True, rng=np.random.default_rng(seed),
+    )  # fmt: skip
+    limits = np.transpose(found.confidence_interval).tolist()
+    return {"interval": dict(zip(ACCURACIES, limits, strict=True)), "interval_reason": None}
 
 
 def _judge_clusters(clusters: pd.DataFrame, truth: pd.DataFrame) -> dict[str, Any]:
-    faults = [f"column {name!r} is missing" for name in ("clip", "cluster") if name not in clusters.columns]
-    if faults:
-        raise DataError("clusters", faults)
+    refuse("clusters", (f"column {name!r} is missing" for name in ("clip", "cluster") if name not in clusters.columns))
     table = pd.DataFrame({"clip": clip_names(clusters["clip"]), "cluster": clusters["cluster"].to_numpy()})
-    faults = [f"clip {clip}: stands in more than one row" for clip in table.loc[table["clip"].duplicated(), "clip"]]
-    faults += [f"clip {clip}: no such test clip" for clip in table.loc[~table["clip"].isin(truth["clip"]), "clip"]]
-    faults += [f"clip {clip}: its cluster is empty" for clip in table.loc[table["cluster"].isna(), "clip"]]
-    if faults or table.empty:
-        raise DataError("clusters", faults or ["no row"])
+    clip = table["clip"]
+    faults = [f"clip {name}: stands in more than one row" for name in clip[clip.duplicated()]]
+    faults += [f"clip {name}: no such test clip" for name in clip[~clip.isin(truth["clip"])]]
+    faults += [f"clip {name}: its cluster is empty" for name in clip[table["cluster"].isna()]]
+    refuse("clusters", faults if len(table) else ["no row"])
     table = table.merge(truth[["clip", "person"]], on="clip", validate="one_to_one")
     commonest = pd.crosstab(table["cluster"], table["person"]).max(axis=1)
     return {
@@ -124,25 +118,18 @@ def _read_truth(path: str | Path) -> pd.DataFrame:
     test = value.get("test") if isinstance(value, dict) else None
     if not isinstance(test, dict) or not test:
         raise DataError(str(path), ['expected {"test": {clip: {"person": ..., "emotion_1": ..., ...}, ...}}'])
-    faults = [
-        f"clip {clip}: expected its labels, found {row!r}" for clip, row in test.items() if not isinstance(row, dict)
-    ]
-    if faults:
-        raise DataError(str(path), faults)
+    wrong = {clip: row for clip, row in test.items() if not isinstance(row, dict)}
+    refuse(path, (f"clip {clip}: expected its labels, found {row!r}" for clip, row in wrong.items()))
     table = pd.DataFrame([{"clip": clip} | row for clip, row in test.items()])
     table["clip"] = clip_names(table["clip"])
-    faults = check_labels(table, "")
-    persons = table["person"] if "person" in table.columns else pd.Series(None, index=table.index)
-    faults += [f"clip {clip}: no person" for clip in table.loc[persons.isna(), "clip"]]
-    if faults:
-        raise DataError(str(path), faults)
+    nobody = clip_names(clip for clip, row in test.items() if row.get("person") is None)
+    refuse(path, check_labels(table, "") + [f"clip {clip}: no person" for clip in nobody])
     return table.sort_values("clip", kind="stable", ignore_index=True)
 
 
 def _read_saliences(path: str | Path, clips: pd.Series) -> np.ndarray:
     """(n, 6) saliences in percent of a submission, in the order of `clips`; strictly checked."""
-    if faults := check(path, clips):
-        raise DataError(str(path), faults)
+    refuse(path, check(path, clips))
     path = Path(path)
     data = path.read_bytes()
     if path.suffix.lower() == ".zip":
@@ -154,8 +141,5 @@ def _read_saliences(path: str | Path, clips: pd.Series) -> np.ndarray:
     }
     keys = [f"{clip}{EXTENSION}" for clip in clips]
     # `check` compares names without their folder, so a key may still not be a clip's plain name.
-    if faults := [f"clip {key}: missing under this very name" for key in keys if key not in said]:
-        raise DataError(str(path), faults)
-    return (
-        pd.DataFrame.from_dict(said, orient="index").reindex(index=keys, columns=list(CLASSES)).fillna(0.0).to_numpy()
-    )
+    refuse(path, (f"clip {key}: missing under this very name" for key in keys if key not in said))
+    return pd.DataFrame([said[key] for key in keys], columns=list(CLASSES)).fillna(0.0).to_numpy()

@@ -85,7 +85,7 @@ def summarise(
     train = labelled(clips)
     rows = Rows.of(train)
     drawn = draw_persons(len(rows.persons), seed, draws)
-    decided = {variant: _decided(decisions, variant, rows) for variant in VARIANTS}
+    decided = {variant: rows.lookup(decisions[decisions["variant"] == variant]) for variant in VARIANTS}
 
     encoders, said = {}, {}
     for name in sorted(tables):
@@ -108,45 +108,31 @@ def summarise(
         trivial[rows.fold == fold] = commonest_decision(rows.outside(fold, model, "prior").truth)
         rows.inside(fold, model)
 
-    summary = {
+    best = max(sorted(encoders), key=lambda name: encoders[name]["acc_presence"])
+    saliences, here, there = said[best]
+    known = None
+    if without_unknown is not None:
+        known = entry(rows, rows.lookup(without_unknown[without_unknown["variant"] == FUSED]), drawn)
+    return {
         "dataset": dataset,
         "weights": weights,
         "quarantined": int((clips["quarantine"] != "").sum()),
         "variants": {variant: entry(rows, saliences, drawn) for variant, saliences in decided.items()},
-        "without_unknown": None
-        if without_unknown is None
-        else entry(rows, _decided(without_unknown, FUSED, rows), drawn),
+        "without_unknown": known,
         "encoders": encoders,
         "trivial": entry(rows, trivial, drawn),
-        "fused_minus_best_single": _paired(decided[FUSED], drawn, encoders, said),
+        "fused_minus_best_single": {"best_single": best} | _paired(here, decided[FUSED][there], saliences, drawn),
         "protocol": PROTOCOL,
+        "note": DEMO_NOTE if dataset == "demo" else None,
     }
-    return summary | {"note": DEMO_NOTE if dataset == "demo" else None}
 
 
-def _decided(decisions: pd.DataFrame, variant: str, rows: Rows) -> np.ndarray:
-    """(n, 6) saliences of one variant, in the order of the labelled clips."""
-    return rows.lookup(decisions[decisions["variant"] == variant])
-
-
-def _paired(
-    fused: np.ndarray,
-    drawn: np.ndarray,
-    encoders: Mapping[str, Any],
-    said: Mapping[str, tuple[np.ndarray, Rows, np.ndarray]],
-) -> dict[str, Any]:
-    """ACC_presence of the fusion minus that of the best encoder alone, on the clips that this encoder has."""
-    best = max(sorted(encoders), key=lambda name: encoders[name]["acc_presence"])
-    alone, here, there = said[best]
-    fused = fused[there]
-    difference = presence_correct(fused, here.truth).mean() - presence_correct(alone, here.truth).mean()
-    own, other = (accuracies(drawn @ sums_of_persons(here, made))[0] for made in (fused, alone))
-    return {
-        "best_single": best,
-        "acc_presence": float(difference),
-        "lower_5_percent": float(np.quantile(own - other, INTERVAL[0])),
-        "clips": len(here),
-    }
+def _paired(rows: Rows, fused: np.ndarray, alone: np.ndarray, drawn: np.ndarray) -> dict[str, Any]:
+    """ACC_presence of the fusion minus that of an encoder alone, on the clips that this encoder has."""
+    difference = presence_correct(fused, rows.truth).mean() - presence_correct(alone, rows.truth).mean()
+    own, other = (accuracies(drawn @ sums_of_persons(rows, made))[0] for made in (fused, alone))
+    lowest = float(np.quantile(own - other, INTERVAL[0]))
+    return {"acc_presence": float(difference), "lower_5_percent": lowest, "clips": len(rows)}
 
 
 def _permutation_p(saliences: np.ndarray, truth: np.ndarray, permutations: int, rng: np.random.Generator) -> float:

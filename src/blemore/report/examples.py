@@ -3,7 +3,6 @@
 import base64
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,8 @@ from blemore.report.identities import Identities
 from blemore.report.numbers import Spot
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import blends, presence_correct, salience_correct, true_saliences
-from blemore.tables import usable
+from blemore.scoring.rows import Rows
+from blemore.tables import labelled
 
 KINDS = {
     "single_right": "A single emotion, recognised",
@@ -28,24 +28,6 @@ KINDS = {
 PER_KIND = 2
 FRAMES, SIDE, QUALITY = 4, 112, 72
 """Frames of a clip, their side in px, and the quality of their JPEG files."""
-
-
-@dataclass(frozen=True)
-class Example:
-    """One card of the page.
-
-    kind : key of KINDS; person : name or neutral number; clip : the clip's name, None where it must not be shown.
-    truth : clips table's row; said, decided : the six fused probabilities and the six decided saliences in percent.
-    frames : data URIs, in order of time; empty where no frame may be shown.
-    """
-
-    kind: str
-    person: str
-    clip: str | None
-    truth: Spot
-    said: Spot
-    decided: Spot
-    frames: list[str]
 
 
 def outcomes(decided: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -70,17 +52,12 @@ def choose(train: pd.DataFrame, said: np.ndarray, decided: np.ndarray, who: Iden
     The lot is the hash of the clip's fused probabilities: the same study gives the same examples, nobody picks them, and
     the clip's name has no part in it. Persons whose frames may be shown come first.
     """
-    kinds = outcomes(decided, true_saliences(train))
-    lot = np.array([hashlib.sha256(row.tobytes()).hexdigest() for row in np.ascontiguousarray(said)])
-    later = ~train["person"].isin(who.faces).to_numpy()
-    order = np.lexsort((lot, later))
-    chosen = []
-    for kind in KINDS:
-        rows = [int(row) for row in order if kinds[row] == kind]
-        persons = train["person"].iloc[rows].duplicated().to_numpy()
-        new_first = np.argsort(persons, kind="stable")[:PER_KIND]
-        chosen += [(kind, rows[place]) for place in new_first]
-    return chosen
+    table = pd.DataFrame({"kind": outcomes(decided, true_saliences(train)), "person": train["person"].to_numpy()})
+    table["lot"] = [hashlib.sha256(row.tobytes()).hexdigest() for row in np.ascontiguousarray(said)]
+    table["later"] = ~table["person"].isin(who.faces)
+    table = table.sort_values(["later", "lot"], kind="stable")
+    table = table.iloc[np.argsort(table.duplicated(["kind", "person"]), kind="stable")]
+    return [(kind, row) for kind in KINDS for row in table.index[table["kind"] == kind][:PER_KIND].tolist()]
 
 
 def examples(
@@ -89,51 +66,45 @@ def examples(
     decisions: pd.DataFrame,
     who: Identities,
     faces: Sequence[str | Path],
-) -> list[Example]:
-    """The examples of the page; frames are read for those persons only whose frames may be shown.
+) -> list[dict[str, Any]]:
+    """The examples of the page, a card each; frames are read for those persons only whose frames may be shown.
 
     Parameters
     ----------
     decisions : rows of the variant that test clips get.
     faces : files of face crops (`media.schemas.FACES`).
+
+    Returns
+    -------
+    {"kind": key of KINDS, "person": name or neutral number, "clip": its name, None where it must not be shown, "truth":
+    clips table's row, "said", "decided": the six fused probabilities and the six decided saliences in percent, "frames":
+    data URIs, in order of time; empty where no frame may be shown} of each.
     """
-    train = usable(clips)
-    train = train[train["split"] == "train"].reset_index(drop=True)
-    said, decided = (
-        table.set_index("clip").loc[train["clip"], list(CLASSES)].to_numpy(float)
-        for table in (probabilities, decisions)
-    )
+    train = labelled(clips)
+    table = Rows.of(train)
+    said, decided = table.lookup(probabilities), table.lookup(decisions)
     chosen = choose(train, said, decided, who)
-    keys = [
-        f"E{number:02d}" if who.hides(train["person"].iloc[row]) else str(train["clip"].iloc[row])
-        for number, (_, row) in enumerate(chosen, start=1)
-    ]
-    rows = {key: row for key, (_, row) in zip(keys, chosen, strict=True)}
-    documents = [
-        Spot("clips.parquet", {key: _truth(train.iloc[row]) for key, row in rows.items()}),
-        Spot(
-            "probabilities.parquet",
-            {key: dict(zip(CLASSES, said[row].tolist(), strict=True)) for key, row in rows.items()},
-        ),
-        Spot(
-            "decisions.parquet",
-            {key: dict(zip(CLASSES, decided[row].astype(int).tolist(), strict=True)) for key, row in rows.items()},
-        ),
-    ]
-    shown = train.iloc[list(rows.values())]
+    cells = train[["emotion_1", "emotion_2", "emotion_1_salience", "emotion_2_salience"]].astype(object)
+    truth = cells.where(cells.notna(), None).to_dict("records")
+    shown = train.iloc[[row for _, row in chosen]]
     pictures = read_frames(faces, shown.loc[shown["person"].isin(who.faces), "clip"])
-    made = []
-    for key, (kind, row) in zip(keys, chosen, strict=True):
+    rows, cards = {}, {}
+    for number, (kind, row) in enumerate(chosen, start=1):
         clip, person = str(train["clip"].iloc[row]), str(train["person"].iloc[row])
-        name = None if who.hides(person) else clip
-        truth, probability, decision = (document[key] for document in documents)
-        made.append(Example(kind, who.label(person), name, truth, probability, decision, pictures.get(clip, [])))
-    return made
+        hidden = who.hides(person)
+        key = f"E{number:02d}" if hidden else clip
+        about = {"kind": kind, "person": who.label(person), "clip": None if hidden else clip}
+        rows[key], cards[key] = row, about | {"frames": pictures.get(clip, [])}
+    documents = {
+        "truth": Spot("clips.parquet", {key: truth[row] for key, row in rows.items()}),
+        "said": Spot("probabilities.parquet", {key: _six(said[row]) for key, row in rows.items()}),
+        "decided": Spot("decisions.parquet", {key: _six(decided[row]) for key, row in rows.items()}),
+    }
+    return [card | {name: one[key] for name, one in documents.items()} for key, card in cards.items()]
 
 
-def _truth(row: pd.Series) -> dict[str, Any]:
-    names = ("emotion_1", "emotion_2", "emotion_1_salience", "emotion_2_salience")
-    return {name: None if pd.isna(row[name]) else row[name] for name in names}
+def _six(values: np.ndarray) -> dict[str, float]:
+    return dict(zip(CLASSES, values.tolist(), strict=True))
 
 
 def read_frames(paths: Sequence[str | Path], wanted: Iterable[str]) -> dict[str, list[str]]:

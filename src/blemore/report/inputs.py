@@ -10,7 +10,6 @@ import jsonschema
 import pandas as pd
 
 from blemore.params.schema import expected
-from blemore.report.identities import text_rows
 from blemore.report.numbers import Spot
 from joblineage.errors import DataError, refuse
 from joblineage.files import parse_yaml, read_json
@@ -94,11 +93,6 @@ def read_encoders(path: str | Path) -> dict[str, dict[str, Any]]:
         raise DataError(Path(path).name, ["column 'encoder' is missing"])
     plain = table.astype(object).where(table.notna(), None).set_index("encoder")  # cells as JSON knows them
     return checked("encoders", Path(path).name, plain.to_dict("index"))
-
-
-def read_quarantine(path: str | Path) -> list[dict[str, Any]]:
-    """quarantine.csv: one {"clip", "file", "quarantine"} per clip that was set aside."""
-    return text_rows(path, ("clip", "file", "quarantine"))
 
 
 def read_costs(paths: Sequence[str | Path]) -> dict[str, dict[str, Any]]:

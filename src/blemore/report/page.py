@@ -4,8 +4,7 @@ Every number on it is rendered by `numbers`, which adds the file and the place t
 """
 
 import traceback
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,38 +17,30 @@ from blemore.evaluate import figures
 from blemore.evaluate.drawing import svg
 from blemore.report import inputs, numbers
 from blemore.report.examples import KINDS, examples
-from blemore.report.identities import GENERATED, ExampleFrames, Identities, identities
+from blemore.report.identities import GENERATED, ExampleFrames, Identities, identities, text_rows
 from blemore.report.numbers import Spot
 from blemore.report.scales import scale
 from blemore.scoring.labels import CLASSES, NAMES
-from blemore.tables import read_clips, read_probabilities
+from blemore.scoring.model_name import FINAL
+from blemore.scoring.rows import Rows
+from blemore.tables import labelled, read_clips, read_probabilities
 from joblineage.errors import DataError
 
 TEMPLATES = "src/blemore/report/templates"
-FINAL = -1
-"""Value of a view's column `outer` for the weights that test clips get."""
 DECIDED = "global"
 """The variant of decisions that test clips get."""
 
 
-@dataclass(frozen=True)
-class Section:
-    """One tab: its name in the hash link, its title, and the template part that fills it."""
-
-    name: str
-    title: str
-    part: str
-
-
-SECTIONS = (
-    Section("overview", "Overview", "overview.html.j2"),
-    Section("encoders", "Encoders and fusion", "encoders.html.j2"),
-    Section("thresholds", "Thresholds", "thresholds.html.j2"),
-    Section("individuals", "Individuals", "individuals.html.j2"),
-    Section("reliability", "Reliability", "reliability.html.j2"),
-    Section("examples", "Examples", "examples.html.j2"),
-    Section("made", "How it was made", "made.html.j2"),
-)
+SECTIONS = {
+    "overview": "Overview",
+    "encoders": "Encoders and fusion",
+    "thresholds": "Thresholds",
+    "individuals": "Individuals",
+    "reliability": "Reliability",
+    "examples": "Examples",
+    "made": "How it was made",
+}
+"""{name of a tab, which the template of the same name fills: its title}, in their order."""
 
 
 def build(
@@ -57,7 +48,7 @@ def build(
     study: Mapping[str, Any],
     uploads: Mapping[str, Any] | None = None,
     example_frames: ExampleFrames = "demo_only",
-    sections: Sequence[Section] = SECTIONS,
+    sections: Mapping[str, str] = SECTIONS,
     more: Mapping[str, Any] | None = None,
     **files: Any,
 ) -> str:
@@ -68,7 +59,7 @@ def build(
     study : the parameters to show, at least dataset, weights and seed; nested blocks are shown as such.
     uploads : summary of the ledger of uploads, {"uploads", "files", "scored", "best", "warning"}, or None.
     example_frames : whose frames and names are shown (`identities.identities`).
-    sections : the tabs in their order; a further one brings its template part, and its data in `more`.
+    sections : the tabs, as `SECTIONS`; a further one brings its template, and its data in `more`.
     files : paths by name. JSON files have the names of the blocks of `contract.yaml`; None, or an empty list, where the
         study makes none. The others: encoders (results/encoders.csv); probabilities, views (of fusion); decisions (of
         calibration); clips (clips table) and quarantine (CSV of the clips set aside); costs, a list of cost files; if
@@ -85,10 +76,12 @@ def build(
     decided = decided[decided["variant"] == DECIDED]
     who = identities(study["dataset"], clips, fused, example_frames, files.get("published") or None)
 
+    quarantine = text_rows(files["quarantine"], ("clip", "file", "quarantine"))  # a reason may name the clip too
+    quarantine = [{key: who.scrub(value) for key, value in row.items()} for row in quarantine]
     read: dict[str, Any] = {name: inputs.read_block(name, files.get(name)) for name in inputs.json_blocks()}
     read |= {
         "encoders": Spot("encoders.csv", inputs.read_encoders(files["encoders"])),
-        "quarantine": Spot("quarantine.csv", _quarantined(files["quarantine"], who)),
+        "quarantine": Spot("quarantine.csv", quarantine),
         "study": Spot("params.yaml", inputs.checked("study", "study", dict(study))),
         "uploads": Spot("uploads", inputs.checked("uploads", "uploads", uploads)) if uploads is not None else None,
         "costs": [Spot(file, cost) for file, cost in inputs.read_costs(files["costs"]).items()],
@@ -132,11 +125,6 @@ def _rendered(**values: Any) -> str:
         ) from error
 
 
-def _quarantined(path: str | Path, who: Identities) -> list[dict[str, str]]:
-    """The clips set aside and why; names of those who stay unnamed are replaced in clip and reason alike."""
-    return [{key: who.scrub(value) for key, value in row.items()} for row in inputs.read_quarantine(path)]
-
-
 def _persons(persons: list[dict[str, Any]] | None, who: Identities) -> list[dict[str, Any]] | dict[str, Any] | None:
     """Scores per person, best first; where somebody stays unnamed, by label instead of by place in the file.
 
@@ -157,20 +145,20 @@ def _drawings(
     read: Mapping[str, Any], views: pd.DataFrame, clips: pd.DataFrame, decisions: pd.DataFrame
 ) -> dict[str, Markup]:
     """The page's SVG figures by name."""
-    values, truth = figures.labelled_rows(views[views["outer"] == FINAL], clips)
-    decided = figures.labelled_rows(decisions, clips)
-    best = read["metrics"].value.get("surface")
+    rows = Rows.of(labelled(clips))
+    values, decided = rows.lookup(views[views["outer"] == FINAL]), rows.lookup(decisions)
+    metrics, thresholds = read["metrics"].value, read["thresholds"].value[DECIDED]
     drawings = {
         "surface": (
-            figures.draw_surface(values, truth, read["thresholds"].value[DECIDED], best),
+            figures.draw_surface(values, rows.truth, thresholds, metrics.get("surface")),
             "Heat map of the Score over alpha and beta; the table below holds the thresholds that are marked in it.",
         ),
         "outcomes": (
-            figures.draw_outcomes(*decided),
+            figures.draw_outcomes(decided, rows.truth),
             "Bars, one per true set of emotions: how often the set, a part of it, or nothing was right.",
         ),
         "confusion": (
-            figures.draw_confusion(*decided),
+            figures.draw_confusion(decided, rows.truth),
             "Matrix of true sets of emotions against decided sets, in percent of the true set's clips.",
         ),
     }

@@ -15,11 +15,12 @@ from joblineage.outcome import UNSEEN, Outcome
 from joblineage.record import LOGIC
 from joblineage.restoring import Restorer
 from joblineage.sides import Side
+from joblineage.store import Document
 
 PACKAGE = "src/blemore/"
 
 
-def divide(outcome: Outcome, *, seeds: int) -> Split:
+def divide(outcome: Outcome, seeds: int) -> Split:
     """Divide the change in Score between two runs.
 
     Parameters
@@ -36,25 +37,22 @@ def divide(outcome: Outcome, *, seeds: int) -> Split:
     restorer = Restorer([side.store for side in sides.values()])
     a, b = (parts.found(side, restorer) for side in sides.values())
     made = split(a, b, *outcome.headline["score"], seeds=seeds)
-    groups = {one.name: one.parts for one in parts.factors(a, b)}
-    groups |= {
-        one.factor: frozenset().union(*map(groups.__getitem__, made.merged))
-        for one in made.shares
-        if one.factor not in groups
-    }
+    groups = parts.factors(a, b)
+    merged = frozenset().union(*(groups[name] for name in made.merged))
     unstored = [
-        _unstored(outcome, part, letter, sides[letter], {"A": a, "B": b}[letter], restorer)
-        for part, letters in parts.lost(a, b).items()
-        for letter in letters
+        _unstored(outcome, part, letter, sides[letter], found.files[part], restorer)
+        for part in [*sorted({*a.files, *b.files} - {parts.CLIPS}), parts.CLIPS]
+        for letter, found in (("A", a), ("B", b))
+        if not found.has(part)
     ]
-    shares = [replace(one, behind=_behind(outcome, groups[one.factor], a, b)) for one in made.shares]
+    shares = [replace(one, behind=_behind(outcome, groups.get(one.factor, merged), a, b)) for one in made.shares]
     return replace(made, shares=shares, unstored=unstored, code=_code(outcome))
 
 
 def _behind(outcome: Outcome, members: frozenset[str], a: Found, b: Found) -> list[str]:
     """The causes that a factor's parts came from."""
     makers = outcome.comparison.b.makers | outcome.comparison.a.makers
-    paths = {one: path for side in (a, b) for one, path in side.paths.items()}
+    files = {**a.files, **b.files}
     told = []
     for cause in outcome.causes:
         reached = {*cause.began, *outcome.comparison.following(cause.began)}
@@ -64,7 +62,7 @@ def _behind(outcome: Outcome, members: frozenset[str], a: Found, b: Found) -> li
             parts.CALIBRATION: "decide" in cause.began and _of_the_study(cause),
             parts.CLIPS: "clips" in reached,
         }
-        if any(begins[one] if one in begins else makers.get(paths[one]) in reached for one in sorted(members)):
+        if any(begins[one] if one in begins else makers.get(files[one]["path"]) in reached for one in sorted(members)):
             told.append(str(cause.change))
     return told
 
@@ -75,10 +73,9 @@ def _of_the_study(cause: Cause) -> bool:
     return cause.change.kind == "parameter" and (not name.startswith("encoders.") or name.endswith(".module"))
 
 
-def _unstored(outcome: Outcome, part: str, letter: str, side: Side, found: Found, restorer: Restorer) -> str:
+def _unstored(outcome: Outcome, part: str, letter: str, side: Side, file: Document, restorer: Restorer) -> str:
     """What has to be done before a part can be replayed, and which jobs make it."""
-    path = found.paths.get(part, next(one["path"] for one in side.records["fuse"]["inputs"] if one["role"] == "clips"))
-    sha = next(one["sha256"] for one in side.records["fuse"]["inputs"] if one["path"] == path)
+    path, sha = file["path"], file["sha256"]
     maker = [side.makers[path]] if path in side.makers else []
     chain = sorted(reached(maker, side.above), key=lambda name: (side.depths[name], name))  # makers before readers
     jobs = [one for one in chain if one in outcome.comparison.jobs] or maker or ["no recorded job"]

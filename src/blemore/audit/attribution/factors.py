@@ -1,15 +1,32 @@
-"""What two runs' Scores were made from, and the changes between them as factors that can be swapped one by one."""
+"""What two runs' Scores were made from, the changes between them as factors that can be swapped, and any mixture made anew.
 
+A mixture goes through the cheap stages again, in this process: stored probabilities -> fusion -> calibration ->
+out-of-fold decisions.
+"""
+
+import inspect
 import io
-from collections.abc import Collection, Mapping
+import logging
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
-from blemore.audit.attribution.cheap_stages import Start
-from blemore.tables import ROSTER_COLUMNS, check_probabilities, usable
+from blemore.decide.run import calibrate
+from blemore.evaluate.summary import FUSED
+from blemore.fusion.run import Fused, fuse
+from blemore.params.parts import AUTO, FUSION_METHOD
+from blemore.scoring.labels import CLASSES
+from blemore.scoring.persons import sums_of_persons
+from blemore.scoring.rows import Rows
+from blemore.tables import ROSTER_COLUMNS, check_probabilities, labelled, usable
+from joblineage import declare
 from joblineage.restoring import Restorer
 from joblineage.sides import Side
 from joblineage.store import Document
@@ -24,30 +41,21 @@ STAGES = ("fuse", "decide", "score")
 class Found:
     """What a run's Score was made from, as far as it is stored.
 
-    tables : probabilities table of each encoder; None where its bytes are not to be had.
-    paths : of each encoder's table; sums : its sha256.
+    files : the probabilities table of each encoder, and the clips table under `CLIPS`: {"path", "sha256"} of each.
+    tables : those of them whose bytes are to be had.
+    families : family of each encoder; options, seed : as for `fusion.run.fuse`; kappas : as for `decide.run.calibrate`.
     """
 
-    clips: pd.DataFrame | None
-    tables: Mapping[str, pd.DataFrame | None]
-    paths: Mapping[str, str]
-    sums: Mapping[str, str]
+    files: Mapping[str, Document]
+    tables: Mapping[str, pd.DataFrame]
     families: Mapping[str, str]
     options: Mapping[str, Any]
     seed: int
     kappas: list[float]
 
-
-@dataclass(frozen=True)
-class Factor:
-    """Changes that are swapped together.
-
-    name : of the encoder whose probabilities changed, or of what else did.
-    parts : "clips table", "fusion options", ..., or an encoder's name.
-    """
-
-    name: str
-    parts: frozenset[str]
+    def has(self, part: str) -> bool:
+        """Whether what the run says of an encoder, or of the clips, is stored: its table, or that it has none."""
+        return part in self.tables or part not in self.files
 
 
 def found(side: Side, restorer: Restorer) -> Found:
@@ -59,67 +67,49 @@ def found(side: Side, restorer: Restorer) -> Found:
     """
     fuse, decide = side.records["fuse"], side.records["decide"]
     files = {PurePath(one["path"]).parent.name: one for one in fuse["inputs"] if one["role"] == "tables"}
-    clips = next(one for one in fuse["inputs"] if one["role"] == "clips")
+    files[CLIPS] = next(one for one in fuse["inputs"] if one["role"] == "clips")
+    tables = {}
+    for name, file in files.items():
+        data = restorer.find(file["path"], file["sha256"])
+        if data is not None:
+            tables[name] = pd.read_parquet(io.BytesIO(data))
+            if name != CLIPS:
+                check_probabilities(tables[name], file["path"])
     study = fuse["params"]["values"]["study"]
-    return Found(
-        clips=_table(clips, restorer),
-        tables={name: _probabilities(one, restorer) for name, one in files.items()},
-        paths={name: one["path"] for name, one in files.items()},
-        sums={name: one["sha256"] for name, one in files.items()},
-        families=study["families"],
-        options=study["options"],
-        seed=study["seed"],
-        kappas=decide["params"]["values"]["kappas"],
-    )
+    kappas = decide["params"]["values"]["kappas"]
+    return Found(files, tables, study["families"], study["options"], study["seed"], kappas)
 
 
-def _table(file: Document, restorer: Restorer) -> pd.DataFrame | None:
-    data = restorer.find(file["path"], file["sha256"])
-    return None if data is None else pd.read_parquet(io.BytesIO(data))
-
-
-def _probabilities(file: Document, restorer: Restorer) -> pd.DataFrame | None:
-    table = _table(file, restorer)
-    if table is not None:
-        check_probabilities(table, file["path"])
-    return table
-
-
-def factors(a: Found, b: Found) -> list[Factor]:
+def factors(a: Found, b: Found) -> dict[str, frozenset[str]]:
     """The changes that can be swapped: what differs and is stored on both sides, by name, encoders first.
 
     Other folds of the same persons, or no encoder in common, cannot be told apart from the probabilities: one factor.
+
+    Returns
+    -------
+    {factor: the parts that are swapped together: names of encoders, "clips table", "fusion options", ...}.
     """
-    changed = [name for name in sorted({*a.tables, *b.tables}) if _differs(a, b, name)]
-    changed = [name for name in changed if _stored(a, name) and _stored(b, name)]
+    encoders = sorted({*a.files, *b.files} - {CLIPS})
+    changed = [name for name in encoders if _differs(a, b, name) and a.has(name) and b.has(name)]
     groups = {name: {name} for name in changed}
-    if not {*a.tables} & {*b.tables} and groups:
+    if not {*a.files} & {*b.files} - {CLIPS} and groups:
         groups = {"the encoders": {*changed}}
-    clips = [side.clips[COUNTED].sort_values("clip", ignore_index=True) for side in (a, b) if side.clips is not None]
-    if a.clips is not None and b.clips is not None and not clips[0].equals(clips[1]):
-        if _other_folds(a.clips, b.clips):
-            groups = {"folds, and the probabilities trained in them": {CLIPS, *changed}}
-        else:
-            groups[CLIPS] = {CLIPS}
+    if CLIPS in a.tables and CLIPS in b.tables:
+        old, new = (side.tables[CLIPS] for side in (a, b))
+        if not _counted(old).equals(_counted(new)):
+            if _other_folds(old, new):
+                groups = {"folds, and the probabilities trained in them": {CLIPS, *changed}}
+            else:
+                groups[CLIPS] = {CLIPS}
     common = {*a.families} & {*b.families} - {*changed}
     same_families = all(a.families[name] == b.families[name] for name in common)
     others = {OPTIONS: a.options != b.options or not same_families}
     others |= {CALIBRATION: a.kappas != b.kappas, SEED: a.seed != b.seed}
     groups |= {name: {name} for name, differs in others.items() if differs}
-    return [Factor(name, frozenset(members)) for name, members in groups.items()]
+    return {name: frozenset(parts) for name, parts in groups.items()}
 
 
-def lost(a: Found, b: Found) -> dict[str, list[str]]:
-    """{encoder or "clips table": the sides, "A" and "B", whose bytes are not to be had}."""
-    missing: dict[str, list[str]] = {}
-    for letter, side in {"A": a, "B": b}.items():
-        tables = [name for name in sorted(side.tables) if not _stored(side, name)]
-        for name in [*tables, *([CLIPS] if side.clips is None else [])]:
-            missing.setdefault(name, []).append(letter)
-    return missing
-
-
-def mixed(a: Found, b: Found, at_b: Collection[str]) -> Start | None:
+def mixed(a: Found, b: Found, at_b: Collection[str]) -> Found | None:
     """A study whose parts `at_b` are those of B, the others those of A; a part stored on one side only is that side's.
 
     Returns
@@ -130,42 +120,86 @@ def mixed(a: Found, b: Found, at_b: Collection[str]) -> Start | None:
     def of(part: str) -> Found:
         return b if part in at_b else a
 
-    clips = of(CLIPS).clips
-    if clips is None:
-        clips = b.clips if a.clips is None else a.clips
-    tables, families = {}, {}
-    for name in sorted({*a.tables, *b.tables}):
+    files, tables, families = {}, {}, {}
+    for name in sorted({*a.files, *b.files}):
         side = of(name)
-        if not _stored(side, name):
+        if not side.has(name):
             side = a if side is b else b
-        if name in side.tables:
-            table = side.tables[name]
-            if table is None:
+        if name in side.files:
+            if name not in side.tables:
                 return None
-            tables[name] = table
-            changed = _differs(a, b, name)
-            families[name] = (side if changed else of(OPTIONS)).families[name]
-    if clips is None:
-        return None
-    return Start(clips, tables, families, of(OPTIONS).options, of(SEED).seed, of(CALIBRATION).kappas)
+            files[name], tables[name] = side.files[name], side.tables[name]
+            if name != CLIPS:
+                families[name] = (side if _differs(a, b, name) else of(OPTIONS)).families[name]
+    return Found(files, tables, families, of(OPTIONS).options, of(SEED).seed, of(CALIBRATION).kappas)
 
 
 def persons(a: Found, b: Found) -> list[str]:
     """Names of the persons of both runs' training clips, sorted."""
-    tables = [side.clips for side in (a, b) if side.clips is not None]
+    tables = [side.tables[CLIPS] for side in (a, b) if CLIPS in side.tables]
     return sorted({name for clips in tables for name in clips.loc[clips["split"] == "train", "person"]})
 
 
-def _stored(side: Found, name: str) -> bool:
-    """Whether a side has what it says of an encoder: its table, or that it has none."""
-    return name not in side.tables or side.tables[name] is not None
+def fusion(study: Found) -> tuple[pd.DataFrame, Fused]:
+    """The clips that some table has, fused anew: no encoder of this mixture was run on the others."""
+    # Tables of one study on the clips of another: those that both have; person and fold as the clips table says.
+    clips = study.tables[CLIPS]
+    known, tables = set(usable(clips)["clip"]), {}
+    for name in study.families:
+        table = study.tables[name]
+        tables[name] = table.loc[table["clip"].isin(known), ["clip", *CLASSES]]
+    tables = {name: table for name, table in tables.items() if len(table)}
+    there = {clip for table in tables.values() for clip in table["clip"]}
+    clips = clips[(clips["quarantine"] != "") | clips["clip"].isin(there)].reset_index(drop=True)
+    with _as_in_a_job():
+        return clips, fuse(tables, clips, study.options, families=study.families, seed=study.seed)
+
+
+def sums(fused: tuple[pd.DataFrame, Fused], kappas: Sequence[float], persons: Sequence[str]) -> np.ndarray:
+    """(persons, 4) as `persons.sums_of_persons`, of the out-of-fold decisions of variant "global".
+
+    Parameters
+    ----------
+    fused : as `fusion` gives it; kappas : as for `decide.run.calibrate`.
+    persons : names in a fixed order; one without a clip here has a row of 0.
+    """
+    clips, made = fused
+    with _as_in_a_job():
+        decisions = calibrate(made.views, made.probabilities, clips, kappas).decisions
+    rows = Rows.of(labelled(clips))
+    found = sums_of_persons(rows, rows.lookup(decisions[decisions["variant"] == FUSED]))
+    return pd.DataFrame(found, index=rows.persons).reindex(persons, fill_value=0.0).to_numpy()
+
+
+@contextmanager
+def _as_in_a_job() -> Iterator[None]:
+    """One thread (more may end in other last digits); what a job would log or declare is not said again."""
+    logging.disable(logging.WARNING)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
+        declare.forget()
+
+
+def draws_at_random(options: Mapping[str, Any]) -> list[str]:
+    """The fusion methods among those asked for that draw at random.
+
+    What a method draws hangs on the name of its fit (`fusion.base.Labelled`), so one that never reads it cannot draw.
+    """
+    names = list(options["candidates"]) if options["method"] == AUTO else [options["method"]]
+    return [name for name in names if re.search(r"\.name\b", inspect.getsource(FUSION_METHOD.load(name)))]
 
 
 def _differs(a: Found, b: Found, name: str) -> bool:
-    if a.sums.get(name) == b.sums.get(name):
-        return False
-    old, new = a.tables.get(name), b.tables.get(name)
-    return old is None or new is None or not old.equals(new)
+    sums = [side.files[name]["sha256"] if name in side.files else None for side in (a, b)]
+    both = name in a.tables and name in b.tables
+    return sums[0] != sums[1] and not (both and a.tables[name].equals(b.tables[name]))
+
+
+def _counted(clips: pd.DataFrame) -> pd.DataFrame:
+    return clips[COUNTED].sort_values("clip", ignore_index=True)
 
 
 def _other_folds(a: pd.DataFrame, b: pd.DataFrame) -> bool:

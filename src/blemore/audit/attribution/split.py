@@ -4,7 +4,7 @@ Score : (ACC_presence + ACC_salience) / 2 of the fused out-of-fold decisions, va
 has it. What cannot be replayed here (probabilities that are not stored, other code) is told apart as "the rest".
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from itertools import product
@@ -15,8 +15,7 @@ import numpy as np
 import pandas as pd
 
 from blemore.audit.attribution import factors as parts
-from blemore.audit.attribution.cheap_stages import Start, draws_at_random, fusion, sums
-from blemore.audit.attribution.factors import Factor, Found
+from blemore.audit.attribution.factors import Found, draws_at_random, fusion, sums
 from blemore.fusion.run import Fused
 from blemore.scoring.persons import INTERVAL, accuracies, draw_persons
 from joblineage.outcome import DISTINCT
@@ -152,10 +151,6 @@ def shapley(values: np.ndarray) -> np.ndarray:
     return shares
 
 
-def _parts(members: Sequence[Factor]) -> frozenset[str]:
-    return frozenset[str]().union(*(one.parts for one in members))
-
-
 def split(a: Found, b: Found, before: float, after: float, *, seeds: int) -> Split:
     """Replay every mixture of two runs, and divide the change in Score over what differs.
 
@@ -167,20 +162,20 @@ def split(a: Found, b: Found, before: float, after: float, *, seeds: int) -> Spl
     methods = sorted({*draws_at_random(a.options), *draws_at_random(b.options)})
     persons = parts.persons(a, b)
 
-    def start(name: frozenset[str]) -> Start:
+    def start(parts_of_b: frozenset[str]) -> Found:
         """The mixture that has these parts from B; whether a part is stored does not depend on them."""
-        mixture = parts.mixed(a, b, name)
+        mixture = parts.mixed(a, b, parts_of_b)
         assert mixture is not None
         return mixture
 
     @cache
-    def fused(name: frozenset[str]) -> tuple[pd.DataFrame, Fused]:
-        return fusion(start(name))
+    def fused(parts_of_b: frozenset[str]) -> tuple[pd.DataFrame, Fused]:
+        return fusion(start(parts_of_b))
 
     @cache
-    def replay(name: frozenset[str]) -> np.ndarray:  # (persons, 4) right sets, clips, right blends, blends
+    def replay(parts_of_b: frozenset[str]) -> np.ndarray:  # (persons, 4) right sets, clips, right blends, blends
         # Fusion, the slow part, is shared by the mixtures that differ in calibration.
-        return sums(fused(name - {parts.CALIBRATION}), start(name).kappas, persons)
+        return sums(fused(parts_of_b - {parts.CALIBRATION}), start(parts_of_b).kappas, persons)
 
     if parts.mixed(a, b, []) is None:
         return Split(before, after, None, [], after - before, [], Noise(methods, 0, None if methods else 0.0))
@@ -191,15 +186,15 @@ def split(a: Found, b: Found, before: float, after: float, *, seeds: int) -> Spl
         if len(found) > MOST:
             found, merged = _merged(found, replay)
             steps.advance(alone)
+        none, groups = frozenset[str](), list(found.values())
         of_sets = []
         for s in range(sets):
-            of_sets.append(replay(_parts([one for i, one in enumerate(found) if s >> i & 1])))
+            of_sets.append(replay(none.union(*(one for i, one in enumerate(groups) if s >> i & 1))))
             steps.advance(1)
         widths = []
-        for members, own in (([], of_sets[0]), (found, of_sets[-1])):
-            others = []
+        for members, own in ((none, of_sets[0]), (none.union(*groups), of_sets[-1])):
+            mixture, others = start(members), []
             for by in tried:
-                mixture = start(_parts(members))
                 others.append(sums(fusion(replace(mixture, seed=mixture.seed + by)), mixture.kappas, persons))
                 steps.advance(1)
             widths.append(float(np.ptp(accuracies(np.stack([own, *others]).sum(axis=1))[2])))
@@ -208,8 +203,8 @@ def split(a: Found, b: Found, before: float, after: float, *, seeds: int) -> Spl
     scores = accuracies(made.sum(axis=1))[2]  # (2^k,)
     spread = shapley(accuracies(np.einsum("dp,spc->sdc", drawn, made))[2])  # (k, draws)
     shares = [
-        Share(factor.name, float(share), *np.quantile(draws, INTERVAL).tolist())
-        for factor, share, draws in zip(found, shapley(scores), spread, strict=True)
+        Share(name, float(share), *np.quantile(draws, INTERVAL).tolist())
+        for name, share, draws in zip(found, shapley(scores), spread, strict=True)
     ]
     replayed = (float(scores[0]), float(scores[-1]))
     rest = (after - before) - (replayed[1] - replayed[0])
@@ -217,12 +212,13 @@ def split(a: Found, b: Found, before: float, after: float, *, seeds: int) -> Spl
     return Split(before, after, replayed, shares, rest, merged, noise)
 
 
-def _merged(found: list[Factor], replay: Callable[[frozenset[str]], np.ndarray]) -> tuple[list[Factor], list[str]]:
+def _merged(
+    found: dict[str, frozenset[str]], replay: Callable[[frozenset[str]], np.ndarray]
+) -> tuple[dict[str, frozenset[str]], list[str]]:
     """The MOST - 1 factors that move the Score most when they alone are changed, and the others as one."""
-    start = accuracies(replay(frozenset()).sum(axis=0))[2]
-    alone = [abs(accuracies(replay(one.parts).sum(axis=0))[2] - start) for one in found]
-    order = sorted(range(len(found)), key=lambda i: (-alone[i], i))
-    kept, small = sorted(order[: MOST - 1]), sorted(order[MOST - 1 :])
-    names = [found[i].name for i in small]
-    rest = Factor(f"{len(names)} others together", _parts([found[i] for i in small]))
-    return [*(found[i] for i in kept), rest], names
+    start, *alone = (accuracies(replay(one).sum(axis=0))[2] for one in (frozenset[str](), *found.values()))
+    order = np.argsort([-abs(score - start) for score in alone], kind="stable").tolist()
+    names = [*found]
+    kept, small = ([names[i] for i in sorted(some)] for some in (order[: MOST - 1], order[MOST - 1 :]))
+    rest = frozenset[str]().union(*(found[name] for name in small))
+    return {name: found[name] for name in kept} | {f"{len(small)} others together": rest}, small

@@ -8,6 +8,7 @@ network had seen before the study, and that two clips of other content do not sh
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -22,10 +23,20 @@ from joblineage.checks import content as files
 from joblineage.errors import DataError
 from joblineage.graph import Graph
 from joblineage.store import Store, key
+from joblineage.study import Checked
 from joblineage.verdict import Finding, Verdict
 
 CLIPS = "results/clips/clips.parquet"
 PREPARING = ("prepare_shard", "prepare_later")
+BY_DESIGN = {
+    "weights": "second order: fusion and calibration for a fold are fitted on rows of other folds, whose encoders "
+    "had been trained on that fold's persons (the usual shortcut of stacking; not fully nested)",
+    declare.IN_SAMPLE: "in sample: rows that thresholds are fitted on, and the figures called in-sample, paper and "
+    "surface; no reported row comes from them",
+    **dict.fromkeys(declare.LABEL_FREE, "without labels: offsets and clusters look at the very clips that they serve"),
+    declare.ENROLMENT: "enrolment: shown some labelled clips of the person, judged on the others",
+}
+"""{kind of fit: what such a fit looks at, and may}."""
 Record = Mapping[str, Any]
 
 
@@ -63,11 +74,10 @@ def check(graph: Graph, artifact: str | None = None, *, media: bool = True) -> A
     records = [graph.records[name] for name in names]
     clips, doubt = _clips(store)
     models, lost = declared(store, names)
-    order = {name: number for number, name in enumerate(names)}
 
     def follows(jobs: Iterable[str]) -> tuple[str, ...]:
-        after = {one for name in jobs for one in (name, *graph.after(name)) if one in order}
-        return tuple(key(graph.records[one]) for one in sorted(after, key=order.__getitem__))
+        after = {one for name in jobs for one in (name, *graph.after(name))} & {*names}
+        return tuple(key(graph.records[one]) for one in graph.ordered(after))
 
     prepared = [
         (out["role"], store.root / out["path"])
@@ -76,15 +86,15 @@ def check(graph: Graph, artifact: str | None = None, *, media: bool = True) -> A
         if record["job"]["rule"] in PREPARING and out["role"] in content.COLUMNS
     ]
     alike, unread = content.same_media(prepared if media else [])
-    looked = look(store, names, models.values(), clips, follows)
+    of_rows, seen, unseen = look(store, names, models.values(), clips, follows)
     pretraining, silent = _pretraining(records), _silent(models.values(), records)
-    absent = set(looked.absent) - {path.relative_to(store.root).as_posix() for _, path in prepared}
+    absent = set(unseen) - {path.relative_to(store.root).as_posix() for _, path in prepared}
     return Audit(
         findings=[
             *content.two_folds(clips),
-            *content.copies(clips, [*content.same_bytes(clips), *alike]),
+            *content.copies(clips, [*content.alike("the same bytes", clips.usable), *alike]),
             *findings(models.values(), clips, follows),
-            *looked.findings,
+            *of_rows,
         ],
         matrix=matrix(models.values(), clips, pretraining, silent),
         unknown=[
@@ -100,7 +110,7 @@ def check(graph: Graph, artifact: str | None = None, *, media: bool = True) -> A
             "models": len(models),
             "persons": len(clips.persons(clips.person)),
             "clips": len(clips.usable),
-            "rows": looked.rows,
+            "rows": seen,
         },
     )
 
@@ -154,28 +164,12 @@ def _silent(models: Iterable[Declared], records: Iterable[Record]) -> list[str]:
 
 def _notes(models: Iterable[Declared]) -> list[str]:
     kinds = {kind for model in models for kind in model.fits}
-    notes = []
-    if "weights" in kinds:
-        notes.append(
-            "by design, second order: fusion and calibration for a fold are fitted on rows of other folds, whose encoders "
-            "had been trained on that fold's persons (the usual shortcut of stacking; not fully nested)"
-        )
-    if declare.IN_SAMPLE in kinds:
-        notes.append(
-            "by design, in sample: rows that thresholds are fitted on, and the figures called in-sample, paper and "
-            "surface; no reported row comes from them"
-        )
-    if kinds & {*declare.LABEL_FREE}:
-        notes.append("by design, without labels: offsets and clusters look at the very clips that they serve")
-    if declare.ENROLMENT in kinds:
-        notes.append("by design, enrolment: shown some labelled clips of the person, judged on the others")
+    notes = list(dict.fromkeys(f"by design, {what}" for kind, what in BY_DESIGN.items() if kind in kinds))
     told = sorted({model.name.step for model in models if OUTSIDE in model.fits})
-    if told:
-        notes.append(f"declared, not proved: the sidecar of {', '.join(told)} is taken at its word")
-    return notes
+    return notes + ([f"declared, not proved: the sidecar of {', '.join(told)} is taken at its word"] if told else [])
 
 
-def in_verify(graph: Graph, artifact: str | None, found: Iterable[Finding]) -> tuple[list[Finding], list[str]]:
+def in_verify(root: Path, graph: Graph, chain: set[str], artifact: str | None, found: Iterable[Finding]) -> Checked:
     """Findings on who was judged by whom, and why they were not looked for: in records that do not hold, nobody can.
 
     By the records and small tables alone; what clips decode to is compared by `blemore lineage leaks`.

@@ -29,9 +29,12 @@ def two_folds(clips: ClipsTable) -> Iterator[Finding]:
             yield Finding(Verdict.LEAK, person, f"stands in folds {', '.join(map(str, sorted(found)))}")
 
 
-def same_bytes(clips: ClipsTable) -> Copies:
-    """Clips whose files are the same, by the clips table."""
-    return _alike("the same bytes", clips.usable)
+def alike(what: str, sums: Mapping[str, str]) -> Copies:
+    """Clips that share a digest of {clip: digest}."""
+    same: dict[str, list[str]] = defaultdict(list)
+    for clip, digest in sums.items():
+        same[digest].append(clip)
+    return [(what, names) for names in same.values() if len(names) > 1]
 
 
 def same_media(media: Iterable[tuple[str, Path]]) -> tuple[Copies, list[str]]:
@@ -48,16 +51,16 @@ def same_media(media: Iterable[tuple[str, Path]]) -> tuple[Copies, list[str]]:
             sums[kind] |= decoded(kind, path)
         except OSError as error:
             absent.append(f"{path.name}: not read ({error}); its clips were not compared by what they decode to")
-    return [one for kind, own in sums.items() for one in _alike(f"the same decoded {kind}", own)], absent
+    return [one for kind, own in sums.items() for one in alike(f"the same decoded {kind}", own)], absent
 
 
-def copies(clips: ClipsTable, alike: Copies) -> list[Finding]:
+def copies(clips: ClipsTable, found: Copies) -> list[Finding]:
     """Those of the usable clips that are alike, and stand in different folds or splits."""
-    found: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for what, names in alike:
+    apart: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for what, names in found:
         group = tuple(sorted(clip for clip in names if clip in clips.usable))
         if len({clips.place(clip) for clip in group}) > 1:
-            found[group].append(what)
+            apart[group].append(what)
     return [
         Finding(
             Verdict.LEAK,
@@ -65,15 +68,8 @@ def copies(clips: ClipsTable, alike: Copies) -> list[Finding]:
             f"{' and '.join(sorted(how))} as {', '.join(f'{one} in {clips.place(one)}' for one in others)}; "
             f"it is in {clips.place(first)}",
         )
-        for (first, *others), how in sorted(found.items())
+        for (first, *others), how in sorted(apart.items())
     ]
-
-
-def _alike(what: str, sums: Mapping[str, str]) -> Copies:
-    same: dict[str, list[str]] = defaultdict(list)
-    for clip, digest in sums.items():
-        same[digest].append(clip)
-    return [(what, names) for names in same.values() if len(names) > 1]
 
 
 def decoded(kind: str, path: Path) -> dict[str, str]:

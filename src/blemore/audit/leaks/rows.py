@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -21,23 +20,20 @@ EVERYBODYS = "commonest label"
 """Judge of the clips that were set aside, in every variant."""
 
 
-@dataclass
-class Looked:
-    """What was found in the tables: rows looked at; findings; tables that are not here."""
-
-    rows: int = 0
-    findings: list[Finding] = field(default_factory=list)
-    absent: list[str] = field(default_factory=list)
-
-
-def look(store: Store, names: Iterable[str], models: Iterable[Declared], clips: ClipsTable, follows: Follows) -> Looked:
+def look(
+    store: Store, names: Iterable[str], models: Iterable[Declared], clips: ClipsTable, follows: Follows
+) -> tuple[list[Finding], int, list[str]]:
     """Look at every table of these records (ids): rows without a judge, or with none that is clean.
 
     Parameters
     ----------
     models : all that the records declare.
+
+    Returns
+    -------
+    what was found, the number of rows looked at, and the tables that are not here.
     """
-    looked = Looked()
+    findings, seen, absent = list[Finding](), 0, []
     tables = [
         (name, out) for name in names for out in store.records[name]["outputs"] if out["path"].endswith(".parquet")
     ]
@@ -51,7 +47,7 @@ def look(store: Store, names: Iterable[str], models: Iterable[Declared], clips: 
     for name, out in tables:
         path = out["path"]
         if found[path] is None:
-            looked.absent.append(path)
+            absent.append(path)
             continue
         ways = rows_of(store.root / path)
         if ways is None:
@@ -59,10 +55,10 @@ def look(store: Store, names: Iterable[str], models: Iterable[Declared], clips: 
         if found[path] != out["sha256"]:
             faults = ["it is not what its job wrote: nobody declares who judged its rows"]
         else:
-            looked.rows += sum(map(len, ways.values()))
+            seen += sum(map(len, ways.values()))
             faults = _faults(ways, own[name], clips, learned)
-        looked.findings += [Finding(Verdict.LEAK, path, what, follows([name])) for what in faults]
-    return looked
+        findings += [Finding(Verdict.LEAK, path, what, follows([name])) for what in faults]
+    return findings, seen, absent
 
 
 def rows_of(path: Path) -> dict[str, list[str]] | None:
@@ -80,17 +76,15 @@ def rows_of(path: Path) -> dict[str, list[str]] | None:
 
 
 def _faults(
-    ways: Mapping[str, list[str]],
-    models: list[Declared],
-    clips: ClipsTable,
-    learned: Mapping[ModelName, set[int | None]],
+    ways: Mapping[str, list[str]], models: list[Declared], clips: ClipsTable, learned: Mapping[ModelName, set]
 ) -> list[str]:
     """What is wrong with a table's rows. `learned`: {model: folds of the clips that it was fitted on}."""
     faults = []
     for way, rows in ways.items():
         judges: dict[str, list[Declared]] = defaultdict(list)
         for model in models:
-            if not way or _speaks_of(model, way):
+            said = model.name.parts[0] if model.name.parts else ""
+            if not way or said == EVERYBODYS or said.split(" ")[0] == way:
                 for clip in model.judges:
                     judges[clip].append(model)
         bad: dict[str, list[str]] = defaultdict(list)
@@ -103,7 +97,3 @@ def _faults(
                 bad["rows whose judges were all fitted on clips of the same fold"].append(clip)
         faults += [f"{way}: {why}: {some(names)}" if way else f"{why}: {some(names)}" for why, names in bad.items()]
     return faults
-
-
-def _speaks_of(model: Declared, way: str) -> bool:
-    return bool(model.name.parts) and (model.name.parts[0].split(" ")[0] == way or model.name.parts[0] == EVERYBODYS)

@@ -12,11 +12,13 @@ import pandas as pd
 
 from blemore.audit.page.chain import Chain
 from joblineage.record import LOGIC
-from joblineage.store import Store, digest
+from joblineage.store import Store, digest, key
 
 FILE = "lineage.json"
 """Name of the block, as the page's numbers call it."""
 Facts = dict[str, Any]
+SHORT = 6
+"""So many files of a role are listed one by one; more become a count and one hash."""
 
 
 def list_sum(files: Iterable[Mapping[str, Any]]) -> str:
@@ -46,21 +48,14 @@ def answers(store: Store, chain: Chain, params: Mapping[str, Any], clips: pd.Dat
 
 def _data(records: Mapping[str, dict[str, Any]], dataset: str, clips: pd.DataFrame | None) -> Facts:
     folder = f"data/{dataset}/"
-    files = {
-        one["path"]: one
-        for record in records.values()
-        for one in (*record["inputs"], *record["outputs"])
-        if one["path"].startswith(folder)
-    }
-    counts: Facts = {"train_clips": None, "persons": None, "test_clips": None, "set_aside": None}
+    known = (one for record in records.values() for side in ("inputs", "outputs") for one in record[side])
+    files = {one["path"]: one for one in known if one["path"].startswith(folder)}
+    counts: Facts = dict.fromkeys(("train_clips", "persons", "test_clips", "set_aside"))
     if clips is not None:
         train = clips[clips["split"] == "train"]
-        counts = {
-            "train_clips": len(train),
-            "persons": train["person"].nunique(),
-            "test_clips": int((clips["split"] == "test").sum()),
-            "set_aside": int((clips["quarantine"] != "").sum()),
-        }
+        counts["train_clips"], counts["persons"] = len(train), train["person"].nunique()
+        counts["test_clips"] = int((clips["split"] == "test").sum())
+        counts["set_aside"] = int((clips["quarantine"] != "").sum())
     return {
         "dataset": dataset,
         "folder": folder,
@@ -75,11 +70,11 @@ def _code(records: Mapping[str, dict[str, Any]]) -> Facts:
     used: Counter[tuple[str, str]] = Counter(
         (one["path"], one["sha256"]) for record in records.values() for one in record["inputs"] if one["role"] in LOGIC
     )
+    commits = Counter(str(record["code"]["commit"] or "unknown") for record in records.values())
+    dirty = Counter(path for record in records.values() for path in record["code"]["dirty"])
     return {
-        "commits": dict(
-            Counter(str(record["code"]["commit"] or "unknown") for record in records.values()).most_common()
-        ),
-        "dirty": dict(sorted(Counter(path for one in records.values() for path in one["code"]["dirty"]).items())),
+        "commits": dict(commits.most_common()),
+        "dirty": dict(sorted(dirty.items())),
         "dirty_jobs": sum(bool(record["code"]["dirty"]) for record in records.values()),
         "files": [{"path": path, "sha256": sha256, "jobs": jobs} for (path, sha256), jobs in sorted(used.items())],
         "count": len(used),
@@ -110,65 +105,107 @@ def _environments(store: Store, records: Mapping[str, dict[str, Any]]) -> list[F
         try:
             about = store.get_json(place["id"])
         except (FileNotFoundError, ValueError):
-            about = None
-        place["about"] = about and {
-            **{name: about[name] for name in ("python", "system", "lock", "differs_from_lock")},
-            "packages": len(about["packages"]),
-        }
+            place["about"] = None
+        else:
+            place["about"] = {name: about[name] for name in ("python", "system", "lock", "differs_from_lock")}
+            place["about"]["packages"] = len(about["packages"])
     return sorted(found.values(), key=lambda one: (-one["jobs"], one["id"]))
 
 
 def _time(chain: Chain) -> Facts:
     rules: dict[str, Facts] = {}
     for name, record in chain.records.items():
-        used = record["time"]
-        place = rules.setdefault(
-            record["job"]["rule"],
-            {"step": chain.steps[name], "jobs": 0, "seconds": 0.0, "cpu_seconds": 0.0, "peak_mb": 0, "peak_gpu_mb": 0},
-        )
+        place = rules.setdefault(record["job"]["rule"], {"step": chain.steps[name], "jobs": 0})
         place["jobs"] += 1
-        for key in ("seconds", "cpu_seconds"):
-            place[key] = round(place[key] + used[key], 2)
-        for key in ("peak_mb", "peak_gpu_mb"):
-            place[key] = max(place[key], used[key])
+        for one in ("seconds", "cpu_seconds"):
+            place[one] = round(place.get(one, 0.0) + record["time"][one], 2)
+        for one in ("peak_mb", "peak_gpu_mb"):
+            place[one] = max(place.get(one, 0), record["time"][one])
+    times = [record["time"] for record in chain.records.values()]
     return {
-        "jobs": len(chain.records),
+        "jobs": len(times),
         "seconds": round(sum(one["seconds"] for one in rules.values()), 2),
         "cpu_seconds": round(sum(one["cpu_seconds"] for one in rules.values()), 2),
-        "peak_mb": max((one["peak_mb"] for one in rules.values()), default=0),
-        "start": min((record["time"]["start"] for record in chain.records.values()), default=None),
-        "end": max((record["time"]["end"] for record in chain.records.values()), default=None),
+        "peak_mb": max(one["peak_mb"] for one in times),
+        "start": min(one["start"] for one in times),
+        "end": max(one["end"] for one in times),
         "rules": rules,
     }
 
 
 def _run(store: Store, chain: Chain) -> Facts:
     """The last run, and which of the chain's jobs it made, per rule. open : records that no run lists yet."""
-    last = store.last_run
-    rules: dict[str, dict[str, int]] = {}
-    for name, record in chain.records.items():
-        place = rules.setdefault(record["job"]["rule"], {"executed": 0, "reused": 0})
-        place["executed" if name in chain.fresh else "reused"] += 1
-    closed = {}
-    if last:
-        closed = {
+    jobs, fresh = (
+        Counter(chain.records[name]["job"]["rule"] for name in some) for some in (chain.records, chain.fresh)
+    )
+    newest = None
+    if last := store.last_run:
+        start, end = last["time"]["start"], last["time"]["end"]
+        newest = {
             "id": list(store.runs)[-1],
             "sha256": last["root"],
             "complete": last["complete"],
-            "start": last["time"]["start"],
-            "end": last["time"]["end"],
-            "elapsed": round(_seconds(last["time"]["start"], last["time"]["end"]), 1),
+            "start": start,
+            "end": end,
+            "elapsed": round((datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds(), 1),
             "superseded": len(last["superseded"]),
         }
     return {
         "open": len(store.pending),
         "runs": len(store.runs),
-        "newest": closed or None,
-        "executed": sum(one["executed"] for one in rules.values()),
-        "reused": sum(one["reused"] for one in rules.values()),
-        "rules": rules,
+        "newest": newest,
+        "executed": fresh.total(),
+        "reused": jobs.total() - fresh.total(),
+        "rules": {rule: {"executed": fresh[rule], "reused": count - fresh[rule]} for rule, count in jobs.items()},
     }
 
 
-def _seconds(start: str, end: str) -> float:
-    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
+def shown(store: Store, chain: Chain, name: str) -> Facts:
+    """The record of that id as the page shows it.
+
+    Returns
+    -------
+    {"name", "key", "state", "record", "inputs": files of each role, "outputs": the same, "code": the source files,
+    "fits": (model, kind, number of clips it was fitted on, of clips it judges) of each, None where a list is lost}.
+    Files are {"role", "count", "size", "sha256" of the file or of their list (`list_sum`), "listed": the files,
+    if they are few, "makers": {rule: number of jobs} that made them}.
+    """
+    record = chain.records[name]
+    code = [one for one in record["inputs"] if one["role"] in LOGIC]
+    return {
+        "name": name,
+        "key": key(record),
+        "state": chain.states[name],
+        "record": record,
+        "inputs": _by_role(chain, [one for one in record["inputs"] if one["role"] not in LOGIC]),
+        "outputs": _by_role(chain, record["outputs"]),
+        "code": _files(chain, "source files", code),
+        "fits": [
+            (one["model"], one["kind"], _length(store, one["on"]), _length(store, one["judges"]))
+            for one in record["split"]["models"]
+        ],
+    }
+
+
+def _by_role(chain: Chain, files: list[Mapping[str, Any]]) -> list[Facts]:
+    roles = dict.fromkeys(one["role"] for one in files)
+    return [_files(chain, role, [one for one in files if one["role"] == role]) for role in roles]
+
+
+def _files(chain: Chain, role: str, files: list[Mapping[str, Any]]) -> Facts:
+    makers = dict.fromkeys(chain.made[one["path"]] for one in files if one["path"] in chain.made)
+    return {
+        "role": role,
+        "count": len(files),
+        "size": sum(one["size"] for one in files),
+        "sha256": files[0]["sha256"] if len(files) == 1 else list_sum(files),
+        "listed": files if len(files) <= SHORT else [],
+        "makers": Counter(chain.records[maker]["job"]["rule"] for maker in makers),
+    }
+
+
+def _length(store: Store, name: str) -> int | None:
+    try:
+        return len(store.get_json(name))
+    except (FileNotFoundError, ValueError):
+        return None

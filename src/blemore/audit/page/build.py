@@ -1,5 +1,7 @@
 """The lineage of a study, or of one of its files, on one page, or as a part of the report."""
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,11 +10,12 @@ import jinja2
 import pandas as pd
 
 from blemore.audit.leaks.audit import CLIPS
-from blemore.audit.page import answers, records
+from blemore.audit.leaks.matrix import SIGNS
+from blemore.audit.page import answers
 from blemore.audit.page.chain import STATES, Chain, chain
-from blemore.audit.page.matrix import SIGNS, seen
-from blemore.audit.page.persons import Names
+from blemore.audit.page.matrix import seen
 from blemore.report import numbers
+from blemore.report.identities import GENERATED, NOBODY, WITHHELD, Identities, read_publications
 from blemore.report.numbers import Spot
 from blemore.tables import read_clips
 from joblineage.errors import DataError
@@ -59,30 +62,29 @@ def page(root: Path, check: Check, artifact: str | None = None, *, inside: bool 
     store = Store(root)
     shown = chain(store, check.report.findings, artifact, under_way=inside)
     if not shown.records:
-        raise DataError(
-            str(store.folder), ["no record to show: `snakemake submission` makes them, `dvc pull` brings them"]
-        )
+        advice = "no record to show: `snakemake submission` makes them, `dvc pull` brings them"
+        raise DataError(str(store.folder), [advice])
     params = _params(store)
     clips = _clips(root, shown)
-    names = Names(params["dataset"], clips, (params.get("report") or {}).get("publication_list"), root)
+    who, scrub = _names(params, clips, root)
     facts = answers.answers(store, shown, params, clips)
-    html = _environment(names).get_template(template).render(
+    html = _environment(scrub).get_template(template).render(
         facts=Spot(answers.FILE, facts),
         block=facts,
         params=Spot(PARAMS, params),
         check=check,
         said=check.report.verdict.value,
         meaning=MEANING[check.report.verdict],
-        seen=seen(Graph(store), artifact, names.hides) if clips is not None else None,
+        seen=seen(Graph(store), artifact, who.hides) if clips is not None else None,
         signs=SIGNS,
-        generated=names.generated,
+        generated=params["dataset"] == GENERATED,
         artifact=artifact,
         inside=inside,
         blocks=shown.blocks,
         states=[one for one in STATES if one in shown.states.values()],
-        records={name: records.shown(store, shown, name) for name in shown.records},
+        records={name: answers.shown(store, shown, name) for name in shown.records},
     )  # fmt: skip
-    names.identities.check(html)
+    who.check(html)
     return html
 
 
@@ -102,10 +104,26 @@ def _clips(root: Path, shown: Chain) -> pd.DataFrame | None:
     return read_clips(path) if path.is_file() and known.get(CLIPS) == sha256(path) else None
 
 
-def _environment(names: Names) -> jinja2.Environment:
+def _names(params: dict[str, Any], clips: pd.DataFrame | None, root: Path) -> tuple[Identities, Callable[[str], str]]:
+    """Whose name the page may show, and what takes the other names, and those of raw files, out of a text.
+
+    The rule of the report (`report.identities`), without its neutral numbers: persons who stay unnamed are counted
+    together. A row each, with the folds that they were trained and judged in, would tell more than the report does.
+    """
+    if params["dataset"] == GENERATED:
+        return Identities({}, frozenset()), lambda text: text
+    persons = set() if clips is None else set(clips.loc[clips["split"] == "train", "person"])
+    published = (params.get("report") or {}).get("publication_list")
+    listed = {row["person"] for row in read_publications(root / published)} if published else set()
+    who = Identities(dict.fromkeys(sorted(persons - listed), NOBODY), frozenset())
+    raw = re.compile(rf"(data/{re.escape(params['dataset'])}/)[^\s\"'<>,;:]+")
+    return who, lambda text: who.scrub(raw.sub(rf"\1{WITHHELD}", text))
+
+
+def _environment(scrub: Callable[[str], str]) -> jinja2.Environment:
     own, report = (jinja2.PackageLoader(f"blemore.{room}", "templates") for room in ("audit.page", "report"))
     environment = numbers.environment(jinja2.ChoiceLoader([own, jinja2.PrefixLoader({"report": report})]))
-    environment.filters.update(scrub=names.scrub, moment=moment, span=span, size=size)
+    environment.filters.update(scrub=scrub, moment=moment, span=span, size=size)
     return environment
 
 

@@ -1,5 +1,6 @@
 """The jobs that the page tells of, and how they fold: steps, in each a box per rule, encoders as rows with a box per fold."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,30 +31,17 @@ class Box:
     state: str = REUSED
     records: list[str] = field(default_factory=list)
 
-    def add(self, name: str, state: str) -> None:
-        """Put a record in."""
-        self.records.append(name)
-        self.state = min(self.state, state, key=STATES.index)
-
 
 @dataclass
 class Block:
-    """A step: its boxes by row; rows have names only where encoders are told apart.
+    """A step: its boxes by row, then by label; rows have names only where encoders are told apart.
 
     uses : names of the blocks that made what its jobs read.
     """
 
     name: str
-    rows: dict[str, list[Box]] = field(default_factory=dict)
+    rows: dict[str, dict[str, Box]] = field(default_factory=lambda: defaultdict(dict))
     uses: list[str] = field(default_factory=list)
-
-    def box(self, row: str, label: str) -> Box:
-        """The box of that name; made where there is none."""
-        boxes = self.rows.setdefault(row, [])
-        found = next((one for one in boxes if one.label == label), None)
-        if found is None:
-            boxes.append(found := Box(label))
-        return found
 
 
 @dataclass(frozen=True)
@@ -121,12 +109,12 @@ def _blocks(graph: Graph, steps: Mapping[str, str], states: Mapping[str, str], o
         if of[name] == ENCODERS:
             row = next((value for wild, value in job["wildcards"].items() if wild != "fold"), label)
             label = f"fold {job['wildcards']['fold']}" if "fold" in job["wildcards"] else label
-        blocks.setdefault(of[name], Block(of[name])).box(row, label).add(name, states[name])
+        box = blocks.setdefault(of[name], Block(of[name])).rows[row].setdefault(label, Box(label))
+        box.records.append(name)
+        box.state = min(box.state, states[name], key=STATES.index)
     for block in blocks.values():
         used = {of[above] for name in steps if of[name] == block.name for above in graph.above(name)}
         block.uses = [one for one in blocks if one in used and one != block.name]
-    for boxes in blocks[ENCODERS].rows.values() if ENCODERS in blocks else ():
-        boxes.sort(key=lambda box: (steps[box.records[0]] != PER_ENCODER[0], not box.label.startswith("fold ")))
     return list(blocks.values())
 
 

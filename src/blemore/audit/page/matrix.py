@@ -3,32 +3,24 @@
 Models that saw and judged the same persons share a row. Persons who stay unnamed share a column where they stand alike.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Any
 
 from blemore.audit.leaks.audit import check
-from blemore.audit.leaks.matrix import NEITHER, PRETRAINING, SIGNS, UNKNOWN
+from blemore.audit.leaks.matrix import NEITHER, PRETRAINING, UNKNOWN
 from blemore.audit.leaks.models import TEST
 from joblineage.graph import Graph
 
-__all__ = ["SIGNS", "Seen", "seen"]
 
+def seen(graph: Graph, artifact: str | None, hides: Callable[[str], bool]) -> dict[str, Any] | None:
+    """The table of the whole study, or of one file's chain; None where no job says whom it was fitted on.
 
-@dataclass(frozen=True)
-class Seen:
-    """columns : names or counts of persons, the test clips, what a network had seen before; rows : (place, steps, a
-    word of `SIGNS` per column); checked : as in `Audit`; leaks : names of what leaks; unknown : sentences."""
-
-    columns: list[str]
-    rows: list[tuple[str, list[str], list[str]]]
-    checked: dict[str, int]
-    leaks: list[str]
-    unknown: list[str]
-
-
-def seen(graph: Graph, artifact: str | None, hides: Callable[[str], bool]) -> Seen | None:
-    """The table of the whole study, or of one file's chain; None where no job says whom it was fitted on."""
+    Returns
+    -------
+    {"columns": names or counts of persons, the test clips, what a network had seen before; "rows": (place, steps, a word
+    of `SIGNS` per column) of each; "checked": as in `Audit`; "leaks": names of what leaks; "unknown": sentences}.
+    """
     audit = check(graph, artifact, media=False)
     table = audit.matrix
     if not table.columns:
@@ -41,20 +33,18 @@ def seen(graph: Graph, artifact: str | None, hides: Callable[[str], bool]) -> Se
     rows: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for k, one in enumerate(table.columns):
         rows[(one.place, *(cells[k] for cells in columns.values()))].append(one.step)
-    return Seen(
-        list(columns),
-        [(place, steps, list(cells)) for (place, *cells), steps in rows.items()],
-        audit.checked,
-        list(dict.fromkeys(one.node for one in audit.findings)),
-        audit.unknown,
-    )
+    return {
+        "columns": list(columns),
+        "rows": [(place, steps, list(cells)) for (place, *cells), steps in rows.items()],
+        "checked": audit.checked,
+        "leaks": list(dict.fromkeys(one.node for one in audit.findings)),
+        "unknown": audit.unknown,
+    }
 
 
 def _alike(hidden: dict[str, list[str]]) -> dict[str, list[str]]:
     """{"group 1: 3 persons": their cells}, of persons who stand alike in every row, unnamed."""
-    groups: dict[tuple[str, ...], int] = defaultdict(int)
-    for cells in hidden.values():
-        groups[tuple(cells)] += 1
+    groups = Counter(map(tuple, hidden.values()))
     ordered = sorted(groups.items(), key=lambda pair: (-pair[1], pair[0]))  # in no order of names
     return {
         f"group {k}: {count} person{'s' if count > 1 else ''}": list(cells)

@@ -10,9 +10,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from blemore.report.page import SECTIONS, Section
+from blemore.report.page import SECTIONS
 
-TAB = Section("lineage", "Lineage", "lineage.html.j2")
+TAB = {"lineage": "Lineage"}
 
 
 def with_lineage(artifact: str) -> dict[str, Any]:
@@ -25,4 +25,4 @@ def with_lineage(artifact: str) -> dict[str, Any]:
     found: dict[str, Any] = {"lineage": Markup(done.stdout), "fault": None}
     if done.returncode:
         found = {"lineage": None, "fault": done.stderr.strip().splitlines()[-3:]}
-    return {"sections": [*SECTIONS, TAB], "more": found}
+    return {"sections": SECTIONS | TAB, "more": found}

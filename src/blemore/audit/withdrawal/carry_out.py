@@ -65,26 +65,23 @@ def note(plan: Plan, when: str) -> str:
     ----------
     when : "Done 2026-11-26T07:00:00+00:00", or that nothing was done yet.
     """
-    folders = Counter(path.rpartition("/")[0] for path in plan.files)
+    folders = sorted(Counter(path.rpartition("/")[0] for path in plan.files).items())
     removed = [
         f"denylist: withdrawn.json names {plan.kind} {plan.name} ({len(plan.clips)} clips); commit it, other clones honour it",
-        *_some([f"{folder}: {number} files" for folder, number in sorted(folders.items())]),
+        *(f"{folder}: {number} files" for folder, number in folders[:SHOWN]),
+        *([f"... and {len(folders) - SHOWN} more folders"] if len(folders) > SHOWN else []),
         f"cache of services: {len(plan.vectors)} vectors; states of trainings broken off: {len(plan.states)}",
         *(f"{_called(place.name)}: {len(md5s)} objects" for place, md5s in plan.objects),
     ]
+    unread = f"{plan.unread} versions of the pieces lie neither here nor in a remote named: which vectors came of them is not known"
     away = [
-        f"{_called(name)} could not be reached ({why}): run this again when it can" for name, why in plan.away.items()
-    ]
-    away += [f"remote {name} was not named (--remote {name})" for name in plan.unnamed]
-    away += [
+        *(f"{_called(one)} could not be reached ({why}): run this again when it can" for one, why in plan.away.items()),
+        *(f"remote {name} was not named (--remote {name})" for name in plan.unnamed),
         "other clones with their data/, results/ and caches: after `git pull`, run this there too",
         "the files that data was imported from, and backups",
         "what was handed on: submissions, crates, reports, pieces sent to a service",
+        *([unread] if plan.unread else []),
     ]
-    if plan.unread:
-        away.append(
-            f"{plan.unread} versions of the pieces lie neither here nor in a remote named: which vectors came of them is not known"
-        )
     remains = [
         "git's history: names of clips and persons in what was committed (withdrawn.json itself, so that clones honour it)",
         "results/: tables, trained weights and thresholds of the jobs below, until the study has run again",
@@ -107,7 +104,3 @@ def note(plan: Plan, when: str) -> str:
 
 def _called(name: str) -> str:
     return "DVC's local cache" if name == "local cache" else f"remote {name}"
-
-
-def _some(lines: list[str]) -> list[str]:
-    return lines[:SHOWN] + ([f"... and {len(lines) - SHOWN} more folders"] if len(lines) > SHOWN else [])

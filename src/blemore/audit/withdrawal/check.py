@@ -6,20 +6,21 @@ from typing import Any
 from blemore.datasets.withdrawn import FILE, Withdrawn, known_withdrawn
 from joblineage.graph import Descent, Graph, reached
 from joblineage.store import key
+from joblineage.study import Checked
 from joblineage.verdict import Finding, Verdict
 
 RAW = "data/"
 """Where raw clips lie."""
 
 
-def check(root: Path, graph: Graph, chain: set[str]) -> list[Finding]:
+def check(root: Path, graph: Graph, chain: set[str], *_: Any) -> Checked:
     """Jobs of the present study that made or read a withdrawn clip, and those that read what came of one.
 
     Of jobs that follow from one another only the first is named.
     """
     withdrawn = known_withdrawn(root / FILE)
     if not withdrawn.entries:
-        return []
+        return [], []
     touched = dependents(Descent(graph.store), withdrawn)
     found = []
     for name in chain:
@@ -32,7 +33,7 @@ def check(root: Path, graph: Graph, chain: set[str]) -> list[Finding]:
         else:
             continue
         found.append(Finding(Verdict.WITHDRAWN, key(one), what))
-    return found
+    return found, []
 
 
 def dependents(descent: Descent, withdrawn: Withdrawn) -> set[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from joblineage.errors import DataError
+from joblineage.errors import refuse
 from joblineage.files import parse_yaml
 
 
@@ -56,11 +56,8 @@ def places(root: Path, remotes: Sequence[str]) -> tuple[list[Place], dict[str, s
 
     repo = Repo(str(root))
     known = sorted(repo.config["remote"])
-    unknown = sorted(set(remotes) - set(known))
-    if unknown:
-        raise DataError(
-            "--remote", [f"DVC knows no remote {name!r} (known: {', '.join(known) or 'none'})" for name in unknown]
-        )
+    unknown = sorted({*remotes} - {*known})
+    refuse("--remote", (f"DVC knows no remote {name!r} (known: {', '.join(known) or 'none'})" for name in unknown))
     found, away = [Place("local cache", repo.cache.local)], {}
     for name in dict.fromkeys(remotes):
         try:
@@ -77,13 +74,9 @@ def versions(root: Path, found: Sequence[Place]) -> Iterator[tuple[str, str]]:
 
     The list of a folder that lies in none of the places is passed over.
     """
-    said = set()
-    for text in _locks(root):
-        for stage in (parse_yaml(text) or {}).get("stages", {}).values():
-            said |= {
-                (one["path"], one["md5"]) for side in ("deps", "outs") for one in stage.get(side, []) if "md5" in one
-            }
-    for path, md5 in sorted(said):
+    stages = [stage for text in _locks(root) for stage in (parse_yaml(text) or {}).get("stages", {}).values()]
+    files = [one for stage in stages for side in ("deps", "outs") for one in stage.get(side, [])]
+    for path, md5 in sorted({(one["path"], one["md5"]) for one in files if "md5" in one}):
         if not md5.endswith(".dir"):
             yield path, md5
             continue
@@ -95,8 +88,7 @@ def _locks(root: Path) -> Iterator[bytes]:
     """Every version of dvc.lock, each once."""
     if (root / "dvc.lock").is_file():
         yield (root / "dvc.lock").read_bytes()
-    listed = _git(root, "rev-list", "--all", "--objects", "--", "dvc.lock").decode().splitlines()
-    for line in listed:
+    for line in _git(root, "rev-list", "--all", "--objects", "--", "dvc.lock").decode().splitlines():
         name, _, path = line.partition(" ")
         if path.endswith("dvc.lock"):
             yield _git(root, "cat-file", "blob", name)

@@ -23,10 +23,8 @@ from joblineage.store import FOLDER, Store
 
 PIECES = "results/media/pieces/"
 MEDIA = (
-    "results/media/",
-    "results/features/*.parquet",
-    "results/individuals/clusters.parquet",
-    "results/report/*.html",
+    *("results/media/", "results/features/*.parquet"),
+    *("results/individuals/clusters.parquet", "results/report/*.html"),
 )
 """Files that show clips, or tell who is who in them."""
 PASSED_OVER = (".git", ".venv", FOLDER)
@@ -92,17 +90,15 @@ def plan(root: Path, kind: str, name: str, remotes: Sequence[str] = ()) -> Plan:
         raise DataError(f"--{kind} {name}", ["not in data/, in no record and in no dvc.lock: is it spelt right?"])
     pieces, unread = _pieces(root, here, versioned, stores, asked)
     files = [one["path"] for one in here]
-    derived = {
-        out["md5"] for one in touched for out in store.records[one]["outputs"] if not goes(out["path"], out["sha256"])
-    }
+    made = [out for one in touched for out in store.records[one]["outputs"]]
+    derived = {out["md5"] for out in made if not goes(out["path"], out["sha256"])}
+    vectors = {path for mp4 in pieces for folder in (root / "cache").glob("gemini*") for path in kept_of(mp4, folder)}
     return Plan(
         kind=kind,
         name=name,
         clips=clips,
         files=files + _copies(root, [*gone, *here], set(files), stores[0]),
-        vectors=sorted(
-            {path for mp4 in pieces for folder in (root / "cache").glob("gemini*") for path in kept_of(mp4, folder)}
-        ),
+        vectors=sorted(vectors),
         states=sorted((root / "cache/training").glob("*")),
         objects=[(place, place.held(md5 for _, md5 in versioned)) for place in stores],
         derived={place.name: len(place.held(derived)) for place in stores},

@@ -11,20 +11,17 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from blemore.evaluate.drawing import INK, WARNING, colour_bar, dressed, legend, new_figure
-from blemore.evaluate.summary import INTERVAL
 from blemore.learning.heads.features import read_layers
 from blemore.learning.heads.run import fold_probabilities
-from blemore.scoring.metrics import blends, combine, presence_correct, salience_correct, true_saliences
+from blemore.scoring.persons import INTERVAL, accuracies, draw_persons, sums_of_persons
 from blemore.scoring.rows import Rows
 from blemore.scoring.thresholds import leave_one_fold_out
-from blemore.seeds import seed_of
 from blemore.tables import labelled
 from joblineage.errors import DataError
 from joblineage.progress import Steps
 
 PAPER = (6, 12)
 """The layers that arXiv 2603.23650 found best for Wav2Vec2: here a hypothesis."""
-DRAWS = 1000
 COLUMNS = ("encoder", "first", "last", "acc_presence", "acc_salience", "score", "score_low", "score_high")
 
 
@@ -69,61 +66,38 @@ def study_layers(features: Path, clips: pd.DataFrame, name: str, *, seed: int) -
     rows = replace(Rows.of(clips), clip=None)
     number = layers.shape[1]
     ranges = [(first, last) for first in range(number) for last in range(first, number)]
-    presence, salience = np.zeros((2, len(ranges), len(clips)), bool)
+    made = []
     start = time.process_time()
     with Steps(f"layers of {name}", len(ranges), every=10) as steps:
-        for row, (first, last) in enumerate(ranges):
+        for first, last in ranges:
             if first == last:
                 total = np.zeros(layers[:, 0].shape, np.float32)
             total += layers[:, last]
             x = (total / np.float32(last - first + 1)).reshape(len(clips), -1)
             probabilities = fold_probabilities(x, clips, {"name": name}, seed=seed)
             decided, _ = leave_one_fold_out(replace(rows, values=probabilities))
-            presence[row], salience[row] = presence_correct(decided, rows.truth), salience_correct(decided, rows.truth)
+            made.append(sums_of_persons(rows, decided))
             steps.advance(1, f"layers {first} to {last}")
     seconds = (time.process_time() - start) / len(ranges)
-    return _summary(name, ranges, presence, salience, clips, seed, seconds)
 
-
-def _summary(
-    name: str,
-    ranges: list[tuple[int, int]],
-    presence: np.ndarray,
-    salience: np.ndarray,
-    clips: pd.DataFrame,
-    seed: int,
-    seconds: float,
-) -> LayerStudy:
-    """Table and comparisons from what is right: presence and salience, each (n_ranges, n_clips) bool."""
-    is_blend, fold = blends(true_saliences(clips)), clips["fold"].to_numpy()
-
-    def accuracies(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # each (n_ranges, k), from (n_clips, k)
-        return presence @ weights / weights.sum(axis=0), salience @ weights / np.maximum(is_blend @ weights, 1)
-
-    person, persons = pd.factorize(clips["person"], sort=True)
-    drawing = np.random.default_rng(seed_of(f"{seed}/persons"))
-    drawn = drawing.multinomial(len(persons), np.full(len(persons), 1 / len(persons)), size=DRAWS).astype(float)
-    both = accuracies(np.ones((len(clips), 1)))
-    scores = np.asarray(combine(*both))[:, 0]
-    scores_drawn = np.asarray(combine(*accuracies(drawn[:, person].T)))  # (n_ranges, draws)
+    sums = np.stack(made)  # (n_ranges, persons, 4)
+    presence, salience, scores = accuracies(sums.sum(axis=1))  # each (n_ranges,)
+    scores_drawn = accuracies(draw_persons(len(rows.persons), seed) @ sums)[2]  # (n_ranges, draws)
     low, high = np.quantile(scores_drawn, INTERVAL, axis=1)
-    table = pd.DataFrame(ranges, columns=["first", "last"])
-    table.insert(0, "encoder", name)
-    table["acc_presence"], table["acc_salience"] = both[0][:, 0], both[1][:, 0]
-    table["score"], table["score_low"], table["score_high"] = scores, low, high
+    values = dict(acc_presence=presence, acc_salience=salience, score=scores, score_low=low, score_high=high)
+    table = pd.DataFrame(ranges, columns=["first", "last"]).assign(encoder=name, **values)
 
     best = int(np.argmax(scores))
-    folds = np.unique(fold)
-    on_others = np.asarray(combine(*accuracies((fold[:, None] != folds).astype(float))))  # (n_ranges, n_folds)
-    chosen = np.argmax(on_others, axis=0)[np.searchsorted(folds, fold)]
-    each = np.arange(len(clips))
-    picked = combine(presence[chosen, each].mean(), salience[chosen, each].sum() / max(is_blend.sum(), 1))
+    picked = np.zeros(4)
+    for fold in rows.folds:
+        inside = np.isin(np.arange(len(rows.persons)), rows.person[rows.fold == fold])
+        picked += sums[np.argmax(accuracies(sums[:, ~inside].sum(axis=1))[2]), inside].sum(axis=0)
     paper = None
     if PAPER in ranges:
-        difference = scores_drawn[best] - scores_drawn[ranges.index(PAPER)]
-        low, high = np.quantile(difference, INTERVAL)
-        paper = (float(scores[best] - scores[ranges.index(PAPER)]), float(low), float(high))
-    return LayerStudy(table[list(COLUMNS)], ranges[best], float(picked), paper, seconds)
+        papers = ranges.index(PAPER)
+        low, high = np.quantile(scores_drawn[best] - scores_drawn[papers], INTERVAL)
+        paper = (float(scores[best] - scores[papers]), float(low), float(high))
+    return LayerStudy(table[list(COLUMNS)], ranges[best], float(accuracies(picked)[2]), paper, seconds)
 
 
 def draw_layers(study: LayerStudy) -> Figure:
