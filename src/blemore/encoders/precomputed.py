@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from blemore.encoders.base import Embedder
-from blemore.encoders.families import Family
+from blemore.params.families import Family
 from blemore.scoring.columns import clip_names, repeated
 from blemore.scoring.labels import CLASSES
 from blemore.tables import probability_rows, read_probabilities, usable

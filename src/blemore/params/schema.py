@@ -30,7 +30,7 @@ def check_list(
     schema: Mapping[str, Any],
     where: str,
     words: tuple[str, str],
-    faults_of: Callable[[int, Mapping[str, Any]], Iterable[str]],
+    faults_of: Callable[[int, Mapping[str, Any]], Iterable[str]] = lambda place, entry: (),
 ) -> None:
     """Refuse a file that is no list, or of which an entry differs from the schema, or else is wrong in itself.
 
@@ -52,7 +52,8 @@ def check_list(
     import jsonschema  # 80 ms
 
     faults = []
-    errors = jsonschema.Draft202012Validator(schema).iter_errors(entries)
+    validator = jsonschema.Draft202012Validator
+    errors = validator(schema, format_checker=validator.FORMAT_CHECKER).iter_errors(entries)
     for error in sorted(errors, key=lambda error: error.absolute_path[0]):
         place, *keys = error.absolute_path
         wrong = schema["items"].get("$comment", "") if error.validator == "oneOf" else error.message
@@ -113,6 +114,7 @@ def expected(node: Mapping[str, Any]) -> str:
         ("minLength", "of at least {} character(s)"),
         ("minProperties", "with at least {} entry"),
         ("pattern", "that matches {}"),
+        ("format", "that is a {}"),
     )
     words = [text, *(form.format(node[name]) for name, form in limits if name in node)]
     if "items" in node:

@@ -5,8 +5,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from blemore.encoders.families import family
 from blemore.media.preflight import estimate
+from blemore.params.families import family
 from blemore.params.parts import DATA_SET
 from blemore.planning.costs import Clips, advice, constants, forward_passes, gpu_bytes, memory_bytes, network_of
 from blemore.weights.known import study_settings

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from blemore.encoders.families import family
 from blemore.encoders.weight_files import (
     CONFIG,
     WEIGHTS,
@@ -15,6 +14,7 @@ from blemore.encoders.weight_files import (
     off,
     weight_files,
 )
+from blemore.params.families import family
 from blemore.weights.known import checkpoint_of, entry_of, none_needed
 from joblineage.files import sha256
 

@@ -17,9 +17,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from blemore.encoders.families import FOLDER, family
 from blemore.encoders.settings import enabled_encoders, encoder_settings
 from blemore.encoders.weight_files import weight_files
+from blemore.params.families import family
+from blemore.params.parts import ENCODER_FAMILY
 from joblineage.files import parse_yaml, sha256
 
 RANDOM = "small network with random weights drawn from the study's seed"
@@ -30,7 +31,7 @@ def checkpoints() -> dict[str, dict[str, Any]]:
     """Name on the hub, of a file, or of a service's model -> what its family's file says, and "module": the family."""
     return {
         name: {**entry, "module": file.stem}
-        for file in sorted(FOLDER.glob("*.yaml"))
+        for file in sorted(ENCODER_FAMILY.folder.glob("*.yaml"))
         for name, entry in parse_yaml(file.read_bytes()).items()
     }
 
