@@ -73,13 +73,7 @@ def enrolled_clips(rows: Rows, clips: int, name: str) -> np.ndarray:
 
 
 def decide(
-    rows: Rows,
-    *,
-    clips: int,
-    draws: int,
-    spreads: Sequence[float],
-    name: str,
-    whose: np.ndarray | None = None,
+    rows: Rows, *, clips: int, draws: int, spreads: Sequence[float], name: str, whose: np.ndarray | None = None
 ) -> Decided:
     """Enrol every person with some clips, and decide the person's other clips; several draws of which clips those are.
 
@@ -95,7 +89,7 @@ def decide(
     given = own if whose is None else whose
     saliences = np.zeros((draws, len(rows), len(CLASSES)), dtype=np.int64)
     masks = np.stack([enrolled_clips(rows, clips, f"{name}/{k}") for k in range(draws)])
-    strengths: dict[int, Strength] = {}
+    strengths = {}
     for outer in rows.outers:
         others, view, model = rows.fold != outer, rows.view(outer), ModelName.of("calibration", outer, "enrolment")
         styles: dict[Strength, np.ndarray] = {OFF: np.tile(no_style(), (draws, len(own), 1))}  # (draws, persons, 6)

@@ -37,12 +37,9 @@ def choose(
         return simplest_first[0], {}
     scores = {name: _leave_one_out(one) for name, one in rows.items()}
     best = max(simplest_first, key=lambda name: scores[name][0])  # ties: the simpler one
+    most, best_without = scores[best]
     table = {
-        name: {
-            "score": one,
-            "behind": scores[best][0] - one,
-            "standard_error": jackknife_error(scores[best][1] - without),
-        }
+        name: {"score": one, "behind": most - one, "standard_error": jackknife_error(best_without - without)}
         for name, (one, without) in scores.items()
     }
     chosen = next(name for name in simplest_first if table[name]["behind"] <= table[name]["standard_error"])

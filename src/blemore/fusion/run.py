@@ -23,7 +23,7 @@ from blemore.scoring.surface import official_grid
 from blemore.scoring.thresholds import fit
 from blemore.tables import check_probabilities, class_rows, usable
 from joblineage import declare
-from joblineage.errors import DataError
+from joblineage.errors import DataError, refuse
 
 _OWNER = ["person", "split", "fold"]
 
@@ -105,7 +105,7 @@ def fuse(
     views = [class_rows(clips[train], candidates[chosen[o]].views[o].values).assign(outer=o) for o in data.outers]
 
     def named(values: np.ndarray) -> dict[str, float]:
-        return dict(zip(encoders, map(float, values), strict=True))
+        return dict(zip(encoders, values.tolist(), strict=True))
 
     def of_folds(values: Mapping[int, Any]) -> dict[str, Any]:
         return {"final": values[FINAL], "folds": {str(outer): values[outer] for outer in data.folds}}
@@ -171,10 +171,8 @@ def _stack(tables: Mapping[str, pd.DataFrame], clips: pd.DataFrame) -> np.ndarra
                 f"{name}: clip {row['clip']} has {column} {row[column]}, the study says {row[f'{column}_study']}"
                 for row in known[differs].to_dict("records")
             ]
-    if faults:
-        raise DataError("fusion", faults)
+    refuse("fusion", faults)
     stacked = np.stack([table.set_index("clip")[list(CLASSES)].reindex(clips["clip"]) for table in tables.values()])
     nowhere = np.isnan(stacked).any(axis=2).all(axis=0)
-    if nowhere.any():
-        raise DataError("fusion", [f"clip {clip}: no encoder has a row for it" for clip in clips["clip"][nowhere]])
+    refuse("fusion", [f"clip {clip}: no encoder has a row for it" for clip in clips["clip"][nowhere]])
     return stacked

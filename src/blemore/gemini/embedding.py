@@ -67,9 +67,7 @@ class Run:
         self._lock = threading.Lock()
 
     def vectors(
-        self,
-        pieces: Sequence[tuple[str, bytes]],
-        advance: Callable[[int], None] = lambda count: None,
+        self, pieces: Sequence[tuple[str, bytes]], advance: Callable[[int], None] = lambda count: None
     ) -> tuple[np.ndarray, list[str]]:
         """The vectors of some pieces (clip, MP4 file), asking for those that are not in the cache.
 
@@ -198,7 +196,9 @@ class Run:
     def _once(self, task: Task, ask: Ask) -> Failure | None:
         """One request, within the budget and in the ledger; None when the piece is taken and kept."""
         if not self.budget.take(task.usd):
-            raise self._ended([self._too_dear(task)])
+            limit, spent = f"${self.budget.limit:.2f}", f"${self.budget.spent:.4f} are spent by {self.ledger.path}"
+            price = f"the next piece costs ${task.usd:.4f}; raise max_usd (--max-usd) to go on"
+            raise self._ended([f"the spending limit of {limit} is reached: {spent}, {price}"])
         paid = task.usd  # unless the answer says otherwise
         try:
             request = self.ledger.sent(task.key, self.service, task.usd)
@@ -226,12 +226,6 @@ class Run:
             self.pace.pause(wait)
         else:
             self.pace.rest(wait)
-
-    def _too_dear(self, task: Task) -> str:
-        return (
-            f"the spending limit of ${self.budget.limit:.2f} is reached: ${self.budget.spent:.4f} are spent by "
-            f"{self.ledger.path}, the next piece costs ${task.usd:.4f}; raise max_usd (--max-usd) to go on"
-        )
 
     def _ended(self, faults: Sequence[str]) -> DataError:
         """Stop all workers; gives the error to raise."""

@@ -43,23 +43,21 @@ def _shard(file: Path) -> Iterator[tuple[str, bytes]]:
 
 def measured(mp4: bytes) -> tuple[float, str]:
     """Length of a piece, s, and why the service would not take it ("" where it would)."""
-    seconds = seconds_of(mp4)
-    if seconds is None:
-        return 0.0, "no readable video"
-    return seconds, f"{seconds:.0f} s of video: {LONGEST_SECONDS:.0f} go" if seconds > LONGEST_SECONDS else ""
-
-
-def seconds_of(mp4: bytes) -> float | None:
-    """Length of the video in a file; None where there is none that can be read."""
     import av
 
     try:
         with av.open(io.BytesIO(mp4), "r") as container:
             for stream in container.streams.video:
                 if stream.duration is not None and stream.time_base is not None:
-                    return float(stream.duration * stream.time_base)
-                if container.duration is not None:
-                    return container.duration / av.time_base
+                    seconds = float(stream.duration * stream.time_base)
+                elif container.duration is not None:
+                    seconds = container.duration / av.time_base
+                else:
+                    continue
+                return (
+                    seconds,
+                    f"{seconds:.0f} s of video: {LONGEST_SECONDS:.0f} go" if seconds > LONGEST_SECONDS else "",
+                )
     except (av.FFmpegError, ValueError):
-        return None
-    return None
+        pass
+    return 0.0, "no readable video"

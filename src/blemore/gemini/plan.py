@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blemore.gemini.pieces import measured
-from blemore.gemini.service import PRICE_DATE, PRICE_SOURCE, STAND_IN, TERMS, USD_PER_SECOND, Service
+from blemore.gemini.service import PRICE_DATE, PRICE_SOURCE, TERMS, USD_PER_SECOND, Service
 from blemore.gemini.store import Cache, Ledger, cache_key
 
 
@@ -32,12 +32,9 @@ class Plan:
         """For people."""
         kept = f"cache            {folder}: {self.hits} of {self.pieces} pieces are there"
         kept += f", {self.refused} cannot be embedded" if self.refused else ""
-        if service.backend == STAND_IN:
-            return [
-                kept,
-                f"to make          {self.misses}, by a local STAND-IN for the service: nothing is sent, nothing is paid",
-            ]
-        over = self.spent + self.usd > service.max_usd
+        over = (
+            ": the run will stop at the limit, what it made is kept" if self.spent + self.usd > service.max_usd else ""
+        )
         return [
             kept,
             f"to send          {self.misses} pieces, {self.seconds:.0f} s of video, {self.bytes / 1e6:.1f} MB",
@@ -45,8 +42,7 @@ class Plan:
             "what             the MP4 file of each piece: face and upper body, and the voice (which the service does "
             "not hear); no clip name, no label, no person's number",
             f"cost             ${self.usd:.2f} at ${USD_PER_SECOND} per second ({PRICE_SOURCE}; {PRICE_DATE}, check before use)",
-            f"spent so far     ${self.spent:.2f}, limit ${service.max_usd:.2f}"
-            + (": the run will stop at the limit, what it made is kept" if over else ""),
+            f"spent so far     ${self.spent:.2f}, limit ${service.max_usd:.2f}{over}",
             f"time             {self.minutes:.1f} minutes at least, at {service.requests_per_minute:g} requests a minute",
             *(f"terms            {line}" for line in TERMS),
         ]
@@ -75,6 +71,6 @@ def make_plan(pieces: Iterable[tuple[str, bytes]], service: Service, folder: Pat
         seconds=seconds,
         bytes=sum(size for _, size in missing.values()),
         usd=service.price(seconds),
-        minutes=0.0 if service.backend == STAND_IN else len(missing) / service.requests_per_minute,
+        minutes=len(missing) / service.requests_per_minute,
         spent=Ledger(folder / "ledger.jsonl").spent(),
     )

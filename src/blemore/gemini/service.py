@@ -137,12 +137,10 @@ def check_url(url: str) -> None:
 def is_local(url: str) -> bool:
     """Whether an address is this machine itself."""
     host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return False
+        return host == "localhost"
 
 
 def api_key() -> str:

@@ -24,7 +24,6 @@ class Merges:
     evidence: np.ndarray  # (n - 1,) log likelihood ratio for one person, never rising: the least of the joins so far
     first: np.ndarray  # (n - 1,) int
     second: np.ndarray  # (n - 1,) int
-    clips: int
 
 
 def merges(points: np.ndarray, spread: np.ndarray) -> Merges:
@@ -37,7 +36,7 @@ def merges(points: np.ndarray, spread: np.ndarray) -> Merges:
     """
     count = len(points)
     means, clips = points.astype(float).copy(), np.ones(count)
-    alone = _evidence_of(means, clips, spread)
+    alone = _log_likelihood(means, np.ones(count), spread)
     evidence = np.full((count, count), -np.inf)
     for one in range(count):
         others = np.arange(count) != one
@@ -51,7 +50,8 @@ def merges(points: np.ndarray, spread: np.ndarray) -> Merges:
         steps.append((most[one], one, other))
         means[one] = np.average(means[[one, other]], axis=0, weights=clips[[one, other]])
         clips[one], clips[other] = clips[one] + clips[other], 0
-        alone[one] = _evidence_of(means[[one]], clips[[one]], spread)[0]
+        counted = _counted(clips[[one]])
+        alone[one] = _log_likelihood(counted[:, None] * means[[one]], counted, spread)[0]
         evidence[other], evidence[:, other] = -np.inf, -np.inf
         others = clips > 0
         others[one] = False
@@ -61,22 +61,15 @@ def merges(points: np.ndarray, spread: np.ndarray) -> Merges:
         best[stale], most[stale] = _row_maxima(evidence[stale])
     values, first, second = zip(*steps, strict=True) if steps else ((), (), ())
     falling = np.minimum.accumulate(np.array(values, float))
-    return Merges(falling, np.array(first, int), np.array(second, int), count)
+    return Merges(falling, np.array(first, int), np.array(second, int))
 
 
 def cut(joined: Merges, threshold: float) -> np.ndarray:
     """(n,) cluster numbers 0.., in the order of their first clips, of all joins with at least that evidence."""
-    owner = np.arange(joined.clips)
-    for one, other in zip(joined.first, joined.second, strict=True):
-        if joined.evidence[len(owner) - len(np.unique(owner))] < threshold:
-            break
+    owner, done = np.arange(len(joined.evidence) + 1), joined.evidence >= threshold
+    for one, other in zip(joined.first[done], joined.second[done], strict=True):
         owner[owner == other] = one
     return np.unique(owner, return_inverse=True)[1]  # a cluster's number is its first clip's: `one` < `other`
-
-
-def _evidence_of(means: np.ndarray, clips: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    """(m,) log likelihood of cluster means (m, k) of so many clips (m,), up to what joining leaves unchanged."""
-    return _log_likelihood(_counted(clips)[:, None] * means, _counted(clips), spread)
 
 
 def _for_one(

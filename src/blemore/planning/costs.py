@@ -79,9 +79,8 @@ def forward_passes(settings: Mapping[str, Any], clips: Clips) -> float:
         return clips.all
     # Summed over the models of all folds, and all epochs: clips trained on, clips only predicted.
     trained = clips.train * (clips.folds - 1) * settings["epochs"]
-    shown = clips.train + clips.folds * clips.test
     again = 1 if settings.get("gradient_checkpointing") else 0
-    return trained * (1 + BACKWARD + again) + shown
+    return trained * (1 + BACKWARD + again) + clips.train + clips.folds * clips.test
 
 
 def gpu_bytes(settings: Mapping[str, Any], network: Mapping[str, Any], micro_batch: int | None = None) -> float:

@@ -40,15 +40,12 @@ def check_steps(root: Path, config: Mapping[str, Any]) -> None:
         if step not in stages:
             faults.append(f"dvc.yaml: no stage {step}, add one with cmd `snakemake {step}`, deps, params and outs")
     for stage, one in stages.items():
-        target = one["cmd"].split()[-1]
-        if target not in targets:
-            said = (
-                f"no rule {target}, which stage {stage} of dvc.yaml calls: add it, its inputs are what the step makes"
-            )
-            faults.append(f"rules/{stage}.smk: {said}")
+        if (target := one["cmd"].split()[-1]) not in targets:
+            said = f"no rule {target}, which stage {stage} of dvc.yaml calls"
+            faults.append(f"rules/{stage}.smk: {said}: add it, its inputs are what the step makes")
+    advice = "add it, and its meaning to schemas/params.schema.yaml"
     for step, text in rules.items():
         lacking = [key for key in _found(KEY, text) if key not in config]
-        advice = "add it, and its meaning to schemas/params.schema.yaml"
         faults += [f"params.yaml: no key {key}, which rules/{step}.smk reads: {advice}" for key in lacking]
     scripts = {script for text in rules.values() for script in _found(SCRIPT, text)}
     for script in sorted(scripts | {path.stem for path in (root / "workflow_scripts").glob("*.py")}):

@@ -79,7 +79,7 @@ def _lines(entry: dict[str, Any]) -> str:
 
 
 def _show(states: list[dict[str, Any]]) -> None:
-    rows: list[tuple[str, ...]] = []
+    rows = []
     for one in states:
         pinned = f"revision {one['revision']}" if one["revision"] else ""
         if not pinned and one["known_revision"]:

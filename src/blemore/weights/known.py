@@ -36,11 +36,6 @@ def checkpoints() -> dict[str, dict[str, Any]]:
     }
 
 
-def looked_up() -> str:
-    """The day on or after which all that is known was looked up, as 2026-11-23."""
-    return min(entry["looked_up"] for entry in checkpoints().values())
-
-
 def entry_of(settings: Mapping[str, Any]) -> dict[str, Any]:
     """What is known of an encoder's checkpoint, found by its hub name or by its file's or folder's name.
 
@@ -85,16 +80,16 @@ def licences(encoders: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
     Returns
     -------
-    looked_up (the day), and encoders: name -> scale, module, checkpoint, revision, source, paper, code, original_code, weights, said_by, note, files
+    looked_up (the day on or after which all that is known was, as 2026-11-23), and encoders: name -> scale, module, checkpoint, revision, source, paper, code, original_code, weights, said_by, note, files
     (file name -> sha256; empty where no file is read) and unknown (names of the entries that nobody told us).
     """
-    return {"looked_up": looked_up(), "encoders": {settings["name"]: _licence(settings) for settings in encoders}}
+    day = min(entry["looked_up"] for entry in checkpoints().values())
+    return {"looked_up": day, "encoders": {settings["name"]: _licence(settings) for settings in encoders}}
 
 
 def _licence(settings: Mapping[str, Any]) -> dict[str, Any]:
     general = {"scale": settings["scale"], "module": settings["module"], "checkpoint": checkpoint_of(settings)}
-    reason = none_needed(settings)
-    if reason is not None:
+    if (reason := none_needed(settings)) is not None:
         said = family(settings["module"])
         code = said.other_code.get(settings.get("features", ""), said.code)
         unknown = [] if code else ["code", "weights"]
