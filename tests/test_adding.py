@@ -70,8 +70,7 @@ METHOD = {
 
 import numpy as np
 
-from blemore.fusion.base import Labelled
-from blemore.fusion.mean import WeightedMean
+from blemore.fusion.base import Labelled, WeightedMean
 
 
 def fit(data: Labelled, *, share: float) -> WeightedMean:

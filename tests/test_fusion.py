@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from simulated import study
 
 from blemore.fusion import simplex
-from blemore.fusion.base import Labelled
-from blemore.fusion.mean import WeightedMean
+from blemore.fusion.base import Labelled, WeightedMean
 from blemore.fusion.run import fuse
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.model_name import FINAL

@@ -99,11 +99,11 @@ def _count(files: Iterable[str], split: str) -> int:
 
 def _deviations(check: Completeness, files: list[str], published: Published) -> list[str]:
     """Where the sizes differ from the published record's (missing clips counted in)."""
-    told = []
-    for split, what, expected in (("train/", "training", published.train), ("test/", "test", published.test)):
-        number = _count(files, split)
-        if number != expected:
-            told.append(f"{number} {what} clips, the published record has {expected}")
+    told = [
+        f"{number} {what} clips, the published record has {expected}"
+        for split, what, expected in (("train/", "training", published.train), ("test/", "test", published.test))
+        if (number := _count(files, split)) != expected
+    ]
     if check.folds and tuple(check.folds) != published.folds:
         sizes = ", ".join(map(str, check.folds))
         told.append(f"folds of {sizes} clips, the published record has {', '.join(map(str, published.folds))}")

@@ -190,10 +190,10 @@ def _whole_numbers(values: pd.Series, where: str, keys: pd.Series) -> tuple[pd.S
     return pd.to_numeric(values.where(good)), faults
 
 
-def _folds_of_clips(metadata: pd.DataFrame, where: str, persons: pd.Series) -> tuple[pd.Series, list[str]]:
+def _folds_of_clips(table: pd.DataFrame, where: str, persons: pd.Series) -> tuple[pd.Series, list[str]]:
     """Fold of each clip (index clip, missing where unreadable) by the metadata, and its faults; persons : index clip."""
-    numbers, faults = _whole_numbers(metadata["fold"], where, "clip " + metadata["clip"])
-    folds = numbers.set_axis(metadata["clip"])[~metadata["clip"].duplicated().to_numpy()]
+    numbers, faults = _whole_numbers(table["fold"], where, "clip " + table["clip"])
+    folds = numbers.set_axis(table["clip"])[~table["clip"].duplicated().to_numpy()]
     counts = folds.groupby([persons.reindex(folds.index), folds]).size()
     for person, own in counts.groupby(level=0):
         if len(own) > 1:

@@ -8,9 +8,8 @@ import logging
 
 import numpy as np
 
-from blemore.fusion.base import Labelled
+from blemore.fusion.base import Labelled, WeightedMean
 from blemore.fusion.greedy import score_of
-from blemore.fusion.mean import WeightedMean
 from blemore.scoring.logits import softmax
 from blemore.seeds import letters_generator
 

@@ -6,8 +6,7 @@ committee is grown, and the committees are averaged. The bags keep single lucky 
 
 import numpy as np
 
-from blemore.fusion.base import Labelled
-from blemore.fusion.mean import WeightedMean
+from blemore.fusion.base import Labelled, WeightedMean
 from blemore.scoring.surface import official_grid
 from blemore.seeds import letters_generator
 

@@ -93,22 +93,19 @@ def embed_command(
 
     Killed, stopped at the limit or out of quota: the same command goes on, and pays for nothing twice.
     """
+    import numpy as np
+
+    from blemore.gemini.embedding import Run
+    from blemore.gemini.plan import read_folder
+    from blemore.tables import write_features
+    from joblineage.progress import Steps
+
     service, faults = _service(params, base_url, model, dimensions, rpm, max_usd)
     if dry_run:
         _show_plan(service, pieces, cache, as_json=False)
         return
     refuse(params, faults)
     check_url(base_url)
-    _embed(service, pieces, cache, out)
-
-
-def _embed(service: Service, pieces: Path, cache: Path, out: Path | None) -> None:
-    import numpy as np
-
-    from blemore.gemini.embedding import Run
-    from blemore.gemini.pieces import read_folder
-    from blemore.tables import write_features
-    from joblineage.progress import Steps
 
     total = sum(1 for _ in read_folder(pieces))
     typer.echo(f"{total} pieces; those that are not in {cache} go to {service.base_url}", err=True)
@@ -145,8 +142,7 @@ def _embed(service: Service, pieces: Path, cache: Path, out: Path | None) -> Non
 
 
 def _show_plan(service: Service, pieces: Path, cache: Path, as_json: bool) -> None:
-    from blemore.gemini.pieces import read_folder
-    from blemore.gemini.plan import make_plan
+    from blemore.gemini.plan import make_plan, read_folder
 
     plan = make_plan(read_folder(pieces), service, cache)
     if as_json:

@@ -19,7 +19,7 @@ import numpy as np
 from blemore.gemini.client import Ask, connected
 from blemore.gemini.faults import Failure, Meaning
 from blemore.gemini.limits import Budget, Pace, Stopped
-from blemore.gemini.pieces import measured
+from blemore.gemini.plan import measured
 from blemore.gemini.service import STAND_IN, Service
 from blemore.gemini.store import Cache, Ledger, alone, cache_key
 from joblineage.errors import DataError
@@ -89,9 +89,7 @@ class Run:
             self._ask(tasks, advance)
         found = [self.cache.vector(key, self.service.dimensions) for key in keys]
         nothing = np.full(self.service.dimensions, np.nan, np.float32)
-        reasons = [
-            self.cache.refusal(key) or "" if vector is None else "" for key, vector in zip(keys, found, strict=True)
-        ]
+        reasons = [self.cache.refusal(k) or "" if v is None else "" for k, v in zip(keys, found, strict=True)]
         return np.stack([nothing if vector is None else vector for vector in found]), reasons
 
     def _missing(self, pieces: Sequence[tuple[str, bytes]], keys: Sequence[str]) -> list[Task]:

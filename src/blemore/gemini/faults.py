@@ -3,7 +3,8 @@
 import email.utils
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -61,7 +62,13 @@ def failure(status: int, body: Any, headers: Mapping[str, str]) -> Failure:
     if error.get("status") == "FAILED_PRECONDITION":
         return Failure(Meaning.stop, f"the account or region may not use the service ({said})")
     if status == 429:
-        return _too_many(said, details, wait)
+        violations = [one for part in details for one in _parts(part.get("violations"))]
+        quotas = [f"{one.get('quotaId', '')}{one.get('subject', '')}" for one in violations]
+        if any(re.search(r"per_?day|daily", quota, re.IGNORECASE) for quota in quotas):
+            return Failure(Meaning.stop, f"the daily quota is used up ({said})")
+        if wait is not None and wait > LONGEST_WAIT:
+            return Failure(Meaning.stop, f"the quota is used up for {wait:.0f} s ({said})")
+        return Failure(Meaning.again, said, wait=wait, everybody=True)
     if status == 408 or 500 <= status < 600:
         return Failure(Meaning.again, said, wait=wait, everybody=wait is not None)
     if status in (400, 413):
@@ -72,19 +79,6 @@ def failure(status: int, body: Any, headers: Mapping[str, str]) -> Failure:
         404: "check gemini.model and the address",
     }
     return Failure(Meaning.stop, said + f" ({advice.get(status, 'an answer that is not understood')})")
-
-
-def _too_many(said: str, details: list[dict[str, Any]], wait: float | None) -> Failure:
-    quotas = [
-        str(violation.get("quotaId", "")) + str(violation.get("subject", ""))
-        for part in details
-        for violation in _parts(part.get("violations"))
-    ]
-    if any(re.search(r"per_?day|daily", quota, re.IGNORECASE) for quota in quotas):
-        return Failure(Meaning.stop, f"the daily quota is used up ({said})")
-    if wait is not None and wait > LONGEST_WAIT:
-        return Failure(Meaning.stop, f"the quota is used up for {wait:.0f} s ({said})")
-    return Failure(Meaning.again, said, wait=wait, everybody=True)
 
 
 def _error(body: Any) -> dict[str, Any]:
@@ -100,18 +94,13 @@ def _parts(value: Any) -> list[dict[str, Any]]:
 
 
 def _asked_wait(details: list[dict[str, Any]], headers: Mapping[str, str]) -> float | None:
-    """s to wait by retryDelay and Retry-After, the longer of the two; None where neither says anything."""
+    """s to wait by retryDelay and Retry-After (seconds, or a date), the longer of the two; None: neither says anything."""
     said = (re.fullmatch(r"(\d+(?:\.\d*)?)s", str(part.get("retryDelay", ""))) for part in details)
-    waits = [*(float(match[1]) for match in said if match), *_retry_after(headers.get("retry-after", ""))]
+    waits = [float(match[1]) for match in said if match]
+    after = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"\d+(\.\d*)?", after):
+        waits.append(float(after))
+    elif after:
+        with suppress(ValueError):  # no date either: as if nothing had been said
+            waits.append(max(0.0, email.utils.parsedate_to_datetime(after).timestamp() - time.time()))
     return max(waits, default=None)
-
-
-def _retry_after(text: str) -> Iterator[float]:
-    """Seconds, or a date."""
-    if re.fullmatch(r"\s*\d+(\.\d*)?\s*", text):
-        yield float(text)
-    elif text:
-        try:
-            yield max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
-        except ValueError:
-            return  # neither: as if nothing had been said

@@ -5,7 +5,7 @@ import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -80,11 +80,12 @@ class Service:
         said = ", ".join(str(approval[name]) for name in APPROVAL) if approval else ""
         return cls(**{name: settings[name] for name in names}, approval=said)
 
-    @property
+    @cached_property
     def origin(self) -> str:
         """Who makes the vectors: part of every cache key, so that vectors of one maker never pass for another's."""
-        if self.backend == STAND_IN:
-            return f"{STAND_IN} {_stand_in_code()}"
+        if self.backend == STAND_IN:  # an older version of its code is another maker
+            code = Path(__file__).with_name("stand_in.py").read_bytes()
+            return f"{STAND_IN} {hashlib.sha256(code).hexdigest()[:12]}"
         return urlsplit(self.base_url).hostname or self.base_url
 
     @property
@@ -95,12 +96,6 @@ class Service:
     def price(self, seconds: float) -> float:
         """USD for a piece of that length."""
         return 0.0 if self.backend == STAND_IN else seconds * USD_PER_SECOND
-
-
-@lru_cache(maxsize=1)
-def _stand_in_code() -> str:
-    """Changes with the stand-in's code, so that vectors of an older one are not taken for its own."""
-    return hashlib.sha256(Path(__file__).with_name("stand_in.py").read_bytes()).hexdigest()[:12]
 
 
 def check_service(service: Mapping[str, Any], dataset: str) -> list[str]:
@@ -153,7 +148,5 @@ def api_key() -> str:
     for name in KEYS:
         if key := os.environ.get(name, "").strip():
             return key
-    raise MissingDataError(
-        "Gemini",
-        [f"no API key: set {KEYS[0]} or {KEYS[1]} (a blank one counts as missing), or set gemini.backend to off"],
-    )
+    advice = f"set {KEYS[0]} or {KEYS[1]} (a blank one counts as missing), or set gemini.backend to off"
+    raise MissingDataError("Gemini", [f"no API key: {advice}"])

@@ -38,9 +38,16 @@ def merges(points: np.ndarray, spread: np.ndarray) -> Merges:
     means, clips = points.astype(float).copy(), np.ones(count)
     alone = _log_likelihood(means, np.ones(count), spread)
     evidence = np.full((count, count), -np.inf)
+
+    def joining(one: int, others: np.ndarray) -> np.ndarray:
+        """(m,) evidence for joining cluster `one` with each of `others` (n,) bool."""
+        mine, theirs = _counted(clips[one]), _counted(clips[others])
+        sums = mine * means[one] + theirs[:, None] * means[others]  # (m, k)
+        return _log_likelihood(sums, mine + theirs, spread) - alone[one] - alone[others]
+
     for one in range(count):
         others = np.arange(count) != one
-        evidence[one, others] = _for_one(one, others, means, clips, alone, spread)
+        evidence[one, others] = joining(one, others)
     best, most = _row_maxima(evidence)
     steps = []
     for _ in range(count - 1):
@@ -55,7 +62,7 @@ def merges(points: np.ndarray, spread: np.ndarray) -> Merges:
         evidence[other], evidence[:, other] = -np.inf, -np.inf
         others = clips > 0
         others[one] = False
-        evidence[one, others] = evidence[others, one] = _for_one(one, others, means, clips, alone, spread)
+        evidence[one, others] = evidence[others, one] = joining(one, others)
         stale = (best == one) | (best == other) | (evidence[:, one] > most)
         stale[[one, other]] = True
         best[stale], most[stale] = _row_maxima(evidence[stale])
@@ -70,15 +77,6 @@ def cut(joined: Merges, threshold: float) -> np.ndarray:
     for one, other in zip(joined.first[done], joined.second[done], strict=True):
         owner[owner == other] = one
     return np.unique(owner, return_inverse=True)[1]  # a cluster's number is its first clip's: `one` < `other`
-
-
-def _for_one(
-    one: int, others: np.ndarray, means: np.ndarray, clips: np.ndarray, alone: np.ndarray, spread: np.ndarray
-) -> np.ndarray:
-    """(m,) evidence for joining cluster `one` with each of `others` (n,) bool."""
-    mine, theirs = _counted(clips[one]), _counted(clips[others])
-    sums = mine * means[one] + theirs[:, None] * means[others]  # (m, k)
-    return _log_likelihood(sums, mine + theirs, spread) - alone[one] - alone[others]
 
 
 def _log_likelihood(sums: np.ndarray, counts: np.ndarray, spread: np.ndarray) -> np.ndarray:

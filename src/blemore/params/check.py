@@ -3,6 +3,7 @@
 import difflib
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -200,13 +201,10 @@ def _shown(value: Any) -> str:
 
 def _yaml_advice(error: jsonschema.ValidationError) -> str:
     """YAML reads 1e-3 as text: say how to write it."""
-    if error.validator != "type" or not isinstance(error.instance, str) or "string" in error.validator_value:
-        return ""
-    try:
-        number = float(error.instance)
-    except ValueError:
-        return ""
-    return f"; it is text to YAML, write {number}, without quotes and with a point before any e"
+    if error.validator == "type" and isinstance(error.instance, str) and "string" not in error.validator_value:
+        with suppress(ValueError):
+            return f"; it is text to YAML, write {float(error.instance)}, without quotes and with a point before any e"
+    return ""
 
 
 def _contradictions(values: Mapping[str, Any], faulty: set[Keys]) -> Iterator[Fault]:

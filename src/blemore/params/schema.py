@@ -1,6 +1,6 @@
 """A JSON Schema in words: what a key means and what it may be."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from joblineage.errors import DataError, refuse
@@ -89,11 +89,8 @@ def _resolved(node: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str
 
 def meaning(schema: Mapping[str, Any], keys: Keys) -> str:
     """What a key means: its own description, else that of the nearest block around it; "" without any."""
-    for length in range(len(keys), -1, -1):
-        node = part(schema, keys[:length])
-        if "description" in node:
-            return node["description"]
-    return ""
+    found = (part(schema, keys[:length]).get("description") for length in range(len(keys), -1, -1))
+    return next(filter(None, found), "")
 
 
 def expected(node: Mapping[str, Any]) -> str:
@@ -102,7 +99,7 @@ def expected(node: Mapping[str, Any]) -> str:
         return f"one of {', '.join(map(str, node['enum']))}"
     if "type" not in node:
         return "another value"
-    types = node["type"] if isinstance(node["type"], Sequence) and not isinstance(node["type"], str) else [node["type"]]
+    types = [node["type"]] if isinstance(node["type"], str) else node["type"]
     text = " or ".join(TYPES[name] for name in types)
     if node.get("required"):
         text += f" ({', '.join(node['required'])})"

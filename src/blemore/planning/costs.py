@@ -17,9 +17,7 @@ from blemore.weights.known import checkpoints
 
 FILE = Path(__file__).with_name("networks.json")
 
-TRAINING_BYTES = 16
-HALF_BYTES = 2
-SINGLE_BYTES = 4
+TRAINING_BYTES, HALF_BYTES, SINGLE_BYTES = 16, 2, 4
 BACKWARD = 2
 """Forward passes that a way back costs."""
 MEASURED_SECONDS = 4.0

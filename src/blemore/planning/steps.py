@@ -97,9 +97,8 @@ def check_rules(root: Path, rules: Iterable[Any], goal: str, asked: Iterable[str
     stages = parse_yaml((root / "dvc.yaml").read_bytes())["stages"]
 
     def read(path: str) -> bool:
-        if path in wanted or any(one.fullmatch(path) for one in patterns):
-            return True
-        return "{" in path and any(map(_pattern(path).fullmatch, wanted))
+        asked = path in wanted or any(one.fullmatch(path) for one in patterns)
+        return asked or ("{" in path and any(map(_pattern(path).fullmatch, wanted)))
 
     for rule in rules:
         made = [path for path in rule.output if path.startswith("results/")]  # raw clips: of the chosen data set only

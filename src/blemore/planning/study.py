@@ -145,12 +145,10 @@ def _assumptions(counted: bool, gpu_memory: float | None, gpu_tflops: float) -> 
     if not counted:
         said.insert(0, "The clips are not there: the challenge's published numbers, and 5 MB a clip, are assumed.")
     if gpu_memory is not None:
-        said.append(
+        said += [
             f"GPU hours: an estimate: counted operations at {EFFICIENCY:.0%} of {gpu_tflops:g} TFLOP/s, at most at "
-            f"{CEILING:g} TFLOP/s (about what an H200 reached); a loader that cannot keep up takes longer."
-        )
-        said.append(
+            f"{CEILING:g} TFLOP/s (about what an H200 reached); a loader that cannot keep up takes longer.",
             "GPU memory: an estimate: what a training step keeps was measured on the CPU, what the device's allocator "
-            "holds beside it in three trainings on an H200."
-        )
+            "holds beside it in three trainings on an H200.",
+        ]
     return said

@@ -89,8 +89,7 @@ def simulate(settings: Settings, seed: int) -> Study:
     gains = np.exp(settings.gain_sd * drawn.normal(0, 1, len(names)))
     clips, person = _clips(names, settings)
     labels = soft_labels(clips)
-    # Row i belongs to person number who[i].
-    who = np.searchsorted(names, person)
+    who = np.searchsorted(names, person)  # (n_clips,) the person's number
     shown = EVIDENCE * gains[who, None] * labels**ROOT + offsets[who]
 
     common = generator(f"{seed}/common").normal(0, NOISE, labels.shape)

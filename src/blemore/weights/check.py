@@ -88,10 +88,9 @@ def _first_fault(settings: Mapping[str, Any]) -> str | None:
     wanted = family(settings["module"]).model_types
     found = model_type(settings)
     if wanted and found not in wanted:
-        return (
-            f"{settings['checkpoint']} is a {found} network by its {CONFIG}, module {settings['module']} reads "
-            f"{' or '.join(wanted)}: name another in encoders: {settings['name']}: {settings['scale']}: checkpoint"
-        )
+        reads = f"module {settings['module']} reads {' or '.join(wanted)}"
+        place = f"encoders: {settings['name']}: {settings['scale']}: checkpoint"
+        return f"{settings['checkpoint']} is a {found} network by its {CONFIG}, {reads}: name another in {place}"
     return None
 
 

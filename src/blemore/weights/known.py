@@ -104,7 +104,6 @@ def _licence(settings: Mapping[str, Any]) -> dict[str, Any]:
         **{key: terms.get(key) for key in ("code", "original_code", "weights", "said_by")},
         "note": entry.get("note") if entry else "no checkpoint that this package knows: read its licence yourself",
     }
-    unknown = [key for key, value in told.items() if value is None and key != "note"]
-    if "service" in settings:
-        unknown = [key for key in unknown if key not in ("revision", "original_code", "paper")]
+    moot = ("note", "revision", "original_code", "paper") if "service" in settings else ("note",)
+    unknown = [key for key, value in told.items() if value is None and key not in moot]
     return {**general, **told, "files": files, "unknown": unknown}
