@@ -194,7 +194,7 @@ def test_quarantined_clips_are_left_out_and_must_not_stand_in_a_table():
 def test_tables_that_disagree_with_the_study_are_refused_naming_clip_and_table():
     clips, tables = study()
     tables["e1"].loc[0, "fold"] = 3
-    with pytest.raises(DataError, match=r"e1: clip A100_00 has fold 3, the study says 0"):
+    with pytest.raises(DataError, match=r"e1: clip A100_00: fold 3, in this study 0"):
         fuse(tables, clips, OPTIONS)
 
 
