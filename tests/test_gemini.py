@@ -296,7 +296,9 @@ def test_the_commands_refuse_what_the_start_of_the_workflow_refuses(subcommand, 
     assert "gemini.dimension: unknown key, did you mean 'dimensions'?" in str(result.exception)
 
 
-@pytest.mark.parametrize(("option", "value"), [("--dimensions", 64), ("--rpm", 0), ("--max-usd", -1)])
+@pytest.mark.parametrize(
+    ("option", "value"), [("--dimensions", 64), ("--rpm", 0), ("--max-usd", -1), ("--max-usd", "inf")]
+)
 def test_an_option_out_of_range_is_refused(option, value, tmp_path):
     result = command("plan", option, value)
     assert result.exit_code == 2

@@ -101,9 +101,8 @@ def decide(
         judged = ~masks & others  # (draws, n)
         truth = np.broadcast_to(rows.truth, moved[OFF].shape)
         rows.to_fit(model, "strength", judged.any(axis=0))
-        strength = strengths[outer] = best_strength(
-            {one: values[judged] for one, values in moved.items()}, truth[judged]
-        )
+        strength = best_strength({one: values[judged] for one, values in moved.items()}, truth[judged])
+        strengths[outer] = strength
         for k, told in enumerate(judged):
             if outer != FINAL and told.any():
                 learned = replace(view, values=moved[strength][k]).to_fit(model, "thresholds", told)

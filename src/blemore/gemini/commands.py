@@ -23,7 +23,7 @@ from blemore.gemini.service import (
     check_service,
     check_url,
     is_local,
-)  # fmt: skip
+)
 from joblineage.errors import refuse
 
 app = typer.Typer(help="Gemini Embedding 2: plan and pay for the vectors of pieces, once.", no_args_is_help=True)
@@ -51,7 +51,8 @@ Dimensions = Annotated[
 ]
 Rpm = Annotated[int | None, typer.Option(min=1, help="Most requests a minute (else from params.yaml, else 100).")]
 MaxUsd = Annotated[
-    float | None, typer.Option(min=0, help="Most that this cache may ever cost, USD (else from params.yaml, else 10).")
+    float | None,
+    typer.Option(min=0, max=1e6, help="Most that this cache may ever cost, USD (else from params.yaml, else 10)."),
 ]
 Params = Annotated[Path, typer.Option(help="The study's parameters; the file may be missing.")]
 

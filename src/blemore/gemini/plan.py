@@ -54,10 +54,8 @@ def measured(mp4: bytes) -> tuple[float, str]:
                     seconds = container.duration / av.time_base
                 else:
                     continue
-                return (
-                    seconds,
-                    f"{seconds:.0f} s of video: {LONGEST_SECONDS:.0f} go" if seconds > LONGEST_SECONDS else "",
-                )
+                reason = f"{seconds:.0f} s of video: {LONGEST_SECONDS:.0f} go" if seconds > LONGEST_SECONDS else ""
+                return seconds, reason
     except (av.FFmpegError, ValueError):
         pass
     return 0.0, "no readable video"
@@ -86,9 +84,8 @@ class Plan:
         """For people."""
         kept = f"cache            {folder}: {self.hits} of {self.pieces} pieces are there"
         kept += f", {self.refused} cannot be embedded" if self.refused else ""
-        over = (
-            ": the run will stop at the limit, what it made is kept" if self.spent + self.usd > service.max_usd else ""
-        )
+        stops = ": the run will stop at the limit, what it made is kept"
+        over = stops if self.spent + self.usd > service.max_usd else ""
         return [
             kept,
             f"to send          {self.misses} pieces, {self.seconds:.0f} s of video, {self.bytes / 1e6:.1f} MB",

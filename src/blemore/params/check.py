@@ -45,9 +45,8 @@ def read_params(path: Path, **changed: Any) -> dict[str, Any]:
     """
     schema = next((place for place in (path.parent / SCHEMA, SCHEMA) if place.is_file()), None)
     if schema is None or not path.is_file():
-        raise MissingDataError(
-            str(path), [f"expected {path} and beside it, or here, {SCHEMA}: go to the study's folder"]
-        )
+        advice = f"expected {path} and beside it, or here, {SCHEMA}: go to the study's folder"
+        raise MissingDataError(str(path), [advice])
     values = parse_yaml(path.read_bytes()) | changed
     check_params(values, read_schema(schema), str(path))
     return values
