@@ -20,9 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-from blemore.scoring.exact import ExactSurface, exact_optimum
+from blemore.scoring.exact import ExactSurface, exact_optimum, weighted_optima
 from blemore.scoring.labels import CLASSES
-from blemore.scoring.optima import weighted_optima
 from blemore.scoring.surface import OFFICIAL_GRID, official_grid
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))

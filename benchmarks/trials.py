@@ -88,7 +88,7 @@ def _luck(made: Study, third: np.ndarray, new: np.ndarray, method: str, options:
     )  # fmt: skip
     fused = FUSION_METHOD.load(method).fit(data, **options).apply(stacked)
     fused = scaling.fit(fused[None, third], soft[third]).apply(fused[None])[0]
-    fused = apply_offsets(fused, fit_offsets(fused, who, soft[third].mean(axis=0), kappa=0.0)[who])
+    fused = apply_offsets(fused, fit_offsets(fused, who, soft[third].mean(axis=0))[who])
     chosen, train = exact_optimum(fused[third], made.truth[third]), ~(third | new)
     return score(chosen.decide(fused[train]), made.truth[train]) - score(chosen.decide(fused[new]), made.truth[new])
 

@@ -13,11 +13,11 @@ os.environ["PYTHONPATH"] = str(REPOSITORY / "src")  # jobs use this checkout's p
 
 from blemore import study
 from blemore.datasets.withdrawn import read_withdrawn
-from blemore.encoders import families, settings
+from blemore.encoders import settings
 from blemore.encoders.weight_files import local_files
 from blemore.media.shards import shard_of
 from blemore.params.check import check_params, read_schema
-from blemore.params.parts import DEFAULT_HEAD
+from blemore.params.parts import DEFAULT_HEAD, ENCODER_FAMILY
 from blemore.planning import steps
 from joblineage import run, warm
 from joblineage.code import sources
@@ -27,7 +27,6 @@ ROSTER = "results/clips/roster.parquet"
 TOGETHER = config.pop("folds", "apart") == "together"  # a profile's word, no parameter of the study
 try:
     check_params(config, read_schema("schemas/params.schema.yaml"))
-    settings.check_entries(config)
     if workflow.is_main_process:  # and not in every job again
         steps.check_steps(REPOSITORY, config)
     DATA = f"data/{config['dataset']}"

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from blemore.encoders import families
-from blemore.encoders.settings import check_entries
 from blemore.params import parts
 from blemore.params.check import read_params
+from blemore.params.families import family
 from blemore.planning.steps import check_steps
 from joblineage.errors import DataError
 
@@ -43,10 +42,9 @@ class Checkout:
     def start(self) -> str:
         """What a start of the workflow says before any rule is parsed; "" where nothing is wrong."""
         parts._face.cache_clear()
-        families.family.cache_clear()
+        family.cache_clear()
         try:
             values = read_params(self.folder / "params.yaml")
-            check_entries(values)
             check_steps(self.folder, values)
         except DataError as error:
             return str(error)
@@ -62,10 +60,9 @@ class Checkout:
 @pytest.fixture
 def checkout(tmp_path, monkeypatch) -> Iterator[Checkout]:
     monkeypatch.setattr(parts, "__file__", str(tmp_path / "src/blemore/params/parts.py"))
-    monkeypatch.setattr(families, "FOLDER", tmp_path / "src/blemore/encoders")
     yield Checkout(tmp_path)
     parts._face.cache_clear()
-    families.family.cache_clear()
+    family.cache_clear()
 
 
 METHOD = {
@@ -73,8 +70,7 @@ METHOD = {
 
 import numpy as np
 
-from blemore.fusion.base import Labelled
-from blemore.fusion.mean import WeightedMean
+from blemore.fusion.base import Labelled, WeightedMean
 
 
 def fit(data: Labelled, *, share: float) -> WeightedMean:
@@ -154,7 +150,7 @@ from pathlib import Path
 import numpy as np
 
 from blemore.encoders.base import Embedder
-from blemore.encoders.families import Family
+from blemore.params.families import Family
 from blemore.encoders.sound import Sound
 
 FAMILY = Family(kind="computed", note="sizes of samples are counted")
@@ -219,7 +215,7 @@ def test_an_encoder_family_takes_its_file_and_an_entry_in_the_params(checkout):
             "src/blemore/encoders/loudness.py",
             "FAMILY =",
             "KIND =",
-            "loudness.py: 1 fault(s)\n  - no family of encoders: expe",
+            "loudness.py: 1 fault(s)\n  - expected FAMILY = Family",
         ),
         ("src/blemore/encoders/loudness.py", ', note="sizes of samples are counted"', "", "kind computed needs a note"),
         ("params.yaml", "module: loudness", "module: loudnes", "did you mean 'loudness'?"),

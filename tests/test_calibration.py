@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulated import DECISIONS, problems, study
 
-from blemore.decide.person_offset import LIMIT, apply_offsets, fit_offsets
+from blemore.decide.person_offset import LIMIT, apply_offsets, fit_offsets, strength_of
+from blemore.decide.problem import OFF
 from blemore.decide.run import DECISION_COLUMNS, calibrate
 from blemore.fusion.run import fuse
 from blemore.scoring.decoding import decode
@@ -41,7 +42,7 @@ def posteriors(seed: int, persons: int = 4, clips: int = 20) -> tuple[np.ndarray
 def test_an_offset_brings_every_persons_mean_posterior_to_the_prior(seed):
     probabilities, person = posteriors(seed)
     prior = np.array([0.2, 0.15, 0.2, 0.2, 0.15, 0.1])
-    moved = apply_offsets(probabilities, fit_offsets(probabilities, person, prior, kappa=0.0)[person])
+    moved = apply_offsets(probabilities, fit_offsets(probabilities, person, prior)[person])
     for who in range(4):
         assert moved[person == who].mean(axis=0) == pytest.approx(prior, abs=1e-6)
 
@@ -49,20 +50,22 @@ def test_an_offset_brings_every_persons_mean_posterior_to_the_prior(seed):
 def test_an_offset_depends_on_its_own_person_only():
     probabilities, person = posteriors(3)
     prior = np.full(6, 1 / 6)
-    together = fit_offsets(probabilities, person, prior, kappa=5.0)
-    alone = fit_offsets(probabilities[person == 2], np.zeros(20, int), prior, kappa=5.0)
+    together = fit_offsets(probabilities, person, prior)
+    alone = fit_offsets(probabilities[person == 2], np.zeros(20, int), prior)
     assert alone[0] == pytest.approx(together[2], abs=1e-7)
 
 
 def test_few_clips_move_a_person_less():
-    probabilities, person = posteriors(4)
-    full = fit_offsets(probabilities, person, np.full(6, 1 / 6), kappa=0.0)
-    assert fit_offsets(probabilities, person, np.full(6, 1 / 6), kappa=20.0) == pytest.approx(full / 2)
+    _, person = posteriors(4)
+    assert strength_of(20.0, person).tolist() == [[0.5]] * 4  # of 20 clips each
+    assert strength_of(80.0, person).tolist() == [[0.2]] * 4
+    assert strength_of(0.0, person).tolist() == [[1.0]] * 4
+    assert strength_of(OFF, person).tolist() == [[0.0]] * 4
 
 
 def test_certain_posteriors_give_bounded_offsets():
     rows = np.eye(6)[[0, 0, 1]]
-    offsets = fit_offsets(rows, np.zeros(3, int), np.full(6, 1 / 6), kappa=0.0)
+    offsets = fit_offsets(rows, np.zeros(3, int), np.full(6, 1 / 6))
     assert np.isfinite(offsets).all()
     assert np.abs(offsets).max() <= LIMIT
     assert np.isfinite(apply_offsets(rows, offsets[[0, 0, 0]])).all()
@@ -70,7 +73,7 @@ def test_certain_posteriors_give_bounded_offsets():
 
 def test_a_class_missing_from_training_is_made_rare_not_impossible():
     probabilities, person = posteriors(5)
-    offsets = fit_offsets(probabilities, person, np.array([0.2, 0.2, 0.2, 0.2, 0.2, 0.0]), kappa=0.0)
+    offsets = fit_offsets(probabilities, person, np.array([0.2, 0.2, 0.2, 0.2, 0.2, 0.0]))
     moved = apply_offsets(probabilities, offsets[person])
     assert (moved[:, 5] > 0).all()
     assert moved[:, 5].mean() < 0.05

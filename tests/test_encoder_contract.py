@@ -14,12 +14,13 @@ import torch
 import yaml
 from safetensors.torch import load, save
 
-from blemore.encoders import base, embedding, families
+from blemore.encoders import base, embedding
 from blemore.encoders.ahead import alike, decoded
-from blemore.encoders.families import family
 from blemore.encoders.network import Network, NetworkEmbedder
 from blemore.encoders.settings import encoder_settings
 from blemore.learning.training.loop import train_fold
+from blemore.params.families import family
+from blemore.params.parts import ENCODER_FAMILY
 from blemore.scoring.labels import CLASSES
 
 CONFIG = yaml.safe_load(Path("params.yaml").read_text()) | {"weights": "tiny", "dataset": "demo"}
@@ -95,14 +96,14 @@ def assert_same(one: dict[str, np.ndarray], other: dict[str, np.ndarray], tolera
         np.testing.assert_allclose(other[clip], row, rtol=tolerance, atol=tolerance, err_msg=clip)
 
 
-@pytest.mark.parametrize("module", families.names())
+@pytest.mark.parametrize("module", ENCODER_FAMILY.names())
 def test_what_a_family_says_without_being_imported_is_what_it_says_imported(module):
     assert family(module) == import_module(f"blemore.encoders.{module}").FAMILY
 
 
 def test_every_family_of_the_folder_has_an_encoder_that_is_tested_here():
     tested = {CONFIG["encoders"][name]["module"] for name in INSIDE}
-    assert tested == {module for module in families.names() if family(module).kind != "outside"}
+    assert tested == {module for module in ENCODER_FAMILY.names() if family(module).kind != "outside"}
 
 
 def test_a_family_is_a_network_exactly_if_its_encoders_are():

@@ -13,9 +13,8 @@ from simulated import DECISIONS, problems
 
 from blemore.scoring import exact
 from blemore.scoring.decoding import decode
-from blemore.scoring.exact import exact_optimum
+from blemore.scoring.exact import exact_optimum, plateau
 from blemore.scoring.metrics import acc_presence, acc_salience
-from blemore.scoring.optima import plateau
 from blemore.scoring.surface import official_grid
 from joblineage.errors import DataError
 

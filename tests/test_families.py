@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 import yaml
 
-from blemore.encoders import families
-from blemore.encoders.families import family, names
-from blemore.encoders.settings import check_entries
+from blemore.params import parts
+from blemore.params.check import check_params, read_schema
+from blemore.params.families import family
+from blemore.params.parts import ENCODER_FAMILY
 from blemore.planning.study import JOB_SECONDS
 from joblineage.errors import DataError
 
 ROOT = Path(__file__).resolve().parents[1]
+SCHEMA = read_schema(ROOT / "schemas/params.schema.yaml")
 BRIGHTNESS = '''"""How bright each clip is."""
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +27,7 @@ from pathlib import Path
 import numpy as np
 
 from blemore.encoders.base import Embedder
-from blemore.encoders.families import Family
+from blemore.params.families import Family
 from blemore.media.shards import decode_frames, read_jpegs
 
 FAMILY = Family(kind="computed", note="computed from the prepared pictures, no weights", seconds={"frozen": 36.0})
@@ -43,15 +45,15 @@ class Brightness(Embedder):
         return np.array([[decode_frames(clip, 8).mean()] for clip in clips], np.float32)
 '''
 ASKED = """
-import json, sys, yaml
+import json, sys
 from pathlib import Path
-from blemore.encoders.settings import check_entries, origin, weights_settings
+from blemore.encoders.settings import origin, weights_settings
+from blemore.params.check import read_params
 from blemore.planning.study import plan
 from blemore.weights.check import state
 from blemore.weights.known import study_settings
 from blemore.weights.known import licences
-params = yaml.safe_load(Path("params.yaml").read_text())
-check_entries(params)
+params = read_params(Path("params.yaml"))
 (settings,) = [one for one in study_settings(params) if one["name"] == "brightness"]
 print(json.dumps({
     "licence": licences([weights_settings(params, "brightness")])["encoders"]["brightness"],
@@ -66,6 +68,7 @@ print(json.dumps({
 @pytest.mark.parametrize("weights", ["tiny", "pretrained"])
 def test_a_new_computed_family_is_one_file_and_one_entry(tmp_path: Path, weights: str) -> None:
     shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "schemas", tmp_path / "schemas")
     (tmp_path / "src/blemore/encoders/brightness.py").write_text(BRIGHTNESS)
     params = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"weights": weights}
     params["encoders"]["brightness"] = {"enabled": True, "module": "brightness", "media": "faces", "learning": "frozen"}
@@ -88,9 +91,9 @@ def test_a_new_computed_family_is_one_file_and_one_entry(tmp_path: Path, weights
 
 
 def test_every_file_that_builds_encoders_says_what_it_is() -> None:
-    building = [file.stem for file in families.FOLDER.glob("*.py") if "\ndef build(settings" in file.read_text()]
-    assert sorted({*building} - {"base"}) == list(names())
-    assert all(family(name) for name in names())
+    building = [file.stem for file in ENCODER_FAMILY.folder.glob("*.py") if "\ndef build(settings" in file.read_text()]
+    assert sorted({*building} - {"base"}) == ENCODER_FAMILY.names()
+    assert all(family(name) for name in ENCODER_FAMILY.names())
 
 
 @pytest.mark.parametrize(
@@ -106,8 +109,11 @@ def test_every_file_that_builds_encoders_says_what_it_is() -> None:
 def test_a_declaration_that_cannot_be_read_is_told_with_its_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, declared: str, fault: str
 ) -> None:
-    monkeypatch.setattr(families, "FOLDER", tmp_path)
-    (tmp_path / "odd_one.py").write_text(f'"""Odd."""\n\nFAMILY = {declared}\n\n\ndef build(settings):\n    ...\n')
+    monkeypatch.setattr(parts, "__file__", str(tmp_path / "params/parts.py"))
+    (tmp_path / "encoders").mkdir()
+    (tmp_path / "encoders/odd_one.py").write_text(
+        f'"""Odd."""\n\nFAMILY = {declared}\n\n\ndef build(settings):\n    ...\n'
+    )
     with pytest.raises(DataError, match=r"odd_one\.py") as caught:
         family("odd_one")
     assert fault in str(caught.value)
@@ -115,7 +121,9 @@ def test_a_declaration_that_cannot_be_read_is_told_with_its_file(
 
 def test_what_is_no_family_is_told_with_those_that_there_are() -> None:
     for name in ("ahead", "nothing_of_that_name"):
-        with pytest.raises(DataError, match=rf"expected FAMILY = Family\(\.\.\.\), as {', '.join(names())} have"):
+        with pytest.raises(
+            DataError, match=rf"'{name}', which is no encoder family: there are {', '.join(ENCODER_FAMILY.names())}"
+        ):
             family(name)
 
 
@@ -126,7 +134,7 @@ def config() -> dict[str, Any]:
 
 def test_the_default_study_names_what_its_families_need(config: dict[str, Any]) -> None:
     for weights in ("tiny", "pretrained"):
-        check_entries(config | {"weights": weights})
+        check_params(config | {"weights": weights}, SCHEMA)
 
 
 @pytest.mark.parametrize(
@@ -136,11 +144,11 @@ def test_the_default_study_names_what_its_families_need(config: dict[str, Any]) 
         ("prosody", {"persons": None}, "persons: module acoustic reads nothing from outside"),
         ("prosody", {"learning": "given"}, "learning: found given, but module acoustic reads nothing from outside"),
         ("prosody", {"pretrained": {"checkpoint": "x"}}, "pretrained.checkpoint: module acoustic reads none"),
-        ("gemini", {"tiny": {"checkpoint": "x"}}, "tiny.checkpoint: module gemini reads none"),
+        ("gemini", {"pretrained": {"checkpoint": "x"}}, "pretrained.checkpoint: module gemini reads none"),
         (
             "clip",
             {"weights": "pretrained", "pretrained": {}},
-            "pretrained.checkpoint: missing, module image is a network",
+            "pretrained.checkpoint: missing, expected text",
         ),
     ],
 )
@@ -149,10 +157,22 @@ def test_what_a_family_has_no_use_for_or_lacks_is_refused(
 ) -> None:
     config["encoders"][name] |= change
     with pytest.raises(DataError, match=rf"encoders\.{name}\.{fault}"):
-        check_entries(config)
+        check_params(config, SCHEMA)
+
+
+def test_a_network_has_a_block_for_full_size_where_the_study_is(config: dict[str, Any]) -> None:
+    del config["encoders"]["videomae_frozen"]["pretrained"]
+    check_params(config, SCHEMA)
+    with pytest.raises(
+        DataError, match=r"videomae_frozen\.pretrained: missing, expected a block of keys \(checkpoint\)"
+    ):
+        check_params(config | {"weights": "pretrained"}, SCHEMA)
+    config["encoders"]["videomae_frozen"]["enabled"] = False
+    check_params(config | {"weights": "pretrained"}, SCHEMA)
 
 
 def test_a_service_without_a_block_that_says_how_it_is_asked_is_refused(config: dict[str, Any]) -> None:
+    schema = SCHEMA | {"required": [name for name in SCHEMA["required"] if name != "gemini"]}
     del config["gemini"]
     with pytest.raises(DataError, match=r"encoders\.gemini\.module: gemini is a service, but no block gemini"):
-        check_entries(config)
+        check_params(config, schema)

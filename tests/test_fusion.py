@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from simulated import study
 
 from blemore.fusion import simplex
-from blemore.fusion.base import Labelled
-from blemore.fusion.mean import WeightedMean
+from blemore.fusion.base import Labelled, WeightedMean
 from blemore.fusion.run import fuse
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.model_name import FINAL
@@ -195,7 +194,7 @@ def test_quarantined_clips_are_left_out_and_must_not_stand_in_a_table():
 def test_tables_that_disagree_with_the_study_are_refused_naming_clip_and_table():
     clips, tables = study()
     tables["e1"].loc[0, "fold"] = 3
-    with pytest.raises(DataError, match=r"e1: clip A100_00 has fold 3, the study says 0"):
+    with pytest.raises(DataError, match=r"e1: clip A100_00: fold 3, in this study 0"):
         fuse(tables, clips, OPTIONS)
 
 

@@ -11,9 +11,8 @@ from simulated import study
 
 from blemore.fusion import scaling
 from blemore.fusion.base import Labelled
-from blemore.fusion.choice import choose
 from blemore.fusion.nested import fit_all, left_out
-from blemore.fusion.run import Fused, fuse
+from blemore.fusion.run import Fused, choose, fuse
 from blemore.params.parts import FUSION_METHOD
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import score, true_saliences

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,12 +12,14 @@ import threading
 import time
 import traceback
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from gemini_server import (
     BLOCK,
     KEY,
@@ -38,6 +41,8 @@ from blemore.gemini.service import ENDPOINT, api_key, check_url
 from blemore.gemini.stand_in import Answer, error
 from blemore.gemini.store import Cache, Ledger, alone, cache_key
 from joblineage.errors import DataError, MissingDataError
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(autouse=True)
@@ -274,9 +279,42 @@ def test_a_plan_opens_no_socket_needs_no_key_and_writes_nothing(arguments, tmp_p
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def write_study(folder, **changed):
+    """A study's folder with the project's parameters, but the top keys `changed`."""
+    values = yaml.safe_load((ROOT / "params.yaml").read_text()) | changed
+    (folder / "params.yaml").write_text(yaml.safe_dump(values))
+    shutil.copytree(ROOT / "schemas", folder / "schemas")
+
+
+@pytest.mark.parametrize("subcommand", ["plan", "embed"])
+def test_the_commands_refuse_what_the_start_of_the_workflow_refuses(subcommand, tmp_path, pieces):
+    folder = write_pieces(tmp_path / "pieces", pieces[:2])
+    write_study(tmp_path, gemini=BLOCK | {"max_usd": float("nan"), "dimension": 128})
+    result = command(subcommand, "--pieces", folder)
+    assert isinstance(result.exception, DataError)
+    assert "gemini.max_usd: found nan, expected a number from 0" in str(result.exception)
+    assert "gemini.dimension: unknown key, did you mean 'dimensions'?" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--dimensions", 64), ("--rpm", 0), ("--max-usd", -1), ("--max-usd", "inf")]
+)
+def test_an_option_out_of_range_is_refused(option, value, tmp_path):
+    result = command("plan", option, value)
+    assert result.exit_code == 2
+    assert option in result.output
+
+
+def test_a_limit_that_is_no_number_allows_nothing(tmp_path, pieces):
+    with Server() as server:
+        result = embed(server, write_pieces(tmp_path / "pieces", pieces[:2]), tmp_path / "cache", "--max-usd", "nan")
+        assert "spending limit" in str(result.exception)
+        assert not server.asked
+
+
 def test_options_that_are_not_given_come_from_the_study(tmp_path, pieces):
     folder = write_pieces(tmp_path / "pieces", pieces[:2])
-    (tmp_path / "params.yaml").write_text(json.dumps({"dataset": "demo", "gemini": BLOCK | {"dimensions": 256}}))
+    write_study(tmp_path, gemini=BLOCK | {"dimensions": 256})
     plan = json.loads(command("plan", "--pieces", folder, "--json").output)
     assert plan["dimensions"] == 256
     assert plan["minutes"] == pytest.approx(2 / 300)
@@ -284,7 +322,7 @@ def test_options_that_are_not_given_come_from_the_study(tmp_path, pieces):
 
 def test_clips_of_real_people_are_not_sent_by_hand_without_approval_either(tmp_path, pieces):
     folder = write_pieces(tmp_path / "pieces", pieces[:2])
-    (tmp_path / "params.yaml").write_text(json.dumps({"dataset": "blemore", "gemini": BLOCK}))
+    write_study(tmp_path, dataset="blemore", gemini=BLOCK)
     result = command("embed", "--pieces", folder, "--cache", tmp_path / "cache")
     assert isinstance(result.exception, DataError)
     assert "gemini.transfer_approved" in str(result.exception)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from blemore.gemini.client import checked
 from blemore.gemini.embedding import TRIES
-from blemore.gemini.faults import Failure, Meaning, Reply, failure
+from blemore.gemini.faults import Failure, Meaning, failure
 from blemore.gemini.limits import Budget, Pace, Stopped
 from blemore.gemini.stand_in import Answer, error
 from joblineage.errors import DataError
@@ -162,13 +162,13 @@ def test_a_piece_on_which_the_service_always_fails_is_put_aside_and_named(tmp_pa
     ],
 )
 def test_the_wait_that_the_service_asks_for_is_understood(body, headers, wait):
-    found = failure(Reply(429, error(429, "RESOURCE_EXHAUSTED", "slow down", *body), headers))
+    found = failure(429, error(429, "RESOURCE_EXHAUSTED", "slow down", *body), headers)
     assert (found.meaning, found.wait, found.everybody) == (Meaning.again, wait, True)
 
 
 def test_a_date_to_wait_for_is_understood():
     at = (datetime.now(UTC) + timedelta(seconds=60)).strftime("%a, %d %b %Y %H:%M:%S GMT")
-    found = failure(Reply(503, None, {"retry-after": at}))
+    found = failure(503, None, {"retry-after": at})
     assert 30 < found.wait <= 60
 
 
@@ -187,7 +187,7 @@ def test_a_date_to_wait_for_is_understood():
 )
 @settings(max_examples=150)
 def test_whatever_an_answer_holds_it_has_a_meaning(status, body):
-    found = failure(Reply(status, body, {}))
+    found = failure(status, body, {})
     if status in (401, 403, 404):
         assert found.meaning is Meaning.stop
     if status >= 500 and not isinstance(body, dict | list):

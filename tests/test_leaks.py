@@ -18,9 +18,8 @@ from blemore.audit.leaks.content import copies, same_media
 from blemore.audit.leaks.matrix import Matrix
 from blemore.audit.leaks.models import ClipsTable
 from blemore.decide import enrolment, person_offset, problem, run
-from blemore.fusion.choice import choose
 from blemore.fusion.nested import _candidate, fit_all
-from blemore.fusion.run import fuse
+from blemore.fusion.run import choose, fuse
 from blemore.learning.folds import check_persons, gather_folds
 from blemore.learning.heads import inner, linear
 from blemore.learning.heads.run import fold_probabilities

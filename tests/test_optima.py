@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 from simulated import DECISIONS, problems
 
 from blemore.scoring.decoding import decode
-from blemore.scoring.exact import exact_optimum
+from blemore.scoring.exact import exact_optimum, weighted_optima
 from blemore.scoring.metrics import score
-from blemore.scoring.optima import weighted_optima
 
 
 @given(problems(min_rows=1, max_rows=14), st.integers(0, 2**32 - 1))

@@ -13,6 +13,7 @@ import yaml
 
 from blemore.params import parts
 from blemore.params.check import check_params, read_schema
+from blemore.params.families import family
 from blemore.params.schema import part
 from joblineage.errors import DataError
 
@@ -122,6 +123,23 @@ def test_every_block_refuses_unknown_keys():
         ("individuals.approved", {"by": "me", "date": "2026-01-02"}, ["individuals.approved.basis: missing"]),
         ("encoders.prosody.features", "compare", ["prosody.features:", "one of functionals, egemaps", "research"]),
         ("encoders.clip.features", "egemaps", ["clip.features: unknown key"]),
+        ("encoders.wavlm.tiny.architecture", REMOVED, ["wavlm.tiny.architecture: missing", "wavlm, hubert", "small"]),
+        ("encoders.wavlm.tiny", REMOVED, ["wavlm.tiny: missing, expected a block of keys (architecture, layers)"]),
+        ("encoders.wav2vec2_finetuned.tiny.seconds", REMOVED, ["tiny.seconds: missing", "from 0.2 to 30", "windows"]),
+        ("encoders.clip.pretrained", REMOVED, ["clip.pretrained: missing", "(architecture, checkpoint)"]),
+        ("encoders.clip.pretrained.architecture", REMOVED, ["architecture: missing, expected text", "timm's name"]),
+        ("encoders.prosody.media", REMOVED, ["prosody.media: missing, expected one of faces, body, ", "listens"]),
+        ("individuals.descriptor", "arcfase", ["'arcfase', which is no descriptor of faces", "mean 'arcface'?", "off"]),
+        ("individuals.descriptor", True, ["individuals.descriptor: found True, which is no descriptor of faces"]),
+        (
+            "gemini.transfer_approved",
+            {"by": "me", "date": "soon", "basis": "x"},
+            ["date: found 'soon'", "a date", "day"],
+        ),
+        ("individuals.approved", {"by": " ", "date": "2026-01-02", "basis": "x"}, ["approved.by: found ' '", "who"]),
+        ("gemini.max_usd", -1.0, ["gemini.max_usd: found -1.0", "from 0", "US dollars"]),
+        ("gemini.dimensions", 4000, ["gemini.dimensions: found 4000", "from 128 to 3072", "vectors"]),
+        ("gemini.backend", "vertex", ["gemini.backend: found 'vertex'", "off, False, stand-in, api", "who answers"]),
         ("encoders.s4d.tiny.warm_up", 2, ["s4d.tiny.warm_up:", "found 2", "from 0 to 1", "share"]),
     ],
 )
@@ -129,6 +147,16 @@ def test_a_wrong_key_is_named_with_what_was_expected_and_what_it_means(path, val
     faults = faults_of(changed(path, value))
     assert len(faults) == 1, faults
     assert [word for word in words if word not in faults[0]] == [], faults
+
+
+def test_what_comes_from_outside_needs_its_files_in_place_of_media():
+    values = changed("encoders.prosody.module", "precomputed")
+    del values["encoders"]["prosody"]["media"]
+    told = faults_of(values)
+    assert [fault.partition(",")[0] for fault in told] == [
+        "encoders.prosody.file: missing",
+        "encoders.prosody.persons: missing",
+    ]
 
 
 def test_all_faults_are_told_at_once():
@@ -155,23 +183,26 @@ def test_the_meaning_stands_in_the_message_people_see():
 NEW = {
     "fusion/trimmed.py": 'def fit(data, *, share: float):\n    """Trim.\n\n    share : of the encoders that is left out.\n    """\n',
     "learning/heads/forest.py": "def predictions(learned, shown, model, name, *, trees: int = 9):\n    pass\n",
+    "individuals/colour.py": "def describe(face_shards):\n    pass\n",
     "datasets/ravdess.py": "def roster(root, withdrawn, *, folds: int, songs: bool):\n    pass\n",
-    "encoders/bands.py": 'def build(settings, *, bins: int, window: Literal["hann", "kaiser"] = "hann"):\n    pass\n',
+    "encoders/bands.py": 'FAMILY = Family(kind="computed", note="levels of bands")\n\n\ndef build(settings, *, bins: int, window: Literal["hann", "kaiser"] = "hann"):\n    pass\n',
 }
 """Parts that somebody adds: path below the package, source."""
 
 
 @pytest.fixture
 def with_new_parts(tmp_path, monkeypatch):
-    """Copies of the four folders with a new part in each; the parameters name none of them yet."""
+    """Copies of the five folders with a new part in each; the parameters name none of them yet."""
     for file, text in NEW.items():
         folder = tmp_path / Path(file).parent
         shutil.copytree(REPOSITORY / "src/blemore" / folder.relative_to(tmp_path), folder)
         (tmp_path / file).write_text(f'"""New."""\n\nimport library_that_is_not_there\n\n\n{text}')
     monkeypatch.setattr(parts, "__file__", str(tmp_path / "params/parts.py"))
     parts._face.cache_clear()
+    family.cache_clear()
     yield
     parts._face.cache_clear()
+    family.cache_clear()
 
 
 def new_study() -> dict[str, Any]:
@@ -181,6 +212,7 @@ def new_study() -> dict[str, Any]:
     values["fusion"]["candidates"].append("trimmed")
     values["fusion"]["trimmed"] = {"share": 0.2}
     values["encoders"]["mel"] = {"enabled": True, "module": "bands", "media": "audio", "learning": "frozen", "bins": 40}
+    values["individuals"]["descriptor"] = "colour"
     values["encoders"]["prosody"] |= {"head": "forest", "forest": {"trees": 5}}
     return values
 
@@ -206,6 +238,7 @@ def test_a_new_part_of_each_kind_needs_no_line_of_the_schema(with_new_parts):
         ("ravdess", REMOVED, ["ravdess: missing, expected a block of keys (folds, songs)"]),
         ("ravdess.songs", REMOVED, ["ravdess.songs: missing, expected true or false"]),
         ("ravdess.sogns", True, ["ravdess.sogns: unknown key, did you mean 'songs'?"]),
+        ("individuals.descriptor", "color", ["found 'color', which is no descriptor of faces", "mean 'colour'?"]),
         ("dataset", "ravdes", ["dataset: found 'ravdes', which is no data set", "'ravdess'?"]),
         ("encoders.mel.bins", REMOVED, ["encoders.mel.bins: missing, expected a whole number"]),
         ("encoders.mel.binz", 3, ["encoders.mel.binz: unknown key, did you mean 'bins'?"]),
@@ -228,6 +261,30 @@ def test_a_new_parts_numbers_are_compared_with_its_signature_before_anything_run
     told = faults_of(values)
     assert [word for word in words if not any(word in fault for fault in told)] == [], told
     assert all("library_that_is_not_there" not in fault for fault in told)
+
+
+@pytest.mark.parametrize(
+    ("needs", "faults"),
+    [
+        ("{}", []),
+        ('{"frozen": ("bins",)}', []),  # given, for both scales
+        ('{"finetuned": ("layers",)}', []),
+        (
+            '{"frozen": ("layers",)}',
+            ["mel.tiny: missing, expected a block of keys (layers)", "mel.pretrained: missing"],
+        ),
+        ('{"pretrained": ("checkpoint",)}', ["mel.pretrained: missing, expected a block of keys (checkpoint)"]),
+    ],
+)
+def test_what_a_new_family_says_it_needs_is_asked_for_without_a_line_of_the_schema(with_new_parts, needs, faults):
+    file = parts.ENCODER_FAMILY.folder / "bands.py"
+    file.write_text(file.read_text().replace('note="levels of bands"', f'note="levels of bands", needs={needs}'))
+    if not faults:
+        check_params(new_study(), SCHEMA)
+        return
+    told = faults_of(new_study())
+    assert len(told) == len(faults)
+    assert all(any(fault in one for one in told) for fault in faults), told
 
 
 def test_a_part_that_is_not_there_is_asked_for_with_its_file_and_its_function(with_new_parts):

@@ -8,8 +8,8 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
-from blemore.encoders.families import family
 from blemore.params.check import check_params, read_schema
+from blemore.params.families import family
 from blemore.planning.commands import plan as command
 from blemore.planning.costs import FRAGMENTS, Clips, advice, constants, forward_passes, gpu_bytes, network_of
 from blemore.planning.study import plan

@@ -55,7 +55,7 @@ def test_unknown_clips_and_other_folds_are_refused_all_at_once(clips, table, tmp
     table.loc[1, "fold"] = 1 - table.loc[1, "fold"]
     with pytest.raises(DataError) as caught:
         take_over(write(table, tmp_path / "t.csv"), clips)
-    assert any("A999_1: no such clip" in fault for fault in caught.value.faults)
+    assert any("A999_1: no usable clip of the study" in fault for fault in caught.value.faults)
     assert any(f"{clips.loc[1, 'clip']}: fold 1, in this study 0" in fault for fault in caught.value.faults)
 
 

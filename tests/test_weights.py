@@ -2,6 +2,7 @@
 
 import copy
 import json
+import shutil
 import subprocess
 import sys
 from datetime import date
@@ -15,9 +16,11 @@ from typer.testing import CliRunner
 
 from blemore.encoders.settings import weights_settings
 from blemore.encoders.weight_files import local_files
+from blemore.params.check import check_params, read_schema
 from blemore.weights.check import missing_checkpoints, state
 from blemore.weights.commands import app
 from blemore.weights.known import checkpoints, entry_of, licences, study_settings
+from joblineage.errors import DataError, MissingDataError
 from joblineage.files import sha256
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,6 +51,8 @@ def folder(tmp_path):
 
 
 def write(params, tmp_path):
+    """A study's folder with these parameters."""
+    shutil.copytree(ROOT / "schemas", tmp_path / "schemas", dirs_exist_ok=True)
     path = tmp_path / "params.yaml"
     path.write_text(yaml.safe_dump(params))
     return str(path)
@@ -178,6 +183,25 @@ def test_the_command_ends_with_1_when_something_is_missing_and_with_0_when_nothi
     assert states["prosody"] == "none needed"
     one = CliRunner().invoke(app, ["check", "prosody", "--params", full_size])
     assert one.exit_code == 0
+
+
+def test_the_command_refuses_what_the_start_of_the_workflow_refuses(params, tmp_path):
+    params["encoders"]["s4d"]["tiny"]["epoch"] = params["encoders"]["s4d"]["tiny"].pop("epochs")
+    with pytest.raises(DataError) as at_the_start:
+        check_params(params, read_schema(ROOT / "schemas/params.schema.yaml"))
+    done = CliRunner().invoke(app, ["check", "--params", write(params, tmp_path)])
+    assert isinstance(done.exception, DataError)
+    assert done.exception.faults == at_the_start.value.faults
+    assert any("s4d.tiny.epoch: unknown key, did you mean 'epochs'?" in fault for fault in done.exception.faults)
+
+
+def test_where_no_parameters_or_no_schema_are_the_command_says_where_to_go(tmp_path):
+    (tmp_path / "alone").mkdir()
+    (tmp_path / "alone/params.yaml").write_text("seed: 1")
+    for place in ("nowhere.yaml", "alone/params.yaml"):
+        done = CliRunner().invoke(app, ["check", "--params", str(tmp_path / place)])
+        assert isinstance(done.exception, MissingDataError)
+        assert "go to the study's folder" in str(done.exception)
 
 
 def test_the_list_shows_every_known_checkpoint():

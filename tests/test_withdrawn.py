@@ -89,7 +89,7 @@ def test_what_is_added_is_written_read_and_never_lost(tmp_path, added):
         ('[{"date": "2026-11-23", "sha256": []}]', "either a person or a clip"),
         ('[{"person": "A1", "clip": "x", "date": "2026-11-23", "sha256": []}]', "either a person or a clip"),
         ('[{"person": "A1_b", "date": "2026-11-23", "sha256": []}]', "entry 1, person"),
-        ('[{"person": "A1", "date": "2026-02-30", "sha256": []}]', "is no day"),
+        ('[{"person": "A1", "date": "2026-02-30", "sha256": []}]', "'2026-02-30' is not a 'date'"),
         ('[{"person": "A1", "date": "2026-11-23", "sha256": ["12"]}]', "entry 1, sha256[0]"),
     ],
 )

@@ -117,6 +117,19 @@ def check_probabilities(table: Table, where: str, clips: Iterable[str] | None = 
         raise DataError(where, faults)
 
 
+def foreign_rows(table: "pd.DataFrame", clips: "pd.DataFrame") -> list[str]:
+    """Faults of a probabilities table: clips that are not among `clips`, and another person, split or fold than there."""
+    faults = [f"clip {name}: no usable clip of the study" for name in table["clip"][~table["clip"].isin(clips["clip"])]]
+    both = table.merge(clips[["clip", "person", "split", "fold"]], on="clip", suffixes=("", "_study"))
+    # A table from outside needs only clips and probabilities.
+    for column in [name for name in ("person", "split", "fold") if name in table.columns]:
+        theirs, ours = both[column], both[f"{column}_study"]
+        wrong = both[(theirs != ours) & ~(theirs.isna() & ours.isna())]
+        told = zip(wrong["clip"], wrong[column], wrong[f"{column}_study"], strict=True)
+        faults += [f"clip {clip}: {column} {their}, in this study {our}" for clip, their, our in told]
+    return faults
+
+
 def class_values(table: Table) -> np.ndarray:
     """(n, 6) float64, a table's probabilities in the order of ``CLASSES``."""
     return np.stack([numbers(table[name]) for name in CLASSES], axis=1)

@@ -165,7 +165,7 @@ LOUDNESS = '''"""How loud a clip is: a family of encoders in one file."""
 import numpy as np
 
 from blemore.encoders.base import Embedder
-from blemore.encoders.families import Family
+from blemore.params.families import Family
 from blemore.media.shards import read_samples
 
 FAMILY = Family(kind="computed", note="computed from the sound")

@@ -37,9 +37,7 @@ def clip_files(root: Path, options: Mapping[str, Any]) -> list[str]:
 
 
 def _clips(folder: Path) -> list[str]:
-    if not folder.is_dir():
-        return []
-    return [file.name for file in folder.iterdir() if file.suffix.lower() == ".mov" and not file.name.startswith(".")]
+    return [file.name for file in folder.glob("*") if file.suffix.lower() == ".mov" and not file.name.startswith(".")]
 
 
 def roster(root: Path, withdrawn: Withdrawn = NOBODY, *, folds: int, folds_csv: str | None) -> pd.DataFrame:

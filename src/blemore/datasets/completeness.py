@@ -45,13 +45,13 @@ class Completeness:
     def lines(self) -> list[str]:
         """The check in sentences."""
         folds = f", folds of {', '.join(map(str, self.folds))} clips" if self.folds else ""
-        lines = [f"There are {self.train} training clips and {self.test} test clips{folds}."]
-        if self.missing:
-            lines.append(f"Missing, {len(self.missing)}: {some(self.missing)}")
-        lines += [f"Wrong: {fault}" for fault in self.faults[:NAMED]]
-        if len(self.faults) > NAMED:
-            lines.append(f"... and {len(self.faults) - NAMED} more faults")
-        return lines + [f"Note: {deviation}" for deviation in self.deviations]
+        return [
+            f"There are {self.train} training clips and {self.test} test clips{folds}.",
+            *([f"Missing, {len(self.missing)}: {some(self.missing)}"] if self.missing else []),
+            *(f"Wrong: {fault}" for fault in self.faults[:NAMED]),
+            *([f"... and {len(self.faults) - NAMED} more faults"] if len(self.faults) > NAMED else []),
+            *(f"Note: {deviation}" for deviation in self.deviations),
+        ]
 
 
 def some(names: list[str]) -> str:
@@ -70,12 +70,10 @@ def check_data(root: Path, published: Published = BLEMORE, withdrawn: Withdrawn 
     root = Path(root)
     files = set(withdrawn.kept(clip_files(root, {})))
     metadata, _ = read_table(root / METADATA, ("filename",))  # read_roster reports its faults
+    labelled = metadata["filename"].dropna() if "filename" in metadata else ()
     wanted_test, _ = template_clips(root / TEMPLATE)
-    asked = (
-        {f"train/{clip}.mov" for clip in clip_names(metadata["filename"].dropna())} if "filename" in metadata else set()
-    )
-    asked |= {f"test/{clip}.mov" for clip in wanted_test or ()}
-    asked = set(withdrawn.kept(asked))
+    listed = [f"train/{clip}.mov" for clip in clip_names(labelled)] + [f"test/{clip}.mov" for clip in wanted_test or ()]
+    asked = set(withdrawn.kept(listed))
     stems = {Path(file).stem for file in files}
     absent = sorted(file for file in asked if Path(file).stem not in stems)
 
@@ -101,11 +99,11 @@ def _count(files: Iterable[str], split: str) -> int:
 
 def _deviations(check: Completeness, files: list[str], published: Published) -> list[str]:
     """Where the sizes differ from the published record's (missing clips counted in)."""
-    told = []
-    for split, what, expected in (("train/", "training", published.train), ("test/", "test", published.test)):
-        number = _count(files, split)
-        if number != expected:
-            told.append(f"{number} {what} clips, the published record has {expected}")
+    told = [
+        f"{number} {what} clips, the published record has {expected}"
+        for split, what, expected in (("train/", "training", published.train), ("test/", "test", published.test))
+        if (number := _count(files, split)) != expected
+    ]
     if check.folds and tuple(check.folds) != published.folds:
         sizes = ", ".join(map(str, check.folds))
         told.append(f"folds of {sizes} clips, the published record has {', '.join(map(str, published.folds))}")

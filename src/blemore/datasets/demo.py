@@ -38,11 +38,7 @@ def actor_files(actor: str, options: Mapping) -> list[str]:
 
 def whole_actors(options: Mapping, withdrawn: Withdrawn) -> list[str]:
     """Ids of the training actors of whom no clip was withdrawn."""
-    return [
-        actor
-        for actor in train_actors(options)
-        if withdrawn.kept(actor_files(actor, options)) == actor_files(actor, options)
-    ]
+    return [one for one in train_actors(options) if withdrawn.kept(files := actor_files(one, options)) == files]
 
 
 def cut_files(options: Mapping, withdrawn: Withdrawn) -> list[str]:

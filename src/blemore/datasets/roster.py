@@ -79,12 +79,10 @@ def read_roster(
     metadata = metadata[~metadata["clip"].map(withdrawn.holds).astype(bool)]
     faults += _metadata_faults(metadata, train["clip"], parsed)
 
+    where, table, folds_of = METADATA, metadata, _folds_of_clips
     if folds_csv:
-        where = Path(folds_csv).name
-        fold_of, fold_faults = _folds_of_persons(persons, where, parsed["person"])
-    else:
-        where = METADATA
-        fold_of, fold_faults = _folds_of_clips(metadata, where, parsed["person"])
+        where, table, folds_of = Path(folds_csv).name, persons, _folds_of_persons
+    fold_of, fold_faults = folds_of(table, where, parsed["person"])
     faults += fold_faults + _numbering_faults(fold_of, where, folds)
     refuse(root, faults)
 
@@ -109,11 +107,8 @@ def _sort_files(files: Iterable[str]) -> tuple[pd.DataFrame, pd.DataFrame, list[
     ]
     table = table.drop_duplicates("clip")
     test = table[table["split"] == "test"]
-    faults += [
-        f"{file}: not a test clip's name, expected test_<number>.mov"
-        for file, clip in zip(test["file"], test["clip"], strict=True)
-        if not TEST_NAME.fullmatch(clip)
-    ]
+    odd = test["file"][test["clip"].map(TEST_NAME.fullmatch).isna()]
+    faults += [f"{file}: not a test clip's name, expected test_<number>.mov" for file in odd]
     return table[table["split"] == "train"], test, faults
 
 
@@ -171,25 +166,17 @@ def _metadata_faults(metadata: pd.DataFrame, clips: pd.Series, parsed: pd.DataFr
     faults += _unlike(metadata["clip"], clips, "train", METADATA, "without a row in")
     known = metadata["emotion_1"].isin(CLASSES) & (metadata["emotion_2"].isna() | metadata["emotion_2"].isin(CLASSES))
     rows = metadata[known & metadata["clip"].isin(parsed.index)].drop_duplicates("clip")
-    written = _label_text(rows)
-    named = _label_text(parsed.loc[rows["clip"]])
-    faults += [
-        f"clip {clip}: the name says {says}, {METADATA} says {other}"
-        for clip, says, other in zip(rows["clip"], named, written, strict=True)
-        if says != other
-    ]
-    return faults
+    both = zip(rows["clip"], _label_text(parsed.loc[rows["clip"]]), _label_text(rows), strict=True)
+    return faults + [f"clip {clip}: the name says {a}, {METADATA} says {b}" for clip, a, b in both if a != b]
 
 
 def _label_text(table: pd.DataFrame) -> list[str]:
     """Labels as comparable text, "ang" or "ang 70 + sad 30", whichever emotion the table names first."""
     shares = [pd.to_numeric(table[f"emotion_{k}_salience"], errors="coerce") for k in (1, 2)]
     texts = []
-    for first, second, *percent in zip(table["emotion_1"], table["emotion_2"], *shares, strict=True):
-        pair = [(CLASSES.index(first), f"{first} {percent[0]:g}")]
-        if pd.notna(second):
-            pair.append((CLASSES.index(second), f"{second} {percent[1]:g}"))
-        texts.append(" + ".join(text for _, text in sorted(pair)) if len(pair) == 2 else first)
+    for first, second, one, two in zip(table["emotion_1"], table["emotion_2"], *shares, strict=True):
+        pair = [] if pd.isna(second) else sorted([(first, one), (second, two)], key=lambda part: CLASSES.index(part[0]))
+        texts.append(" + ".join(f"{name} {share:g}" for name, share in pair) or first)
     return texts
 
 
@@ -203,17 +190,10 @@ def _whole_numbers(values: pd.Series, where: str, keys: pd.Series) -> tuple[pd.S
     return pd.to_numeric(values.where(good)), faults
 
 
-def _folds_of_clips(metadata: pd.DataFrame, where: str, persons: pd.Series) -> tuple[pd.Series, list[str]]:
-    """Fold of each clip (index clip, missing where unreadable) by the metadata, and its faults.
-
-    Parameters
-    ----------
-    metadata : columns clip, fold, both as text.
-    where : the table's name, for the messages.
-    persons : person of each training clip, index clip. A person's clips must all be in one fold.
-    """
-    numbers, faults = _whole_numbers(metadata["fold"], where, "clip " + metadata["clip"])
-    folds = numbers.set_axis(metadata["clip"])[~metadata["clip"].duplicated().to_numpy()]
+def _folds_of_clips(table: pd.DataFrame, where: str, persons: pd.Series) -> tuple[pd.Series, list[str]]:
+    """Fold of each clip (index clip, missing where unreadable) by the metadata, and its faults; persons : index clip."""
+    numbers, faults = _whole_numbers(table["fold"], where, "clip " + table["clip"])
+    folds = numbers.set_axis(table["clip"])[~table["clip"].duplicated().to_numpy()]
     counts = folds.groupby([persons.reindex(folds.index), folds]).size()
     for person, own in counts.groupby(level=0):
         if len(own) > 1:
@@ -223,14 +203,7 @@ def _folds_of_clips(metadata: pd.DataFrame, where: str, persons: pd.Series) -> t
 
 
 def _folds_of_persons(table: pd.DataFrame, where: str, persons: pd.Series) -> tuple[pd.Series, list[str]]:
-    """Fold of each clip by a table of persons, and its faults.
-
-    Parameters
-    ----------
-    table : columns person, fold, both as text.
-    where : the table's name, for the messages.
-    persons : person of each training clip, index clip. Each needs a row; rows of others are ignored.
-    """
+    """Fold of each clip by a table of persons, and its faults; persons : index clip, each needs a row."""
     numbers, faults = _whole_numbers(table["fold"], where, "person " + table["person"].fillna("(none)"))
     doubled = table["person"].duplicated()
     faults += [f"{where}: person {person}: in more than one row" for person in table["person"][doubled].unique()]

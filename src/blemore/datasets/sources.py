@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from blemore.datasets.withdrawn import Withdrawn
-from joblineage.errors import DataError
+from joblineage.errors import DataError, refuse
 from joblineage.files import sha256, whole_file
 
 CHUNK = 1 << 20
@@ -71,18 +71,15 @@ class Source:
             shutil.copyfileobj(file, out, CHUNK)
 
     def without(self, withdrawn: Withdrawn) -> "Source":
-        """A table of clips without the rows of withdrawn ones, in memory; what stays keeps its bytes."""
+        """A CSV table without the lines that name a withdrawn clip in any cell, in memory; what stays keeps its bytes."""
         with self.open() as file:
-            data = without_rows(file.read(), withdrawn)
+            data = file.read()
+        lines = data.decode("utf-8-sig", errors="surrogateescape").splitlines(keepends=True)
+        cells = ([PurePosixPath(cell.strip()).stem for row in csv.reader([line]) for cell in row] for line in lines)
+        kept = [line for line, names in zip(lines, cells, strict=True) if not any(map(withdrawn.holds, names))]
+        if len(kept) < len(lines):
+            data = "".join(kept).encode(errors="surrogateescape")
         return Source(self.shown, self.name, len(data), partial(io.BytesIO, data))
-
-
-def without_rows(table: bytes, withdrawn: Withdrawn) -> bytes:
-    """A CSV table without the lines that name a withdrawn clip in any cell."""
-    lines = table.decode("utf-8-sig", errors="surrogateescape").splitlines(keepends=True)
-    cells = {line: [cell.strip() for row in csv.reader([line]) for cell in row] for line in lines}
-    gone = {line for line in lines if any(withdrawn.holds(PurePosixPath(cell).stem) for cell in cells[line])}
-    return "".join(line for line in lines if line not in gone).encode(errors="surrogateescape") if gone else table
 
 
 def file_source(path: Path) -> Source:
@@ -112,8 +109,7 @@ def find_files(paths: Sequence[Path], spare: Path) -> Iterator[list[Source]]:
         stack.callback(shutil.rmtree, spare, ignore_errors=True)
         search = _Search(stack, spare)
         sources = [source for path in paths for source in search.path(Path(path))]
-        if search.faults:
-            raise DataError("import", search.faults)
+        refuse("import", search.faults)
         yield sources
 
 

@@ -10,7 +10,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -41,6 +40,7 @@ SCHEMA = {
         "additionalProperties": False,
     },
 }
+WORDS = ("what was withdrawn", "entry")
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def read_withdrawn(path: str | Path) -> Withdrawn:
         entries = read_json(path)
     except ValueError as error:
         raise DataError(str(path), [f"is not valid JSON: {error}"]) from error
-    _check(entries, str(path))
+    check_list(entries, SCHEMA, str(path), WORDS)
     return Withdrawn(tuple(entries))
 
 
@@ -122,17 +122,5 @@ def known_withdrawn(path: Path) -> Withdrawn:
 def write_withdrawn(path: str | Path, withdrawn: Withdrawn) -> None:
     """Write the denylist, checked, whole or not at all."""
     entries = [dict(entry) for entry in withdrawn.entries]
-    _check(entries, str(path))
+    check_list(entries, SCHEMA, str(path), WORDS)
     write_json(path, entries)
-
-
-def _check(entries: Any, where: str) -> None:
-    check_list(entries, SCHEMA, where, ("what was withdrawn", "entry"), _date_faults)
-
-
-def _date_faults(number: int, entry: Mapping[str, Any]) -> list[str]:
-    try:
-        date.fromisoformat(entry["date"])
-    except ValueError:
-        return [f"entry {number}, date: {entry['date']} is no day"]
-    return []

@@ -73,13 +73,7 @@ def enrolled_clips(rows: Rows, clips: int, name: str) -> np.ndarray:
 
 
 def decide(
-    rows: Rows,
-    *,
-    clips: int,
-    draws: int,
-    spreads: Sequence[float],
-    name: str,
-    whose: np.ndarray | None = None,
+    rows: Rows, *, clips: int, draws: int, spreads: Sequence[float], name: str, whose: np.ndarray | None = None
 ) -> Decided:
     """Enrol every person with some clips, and decide the person's other clips; several draws of which clips those are.
 
@@ -91,14 +85,13 @@ def decide(
     clips, draws, name : as for `enrolled_clips`; spreads : S to choose from besides OFF.
     whose : (persons,) number of the person whose style each person's clips are decided with; None: the own one. Others are a control.
     """
-    own = np.arange(len(rows.persons))
-    given = own if whose is None else whose
+    given = np.arange(len(rows.persons)) if whose is None else whose
     saliences = np.zeros((draws, len(rows), len(CLASSES)), dtype=np.int64)
     masks = np.stack([enrolled_clips(rows, clips, f"{name}/{k}") for k in range(draws)])
-    strengths: dict[int, Strength] = {}
+    strengths = {}
     for outer in rows.outers:
         others, view, model = rows.fold != outer, rows.view(outer), ModelName.of("calibration", outer, "enrolment")
-        styles: dict[Strength, np.ndarray] = {OFF: np.tile(no_style(), (draws, len(own), 1))}  # (draws, persons, 6)
+        styles: dict[Strength, np.ndarray] = {OFF: np.tile(no_style(), (draws, len(given), 1))}  # (draws, persons, 6)
         for spread in spreads:
             styles[spread] = np.stack([styles_of(view, mask, spread=spread) for mask in masks])
         moved = {  # (draws, n, 6)
@@ -108,7 +101,7 @@ def decide(
         judged = ~masks & others  # (draws, n)
         truth = np.broadcast_to(rows.truth, moved[OFF].shape)
         rows.to_fit(model, "strength", judged.any(axis=0))
-        strength = best_strength({name: values[judged] for name, values in moved.items()}, truth[judged])
+        strength = best_strength({one: values[judged] for one, values in moved.items()}, truth[judged])
         strengths[outer] = strength
         for k, told in enumerate(judged):
             if outer != FINAL and told.any():

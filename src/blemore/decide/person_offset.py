@@ -25,22 +25,19 @@ FLOOR = 1e-6
 """Least prior of a class: one that training never shows is made rare, not impossible."""
 
 
-def fit_offsets(probabilities: np.ndarray, person: np.ndarray, prior: np.ndarray, *, kappa: float) -> np.ndarray:
-    """Offsets of each person, shrunk by n / (n + kappa) with n the person's number of clips.
+def fit_offsets(probabilities: np.ndarray, person: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    """Offsets of each person, at full strength (see `strength_of`).
 
     Parameters
     ----------
     probabilities : (n, 6) rows of all persons, no NaN.
     person : (n,) ints 0..persons-1, who shows each row.
     prior : (6,) mean soft label of the training clips.
-    kappa : >= 0 clips; at `kappa` clips a person's offset counts half.
 
     Returns
     -------
     (persons, 6) float64 offsets w, in -LIMIT..LIMIT, centred (mean 0 over classes). No label is looked at.
     """
-    if kappa < 0:
-        raise ValueError(f"kappa must be at least 0, found {kappa}")
     prior = np.maximum(np.asarray(prior, float), FLOOR)
     prior = prior / prior.sum()
     persons = int(person.max()) + 1 if len(person) else 0
@@ -56,12 +53,7 @@ def fit_offsets(probabilities: np.ndarray, person: np.ndarray, prior: np.ndarray
         step = np.where(mean > 0, np.log(prior) - np.log(np.where(mean > 0, mean, 1.0)), 0.0)
         offsets = offsets + step
         offsets = np.clip(offsets - offsets.mean(axis=1, keepdims=True), -LIMIT, LIMIT)
-    return offsets * shrinkage(clips, kappa)
-
-
-def shrinkage(clips: np.ndarray, kappa: float) -> np.ndarray:
-    """n / (n + kappa): how much a person's own estimate counts after n clips; 0 without any."""
-    return clips / np.maximum(clips + kappa, 1)
+    return offsets
 
 
 def apply_offsets(probabilities: np.ndarray, offsets: np.ndarray) -> np.ndarray:
@@ -86,7 +78,7 @@ def decide(rows: Rows, kappas: Sequence[float]) -> tuple[Decided, dict[int, np.n
     for outer in rows.outers:
         view, model = rows.view(outer), ModelName.of("calibration", outer, "person_offset")
         prior = view.outside(outer, model, "prior").truth.mean(axis=0) / 100
-        whole = fit_offsets(view.values, rows.person, prior, kappa=0.0)
+        whole = fit_offsets(view.values, rows.person, prior)
         others = view.outside(outer, model, "strength")
         scaled = {one: whole * strength_of(one, rows.person) for one in (OFF, *kappas)}
         moved = {one: apply_offsets(others.values, made[others.person]) for one, made in scaled.items()}
@@ -105,11 +97,11 @@ def decide_new(
 
     prior : (6,) of the training clips. The result is (m, 6) saliences in percent, and (individuals, 6) the offsets.
     """
-    offsets = fit_offsets(values, who, prior, kappa=0.0) * strength_of(decided.strengths[FINAL], who)
+    offsets = fit_offsets(values, who, prior) * strength_of(decided.strengths[FINAL], who)
     return decode(apply_offsets(values, offsets[who]), *decided.thresholds[FINAL]), offsets
 
 
 def strength_of(strength: Strength, who: np.ndarray) -> np.ndarray:
-    """(persons, 1) factor of each person's offsets: 0 for OFF."""
+    """(persons, 1) factor of each person's offsets, n / (n + kappa) after n clips; 0 for OFF and without any clip."""
     clips = np.bincount(who)[:, None]
-    return np.zeros(clips.shape) if isinstance(strength, str) else shrinkage(clips, strength)
+    return np.zeros(clips.shape) if isinstance(strength, str) else clips / np.maximum(clips + strength, 1)

@@ -11,10 +11,10 @@ import numpy as np
 from blemore.decide.enrolment import enrolled, enrolled_clips
 from blemore.decide.problem import OFF, Decided, Strength
 from blemore.scoring.decoding import decode
+from blemore.scoring.exact import weighted_optima
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import score
 from blemore.scoring.model_name import FINAL, ModelName
-from blemore.scoring.optima import weighted_optima
 from blemore.scoring.rows import Rows
 
 

@@ -20,7 +20,7 @@ from blemore.scoring.model_name import FINAL, ModelName
 from blemore.scoring.rows import Rows
 from blemore.scoring.thresholds import commonest_decision
 from blemore.tables import class_rows, labelled
-from joblineage.errors import DataError
+from joblineage.errors import refuse
 
 VARIANTS = ("global", "person_offset")
 DECISION_COLUMNS = ("clip", "split", "person", "fold", "variant", "decided_by", *CLASSES)
@@ -97,8 +97,7 @@ def rows_of_views(views: pd.DataFrame, clips: pd.DataFrame) -> Rows:
         faults += [f"view {outer}: clip {name} has two rows" for name in view.index[view.index.duplicated()]]
         if not faults:
             values.append(view.loc[names, list(CLASSES)].to_numpy(float))
-    if faults:
-        raise DataError("fused views", faults)
+    refuse("fused views", faults)
     return replace(rows, values=np.stack(values))
 
 
@@ -114,8 +113,7 @@ def _test_decisions(
     test = clips[clips["split"] == "test"]
     known = test["clip"].isin(probabilities["clip"])
     lost = test[~known & (test["quarantine"] == "")]
-    if len(lost):
-        raise DataError("fused probabilities", [f"test clip {name}: no row" for name in lost["clip"]])
+    refuse("fused probabilities", [f"test clip {name}: no row" for name in lost["clip"]])
     by_model, quarantined = test[known], test[~known]
     values = probabilities.set_index("clip").loc[by_model["clip"], list(CLASSES)].to_numpy(float)
     shown = Rows.of(by_model, values).to_judge(ModelName.of("calibration", FINAL, "global"))
@@ -139,11 +137,9 @@ def _test_decisions(
     commonest = ModelName.of("calibration", FINAL, "commonest label")
     prior_label = commonest_decision(rows.to_fit(commonest, "prior").truth)
     Rows.of(quarantined).to_judge(commonest)
-    tables = []
-    for variant, made in saliences.items():
-        tables.append(_decisions(by_model, made, variant, "model"))
-        tables.append(_decisions(quarantined, np.tile(prior_label, (len(quarantined), 1)), variant, "prior"))
-    return tables, offsets
+    by_prior = np.tile(prior_label, (len(quarantined), 1))
+    tables = [_decisions(by_model, made, variant, "model") for variant, made in saliences.items()]
+    return [*tables, *(_decisions(quarantined, by_prior, variant, "prior") for variant in saliences)], offsets
 
 
 def _decisions(clips: pd.DataFrame, saliences: np.ndarray, variant: str, decided_by: str) -> pd.DataFrame:

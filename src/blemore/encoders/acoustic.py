@@ -14,8 +14,8 @@ import numpy as np
 
 from blemore.encoders.base import Embedder
 from blemore.encoders.descriptors import CEPSTRA, HOP, QUALITY, RATE, SPECTRAL, Tracks, tracks
-from blemore.encoders.families import Family
 from blemore.encoders.sound import Sound
+from blemore.params.families import Family
 from joblineage.errors import MissingDataError
 
 FRAME = HOP / RATE

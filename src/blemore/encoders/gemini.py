@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from blemore.encoders.base import Embedder
-from blemore.encoders.families import Family
 from blemore.gemini.embedding import Run
 from blemore.gemini.service import STAND_IN, Service, check_service
 from blemore.media.shards import read_pieces
+from blemore.params.families import Family
 from joblineage.errors import DataError
 
 STAND_IN_REMARK = "stand-in: a projection of the pixels, not Gemini"

@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from blemore.encoders.base import Embedder
-from blemore.encoders.families import Family
 from blemore.media.detectors import LANDMARKS
+from blemore.params.families import Family
 
 COLUMNS = (
     "time", "x", "y", "width", "height", "detected", "tracked",

@@ -19,9 +19,9 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from blemore.encoders.checkpoints import checkpoint_file, load_tensors
-from blemore.encoders.families import Family
 from blemore.encoders.network import NetworkEmbedder
 from blemore.encoders.pictures import Pictures
+from blemore.params.families import Family
 from joblineage.errors import DataError
 
 FRAMES = 16
@@ -32,7 +32,7 @@ CLIP_NAMES = "visual."
 
 logger = logging.getLogger(__name__)
 
-FAMILY = Family(kind="network", form="timm", seconds={"frozen": 0.0018})
+FAMILY = Family(kind="network", needs={"pretrained": ("architecture",)}, form="timm", seconds={"frozen": 0.0018})
 
 
 def build(settings: Mapping, *, architecture: str = "") -> "Image":

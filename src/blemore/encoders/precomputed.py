@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 
 from blemore.encoders.base import Embedder
-from blemore.encoders.families import Family
+from blemore.params.families import Family
 from blemore.scoring.columns import clip_names, repeated
 from blemore.scoring.labels import CLASSES
-from blemore.tables import probability_rows, read_probabilities, usable
-from joblineage.errors import DataError, MissingDataError
+from blemore.tables import foreign_rows, probability_rows, read_probabilities, usable
+from joblineage.errors import DataError, MissingDataError, refuse
 
 FAMILY = Family(
     kind="outside", note="features or probabilities made elsewhere; under which terms is not known here", code=None
@@ -90,20 +90,7 @@ def take_over(path: Path, clips: pd.DataFrame) -> pd.DataFrame:
     if not Path(path).is_file():
         raise MissingDataError(str(path), ["no such file: put the table there, or switch the encoder off"])
     table = read_probabilities(path)
-    faults = [
-        f"clip {name}: no such clip in the study" for name in table.loc[~table["clip"].isin(clips["clip"]), "clip"]
-    ]
-    both = table.merge(clips[["clip", "person", "split", "fold"]], on="clip", suffixes=("_outside", ""))
-    for column in ("person", "split", "fold"):
-        outside = f"{column}_outside"
-        if outside in both.columns:
-            wrong = both[(both[outside] != both[column]) & ~(both[outside].isna() & both[column].isna())]
-            faults += [
-                f"clip {row['clip']}: {column} {row[outside]}, in this study {row[column]}"
-                for row in wrong.to_dict("records")
-            ]
-    if faults:
-        raise DataError(str(path), faults)
+    refuse(path, foreign_rows(table, clips))
     good = usable(clips).sort_values("clip").reset_index(drop=True)
     kept = good[good["clip"].isin(table["clip"])].reset_index(drop=True)
     if len(kept) < len(good):

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from blemore.encoders.families import family
-from joblineage.errors import DataError
+from blemore.params.families import family
 
 MEDIA_KINDS = ("faces", "body", "audio", "pieces", "probe")
 SCALES = ("tiny", "pretrained")
@@ -113,37 +112,3 @@ def origin(config: Mapping[str, Any], name: str) -> str:
     if settings["learning"] == "finetuned":
         return "finetuned"
     return "pretrained" if settings["scale"] == "pretrained" else "random"
-
-
-def check_entries(config: Mapping[str, Any]) -> None:
-    """Refuse encoders that name what their family has no use for, or lack what it cannot do without.
-
-    Parameters
-    ----------
-    config : the whole of params.yaml.
-
-    Raises
-    ------
-    DataError : one fault per entry.
-    """
-    found = [(name, _fault(config, entry)) for name, entry in config["encoders"].items()]
-    if faults := [f"encoders.{name}{fault}" for name, fault in found if fault]:
-        raise DataError("params.yaml", faults)
-
-
-def _fault(config: Mapping[str, Any], entry: Mapping[str, Any]) -> str | None:
-    """What is wrong with one entry; None if nothing."""
-    module, kind = entry["module"], family(entry["module"]).kind
-    if kind == "service" and not isinstance(config.get(module), Mapping):
-        return f".module: {module} is a service, but no block {module} says how it is asked"
-    if kind != "outside" and (given := [key for key in ("file", "persons") if key in entry]):
-        return f".{given[0]}: module {module} reads nothing from outside, leave the key out"
-    if kind != "outside" and entry["learning"] == "given":
-        return f".learning: found given, but module {module} reads nothing from outside"
-    named = [scale for scale in SCALES if "checkpoint" in entry.get(scale, {})]
-    if kind != "network" and named:
-        return f".{named[0]}.checkpoint: module {module} reads none, leave the key out"
-    scale = entry.get("weights", config["weights"])
-    if kind == "network" and entry["enabled"] and scale == "pretrained" and scale not in named:
-        return f".{scale}.checkpoint: missing, module {module} is a network that reads one at this scale"
-    return None

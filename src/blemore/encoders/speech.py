@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from transformers import HubertModel, PreTrainedModel, Wav2Vec2Model, WavLMModel
 
 from blemore.encoders.checkpoints import checkpoint_file, from_pretrained
-from blemore.encoders.families import Family
 from blemore.encoders.network import NetworkEmbedder, initialise
 from blemore.encoders.sound import RATE, Sound
 from blemore.encoders.weight_files import model_type
+from blemore.params.families import Family
 from joblineage.errors import DataError
 
 ARCHITECTURES = {"wav2vec2": Wav2Vec2Model, "hubert": HubertModel, "wavlm": WavLMModel}
@@ -41,7 +41,12 @@ LOWEST, HIGHEST = 80.0, 7000.0
 GAIN = 0.3
 """Level of a filter. Below about 0.01 times the clip's level, sound is lost in the layer norm's epsilon: a gate."""
 
-FAMILY = Family(kind="network", model_types=("wavlm", "hubert", "wav2vec2"), seconds={"frozen": 0.0016})
+FAMILY = Family(
+    kind="network",
+    needs={"frozen": ("layers",), "tiny": ("architecture",)},
+    model_types=("wavlm", "hubert", "wav2vec2"),
+    seconds={"frozen": 0.0016},
+)
 
 
 def build(settings: Mapping, *, architecture: Literal["wavlm", "hubert", "wav2vec2"] | None = None) -> "Speech":

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from transformers import TimesformerConfig, TimesformerForVideoClassification
 
 from blemore.encoders.checkpoints import from_pretrained
-from blemore.encoders.families import Family
 from blemore.encoders.network import TransformersNetwork, initialise
 from blemore.encoders.pictures import Pictures
+from blemore.params.families import Family
 from blemore.scoring.labels import CLASSES
 from joblineage.errors import DataError
 

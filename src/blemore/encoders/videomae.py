@@ -20,9 +20,9 @@ from torch import Tensor
 from transformers import VideoMAEConfig, VideoMAEForVideoClassification, VideoMAEModel
 
 from blemore.encoders.checkpoints import from_pretrained
-from blemore.encoders.families import Family
 from blemore.encoders.network import NetworkEmbedder, TransformersNetwork, initialise
 from blemore.encoders.pictures import Pictures
+from blemore.params.families import Family
 from blemore.scoring.labels import CLASSES
 
 TINY = {

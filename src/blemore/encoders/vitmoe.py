@@ -16,9 +16,9 @@ from torch.utils.checkpoint import checkpoint
 
 from blemore.encoders.checkpoints import checkpoint_file, load_tensors
 from blemore.encoders.experts import AdapterExperts, mlp
-from blemore.encoders.families import Family
 from blemore.encoders.network import Network, initialise
 from blemore.encoders.pictures import Pictures
+from blemore.params.families import Family
 from blemore.scoring.labels import CLASSES
 from joblineage.errors import DataError
 

@@ -12,16 +12,21 @@ import blemore.encoders.transformers_compat  # noqa: F401
 from torch import Tensor, nn
 from transformers import Wav2Vec2Model
 
-from blemore.encoders.families import Family
 from blemore.encoders.network import TransformersNetwork
 from blemore.encoders.sound import Sound
 from blemore.encoders.speech import Speech, speech_network
+from blemore.params.families import Family
 from blemore.scoring.labels import CLASSES
 
 DROPOUT = 0.1
 """Share of the pooled values that the head does not see in training."""
 
-FAMILY = Family(kind="network", model_types=("wav2vec2",), seconds={"finetuned": 0.0009, "frozen": 0.0016})
+FAMILY = Family(
+    kind="network",
+    needs={"frozen": ("layers",), "finetuned": ("seconds",)},
+    model_types=("wav2vec2",),
+    seconds={"finetuned": 0.0009, "frozen": 0.0016},
+)
 
 
 def build(settings: Mapping) -> "Speech | Wav2Vec2":

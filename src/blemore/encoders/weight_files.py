@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from blemore.encoders.families import family
+from blemore.params.families import family
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 """Names of the weights in a transformers folder; the first that is there is read."""

@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from blemore.scoring.exact import exact_optimum
+from blemore.scoring.exact import exact_optimum, plateau
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import ACCURACIES, scores
 from blemore.scoring.model_name import FINAL, ModelName
-from blemore.scoring.optima import plateau
 from blemore.scoring.persons import accuracies, draw_persons, entry, jackknife_error, sums_of_persons
 from blemore.scoring.rows import Rows
 from blemore.tables import labelled

@@ -96,7 +96,7 @@ def style(rows: Rows, *, draws: int, seed: int) -> dict[str, dict[str, float]]:
     values, prior = rows.view(FINAL).values, rows.truth.mean(axis=0) / 100
 
     def spread(who: np.ndarray) -> np.ndarray:
-        return fit_offsets(values, who, prior, kappa=0.0).std(axis=0)
+        return fit_offsets(values, who, prior).std(axis=0)
 
     random = [spread(random_groups(rows, f"{seed}/style/{draw}").person) for draw in range(draws)]
     return {

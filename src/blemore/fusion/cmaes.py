@@ -8,9 +8,8 @@ import logging
 
 import numpy as np
 
-from blemore.fusion.base import Labelled
+from blemore.fusion.base import Labelled, WeightedMean
 from blemore.fusion.greedy import score_of
-from blemore.fusion.mean import WeightedMean
 from blemore.scoring.logits import softmax
 from blemore.seeds import letters_generator
 
@@ -34,14 +33,11 @@ def fit(data: Labelled, *, evaluations: int, l2: float) -> WeightedMean:
     def loss(x: np.ndarray) -> float:
         return l2 * float(np.sum(x**2)) - score_of(softmax(x), data.values, data.truth)
 
-    options = {
-        "maxfevals": evaluations,
-        "randn": lambda *shape: draw.standard_normal(shape),  # its own numbers hang on numpy's global state
-        "seed": np.nan,
-        "verbose": -9,
-        "verb_log": 0,
-    }
-    search = cma.CMAEvolutionStrategy(np.zeros(len(data.families)), SPREAD, options)
+    quiet = {"verbose": -9, "verb_log": 0}
+    # Of its own, random numbers come from numpy's global state.
+    chance = {"randn": lambda *shape: draw.standard_normal(shape), "seed": np.nan}
+    start = np.zeros(len(data.families))
+    search = cma.CMAEvolutionStrategy(start, SPREAD, {"maxfevals": evaluations, **chance, **quiet})
     search.optimize(loss)
     logging.info("CMA-ES ended after %d tries: %s", search.result.evaluations, search.stop())
     return WeightedMean(softmax(search.result.xbest))

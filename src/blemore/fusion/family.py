@@ -4,8 +4,7 @@ from collections import Counter
 
 import numpy as np
 
-from blemore.fusion.base import Labelled
-from blemore.fusion.mean import WeightedMean
+from blemore.fusion.base import Labelled, WeightedMean
 
 
 def fit(data: Labelled) -> WeightedMean:

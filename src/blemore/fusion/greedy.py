@@ -6,8 +6,7 @@ committee is grown, and the committees are averaged. The bags keep single lucky 
 
 import numpy as np
 
-from blemore.fusion.base import Labelled
-from blemore.fusion.mean import WeightedMean
+from blemore.fusion.base import Labelled, WeightedMean
 from blemore.scoring.surface import official_grid
 from blemore.seeds import letters_generator
 
@@ -32,19 +31,14 @@ def fit(data: Labelled, *, bags: int, members: int) -> WeightedMean:
 
 def _committee(probabilities: np.ndarray, truth: np.ndarray, members: int) -> np.ndarray:
     """(E,) how often each encoder stands in the committee, divided by its size."""
-    counts = np.zeros(len(probabilities))
-    reached = -1.0
+    counts, reached = np.zeros(len(probabilities)), -1.0
     for _ in range(members):
-        scores = []
-        for e in range(len(counts)):
-            counts[e] += 1
-            scores.append(score_of(counts / counts.sum(), probabilities, truth))
-            counts[e] -= 1
+        grown = counts + np.eye(len(counts))  # (E, E): by each encoder
+        scores = [score_of(one / one.sum(), probabilities, truth) for one in grown]
         best = int(np.argmax(scores))  # ties: the first encoder
         if scores[best] <= reached:
             break
-        counts[best] += 1
-        reached = scores[best]
+        counts, reached = grown[best], scores[best]
     return counts / counts.sum()
 
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from blemore.fusion.base import Labelled
-from blemore.fusion.mean import complete_clips, shares_of_clips
+from blemore.fusion.base import Labelled, complete_clips, shares_of_clips
 from blemore.scoring import logits
 
 
@@ -42,14 +41,12 @@ class LogPool:
 def fit(data: Labelled, *, l2: float) -> LogPool:
     """Weights and biases of least soft cross-entropy, the weights drawn to 1 / E each by `l2` per clip.
 
-    Only clips that every encoder has count. Encoders that would get a weight below 0 are taken out, the others fitted anew.
+    `l2` is above 0. Only clips that every encoder has count. Encoders that would get a weight below 0 are taken out, the others fitted anew.
 
     Raises
     ------
-    DataError : no clip that all encoders have. ValueError : `l2` is not above 0.
+    DataError : no clip that all encoders have.
     """
-    if l2 <= 0:
-        raise ValueError(f"l2 must be above 0, found {l2}")
     there, complete = complete_clips(data.values)
     logs, soft = logits.logarithm(data.values[:, complete]), data.soft[complete]  # (E, n, 6)
     biases = np.broadcast_to(np.eye(6), (len(soft), 6, 6))

@@ -4,7 +4,7 @@ Fold f is judged by a model fitted on the other folds; the method, and whatever 
 strengths), is chosen on rows whose models saw neither f nor the row's own fold (`nested`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,20 +12,18 @@ import numpy as np
 import pandas as pd
 
 from blemore.fusion.base import Labelled
-from blemore.fusion.choice import choose
 from blemore.fusion.nested import Candidate, fit_all
 from blemore.params.parts import AUTO, FUSION_METHOD
 from blemore.scoring.exact import exact_optimum
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.model_name import FINAL, ModelName
+from blemore.scoring.persons import accuracies, jackknife_error, sums_of_persons
 from blemore.scoring.rows import Rows
 from blemore.scoring.surface import official_grid
-from blemore.scoring.thresholds import fit
-from blemore.tables import check_probabilities, class_rows, usable
+from blemore.scoring.thresholds import fit, leave_one_fold_out
+from blemore.tables import check_probabilities, class_rows, foreign_rows, usable
 from joblineage import declare
-from joblineage.errors import DataError
-
-_OWNER = ["person", "split", "fold"]
+from joblineage.errors import DataError, refuse
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,7 @@ def fuse(
     views = [class_rows(clips[train], candidates[chosen[o]].views[o].values).assign(outer=o) for o in data.outers]
 
     def named(values: np.ndarray) -> dict[str, float]:
-        return dict(zip(encoders, map(float, values), strict=True))
+        return dict(zip(encoders, values.tolist(), strict=True))
 
     def of_folds(values: Mapping[int, Any]) -> dict[str, Any]:
         return {"final": values[FINAL], "folds": {str(outer): values[outer] for outer in data.folds}}
@@ -121,6 +119,50 @@ def fuse(
         views=pd.concat(views, ignore_index=True),
         methods=_decisions_of_methods(candidates, chosen[FINAL], data),
     )
+
+
+def choose(
+    views: Mapping[str, Rows], outer: int, simplest_first: Sequence[str]
+) -> tuple[str, dict[str, dict[str, float]]]:
+    """The one-standard-error rule on the Score: the first method whose Score lies within one standard error of the best.
+
+    Thresholds are fitted on the other folds of those chosen on. The standard error is that of the paired difference to
+    the best method, by the jackknife over persons.
+
+    Parameters
+    ----------
+    views : {method: all labelled clips (n, 6)}, each clip fused by a fit that did not see it.
+    outer : the fold to choose for, on the clips of the others.
+    simplest_first : the methods; the first is taken where nothing can be chosen (one fold or one person only).
+
+    Returns
+    -------
+    The method's name, and {method: {"score", "behind", "standard_error"}}; empty where nothing could be chosen.
+    """
+    model = ModelName.of("fusion", outer, "choice")
+    rows = {name: views[name].outside(outer, model, "choice") for name in simplest_first}
+    first = rows[simplest_first[0]]
+    views[simplest_first[0]].inside(outer, model)
+    if len(first.folds) < 2 or len(np.unique(first.person)) < 2:
+        return simplest_first[0], {}
+    scores = {name: _leave_one_out(one) for name, one in rows.items()}
+    best = max(simplest_first, key=lambda name: scores[name][0])  # ties: the simpler one
+    most, best_without = scores[best]
+    table = {
+        name: {"score": one, "behind": most - one, "standard_error": jackknife_error(best_without - without)}
+        for name, (one, without) in scores.items()
+    }
+    chosen = next(name for name in simplest_first if table[name]["behind"] <= table[name]["standard_error"])
+    return chosen, table
+
+
+def _leave_one_out(rows: Rows) -> tuple[float, np.ndarray]:
+    """The Score of all clips, and (persons,) the Scores without each person."""
+    saliences, _ = leave_one_fold_out(replace(rows, clip=None))  # the choice is declared as a whole
+    sums = sums_of_persons(rows, saliences)
+    sums = sums[sums[:, 1] > 0]  # persons who have clips here
+    whole = sums.sum(axis=0)
+    return float(accuracies(whole)[2]), accuracies(whole - sums)[2]
 
 
 def _decisions_of_methods(candidates: Mapping[str, Candidate], final: str, data: Labelled) -> pd.DataFrame:
@@ -155,26 +197,12 @@ def _stack(tables: Mapping[str, pd.DataFrame], clips: pd.DataFrame) -> np.ndarra
     """(E, n, 6) probabilities in the order of `clips`; NaN where an encoder lacks a clip."""
     if not tables:
         raise DataError("fusion", ["no encoder to fuse"])
-    study = clips.set_index("clip")[_OWNER].add_suffix("_study").reset_index()
     faults = []
     for name, table in tables.items():
         check_probabilities(table, name)
-        known = table.merge(study, on="clip", how="left")
-        strange = known["split_study"].isna()
-        faults += [f"{name}: clip {clip} is no usable clip of the study" for clip in known.loc[strange, "clip"]]
-        for column in _OWNER:
-            if column not in table.columns:  # a table from outside needs only clips and probabilities
-                continue
-            other = known[f"{column}_study"]
-            differs = ~strange & (known[column] != other) & ~(known[column].isna() & other.isna())
-            faults += [
-                f"{name}: clip {row['clip']} has {column} {row[column]}, the study says {row[f'{column}_study']}"
-                for row in known[differs].to_dict("records")
-            ]
-    if faults:
-        raise DataError("fusion", faults)
+        faults += [f"{name}: {fault}" for fault in foreign_rows(table, clips)]
+    refuse("fusion", faults)
     stacked = np.stack([table.set_index("clip")[list(CLASSES)].reindex(clips["clip"]) for table in tables.values()])
     nowhere = np.isnan(stacked).any(axis=2).all(axis=0)
-    if nowhere.any():
-        raise DataError("fusion", [f"clip {clip}: no encoder has a row for it" for clip in clips["clip"][nowhere]])
+    refuse("fusion", [f"clip {clip}: no encoder has a row for it" for clip in clips["clip"][nowhere]])
     return stacked

@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from blemore.fusion.base import Labelled
-from blemore.fusion.mean import WeightedMean, complete_clips
+from blemore.fusion.base import Labelled, WeightedMean, complete_clips
 
 FLOOR = 1e-12
 """Added to a probability before its logarithm: an encoder may give a true class no probability at all."""
@@ -36,10 +35,8 @@ def fit(data: Labelled, *, l2: float) -> WeightedMean:
 
     Raises
     ------
-    DataError : no clip that all encoders have. ValueError : a negative `l2`, or no minimum found.
+    DataError : no clip that all encoders have. ValueError : no minimum found.
     """
-    if l2 < 0:
-        raise ValueError(f"l2 must be at least 0, found {l2}")
     there, complete = complete_clips(data.values)
     probabilities, soft = data.values[there], data.soft
     clip, kind = np.nonzero(soft * complete[:, None])  # (clip, class) pairs that enter the cross-entropy: m of them

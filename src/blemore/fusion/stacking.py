@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from blemore.fusion.base import Labelled
-from blemore.fusion.mean import WeightedMean
+from blemore.fusion.base import Labelled, WeightedMean
 from blemore.learning.heads import linear, logistic
 from blemore.scoring.logits import logarithm, softmax
 

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from blemore.fusion.base import Labelled
-from blemore.fusion.mean import WeightedMean
+from blemore.fusion.base import Labelled, WeightedMean
 
 
 def fit(data: Labelled) -> WeightedMean:

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from blemore.gemini.faults import Failure, Meaning, Reply, failure
+from blemore.gemini.faults import Failure, Meaning, failure
 from blemore.gemini.service import API_VERSION, DIMENSIONS, MIME, STAND_IN, Service, api_key, check_url
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ def _client(service: Service, key: str) -> Iterator[Ask]:
             answer = client.models.embed_content(model=service.model, contents=[content], config=config)
         except errors.APIError as error:
             headers = {} if error.response is None else error.response.headers
-            found = failure(Reply(error.code, error.details, {str(k).lower(): str(v) for k, v in headers.items()}))
+            found = failure(error.code, error.details, {str(k).lower(): str(v) for k, v in headers.items()})
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
             found = Failure(Meaning.again, f"no connection to {service.base_url} ({type(error).__name__})")
         except httpx2.TimeoutException:

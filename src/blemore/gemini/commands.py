@@ -13,7 +13,17 @@ from typing import Annotated, Any
 
 import typer
 
-from blemore.gemini.service import DIMENSIONS, ENDPOINT, MODEL, Service, check_service, check_url, is_local
+from blemore.gemini.service import (
+    DIMENSIONS,
+    ENDPOINT,
+    LEAST_DIMENSIONS,
+    MODEL,
+    MOST_DIMENSIONS,
+    Service,
+    check_service,
+    check_url,
+    is_local,
+)
 from joblineage.errors import refuse
 
 app = typer.Typer(help="Gemini Embedding 2: plan and pay for the vectors of pieces, once.", no_args_is_help=True)
@@ -34,11 +44,15 @@ Cache = Annotated[Path, typer.Option(help="Folder where vectors and the ledger a
 BaseUrl = Annotated[str, typer.Option(help="Address of the service.")]
 Model = Annotated[str | None, typer.Option(help=f"Name of the model (else from params.yaml, else {MODEL}).")]
 Dimensions = Annotated[
-    int | None, typer.Option(help=f"Numbers per piece, 128 to 3072 (else from params.yaml, else {DIMENSIONS}).")
+    int | None,
+    typer.Option(
+        min=LEAST_DIMENSIONS, max=MOST_DIMENSIONS, help=f"Numbers per piece (else from params.yaml, else {DIMENSIONS})."
+    ),
 ]
-Rpm = Annotated[float | None, typer.Option(help="Most requests a minute (else from params.yaml, else 100).")]
+Rpm = Annotated[int | None, typer.Option(min=1, help="Most requests a minute (else from params.yaml, else 100).")]
 MaxUsd = Annotated[
-    float | None, typer.Option(help="Most that this cache may ever cost, USD (else from params.yaml, else 10).")
+    float | None,
+    typer.Option(min=0, max=1e6, help="Most that this cache may ever cost, USD (else from params.yaml, else 10)."),
 ]
 Params = Annotated[Path, typer.Option(help="The study's parameters; the file may be missing.")]
 
@@ -60,8 +74,7 @@ def plan_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
     """What would be sent to whom, what it costs and how long it takes. Needs no key, opens no connection."""
-    service, _ = _service(params, base_url, model, dimensions, rpm, max_usd)
-    _show_plan(service, pieces, cache, as_json)
+    _show_plan(_service(params, base_url, model, dimensions, rpm, max_usd)[0], pieces, cache, as_json)
 
 
 @app.command("embed")
@@ -81,22 +94,19 @@ def embed_command(
 
     Killed, stopped at the limit or out of quota: the same command goes on, and pays for nothing twice.
     """
+    import numpy as np
+
+    from blemore.gemini.embedding import Run
+    from blemore.gemini.plan import read_folder
+    from blemore.tables import write_features
+    from joblineage.progress import Steps
+
     service, faults = _service(params, base_url, model, dimensions, rpm, max_usd)
     if dry_run:
         _show_plan(service, pieces, cache, as_json=False)
         return
     refuse(params, faults)
     check_url(base_url)
-    _embed(service, pieces, cache, out)
-
-
-def _embed(service: Service, pieces: Path, cache: Path, out: Path | None) -> None:
-    import numpy as np
-
-    from blemore.gemini.embedding import Run
-    from blemore.gemini.pieces import read_folder
-    from blemore.tables import write_features
-    from joblineage.progress import Steps
 
     total = sum(1 for _ in read_folder(pieces))
     typer.echo(f"{total} pieces; those that are not in {cache} go to {service.base_url}", err=True)
@@ -133,8 +143,7 @@ def _embed(service: Service, pieces: Path, cache: Path, out: Path | None) -> Non
 
 
 def _show_plan(service: Service, pieces: Path, cache: Path, as_json: bool) -> None:
-    from blemore.gemini.pieces import read_folder
-    from blemore.gemini.plan import make_plan
+    from blemore.gemini.plan import make_plan, read_folder
 
     plan = make_plan(read_folder(pieces), service, cache)
     if as_json:
@@ -145,21 +154,18 @@ def _show_plan(service: Service, pieces: Path, cache: Path, as_json: bool) -> No
 
 
 def _service(
-    params: Path, base_url: str, model: str | None, dimensions: int | None, rpm: float | None, max_usd: float | None
+    params: Path, base_url: str, model: str | None, dimensions: int | None, rpm: int | None, max_usd: float | None
 ) -> tuple[Service, list[str]]:
     """The service that options and params.yaml describe together, and what speaks against sending anything to it.
 
     A study of real people needs the approval here as in the workflow; pieces in any other folder are the caller's own
     responsibility, and a server on this machine is no transfer.
     """
-    study: dict[str, Any] = {}
-    if params.is_file():
-        import yaml
+    from blemore.params.check import read_params
 
-        study = yaml.safe_load(params.read_text("utf-8")) or {}
+    study: dict[str, Any] = read_params(params) if params.is_file() else {"dataset": "demo", "gemini": {}}
     given = {"model": model, "dimensions": dimensions, "requests_per_minute": rpm, "max_usd": max_usd}
-    block = DEFAULTS | (study.get("gemini") or {}) | {name: value for name, value in given.items() if value is not None}
+    block = DEFAULTS | study["gemini"] | {name: value for name, value in given.items() if value not in (None, "")}
     block["backend"] = "api"
-    refuse("blemore gemini", check_service(block, "demo"))
-    dataset = "demo" if is_local(base_url) else study.get("dataset", "demo")
+    dataset = "demo" if is_local(base_url) else study["dataset"]
     return dataclasses.replace(Service.of(block), base_url=base_url), check_service(block, dataset)

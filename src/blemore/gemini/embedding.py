@@ -19,7 +19,7 @@ import numpy as np
 from blemore.gemini.client import Ask, connected
 from blemore.gemini.faults import Failure, Meaning
 from blemore.gemini.limits import Budget, Pace, Stopped
-from blemore.gemini.pieces import measured
+from blemore.gemini.plan import measured
 from blemore.gemini.service import STAND_IN, Service
 from blemore.gemini.store import Cache, Ledger, alone, cache_key
 from joblineage.errors import DataError
@@ -67,9 +67,7 @@ class Run:
         self._lock = threading.Lock()
 
     def vectors(
-        self,
-        pieces: Sequence[tuple[str, bytes]],
-        advance: Callable[[int], None] = lambda count: None,
+        self, pieces: Sequence[tuple[str, bytes]], advance: Callable[[int], None] = lambda count: None
     ) -> tuple[np.ndarray, list[str]]:
         """The vectors of some pieces (clip, MP4 file), asking for those that are not in the cache.
 
@@ -91,9 +89,7 @@ class Run:
             self._ask(tasks, advance)
         found = [self.cache.vector(key, self.service.dimensions) for key in keys]
         nothing = np.full(self.service.dimensions, np.nan, np.float32)
-        reasons = [
-            self.cache.refusal(key) or "" if vector is None else "" for key, vector in zip(keys, found, strict=True)
-        ]
+        reasons = [self.cache.refusal(k) or "" if v is None else "" for k, v in zip(keys, found, strict=True)]
         return np.stack([nothing if vector is None else vector for vector in found]), reasons
 
     def _missing(self, pieces: Sequence[tuple[str, bytes]], keys: Sequence[str]) -> list[Task]:
@@ -198,7 +194,9 @@ class Run:
     def _once(self, task: Task, ask: Ask) -> Failure | None:
         """One request, within the budget and in the ledger; None when the piece is taken and kept."""
         if not self.budget.take(task.usd):
-            raise self._ended([self._too_dear(task)])
+            limit, spent = f"${self.budget.limit:.2f}", f"${self.budget.spent:.4f} are spent by {self.ledger.path}"
+            price = f"the next piece costs ${task.usd:.4f}; raise max_usd (--max-usd) to go on"
+            raise self._ended([f"the spending limit of {limit} is reached: {spent}, {price}"])
         paid = task.usd  # unless the answer says otherwise
         try:
             request = self.ledger.sent(task.key, self.service, task.usd)
@@ -226,12 +224,6 @@ class Run:
             self.pace.pause(wait)
         else:
             self.pace.rest(wait)
-
-    def _too_dear(self, task: Task) -> str:
-        return (
-            f"the spending limit of ${self.budget.limit:.2f} is reached: ${self.budget.spent:.4f} are spent by "
-            f"{self.ledger.path}, the next piece costs ${task.usd:.4f}; raise max_usd (--max-usd) to go on"
-        )
 
     def _ended(self, faults: Sequence[str]) -> DataError:
         """Stop all workers; gives the error to raise."""

@@ -3,7 +3,8 @@
 import email.utils
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -39,68 +40,52 @@ class Failure(Exception):
         return self.reason
 
 
-@dataclass(frozen=True)
-class Reply:
-    """An answer that is not 200: status, the JSON body as far as it is one, headers with names in small letters."""
-
-    status: int
-    body: Any
-    headers: Mapping[str, str]
-
-
-def failure(reply: Reply) -> Failure:
-    """The failure behind an answer.
+def failure(status: int, body: Any, headers: Mapping[str, str]) -> Failure:
+    """The failure behind an answer that is not 200.
 
     Stops the run: a bad key (by its reason), 401, 403, 404, FAILED_PRECONDITION, the daily quota, and what is not
     understood. Asked again: any other 429 (all workers wait), 408, 5xx. Costs one piece: any other 400, and 413.
+
+    Parameters
+    ----------
+    body : the JSON, as far as it is some.
+    headers : names in small letters.
     """
-    error = _error(reply.body)
+    error = _error(body)
     details = _parts(error.get("details"))
-    said = f"HTTP {reply.status} {error.get('status') or ''}".strip()
+    wait = _asked_wait(details, headers)
+    said = f"HTTP {status} {error.get('status') or ''}".strip()
     said += f": {error['message']}" if error.get("message") else ""
     reasons = {str(part.get("reason")) for part in details}
     if any(reason.startswith("API_KEY_") for reason in reasons) or "API key not valid" in said:
         return Failure(Meaning.stop, f"the API key is refused ({said})")
     if error.get("status") == "FAILED_PRECONDITION":
         return Failure(Meaning.stop, f"the account or region may not use the service ({said})")
-    if reply.status == 429:
-        return _too_many(said, details, reply)
-    if reply.status == 408 or 500 <= reply.status < 600:
-        wait = _asked_wait(details, reply.headers)
+    if status == 429:
+        violations = [one for part in details for one in _parts(part.get("violations"))]
+        quotas = [f"{one.get('quotaId', '')}{one.get('subject', '')}" for one in violations]
+        if any(re.search(r"per_?day|daily", quota, re.IGNORECASE) for quota in quotas):
+            return Failure(Meaning.stop, f"the daily quota is used up ({said})")
+        if wait is not None and wait > LONGEST_WAIT:
+            return Failure(Meaning.stop, f"the quota is used up for {wait:.0f} s ({said})")
+        return Failure(Meaning.again, said, wait=wait, everybody=True)
+    if status == 408 or 500 <= status < 600:
         return Failure(Meaning.again, said, wait=wait, everybody=wait is not None)
-    if reply.status in (400, 413):
+    if status in (400, 413):
         return Failure(Meaning.leave, said)
     advice = {
         401: "check the API key",
         403: "the key may not use this model",
         404: "check gemini.model and the address",
     }
-    return Failure(Meaning.stop, said + f" ({advice.get(reply.status, 'an answer that is not understood')})")
-
-
-def _too_many(said: str, details: list[dict[str, Any]], reply: Reply) -> Failure:
-    quotas = [
-        str(violation.get("quotaId", "")) + str(violation.get("subject", ""))
-        for part in details
-        for violation in _parts(part.get("violations"))
-    ]
-    if any(re.search(r"per_?day|daily", quota, re.IGNORECASE) for quota in quotas):
-        return Failure(Meaning.stop, f"the daily quota is used up ({said})")
-    wait = _asked_wait(details, reply.headers)
-    if wait is not None and wait > LONGEST_WAIT:
-        return Failure(Meaning.stop, f"the quota is used up for {wait:.0f} s ({said})")
-    return Failure(Meaning.again, said, wait=wait, everybody=True)
+    return Failure(Meaning.stop, said + f" ({advice.get(status, 'an answer that is not understood')})")
 
 
 def _error(body: Any) -> dict[str, Any]:
     """The object that Google's errors carry under "error", however it is wrapped; empty where there is none."""
-    if isinstance(body, list) and len(body) == 1:
-        body = body[0]
-    if isinstance(body, dict):
-        inner = body.get("error", body)
-        if isinstance(inner, dict):
-            return inner
-    return {}
+    body = body[0] if isinstance(body, list) and len(body) == 1 else body
+    inner = body.get("error", body) if isinstance(body, dict) else {}
+    return inner if isinstance(inner, dict) else {}
 
 
 def _parts(value: Any) -> list[dict[str, Any]]:
@@ -109,18 +94,13 @@ def _parts(value: Any) -> list[dict[str, Any]]:
 
 
 def _asked_wait(details: list[dict[str, Any]], headers: Mapping[str, str]) -> float | None:
-    """s to wait by retryDelay and Retry-After, the longer of the two; None where neither says anything."""
+    """s to wait by retryDelay and Retry-After (seconds, or a date), the longer of the two; None: neither says anything."""
     said = (re.fullmatch(r"(\d+(?:\.\d*)?)s", str(part.get("retryDelay", ""))) for part in details)
-    waits = [*(float(match[1]) for match in said if match), *_retry_after(headers.get("retry-after", ""))]
+    waits = [float(match[1]) for match in said if match]
+    after = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"\d+(\.\d*)?", after):
+        waits.append(float(after))
+    elif after:
+        with suppress(ValueError):  # no date either: as if nothing had been said
+            waits.append(max(0.0, email.utils.parsedate_to_datetime(after).timestamp() - time.time()))
     return max(waits, default=None)
-
-
-def _retry_after(text: str) -> Iterator[float]:
-    """Seconds, or a date."""
-    if re.fullmatch(r"\s*\d+(\.\d*)?\s*", text):
-        yield float(text)
-    elif text:
-        try:
-            yield max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
-        except ValueError:
-            return  # neither: as if nothing had been said

@@ -78,7 +78,7 @@ class Budget:
     def take(self, usd: float) -> bool:
         """Set `usd` aside; False, and nothing is set aside, where that could exceed the limit."""
         with self._lock:
-            if usd and self.spent + self._open + usd > self.limit + 1e-9:
+            if usd and not self.spent + self._open + usd <= self.limit + 1e-9:  # a limit of NaN allows nothing
                 return False
             self._open += usd
             return True

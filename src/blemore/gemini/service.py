@@ -1,13 +1,11 @@
 """What is asked of whom, at what price and under which terms; imports nothing that takes time."""
 
-import datetime
 import hashlib
 import ipaddress
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -46,7 +44,6 @@ TERMS = (
     f"copies read {PRICE_DATE}. They change: check before use.",
 )
 
-BACKENDS = ("off", "stand-in", "api")
 KEYS = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
 APPROVAL = ("by", "date", "basis")
 STAND_IN = "stand-in"
@@ -83,11 +80,12 @@ class Service:
         said = ", ".join(str(approval[name]) for name in APPROVAL) if approval else ""
         return cls(**{name: settings[name] for name in names}, approval=said)
 
-    @property
+    @cached_property
     def origin(self) -> str:
         """Who makes the vectors: part of every cache key, so that vectors of one maker never pass for another's."""
-        if self.backend == STAND_IN:
-            return f"{STAND_IN} {_stand_in_code()}"
+        if self.backend == STAND_IN:  # an older version of its code is another maker
+            code = Path(__file__).with_name("stand_in.py").read_bytes()
+            return f"{STAND_IN} {hashlib.sha256(code).hexdigest()[:12]}"
         return urlsplit(self.base_url).hostname or self.base_url
 
     @property
@@ -100,71 +98,26 @@ class Service:
         return 0.0 if self.backend == STAND_IN else seconds * USD_PER_SECOND
 
 
-@lru_cache(maxsize=1)
-def _stand_in_code() -> str:
-    """Changes with the stand-in's code, so that vectors of an older one are not taken for its own."""
-    return hashlib.sha256(Path(__file__).with_name("stand_in.py").read_bytes()).hexdigest()[:12]
-
-
 def check_service(service: Mapping[str, Any], dataset: str) -> list[str]:
-    """What is wrong with the block `gemini` of the parameters for that data set; empty when it may be used.
+    """What speaks against asking the service for clips of that data set; empty when it may be asked.
 
     The backend alone decides what happens, never whether a key is at hand. `off` is always right here; the encoder
     then has to be switched off too.
+
+    Parameters
+    ----------
+    service : the block `gemini` of the parameters, as `params.check` lets it through.
     """
-    faults = []
-    backend = "off" if service.get("backend") is False else service.get("backend")  # YAML reads a bare off as false
-    if backend not in BACKENDS:
-        faults.append(f"gemini.backend: found {backend!r}, expected one of {', '.join(BACKENDS)}")
-    if backend == STAND_IN and dataset != "demo":
-        faults.append(
+    if service["backend"] == STAND_IN and dataset != "demo":
+        return [
             f"gemini.backend: stand-in says nothing about real faces, it is not used with dataset {dataset}; "
             "set it to api (with transfer_approved), or set it to off and switch the encoder off"
-        )
-    if backend == "api" and dataset != "demo":
-        faults += _approval_faults(service.get("transfer_approved"))
-    faults += _number_faults(service)
-    return faults
-
-
-def _approval_faults(approval: Any) -> list[str]:
-    where = "gemini.transfer_approved"
-    wanted = "{by: who approved it, date: YYYY-MM-DD, basis: what allows it, such as consent or a contract}"
-    if not isinstance(approval, Mapping):
-        return [
-            f"{where}: clips of real people would be sent to {ENDPOINT}; first have that approved, then set {wanted}"
         ]
-    faults = [
-        f"{where}.{name}: missing, expected {wanted}" for name in APPROVAL if not str(approval.get(name) or "").strip()
-    ]
-    date = approval.get("date")
-    if date and not isinstance(date, datetime.date):
-        try:
-            datetime.date.fromisoformat(str(date).strip())
-        except ValueError:
-            faults.append(f"{where}.date: found {date!r}, expected a date such as 2026-11-23")
-    return faults
-
-
-def _number_faults(service: Mapping[str, Any]) -> list[str]:
-    faults = []
-    if not str(service.get("model") or "").strip():
-        faults.append(f"gemini.model: missing, expected a name such as {MODEL}")
-    bounds = {
-        "dimensions": (LEAST_DIMENSIONS, MOST_DIMENSIONS, int),
-        "requests_per_minute": (0, math.inf, float),
-        "concurrency": (1, 64, int),
-        "max_usd": (0, math.inf, float),
-    }
-    for name, (least, most, kind) in bounds.items():
-        value = service.get(name)
-        right = isinstance(value, int | float if kind is float else int) and not isinstance(value, bool)
-        if not right or not least <= value < math.inf or value > most:  # type: ignore[operator]
-            what = "a whole number" if kind is int else "a number"
-            faults.append(f"gemini.{name}: found {value!r}, expected {what} from {least} to {most}")
-    if service.get("requests_per_minute") == 0:
-        faults.append("gemini.requests_per_minute: found 0, with which nothing is ever sent")
-    return faults
+    if service["backend"] == "api" and dataset != "demo" and not service.get("transfer_approved"):
+        wanted = "{by: who approved it, date: YYYY-MM-DD, basis: what allows it, such as consent or a contract}"
+        sent = f"clips of real people would be sent to {ENDPOINT}"
+        return [f"gemini.transfer_approved: {sent}; first have that approved, then set {wanted}"]
+    return []
 
 
 def check_url(url: str) -> None:
@@ -179,12 +132,10 @@ def check_url(url: str) -> None:
 def is_local(url: str) -> bool:
     """Whether an address is this machine itself."""
     host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return False
+        return host == "localhost"
 
 
 def api_key() -> str:
@@ -197,7 +148,5 @@ def api_key() -> str:
     for name in KEYS:
         if key := os.environ.get(name, "").strip():
             return key
-    raise MissingDataError(
-        "Gemini",
-        [f"no API key: set {KEYS[0]} or {KEYS[1]} (a blank one counts as missing), or set gemini.backend to off"],
-    )
+    advice = f"set {KEYS[0]} or {KEYS[1]} (a blank one counts as missing), or set gemini.backend to off"
+    raise MissingDataError("Gemini", [f"no API key: {advice}"])

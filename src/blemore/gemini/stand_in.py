@@ -13,7 +13,7 @@ import threading
 from collections.abc import Mapping
 from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,16 +36,12 @@ class Answer(NamedTuple):
     headers: Mapping[str, str] = MappingProxyType({})
 
 
-class Wrong(ValueError):
-    """A request that the service would refuse with 400."""
-
-
 def look(mp4: bytes) -> np.ndarray:
     """(T, SIDE, SIDE) float, the grey values (0..255) at 0 s, 1 s, ... of a video; T from 1 to 32.
 
     Raises
     ------
-    Wrong : no video that can be decoded.
+    ValueError : no video that can be decoded.
     """
     import av
 
@@ -61,9 +57,9 @@ def look(mp4: bytes) -> np.ndarray:
                 if len(pictures) == MOST_PICTURES:
                     break
     except (av.FFmpegError, IndexError) as error:
-        raise Wrong("Failed to decode the video") from error
+        raise ValueError("Failed to decode the video") from error
     if not pictures:
-        raise Wrong("The video holds no frame")
+        raise ValueError("The video holds no frame")
     return np.stack(pictures)
 
 
@@ -128,9 +124,7 @@ class StandIn:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -148,7 +142,7 @@ class StandIn:
             return Answer(403, error(403, "PERMISSION_DENIED", "The request is missing a valid API key."))
         try:
             values = [_embedding(request) for request in json.loads(data)["requests"]]
-        except (Wrong, ValueError, KeyError, IndexError, TypeError) as problem:
+        except (ValueError, KeyError, IndexError, TypeError) as problem:
             return Answer(400, error(400, "INVALID_ARGUMENT", f"Invalid request: {problem}"))
         return Answer(200, {"embeddings": [{"values": vector} for vector in values]})
 
@@ -159,6 +153,6 @@ def _embedding(request: dict[str, Any]) -> list[float]:
     inline = part.get("inlineData") or part["inline_data"]
     dimensions = request.get("outputDimensionality") or request.get("output_dimensionality") or DIMENSIONS
     if not LEAST_DIMENSIONS <= dimensions <= MOST_DIMENSIONS:
-        raise Wrong(f"output_dimensionality {dimensions} is not supported")
+        raise ValueError(f"output_dimensionality {dimensions} is not supported")
     data = inline["data"].replace("-", "+").replace("_", "/")  # google-genai writes the alphabet for addresses
     return vector_of(base64.b64decode(data, validate=True), dimensions).tolist()

@@ -12,7 +12,7 @@ import json
 import os
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -155,7 +155,7 @@ def kept_of(mp4: bytes, folder: Path) -> list[Path]:
 
 
 @contextmanager
-def alone(folder: Path, waiting: Any = None) -> Iterator[None]:
+def alone(folder: Path, waiting: Callable[[], object] = lambda: None) -> Iterator[None]:
     """Only one process at a time sends requests for a cache folder: rate and spending limit hold for all together.
 
     waiting : called once if another process has to be waited for. A killed process holds nothing back.
@@ -165,7 +165,6 @@ def alone(folder: Path, waiting: Any = None) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if waiting is not None:
-                waiting()
+            waiting()
             fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -15,7 +15,7 @@ from joblineage.errors import MissingDataError
 
 SIZE = 160
 WHERE = "individuals.descriptor: arcface"
-LICENCE = "its weights are InsightFace's, for non-commercial research only"
+ADVICE = "(its weights are InsightFace's, for non-commercial research only), or use descriptor: builtin"
 
 
 def describe(face_shards: Sequence[Path]) -> tuple[list[str], np.ndarray, np.ndarray]:
@@ -34,24 +34,14 @@ def _network() -> Any:
         import uniface
         from uniface.constants import ArcFaceWeights
     except ImportError as error:
-        raise MissingDataError(
-            WHERE,
-            [
-                f"the package uniface is not installed: `pip install uniface onnxruntime` ({LICENCE}), "
-                "or use descriptor: builtin"
-            ],
-        ) from error
+        fault = f"the package uniface is not installed: `pip install uniface onnxruntime` {ADVICE}"
+        raise MissingDataError(WHERE, [fault]) from error
     try:
         return uniface.ArcFace(model_name=ArcFaceWeights.RESNET)
     except (OSError, RuntimeError, ValueError) as error:  # no network, or a damaged file
-        raise MissingDataError(
-            WHERE,
-            [
-                f"uniface cannot load its weights ({error}): run "
-                "`python -c 'import uniface; from uniface.constants import ArcFaceWeights as W; uniface.ArcFace(W.RESNET)'` "
-                f"once with a network ({LICENCE}), or use descriptor: builtin"
-            ],
-        ) from error
+        load = "import uniface; from uniface.constants import ArcFaceWeights as W; uniface.ArcFace(W.RESNET)"
+        fault = f"uniface cannot load its weights ({error}): run `python -c '{load}'` once with a network {ADVICE}"
+        raise MissingDataError(WHERE, [fault]) from error
 
 
 def _direction(network: Any, faces: Faces) -> np.ndarray | None:

@@ -75,8 +75,7 @@ def describe_picture(picture: np.ndarray) -> np.ndarray:
     light = LOGARITHM[picture]  # (SIZE, SIZE, 3)
     symmetric = (light + light[:, ::-1]) / 2
     grey = light.mean(axis=2)
-    parts = [colours(symmetric), texture(grey), chroma(symmetric), edges(grey)]
-    return np.concatenate(parts).astype(float)
+    return np.concatenate([colours(symmetric), texture(grey), chroma(symmetric), edges(grey)]).astype(float)
 
 
 def colours(light: np.ndarray) -> np.ndarray:

@@ -24,7 +24,6 @@ class Merges:
     evidence: np.ndarray  # (n - 1,) log likelihood ratio for one person, never rising: the least of the joins so far
     first: np.ndarray  # (n - 1,) int
     second: np.ndarray  # (n - 1,) int
-    clips: int
 
 
 def merges(points: np.ndarray, spread: np.ndarray) -> Merges:
@@ -37,11 +36,18 @@ def merges(points: np.ndarray, spread: np.ndarray) -> Merges:
     """
     count = len(points)
     means, clips = points.astype(float).copy(), np.ones(count)
-    alone = _evidence_of(means, clips, spread)
+    alone = _log_likelihood(means, np.ones(count), spread)
     evidence = np.full((count, count), -np.inf)
+
+    def joining(one: int, others: np.ndarray) -> np.ndarray:
+        """(m,) evidence for joining cluster `one` with each of `others` (n,) bool."""
+        mine, theirs = _counted(clips[one]), _counted(clips[others])
+        sums = mine * means[one] + theirs[:, None] * means[others]  # (m, k)
+        return _log_likelihood(sums, mine + theirs, spread) - alone[one] - alone[others]
+
     for one in range(count):
         others = np.arange(count) != one
-        evidence[one, others] = _for_one(one, others, means, clips, alone, spread)
+        evidence[one, others] = joining(one, others)
     best, most = _row_maxima(evidence)
     steps = []
     for _ in range(count - 1):
@@ -51,41 +57,26 @@ def merges(points: np.ndarray, spread: np.ndarray) -> Merges:
         steps.append((most[one], one, other))
         means[one] = np.average(means[[one, other]], axis=0, weights=clips[[one, other]])
         clips[one], clips[other] = clips[one] + clips[other], 0
-        alone[one] = _evidence_of(means[[one]], clips[[one]], spread)[0]
+        counted = _counted(clips[[one]])
+        alone[one] = _log_likelihood(counted[:, None] * means[[one]], counted, spread)[0]
         evidence[other], evidence[:, other] = -np.inf, -np.inf
         others = clips > 0
         others[one] = False
-        evidence[one, others] = evidence[others, one] = _for_one(one, others, means, clips, alone, spread)
+        evidence[one, others] = evidence[others, one] = joining(one, others)
         stale = (best == one) | (best == other) | (evidence[:, one] > most)
         stale[[one, other]] = True
         best[stale], most[stale] = _row_maxima(evidence[stale])
     values, first, second = zip(*steps, strict=True) if steps else ((), (), ())
     falling = np.minimum.accumulate(np.array(values, float))
-    return Merges(falling, np.array(first, int), np.array(second, int), count)
+    return Merges(falling, np.array(first, int), np.array(second, int))
 
 
 def cut(joined: Merges, threshold: float) -> np.ndarray:
     """(n,) cluster numbers 0.., in the order of their first clips, of all joins with at least that evidence."""
-    owner = np.arange(joined.clips)
-    for one, other in zip(joined.first, joined.second, strict=True):
-        if joined.evidence[len(owner) - len(np.unique(owner))] < threshold:
-            break
+    owner, done = np.arange(len(joined.evidence) + 1), joined.evidence >= threshold
+    for one, other in zip(joined.first[done], joined.second[done], strict=True):
         owner[owner == other] = one
     return np.unique(owner, return_inverse=True)[1]  # a cluster's number is its first clip's: `one` < `other`
-
-
-def _evidence_of(means: np.ndarray, clips: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    """(m,) log likelihood of cluster means (m, k) of so many clips (m,), up to what joining leaves unchanged."""
-    return _log_likelihood(_counted(clips)[:, None] * means, _counted(clips), spread)
-
-
-def _for_one(
-    one: int, others: np.ndarray, means: np.ndarray, clips: np.ndarray, alone: np.ndarray, spread: np.ndarray
-) -> np.ndarray:
-    """(m,) evidence for joining cluster `one` with each of `others` (n,) bool."""
-    mine, theirs = _counted(clips[one]), _counted(clips[others])
-    sums = mine * means[one] + theirs[:, None] * means[others]  # (m, k)
-    return _log_likelihood(sums, mine + theirs, spread) - alone[one] - alone[others]
 
 
 def _log_likelihood(sums: np.ndarray, counts: np.ndarray, spread: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from blemore.params.parts import OFF
 from joblineage.files import read_json
 
 if TYPE_CHECKING:
@@ -26,17 +27,13 @@ def why_off(descriptor: str | bool, approved: Mapping[str, Any] | None, dataset:
     approved : {by, date, basis}, all of them filled in, or None.
     dataset : name of the data set.
     """
-    if descriptor is False or descriptor == "off":
+    if descriptor in OFF:
         return "Switched off by individuals.descriptor."
-    if dataset == FREE:
-        return ""
     missing = [name for name in APPROVAL if not str((approved or {}).get(name) or "").strip()]
-    if missing:
-        return (
-            "Off: telling real people apart by their faces is biometric processing and needs individuals.approved; "
-            f"{', '.join(missing)} missing."
-        )
-    return ""
+    if dataset == FREE or not missing:
+        return ""
+    why = "telling real people apart by their faces is biometric processing and needs individuals.approved"
+    return f"Off: {why}; {', '.join(missing)} missing."
 
 
 def usable_clusters(clusters: str | Path | None, summary: str | Path | None) -> "pd.DataFrame | None":

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from blemore.individuals.permission import APPROVAL, why_off
 from blemore.individuals.quality import FEWEST_PERSONS, Quality, fit, quality
-from blemore.params.parts import DESCRIPTOR
+from blemore.params.parts import DESCRIPTOR, OFF
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.model_name import FINAL, ModelName
 from blemore.scoring.rows import Rows
@@ -65,11 +65,10 @@ def find_individuals(
     DataError : no such descriptor, a clip that no faces file holds, or something that the descriptor needs is missing.
     """
     reason = why_off(descriptor, approved, dataset)
-    off = descriptor is False or descriptor == "off"
     summary: dict[str, Any] = {
         "active": not reason,
         "reason": reason,
-        "descriptor": None if off else str(descriptor),
+        "descriptor": None if descriptor in OFF else str(descriptor),
         "approved": {name: str(approved[name]) for name in APPROVAL if name in approved} if approved else None,
         "trusted": False,
         "trust": float(trust),
@@ -90,11 +89,9 @@ def find_individuals(
             summary["reason"] = "Unknown: fewer than two training persons with two clips or more that show a face."
             return Individuals(_table([], []), summary)
         name = f"{seed}/individuals"
-        clusters = (
-            fit(learned.values, learned.person, seed=name).clusters(_descriptors(described, shown))
-            if shown
-            else np.zeros(0, int)
-        )
+        clusters = np.zeros(0, int)
+        if shown:
+            clusters = fit(learned.values, learned.person, seed=name).clusters(_descriptors(described, shown))
         for kind, on in (("space", learned.clip), ("clusters", shown)):
             declare.fitted(ModelName.of("individuals", FINAL, kind), kind, on, shown)
         reached = quality(learned, seed=name)

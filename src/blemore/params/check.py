@@ -3,14 +3,16 @@
 import difflib
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 
-from blemore.params.parts import AUTO, DATA_SET, ENCODER_FAMILY, FUSION_METHOD, HEAD, Kind
+from blemore.params.families import family
+from blemore.params.parts import AUTO, DATA_SET, DESCRIPTOR, ENCODER_FAMILY, FUSION_METHOD, HEAD, OFF, Kind
 from blemore.params.schema import Keys, dotted, expected, meaning, part
-from joblineage.errors import refuse
+from joblineage.errors import MissingDataError, refuse
 from joblineage.files import parse_yaml
 
 _STRICT = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
@@ -35,10 +37,18 @@ def read_params(path: Path, **changed: Any) -> dict[str, Any]:
     """The parameters in a file, with the top keys `changed`; what the start of the workflow refuses is refused here, too.
 
     Their schema lies in schemas/ beside the file, or else where the command is called.
+
+    Raises
+    ------
+    MissingDataError : no such file, or no schema.
+    DataError : as `check_params`.
     """
-    beside = path.parent / SCHEMA
+    schema = next((place for place in (path.parent / SCHEMA, SCHEMA) if place.is_file()), None)
+    if schema is None or not path.is_file():
+        advice = f"expected {path} and beside it, or here, {SCHEMA}: go to the study's folder"
+        raise MissingDataError(str(path), [advice])
     values = parse_yaml(path.read_bytes()) | changed
-    check_params(values, read_schema(beside if beside.is_file() else SCHEMA), str(path))
+    check_params(values, read_schema(schema), str(path))
     return values
 
 
@@ -57,7 +67,8 @@ def check_params(values: Mapping[str, Any], schema: Mapping[str, Any], where: st
         what the key means.
     """
     schema, faults = with_parts(schema, values)
-    errors = sorted(_Validator(schema).iter_errors(values), key=lambda error: dotted(tuple(error.absolute_path)))
+    validator = _Validator(schema, format_checker=_Validator.FORMAT_CHECKER)
+    errors = sorted(validator.iter_errors(values), key=lambda error: dotted(tuple(error.absolute_path)))
     faults += [fault for error in errors for fault in _explain(error, schema)]
     faults += list(_contradictions(values, {keys for keys, _, _ in faults}))
     sentences = []
@@ -84,7 +95,8 @@ def with_parts(schema: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[di
 
     A part's numbers are those of its signature (`parts.Kind.numbers`); what the schema says of one, such as its range,
     takes the place of its annotation. Those of a fusion method, a data set and a head stand in a block of its name, those of an encoder family in the
-    encoder's entry, or in its blocks for the scales.
+    encoder's entry, or in its blocks for the scales, which must also have what the family says that it needs
+    (`families.Family.needs`).
     """
     # Copies only of what is changed: this runs at every start of the workflow.
     schema = {**schema, "properties": {**schema["properties"]}}
@@ -115,6 +127,9 @@ def with_parts(schema: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[di
         keys = ("fusion", "method") if name == fusion["method"] else ("fusion", "candidates")
         if known(FUSION_METHOD, name, *keys):
             add_block(schema["properties"]["fusion"], FUSION_METHOD, name)
+    descriptor = _block(values, "individuals").get("descriptor", OFF[0])
+    if descriptor not in OFF:
+        known(DESCRIPTOR, descriptor, "individuals", "descriptor")
     encoders = schema["properties"]["encoders"]
     for name in _block(values, "encoders"):
         entry = _block(values, "encoders", name)
@@ -124,12 +139,19 @@ def with_parts(schema: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[di
         if head is not None and known(HEAD, head, "encoders", name, "head") and HEAD.numbers(head)["properties"]:
             add_block(node, HEAD, head)
         if "module" in entry and known(ENCODER_FAMILY, entry["module"], "encoders", name, "module"):
-            numbers = ENCODER_FAMILY.numbers(entry["module"])
+            numbers, said = ENCODER_FAMILY.numbers(entry["module"]), family(entry["module"])
             needed = [key for key in numbers["required"] if key not in entry]
-            scaled = [scale for scale in SCALES if scale in entry]
+            required = ["file", "persons"] if said.kind == "outside" else ["media"]
+            required += [] if any(scale in entry for scale in SCALES) else needed
             for scale in SCALES:
-                node["properties"][scale] = _with(node["properties"][scale], numbers["properties"], needed)
-            encoders["properties"][name] = _with(node, numbers["properties"], [] if scaled else needed)
+                needs = [*said.needs.get(scale, ()), *said.needs.get(str(entry.get("learning")), ())]
+                needs = [key for key in needs if key not in entry]
+                reads = said.kind == "network" and scale == "pretrained"  # a checkpoint
+                used = entry.get("enabled") and entry.get("weights", values.get("weights")) == scale
+                required += [scale] if needs or (reads and used) else []
+                needs += [*(["checkpoint"] if reads else []), *needed]
+                node["properties"][scale] = _with(node["properties"][scale], numbers["properties"], needs)
+            encoders["properties"][name] = _with(node, numbers["properties"], required)
     return schema, faults
 
 
@@ -178,13 +200,10 @@ def _shown(value: Any) -> str:
 
 def _yaml_advice(error: jsonschema.ValidationError) -> str:
     """YAML reads 1e-3 as text: say how to write it."""
-    if error.validator != "type" or not isinstance(error.instance, str) or "string" in error.validator_value:
-        return ""
-    try:
-        number = float(error.instance)
-    except ValueError:
-        return ""
-    return f"; it is text to YAML, write {number}, without quotes and with a point before any e"
+    if error.validator == "type" and isinstance(error.instance, str) and "string" not in error.validator_value:
+        with suppress(ValueError):
+            return f"; it is text to YAML, write {float(error.instance)}, without quotes and with a point before any e"
+    return ""
 
 
 def _contradictions(values: Mapping[str, Any], faulty: set[Keys]) -> Iterator[Fault]:
@@ -216,20 +235,31 @@ def _contradictions(values: Mapping[str, Any], faulty: set[Keys]) -> Iterator[Fa
     for name, encoder in values["encoders"].items():
         if not sound("encoders", name):
             continue
-        for scale in ("tiny", "pretrained"):
-            for key, text in _encoder_contradictions(encoder["learning"], encoder.get(scale, {})):
-                yield ("encoders", name, scale, key), text, None
+        for keys, text in _of_encoder(values, encoder):
+            yield ("encoders", name, *keys), text, None
     if not any(encoder["enabled"] for name, encoder in values["encoders"].items() if sound("encoders", name)):
         yield ("encoders",), "all are switched off, expected at least one with enabled: true", None
 
 
-def _encoder_contradictions(learning: str, numbers: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Key and fault of one encoder's numbers at one scale: what would be passed over in silence is refused."""
-    for key in numbers:
-        if learning == "frozen" and key in TRAINING:
-            yield key, "a frozen encoder is not trained, leave the key out"
-    if "layers" in numbers:
-        if learning == "finetuned":
-            yield "layers", "layers are averaged in frozen encoders only, leave the key out"
-        elif numbers["layers"][0] > numbers["layers"][1]:
-            yield "layers", f"found {numbers['layers']}, expected the lower layer first"
+def _of_encoder(values: Mapping[str, Any], entry: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
+    """Keys of an encoder's entry and their faults: what would be passed over in silence is refused."""
+    module, learning, kind = entry["module"], entry["learning"], family(entry["module"]).kind
+    if kind == "service" and not isinstance(values.get(module), Mapping):
+        yield ("module",), f"{module} is a service, but no block {module} says how it is asked"
+    if kind != "outside":
+        why = f"module {module} reads nothing from outside"
+        yield from (((key,), f"{why}, leave the key out") for key in ("file", "persons") if key in entry)
+        if learning == "given":
+            yield ("learning",), f"found given, but {why}"
+    for scale in SCALES:
+        numbers = entry.get(scale, {})
+        if kind != "network" and "checkpoint" in numbers:
+            yield (scale, "checkpoint"), f"module {module} reads none, leave the key out"
+        for key in TRAINING if learning == "frozen" else ():
+            if key in numbers:
+                yield (scale, key), "a frozen encoder is not trained, leave the key out"
+        if "layers" in numbers:
+            if learning == "finetuned":
+                yield (scale, "layers"), "layers are averaged in frozen encoders only, leave the key out"
+            elif numbers["layers"][0] > numbers["layers"][1]:
+                yield (scale, "layers"), f"found {numbers['layers']}, expected the lower layer first"

@@ -39,10 +39,14 @@ class Kind:
     arguments: tuple[str, ...]
     needs: tuple[str, ...] = ()
 
+    @property
+    def folder(self) -> Path:
+        """The room."""
+        return Path(__file__).parents[1] / self.room
+
     def names(self) -> list[str]:
         """The parts that there are, sorted."""
-        files = sorted((Path(__file__).parents[1] / self.room).glob("*.py"))
-        return [file.stem for file in files if _face(self, file.stem)]
+        return [file.stem for file in sorted(self.folder.glob("*.py")) if _face(self, file.stem)]
 
     def file(self, name: str) -> str:
         """Where a part's module lies, as messages name it."""
@@ -98,6 +102,8 @@ DATA_SET = Kind("data set", "datasets", "roster", ("root", "withdrawn"), ("folds
 ENCODER_FAMILY = Kind("encoder family", "encoders", "build", ("settings",))
 DESCRIPTOR = Kind("descriptor of faces", "individuals", "describe", ("face_shards",))
 
+OFF = ("off", False)
+"""In place of a descriptor's name: nobody is told apart; YAML reads a bare off as False."""
 AUTO = "auto"
 """In place of a fusion method's name: one of the candidates is chosen in inner folds."""
 DEFAULT_HEAD = "linear"
@@ -113,7 +119,7 @@ def own(function: Callable, settings: Mapping[str, Any]) -> dict[str, Any]:
 @cache
 def _face(kind: Kind, name: str) -> ast.FunctionDef | None:
     """The function that makes a module a part; None if the module is not there or is no part."""
-    file = Path(__file__).parents[1] / kind.room / f"{name}.py"
+    file = kind.folder / f"{name}.py"
     text = file.read_text("utf-8") if file.is_file() else ""
     # That function alone is parsed, up to the next statement at the margin: whole modules would take five times as long.
     found = re.search(rf"^def {kind.function}\(.*?(?=^[^\s)#]|\Z)", text, re.M | re.S)

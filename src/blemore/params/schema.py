@@ -1,6 +1,6 @@
 """A JSON Schema in words: what a key means and what it may be."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from joblineage.errors import DataError, refuse
@@ -30,7 +30,7 @@ def check_list(
     schema: Mapping[str, Any],
     where: str,
     words: tuple[str, str],
-    faults_of: Callable[[int, Mapping[str, Any]], Iterable[str]],
+    faults_of: Callable[[int, Mapping[str, Any]], Iterable[str]] = lambda place, entry: (),
 ) -> None:
     """Refuse a file that is no list, or of which an entry differs from the schema, or else is wrong in itself.
 
@@ -52,7 +52,8 @@ def check_list(
     import jsonschema  # 80 ms
 
     faults = []
-    errors = jsonschema.Draft202012Validator(schema).iter_errors(entries)
+    validator = jsonschema.Draft202012Validator
+    errors = validator(schema, format_checker=validator.FORMAT_CHECKER).iter_errors(entries)
     for error in sorted(errors, key=lambda error: error.absolute_path[0]):
         place, *keys = error.absolute_path
         wrong = schema["items"].get("$comment", "") if error.validator == "oneOf" else error.message
@@ -88,11 +89,8 @@ def _resolved(node: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str
 
 def meaning(schema: Mapping[str, Any], keys: Keys) -> str:
     """What a key means: its own description, else that of the nearest block around it; "" without any."""
-    for length in range(len(keys), -1, -1):
-        node = part(schema, keys[:length])
-        if "description" in node:
-            return node["description"]
-    return ""
+    found = (part(schema, keys[:length]).get("description") for length in range(len(keys), -1, -1))
+    return next(filter(None, found), "")
 
 
 def expected(node: Mapping[str, Any]) -> str:
@@ -101,7 +99,7 @@ def expected(node: Mapping[str, Any]) -> str:
         return f"one of {', '.join(map(str, node['enum']))}"
     if "type" not in node:
         return "another value"
-    types = node["type"] if isinstance(node["type"], Sequence) and not isinstance(node["type"], str) else [node["type"]]
+    types = [node["type"]] if isinstance(node["type"], str) else node["type"]
     text = " or ".join(TYPES[name] for name in types)
     if node.get("required"):
         text += f" ({', '.join(node['required'])})"
@@ -113,6 +111,7 @@ def expected(node: Mapping[str, Any]) -> str:
         ("minLength", "of at least {} character(s)"),
         ("minProperties", "with at least {} entry"),
         ("pattern", "that matches {}"),
+        ("format", "that is a {}"),
     )
     words = [text, *(form.format(node[name]) for name, form in limits if name in node)]
     if "items" in node:

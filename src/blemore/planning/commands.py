@@ -21,13 +21,11 @@ def plan(
     """What the study will cost: jobs, CPU and GPU hours, memory and disk (DVC's copy included), step by step."""
     import json
 
-    from blemore.encoders.settings import check_entries
     from blemore.params.check import read_params
     from blemore.planning.study import plan as planned
 
     what_if = {key: value for key, value in (("dataset", dataset), ("weights", weights)) if value is not None}
     values = read_params(params, **what_if)
-    check_entries(values)
     found = planned(values, params.parent, gpu_memory=gpu_memory, gpu_tflops=gpu_tflops)
     if as_json:
         typer.echo(json.dumps(found, indent=2))

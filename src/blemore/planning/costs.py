@@ -17,9 +17,7 @@ from blemore.weights.known import checkpoints
 
 FILE = Path(__file__).with_name("networks.json")
 
-TRAINING_BYTES = 16
-HALF_BYTES = 2
-SINGLE_BYTES = 4
+TRAINING_BYTES, HALF_BYTES, SINGLE_BYTES = 16, 2, 4
 BACKWARD = 2
 """Forward passes that a way back costs."""
 MEASURED_SECONDS = 4.0
@@ -79,9 +77,8 @@ def forward_passes(settings: Mapping[str, Any], clips: Clips) -> float:
         return clips.all
     # Summed over the models of all folds, and all epochs: clips trained on, clips only predicted.
     trained = clips.train * (clips.folds - 1) * settings["epochs"]
-    shown = clips.train + clips.folds * clips.test
     again = 1 if settings.get("gradient_checkpointing") else 0
-    return trained * (1 + BACKWARD + again) + shown
+    return trained * (1 + BACKWARD + again) + clips.train + clips.folds * clips.test
 
 
 def gpu_bytes(settings: Mapping[str, Any], network: Mapping[str, Any], micro_batch: int | None = None) -> float:

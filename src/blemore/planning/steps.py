@@ -40,15 +40,12 @@ def check_steps(root: Path, config: Mapping[str, Any]) -> None:
         if step not in stages:
             faults.append(f"dvc.yaml: no stage {step}, add one with cmd `snakemake {step}`, deps, params and outs")
     for stage, one in stages.items():
-        target = one["cmd"].split()[-1]
-        if target not in targets:
-            said = (
-                f"no rule {target}, which stage {stage} of dvc.yaml calls: add it, its inputs are what the step makes"
-            )
-            faults.append(f"rules/{stage}.smk: {said}")
+        if (target := one["cmd"].split()[-1]) not in targets:
+            said = f"no rule {target}, which stage {stage} of dvc.yaml calls"
+            faults.append(f"rules/{stage}.smk: {said}: add it, its inputs are what the step makes")
+    advice = "add it, and its meaning to schemas/params.schema.yaml"
     for step, text in rules.items():
         lacking = [key for key in _found(KEY, text) if key not in config]
-        advice = "add it, and its meaning to schemas/params.schema.yaml"
         faults += [f"params.yaml: no key {key}, which rules/{step}.smk reads: {advice}" for key in lacking]
     scripts = {script for text in rules.values() for script in _found(SCRIPT, text)}
     for script in sorted(scripts | {path.stem for path in (root / "workflow_scripts").glob("*.py")}):
@@ -100,9 +97,8 @@ def check_rules(root: Path, rules: Iterable[Any], goal: str, asked: Iterable[str
     stages = parse_yaml((root / "dvc.yaml").read_bytes())["stages"]
 
     def read(path: str) -> bool:
-        if path in wanted or any(one.fullmatch(path) for one in patterns):
-            return True
-        return "{" in path and any(map(_pattern(path).fullmatch, wanted))
+        asked = path in wanted or any(one.fullmatch(path) for one in patterns)
+        return asked or ("{" in path and any(map(_pattern(path).fullmatch, wanted)))
 
     for rule in rules:
         made = [path for path in rule.output if path.startswith("results/")]  # raw clips: of the chosen data set only

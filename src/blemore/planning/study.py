@@ -1,12 +1,12 @@
 """A whole study's jobs, hours, memory and disk, before the first hour is spent."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from blemore.encoders.families import family
 from blemore.media.preflight import estimate
+from blemore.params.families import family
 from blemore.params.parts import DATA_SET
 from blemore.planning.costs import Clips, advice, constants, forward_passes, gpu_bytes, memory_bytes, network_of
 from blemore.weights.known import study_settings
@@ -64,10 +64,9 @@ def plan(
         "disk_gb": {kind: round(size / 1e9, 2) for kind, size in disk.items()},
         "totals": {
             "jobs": sum(step["jobs"] for step in steps),
-            "cpu_hours": _total(steps, "cpu_hours"),
-            "gpu_hours": _total(steps, "gpu_hours") if gpu_memory else None,
-            "memory_gb": max((step["memory_gb"] for step in steps if step["memory_gb"]), default=None),
-            "gpu_gb": max((step["gpu_gb"] for step in steps if step["gpu_gb"]), default=None),
+            "cpu_hours": round(sum(step["cpu_hours"] or 0.0 for step in steps), 2),
+            "gpu_hours": round(sum(step["gpu_hours"] or 0.0 for step in steps), 2) if gpu_memory else None,
+            **{key: max((step[key] for step in steps if step[key]), default=None) for key in ("memory_gb", "gpu_gb")},
             "not_measured": [step["step"] for step in steps if step["cpu_hours"] is None],
         },
         "assumptions": _assumptions(there, gpu_memory, gpu_tflops),
@@ -101,10 +100,8 @@ def _encoder_steps(
     if learning == "given":
         return [_step(f"{name}: take over the table", 1, 0.0)]
     if "service" in settings:
-        return [
-            _step(f"{name}: ask the service (`{family(settings['module']).priced_by}` prices it)", 1, None),
-            _head(name),
-        ]
+        what = f"{name}: ask the service (`{family(settings['module']).priced_by}` prices it)"
+        return [_step(what, 1, None), _head(name)]
     jobs = clips.folds if learning == "finetuned" and gpu_memory is not None else 1  # profiles/gpu: each fold its own
     what = f"{name}: train {clips.folds} folds" if learning == "finetuned" else f"{name}: embed"
     close = [_step(f"{name}: gather the folds", 1, 0.0)] if learning == "finetuned" else [_head(name)]
@@ -123,8 +120,7 @@ def _encoder_steps(
 
 
 def _head(name: str) -> dict[str, Any]:
-    seconds = constants().get("head_cpu_seconds")
-    return _step(f"{name}: fit the head", 1, None if seconds is None else seconds / 3600)
+    return _step(f"{name}: fit the head", 1, constants()["head_cpu_seconds"] / 3600)
 
 
 def _step(
@@ -134,10 +130,6 @@ def _step(
     numbers = {"cpu_hours": cpu_hours, "gpu_hours": gpu_hours, "memory_gb": memory_gb, "gpu_gb": gpu_gb}
     rounded = {key: None if value is None else round(value, 2) for key, value in numbers.items()}
     return {"step": step, "jobs": jobs, **rounded, "advice": advice}
-
-
-def _total(steps: Sequence[Mapping[str, Any]], key: str) -> float:
-    return round(sum(step[key] or 0.0 for step in steps), 2)
 
 
 def _assumptions(counted: bool, gpu_memory: float | None, gpu_tflops: float) -> list[str]:
@@ -153,12 +145,10 @@ def _assumptions(counted: bool, gpu_memory: float | None, gpu_tflops: float) -> 
     if not counted:
         said.insert(0, "The clips are not there: the challenge's published numbers, and 5 MB a clip, are assumed.")
     if gpu_memory is not None:
-        said.append(
+        said += [
             f"GPU hours: an estimate: counted operations at {EFFICIENCY:.0%} of {gpu_tflops:g} TFLOP/s, at most at "
-            f"{CEILING:g} TFLOP/s (about what an H200 reached); a loader that cannot keep up takes longer."
-        )
-        said.append(
+            f"{CEILING:g} TFLOP/s (about what an H200 reached); a loader that cannot keep up takes longer.",
             "GPU memory: an estimate: what a training step keeps was measured on the CPU, what the device's allocator "
-            "holds beside it in three trainings on an H200."
-        )
+            "holds beside it in three trainings on an H200.",
+        ]
     return said

@@ -65,8 +65,7 @@ def check_labels(table: Table, where: str) -> list[str]:
     tell(names == "", "the clip has no name")
     tell(repeated(names), "the clip stands in more than one row")
     tell(~np.isin(first, CLASSES), f"emotion_1 must be one of {', '.join(CLASSES)}", first)
-    tell(blend & (first == "neu"), "neutral is never part of a blend")
-    tell(blend & (second == "neu"), "neutral is never part of a blend")
+    tell(blend & ((first == "neu") | (second == "neu")), "neutral is never part of a blend")
     tell(blend & ~np.isin(second, CLASSES), f"emotion_2 must be one of {', '.join(EMOTIONS)} or empty", second)
     tell(blend & (first == second), "emotion_2 equals emotion_1", second)
 

@@ -55,7 +55,6 @@ def score(saliences: np.ndarray, truth: np.ndarray) -> float:
 
 def scores(saliences: np.ndarray, truth: np.ndarray) -> dict[str, float | int]:
     """acc_presence, acc_salience, score, and how many clips and blends they are counted over."""
-    shown = {
-        name: of(saliences, truth) for name, of in zip(ACCURACIES, (acc_presence, acc_salience, score), strict=True)
-    }
+    measures = acc_presence, acc_salience, score
+    shown = {name: of(saliences, truth) for name, of in zip(ACCURACIES, measures, strict=True)}
     return shown | {"clips": len(truth), "blends": int(blends(truth).sum())}

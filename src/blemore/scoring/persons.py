@@ -15,13 +15,8 @@ DRAWS = 1000
 
 def sums_of_persons(rows: Rows, saliences: np.ndarray) -> np.ndarray:
     """(persons, 4) right sets, clips, right blends, blends of each of the rows' persons; saliences (n, 6) in percent."""
-    counted = (
-        presence_correct(saliences, rows.truth),
-        np.ones(len(rows)),
-        salience_correct(saliences, rows.truth),
-        blends(rows.truth),
-    )
-    persons = len(rows.persons)
+    truth, persons = rows.truth, len(rows.persons)
+    counted = presence_correct(saliences, truth), np.ones(len(truth)), salience_correct(saliences, truth), blends(truth)
     return np.stack([np.bincount(rows.person, values.astype(float), minlength=persons) for values in counted], axis=-1)
 
 

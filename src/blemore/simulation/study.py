@@ -89,8 +89,7 @@ def simulate(settings: Settings, seed: int) -> Study:
     gains = np.exp(settings.gain_sd * drawn.normal(0, 1, len(names)))
     clips, person = _clips(names, settings)
     labels = soft_labels(clips)
-    # Row i belongs to person number who[i].
-    who = np.searchsorted(names, person)
+    who = np.searchsorted(names, person)  # (n_clips,) the person's number
     shown = EVIDENCE * gains[who, None] * labels**ROOT + offsets[who]
 
     common = generator(f"{seed}/common").normal(0, NOISE, labels.shape)
@@ -117,35 +116,22 @@ def simulate(settings: Settings, seed: int) -> Study:
     )
 
 
-def _schedule() -> list[tuple[Any, ...]]:
-    """The `LABELS` of the 54 clips of a person."""
-    clips: list[tuple[Any, ...]] = [(0, name, None, 100.0, None) for name in CLASSES for _ in range(4)]
-    for one, two in combinations(EMOTIONS, 2):
-        clips += [(1, one, two, share, 100 - share) for share in (30.0, 50.0, 70.0)]
-    return clips
-
-
 def _clips(names: list[str], settings: Settings) -> tuple[pd.DataFrame, np.ndarray]:
     """The clips table with all labels, and (n_clips,) who shows each clip."""
-    schedule = _schedule()
+    schedule: list[tuple[Any, ...]] = [(0, name, None, 100.0, None) for name in CLASSES for _ in range(4)]
+    for one, two in combinations(EMOTIONS, 2):
+        schedule += [(1, one, two, share, 100 - share) for share in (30.0, 50.0, 70.0)]
     rows: list[dict[str, Any]] = []
     for number, name in enumerate(names):
         new = number >= settings.persons
         for k, labels in enumerate(schedule):
             place = len(rows) - settings.persons * len(schedule)
-            rows.append(
-                {
-                    "clip": f"test_{place + 1:05d}" if new else f"{name}_{k:02d}",
-                    "split": "test" if new else "train",
-                    "person": None if new else name,
-                    "fold": NO_FOLD if new else number % settings.folds,
-                }
-                | dict(zip(LABELS, labels, strict=True))
-            )
+            clip = f"test_{place + 1:05d}" if new else f"{name}_{k:02d}"
+            whose = ("test", None, NO_FOLD) if new else ("train", name, number % settings.folds)
+            rows.append(dict(zip(["clip", "split", "person", "fold", *LABELS], [clip, *whose, *labels], strict=True)))
     clips = pd.DataFrame(rows)
-    clips["file"] = clips["split"] + "/" + clips["clip"] + ".mov"
-    clips["quarantine"] = ""
-    return clips, np.repeat(names, len(schedule))
+    file = clips["split"] + "/" + clips["clip"] + ".mov"
+    return clips.assign(file=file, quarantine=""), np.repeat(names, len(schedule))
 
 
 def write_study(made: Study, folder: Path) -> None:
@@ -156,24 +142,19 @@ def write_study(made: Study, folder: Path) -> None:
     """
     write_table(made.clips, folder / "clips.parquet")
     train = made.clips[made.clips["split"] == "train"].rename(columns={"clip": "filename"})
-    blend = train["mix"] == 1
-    metadata = train[["filename", "fold", *LABELS]].astype({"emotion_1_salience": float, "emotion_2_salience": float})
-    metadata.loc[~blend, ["emotion_1_salience", "emotion_2_salience"]] = float("nan")
+    metadata = train[["filename", "fold", *LABELS]].astype(dict.fromkeys(LABELS[3:], float))
+    metadata.loc[metadata["mix"] == 0, LABELS[3:]] = float("nan")
     write_csv(metadata, folder / "train_metadata.csv")
     for name, table in made.tables.items():
         write_probabilities(table, folder / f"{name}.parquet")
     saliences = pd.DataFrame(made.truth, columns=list(CLASSES)).to_dict("records")
-    write_json(
-        folder / "truth.json",
-        {
-            "notice": "Simulated persons: scores on these tables say nothing about BLEMORE.",
-            "style": {
-                name: {"offsets": dict(zip(CLASSES, offsets.tolist(), strict=True)), "gain": made.gains[name]}
-                for name, offsets in made.offsets.items()
-            },
-            "clips": {
-                clip: {"person": person, "saliences": {name: value for name, value in row.items() if value}}
-                for clip, person, row in zip(made.clips["clip"], made.person, saliences, strict=True)
-            },
-        },
-    )
+    style = {
+        name: {"offsets": dict(zip(CLASSES, offsets.tolist(), strict=True)), "gain": made.gains[name]}
+        for name, offsets in made.offsets.items()
+    }
+    clips = {
+        clip: {"person": person, "saliences": {name: value for name, value in row.items() if value}}
+        for clip, person, row in zip(made.clips["clip"], made.person, saliences, strict=True)
+    }
+    notice = "Simulated persons: scores on these tables say nothing about BLEMORE."
+    write_json(folder / "truth.json", {"notice": notice, "style": style, "clips": clips})

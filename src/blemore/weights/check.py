@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from blemore.encoders.families import family
 from blemore.encoders.weight_files import (
     CONFIG,
     WEIGHTS,
@@ -15,6 +14,7 @@ from blemore.encoders.weight_files import (
     off,
     weight_files,
 )
+from blemore.params.families import family
 from blemore.weights.known import checkpoint_of, entry_of, none_needed
 from joblineage.files import sha256
 
@@ -53,18 +53,18 @@ def state(settings: Mapping[str, Any]) -> dict[str, Any]:
         "off": off(settings),
         "files": {},
     }
-    reason = none_needed(settings)
-    if reason is not None:
+    if (reason := none_needed(settings)) is not None:
         return told | {"state": "none needed", "said": reason}
     if "service" in settings:
         command = family(settings["module"]).priced_by
         return told | {"state": "service", "said": f"`{command}` says what it costs and what is sent"}
     files = weight_files(settings)
     told["files"] = {str(file): sha256(file) for file in files}
-    fault = _first_fault(settings)
-    if fault:
+    if fault := _first_fault(settings):
         return told | {"state": "wrong" if files or Path(settings["checkpoint"]).exists() else "missing", "said": fault}
-    wanted = pinned_sha256(settings, entry)
+    wanted = dict(entry.get("files", {}))
+    if "sha256" in settings:
+        wanted[files[-1].name] = settings["sha256"]
     differing = [
         f"{path} has sha256 {found}, expected {wanted[Path(path).name]}"
         for path, found in told["files"].items()
@@ -76,15 +76,6 @@ def state(settings: Mapping[str, Any]) -> dict[str, Any]:
     return told | {"state": "there", "said": unsure}
 
 
-def pinned_sha256(settings: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, str | None]:
-    """File name -> sha256 that it must have: the parameters' own for the weights, else the known one."""
-    wanted = dict(entry.get("files", {}))
-    files = weight_files(settings)
-    if files and "sha256" in settings:
-        wanted[files[-1].name] = settings["sha256"]
-    return wanted
-
-
 def _first_fault(settings: Mapping[str, Any]) -> str | None:
     """What keeps a checkpoint from being read, as far as can be told without reading it whole; None if nothing."""
     if none_needed(settings) is not None or "service" in settings:
@@ -92,25 +83,21 @@ def _first_fault(settings: Mapping[str, Any]) -> str | None:
     files = weight_files(settings)
     if not files:
         return _absence(settings)
-    for file in files:
-        fault = file_fault(file)
-        if fault:
-            return f"{file} {fault}"
+    if faults := [f"{file} {fault}" for file in files if (fault := file_fault(file))]:
+        return faults[0]
     wanted = family(settings["module"]).model_types
     found = model_type(settings)
     if wanted and found not in wanted:
-        return (
-            f"{settings['checkpoint']} is a {found} network by its {CONFIG}, module {settings['module']} reads "
-            f"{' or '.join(wanted)}: name another in encoders: {settings['name']}: {settings['scale']}: checkpoint"
-        )
+        reads = f"module {settings['module']} reads {' or '.join(wanted)}"
+        place = f"encoders: {settings['name']}: {settings['scale']}: checkpoint"
+        return f"{settings['checkpoint']} is a {found} network by its {CONFIG}, {reads}: name another in {place}"
     return None
 
 
 def _absence(settings: Mapping[str, Any]) -> str:
     """What exactly is not there, and how to get it."""
-    name = settings["checkpoint"]
+    name, entry = settings["checkpoint"], entry_of(settings)
     folder = Path(name)
-    entry = entry_of(settings)
     advice = how_to_get(settings, entry.get("files", ()))
     if entry and not is_hub_name(name):
         advice += f" (from https://huggingface.co/{entry['hub']})"

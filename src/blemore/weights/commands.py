@@ -22,14 +22,15 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 @app.command("list")
 def list_command(as_json: AsJson = False) -> None:
     """Every full-size checkpoint that is known: source, licences of code and weights, size, hub name and revision."""
-    from blemore.encoders.families import family, names
+    from blemore.params.families import family
+    from blemore.params.parts import ENCODER_FAMILY
     from blemore.weights.known import checkpoints
 
     if as_json:
         typer.echo(json.dumps(checkpoints(), indent=2))
         return
     rows = [(f"{name}\n{entry['module']}", _lines(entry)) for name, entry in checkpoints().items()]
-    rows += [(name, f"none needed: {note}") for name in names() if (note := family(name).note)]
+    rows += [(name, f"none needed: {note}") for name in ENCODER_FAMILY.names() if (note := family(name).note)]
     _table("Known checkpoints; ? is not known here", ("checkpoint", "what"), rows)
 
 
@@ -40,13 +41,12 @@ def check_command(
     as_json: AsJson = False,
 ) -> None:
     """For each encoder of the study: is its checkpoint there, whole, and the one that is known? No network is asked."""
-    import yaml
-
     from blemore.encoders.settings import encoder_settings
+    from blemore.params.check import read_params
     from blemore.weights.check import state
     from blemore.weights.known import study_settings
 
-    values = yaml.safe_load(params.read_text("utf-8"))
+    values = read_params(params)
     if encoder is not None and encoder not in values["encoders"]:
         raise DataError(str(params), [f"no encoder {encoder}, known there: {', '.join(values['encoders'])}"])
     chosen = study_settings(values) if encoder is None else [encoder_settings(values, encoder)]
@@ -79,7 +79,7 @@ def _lines(entry: dict[str, Any]) -> str:
 
 
 def _show(states: list[dict[str, Any]]) -> None:
-    rows: list[tuple[str, ...]] = []
+    rows = []
     for one in states:
         pinned = f"revision {one['revision']}" if one["revision"] else ""
         if not pinned and one["known_revision"]:

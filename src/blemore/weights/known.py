@@ -17,9 +17,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from blemore.encoders.families import FOLDER, family
 from blemore.encoders.settings import enabled_encoders, encoder_settings
 from blemore.encoders.weight_files import weight_files
+from blemore.params.families import family
+from blemore.params.parts import ENCODER_FAMILY
 from joblineage.files import parse_yaml, sha256
 
 RANDOM = "small network with random weights drawn from the study's seed"
@@ -30,14 +31,9 @@ def checkpoints() -> dict[str, dict[str, Any]]:
     """Name on the hub, of a file, or of a service's model -> what its family's file says, and "module": the family."""
     return {
         name: {**entry, "module": file.stem}
-        for file in sorted(FOLDER.glob("*.yaml"))
+        for file in sorted(ENCODER_FAMILY.folder.glob("*.yaml"))
         for name, entry in parse_yaml(file.read_bytes()).items()
     }
-
-
-def looked_up() -> str:
-    """The day on or after which all that is known was looked up, as 2026-11-23."""
-    return min(entry["looked_up"] for entry in checkpoints().values())
 
 
 def entry_of(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,16 +80,16 @@ def licences(encoders: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
     Returns
     -------
-    looked_up (the day), and encoders: name -> scale, module, checkpoint, revision, source, paper, code, original_code, weights, said_by, note, files
+    looked_up (the day on or after which all that is known was, as 2026-11-23), and encoders: name -> scale, module, checkpoint, revision, source, paper, code, original_code, weights, said_by, note, files
     (file name -> sha256; empty where no file is read) and unknown (names of the entries that nobody told us).
     """
-    return {"looked_up": looked_up(), "encoders": {settings["name"]: _licence(settings) for settings in encoders}}
+    day = min(entry["looked_up"] for entry in checkpoints().values())
+    return {"looked_up": day, "encoders": {settings["name"]: _licence(settings) for settings in encoders}}
 
 
 def _licence(settings: Mapping[str, Any]) -> dict[str, Any]:
     general = {"scale": settings["scale"], "module": settings["module"], "checkpoint": checkpoint_of(settings)}
-    reason = none_needed(settings)
-    if reason is not None:
+    if (reason := none_needed(settings)) is not None:
         said = family(settings["module"])
         code = said.other_code.get(settings.get("features", ""), said.code)
         unknown = [] if code else ["code", "weights"]
@@ -108,7 +104,6 @@ def _licence(settings: Mapping[str, Any]) -> dict[str, Any]:
         **{key: terms.get(key) for key in ("code", "original_code", "weights", "said_by")},
         "note": entry.get("note") if entry else "no checkpoint that this package knows: read its licence yourself",
     }
-    unknown = [key for key, value in told.items() if value is None and key != "note"]
-    if "service" in settings:
-        unknown = [key for key in unknown if key not in ("revision", "original_code", "paper")]
+    moot = ("note", "revision", "original_code", "paper") if "service" in settings else ("note",)
+    unknown = [key for key, value in told.items() if value is None and key not in moot]
     return {**general, **told, "files": files, "unknown": unknown}

@@ -1,4 +1,4 @@
-"""What each family of encoders says of itself: `FAMILY = Family(...)` in its own file of this folder, and nowhere else.
+"""What each family of encoders says of itself: `FAMILY = Family(...)` in its own file of encoders/, and nowhere else.
 
 A family's file imports torch, which takes seconds. The workflow's start, `blemore plan` and `blemore weights` need none
 of that, so they take the declaration from the file's text: a call of `Family` with literals.
@@ -11,12 +11,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Literal
 
+from blemore.params.parts import ENCODER_FAMILY
 from joblineage.errors import DataError
 
-FOLDER = Path(__file__).parent
 DECLARATION = re.compile(r"^FAMILY = (Family\(.*?\))\n(?![ )])", re.M | re.S)
 KINDS = ("network", "computed", "service", "outside")
 OWN = "MIT (this package)"
@@ -30,6 +29,8 @@ class Family:
         (vectors from elsewhere; asks what the block of params.yaml says that has the family's name), or "outside"
         (features or probabilities that somebody else made).
     note : why no checkpoint is needed; for a service, why its stand-in needs none. Not for networks.
+    needs : learning ("frozen", "finetuned") or scale ("tiny", "pretrained") -> keys that an entry's blocks for the scales
+        must have then, beside those that every encoder of that learning needs.
     code : licence of the code where no checkpoint is read; None: not known here.
     other_code : choice of `features` -> licence of the code, where it is not the family's own that computes them.
     form : of a checkpoint: "folder" (as transformers saves it), "file", or "timm" (a file or a repository of timm's).
@@ -41,6 +42,7 @@ class Family:
 
     kind: Literal["network", "computed", "service", "outside"]
     note: str | None = None
+    needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     code: str | None = OWN
     other_code: Mapping[str, str] = field(default_factory=dict)
     form: Literal["folder", "file", "timm"] = "folder"
@@ -56,12 +58,6 @@ class Family:
 
 
 @cache
-def names() -> tuple[str, ...]:
-    """Every family, in order of the alphabet: the files of this folder that declare one."""
-    return tuple(file.stem for file in sorted(FOLDER.glob("*.py")) if DECLARATION.search(file.read_text("utf-8")))
-
-
-@cache
 def family(name: str) -> Family:
     """What the family of that name says of itself.
 
@@ -69,12 +65,12 @@ def family(name: str) -> Family:
     ------
     DataError : there is no such family, or its file does not say what is needed; says what.
     """
-    file = FOLDER / f"{name}.py"
-    found = DECLARATION.search(file.read_text("utf-8")) if file.is_file() else None
+    if fault := ENCODER_FAMILY.missing(name):
+        raise DataError("encoders", [fault])
+    file = ENCODER_FAMILY.folder / f"{name}.py"
+    found = DECLARATION.search(file.read_text("utf-8"))
     if found is None:
-        raise DataError(
-            str(file), [f"no family of encoders: expected FAMILY = Family(...), as {', '.join(names())} have"]
-        )
+        raise DataError(str(file), ["expected FAMILY = Family(...), which says what the family is"])
     try:
         return eval(found[1], {"__builtins__": {}, "Family": Family})
     except (NameError, SyntaxError, TypeError) as error:
