@@ -6,7 +6,7 @@ import numpy as np
 
 from demoactors import geometry, rasteriser
 from demoactors.expressions import smooth_step
-from demoactors.hair import HAIRCUTS, Tufts, grow, scalp_cover
+from demoactors.hair import HAIRCUTS, grow, scalp_cover
 from demoactors.head import Head, load_head
 from demoactors.skin import Complexion, eye_coordinates, map_coordinates
 
@@ -92,7 +92,7 @@ def build_surface(rng: np.random.Generator, shape: np.ndarray, look: Complexion,
         openness=joined(_openness(head, regions), HAIR_OPENNESS),
         cover=joined(np.stack([scalp, cloth], axis=1), 0.0),
         bias=joined(np.where(regions["teeth"] | head.parts["tongue"], TEETH_BEHIND, 0.0), 0.0),
-        head_share=joined(_head_share(template), _hair_share(tufts)),
+        head_share=joined(_head_share(template), smooth_step((tufts.points[:, 1] - 5.2) / 1.4)),
         shoulder_share=joined(_shoulder_share(template), 0.0),
         tangents=tufts.tangents,
         normals=tufts.normals,
@@ -105,10 +105,6 @@ def _head_share(template: np.ndarray) -> np.ndarray:
     neck = np.clip((height - 6.0) / 0.8, 0, 1)
     chin = np.clip((height - 6.07) / 0.25, 0, 1) * np.clip((template[:, 2] - 0.52) / 0.35, 0, 1)
     return smooth_step(np.maximum(neck, chin))
-
-
-def _hair_share(tufts: Tufts) -> np.ndarray:
-    return smooth_step((tufts.points[:, 1] - 5.2) / 1.4)
 
 
 def _shoulder_share(template: np.ndarray) -> np.ndarray:
@@ -148,9 +144,8 @@ def _kinds(head: Head, regions: dict[str, np.ndarray]) -> np.ndarray:
 
 def _materials(head: Head, regions: dict[str, np.ndarray]) -> np.ndarray:
     """(t,) int8 of all the head's triangles."""
-    flat = (
-        regions["inside"] | regions["teeth"] | head.parts["tongue"] | regions["upper_lashes"] | regions["lower_lashes"]
-    )
+    flat = head.parts["tongue"] | regions["inside"] | regions["teeth"]
+    flat |= regions["upper_lashes"] | regions["lower_lashes"]
     material = np.full(len(head.triangles), rasteriser.SKIN, np.int8)
     material[flat[head.triangles].all(axis=1)] = rasteriser.FLAT
     material[regions["eyes"][head.triangles].all(axis=1)] = rasteriser.EYE
