@@ -6,7 +6,7 @@ are known beforehand whatever the frame rate does, and no frame is ever sought.
 
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,34 +64,28 @@ def open_clip(path: Path) -> Iterator[OpenClip]:
     """
     if path.stat().st_size == 0:
         raise BadClip("zero bytes")
-    try:
-        container = av.open(str(path), metadata_errors="replace")
-    except av.FFmpegError as error:
-        raise BadClip(f"cannot be decoded: {error.strerror}") from error
-    with container:
-        yield _read(container)
+    with ExitStack() as opened:
+        try:
+            clip = _read(opened.enter_context(av.open(str(path), metadata_errors="replace")))
+        except av.FFmpegError as error:
+            raise BadClip(f"cannot be decoded: {error.strerror}") from error
+        yield clip
 
 
 def _read(container: av.container.InputContainer) -> OpenClip:
     videos = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
     if not videos:
         raise BadClip("no video stream")
-    if videos[0].codec_context is None:
-        raise BadClip("cannot be decoded: no decoder for its video codec")
     video = videos[0]
-    sounds = [stream for stream in container.streams.audio if stream.codec_context is not None]
-    audio = sounds[0] if sounds else None
+    if video.codec_context is None:
+        raise BadClip("cannot be decoded: no decoder for its video codec")
+    audio = next((stream for stream in container.streams.audio if stream.codec_context is not None), None)
     used = [video] if audio is None else [video, audio]
     for stream in used:
         # Several clips are prepared side by side, one process each: threads would only cost.
         stream.codec_context.thread_type = "NONE"
         stream.codec_context.thread_count = 1
-    packets: deque[av.Packet] = deque()
-    try:
-        for packet in container.demux(used):
-            packets.append(packet)
-    except av.FFmpegError as error:
-        raise BadClip(f"cannot be decoded: {error.strerror}") from error
+    packets = deque(container.demux(used))
     shown = [packet for packet in packets if packet.stream is video and packet.size and not packet.is_discard]
     stamps = sorted(_stamp(packet) for packet in shown)
     if len(stamps) < 2:

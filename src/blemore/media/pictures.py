@@ -10,8 +10,6 @@ import numpy as np
 KEPT_SIDE = 1080
 """Longest short side of a kept picture, px: a crop of 224 px needs no more, and 16 pictures stay within 100 MB."""
 
-QUARTER = 90
-
 
 @dataclass(frozen=True)
 class Shape:
@@ -28,22 +26,20 @@ class Shape:
 
     def scaled(self, factor: float, multiple: int = 1) -> tuple[int, int]:
         """(width, height) before the turn, scaled, rounded to a multiple (encoders want even sizes)."""
-        width, height = (
-            max(multiple, round(side * factor / multiple) * multiple) for side in (self.width, self.height)
-        )
+        width, height = (multiple * max(1, round(side * factor / multiple)) for side in (self.width, self.height))
         return width, height
 
 
 def shape_of(frame: av.VideoFrame, aspect: Fraction | None) -> Shape:
     """Shape from a clip's first frame and the video stream's pixel aspect (width / height; None or 0: square)."""
     # ffmpeg tells the counter-clockwise turn; tags and people tell the clockwise one.
-    rotation = -round(frame.rotation / QUARTER) * QUARTER % 360
+    rotation = -round(frame.rotation / 90) * 90 % 360
     return Shape(round(frame.width * float(aspect)) if aspect else frame.width, frame.height, rotation)
 
 
 def upright(picture: np.ndarray, rotation: int) -> np.ndarray:
     """A picture (H, W, 3) turned clockwise by 0, 90, 180 or 270 degrees."""
-    return np.ascontiguousarray(np.rot90(picture, -rotation // QUARTER)) if rotation else picture
+    return np.ascontiguousarray(np.rot90(picture, -rotation // 90)) if rotation else picture
 
 
 def rgb_picture(frame: av.VideoFrame, shape: Shape) -> np.ndarray:
@@ -79,11 +75,9 @@ class Sampler:
     def take(self, time: float, frame: av.VideoFrame, shape: Shape) -> None:
         """Look at one decoded frame, in order of time."""
         self._last = time, frame, shape
-        done = len(self.pictures)
-        due = int(np.searchsorted(self._wanted, time + 1e-6, side="right")) - done
+        due = int(np.searchsorted(self._wanted, time + 1e-6, side="right")) - len(self.pictures)
         if due > 0:
-            picture = rgb_picture(frame, shape)
-            self.pictures += [(time, picture)] * due
+            self.pictures += [(time, rgb_picture(frame, shape))] * due
 
     def finish(self) -> None:
         """Serve the wanted times that lie behind the last frame decoded."""

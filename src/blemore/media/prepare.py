@@ -57,9 +57,8 @@ def prepare_shard(clips: Mapping[str, Path], options: Mapping[str, Any], **outpu
         for kind, path in outputs.items():
             temporary = files.enter_context(whole_file(path))
             # JPEG, H.264 and noise do not shrink further; a dictionary of them would only be a second copy.
-            writers[kind] = files.enter_context(
-                pq.ParquetWriter(temporary, KINDS[kind], compression="NONE", use_dictionary=False)
-            )
+            writer = pq.ParquetWriter(temporary, KINDS[kind], compression="NONE", use_dictionary=False)
+            writers[kind] = files.enter_context(writer)
         for number, (name, path) in enumerate(sorted(clips.items()), start=1):
             prepared = prepare_clip(name, Path(path), options, detector, outputs)
             log.info("clip %d/%d %s%s", number, len(clips), name, _remark(prepared))
@@ -156,7 +155,6 @@ def track_in(media: Media, options: Mapping[str, Any], detector: Detector) -> Tr
 def face_rows(name: str, media: Media, track: Track, options: Mapping[str, Any]) -> list[Row]:
     """Rows of the faces file."""
     rows = []
-    points = [column for column, _ in POINTS]
     for k, (time, picture) in enumerate(media.faces):
         box, landmarks = track.boxes[k], track.landmarks[k]
         if np.isnan(box).any():
@@ -167,7 +165,7 @@ def face_rows(name: str, media: Media, track: Track, options: Mapping[str, Any])
         rows.append(
             _sample(name, k, time, box)
             | {"detected": bool(track.detected[k]), "tracked": bool(track.tracked[k])}
-            | dict(zip(points, landmarks.ravel().tolist(), strict=True))
+            | {column: value for (column, _), value in zip(POINTS, landmarks.ravel().tolist(), strict=True)}
             | {"jpeg": jpeg(crop, options["quality"])}
         )
     return rows
@@ -187,6 +185,5 @@ def body_rows(name: str, media: Media, track: Track, options: Mapping[str, Any])
 
 
 def _sample(name: str, frame: int, time: float, box: Sequence[float]) -> Row:
-    return {"clip": name, "frame": frame, "time": time} | dict(
-        zip(("x", "y", "width", "height"), map(float, box), strict=True)
-    )
+    place = dict(zip(("x", "y", "width", "height"), map(float, box), strict=True))
+    return {"clip": name, "frame": frame, "time": time} | place
