@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from joblineage.errors import DataError
+from joblineage.errors import DataError, refuse
 
 
 def read_features(path: Path, clips: pd.Series, settings: Mapping) -> tuple[np.ndarray, np.ndarray]:
@@ -54,8 +54,7 @@ def read_layers(path: Path, clips: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     table = pq.read_table(path)
     row = {clip: k for k, clip in enumerate(table["clip"].to_pylist())}
     missing = [f"clip {clip}: no features; embed the encoder again" for clip in clips if clip not in row]
-    if missing:
-        raise DataError(str(path), missing)
+    refuse(path, missing)
     column = table["features"].combine_chunks()
     if isinstance(column, pa.ChunkedArray):
         column = column.chunk(0)
@@ -66,8 +65,7 @@ def read_layers(path: Path, clips: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     remarks = np.array(table["remark"].to_pylist())[rows] if "remark" in table.column_names else np.full(len(rows), "")
     absent = empty & (remarks != "")
     faults = [f"clip {clip}: a feature is NaN or infinite" for clip in clips[~whole & ~absent]]
-    if faults:
-        raise DataError(str(path), faults)
+    refuse(path, faults)
     if absent.all():
         raise DataError(str(path), ["no clip has features"])
     shape = (table.schema.metadata or {}).get(b"shape")

@@ -16,6 +16,7 @@ when it points uphill (O'Donoghue and Candes 2015).
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
@@ -25,7 +26,6 @@ from blemore.scoring.logits import softmax
 CURVATURE = 0.25
 MOST_STEPS = 1000
 
-Precision = type[np.floating]
 Solve = Callable[[np.ndarray], np.ndarray]
 
 
@@ -36,13 +36,13 @@ class Wide:
         self.features = x.shape[1]
         self.gram = x @ x.T
 
-    def solver(self, seen: np.ndarray, dtype: Precision) -> Callable[[float], Solve]:
-        """c -> (r -> (I + c G)^-1 r), with G the inner products of the seen clips around their mean."""
-        gram = self.gram[np.ix_(seen, seen)].astype(dtype)
+    def solvers(self, seen: np.ndarray, shifts: np.ndarray) -> list[Solve]:
+        """r -> (I + c G)^-1 r for each c of `shifts`, with G the inner products of the seen clips around their mean."""
+        gram = self.gram[np.ix_(seen, seen)].astype(shifts.dtype)
         mean = gram.mean(axis=0)
         gram -= mean
         gram -= (mean - mean.mean())[:, None]
-        return lambda shift: inverse(gram, dtype(shift))
+        return [inverse(gram, shift) for shift in shifts]
 
     def logits(self, seen: np.ndarray, shown: np.ndarray, dual: np.ndarray) -> np.ndarray:
         """x_shown W, less its mean over the seen clips: (..., n_shown, 6) from dual (..., n_seen, 6)."""
@@ -57,17 +57,16 @@ class Narrow:
         self.features = x.shape[1]
         self.x = x
 
-    def solver(self, seen: np.ndarray, dtype: Precision) -> Callable[[float], Solve]:
-        """As `Wide.solver`: (I + c x x')^-1 = I - c x (I + c x' x)^-1 x' (Woodbury)."""
-        x = self.x[seen].astype(dtype)
+    def solvers(self, seen: np.ndarray, shifts: np.ndarray) -> list[Solve]:
+        """As `Wide.solvers`: (I + c x x')^-1 = I - c x (I + c x' x)^-1 x' (Woodbury)."""
+        x = self.x[seen].astype(shifts.dtype)
         x -= x.mean(axis=0)
         products = x.T @ x
 
-        def solve(shift: np.floating) -> Solve:
-            inner = inverse(products, shift)
-            return lambda r: r - shift * (x @ inner(x.T @ r))
+        def solve(shift: np.floating, inner: Solve, r: np.ndarray) -> np.ndarray:
+            return r - shift * (x @ inner(x.T @ r))
 
-        return lambda shift: solve(dtype(shift))
+        return [partial(solve, shift, inverse(products, shift)) for shift in shifts]
 
     def logits(self, seen: np.ndarray, shown: np.ndarray, dual: np.ndarray) -> np.ndarray:
         """As `Wide.logits`."""
@@ -107,14 +106,9 @@ def products(x: np.ndarray) -> Clips:
 
 
 def fit(
-    clips: Clips,
-    labels: np.ndarray,
-    seen: np.ndarray,
-    strengths: Sequence[float],
-    *,
-    tolerance: float,
-    dtype: Precision = np.float64,
-) -> Fitted:
+    clips: Clips, labels: np.ndarray, seen: np.ndarray, strengths: Sequence[float], *, tolerance: float,
+    dtype: type[np.floating] = np.float64,
+) -> Fitted:  # fmt: skip
     """The models of some rows of the clips, one per strength, all at once.
 
     Parameters
@@ -132,8 +126,7 @@ def fit(
     # Added to the logits: a class not seen has probability 0.
     absent: np.ndarray = np.where(means > 0, 0, -np.inf).astype(dtype)
     weights = np.asarray(strengths, dtype)[:, None, None] / clips.features  # C, (S, 1, 1)
-    solver = clips.solver(seen, dtype)
-    solvers = [solver(CURVATURE * float(c)) for c in weights.ravel()]
+    solvers = clips.solvers(seen, CURVATURE * weights.ravel())
 
     # Iterates (S, 2 n + 1, 6): dual, logits without the intercept, intercept. `ahead` is where the momentum leads.
     now = np.zeros((len(solvers), 2 * n + 1, 6), dtype)
