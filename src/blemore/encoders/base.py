@@ -101,7 +101,6 @@ def build(settings: Mapping, seed: str) -> Any:
         sys.modules["torch"].manual_seed(seed_of(seed))
     encoder = module.build(settings, **own(module.build, settings))
     if isinstance(encoder, Embedder) != (settings["learning"] == "frozen"):
-        raise DataError(
-            f"encoder {settings['name']}", [f"module {settings['module']} cannot be {settings['learning']}"]
-        )
+        fault = f"module {settings['module']} cannot be {settings['learning']}"
+        raise DataError(f"encoder {settings['name']}", [fault])
     return encoder

@@ -72,9 +72,8 @@ def family(name: str) -> Family:
     file = FOLDER / f"{name}.py"
     found = DECLARATION.search(file.read_text("utf-8")) if file.is_file() else None
     if found is None:
-        raise DataError(
-            str(file), [f"no family of encoders: expected FAMILY = Family(...), as {', '.join(names())} have"]
-        )
+        fault = f"no family of encoders: expected FAMILY = Family(...), as {', '.join(names())} have"
+        raise DataError(str(file), [fault])
     try:
         return eval(found[1], {"__builtins__": {}, "Family": Family})
     except (NameError, SyntaxError, TypeError) as error:

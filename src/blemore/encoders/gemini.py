@@ -15,7 +15,7 @@ from blemore.encoders.families import Family
 from blemore.gemini.embedding import Run
 from blemore.gemini.service import STAND_IN, Service, check_service
 from blemore.media.shards import read_pieces
-from joblineage.errors import DataError
+from joblineage.errors import refuse
 
 STAND_IN_REMARK = "stand-in: a projection of the pixels, not Gemini"
 
@@ -77,10 +77,8 @@ def build(settings: Mapping) -> Gemini:
     service = settings["service"]
     faults = check_service(service, service["dataset"])
     if service.get("backend") in ("off", False):  # YAML reads a bare off as false
-        faults.append(
-            f"gemini.backend is off, which leaves encoder {settings['name']} nothing to ask: switch the encoder off too"
-        )
-    if faults:
-        raise DataError(f"encoder {settings['name']}", faults)
+        off = f"gemini.backend is off, which leaves encoder {settings['name']} nothing to ask"
+        faults.append(f"{off}: switch the encoder off too")
+    refuse(f"encoder {settings['name']}", faults)
     chosen = Service.of(service)
     return Gemini(chosen, chosen.cache)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from blemore.encoders.families import family
-from joblineage.errors import DataError
+from joblineage.errors import refuse
 
 MEDIA_KINDS = ("faces", "body", "audio", "pieces", "probe")
 SCALES = ("tiny", "pretrained")
@@ -127,8 +127,7 @@ def check_entries(config: Mapping[str, Any]) -> None:
     DataError : one fault per entry.
     """
     found = [(name, _fault(config, entry)) for name, entry in config["encoders"].items()]
-    if faults := [f"encoders.{name}{fault}" for name, fault in found if fault]:
-        raise DataError("params.yaml", faults)
+    refuse("params.yaml", [f"encoders.{name}{fault}" for name, fault in found if fault])
 
 
 def _fault(config: Mapping[str, Any], entry: Mapping[str, Any]) -> str | None:

@@ -25,8 +25,6 @@ TINY = {
     "image_size": 48, "num_frames": 8, "patch_size": 16,
     "hidden_size": 96, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 384,
 }  # fmt: skip
-
-
 PLACES = 0.3
 """Standard deviation of fresh place and time embeddings; on the generated actors it learns faster than 0 or sines do."""
 
@@ -73,8 +71,6 @@ class TimeSformer(TransformersNetwork):
         config = self.network.config
         wanted = (config.num_frames, 3, config.image_size, config.image_size)
         if tuple(x.shape[1:]) != wanted:
-            found = tuple(x.shape[1:])
-            raise DataError(
-                "TimeSformer", [f"clips of shape {found} given, made for {wanted} (frames, colours, height, width)"]
-            )
+            fault = f"clips of shape {tuple(x.shape[1:])} given, made for {wanted} (frames, colours, height, width)"
+            raise DataError("TimeSformer", [fault])
         return self.network(x).logits
