@@ -27,9 +27,8 @@ def write_clip(path: Path, actor: Actor, style: Style, display: Display, options
 
     Everything random derives from `seed` and the display's name, with separate streams for face, voice and movement.
     """
-    face, voice_noise, movement, common = (
-        generator(seed, display.name, part) for part in ("face", "voice", "movement", "common")
-    )
+    streams = ("face", "voice", "movement", "common")
+    face, voice_noise, movement, common = (generator(seed, display.name, stream) for stream in streams)
     frames = int(common.uniform(*options["seconds"]) * FPS)
     in_face, in_voice = display_weights(face, voice_noise, display, style, common.uniform(*VIGOUR))
     voice = vocalise(voice_noise, style, in_voice, frames / FPS)
