@@ -1,7 +1,9 @@
 """Decoded frames as upright RGB pictures, and the choice of the frames to keep."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import av
 import cv2
@@ -62,33 +64,42 @@ def even_times(times: np.ndarray, duration: float, count: int) -> np.ndarray:
 
 
 class Sampler:
-    """Keeps the pictures of the wanted times while a clip is decoded.
+    """Keeps what is made of the frames that belong to the wanted times, while a clip is decoded.
 
-    A wanted frame that could not be decoded is replaced by the next one, at the end by the last one.
+    A time belongs to the first frame from it on (one that could not be decoded is replaced by the next one, at the end by
+    the last one), or with `shown` to the frame that is shown then, the last one up to it.
+
+    wanted : s, ascending.
+    make : what is kept of a frame, from (its time in s, frame, shape); made once for equal ones.
     """
 
-    def __init__(self, wanted: np.ndarray):
-        self._wanted = np.unique(wanted)  # s, ascending
+    def __init__(self, wanted: np.ndarray, make: Callable[[float, av.VideoFrame, Shape], Any], *, shown: bool = False):
+        self._wanted = np.unique(wanted)
+        self._make = make
+        self._shown = shown
         self._last: tuple[float, av.VideoFrame, Shape] | None = None
-        self.pictures: list[tuple[float, np.ndarray]] = []  # one per wanted time: (time of the frame, s; picture)
+        self.kept: list[Any] = []  # one per wanted time
 
     def take(self, time: float, frame: av.VideoFrame, shape: Shape) -> None:
         """Look at one decoded frame, in order of time."""
+        if self._shown:  # the one before it was shown until now
+            self._serve(np.searchsorted(self._wanted, time - 1e-6))
         self._last = time, frame, shape
-        due = int(np.searchsorted(self._wanted, time + 1e-6, side="right")) - len(self.pictures)
-        if due > 0:
-            self.pictures += [(time, rgb_picture(frame, shape))] * due
+        if not self._shown:
+            self._serve(np.searchsorted(self._wanted, time + 1e-6, side="right"))
 
     def finish(self) -> None:
         """Serve the wanted times that lie behind the last frame decoded."""
-        missing = len(self._wanted) - len(self.pictures)
-        if missing and self._last is not None:
-            time, frame, shape = self._last
-            self.pictures += [(time, rgb_picture(frame, shape))] * missing
+        self._serve(len(self._wanted))
 
-    def at(self, times: np.ndarray) -> list[tuple[float, np.ndarray]]:
-        """(time, picture) of each wanted time asked for."""
-        return [self.pictures[k] for k in np.searchsorted(self._wanted, times)]
+    def _serve(self, number: np.integer | int) -> None:
+        due = int(number) - len(self.kept)
+        if due > 0 and self._last is not None:
+            self.kept += [self._make(*self._last)] * due
+
+    def at(self, times: np.ndarray) -> list[Any]:
+        """What is kept of each wanted time asked for."""
+        return [self.kept[k] for k in np.searchsorted(self._wanted, times)]
 
 
 def no_higher(picture: np.ndarray, height: int) -> np.ndarray:

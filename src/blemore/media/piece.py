@@ -25,32 +25,10 @@ SOUND_BITS = 64_000
 """AAC bit rate, bit/s."""
 
 
-class PieceFrames:
-    """Collects a clip's pictures at a fixed rate, small, while it is decoded: about 0.3 MB each."""
-
-    def __init__(self, fps: int, height: int, duration: float):
-        self._fps = fps
-        self._height = height
-        self._wanted = max(1, round(duration * fps))
-        self._waiting: tuple[av.VideoFrame, Shape] | None = None
-        self.frames: list[av.VideoFrame] = []  # the frame shown at k / fps s; a repeated frame is the same object
-
-    def take(self, time: float, frame: av.VideoFrame, shape: Shape) -> None:
-        """Look at one decoded frame, in order of time: the one before it was shown until now."""
-        self._show_until(time)
-        self._waiting = frame, shape
-
-    def finish(self) -> None:
-        """The last frame is shown to the end."""
-        self._show_until(np.inf)
-
-    def _show_until(self, time: float) -> None:
-        due = min(self._wanted, np.ceil(time * self._fps - 1e-6)) - len(self.frames)
-        if due > 0 and self._waiting is not None:
-            frame, shape = self._waiting
-            width, height = shape.scaled(min(1.0, self._height / shape.shown[1]), multiple=2)
-            small = frame.reformat(width=width, height=height, format="yuv420p", interpolation="AREA", threads=1)
-            self.frames += [small] * int(due)
+def small_frame(frame: av.VideoFrame, shape: Shape, height: int) -> av.VideoFrame:
+    """A frame of at most that height as shown, px, not yet upright: about 0.3 MB."""
+    width, height = shape.scaled(min(1.0, height / shape.shown[1]), multiple=2)
+    return frame.reformat(width=width, height=height, format="yuv420p", interpolation="AREA", threads=1)
 
 
 def motion(frames: list[av.VideoFrame]) -> np.ndarray:
@@ -109,7 +87,7 @@ def cut_piece(
 
     Parameters
     ----------
-    frames : small pictures of the whole clip at `fps`, from `PieceFrames`.
+    frames : the frame shown at k / fps s of the whole clip, as `small_frame` gives it; a repeated frame is the same object.
     rotation : degrees clockwise that set them upright.
     samples : (n,) int16 mono sound of the whole clip at `rate` Hz; all zero: the piece gets no sound track.
     seconds : longest piece.

@@ -14,12 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from blemore.media.crops import body_boxes, centre_box, face_crop, square_crop
-from blemore.media.decode import BadClip, OpenClip, decoded, open_clip
+from blemore.media.decode import BadClip, OpenClip, Sound, decoded, open_clip
 from blemore.media.detectors import Detector, load_detector
-from blemore.media.pictures import Sampler, Shape, even_times, jpeg, no_higher, shape_of
-from blemore.media.piece import PieceFrames, cut_piece
+from blemore.media.pictures import Sampler, Shape, even_times, jpeg, no_higher, rgb_picture, shape_of
+from blemore.media.piece import cut_piece, small_frame
 from blemore.media.schemas import KINDS, POINTS, PROBE
-from blemore.media.sound import Sound
 from blemore.media.track import Track, track_face
 from joblineage.errors import MissingDataError
 from joblineage.files import sha256, whole_file
@@ -27,8 +26,7 @@ from joblineage.files import sha256, whole_file
 log = logging.getLogger(__name__)
 
 Row = dict[str, Any]
-Prepared = dict[str, list[Row]]
-"""Kind -> rows of one clip."""
+Prepared = dict[str, list[Row]]  # kind -> rows of one clip
 
 
 def prepare_shard(clips: Mapping[str, Path], options: Mapping[str, Any], **outputs: Path) -> None:
@@ -127,22 +125,23 @@ def decode_media(clip: OpenClip, options: Mapping[str, Any], kinds: Collection[s
         even_times(clip.times, clip.duration, options[kind]["frames"]) if wanted else np.empty(0)
         for kind, wanted in looked_at.items()
     )
-    sampler, sound = Sampler(np.concatenate([face_times, body_times])), Sound()
-    small = PieceFrames(options["piece"]["fps"], options["piece"]["height"], clip.duration)
-    shape = None
+    fps, height = options["piece"]["fps"], options["piece"]["height"]
+    piece_times = np.arange(max(1, round(clip.duration * fps)) if "pieces" in kinds else 0) / fps
+    crops = Sampler(np.concatenate([face_times, body_times]), lambda time, *one: (time, rgb_picture(*one)))
+    small = Sampler(piece_times, lambda _, frame, shape: small_frame(frame, shape, height), shown=True)
+    sound, shape = Sound(), None
     for time, frame in decoded(clip):
         if isinstance(frame, av.AudioFrame):
             sound.take(time, frame)
             continue
         shape = shape or shape_of(frame, clip.video.sample_aspect_ratio)
-        sampler.take(time, frame, shape)
-        if "pieces" in kinds:
-            small.take(time, frame, shape)
-    sampler.finish()
-    small.finish()
+        for sampler in (crops, small):
+            sampler.take(time, frame, shape)
+    for sampler in (crops, small):
+        sampler.finish()
     assert shape is not None, "`decoded` refuses a clip without a picture"
     samples = sound.samples(options["audio"]["rate"], clip.duration)
-    return Media(shape, sampler.at(face_times), sampler.at(body_times), samples, small.frames)
+    return Media(shape, crops.at(face_times), crops.at(body_times), samples, small.kept)
 
 
 def track_in(media: Media, options: Mapping[str, Any], detector: Detector) -> Track:
