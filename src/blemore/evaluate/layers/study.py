@@ -12,8 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from blemore.evaluate.drawing import INK, WARNING, colour_bar, dressed, legend, new_figure
 from blemore.evaluate.summary import INTERVAL
-from blemore.learning.heads.features import read_layers
-from blemore.learning.heads.run import fold_probabilities
+from blemore.learning.heads.run import fold_probabilities, read_layers
 from blemore.scoring.metrics import blends, combine, presence_correct, salience_correct, true_saliences
 from blemore.scoring.rows import Rows
 from blemore.scoring.thresholds import leave_one_fold_out
