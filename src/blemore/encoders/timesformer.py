@@ -21,6 +21,7 @@ from joblineage.errors import DataError
 
 MEAN = (0.45, 0.45, 0.45)
 STD = (0.225, 0.225, 0.225)
+HEAD = {"num_labels": len(CLASSES)}
 TINY = {
     "image_size": 48, "num_frames": 8, "patch_size": 16,
     "hidden_size": 96, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 384,
@@ -34,12 +35,10 @@ FAMILY = Family(kind="network", model_types=("timesformer",), seconds={"finetune
 def build(settings: Mapping) -> "TimeSformer":
     """The network for the six classes: small from scratch, or from a checkpoint with a new head."""
     if settings["scale"] == "tiny":
-        network = fresh(TimesformerForVideoClassification(TimesformerConfig(**TINY, num_labels=len(CLASSES))))
+        network = fresh(TimesformerForVideoClassification(TimesformerConfig(**TINY, **HEAD)))
         closer: dict[str, Any] = {"border": 16, "relative": True, "kept": 2 * TINY["num_frames"]}
         return TimeSformer(network, Pictures(count=TINY["num_frames"], size=TINY["image_size"], **closer))
-    network = from_pretrained(
-        TimesformerForVideoClassification, settings, ignore_mismatched_sizes=True, num_labels=len(CLASSES)
-    )
+    network = from_pretrained(TimesformerForVideoClassification, settings, ignore_mismatched_sizes=True, **HEAD)
     frames = network.config.num_frames
     return TimeSformer(network, Pictures(frames, network.config.image_size, mean=MEAN, std=STD, kept=frames))
 
