@@ -116,9 +116,8 @@ def grow(rng: np.random.Generator, shape: np.ndarray, head: Head, cover: np.ndar
     away = np.tanh((root[:, 0] - parting) / 0.12)
     if abs(cut.sweep) > 0 and cut.fall < 0.5:
         away = np.where(root[:, 1] > 7.75, np.sign(cut.sweep) * -1.0 + 0.35 * away, away)
-    comb = np.stack([abs(cut.sweep) * away, np.full(len(root), -0.15), np.full(len(root), cut.forward)], axis=1)
-    comb += rng.normal(0, 0.08, comb.shape)
-    heading = comb
+    heading = np.stack([abs(cut.sweep) * away, np.full(len(root), -0.15), np.full(len(root), cut.forward)], axis=1)
+    heading += rng.normal(0, 0.08, heading.shape)
     taken = [root + normal * 0.004]
     for step in range(1, steps):
         gone = step / (steps - 1)

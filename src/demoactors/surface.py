@@ -73,8 +73,11 @@ def build_surface(rng: np.random.Generator, shape: np.ndarray, look: Complexion,
     n, m = len(template), len(tufts.points)
     lashes = regions["upper_lashes"] | regions["lower_lashes"]
     drawn = ~(lashes & (np.abs(template[:, 0]) > LASH_REACH))[head.triangles].any(axis=1)
-    eye = np.full(n, geometry.NO_EYE, np.int8)
-    eye[head.parts["left_eye"]], eye[head.parts["right_eye"]] = geometry.LEFT_EYE, geometry.RIGHT_EYE
+    eye, uv = np.full(n, geometry.NO_EYE, np.int8), map_coordinates(template)
+    for name, number in (("left_eye", geometry.LEFT_EYE), ("right_eye", geometry.RIGHT_EYE)):
+        eye[head.parts[name]], uv[head.parts[name]] = number, eye_coordinates(template[head.parts[name]])
+    kind = np.where(body & ~regions["inside"], geometry.SKIN, geometry.TEETH_LIKE)
+    kind[regions["eyes"]] = geometry.EYES
     hair_material = np.full(len(tufts.triangles), rasteriser.HAIR, np.int8)
 
     def joined(of_head: np.ndarray, of_hair: np.ndarray | float, kind: type = np.float32) -> np.ndarray:
@@ -85,9 +88,9 @@ def build_surface(rng: np.random.Generator, shape: np.ndarray, look: Complexion,
         triangles=np.concatenate([head.triangles[drawn], tufts.triangles + n]).astype(np.uint32),
         skin_triangles=int(drawn.sum()),
         material=np.concatenate([_materials(head, regions)[drawn], hair_material]),
-        kind=joined(_kinds(head, regions), geometry.HAIR, np.int8),
+        kind=joined(kind, geometry.HAIR, np.int8),
         eye=joined(eye, geometry.NO_EYE, np.int8),
-        uv=joined(_coordinates(head), tufts.uv),
+        uv=joined(uv, tufts.uv),
         albedo=joined(_albedo(head, regions, look), tufts.shade[:, None] * look.hair),
         openness=joined(_openness(head, regions), HAIR_OPENNESS),
         cover=joined(np.stack([scalp, cloth], axis=1), 0.0),
@@ -136,12 +139,6 @@ def _openness(head: Head, regions: dict[str, np.ndarray]) -> np.ndarray:
     return openness
 
 
-def _kinds(head: Head, regions: dict[str, np.ndarray]) -> np.ndarray:
-    kinds = np.where(head.parts["body"] & ~regions["inside"], geometry.SKIN, geometry.TEETH_LIKE)
-    kinds[regions["eyes"]] = geometry.EYES
-    return kinds
-
-
 def _materials(head: Head, regions: dict[str, np.ndarray]) -> np.ndarray:
     """(t,) int8 of all the head's triangles."""
     flat = head.parts["tongue"] | regions["inside"] | regions["teeth"]
@@ -150,10 +147,3 @@ def _materials(head: Head, regions: dict[str, np.ndarray]) -> np.ndarray:
     material[flat[head.triangles].all(axis=1)] = rasteriser.FLAT
     material[regions["eyes"][head.triangles].all(axis=1)] = rasteriser.EYE
     return material
-
-
-def _coordinates(head: Head) -> np.ndarray:
-    uv = map_coordinates(head.template)
-    for name in ("left_eye", "right_eye"):
-        uv[head.parts[name]] = eye_coordinates(head.template[head.parts[name]])
-    return uv
