@@ -87,8 +87,10 @@ def prepare_clip(
     width, height = media.shape.shown
     facts |= {"width": width, "height": height, "rotation": media.shape.rotation, "quarantine": ""}
     prepared = {"probe": [facts]}
-    if media.faces:
-        track = track_in(media, options["faces"], detector)
+    if media.faces:  # looked for in small pictures, in px of the shown picture
+        small = [no_higher(picture, options["faces"]["detect_height"]) for _, picture in media.faces]
+        track, factor = track_face(small, detector, options["faces"]["every"]), height / small[0].shape[0]
+        track = replace(track, boxes=track.boxes * factor, landmarks=track.landmarks * factor)
     if "faces" in kinds:
         prepared["faces"] = face_rows(name, media, track, options["faces"])
     if "body" in kinds:
@@ -98,10 +100,8 @@ def prepare_clip(
         sound = {"rate": rate, "samples": media.samples.astype("<i2").tobytes(), "silent": not media.samples.any()}
         prepared["audio"] = [{"clip": name, **sound}]
     if "pieces" in kinds:
-        piece = cut_piece(
-            media.small, media.shape.rotation, media.samples, rate=rate,
-            fps=options["piece"]["fps"], seconds=options["piece"]["seconds"],
-        )  # fmt: skip
+        fps, seconds = options["piece"]["fps"], options["piece"]["seconds"]
+        piece = cut_piece(media.small, media.shape.rotation, media.samples, rate=rate, fps=fps, seconds=seconds)
         prepared["pieces"] = [{"clip": name, **piece}]
     return prepared
 
@@ -142,13 +142,6 @@ def decode_media(clip: OpenClip, options: Mapping[str, Any], kinds: Collection[s
     assert shape is not None, "`decoded` refuses a clip without a picture"
     samples = sound.samples(options["audio"]["rate"], clip.duration)
     return Media(shape, crops.at(face_times), crops.at(body_times), samples, small.kept)
-
-
-def track_in(media: Media, options: Mapping[str, Any], detector: Detector) -> Track:
-    """The face on each face sample, looked for in small pictures, in px of the shown picture."""
-    small = [no_higher(picture, options["detect_height"]) for _, picture in media.faces]
-    track, factor = track_face(small, detector, options["every"]), media.shape.shown[1] / small[0].shape[0]
-    return replace(track, boxes=track.boxes * factor, landmarks=track.landmarks * factor)
 
 
 def face_rows(name: str, media: Media, track: Track, options: Mapping[str, Any]) -> list[Row]:
