@@ -33,8 +33,8 @@ class Gemini(Embedder):
 
     batch = 256  # enough that workers are seldom idle, 25 MB of pieces
 
-    def __init__(self, service: Service, folder: Path):
-        self.run = Run(service, folder)
+    def __init__(self, service: Service):
+        self.run = Run(service, service.cache)
         self._reasons: dict[str, str] = {}  # of the last call of `embed`, by clip
 
     def read(self, shard: Path) -> Iterator[tuple[str, NamedPiece]]:
@@ -80,5 +80,4 @@ def build(settings: Mapping) -> Gemini:
         off = f"gemini.backend is off, which leaves encoder {settings['name']} nothing to ask"
         faults.append(f"{off}: switch the encoder off too")
     refuse(f"encoder {settings['name']}", faults)
-    chosen = Service.of(service)
-    return Gemini(chosen, chosen.cache)
+    return Gemini(Service.of(service))

@@ -93,7 +93,8 @@ class AdapterExperts(nn.Module):
         if self.training:
             taken = torch.zeros_like(logits).scatter(-1, chosen, 1.0)
             self.balance_loss = _balance_loss(taken, logits)
-            weights = weights * _within_capacity(taken)
+            room = int(len(tokens) * TOP_K / len(self.experts))  # of each expert, first come first served
+            weights = weights * (taken.cumsum(dim=0) <= room).to(taken.dtype)
         return self._mix(tokens, weights).view_as(x)
 
     def _mix(self, tokens: Tensor, weights: Tensor) -> Tensor:
@@ -104,15 +105,6 @@ class AdapterExperts(nn.Module):
         hidden = F.gelu(F.linear(tokens, inner, inner_bias)).unflatten(1, (len(self.experts), -1))
         hidden = (hidden * weights.unsqueeze(-1)).flatten(1)  # (B * N, experts * hidden)
         return F.linear(hidden, outer) + weights @ outer_bias
-
-
-def _within_capacity(taken: Tensor) -> Tensor:
-    """1 where an expert still has room for a token, 0 for overflow.
-
-    An expert takes int(tokens * TOP_K / experts) tokens, first come first served in batch order.
-    """
-    tokens, experts = taken.shape
-    return (taken.cumsum(dim=0) <= int(tokens * TOP_K / experts)).to(taken.dtype)
 
 
 def _balance_loss(taken: Tensor, logits: Tensor) -> Tensor:

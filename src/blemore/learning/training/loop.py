@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,7 +41,6 @@ SAVE_EVERY = 10.0
 """Least seconds between two saved states."""
 PREDICTED_AT_ONCE = 16
 """Clips of a batch of predictions."""
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -82,15 +81,7 @@ class Examples:
         return ahead_of(device, made())
 
 
-def plain_batches(
-    clips: Sequence[np.ndarray], size: int, preprocessing: Preprocessing, device: torch.device
-) -> Iterator[tuple[list[int], Tensor]]:
-    """All clips once, unchanged: places in `clips`, and a batch of at most `size` clips of equal shape, on the CPU."""
-    groups = alike(enumerate(clips), size)
-    return ahead_of(device, ((places, pinned(preprocessing.stacked(group), device)) for places, group in groups))
-
-
-def ahead_of(device: torch.device, made: Iterator[T]) -> Iterator[T]:
+def ahead_of(device: torch.device, made: Iterator[tuple]) -> Iterator[Any]:
     """What is `made`; for a GPU the next one is made while the last one is worked on."""
     return made if device.type == "cpu" else prefetched(made)
 
@@ -238,8 +229,10 @@ def predicted_logits(network: Network, clips: Sequence[np.ndarray], name: str) -
     network.eval()
     logits = torch.zeros((len(clips), len(CLASSES)), dtype=torch.float64)
     micro = MicroBatch(PREDICTED_AT_ONCE, name)
-    for places, group in plain_batches(clips, PREDICTED_AT_ONCE, network.preprocessing, device):
-        logits[places] = torch.cat(micro.run(_in_parts, network, group)).double().cpu()
+    groups = alike(enumerate(clips), PREDICTED_AT_ONCE)
+    batches = ((places, pinned(network.preprocessing.stacked(group), device)) for places, group in groups)
+    for places, batch in ahead_of(device, batches):
+        logits[places] = torch.cat(micro.run(_in_parts, network, batch)).double().cpu()
     return logits
 
 
