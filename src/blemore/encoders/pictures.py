@@ -1,4 +1,4 @@
-"""Preprocessing of visual encoders: frames of a clip, sampled, normalised; in training changed so that the emotion stays.
+"""Preprocessing of visual encoders: frames of a clip, sampled, normalised; in training changed, the emotion kept.
 
 Cut a little at both ends, mirrored, shifted, darker or brighter, flatter or harder. Never upside down, and the same for
 all frames of a clip: what moves must be the person.

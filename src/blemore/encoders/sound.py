@@ -1,4 +1,4 @@
-"""Preprocessing of speech networks: 16 kHz mono, each clip to zero mean and unit variance; in training louder or softer."""
+"""Preprocessing of speech networks: 16 kHz mono, each clip to zero mean and unit variance; changed in training."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -70,8 +70,8 @@ class Sound(Preprocessing):
 def cut_sound(clips: Sequence[np.ndarray], length: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Clips (n,) int16 -> (B, length) int16: a window from a random start, the clip repeated where it is shorter.
 
-    Beside it the gains (B, 1) float32, drawn within a factor of two. A network that standardises its input does not hear it; one that does not
-    learns to pass over how near the microphone was.
+    Beside it the gains (B, 1) float32, drawn within a factor of two. A network that standardises its input does not hear
+    them; one that does not learns to pass over how near the microphone was.
     """
     draws = torch.rand(len(clips), 2, generator=generator).tolist()
     windows = []

@@ -66,8 +66,8 @@ def even_times(times: np.ndarray, duration: float, count: int) -> np.ndarray:
 class Sampler:
     """Keeps what is made of the frames that belong to the wanted times, while a clip is decoded.
 
-    A time belongs to the first frame from it on (one that could not be decoded is replaced by the next one, at the end by
-    the last one), or with `shown` to the frame that is shown then, the last one up to it.
+    A time belongs to the first frame from it on (in place of one that could not be decoded to the next one, at the end
+    to the last one), or with `shown` to the frame that is shown then, the last one up to it.
 
     wanted : s, ascending.
     make : what is kept of a frame, from (its time in s, frame, shape); made once for equal ones.

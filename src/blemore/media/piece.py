@@ -87,7 +87,7 @@ def cut_piece(
 
     Parameters
     ----------
-    frames : the frame shown at k / fps s of the whole clip, as `small_frame` gives it; a repeated frame is the same object.
+    frames : those shown at k / fps s of the whole clip, as `small_frame` gives them; a repeated one is the same object.
     rotation : degrees clockwise that set them upright.
     samples : (n,) int16 mono sound of the whole clip at `rate` Hz; all zero: the piece gets no sound track.
     seconds : longest piece.

@@ -1,4 +1,4 @@
-"""A head on the features of a frozen encoder, a row per clip: out-of-fold probabilities of every clip, all folds at once.
+"""A head on the features of a frozen encoder: out-of-fold probabilities of every clip, all folds at once.
 
 A model is fitted per fold on the train clips of the other folds: its scaler, its numbers chosen in inner folds that
 share no person, and the head itself see nothing of the fold that is reported.
