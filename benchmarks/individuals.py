@@ -23,9 +23,10 @@ from blemore.individuals.quality import purity
 from blemore.individuals.run import find_individuals
 from blemore.media.prepare import prepare_shard
 from blemore.tables import NO_FOLD
-from demoactors.clip import generator, write_clip
+from demoactors.clip import write_clip
 from demoactors.make import actor_style, cast
 from demoactors.schedule import FIRST_ACTOR, displays
+from demoactors.style import generator
 
 PARAMS = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())
 OPTIONS = PARAMS["demo"] | {"seconds": [0.9, 1.2]}

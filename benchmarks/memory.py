@@ -31,8 +31,7 @@ from blemore.encoders.device import use_one_thread
 from blemore.encoders.pictures import Pictures
 from blemore.encoders.settings import encoder_settings
 from blemore.encoders.videomae import VideoMAE
-from blemore.learning.training.data import Examples
-from blemore.learning.training.loop import fit, predict
+from blemore.learning.training.loop import Examples, fit, predict
 from blemore.learning.training.media import Media, read_media
 from blemore.learning.training.recipe import Recipe
 from blemore.media.pictures import jpeg

@@ -33,8 +33,7 @@ from blemore.encoders.settings import encoder_settings
 from blemore.encoders.timesformer import TimeSformer
 from blemore.encoders.videomae import VideoMAE
 from blemore.encoders.wav2vec2 import Wav2Vec2
-from blemore.learning.training.data import Examples
-from blemore.learning.training.loop import find_gradients, fit
+from blemore.learning.training.loop import Examples, find_gradients, fit
 from blemore.learning.training.media import Media
 from blemore.learning.training.recipe import Recipe, half_precision
 from blemore.planning.costs import BACKWARD, gpu_bytes, network_of

@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blemore.encoders.augmentation import cut_sound, drawn_light, moved, relit
-from blemore.encoders.pictures import as_float
+from blemore.encoders.pictures import as_float, drawn_light, moved, relit
+from blemore.encoders.sound import cut_sound
 
 
 def seeded(seed: int = 0) -> torch.Generator:

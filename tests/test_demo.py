@@ -194,8 +194,8 @@ def test_smiles_rise_frowns_fall_and_sad_brows_are_oblique(actor):
 
 
 def test_played_clips_show_what_they_are_called():
-    from demoactors.clip import generator
     from demoactors.performance import display_weights, face_curves, poses
+    from demoactors.style import generator
     from demoactors.voice import vocalise
 
     def apex(actor, emotion):

@@ -99,7 +99,7 @@ def test_the_encoder_with_the_api_asks_the_service_and_keeps_who_approved(tmp_pa
     encoder = build(backend="api", dataset="blemore", transfer_approved=APPROVED)
     assert encoder.run.service.base_url == ENDPOINT
     with Server() as server:
-        encoder = Gemini(replace(encoder.run.service, base_url=server.url), encoder.run.folder)
+        encoder = Gemini(replace(encoder.run.service, base_url=server.url))
         features = encoder.embed([NamedPiece(*piece) for piece in pieces[:3]])
     np.testing.assert_allclose(features, [vector(mp4, 128) for _, mp4 in pieces[:3]], atol=1e-6)
     assert encoder.remark(NamedPiece(*pieces[0])) == ""

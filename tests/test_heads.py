@@ -154,7 +154,7 @@ def test_the_chosen_strength_has_the_least_cross_entropy_by_scikit_learn_too():
         for seen, unseen in inner_parts(rows, MODEL):
             loss += cross_entropy(labels[unseen], reference(x[seen], labels[seen], strength, x[unseen]))
         losses.append(loss)
-    assert linear.choose_strength(logistic.products(x), rows, MODEL) == linear.STRENGTHS[np.argmin(losses)]
+    assert linear.choose_strength(logistic.Clips(x), rows, MODEL) == linear.STRENGTHS[np.argmin(losses)]
     assert 0 < np.argmin(losses) < len(losses) - 1
 
 
@@ -242,15 +242,16 @@ def test_the_optimum_is_that_of_scikit_learn(clips, features, strength, missing,
     rows[seen] = labels
     everyone = np.arange(clips + 5)
     expected = reference(x[seen], labels, strength, x)
-    for form in (logistic.Wide, logistic.Narrow):
-        found = logistic.fit(form(x), rows, seen, [1.0, strength], tolerance=1e-9).predict(form(x), everyone)
+    for wide in (True, False):
+        known = logistic.Clips(x, wide)
+        found = logistic.fit(known, rows, seen, [1.0, strength], tolerance=1e-9).predict(known, everyone)
         np.testing.assert_allclose(found[1], expected, atol=2e-5)
 
 
 def test_single_precision_and_company_change_a_model_by_no_more_than_its_tolerance():
     noise = np.random.default_rng(2)
     x, labels = noise.normal(size=(200, 300)).astype(np.float32), noise.dirichlet(np.full(6, 0.3), size=200)
-    clips, seen, everyone = logistic.products(x), np.arange(150), np.arange(200)
+    clips, seen, everyone = logistic.Clips(x), np.arange(150), np.arange(200)
     exact = logistic.fit(clips, labels, seen, [10.0], tolerance=1e-10).predict(clips, everyone)[0]
     single = logistic.fit(clips, labels, seen, [0.01, 10.0, 100.0], tolerance=1e-4, dtype=np.float32)
     np.testing.assert_allclose(single.predict(clips, everyone)[1], exact, atol=2e-4)
@@ -258,7 +259,7 @@ def test_single_precision_and_company_change_a_model_by_no_more_than_its_toleran
 
 def test_weighted_rows_have_the_soft_cross_entropy_as_their_loss():
     x, labels = np.random.default_rng(0).normal(size=(400, 2)), np.tile([0.7, 0, 0, 0, 0.3, 0], (400, 1))
-    clips = logistic.products(x)
+    clips = logistic.Clips(x)
     outputs = logistic.fit(clips, labels, np.arange(400), [1.0], tolerance=1e-9).predict(clips, np.arange(400))[0]
     np.testing.assert_allclose(outputs, labels, atol=1e-6)
 
@@ -268,7 +269,7 @@ def test_a_model_that_did_not_converge_is_named(caplog, monkeypatch):
     noise = np.random.default_rng(0)
     x, labels = noise.normal(size=(40, 90)), noise.dirichlet(np.ones(6), size=40)
     with caplog.at_level(logging.WARNING):
-        logistic.fit(logistic.products(x), labels, np.arange(40), [1e-6, 100.0], tolerance=1e-6)
+        logistic.fit(logistic.Clips(x), labels, np.arange(40), [1e-6, 100.0], tolerance=1e-6)
     assert "did not converge for strength 100 within 3 steps" in caplog.text
 
 

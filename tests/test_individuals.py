@@ -22,9 +22,9 @@ from blemore.params.parts import DESCRIPTOR
 from blemore.scoring.rows import Rows
 from blemore.tables import NO_FOLD
 from demoactors.actor import Pose
-from demoactors.clip import generator
 from demoactors.expressions import UNITS
 from demoactors.make import cast
+from demoactors.style import generator
 from joblineage.errors import DataError
 
 APPROVED = {"by": "the board", "date": "2026-03-01", "basis": "consent"}

@@ -176,7 +176,7 @@ def test_a_scaler_that_was_fitted_on_all_clips_is_found(study, monkeypatch):
         monkeypatch,
         linear.predictions,
         ("x, others = scaled(learned, shown, model)", f"x, others = scaled({everything}, shown, model)"),
-        ("clips = logistic.products(x)", "x = x[: len(learned)]; clips = logistic.products(x)"),
+        ("clips = logistic.Clips(x)", "x = x[: len(learned)]; clips = logistic.Clips(x)"),
     )
     study.head()
     assert_told("voice/fold0", "fitted on A900, A903, whom it judges (scaler")
@@ -190,7 +190,7 @@ def test_a_strength_that_was_chosen_on_the_judged_fold_is_found(study, monkeypat
         fold_probabilities,
         (
             "    for held_out",
-            "    from blemore.learning.heads import linear, logistic\n    everything = logistic.products(x[train])\n    for held_out",
+            "    from blemore.learning.heads import linear, logistic\n    everything = logistic.Clips(x[train])\n    for held_out",
         ),
         ("        outputs =", f"        linear.STRENGTHS = ({call},)\n        outputs ="),
     )
@@ -266,7 +266,7 @@ def test_an_outside_table_whose_sidecar_names_a_judged_person_is_found(study, mo
     study.persons["1"].append("A904")
     with pytest.raises(DataError, match="A904, whom it judges"):
         study.outside()
-    mutate(monkeypatch, check_persons, ("    if faults:\n        raise DataError(str(sidecar), faults)\n", ""))
+    mutate(monkeypatch, check_persons, ("    refuse(sidecar, faults)\n", ""))
     study.outside()
     assert_told("given/fold1", "fitted on A904, whom it judges (outside")
 

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 import torch
 
-from blemore.encoders import experts, vitmoe
+from blemore.encoders import vitmoe
 from blemore.encoders.checkpoints import load_tensors
 from blemore.encoders.pictures import Pictures
 from blemore.encoders.vitmoe import ViTMoE
@@ -75,7 +75,7 @@ def test_noise_is_drawn_in_training_only(network):
 
 def test_each_token_takes_its_two_best_experts_weighted_by_their_logits():
     torch.manual_seed(1)
-    mixture = experts.AdapterExperts(8, experts=4, hidden=2).eval()
+    mixture = vitmoe.AdapterExperts(8, experts=4, hidden=2).eval()
     tokens = torch.randn(1, 6, 8)
     logits = mixture.router.topkroute_linear(tokens[0])
     expected = torch.zeros(6, 8)
@@ -87,7 +87,7 @@ def test_each_token_takes_its_two_best_experts_weighted_by_their_logits():
 
 
 def test_an_overfull_expert_refuses_later_tokens_in_training_only():
-    mixture = experts.AdapterExperts(8, experts=4, hidden=2)
+    mixture = vitmoe.AdapterExperts(8, experts=4, hidden=2)
     with torch.no_grad():
         mixture.router.topkroute_linear.weight.zero_()
         mixture.router.topkroute_linear.bias.copy_(torch.tensor([30.0, 20.0, -20.0, -30.0]))
@@ -105,7 +105,7 @@ def test_the_balance_loss_moves_the_router_and_is_least_for_even_use(network):
     assert network.blocks[3].moe_layer.router.topkroute_linear.weight.grad.abs().max() > 0
     even = torch.eye(4)
     crowded = torch.tensor([[1.0, 0, 0, 0]] * 4)
-    assert experts._balance_loss(even, 9 * even) < experts._balance_loss(crowded, 9 * crowded)
+    assert vitmoe._balance_loss(even, 9 * even) < vitmoe._balance_loss(crowded, 9 * crowded)
 
 
 @pytest.mark.parametrize(("tokens", "dim"), [(800, 768), (32, 96), (7, 10)])

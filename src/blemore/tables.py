@@ -5,7 +5,7 @@ probabilities  one row per clip: six class probabilities of one encoder, or of t
 features       one row per clip: what a frozen encoder gives
 
 Clips and probabilities are checked when written and when read: a `DataError` names file, row and clip. Features are
-checked by who embeds (`encoders.embedding`) and by who reads them (`heads.features`).
+checked by who embeds (`encoders.embedding`) and by who reads them (`heads.run`).
 """
 
 import json

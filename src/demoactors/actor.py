@@ -81,17 +81,15 @@ class Actor:
 
     def vertices(self, strengths: np.ndarray, pose: Pose) -> np.ndarray:
         """Place of every vertex, (n + hair, 3) float32 in dm, for unit strengths (n_units,) and a pose."""
-        sideways, downwards = pose.gaze
+        surface, (sideways, downwards) = self._surface, pose.gaze
         strengths = np.array(strengths, np.float32)
         strengths[UNITS.index(64)] += LIDS_FOLLOW * max(0.0, downwards)
         strengths[UNITS.index(63)] += LIDS_FOLLOW * max(0.0, -downwards)
         gaze = geometry.rotation(downwards, sideways, 0)
-        points = geometry.express(self._surface.rest, *sparse_displacements(), strengths, self._surface.eye, gaze)
+        points = geometry.express(surface.rest, *sparse_displacements(), strengths, surface.eye, gaze)
         head, trunk = self._turns(pose)
         shift = np.array(pose.shift, np.float32)
-        geometry.move(
-            points, self._surface.head_share, self._surface.shoulder_share, head, trunk, shift, np.float32(pose.shrug)
-        )
+        geometry.move(points, surface.head_share, surface.shoulder_share, head, trunk, shift, np.float32(pose.shrug))
         return points
 
     @staticmethod
@@ -105,20 +103,17 @@ class Actor:
         rest = np.zeros(len(UNITS), np.float32)
         for yaw in (-0.38, -0.15, 0.15, 0.38):
             for pitch in (-0.2, 0.2):
-                points = self.vertices(rest, Pose(pitch=pitch, yaw=yaw))
-                seen, _, _ = self._see(points, VISIBILITY_SAMPLES)
+                seen, _, _ = self._see(self.vertices(rest, Pose(pitch=pitch, yaw=yaw)), VISIBILITY_SAMPLES)
                 shown[np.unique(seen[seen >= 0])] = True
         whole = self._surface
         self._surface = replace(whole, triangles=whole.triangles[shown], material=whole.material[shown])
 
     def _see(self, points: np.ndarray, samples: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What each of samples x samples sees of moved vertices: triangle, depth, and the projected vertices."""
-        shown = geometry.project(points, samples, self._zoom, self._offset)
+        surface, shown = self._surface, geometry.project(points, samples, self._zoom, self._offset)
         depth = np.full((samples, samples), -np.inf, np.float32)
         seen = np.full((samples, samples), rasteriser.NOTHING, np.int32)
-        rasteriser.visible_triangles(
-            shown, self._surface.triangles, self._surface.material, self._surface.bias, depth, seen
-        )
+        rasteriser.visible_triangles(shown, surface.triangles, surface.material, surface.bias, depth, seen)
         return seen, depth, shown
 
     def frame(self, strengths: np.ndarray, pose: Pose, size: int) -> np.ndarray:

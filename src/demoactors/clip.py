@@ -1,6 +1,5 @@
 """One clip: perform, draw, and write it as a .mov file (H.264 and AAC)."""
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +11,7 @@ from demoactors.actor import Actor, Pose
 from demoactors.expressions import UNITS
 from demoactors.performance import FPS, display_weights, face_curves, poses
 from demoactors.schedule import EMOTIONS, Display
-from demoactors.style import Style
+from demoactors.style import Style, generator
 from demoactors.voice import RATE, vocalise
 from demoactors.writing import whole_file
 
@@ -23,20 +22,13 @@ AUDIO_FRAME = 1024
 VIGOUR = (0.75, 1.05)
 
 
-def generator(seed: int, *names: str) -> np.random.Generator:
-    """Random numbers that depend on the seed and the names alone, never on the order of work."""
-    digest = hashlib.sha256("/".join((str(seed), *names)).encode()).digest()
-    return np.random.default_rng(np.frombuffer(digest, np.uint32))
-
-
 def write_clip(path: Path, actor: Actor, style: Style, display: Display, options: Mapping, seed: int) -> None:
     """Play `display` and write it to `path`, whole or not at all.
 
     Everything random derives from `seed` and the display's name, with separate streams for face, voice and movement.
     """
-    face, voice_noise, movement, common = (
-        generator(seed, display.name, part) for part in ("face", "voice", "movement", "common")
-    )
+    streams = ("face", "voice", "movement", "common")
+    face, voice_noise, movement, common = (generator(seed, display.name, stream) for stream in streams)
     frames = int(common.uniform(*options["seconds"]) * FPS)
     in_face, in_voice = display_weights(face, voice_noise, display, style, common.uniform(*VIGOUR))
     voice = vocalise(voice_noise, style, in_voice, frames / FPS)
@@ -54,13 +46,8 @@ def rehearse(actor: Actor, style: Style) -> None:
 
 def write_mov(path: Path, pictures: Iterable[np.ndarray], size: int, samples: np.ndarray) -> None:
     """Write pictures (size, size, 3) uint8 RGB at FPS and samples (n,) float32 at RATE; the same input, the same bytes."""
-    with (
-        whole_file(path) as temporary,
-        av.open(str(temporary), "w", format="mov", options={"fflags": "+bitexact"}) as mov,
-    ):
-        video = mov.add_stream("libx264", rate=FPS, options=VIDEO_OPTIONS)
-        video.width = video.height = size
-        video.pix_fmt = "yuv420p"
+    with whole_file(path) as file, av.open(str(file), "w", format="mov", options={"fflags": "+bitexact"}) as mov:
+        video = mov.add_stream("libx264", FPS, VIDEO_OPTIONS, width=size, height=size, pix_fmt="yuv420p")
         video.codec_context.thread_count = 1
         video.codec_context.flags |= av.codec.context.Flags.bitexact
         audio = mov.add_stream("aac", rate=RATE, layout="mono")

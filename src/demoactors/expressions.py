@@ -98,18 +98,14 @@ def sparse_displacements() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """
     head = load_head()
     extra = brow_pull(head.template)
-    fields = []
+    eyes = head.parts["left_eye"] | head.parts["right_eye"]
+    vertex, moved = [], []
     for unit, parts in ACTION_UNITS.items():
         field = sum(weight * head.units[name] for name, weight in parts.items())
         if unit in extra:
             field = field + extra[unit] * head.parts["body"][:, None]
-        fields.append(field)
-    eyes = head.parts["left_eye"] | head.parts["right_eye"]
-    starts, vertex, moved = [0], [], []
-    for field in np.array(fields, np.float32):
+        field = np.array(field, np.float32)
         field[eyes] = 0  # the eyeballs turn with the gaze instead
-        where = np.flatnonzero(np.abs(field).max(axis=1) > SMALLEST_STEP)
-        vertex.append(where)
-        moved.append(field[where])
-        starts.append(starts[-1] + len(where))
-    return np.array(starts), np.concatenate(vertex).astype(np.int32), np.concatenate(moved)
+        vertex.append(np.flatnonzero(np.abs(field).max(axis=1) > SMALLEST_STEP))
+        moved.append(field[vertex[-1]])
+    return np.cumsum([0, *map(len, vertex)]), np.concatenate(vertex).astype(np.int32), np.concatenate(moved)

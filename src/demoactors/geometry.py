@@ -88,16 +88,9 @@ def normals_of(vertices: np.ndarray, triangles: np.ndarray, count: int) -> np.nd
     normals = np.zeros_like(vertices)
     for t in range(count):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        ux, uy, uz = (
-            vertices[b, 0] - vertices[a, 0],
-            vertices[b, 1] - vertices[a, 1],
-            vertices[b, 2] - vertices[a, 2],
-        )
-        vx, vy, vz = (
-            vertices[c, 0] - vertices[a, 0],
-            vertices[c, 1] - vertices[a, 1],
-            vertices[c, 2] - vertices[a, 2],
-        )
+        ax, ay, az = vertices[a, 0], vertices[a, 1], vertices[a, 2]
+        ux, uy, uz = vertices[b, 0] - ax, vertices[b, 1] - ay, vertices[b, 2] - az
+        vx, vy, vz = vertices[c, 0] - ax, vertices[c, 1] - ay, vertices[c, 2] - az
         x, y, z = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
         for v in (a, b, c):
             normals[v, 0] += x
@@ -132,20 +125,15 @@ def light(
     for v in range(n):
         shine = 0.0
         is_hair = v >= first_hair
-        for axis in range(3):
-            if is_hair:
-                k = v - first_hair
-                normal[axis] = (
-                    turn[axis, 0] * hair_normals[k, 0]
-                    + turn[axis, 1] * hair_normals[k, 1]
-                    + turn[axis, 2] * hair_normals[k, 2]
-                )
-                tangent[axis] = (
-                    turn[axis, 0] * hair_tangents[k, 0]
-                    + turn[axis, 1] * hair_tangents[k, 1]
-                    + turn[axis, 2] * hair_tangents[k, 2]
-                )
-            else:
+        if is_hair:
+            k = v - first_hair
+            nx, ny, nz = hair_normals[k, 0], hair_normals[k, 1], hair_normals[k, 2]
+            tx, ty, tz = hair_tangents[k, 0], hair_tangents[k, 1], hair_tangents[k, 2]
+            for axis in range(3):
+                normal[axis] = turn[axis, 0] * nx + turn[axis, 1] * ny + turn[axis, 2] * nz
+                tangent[axis] = turn[axis, 0] * tx + turn[axis, 1] * ty + turn[axis, 2] * tz
+        else:
+            for axis in range(3):
                 normal[axis] = normals[v, axis]
         facing = normal[0] * lamp[0] + normal[1] * lamp[1] + normal[2] * lamp[2]
         fill = max(0.0, -0.65 * side * normal[0] + 0.15 * normal[1] + 0.6 * normal[2])

@@ -10,17 +10,8 @@ from demoactors.head import Head
 CENTRE = np.array([0.0, 7.45, 0.35])
 """Middle of the skull (dm); directions of growth and distances from the head are measured from here."""
 
-HAIRLINE = (
-    (0, 8.10),
-    (28, 8.06),
-    (48, 7.86),
-    (62, 7.62),
-    (76, 7.30),
-    (90, 7.36),
-    (112, 7.10),
-    (140, 6.72),
-    (180, 6.55),
-)
+HAIRLINE_ANGLES = (0, 28, 48, 62, 76, 90, 112, 140, 180)
+HAIRLINE_HEIGHTS = (8.10, 8.06, 7.86, 7.62, 7.30, 7.36, 7.10, 6.72, 6.55)
 """Height of the hairline (dm) at angles (degrees) around the head, from the forehead to the nape."""
 DOWN = np.array([0.0, -1.0, 0.0])
 LONG_STEPS, SHORT_STEPS = 9, 6
@@ -85,11 +76,9 @@ def scalp_cover(template: np.ndarray, cut: Haircut) -> np.ndarray:
     """(n,) float32: 1 inside the hairline, 0 outside, -1.. far outside; about 0.5 on the line itself."""
     x, y, z = (template - CENTRE).T
     angle = np.degrees(np.arctan2(np.abs(x), z))
-    degrees, heights = np.array(HAIRLINE).T
-    line = np.interp(angle, degrees, heights)
-    line = line + cut.raise_line * np.clip((FOREHEAD_ANGLES + 20 - angle) / 30, 0, 1) * (
-        0.6 + 0.8 * np.clip((angle - 15) / 20, 0, 1)
-    )
+    line = np.interp(angle, HAIRLINE_ANGLES, HAIRLINE_HEIGHTS)
+    aside = 0.6 + 0.8 * np.clip((angle - 15) / 20, 0, 1)
+    line = line + cut.raise_line * np.clip((FOREHEAD_ANGLES + 20 - angle) / 30, 0, 1) * aside
     return np.clip(0.5 + (y + CENTRE[1] - line) / SOFT_EDGE, -1.5, 1.0).astype(np.float32)
 
 
@@ -97,16 +86,14 @@ def _roots(
     rng: np.random.Generator, shape: np.ndarray, head: Head, cover: np.ndarray, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Random places on the scalp: points (count, 3), outward normals (count, 3)."""
-    visible = head.template[:, 2] > -0.2  # the camera never sees the back of the head
-    rooted = (cover > 0.42) & visible
+    rooted = (cover > 0.42) & (head.template[:, 2] > -0.2)  # the camera never sees the back of the head
     triangles = head.triangles[rooted[head.triangles].all(axis=1)]
     corner = shape[triangles]
     normal = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
     area = np.linalg.norm(normal, axis=1)
     chosen = rng.choice(len(triangles), size=count, p=area / area.sum())
     weight = rng.dirichlet([1, 1, 1], size=count)
-    points = (corner[chosen] * weight[..., None]).sum(axis=1)
-    return points, normal[chosen] / area[chosen, None]
+    return (corner[chosen] * weight[..., None]).sum(axis=1), normal[chosen] / area[chosen, None]
 
 
 def grow(rng: np.random.Generator, shape: np.ndarray, head: Head, cover: np.ndarray, cut: Haircut) -> Tufts:
@@ -129,9 +116,8 @@ def grow(rng: np.random.Generator, shape: np.ndarray, head: Head, cover: np.ndar
     away = np.tanh((root[:, 0] - parting) / 0.12)
     if abs(cut.sweep) > 0 and cut.fall < 0.5:
         away = np.where(root[:, 1] > 7.75, np.sign(cut.sweep) * -1.0 + 0.35 * away, away)
-    comb = np.stack([abs(cut.sweep) * away, np.full(len(root), -0.15), np.full(len(root), cut.forward)], axis=1)
-    comb += rng.normal(0, 0.08, comb.shape)
-    heading = comb
+    heading = np.stack([abs(cut.sweep) * away, np.full(len(root), -0.15), np.full(len(root), cut.forward)], axis=1)
+    heading += rng.normal(0, 0.08, heading.shape)
     taken = [root + normal * 0.004]
     for step in range(1, steps):
         gone = step / (steps - 1)
@@ -140,9 +126,8 @@ def grow(rng: np.random.Generator, shape: np.ndarray, head: Head, cover: np.ndar
         pull = cut.fall * min(1.0, 1.6 * gone)
         heading = (1 - pull) * heading + pull * DOWN + cut.curl * rng.normal(0, 0.5, heading.shape)
         before_face = np.clip((8.05 - taken[-1][:, 1]) / 0.2, 0, 1) * np.clip((taken[-1][:, 2] - 0.75) / 0.3, 0, 1)
-        heading = heading + before_face[:, None] * np.stack(
-            [1.5 * np.sign(taken[-1][:, 0]), np.zeros(len(root)), np.full(len(root), -0.8)], axis=1
-        )
+        aside = [1.5 * np.sign(taken[-1][:, 0]), np.zeros(len(root)), np.full(len(root), -0.8)]
+        heading = heading + before_face[:, None] * np.stack(aside, axis=1)
         on_head = np.clip((taken[-1][:, 1:2] - 6.9) / 0.4, 0, 1)
         heading = heading - on_head * outward * (heading * outward).sum(axis=1, keepdims=True)
         heading /= np.linalg.norm(heading, axis=1, keepdims=True) + 1e-6
@@ -157,16 +142,11 @@ def grow(rng: np.random.Generator, shape: np.ndarray, head: Head, cover: np.ndar
         wanted = np.where(point[:, 1] < 6.4, reach, np.maximum(shell, hangs * reach + (1 - hangs) * shell))
         taken.append(CENTRE + out / reach[:, None] * wanted[:, None])
     path = np.stack(taken, axis=1)  # (tufts, steps, 3)
-    kept = ~_in_the_way(path, cut.length)
-    return _ribbons(rng, path[kept], layer[kept], cut.width)
-
-
-def _in_the_way(path: np.ndarray, length: float) -> np.ndarray:
-    """(tufts,) bool: tufts that would hang over the eyes, or short ones that stand out below the ears."""
     x, y, z = np.abs(path[..., 0]), path[..., 1], path[..., 2]
     over_face = (x < 0.60) & (y < 7.72) & (z > 0.8)
-    too_low = (y < 6.95) & (length < 1.4)
-    return (over_face | too_low).any(axis=1)
+    too_low = (y < 6.95) & (cut.length < 1.4)  # short hair that would stand out below the ears
+    kept = ~(over_face | too_low).any(axis=1)
+    return _ribbons(rng, path[kept], layer[kept], cut.width)
 
 
 def _ribbons(rng: np.random.Generator, path: np.ndarray, layer: np.ndarray, width: float) -> Tufts:
@@ -185,20 +165,12 @@ def _ribbons(rng: np.random.Generator, path: np.ndarray, layer: np.ndarray, widt
     normal = np.cross(side, tangent)
     normal *= np.sign((normal * outward).sum(axis=2, keepdims=True))
     u0 = rng.uniform(0, 0.8, (tufts, 1))
-    uv = np.stack(
-        [
-            np.broadcast_to(np.stack([u0, u0 + 0.2], axis=2), (tufts, steps, 2)),
-            np.broadcast_to(along[None, :, None], (tufts, steps, 2)),
-        ],
-        axis=3,
-    )
+    uv = np.stack(np.broadcast_arrays(np.stack([u0, u0 + 0.2], axis=2), along[:, None]), axis=3)
     depth = (0.55 + 0.45 * layer)[:, None] * (0.78 + 0.22 * np.minimum(1, 2.5 * along))
     shade = np.broadcast_to((depth * rng.uniform(0.86, 1.14, (tufts, 1)))[..., None], (tufts, steps, 2))
     corner = np.arange(tufts * steps * 2).reshape(tufts, steps, 2)
     a, b, c, d = corner[:, :-1, 0], corner[:, :-1, 1], corner[:, 1:, 0], corner[:, 1:, 1]
-    triangles = np.concatenate(
-        [np.stack([a, b, c], axis=-1).reshape(-1, 3), np.stack([b, d, c], axis=-1).reshape(-1, 3)]
-    )
+    triangles = np.stack([np.stack(three, axis=-1) for three in ((a, b, c), (b, d, c))]).reshape(-1, 3)
 
     def twice(vectors: np.ndarray) -> np.ndarray:
         return np.repeat(vectors[:, :, None], 2, axis=2).reshape(-1, 3).astype(np.float32)

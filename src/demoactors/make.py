@@ -16,8 +16,8 @@ from filelock import FileLock
 
 from demoactors import schedule
 from demoactors.schedule import EMOTIONS, Display
-from demoactors.style import Style, random_style
-from demoactors.writing import write_json, write_text
+from demoactors.style import Style, generator, random_style
+from demoactors.writing import whole_file, write_json
 
 if TYPE_CHECKING:  # a cast imports numba, the rest does without
     from demoactors.actor import Actor
@@ -32,8 +32,6 @@ def _build_of(actor: str) -> str:
 
 def actor_style(actor: str, seed: int) -> Style:
     """The actor's habits; they depend on seed and name alone."""
-    from demoactors.clip import generator
-
     return random_style(generator(seed, actor, "style"), _build_of(actor))
 
 
@@ -49,7 +47,7 @@ def cast(actor: str, seed: int) -> "Actor":
     Compiling takes seconds. Of processes that begin together, one compiles and the others load what it stored.
     """
     from demoactors.actor import Actor
-    from demoactors.clip import generator, rehearse
+    from demoactors.clip import rehearse
     from demoactors.hair import SUITED
 
     build = _build_of(actor)
@@ -77,8 +75,6 @@ def make_train(paths: Iterable[Path], options: Mapping, seed: int) -> None:
 
 def _shuffled_test(options: Mapping, seed: int) -> dict[str, tuple[str, Display]]:
     """Test file name -> actor and display, in an order that tells nothing."""
-    from demoactors.clip import generator
-
     shown = [(a, display) for a in schedule.actors(options, "test") for display in schedule.displays(a, options)]
     order = generator(seed, "test order").permutation(len(shown))
     return {name: shown[k] for name, k in zip(schedule.test_names(options), order, strict=True)}
@@ -92,9 +88,8 @@ def make_test(options: Mapping, seed: int, root: Path, only: Container[str] | No
     only : file names of those to write; None: all.
     """
     for name, (actor, display) in _shuffled_test(options, seed).items():
-        if only is not None and name not in only:
-            continue
-        make_clip(actor, display, Path(root) / "test" / name, options, seed)
+        if only is None or name in only:
+            make_clip(actor, display, Path(root) / "test" / name, options, seed)
 
 
 def _labels(display: Display) -> dict:
@@ -125,20 +120,14 @@ def make_tables(options: Mapping, seed: int, root: Path, without: Callable[[str]
     ]
     table = pd.DataFrame(rows).sort_values("filename", kind="stable")
     table = table.astype({"emotion_1_salience": "Int64", "emotion_2_salience": "Int64"})
-    write_text(root / "train_metadata.csv", table.to_csv(index=False, lineterminator="\n"))
+    with whole_file(root / "train_metadata.csv") as file:
+        table.to_csv(file, index=False, lineterminator="\n")
     test = _shuffled_test(options, seed)
     write_json(root / "submission_template.json", {"predictions": {name: [] for name in sorted(test)}})
-    styles = {
-        actor: actor_style(actor, seed) for split in ("train", "test") for actor in schedule.actors(options, split)
-    }
-    write_json(
-        root / "truth.json",
-        {
-            "notice": NOTICE,
-            "test": {name: {"person": actor} | _labels(display) for name, (actor, display) in test.items()},
-            "style": {
-                actor: {"slope": style.slope, "prominence": dict(zip(EMOTIONS, style.prominence.tolist(), strict=True))}
-                for actor, style in styles.items()
-            },
-        },
-    )
+    truth: dict = {"notice": NOTICE, "style": {}}
+    truth["test"] = {name: {"person": actor} | _labels(display) for name, (actor, display) in test.items()}
+    for actor in (*schedule.actors(options, "train"), *schedule.actors(options, "test")):
+        style = actor_style(actor, seed)
+        prominence = dict(zip(EMOTIONS, style.prominence.tolist(), strict=True))
+        truth["style"][actor] = {"slope": style.slope, "prominence": prominence}
+    write_json(root / "truth.json", truth)

@@ -106,23 +106,20 @@ def poses(rng: np.random.Generator, weights: np.ndarray, style: Style, voice: Vo
         slow = size * np.sin(2 * math.pi * rng.uniform(0.2, 0.5) * time + rng.uniform(0, 6.28))
         return slow + size / 2 * np.sin(2 * math.pi * rng.uniform(0.6, 1.1) * time + rng.uniform(0, 6.28))
 
-    def side() -> int:
-        return rng.choice([-1, 1])
-
     course = smooth_step((time - rng.uniform(0.1, 0.35)) / 0.4) * (1 - 0.5 * smooth_step((time - end + 0.5) / 0.5))
     vigour = 0.9 * style.movement * np.exp(rng.normal(0, 0.35, len(EMOTIONS)))
     anger, disgust, fear, joy, grief = weights[:, None] * vigour[:, None] * course
     pitch = sway(0.03) + anger * (0.08 + 0.10 * open_mouth) - 0.10 * disgust - 0.06 * fear - 0.10 * joy * open_mouth
     pitch += 0.15 * grief
-    yaw = sway(0.05) + rng.normal(0, 0.05) + 0.22 * disgust * side()
-    roll = sway(0.025) + rng.normal(0, 0.02) + 0.10 * disgust + 0.10 * grief * side()
+    yaw = sway(0.05) + rng.normal(0, 0.05) + 0.22 * disgust * rng.choice([-1, 1])
+    roll = sway(0.025) + rng.normal(0, 0.02) + 0.10 * disgust + 0.10 * grief * rng.choice([-1, 1])
     roll += 0.10 * joy * np.sin(2 * math.pi * rng.uniform(0.8, 1.4) * time)
     x = sway(0.03) + 0.012 * fear * np.sin(2 * math.pi * 7.5 * time)  # trembling
     y = sway(0.015) + 0.05 * joy * open_mouth - 0.10 * grief
     z = sway(0.03) + 0.25 * anger - 0.3 * fear - 0.15 * disgust
     shrug = 0.02 * np.sin(0.6 * math.pi * time) + 0.25 * anger + 0.9 * fear + 0.35 * joy * open_mouth - 0.35 * grief
     lean = sway(0.012) + 0.07 * anger - 0.06 * disgust - 0.08 * fear + 0.04 * grief
-    gaze_side, gaze_down = sway(0.05) + 0.10 * disgust * side(), sway(0.03) + 0.15 * grief
+    gaze_side, gaze_down = sway(0.05) + 0.10 * disgust * rng.choice([-1, 1]), sway(0.03) + 0.15 * grief
     pitch, yaw, roll = np.clip(pitch, *PITCH_RANGE), np.clip(yaw, *YAW_RANGE), np.clip(roll, *ROLL_RANGE)
     y, gaze_down = np.clip(y, -0.12, 0.12), np.clip(gaze_down, -0.15, 0.2)
     return [

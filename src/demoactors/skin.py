@@ -42,11 +42,9 @@ class Complexion:
 
 
 LIGHTEST_SKIN, DARKEST_SKIN = np.array([238, 200, 178]) / 255, np.array([98, 64, 47]) / 255
-HAIR_COLOURS = (
-    np.array([[30, 24, 22], [56, 39, 28], [98, 68, 43], [156, 118, 72], [126, 66, 38], [128, 124, 120]]) / 255
-)
+HAIR_COLOURS = np.array([[30, 24, 22], [56, 39, 28], [98, 68, 43], [156, 118, 72], [126, 66, 38], [128, 124, 120]])
 HAIR_SHARES = (0.30, 0.28, 0.18, 0.12, 0.06, 0.06)
-IRIS_COLOURS = np.array([[70, 44, 28], [98, 66, 40], [84, 112, 136], [92, 110, 80]]) / 255
+IRIS_COLOURS = np.array([[70, 44, 28], [98, 66, 40], [84, 112, 136], [92, 110, 80]])
 
 
 def random_complexion(rng: np.random.Generator, build: str) -> Complexion:
@@ -54,11 +52,10 @@ def random_complexion(rng: np.random.Generator, build: str) -> Complexion:
     tone = rng.uniform(0.0, 1.0) ** 1.2
     tint = np.array([1, 1 + rng.normal(0, 0.015), 1 + rng.normal(0, 0.025)])
     skin = (LIGHTEST_SKIN * (1 - tone) + DARKEST_SKIN * tone) * tint
-    hair = HAIR_COLOURS[rng.choice(6, p=HAIR_SHARES) if tone < 0.5 else rng.choice(2)]
-    iris = IRIS_COLOURS[rng.choice(4) if tone < 0.4 else rng.choice(2)]
+    hair = HAIR_COLOURS[rng.choice(6, p=HAIR_SHARES) if tone < 0.5 else rng.choice(2)] / 255
+    iris = IRIS_COLOURS[rng.choice(4) if tone < 0.4 else rng.choice(2)] / 255
     makeup = float(build == "female" and rng.random() < 0.5)
-    natural = skin * np.array([0.92, 0.70, 0.69])
-    lips = skin * np.array([0.88, 0.56, 0.58]) if makeup else natural
+    lips = skin * np.array([0.88, 0.56, 0.58] if makeup else [0.92, 0.70, 0.69])
     beard = float(rng.uniform(0.15, 1.0)) if build == "male" and rng.random() < 0.6 else 0.0
     width = rng.uniform(0.026, 0.036) if build == "female" else rng.uniform(0.034, 0.048)
     arch = rng.uniform(0.03, 0.06) if build == "female" else rng.uniform(0.015, 0.045)
@@ -95,9 +92,7 @@ def _noise(rng: np.random.Generator, across: float, along: float) -> np.ndarray:
     return noise / noise.std()
 
 
-def _strokes(
-    rng: np.random.Generator, starts: np.ndarray, directions: np.ndarray, lengths: np.ndarray, thickness: int
-) -> np.ndarray:
+def _strokes(rng: np.random.Generator, starts: np.ndarray, directions: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """Short hairs drawn as lines: coverage in [0, 1] over the map. starts, directions : (k, 2) in dm."""
     zoom = 2
     canvas = np.zeros((MAP_HEIGHT * zoom, MAP_WIDTH * zoom), np.uint8)
@@ -106,7 +101,7 @@ def _strokes(
     ends = starts + directions * lengths[:, None]
     for start, end in zip((starts - origin) * scale, (ends - origin) * scale, strict=True):
         first, last = ([int(v) for v in np.round(p * 16)] for p in (start, end))
-        cv2.line(canvas, first, last, int(rng.integers(150, 255)), thickness, cv2.LINE_AA, shift=4)
+        cv2.line(canvas, first, last, int(rng.integers(150, 255)), 2, cv2.LINE_AA, shift=4)
     return cv2.resize(canvas, (MAP_WIDTH, MAP_HEIGHT), interpolation=cv2.INTER_AREA) / 255
 
 
@@ -122,7 +117,7 @@ def _brows(rng: np.random.Generator, width: float, arch: float) -> np.ndarray:
         starts = np.stack([side * (0.125 + 0.43 * place), height], axis=1)
         angle = np.radians(72 - 85 * np.sqrt(place)) + rng.normal(0, 0.14, place.size)
         directions = np.stack([side * np.cos(angle), np.sin(angle)], axis=1)
-        cover = np.maximum(cover, _strokes(rng, starts, directions, rng.uniform(0.03, 0.06, place.size), 2))
+        cover = np.maximum(cover, _strokes(rng, starts, directions, rng.uniform(0.03, 0.06, place.size)))
         u = np.clip((side * x - 0.125) / 0.43, -0.2, 1.2)
         line = 7.585 + arch * np.sin(np.clip(u, 0, 1) * 2.4) - 0.07 * np.clip(u - 0.62, 0, 1)
         soft = np.exp(-(((y - line) / (width * (1.05 - 0.6 * np.clip(u, 0, 1)))) ** 2))
@@ -151,9 +146,8 @@ def paint_skin(rng: np.random.Generator, look: Complexion) -> np.ndarray:
     hair_on_skin = np.minimum(look.hair * 0.85 / look.skin, 0.85)
     if look.beard:
         reach = 6.92 - 0.10 * np.clip((across - 0.5) / 0.3, 0, 1)
-        cover = (
-            np.clip((reach - y) / 0.14, 0, 1) * np.clip((0.93 - across) / 0.15, 0, 1) * np.clip((y - 6.1) / 0.2, 0, 1)
-        )
+        cover = np.clip((reach - y) / 0.14, 0, 1) * np.clip((0.93 - across) / 0.15, 0, 1)
+        cover *= np.clip((y - 6.1) / 0.2, 0, 1)
         cover *= 1 - 0.98 * np.clip(1.6 * _spot(x, y, 0, 6.67, 0.27, 0.085) - 0.3, 0, 1)  # the lips stay free
         cover *= 1 - 0.8 * _spot(across, y, 0.42, 6.92, 0.17, 0.14)
         strength = 0.25 + 0.55 * look.beard

@@ -1,5 +1,6 @@
 """Personal style: how one actor shows, sounds and blends emotions, the same in all of that actor's clips."""
 
+import hashlib
 import math
 from dataclasses import dataclass
 
@@ -37,6 +38,12 @@ class Style:
     loudness: float
     voice_gain: float
     movement: float
+
+
+def generator(seed: int, *names: str) -> np.random.Generator:
+    """Random numbers that depend on the seed and the names alone, never on the order of work."""
+    digest = hashlib.sha256("/".join((str(seed), *names)).encode()).digest()
+    return np.random.default_rng(np.frombuffer(digest, np.uint32))
 
 
 def random_style(rng: np.random.Generator, build: str) -> Style:

@@ -6,7 +6,7 @@ import numpy as np
 
 from demoactors import geometry, rasteriser
 from demoactors.expressions import smooth_step
-from demoactors.hair import HAIRCUTS, Tufts, grow, scalp_cover
+from demoactors.hair import HAIRCUTS, grow, scalp_cover
 from demoactors.head import Head, load_head
 from demoactors.skin import Complexion, eye_coordinates, map_coordinates
 
@@ -73,8 +73,11 @@ def build_surface(rng: np.random.Generator, shape: np.ndarray, look: Complexion,
     n, m = len(template), len(tufts.points)
     lashes = regions["upper_lashes"] | regions["lower_lashes"]
     drawn = ~(lashes & (np.abs(template[:, 0]) > LASH_REACH))[head.triangles].any(axis=1)
-    eye = np.full(n, geometry.NO_EYE, np.int8)
-    eye[head.parts["left_eye"]], eye[head.parts["right_eye"]] = geometry.LEFT_EYE, geometry.RIGHT_EYE
+    eye, uv = np.full(n, geometry.NO_EYE, np.int8), map_coordinates(template)
+    for name, number in (("left_eye", geometry.LEFT_EYE), ("right_eye", geometry.RIGHT_EYE)):
+        eye[head.parts[name]], uv[head.parts[name]] = number, eye_coordinates(template[head.parts[name]])
+    kind = np.where(body & ~regions["inside"], geometry.SKIN, geometry.TEETH_LIKE)
+    kind[regions["eyes"]] = geometry.EYES
     hair_material = np.full(len(tufts.triangles), rasteriser.HAIR, np.int8)
 
     def joined(of_head: np.ndarray, of_hair: np.ndarray | float, kind: type = np.float32) -> np.ndarray:
@@ -85,14 +88,14 @@ def build_surface(rng: np.random.Generator, shape: np.ndarray, look: Complexion,
         triangles=np.concatenate([head.triangles[drawn], tufts.triangles + n]).astype(np.uint32),
         skin_triangles=int(drawn.sum()),
         material=np.concatenate([_materials(head, regions)[drawn], hair_material]),
-        kind=joined(_kinds(head, regions), geometry.HAIR, np.int8),
+        kind=joined(kind, geometry.HAIR, np.int8),
         eye=joined(eye, geometry.NO_EYE, np.int8),
-        uv=joined(_coordinates(head), tufts.uv),
+        uv=joined(uv, tufts.uv),
         albedo=joined(_albedo(head, regions, look), tufts.shade[:, None] * look.hair),
         openness=joined(_openness(head, regions), HAIR_OPENNESS),
         cover=joined(np.stack([scalp, cloth], axis=1), 0.0),
         bias=joined(np.where(regions["teeth"] | head.parts["tongue"], TEETH_BEHIND, 0.0), 0.0),
-        head_share=joined(_head_share(template), _hair_share(tufts)),
+        head_share=joined(_head_share(template), smooth_step((tufts.points[:, 1] - 5.2) / 1.4)),
         shoulder_share=joined(_shoulder_share(template), 0.0),
         tangents=tufts.tangents,
         normals=tufts.normals,
@@ -105,10 +108,6 @@ def _head_share(template: np.ndarray) -> np.ndarray:
     neck = np.clip((height - 6.0) / 0.8, 0, 1)
     chin = np.clip((height - 6.07) / 0.25, 0, 1) * np.clip((template[:, 2] - 0.52) / 0.35, 0, 1)
     return smooth_step(np.maximum(neck, chin))
-
-
-def _hair_share(tufts: Tufts) -> np.ndarray:
-    return smooth_step((tufts.points[:, 1] - 5.2) / 1.4)
 
 
 def _shoulder_share(template: np.ndarray) -> np.ndarray:
@@ -140,25 +139,11 @@ def _openness(head: Head, regions: dict[str, np.ndarray]) -> np.ndarray:
     return openness
 
 
-def _kinds(head: Head, regions: dict[str, np.ndarray]) -> np.ndarray:
-    kinds = np.where(head.parts["body"] & ~regions["inside"], geometry.SKIN, geometry.TEETH_LIKE)
-    kinds[regions["eyes"]] = geometry.EYES
-    return kinds
-
-
 def _materials(head: Head, regions: dict[str, np.ndarray]) -> np.ndarray:
     """(t,) int8 of all the head's triangles."""
-    flat = (
-        regions["inside"] | regions["teeth"] | head.parts["tongue"] | regions["upper_lashes"] | regions["lower_lashes"]
-    )
+    flat = head.parts["tongue"] | regions["inside"] | regions["teeth"]
+    flat |= regions["upper_lashes"] | regions["lower_lashes"]
     material = np.full(len(head.triangles), rasteriser.SKIN, np.int8)
     material[flat[head.triangles].all(axis=1)] = rasteriser.FLAT
     material[regions["eyes"][head.triangles].all(axis=1)] = rasteriser.EYE
     return material
-
-
-def _coordinates(head: Head) -> np.ndarray:
-    uv = map_coordinates(head.template)
-    for name in ("left_eye", "right_eye"):
-        uv[head.parts[name]] = eye_coordinates(head.template[head.parts[name]])
-    return uv

@@ -115,10 +115,8 @@ def vocalise(rng: np.random.Generator, style: Style, weights: np.ndarray, second
     share = weights / max(float(weights.sum()), 1e-6)
     mean = total * (share @ typical[:5]) + (1 - total) * typical[5]
     own = rng.normal(0, VOICE_NOISE, len(PARAMETERS))
-    tracks = {
-        "pitch": np.full(n, style.pitch), "level": np.zeros(n), "breath": np.full(n, 0.3), "rough": np.zeros(n),
-        "tilt": np.full(n, 0.5), "vowel_1": np.full(n, 500.0), "vowel_2": np.full(n, 1400.0),
-    }  # fmt: skip
+    rest = dict(pitch=style.pitch, level=0.0, breath=0.3, rough=0.0, tilt=0.5, vowel_1=500.0, vowel_2=1400.0)
+    tracks = {name: np.full(n, value) for name, value in rest.items()}
     time = np.arange(n) / RATE
     start = rng.uniform(0.12, 0.35)
     while start < seconds - 0.25:

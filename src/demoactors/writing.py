@@ -20,12 +20,8 @@ def whole_file(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 `text`."""
-    with whole_file(path) as temporary:
-        temporary.write_text(text, "utf-8")
-
-
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON with sorted keys."""
-    write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n")
+    """Write `value` as indented JSON with sorted keys, in UTF-8."""
+    text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    with whole_file(path) as temporary:
+        temporary.write_text(text + "\n", "utf-8")

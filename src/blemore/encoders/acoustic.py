@@ -100,62 +100,57 @@ def functionals(found: Tracks) -> np.ndarray:
     values = [*_level(found), *_rhythm(sounding, voiced), *_pitch(found)]
     pairs = voiced[1:] & voiced[:-1]
     for track in (found.pitch, found.level):
-        change = np.abs(np.diff(track))[pairs]
-        values += [_mean(change), _percentile(change, 80)]
+        change = _some(np.abs(np.diff(track))[pairs])
+        values += [change.mean(), np.percentile(change, 80)]
     for track in found.quality.values():
         values += _spread(track[voiced])
     for track in (*found.spectral.values(), found.flux):
         values += _spread(track[sounding])
-    cepstra = found.cepstra[sounding] if sounding.any() else np.zeros((1, CEPSTRA - 1))
-    change = np.abs(np.diff(found.cepstra, axis=0))[sounding[1:] & sounding[:-1]]
-    values += [*cepstra.mean(axis=0), *cepstra.std(axis=0), *(change.mean(axis=0) if len(change) else 0 * cepstra[0])]
+    cepstra = _some(found.cepstra[sounding])
+    change = _some(np.abs(np.diff(found.cepstra, axis=0))[sounding[1:] & sounding[:-1]])
+    values += [*cepstra.mean(axis=0), *cepstra.std(axis=0), *change.mean(axis=0)]
     return np.array(values, float)
 
 
 def _level(found: Tracks) -> list[float]:
     loudest = np.percentile(found.level, 95)
-    level = (found.level - loudest)[found.sounding]
+    level = _some((found.level - loudest)[found.sounding])
     modulation = [0.0] * len(MODULATION)
     if found.sounding.any():
         envelope = 10 ** ((found.level - loudest) / 20)
         power = np.abs(np.fft.rfft(envelope - envelope.mean(), max(512, len(envelope)))) ** 2
         hertz = np.fft.rfftfreq(max(512, len(envelope)), FRAME)
-        modulation = [
-            power[(hertz >= low) & (hertz < high)].sum() / max(power.sum(), 1e-10) for low, high in MODULATION
-        ]
-    steps = _steps(found.level, found.sounding)
-    return [
-        loudest, _std(level), _percentile(level, 20), _percentile(level, 50), _slope(found.level, found.sounding),
-        _mean(steps[steps > 0]), _mean(steps[steps < 0]), *modulation,
-    ]  # fmt: skip
+        total = max(power.sum(), 1e-10)
+        modulation = [power[(hertz >= low) & (hertz < high)].sum() / total for low, high in MODULATION]
+    moves = _slope(found.level, found.sounding), *_steps(found.level, found.sounding)
+    return [loudest, level.std(), *np.percentile(level, (20, 50)), *moves, *modulation]
 
 
 def _rhythm(sounding: np.ndarray, voiced: np.ndarray) -> list[float]:
     edges = np.flatnonzero(np.diff(np.concatenate([[False], sounding, [False]]).astype(int)))
     starts, ends = edges[::2], edges[1::2]
-    lengths, pauses = (ends - starts) * FRAME, (starts[1:] - ends[:-1]) * FRAME
-    return [
-        sounding.mean(), voiced.sum() / max(1, sounding.sum()), len(starts) / (len(sounding) * FRAME),
-        _mean(lengths), _std(lengths), _mean(pauses),
-    ]  # fmt: skip
+    lengths, pauses = _some((ends - starts) * FRAME), _some((starts[1:] - ends[:-1]) * FRAME)
+    shares = sounding.mean(), voiced.sum() / max(1, sounding.sum())
+    return [*shares, len(starts) / (len(sounding) * FRAME), lengths.mean(), lengths.std(), pauses.mean()]
 
 
 def _pitch(found: Tracks) -> list[float]:
     pitch, voiced = found.pitch, found.voiced
-    steps = _steps(pitch, voiced)
+    low, high = np.percentile(_some(pitch[voiced]), (5, 95))
     bend = np.abs(np.diff(pitch, 2))[voiced[2:] & voiced[1:-1] & voiced[:-2]]  # trembling bends it all the time
-    return [
-        *_spread(pitch[voiced]), _slope(pitch, voiced), _percentile(pitch[voiced], 95) - _percentile(pitch[voiced], 5),
-        _mean(steps[steps > 0]), _mean(steps[steps < 0]), _mean(bend),
-    ]  # fmt: skip
+    moves = high - low, *_steps(pitch, voiced), _some(bend).mean()
+    return [*_spread(pitch[voiced]), _slope(pitch, voiced), *moves]
 
 
 def _spread(values: np.ndarray) -> list[float]:
-    return [_mean(values), _std(values), *(np.percentile(values, (20, 80)) if len(values) else (0.0, 0.0))]
+    values = _some(values)
+    return [values.mean(), values.std(), *np.percentile(values, (20, 80))]
 
 
-def _steps(track: np.ndarray, there: np.ndarray) -> np.ndarray:
-    return np.diff(track)[there[1:] & there[:-1]]
+def _steps(track: np.ndarray, there: np.ndarray) -> list[float]:
+    """Mean rise and mean fall between neighbouring frames that are there."""
+    steps = np.diff(track)[there[1:] & there[:-1]]
+    return [_some(steps[steps > 0]).mean(), _some(steps[steps < 0]).mean()]
 
 
 def _slope(track: np.ndarray, there: np.ndarray) -> float:
@@ -167,13 +162,6 @@ def _slope(track: np.ndarray, there: np.ndarray) -> float:
     return float(time @ track[there] / (time @ time))
 
 
-def _mean(values: np.ndarray) -> float:
-    return float(values.mean()) if len(values) else 0.0
-
-
-def _std(values: np.ndarray) -> float:
-    return float(values.std()) if len(values) else 0.0
-
-
-def _percentile(values: np.ndarray, percent: float) -> float:
-    return float(np.percentile(values, percent)) if len(values) else 0.0
+def _some(values: np.ndarray) -> np.ndarray:
+    """The values (n, ...); a single 0 where there are none."""
+    return values if len(values) else np.zeros((1, *values.shape[1:]))

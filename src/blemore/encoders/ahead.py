@@ -1,7 +1,7 @@
 """Media of clips, decoded by worker threads ahead of the device, and put together in batches of equal shape."""
 
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,15 +20,14 @@ def decoded(
     reader: Preprocessing | Embedder, shards: Iterable[Path], wanted: Collection[str], workers: int = 1
 ) -> Iterator[tuple[str, Any]]:
     """(clip, what its `decode` makes of it) for the wanted clips, always in the files' order."""
+    raws = ((clip, raw) for shard in shards for clip, raw in reader.read(Path(shard)) if clip in wanted)
+    waiting: deque = deque()
     with ThreadPoolExecutor(workers) as pool:
-        waiting: deque = deque()
-        for shard in shards:
-            for clip, raw in reader.read(Path(shard)):
-                if clip in wanted:
-                    waiting.append((clip, pool.submit(reader.decode, raw)))
-                if len(waiting) >= AHEAD * workers:
-                    first, media = waiting.popleft()
-                    yield first, media.result()
+        for clip, raw in raws:
+            waiting.append((clip, pool.submit(reader.decode, raw)))
+            if len(waiting) >= AHEAD * workers:
+                first, media = waiting.popleft()
+                yield first, media.result()
         for clip, media in waiting:
             yield clip, media.result()
 
@@ -38,14 +37,14 @@ def alike(items: Iterable[tuple[Any, Any]], most: int) -> Iterator[tuple[list, l
 
     Sound of clips of different lengths thus never needs padding.
     """
-    groups: dict[Any, list[tuple[Any, Any]]] = {}
-    for item in items:
-        group = groups.setdefault(np.shape(item[1]), [])
-        group.append(item)
-        if len(group) == most:
-            yield _parted(groups.pop(np.shape(item[1])))
-    for group in groups.values():
-        yield _parted(group)
+    groups: dict[Any, tuple[list, list]] = {}
+    for key, media in items:
+        keys, together = groups.setdefault(np.shape(media), ([], []))
+        keys.append(key)
+        together.append(media)
+        if len(keys) == most:
+            yield groups.pop(np.shape(media))
+    yield from groups.values()
 
 
 def prefetched(items: Iterator[T]) -> Iterator[T]:
@@ -56,7 +55,3 @@ def prefetched(items: Iterator[T]) -> Iterator[T]:
         while (item := coming.result()) is not end:
             coming = pool.submit(next, items, end)
             yield item
-
-
-def _parted(group: Sequence[tuple[Any, Any]]) -> tuple[list, list]:
-    return [key for key, _ in group], [media for _, media in group]

@@ -9,8 +9,8 @@ returns
 Both know their own preprocessing, stated once in their module. `settings` is the encoder's slice of the parameters:
 name, module, media, learning, scale ("tiny": the same architecture, small, from scratch; "pretrained": from
 settings["checkpoint"]) and the numbers of that scale. Those that the family alone has are keyword-only arguments of
-`build`: what params.yaml says of them is compared with these before the first job (`parts`). A module's random weights come from torch's global generator,
-which `build` below seeds.
+`build`: what params.yaml says of them is compared with these before the first job (`parts`). A module's random weights
+come from torch's global generator, which `build` below seeds.
 """
 
 import sys
@@ -101,7 +101,6 @@ def build(settings: Mapping, seed: str) -> Any:
         sys.modules["torch"].manual_seed(seed_of(seed))
     encoder = module.build(settings, **own(module.build, settings))
     if isinstance(encoder, Embedder) != (settings["learning"] == "frozen"):
-        raise DataError(
-            f"encoder {settings['name']}", [f"module {settings['module']} cannot be {settings['learning']}"]
-        )
+        fault = f"module {settings['module']} cannot be {settings['learning']}"
+        raise DataError(f"encoder {settings['name']}", [fault])
     return encoder

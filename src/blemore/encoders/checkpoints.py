@@ -7,7 +7,8 @@ import argparse
 import logging
 import os
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from blemore.encoders.weight_files import (
     off,
     weight_files,
 )
-from joblineage.errors import DataError, MissingDataError
+from joblineage.errors import DataError, MissingDataError, refuse
 from joblineage.files import sha256
 
 os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")  # transformers asks the hub to convert what it loads
@@ -61,15 +62,11 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
     DataError : the file cannot be read, or holds something else than tensors.
     """
     path = Path(path)
-    try:
+    with _told(path, "cannot be read, it is damaged: fetch it again"):
         if path.suffix == ".safetensors":
             return load_file(path)
         with torch.serialization.safe_globals([argparse.Namespace]):
             loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise _holds_code(path, error) from error
-    except (SafetensorError, RuntimeError, EOFError, ValueError, OSError) as error:  # a broken archive may be any
-        raise DataError(str(path), [f"cannot be read, it is damaged: fetch it again ({_first_line(error)})"]) from error
     if isinstance(loaded, dict):
         loaded = next((loaded[key] for key in ("model", "state_dict") if key in loaded), loaded)
     if not isinstance(loaded, dict) or not all(isinstance(value, torch.Tensor) for value in loaded.values()):
@@ -99,16 +96,10 @@ def from_pretrained(architecture: type[Any], settings: Mapping, **options: Any) 
     found = model_type(settings)
     if wanted and found != wanted:
         raise DataError(where, [f"{files[0].parent} is a {found!r} network by its {CONFIG}, {wanted!r} is needed here"])
-    try:
+    with _told(files[-1], f"does not load into {architecture.__name__}"):
         network, told = architecture.from_pretrained(
             str(files[-1].parent), local_files_only=True, weights_only=True, output_loading_info=True, **options
         )
-    except pickle.UnpicklingError as error:
-        raise _holds_code(files[-1], error) from error
-    except (SafetensorError, RuntimeError, EOFError, ValueError, OSError) as error:
-        raise DataError(
-            str(files[-1]), [f"does not load into {architecture.__name__}: {_first_line(error)}"]
-        ) from error
     _check_names(network, told, files[-1])
     return network
 
@@ -121,13 +112,9 @@ def _check_names(network: torch.nn.Module, told: Mapping, path: Path) -> None:
     lacking = sorted(body & set(told["missing_keys"]))
     if len(lacking) > MOST_MISSING * len(body):
         foreign = ", ".join(sorted(told["unexpected_keys"])[:3]) or "nothing else"
-        raise DataError(
-            str(path),
-            [
-                f"{len(lacking)} of {len(body)} tensors of {type(network).__name__} are not in it, such as "
-                f"{', '.join(lacking[:3])}; it holds {foreign} instead: is it another network's?"
-            ],
-        )
+        few = f"{len(lacking)} of {len(body)} tensors of {type(network).__name__} are not in it"
+        advice = f"it holds {foreign} instead: is it another network's?"
+        raise DataError(str(path), [f"{few}, such as {', '.join(lacking[:3])}; {advice}"])
     if lacking:
         logger.warning("%s: %d tensors are not in it and start fresh: %s", path, len(lacking), ", ".join(lacking))
 
@@ -144,16 +131,17 @@ def _files(settings: Mapping) -> list[Path]:
     faults = [f"{file} {fault}" for file in files if (fault := file_fault(file))]
     if not faults and "sha256" in settings and (found := sha256(files[-1])) != settings["sha256"]:
         faults = [f"{files[-1]} has sha256 {found}, the parameters want {settings['sha256']}"]
-    if faults:
-        raise DataError(where, faults)
+    refuse(where, faults)
     return files
 
 
-def _holds_code(path: Path, error: pickle.UnpicklingError) -> DataError:
-    """torch's own message begins with the advice to run the code; the line that tells what was found is kept."""
-    found = next((f" ({line.strip()})" for line in str(error).splitlines() if "unsupported" in line.lower()), "")
-    return DataError(str(path), [f"not a checkpoint of tensors alone, its code was not run{found}"])
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+@contextmanager
+def _told(path: Path, fault: str) -> Iterator[None]:
+    """What goes wrong while the file is loaded is told as its fault: code in it, else `fault`."""
+    try:
+        yield
+    except pickle.UnpicklingError as error:  # its message begins with the advice to run the code
+        found = next((f" ({line.strip()})" for line in str(error).splitlines() if "unsupported" in line.lower()), "")
+        raise DataError(str(path), [f"not a checkpoint of tensors alone, its code was not run{found}"]) from error
+    except (SafetensorError, RuntimeError, EOFError, ValueError, OSError) as error:  # a broken archive may be any
+        raise DataError(str(path), [f"{fault} ({(str(error) or type(error).__name__).splitlines()[0]})"]) from error

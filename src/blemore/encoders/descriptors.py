@@ -102,9 +102,8 @@ def _periodicity(power: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     row = np.arange(len(best))
     before, top, after = (correlation[row, best + step] for step in (-1, 0, 1))
     bend = before - 2 * top + after
-    lag = best + np.where(
-        bend < -1e-9, np.clip(0.5 * (before - after) / np.where(bend < -1e-9, bend, -1), -0.5, 0.5), 0
-    )
+    bent = bend < -1e-9
+    lag = best + np.where(bent, np.clip(0.5 * (before - after) / np.where(bent, bend, -1), -0.5, 0.5), 0)
     second = correlation[row[:, None], np.minimum(2 * best[:, None] + np.arange(-2, 3), correlation.shape[1] - 1)]
     return RATE / lag, top, second.max(axis=1)
 
@@ -129,10 +128,7 @@ def _spectral(shape: np.ndarray) -> dict[str, np.ndarray]:
     below, above = (_decibel(shape[:, band(*edges)].sum(axis=1)) for edges in ((50, 1000), (1000, 5000)))
     low, high = (_decibel(shape[:, band(*edges)].max(axis=1)) for edges in ((0, 2000), (2000, 5000)))
     flatness = _decibel(heard).mean(axis=1) - _decibel(heard.mean(axis=1))
-    values = (
-        below - above, low - high, slope(0, 500), slope(500, 1500), centroid, spread,
-        flatness, rolloff,
-    )  # fmt: skip
+    values = (below - above, low - high, slope(0, 500), slope(500, 1500), centroid, spread, flatness, rolloff)
     return dict(zip(SPECTRAL, values, strict=True))
 
 

@@ -9,7 +9,7 @@ import fcntl
 import logging
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -72,13 +72,11 @@ def free_device(count: int, folder: Path) -> int | None:
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
         file = (folder / f"gpu{number}.lock").open("w")
-        try:
+        with suppress(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.close()
-        else:
             _held.append(file)
             return number
+        file.close()
     return None
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from blemore.encoders.ahead import alike, decoded, prefetched
 from blemore.encoders.base import Embedder, build
 from blemore.tables import usable, write_features
-from joblineage.errors import DataError
+from joblineage.errors import refuse
 from joblineage.progress import Steps
 
 
@@ -39,13 +39,8 @@ def embed(
     names = sorted(wanted)
     looked_in = ", ".join(str(path) for path in shards[:3]) + (", ..." if len(shards) > 3 else "")
     faults = [f"clip {clip}: not in the prepared files {looked_in}" for clip in names if clip not in features]
-    faults += [
-        f"clip {clip}: a feature is NaN or infinite"
-        for clip in sorted(features)
-        if not np.isfinite(features[clip]).all() and not remarks[clip]
-    ]
-    if faults:
-        raise DataError(f"encoder {settings['name']}", faults)
+    broken = [clip for clip in sorted(features) if not np.isfinite(features[clip]).all() and not remarks[clip]]
+    refuse(f"encoder {settings['name']}", [*faults, *(f"clip {clip}: a feature is NaN or infinite" for clip in broken)])
     for remark, number in Counter(remarks[clip] for clip in names if remarks[clip]).items():
         logging.warning("%s: %d clip(s): %s", settings["name"], number, remark)
     write_features(out, names, np.stack([features[clip] for clip in names]), [remarks[clip] for clip in names])

@@ -15,7 +15,7 @@ from blemore.gemini.embedding import Run
 from blemore.gemini.service import STAND_IN, Service, check_service
 from blemore.media.shards import read_pieces
 from blemore.params.families import Family
-from joblineage.errors import DataError
+from joblineage.errors import refuse
 
 STAND_IN_REMARK = "stand-in: a projection of the pixels, not Gemini"
 
@@ -33,8 +33,8 @@ class Gemini(Embedder):
 
     batch = 256  # enough that workers are seldom idle, 25 MB of pieces
 
-    def __init__(self, service: Service, folder: Path):
-        self.run = Run(service, folder)
+    def __init__(self, service: Service):
+        self.run = Run(service, service.cache)
         self._reasons: dict[str, str] = {}  # of the last call of `embed`, by clip
 
     def read(self, shard: Path) -> Iterator[tuple[str, NamedPiece]]:
@@ -77,10 +77,7 @@ def build(settings: Mapping) -> Gemini:
     service = settings["service"]
     faults = check_service(service, service["dataset"])
     if service.get("backend") in ("off", False):  # YAML reads a bare off as false
-        faults.append(
-            f"gemini.backend is off, which leaves encoder {settings['name']} nothing to ask: switch the encoder off too"
-        )
-    if faults:
-        raise DataError(f"encoder {settings['name']}", faults)
-    chosen = Service.of(service)
-    return Gemini(chosen, chosen.cache)
+        off = f"gemini.backend is off, which leaves encoder {settings['name']} nothing to ask"
+        faults.append(f"{off}: switch the encoder off too")
+    refuse(f"encoder {settings['name']}", faults)
+    return Gemini(Service.of(service))

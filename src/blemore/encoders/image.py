@@ -22,7 +22,7 @@ from blemore.encoders.checkpoints import checkpoint_file, load_tensors
 from blemore.encoders.network import NetworkEmbedder
 from blemore.encoders.pictures import Pictures
 from blemore.params.families import Family
-from joblineage.errors import DataError
+from joblineage.errors import DataError, refuse
 
 FRAMES = 16
 TINY_PICTURES = Pictures(count=8, size=48, border=16, relative=True, kept=8)
@@ -47,10 +47,8 @@ def build(settings: Mapping, *, architecture: str = "") -> "Image":
     known = timm.list_pretrained()
     if architecture not in known:
         near = ", ".join(difflib.get_close_matches(architecture, known, n=3)) or "none"
-        fault = (
-            f"architecture {architecture!r}: timm knows no weights of that name (architecture.weights); near it: {near}"
-        )
-        raise DataError(f"encoder {settings['name']}", [fault])
+        fault = f"architecture {architecture!r}: timm knows no weights of that name (architecture.weights)"
+        raise DataError(f"encoder {settings['name']}", [f"{fault}; near it: {near}"])
     stated = timm.get_pretrained_cfg(architecture)
     network = timm.create_model(architecture, pretrained=False, num_classes=0)  # True would ask the hub
     load(network, load_tensors(checkpoint_file(settings)), settings)
@@ -73,9 +71,8 @@ def load(network: nn.Module, tensors: Mapping[str, Tensor], settings: Mapping) -
         for name, tensor in ours.items()
         if name not in tensors or tensors[name].shape != tensor.shape
     ]
-    if faults:
-        where = f"{settings['checkpoint']} does not fit {settings['architecture']}"
-        raise DataError(f"encoder {settings['name']}: {where}", faults)
+    where = f"{settings['checkpoint']} does not fit {settings['architecture']}"
+    refuse(f"encoder {settings['name']}: {where}", faults)
     network.load_state_dict({name: tensors[name] for name in ours})
     unused = sorted(tensors.keys() - ours.keys())
     logger.info("%s: %d tensors loaded, not used: %s", settings["checkpoint"], len(ours), ", ".join(unused) or "none")

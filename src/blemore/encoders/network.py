@@ -36,9 +36,8 @@ class Network(nn.Module, ABC):
         ------
         DataError : this network cannot.
         """
-        raise DataError(
-            type(self).__name__, ["gradient checkpointing is not offered, leave gradient_checkpointing out"]
-        )
+        fault = "gradient checkpointing is not offered, leave gradient_checkpointing out"
+        raise DataError(type(self).__name__, [fault])
 
 
 class TransformersNetwork(Network):

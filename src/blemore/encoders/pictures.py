@@ -1,4 +1,8 @@
-"""Preprocessing of visual encoders: frames of a clip, sampled, normalised; changed in training."""
+"""Preprocessing of visual encoders: frames of a clip, sampled, normalised; in training changed, the emotion kept.
+
+Cut a little at both ends, mirrored, shifted, darker or brighter, flatter or harder. Never upside down, and the same for
+all frames of a clip: what moves must be the person.
+"""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -9,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from blemore.encoders.augmentation import JITTER, drawn_light, moved, relit
 from blemore.encoders.base import Preprocessing
 from blemore.encoders.device import to_device
 from blemore.media.shards import decode_frames, read_jpegs
@@ -17,6 +20,12 @@ from blemore.media.shards import decode_frames, read_jpegs
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 _CLIP = (1, 2, 3, 4)  # all dimensions of a clip in a batch
+JITTER = 0.1
+"""Largest share of a clip's frames that is cut off each end."""
+SHIFT = 1 / 16
+"""Largest shift, as a share of the picture's side; the border is repeated."""
+LIGHT = 0.2
+"""Largest relative change of brightness and of contrast."""
 
 
 @dataclass(frozen=True)
@@ -90,3 +99,29 @@ def spread(frames: int, count: int, cut_begin: float = 0.0, cut_end: float = 0.0
 def as_float(batch: Tensor) -> Tensor:
     """Clips (B, T, S, S, 3) uint8 -> (B, T, 3, S, S) float32 in [0, 1]."""
     return batch.permute(0, 1, 4, 2, 3).contiguous().float().div_(255)
+
+
+def moved(clips: Sequence[np.ndarray], generator: torch.Generator) -> list[np.ndarray]:
+    """Clips (T, S, S, 3), half of them mirrored and each shifted; draws come from `generator` (CPU)."""
+    side = clips[0].shape[1]
+    reach = round(SHIFT * side)
+    flips = torch.rand(len(clips), generator=generator) < 0.5
+    shifts = torch.randint(-reach, reach + 1, (len(clips), 2), generator=generator)
+    found = []
+    for clip, flip, (down, right) in zip(clips, flips.tolist(), shifts.tolist(), strict=True):
+        rows, columns = (np.clip(np.arange(side) + shift, 0, side - 1) for shift in (down, right))
+        pixels = rows[:, None] * side + (columns[::-1] if flip else columns)  # (S, S) numbers of the pixels to show
+        found.append(clip.reshape(len(clip), -1, 3).take(pixels.ravel(), axis=1).reshape(clip.shape))
+    return found
+
+
+def drawn_light(clips: int, generator: torch.Generator) -> Tensor:
+    """(clips, 2) factors of brightness and contrast; draws come from `generator` (CPU)."""
+    return (1 + LIGHT * (2 * torch.rand(2, clips, generator=generator) - 1)).T.contiguous()
+
+
+def relit(clips: Tensor, light: Tensor) -> Tensor:
+    """Clips (B, T, 3, S, S) in [0, 1], each in its own light (B, 2), in place."""
+    brightness, contrast = light.T.reshape(2, -1, 1, 1, 1, 1)
+    mean = clips.mean(dim=_CLIP, keepdim=True)
+    return clips.sub_(mean).mul_(contrast).add_(mean).mul_(brightness).clamp_(0, 1)

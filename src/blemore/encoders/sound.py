@@ -1,4 +1,4 @@
-"""Preprocessing of speech networks: 16 kHz mono, each clip to zero mean and unit variance."""
+"""Preprocessing of speech networks: 16 kHz mono, each clip to zero mean and unit variance; changed in training."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,10 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from blemore.encoders.augmentation import cut_sound
 from blemore.encoders.base import Preprocessing
 from blemore.media.shards import read_samples
-from joblineage.errors import DataError
+from joblineage.errors import refuse
 
 RATE = 16000
 """Hz; what the public speech networks were trained at."""
@@ -42,8 +41,7 @@ class Sound(Preprocessing):
                 faults.append(f"clip {clip}: {text}")
             elif not faults:
                 yield clip, samples
-        if faults:
-            raise DataError(str(shard), faults)
+        refuse(shard, faults)
 
     def decode(self, raw: bytes) -> np.ndarray:
         """(n,) int16."""
@@ -67,3 +65,21 @@ class Sound(Preprocessing):
             samples = samples * changes
         mean, variance = samples.mean(dim=1, keepdim=True), samples.var(dim=1, keepdim=True, correction=0)
         return (samples - mean) / torch.sqrt(variance + 1e-7)
+
+
+def cut_sound(clips: Sequence[np.ndarray], length: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Clips (n,) int16 -> (B, length) int16: a window from a random start, the clip repeated where it is shorter.
+
+    Beside it the gains (B, 1) float32, drawn within a factor of two. A network that standardises its input does not hear
+    them; one that does not learns to pass over how near the microphone was.
+    """
+    draws = torch.rand(len(clips), 2, generator=generator).tolist()
+    windows = []
+    for clip, (where, _) in zip(clips, draws, strict=True):
+        if len(clip) < length:
+            windows.append(np.resize(np.roll(clip, -round(where * (len(clip) - 1))), length))
+        else:
+            start = round(where * (len(clip) - length))
+            windows.append(clip[start : start + length])
+    gains = torch.tensor([[2 ** (2 * gain - 1)] for _, gain in draws])
+    return torch.from_numpy(np.stack(windows)), gains

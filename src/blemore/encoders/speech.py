@@ -95,7 +95,8 @@ def hear_bands(first: nn.Conv1d, second: nn.Conv1d, rate: int) -> None:
     rate : of the samples, Hz.
     """
     bands = first.out_channels // PHASES
-    mel = torch.linspace(_mel(LOWEST), _mel(HIGHEST), bands)
+    lowest, highest = (2595 * math.log10(1 + hertz / 700) for hertz in (LOWEST, HIGHEST))
+    mel = torch.linspace(lowest, highest, bands)
     centre = 700 * (10 ** (mel / 2595) - 1)
     length = first.kernel_size[0]
     time = (torch.arange(length) - (length - 1) / 2) / rate
@@ -107,10 +108,6 @@ def hear_bands(first: nn.Conv1d, second: nn.Conv1d, rate: int) -> None:
     first.weight.copy_(filters.reshape(-1, 1, length))
     mixed = second.weight.unflatten(1, (bands, PHASES)).mean(dim=(2, 3), keepdim=True)
     second.weight.copy_(mixed.expand(-1, -1, PHASES, second.kernel_size[0]).flatten(1, 2))
-
-
-def _mel(hertz: float) -> float:
-    return 2595 * math.log10(1 + hertz / 700)
 
 
 class Speech(NetworkEmbedder):

@@ -21,12 +21,11 @@ from joblineage.errors import DataError
 
 MEAN = (0.45, 0.45, 0.45)
 STD = (0.225, 0.225, 0.225)
+HEAD = {"num_labels": len(CLASSES)}
 TINY = {
     "image_size": 48, "num_frames": 8, "patch_size": 16,
     "hidden_size": 96, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 384,
 }  # fmt: skip
-
-
 PLACES = 0.3
 """Standard deviation of fresh place and time embeddings; on the generated actors it learns faster than 0 or sines do."""
 
@@ -36,12 +35,10 @@ FAMILY = Family(kind="network", model_types=("timesformer",), seconds={"finetune
 def build(settings: Mapping) -> "TimeSformer":
     """The network for the six classes: small from scratch, or from a checkpoint with a new head."""
     if settings["scale"] == "tiny":
-        network = fresh(TimesformerForVideoClassification(TimesformerConfig(**TINY, num_labels=len(CLASSES))))
+        network = fresh(TimesformerForVideoClassification(TimesformerConfig(**TINY, **HEAD)))
         closer: dict[str, Any] = {"border": 16, "relative": True, "kept": 2 * TINY["num_frames"]}
         return TimeSformer(network, Pictures(count=TINY["num_frames"], size=TINY["image_size"], **closer))
-    network = from_pretrained(
-        TimesformerForVideoClassification, settings, ignore_mismatched_sizes=True, num_labels=len(CLASSES)
-    )
+    network = from_pretrained(TimesformerForVideoClassification, settings, ignore_mismatched_sizes=True, **HEAD)
     frames = network.config.num_frames
     return TimeSformer(network, Pictures(frames, network.config.image_size, mean=MEAN, std=STD, kept=frames))
 
@@ -73,8 +70,6 @@ class TimeSformer(TransformersNetwork):
         config = self.network.config
         wanted = (config.num_frames, 3, config.image_size, config.image_size)
         if tuple(x.shape[1:]) != wanted:
-            found = tuple(x.shape[1:])
-            raise DataError(
-                "TimeSformer", [f"clips of shape {found} given, made for {wanted} (frames, colours, height, width)"]
-            )
+            fault = f"clips of shape {tuple(x.shape[1:])} given, made for {wanted} (frames, colours, height, width)"
+            raise DataError("TimeSformer", [fault])
         return self.network(x).logits

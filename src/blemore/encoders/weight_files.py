@@ -11,6 +11,7 @@ import os
 import re
 import zipfile
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from blemore.params.families import family
@@ -31,12 +32,8 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 def is_hub_name(checkpoint: str) -> bool:
     """Whether a checkpoint is a name on the hub: "owner/name" that is neither a file's name nor in a folder here."""
     path = Path(checkpoint)
-    return (
-        HUB_NAME.fullmatch(checkpoint) is not None
-        and path.suffix not in SUFFIXES
-        and not path.exists()
-        and not path.parent.exists()
-    )
+    here = path.exists() or path.parent.exists()
+    return HUB_NAME.fullmatch(checkpoint) is not None and path.suffix not in SUFFIXES and not here
 
 
 def weight_files(settings: Mapping) -> list[Path]:
@@ -74,10 +71,8 @@ def fetched_files(settings: Mapping) -> list[Path]:
     form = family(settings["module"]).form
     files = [] if form == "timm" else [Path(hf_hub_download(name, CONFIG, revision=revision))]
     for file in WEIGHTS_OF[form]:
-        try:
+        with suppress(EntryNotFoundError):
             return [*files, Path(hf_hub_download(name, file, revision=revision))]
-        except EntryNotFoundError:
-            continue
     return []
 
 

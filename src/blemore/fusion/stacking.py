@@ -45,7 +45,7 @@ def fit(data: Labelled) -> Stacked:
     mean, scale = x.mean(axis=0), x.std(axis=0)
     scale = np.where(scale > 0, scale, 1.0)
     x = (x - mean) / scale
-    clips = logistic.products(x)
+    clips = logistic.Clips(x)
     strength = linear.choose_strength(clips, rows, data.model)
     model = logistic.fit(clips, rows.soft, np.arange(len(x)), [strength], tolerance=TOLERANCE)
     return Stacked(mean, scale, x.T @ model.dual[0], model.intercepts[0])

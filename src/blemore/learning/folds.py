@@ -12,7 +12,7 @@ from blemore.scoring.labels import CLASSES
 from blemore.scoring.model_name import ModelName
 from blemore.tables import check_probabilities, probability_rows, read_probabilities, usable
 from joblineage import declare
-from joblineage.errors import DataError, MissingDataError
+from joblineage.errors import DataError, MissingDataError, refuse
 
 
 def gather_folds(folds: Sequence[Path], clips: pd.DataFrame) -> pd.DataFrame:
@@ -38,8 +38,7 @@ def gather_folds(folds: Sequence[Path], clips: pd.DataFrame) -> pd.DataFrame:
     wrong = {clip: number for clip, number in expected.items() if found[clip] != number}
     faults = [f"clip {clip}: in {found[clip]} tables, expected in {number}" for clip, number in wrong.items()]
     faults += [f"clip {name}: unknown, no such usable clip" for name in sorted(set(rows["clip"]) - set(clips["clip"]))]
-    if faults:
-        raise DataError("fold tables " + ", ".join(map(str, folds)), faults)
+    refuse("fold tables " + ", ".join(map(str, folds)), faults)
     means = rows.groupby("clip", sort=True)[list(CLASSES)].mean()
     table = probability_rows(clips, means.loc[clips["clip"]].to_numpy())
     check_probabilities(table, "gathered folds", clips["clip"])
@@ -80,8 +79,7 @@ def check_persons(sidecar: Path, clips: pd.DataFrame) -> dict[str, list[str]]:
         said = json.loads(Path(sidecar).read_text("utf-8"))
     except ValueError as error:
         raise DataError(str(sidecar), [f"no JSON file ({error})"]) from error
-    train = usable(clips)
-    train = train[train["split"] == "train"]
+    train = usable(clips).query("split == 'train'")
     folds = [str(fold) for fold in sorted(train["fold"].unique())]
     form = 'expected {"0": ["A26", ...], "1": [...]} with a list for every fold, or {"all": [...]}'
     if not isinstance(said, dict) or not all(isinstance(names, list) for names in said.values()):
@@ -93,8 +91,7 @@ def check_persons(sidecar: Path, clips: pd.DataFrame) -> dict[str, list[str]]:
         judged = set(train.loc[train["fold"] == int(fold), "person"])
         seen = sorted(judged & set(map(str, said.get(fold, []))))
         faults += [f"fold {fold}: its model was trained on {person}, whom it judges" for person in seen]
-    if faults:
-        raise DataError(str(sidecar), faults)
+    refuse(sidecar, faults)
     return {fold: [str(person) for person in said[fold]] for fold in folds}
 
 

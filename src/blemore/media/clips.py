@@ -7,7 +7,7 @@ import pandas as pd
 
 from blemore.datasets.withdrawn import REASON as WITHDRAWN
 from blemore.tables import CLIPS_COLUMNS
-from joblineage.errors import DataError
+from joblineage.errors import DataError, refuse
 from joblineage.files import whole_file
 
 WHOLE_NUMBERS = ("width", "height", "rotation", "audio_rate", "audio_channels", "bytes")
@@ -38,8 +38,7 @@ def gather(roster: pd.DataFrame, probes: Sequence[Path], max_bad_share: float) -
     known, probed = set(roster.loc[~withdrawn, "clip"]), set(probe["clip"])
     faults += [f"clip {name}: in the roster, but in no shard; prepare it again" for name in sorted(known - probed)]
     faults += [f"clip {name}: in a shard, but not in the roster" for name in sorted(probed - known)]
-    if faults:
-        raise DataError("prepared clips", faults)
+    refuse("prepared clips", faults)
     clips = roster.merge(probe, how="left", on="clip", validate="one_to_one").sort_values("clip", ignore_index=True)
     clips["quarantine"] = clips["quarantine"].fillna(WITHDRAWN)
     clips = clips.astype({name: "Int64" for name in WHOLE_NUMBERS})

@@ -79,20 +79,15 @@ class RetinaFace:
             from uniface.constants import RetinaFaceWeights
             from uniface.model_store import get_cache_dir
         except ImportError as error:
-            raise MissingDataError(
-                where,
-                ["the package uniface is not installed: `pip install uniface onnxruntime`, or use detector: mtcnn"],
-            ) from error
+            text = "the package uniface is not installed: `pip install uniface onnxruntime`, or use detector: mtcnn"
+            raise MissingDataError(where, [text]) from error
         model = RetinaFaceWeights.MNET_V2
         weights = Path(get_cache_dir()) / f"{model.value}.onnx"
         if not weights.exists():  # uniface would try to fetch them, for minutes where there is no network
-            fetch = "python -c 'import uniface; uniface.RetinaFace()'"
-            raise MissingDataError(
-                where, [f"no weights at {weights}: run `{fetch}` once with a network, or use detector: mtcnn"]
-            )
-        self._network = uniface.RetinaFace(
-            model_name=model, confidence_threshold=SCORE, providers=["CPUExecutionProvider"]
-        )
+            fetch = "`python -c 'import uniface; uniface.RetinaFace()'` once with a network"
+            raise MissingDataError(where, [f"no weights at {weights}: run {fetch}, or use detector: mtcnn"])
+        providers = ["CPUExecutionProvider"]
+        self._network = uniface.RetinaFace(model_name=model, confidence_threshold=SCORE, providers=providers)
 
     def find(self, picture: np.ndarray) -> list[Face]:
         smallest = min(picture.shape[:2]) * SMALLEST_FACE

@@ -1,7 +1,9 @@
 """Decoded frames as upright RGB pictures, and the choice of the frames to keep."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import av
 import cv2
@@ -9,8 +11,6 @@ import numpy as np
 
 KEPT_SIDE = 1080
 """Longest short side of a kept picture, px: a crop of 224 px needs no more, and 16 pictures stay within 100 MB."""
-
-QUARTER = 90
 
 
 @dataclass(frozen=True)
@@ -28,22 +28,20 @@ class Shape:
 
     def scaled(self, factor: float, multiple: int = 1) -> tuple[int, int]:
         """(width, height) before the turn, scaled, rounded to a multiple (encoders want even sizes)."""
-        width, height = (
-            max(multiple, round(side * factor / multiple) * multiple) for side in (self.width, self.height)
-        )
+        width, height = (multiple * max(1, round(side * factor / multiple)) for side in (self.width, self.height))
         return width, height
 
 
 def shape_of(frame: av.VideoFrame, aspect: Fraction | None) -> Shape:
     """Shape from a clip's first frame and the video stream's pixel aspect (width / height; None or 0: square)."""
     # ffmpeg tells the counter-clockwise turn; tags and people tell the clockwise one.
-    rotation = -round(frame.rotation / QUARTER) * QUARTER % 360
+    rotation = -round(frame.rotation / 90) * 90 % 360
     return Shape(round(frame.width * float(aspect)) if aspect else frame.width, frame.height, rotation)
 
 
 def upright(picture: np.ndarray, rotation: int) -> np.ndarray:
     """A picture (H, W, 3) turned clockwise by 0, 90, 180 or 270 degrees."""
-    return np.ascontiguousarray(np.rot90(picture, -rotation // QUARTER)) if rotation else picture
+    return np.ascontiguousarray(np.rot90(picture, -rotation // 90)) if rotation else picture
 
 
 def rgb_picture(frame: av.VideoFrame, shape: Shape) -> np.ndarray:
@@ -66,35 +64,42 @@ def even_times(times: np.ndarray, duration: float, count: int) -> np.ndarray:
 
 
 class Sampler:
-    """Keeps the pictures of the wanted times while a clip is decoded.
+    """Keeps what is made of the frames that belong to the wanted times, while a clip is decoded.
 
-    A wanted frame that could not be decoded is replaced by the next one, at the end by the last one.
+    A time belongs to the first frame from it on (in place of one that could not be decoded to the next one, at the end
+    to the last one), or with `shown` to the frame that is shown then, the last one up to it.
+
+    wanted : s, ascending.
+    make : what is kept of a frame, from (its time in s, frame, shape); made once for equal ones.
     """
 
-    def __init__(self, wanted: np.ndarray):
-        self._wanted = np.unique(wanted)  # s, ascending
+    def __init__(self, wanted: np.ndarray, make: Callable[[float, av.VideoFrame, Shape], Any], *, shown: bool = False):
+        self._wanted = np.unique(wanted)
+        self._make = make
+        self._shown = shown
         self._last: tuple[float, av.VideoFrame, Shape] | None = None
-        self.pictures: list[tuple[float, np.ndarray]] = []  # one per wanted time: (time of the frame, s; picture)
+        self.kept: list[Any] = []  # one per wanted time
 
     def take(self, time: float, frame: av.VideoFrame, shape: Shape) -> None:
         """Look at one decoded frame, in order of time."""
+        if self._shown:  # the one before it was shown until now
+            self._serve(np.searchsorted(self._wanted, time - 1e-6))
         self._last = time, frame, shape
-        done = len(self.pictures)
-        due = int(np.searchsorted(self._wanted, time + 1e-6, side="right")) - done
-        if due > 0:
-            picture = rgb_picture(frame, shape)
-            self.pictures += [(time, picture)] * due
+        if not self._shown:
+            self._serve(np.searchsorted(self._wanted, time + 1e-6, side="right"))
 
     def finish(self) -> None:
         """Serve the wanted times that lie behind the last frame decoded."""
-        missing = len(self._wanted) - len(self.pictures)
-        if missing and self._last is not None:
-            time, frame, shape = self._last
-            self.pictures += [(time, rgb_picture(frame, shape))] * missing
+        self._serve(len(self._wanted))
 
-    def at(self, times: np.ndarray) -> list[tuple[float, np.ndarray]]:
-        """(time, picture) of each wanted time asked for."""
-        return [self.pictures[k] for k in np.searchsorted(self._wanted, times)]
+    def _serve(self, number: np.integer | int) -> None:
+        due = int(number) - len(self.kept)
+        if due > 0 and self._last is not None:
+            self.kept += [self._make(*self._last)] * due
+
+    def at(self, times: np.ndarray) -> list[Any]:
+        """What is kept of each wanted time asked for."""
+        return [self.kept[k] for k in np.searchsorted(self._wanted, times)]
 
 
 def no_higher(picture: np.ndarray, height: int) -> np.ndarray:

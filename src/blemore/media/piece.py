@@ -25,35 +25,10 @@ SOUND_BITS = 64_000
 """AAC bit rate, bit/s."""
 
 
-class PieceFrames:
-    """Collects a clip's pictures at a fixed rate, small, while it is decoded: about 0.3 MB each."""
-
-    def __init__(self, fps: int, height: int, duration: float):
-        self._fps = fps
-        self._height = height
-        self._wanted = max(1, round(duration * fps))
-        self._waiting: tuple[av.VideoFrame, Shape] | None = None
-        self.frames: list[av.VideoFrame] = []  # the frame shown at k / fps s; a repeated frame is the same object
-
-    def take(self, time: float, frame: av.VideoFrame, shape: Shape) -> None:
-        """Look at one decoded frame, in order of time: the one before it was shown until now."""
-        self._show_until(time)
-        self._waiting = frame, shape
-
-    def finish(self) -> None:
-        """The last frame is shown to the end."""
-        self._show_until(np.inf)
-        self._waiting = None
-
-    def _show_until(self, time: float) -> None:
-        due = min(self._wanted, np.ceil(time * self._fps - 1e-6)) - len(self.frames)
-        if due > 0 and self._waiting is not None:
-            self.frames += [self._small(*self._waiting)] * int(due)
-
-    def _small(self, frame: av.VideoFrame, shape: Shape) -> av.VideoFrame:
-        factor = min(1.0, self._height / shape.shown[1])
-        width, height = shape.scaled(factor, multiple=2)
-        return frame.reformat(width=width, height=height, format="yuv420p", interpolation="AREA", threads=1)
+def small_frame(frame: av.VideoFrame, shape: Shape, height: int) -> av.VideoFrame:
+    """A frame of at most that height as shown, px, not yet upright: about 0.3 MB."""
+    width, height = shape.scaled(min(1.0, height / shape.shown[1]), multiple=2)
+    return frame.reformat(width=width, height=height, format="yuv420p", interpolation="AREA", threads=1)
 
 
 def motion(frames: list[av.VideoFrame]) -> np.ndarray:
@@ -112,7 +87,7 @@ def cut_piece(
 
     Parameters
     ----------
-    frames : small pictures of the whole clip at `fps`, from `PieceFrames`.
+    frames : those shown at k / fps s of the whole clip, as `small_frame` gives them; a repeated one is the same object.
     rotation : degrees clockwise that set them upright.
     samples : (n,) int16 mono sound of the whole clip at `rate` Hz; all zero: the piece gets no sound track.
     seconds : longest piece.
@@ -125,33 +100,27 @@ def cut_piece(
     start, reason = choose_window(motion(frames), loudness(samples, len(frames)), length)
     chosen = frames[start : start + length]
     first = round(start * rate / fps)
-    heard = samples[first : first + round(len(chosen) * rate / fps)]
-    mp4 = _mp4(chosen, rotation, heard if samples.any() else None, rate, fps)
-    return {"start": start / fps, "reason": reason, "mp4": mp4}
+    heard = samples[first : first + round(len(chosen) * rate / fps)] if samples.any() else None
+    return {"start": start / fps, "reason": reason, "mp4": _mp4(chosen, rotation, heard, rate, fps)}
 
 
 def _mp4(frames: list[av.VideoFrame], rotation: int, samples: np.ndarray | None, rate: int, fps: int) -> bytes:
     """An MP4 (H.264, AAC) whose bytes depend on nothing but the arguments."""
     file = io.BytesIO()
+    width, height = Shape(frames[0].width, frames[0].height, rotation).shown
     with av.open(file, "w", format="mp4", options={"fflags": "+bitexact"}) as container:
-        turned = rotation % 180 != 0
-        video = container.add_stream("libx264", rate=fps, options=CODEC)
-        video.width = frames[0].height if turned else frames[0].width
-        video.height = frames[0].width if turned else frames[0].height
-        video.pix_fmt = "yuv420p"
+        video = container.add_stream("libx264", fps, CODEC, width=width, height=height, pix_fmt="yuv420p")
         video.codec_context.thread_count = 1
         video.codec_context.flags |= Flags.bitexact
-        audio = None
         if samples is not None:
-            audio = container.add_stream("aac", rate=rate, layout="mono")
-            audio.bit_rate = SOUND_BITS
+            audio = container.add_stream("aac", rate, layout="mono", bit_rate=SOUND_BITS)
             audio.codec_context.flags |= Flags.bitexact
         for k, frame in enumerate(frames):
             picture = _upright(frame, rotation)
             picture.pts, picture.time_base = k, Fraction(1, fps)
             container.mux(video.encode(picture))
         container.mux(video.encode(None))
-        if audio is not None and samples is not None:
+        if samples is not None:
             wave = np.ascontiguousarray(samples[None, :].astype(np.float32) / 32768)
             sound = av.AudioFrame.from_ndarray(wave, format="fltp", layout="mono")
             sound.sample_rate, sound.pts, sound.time_base = rate, 0, Fraction(1, rate)

@@ -38,10 +38,7 @@ DECODED_SIDE = {"tiny": {"faces": 48, "body": 64}, "pretrained": {"faces": 160, 
 
 
 def estimate(
-    clip_bytes: Sequence[int],
-    media: Mapping[str, Any],
-    encoders: Sequence[Mapping[str, Any]],
-    folds: int,
+    clip_bytes: Sequence[int], media: Mapping[str, Any], encoders: Sequence[Mapping[str, Any]], folds: int
 ) -> dict[str, int]:
     """Bytes per kind that the whole study will lay down.
 
@@ -96,12 +93,10 @@ def _decoded(settings: Mapping[str, Any], media: Mapping[str, Any]) -> float:
 
 
 def _encoder(settings: Mapping[str, Any], clips: int, folds: int) -> float:
+    """Bytes of an encoder's weights and features, or models."""
     weights = WEIGHTS_BYTES[settings["scale"]]
-    if settings["learning"] == "given":
-        return 0
-    if settings["learning"] == "frozen":
-        return weights + clips * FEATURE_BYTES
-    return weights * (1 + folds + STATE_FACTOR)
+    made = {"given": 0, "frozen": weights + clips * FEATURE_BYTES, "finetuned": weights * (1 + folds + STATE_FACTOR)}
+    return made[settings["learning"]]
 
 
 def check_disk(needed: Mapping[str, int], free: int, where: str) -> None:

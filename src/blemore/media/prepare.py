@@ -14,12 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from blemore.media.crops import body_boxes, centre_box, face_crop, square_crop
-from blemore.media.decode import BadClip, OpenClip, decoded, open_clip
+from blemore.media.decode import BadClip, OpenClip, Sound, decoded, open_clip
 from blemore.media.detectors import Detector, load_detector
-from blemore.media.pictures import Sampler, Shape, even_times, jpeg, no_higher, shape_of
-from blemore.media.piece import PieceFrames, cut_piece
+from blemore.media.pictures import Sampler, Shape, even_times, jpeg, no_higher, rgb_picture, shape_of
+from blemore.media.piece import cut_piece, small_frame
 from blemore.media.schemas import KINDS, POINTS, PROBE
-from blemore.media.sound import Sound
 from blemore.media.track import Track, track_face
 from joblineage.errors import MissingDataError
 from joblineage.files import sha256, whole_file
@@ -27,8 +26,7 @@ from joblineage.files import sha256, whole_file
 log = logging.getLogger(__name__)
 
 Row = dict[str, Any]
-Prepared = dict[str, list[Row]]
-"""Kind -> rows of one clip."""
+Prepared = dict[str, list[Row]]  # kind -> rows of one clip
 
 
 def prepare_shard(clips: Mapping[str, Path], options: Mapping[str, Any], **outputs: Path) -> None:
@@ -57,9 +55,8 @@ def prepare_shard(clips: Mapping[str, Path], options: Mapping[str, Any], **outpu
         for kind, path in outputs.items():
             temporary = files.enter_context(whole_file(path))
             # JPEG, H.264 and noise do not shrink further; a dictionary of them would only be a second copy.
-            writers[kind] = files.enter_context(
-                pq.ParquetWriter(temporary, KINDS[kind], compression="NONE", use_dictionary=False)
-            )
+            writer = pq.ParquetWriter(temporary, KINDS[kind], compression="NONE", use_dictionary=False)
+            writers[kind] = files.enter_context(writer)
         for number, (name, path) in enumerate(sorted(clips.items()), start=1):
             prepared = prepare_clip(name, Path(path), options, detector, outputs)
             log.info("clip %d/%d %s%s", number, len(clips), name, _remark(prepared))
@@ -90,8 +87,10 @@ def prepare_clip(
     width, height = media.shape.shown
     facts |= {"width": width, "height": height, "rotation": media.shape.rotation, "quarantine": ""}
     prepared = {"probe": [facts]}
-    if media.faces:
-        track = track_in(media, options["faces"], detector)
+    if media.faces:  # looked for in small pictures, in px of the shown picture
+        small = [no_higher(picture, options["faces"]["detect_height"]) for _, picture in media.faces]
+        track, factor = track_face(small, detector, options["faces"]["every"]), height / small[0].shape[0]
+        track = replace(track, boxes=track.boxes * factor, landmarks=track.landmarks * factor)
     if "faces" in kinds:
         prepared["faces"] = face_rows(name, media, track, options["faces"])
     if "body" in kinds:
@@ -101,10 +100,8 @@ def prepare_clip(
         sound = {"rate": rate, "samples": media.samples.astype("<i2").tobytes(), "silent": not media.samples.any()}
         prepared["audio"] = [{"clip": name, **sound}]
     if "pieces" in kinds:
-        piece = cut_piece(
-            media.small, media.shape.rotation, media.samples, rate=rate,
-            fps=options["piece"]["fps"], seconds=options["piece"]["seconds"],
-        )  # fmt: skip
+        fps, seconds = options["piece"]["fps"], options["piece"]["seconds"]
+        piece = cut_piece(media.small, media.shape.rotation, media.samples, rate=rate, fps=fps, seconds=seconds)
         prepared["pieces"] = [{"clip": name, **piece}]
     return prepared
 
@@ -128,35 +125,28 @@ def decode_media(clip: OpenClip, options: Mapping[str, Any], kinds: Collection[s
         even_times(clip.times, clip.duration, options[kind]["frames"]) if wanted else np.empty(0)
         for kind, wanted in looked_at.items()
     )
-    sampler, sound = Sampler(np.concatenate([face_times, body_times])), Sound()
-    small = PieceFrames(options["piece"]["fps"], options["piece"]["height"], clip.duration)
-    shape = None
+    fps, height = options["piece"]["fps"], options["piece"]["height"]
+    piece_times = np.arange(max(1, round(clip.duration * fps)) if "pieces" in kinds else 0) / fps
+    crops = Sampler(np.concatenate([face_times, body_times]), lambda time, *one: (time, rgb_picture(*one)))
+    small = Sampler(piece_times, lambda _, frame, shape: small_frame(frame, shape, height), shown=True)
+    sound, shape = Sound(), None
     for time, frame in decoded(clip):
         if isinstance(frame, av.AudioFrame):
             sound.take(time, frame)
             continue
         shape = shape or shape_of(frame, clip.video.sample_aspect_ratio)
-        sampler.take(time, frame, shape)
-        if "pieces" in kinds:
-            small.take(time, frame, shape)
-    sampler.finish()
-    small.finish()
+        for sampler in (crops, small):
+            sampler.take(time, frame, shape)
+    for sampler in (crops, small):
+        sampler.finish()
     assert shape is not None, "`decoded` refuses a clip without a picture"
     samples = sound.samples(options["audio"]["rate"], clip.duration)
-    return Media(shape, sampler.at(face_times), sampler.at(body_times), samples, small.frames)
-
-
-def track_in(media: Media, options: Mapping[str, Any], detector: Detector) -> Track:
-    """The face on each face sample, looked for in small pictures, in px of the shown picture."""
-    small = [no_higher(picture, options["detect_height"]) for _, picture in media.faces]
-    track, factor = track_face(small, detector, options["every"]), media.shape.shown[1] / small[0].shape[0]
-    return replace(track, boxes=track.boxes * factor, landmarks=track.landmarks * factor)
+    return Media(shape, crops.at(face_times), crops.at(body_times), samples, small.kept)
 
 
 def face_rows(name: str, media: Media, track: Track, options: Mapping[str, Any]) -> list[Row]:
     """Rows of the faces file."""
     rows = []
-    points = [column for column, _ in POINTS]
     for k, (time, picture) in enumerate(media.faces):
         box, landmarks = track.boxes[k], track.landmarks[k]
         if np.isnan(box).any():
@@ -167,7 +157,7 @@ def face_rows(name: str, media: Media, track: Track, options: Mapping[str, Any])
         rows.append(
             _sample(name, k, time, box)
             | {"detected": bool(track.detected[k]), "tracked": bool(track.tracked[k])}
-            | dict(zip(points, landmarks.ravel().tolist(), strict=True))
+            | {column: value for (column, _), value in zip(POINTS, landmarks.ravel().tolist(), strict=True)}
             | {"jpeg": jpeg(crop, options["quality"])}
         )
     return rows
@@ -187,6 +177,5 @@ def body_rows(name: str, media: Media, track: Track, options: Mapping[str, Any])
 
 
 def _sample(name: str, frame: int, time: float, box: Sequence[float]) -> Row:
-    return {"clip": name, "frame": frame, "time": time} | dict(
-        zip(("x", "y", "width", "height"), map(float, box), strict=True)
-    )
+    place = dict(zip(("x", "y", "width", "height"), map(float, box), strict=True))
+    return {"clip": name, "frame": frame, "time": time} | place

@@ -22,16 +22,8 @@ PIECES = pa.schema([("clip", pa.string()), ("start", pa.float64()), ("reason", p
 """One row per clip."""
 
 _WHOLE = ("width", "height", "rotation", "audio_rate", "audio_channels", "bytes")
-_REAL = ("fps", "duration")
-PROBE = pa.schema(
-    [
-        ("clip", pa.string()),
-        *(
-            (name, pa.int64() if name in _WHOLE else pa.float64() if name in _REAL else pa.string())
-            for name in PROBE_COLUMNS
-        ),
-    ]
-)
+_NUMBERS = dict.fromkeys(_WHOLE, pa.int64()) | dict.fromkeys(("fps", "duration"), pa.float64())
+PROBE = pa.schema([(name, _NUMBERS.get(name, pa.string())) for name in ("clip", *PROBE_COLUMNS)])
 """One row per clip, the quarantined ones too."""
 
 KINDS = {"faces": FACES, "body": BODY, "audio": AUDIO, "pieces": PIECES, "probe": PROBE}

@@ -55,9 +55,8 @@ def _picture(data: bytes, how: int) -> np.ndarray:
 
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), how)
     if picture is None:
-        raise DataError(
-            "prepared media", ["a picture cannot be read: remove results/media and prepare the clips again"]
-        )
+        fault = "a picture cannot be read: remove results/media and prepare the clips again"
+        raise DataError("prepared media", [fault])
     return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
 

@@ -93,9 +93,8 @@ def follow(pictures: Sequence[np.ndarray], faces: Sequence[Face | None], every: 
     seen = np.array([k for k, face in enumerate(faces) if face is not None], int)
     detected = np.isin(np.arange(count), seen)
     if not len(seen):
-        nothing = np.full((count, 4 + 2 * len(LANDMARKS)), np.nan)
-        points = nothing[:, 4:].reshape(count, -1, 2)
-        return Track(nothing[:, :4], points, detected, detected.copy(), np.zeros(count))
+        boxes, landmarks = np.full((count, 4), np.nan), np.full((count, len(LANDMARKS), 2), np.nan)
+        return Track(boxes, landmarks, detected, detected, np.zeros(count))
     known = {k: np.concatenate([faces[k].box, faces[k].landmarks.ravel()]) for k in seen}  # (14,) each
     lines = np.stack(list(known.values()))
     values = np.stack([np.interp(np.arange(count), seen, column) for column in lines.T], axis=1)  # (n, 14)

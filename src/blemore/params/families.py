@@ -1,10 +1,8 @@
 """What each family of encoders says of itself: `FAMILY = Family(...)` in its own file of encoders/, and nowhere else.
 
-A family's file imports torch, which takes seconds. The workflow's start, `blemore plan` and `blemore weights` need none
-of that, so they take the declaration from the file's text: a call of `Family` with literals.
-
-What is known of published checkpoints changes while the code stays. It stands beside the family's file in <family>.yaml
-(`blemore.weights.known`), so that no network is trained again because a licence was looked up anew.
+A family's file imports torch, which takes seconds. So the declaration is taken from the file's text: a call of `Family`
+with literals. What is known of published checkpoints stands in <family>.yaml (`blemore.weights.known`), so that no
+network is trained again because a licence was looked up anew.
 """
 
 import re

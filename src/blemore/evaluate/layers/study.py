@@ -11,8 +11,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from blemore.evaluate.drawing import INK, WARNING, colour_bar, dressed, legend, new_figure
-from blemore.learning.heads.features import read_layers
-from blemore.learning.heads.run import fold_probabilities
+from blemore.learning.heads.run import fold_probabilities, read_layers
 from blemore.scoring.persons import INTERVAL, accuracies, draw_persons, sums_of_persons
 from blemore.scoring.rows import Rows
 from blemore.scoring.thresholds import leave_one_fold_out

@@ -32,7 +32,7 @@ def predictions(learned: Rows, shown: Rows, model: ModelName, name: str = "") ->
     name : nothing is drawn from it here.
     """
     x, others = scaled(learned, shown, model)
-    clips = logistic.products(x)
+    clips = logistic.Clips(x)
     everyone = np.arange(len(x))
     strength = choose_strength(clips, learned, model)
     fitted = logistic.fit(clips, learned.to_fit(model, "head").soft, everyone, [strength], tolerance=FINAL)

@@ -16,6 +16,7 @@ when it points uphill (O'Donoghue and Candes 2015).
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
@@ -25,56 +26,47 @@ from blemore.scoring.logits import softmax
 CURVATURE = 0.25
 MOST_STEPS = 1000
 
-Precision = type[np.floating]
 Solve = Callable[[np.ndarray], np.ndarray]
 
 
-class Wide:
-    """Clips with many features: their inner products, (n, n)."""
+class Clips:
+    """What the models of clips are fitted from: their inner products (n, n), or the few features themselves (n, d).
 
-    def __init__(self, x: np.ndarray):
+    x : standardised features (n, d).
+    wide : whether to use inner products; None: the faster form of both, they break even at about d = 0.4 n.
+    """
+
+    def __init__(self, x: np.ndarray, wide: bool | None = None):
         self.features = x.shape[1]
-        self.gram = x @ x.T
+        self.wide = 2 * x.shape[1] >= len(x) if wide is None else wide
+        self.values = x @ x.T if self.wide else x
 
-    def solver(self, seen: np.ndarray, dtype: Precision) -> Callable[[float], Solve]:
-        """c -> (r -> (I + c G)^-1 r), with G the inner products of the seen clips around their mean."""
-        gram = self.gram[np.ix_(seen, seen)].astype(dtype)
-        mean = gram.mean(axis=0)
-        gram -= mean
-        gram -= (mean - mean.mean())[:, None]
-        return lambda shift: inverse(gram, dtype(shift))
+    def solvers(self, seen: np.ndarray, shifts: np.ndarray) -> list[Solve]:
+        """r -> (I + c G)^-1 r for each c of `shifts`, with G the inner products of the seen clips around their mean.
 
-    def logits(self, seen: np.ndarray, shown: np.ndarray, dual: np.ndarray) -> np.ndarray:
-        """x_shown W, less its mean over the seen clips: (..., n_shown, 6) from dual (..., n_seen, 6)."""
-        mean = self.gram[np.ix_(seen, seen)].mean(axis=0)
-        return (self.gram[np.ix_(shown, seen)] - mean) @ dual
-
-
-class Narrow:
-    """Clips with few features: the features themselves, (n, d)."""
-
-    def __init__(self, x: np.ndarray):
-        self.features = x.shape[1]
-        self.x = x
-
-    def solver(self, seen: np.ndarray, dtype: Precision) -> Callable[[float], Solve]:
-        """As `Wide.solver`: (I + c x x')^-1 = I - c x (I + c x' x)^-1 x' (Woodbury)."""
-        x = self.x[seen].astype(dtype)
+        Of few features, G = x x': (I + c x x')^-1 = I - c x (I + c x' x)^-1 x' (Woodbury).
+        """
+        if self.wide:
+            gram = self.values[np.ix_(seen, seen)].astype(shifts.dtype)
+            mean = gram.mean(axis=0)
+            gram -= mean
+            gram -= (mean - mean.mean())[:, None]
+            return [inverse(gram, shift) for shift in shifts]
+        x = self.values[seen].astype(shifts.dtype)
         x -= x.mean(axis=0)
         products = x.T @ x
 
-        def solve(shift: np.floating) -> Solve:
-            inner = inverse(products, shift)
-            return lambda r: r - shift * (x @ inner(x.T @ r))
+        def solve(shift: np.floating, inner: Solve, r: np.ndarray) -> np.ndarray:
+            return r - shift * (x @ inner(x.T @ r))
 
-        return lambda shift: solve(dtype(shift))
+        return [partial(solve, shift, inverse(products, shift)) for shift in shifts]
 
     def logits(self, seen: np.ndarray, shown: np.ndarray, dual: np.ndarray) -> np.ndarray:
-        """As `Wide.logits`."""
-        return (self.x[shown] - self.x[seen].mean(axis=0)) @ (self.x[seen].T @ dual)
-
-
-Clips = Wide | Narrow
+        """x_shown W, less its mean over the seen clips: (..., n_shown, 6) from dual (..., n_seen, 6)."""
+        if self.wide:
+            mean = self.values[np.ix_(seen, seen)].mean(axis=0)
+            return (self.values[np.ix_(shown, seen)] - mean) @ dual
+        return (self.values[shown] - self.values[seen].mean(axis=0)) @ (self.values[seen].T @ dual)
 
 
 def inverse(products: np.ndarray, shift: np.floating) -> Solve:
@@ -101,25 +93,15 @@ class Fitted:
         return softmax(clips.logits(self.seen, shown, self.dual) + self.intercepts[:, None])
 
 
-def products(x: np.ndarray) -> Clips:
-    """Clips in the faster of both forms, from standardised features (n, d); they break even at about d = 0.4 n."""
-    return Wide(x) if 2 * x.shape[1] >= len(x) else Narrow(x)
-
-
 def fit(
-    clips: Clips,
-    labels: np.ndarray,
-    seen: np.ndarray,
-    strengths: Sequence[float],
-    *,
-    tolerance: float,
-    dtype: Precision = np.float64,
-) -> Fitted:
+    clips: Clips, labels: np.ndarray, seen: np.ndarray, strengths: Sequence[float], *, tolerance: float,
+    dtype: type[np.floating] = np.float64,
+) -> Fitted:  # fmt: skip
     """The models of some rows of the clips, one per strength, all at once.
 
     Parameters
     ----------
-    clips : as `products` makes them of the standardised features.
+    clips : of the standardised features.
     labels : (n_clips, 6) soft labels, rows sum to 1.
     seen : (n,) rows to fit on.
     strengths : S numbers above 0: the variance that the penalty expects of a logit.
@@ -132,8 +114,7 @@ def fit(
     # Added to the logits: a class not seen has probability 0.
     absent: np.ndarray = np.where(means > 0, 0, -np.inf).astype(dtype)
     weights = np.asarray(strengths, dtype)[:, None, None] / clips.features  # C, (S, 1, 1)
-    solver = clips.solver(seen, dtype)
-    solvers = [solver(CURVATURE * float(c)) for c in weights.ravel()]
+    solvers = clips.solvers(seen, CURVATURE * weights.ravel())
 
     # Iterates (S, 2 n + 1, 6): dual, logits without the intercept, intercept. `ahead` is where the momentum leads.
     now = np.zeros((len(solvers), 2 * n + 1, 6), dtype)

@@ -79,22 +79,19 @@ def choose(learned: Rows, model: ModelName, name: str) -> tuple[int, int]:
     if not parts:
         logging.warning("a single person to learn from: nothing to choose on, the network learns for one epoch")
         return HIDDEN[0], 1
-    data = [
-        scaled(learned.where(inside), learned.where(outside), replace(model, inner=k))
-        for k, (inside, outside) in enumerate(parts)
-    ]
+    data = []
+    for k, (inside, outside) in enumerate(parts):
+        x, others = scaled(learned.where(inside), learned.where(outside), replace(model, inner=k))
+        data.append((x, labels[inside], others, labels[outside]))
     best, choice = np.inf, (HIDDEN[0], 1)
     for hidden in HIDDEN:
-        inner = [
-            Trained(x, labels[inside], hidden, f"{name}/{hidden}/inner{k}")
-            for k, ((inside, _), (x, _)) in enumerate(zip(parts, data, strict=True))
-        ]
+        inner = [Trained(x, soft, hidden, f"{name}/{hidden}/inner{k}") for k, (x, soft, *_) in enumerate(data)]
         least, reached = np.inf, 0
         for epoch in range(1, EPOCHS + 1):
             loss = 0.0
-            for network, (_, outside), (_, others) in zip(inner, parts, data, strict=True):
+            for network, (_, _, others, soft) in zip(inner, data, strict=True):
                 network.epoch()
-                loss += float(cross_entropy(labels[outside], network.predict(others)))
+                loss += float(cross_entropy(soft, network.predict(others)))
             if loss < least:
                 least, reached = loss, epoch
             elif epoch - reached >= PATIENCE:

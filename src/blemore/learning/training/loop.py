@@ -5,10 +5,14 @@ from those trained on (no peeking at the held-out fold). Clips are decoded once 
 training goes on from its last saved epoch and ends, on a CPU, in the very same bytes.
 """
 
+import hashlib
+import json
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,13 +21,13 @@ import torch.nn.functional as F
 from safetensors.torch import save as safetensors_bytes
 from torch import Tensor
 
-from blemore.encoders.base import build
-from blemore.encoders.device import MicroBatch, to_device, told_when_full, use_one_thread
+from blemore.encoders.ahead import alike, prefetched
+from blemore.encoders.base import Preprocessing, build
+from blemore.encoders.device import MicroBatch, pinned, to_device, told_when_full, use_one_thread
 from blemore.encoders.network import Network
-from blemore.learning.training.data import Examples, plain_batches
-from blemore.learning.training.media import read_media
+from blemore.learning.training.media import Media, read_media
 from blemore.learning.training.recipe import Recipe, half_precision
-from blemore.learning.training.state import Row, TrainingState, training_identity
+from blemore.learning.training.state import Row, TrainingState
 from blemore.scoring.labels import CLASSES, soft_labels
 from blemore.scoring.model_name import ModelName
 from blemore.seeds import seed_of
@@ -37,6 +41,49 @@ SAVE_EVERY = 10.0
 """Least seconds between two saved states."""
 PREDICTED_AT_ONCE = 16
 """Clips of a batch of predictions."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Clips with what they show.
+
+    clips : as `Preprocessing.decode` makes them, n arrays.
+    labels : soft labels (n, 6) float32.
+    names : (n,) of the clips, for `declare`; None where nobody asks.
+    """
+
+    clips: Media
+    labels: Tensor
+    names: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def where(self, chosen: np.ndarray) -> "Examples":
+        """Those for which `chosen` (n,) is true."""
+        names = None if self.names is None else self.names[chosen]
+        return Examples(self.clips.where(chosen), self.labels[torch.tensor(chosen)], names)
+
+    def batches(
+        self, size: int, preprocessing: Preprocessing, generator: torch.Generator, device: torch.device
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """All examples once, in random order, changed at random: batches of at most `size`, on the CPU.
+
+        Each is what `Preprocessing.augmented` gives, clips and changes, and the labels. Everything is drawn from
+        `generator`, whose draws do not depend on the device.
+        """
+
+        def made() -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+            for rows in torch.randperm(len(self), generator=generator).split(size):
+                clips, changes = preprocessing.augmented([self.clips[row] for row in rows.tolist()], generator)
+                yield pinned(clips, device), pinned(changes, device), pinned(self.labels[rows], device)
+
+        return ahead_of(device, made())
+
+
+def ahead_of(device: torch.device, made: Iterator[tuple]) -> Iterator[Any]:
+    """What is `made`; for a GPU the next one is made while the last one is worked on."""
+    return made if device.type == "cpu" else prefetched(made)
 
 
 def train_fold(
@@ -96,6 +143,13 @@ def train_fold(
         pd.DataFrame(rows, columns=Row._fields).to_csv(temporary, index=False)
     tensors = {key: tensor.cpu().contiguous() for key, tensor in network.state_dict().items()}
     write_bytes(weights, safetensors_bytes(tensors))
+
+
+def training_identity(name: str, settings: Mapping, sets: Mapping[str, Examples], device: torch.device) -> str:
+    """sha256 over all that decides a training: name (seed, encoder, fold), settings, examples, device, torch."""
+    seen = {kind: [list(examples.clips.digests), examples.labels.tolist()] for kind, examples in sets.items()}
+    said = [name, dict(settings), seen, device.type, torch.__version__]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def fit(
@@ -175,8 +229,10 @@ def predicted_logits(network: Network, clips: Sequence[np.ndarray], name: str) -
     network.eval()
     logits = torch.zeros((len(clips), len(CLASSES)), dtype=torch.float64)
     micro = MicroBatch(PREDICTED_AT_ONCE, name)
-    for places, group in plain_batches(clips, PREDICTED_AT_ONCE, network.preprocessing, device):
-        logits[places] = torch.cat(micro.run(_in_parts, network, group)).double().cpu()
+    groups = alike(enumerate(clips), PREDICTED_AT_ONCE)
+    batches = ((places, pinned(network.preprocessing.stacked(group), device)) for places, group in groups)
+    for places, batch in ahead_of(device, batches):
+        logits[places] = torch.cat(micro.run(_in_parts, network, batch)).double().cpu()
     return logits
 
 

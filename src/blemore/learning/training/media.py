@@ -19,18 +19,11 @@ from filelock import FileLock
 
 from blemore.encoders.ahead import decoded
 from blemore.encoders.base import Preprocessing
-from joblineage.errors import DataError
+from joblineage.errors import refuse
 from joblineage.files import whole_file
 
-SCHEMA = pa.schema(
-    {
-        "clip": pa.string(),
-        "sha256": pa.string(),
-        "dtype": pa.string(),
-        "shape": pa.list_(pa.int64()),
-        "media": pa.large_binary(),
-    }
-)
+TEXTS = dict.fromkeys(("clip", "sha256", "dtype"), pa.string())
+SCHEMA = pa.schema(TEXTS | {"shape": pa.list_(pa.int64()), "media": pa.large_binary()})
 """Arrow file, one batch a clip; `media` holds the array's bytes in C order. The preprocessing is in the metadata."""
 MAPPED = 32 * 2**20
 """Bytes of clips after which a process gives the pages back that it has looked at."""
@@ -81,11 +74,7 @@ def digest(array: np.ndarray) -> str:
 
 
 def read_media(
-    shards: Sequence[Path],
-    clips: pd.Series,
-    preprocessing: Preprocessing,
-    workers: int = 1,
-    shared: Path | None = None,
+    shards: Sequence[Path], clips: pd.Series, preprocessing: Preprocessing, workers: int = 1, shared: Path | None = None
 ) -> Media:
     """What `preprocessing` keeps of each clip, in the order of `clips`.
 
@@ -126,9 +115,8 @@ def _write(path: Path, shards: Sequence[Path], clips: set[str], preprocessing: P
             row = [clip, digest(array), array.dtype.str, array.shape, array.tobytes()]
             file.write_batch(pa.record_batch([[value] for value in row], schema=schema))
             missing.discard(clip)
-        if missing:
-            faults = [f"clip {clip}: not in the prepared files" for clip in sorted(missing)]
-            raise DataError(", ".join(map(str, shards)), faults)
+        faults = [f"clip {clip}: not in the prepared files" for clip in sorted(missing)]
+        refuse(", ".join(map(str, shards)), faults)
 
 
 def _mapped(path: Path, preprocessing: Preprocessing) -> tuple[list[str], Media]:

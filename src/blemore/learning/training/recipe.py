@@ -92,18 +92,15 @@ class Recipe:
         """AdamW, all in one kernel; each group has a "scale" for its learning rate. Biases and norms are not decayed."""
         groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
         for name, parameter in network.named_parameters():
-            if not parameter.requires_grad:
-                continue
-            scale = self.layer_decay ** (network.depth + 1 - network.layer_of(name))
-            decay = self.weight_decay if parameter.ndim > 1 else 0.0
-            groups.setdefault((scale, decay), []).append(parameter)
-        return torch.optim.AdamW(
-            [
-                {"params": members, "scale": scale, "weight_decay": decay, "lr": self.learning_rate * scale}
-                for (scale, decay), members in groups.items()
-            ],
-            fused=True,
-        )
+            if parameter.requires_grad:
+                scale = self.layer_decay ** (network.depth + 1 - network.layer_of(name))
+                decay = self.weight_decay if parameter.ndim > 1 else 0.0
+                groups.setdefault((scale, decay), []).append(parameter)
+        said = [
+            {"params": members, "scale": scale, "weight_decay": decay, "lr": self.learning_rate * scale}
+            for (scale, decay), members in groups.items()
+        ]
+        return torch.optim.AdamW(said, fused=True)
 
     def set_rate(self, optimizer: torch.optim.Optimizer, step: int, steps: int) -> float:
         """Set the learning rates of `step` (0..) of `steps`; the head's."""

@@ -1,7 +1,5 @@
 """An interrupted training, kept in a file: written whole or not at all, used only by the training it comes from."""
 
-import hashlib
-import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +8,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from blemore.learning.training.data import Examples
 from blemore.learning.training.recipe import best_epoch
 from joblineage.files import whole_file
 
@@ -81,10 +78,3 @@ class TrainingState:
         if self.best:
             self.parts["network"].load_state_dict(self.best)
             logger.info("the weights of epoch %d of %d are used", best_epoch(self.inner_losses), len(self.rows))
-
-
-def training_identity(name: str, settings: Mapping, sets: Mapping[str, Examples], device: torch.device) -> str:
-    """sha256 over all that decides a training: name (seed, encoder, fold), settings, examples, device, torch."""
-    seen = {kind: [list(examples.clips.digests), examples.labels.tolist()] for kind, examples in sets.items()}
-    said = [name, dict(settings), seen, device.type, torch.__version__]
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
