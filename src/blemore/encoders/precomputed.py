@@ -16,8 +16,11 @@ from blemore.encoders.base import Embedder
 from blemore.encoders.families import Family
 from blemore.scoring.columns import clip_names, repeated
 from blemore.scoring.labels import CLASSES
+from blemore.scoring.reading import once
 from blemore.tables import probability_rows, read_probabilities, usable
-from joblineage.errors import DataError, MissingDataError
+from joblineage.errors import DataError, MissingDataError, refuse
+
+SAME = "rows must agree with the study's persons, splits and folds"
 
 FAMILY = Family(
     kind="outside", note="features or probabilities made elsewhere; under which terms is not known here", code=None
@@ -47,8 +50,9 @@ class Precomputed(Embedder):
             faults.append(f"expected X (n, d) and filenames (n,), found {x.shape} and {names.shape}")
         else:
             names = np.array(clip_names(names), dtype=object)
-            faults += [f"clip {name}: stands in more than one row" for name in names[repeated(names)]]
-            faults += [f"clip {name}: a feature is NaN or infinite" for name in names[~np.isfinite(x).all(axis=1)]]
+            faults += once((f"clip {name}" for name in names[repeated(names)]), "stands in more than one row")
+            endless = ~np.isfinite(x).all(axis=1)
+            faults += once((f"clip {name}" for name in names[endless]), "a feature is NaN or infinite")
         if faults:
             raise DataError(str(shard), faults)
         yield from zip(names, x.astype(np.float32), strict=True)
@@ -78,34 +82,36 @@ def take_over(path: Path, clips: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    path : .csv or .parquet with at least clip and the six classes; out-of-fold rows for train clips. Clips that were
-        set aside are left out; a usable clip may be missing, the fusion then goes without this table.
+    path : a table with at least clip and the six classes; out-of-fold rows for train clips. Clips that were set aside
+        are left out; a usable clip may be missing, the fusion then goes without this table for it. Test clips must be
+        among the rows where the study has any.
     clips : clips table.
 
     Raises
     ------
     MissingDataError, DataError : no such file; rows that break the table's contract, name unknown clips or disagree with
-        the study's persons, splits or folds.
+        the study's persons, splits or folds; no row of a test clip.
     """
     if not Path(path).is_file():
         raise MissingDataError(str(path), ["no such file: put the table there, or switch the encoder off"])
     table = read_probabilities(path)
-    faults = [
-        f"clip {name}: no such clip in the study" for name in table.loc[~table["clip"].isin(clips["clip"]), "clip"]
-    ]
+    unknown = table.loc[~table["clip"].isin(clips["clip"]), "clip"]
+    faults = once((f"clip {name}" for name in unknown), "no such clip in the study")
     both = table.merge(clips[["clip", "person", "split", "fold"]], on="clip", suffixes=("_outside", ""))
     for column in ("person", "split", "fold"):
         outside = f"{column}_outside"
         if outside in both.columns:
             wrong = both[(both[outside] != both[column]) & ~(both[outside].isna() & both[column].isna())]
-            faults += [
-                f"clip {row['clip']}: {column} {row[outside]}, in this study {row[column]}"
-                for row in wrong.to_dict("records")
-            ]
-    if faults:
-        raise DataError(str(path), faults)
+            rows = wrong[["clip", outside, column]].itertuples(index=False, name=None)
+            faults += once(
+                (f"clip {clip}: {column} {theirs}, in this study {ours}" for clip, theirs, ours in rows), SAME
+            )
     good = usable(clips).sort_values("clip").reset_index(drop=True)
     kept = good[good["clip"].isin(table["clip"])].reset_index(drop=True)
+    tests = int((good["split"] == "test").sum())
+    if tests and "test" not in set(kept["split"]):
+        faults.append(f"no row of the {tests} test clips, which the submission needs: add the model's rows for them")
+    refuse(path, faults)
     if len(kept) < len(good):
         logging.warning("%s: %d of %d usable clips have no row", path, len(good) - len(kept), len(good))
     values = table.set_index("clip").loc[kept["clip"], list(CLASSES)].to_numpy(float)

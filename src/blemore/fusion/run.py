@@ -18,6 +18,7 @@ from blemore.params.parts import AUTO, FUSION_METHOD
 from blemore.scoring.exact import exact_optimum
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.model_name import FINAL, ModelName
+from blemore.scoring.reading import once
 from blemore.scoring.rows import Rows
 from blemore.scoring.surface import official_grid
 from blemore.scoring.thresholds import fit
@@ -176,5 +177,7 @@ def _stack(tables: Mapping[str, pd.DataFrame], clips: pd.DataFrame) -> np.ndarra
     stacked = np.stack([table.set_index("clip")[list(CLASSES)].reindex(clips["clip"]) for table in tables.values()])
     nowhere = np.isnan(stacked).any(axis=2).all(axis=0)
     if nowhere.any():
-        raise DataError("fusion", [f"clip {clip}: no encoder has a row for it" for clip in clips["clip"][nowhere]])
+        raise DataError(
+            "fusion", once((f"clip {clip}" for clip in clips["clip"][nowhere]), "no encoder has a row for it")
+        )
     return stacked
