@@ -11,11 +11,12 @@ from decimal import Decimal
 
 import pytest
 
-from blemore.challenge.submission import ROOT_FILE, write_zip
+from blemore.challenge.submission import write_zip
 from blemore.challenge.uploads import log
 from blemore.challenge.uploads.entries import read_uploads, summary
 from blemore.challenge.uploads.log import record
 from blemore.cli import main
+from blemore.datasets.template import TEMPLATE
 from joblineage.errors import DataError
 from joblineage.files import sha256, write_json
 
@@ -156,7 +157,7 @@ def test_a_file_that_the_challenge_would_not_take_is_refused_and_nothing_is_writ
     (study / "submission.zip").write_bytes(b"no zip")
     assert "not a readable zip" in run(capsys, "log", "submission.zip", code=1)
     with zipfile.ZipFile("submission.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(ROOT_FILE, good * 3)
+        archive.writestr(TEMPLATE, good * 3)
     data = bytearray((study / "submission.zip").read_bytes())
     data[60:80] = bytes(20)  # inside the compressed bytes
     (study / "submission.zip").write_bytes(data)

@@ -1,28 +1,17 @@
 """The challenge's own file forms: the truth (`train_metadata.csv`) and the predictions (JSON)."""
 
-import io
-import struct
-import zipfile
-import zlib
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from blemore.datasets.template import predictions_of, read_json
 from blemore.scoring import spelling
 from blemore.scoring.columns import clip_names, missing_columns, numbers, read_columns, repeated, texts
 from blemore.scoring.labels import CLASSES, check_labels, emotion_names
-from blemore.scoring.reading import load_json, once, read_bytes, shown, shown_name
-from joblineage.errors import DataError, refuse
-
-ROOT_FILE = "submission_template.json"
-"""The one file that the uploaded zip holds."""
-
-MOST_BYTES = 1 << 25
-"""Of a file of predictions; those of 594 clips take a hundredth of it."""
-
-PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+from blemore.scoring.reading import once, shown, shown_name
+from joblineage.errors import refuse
 
 EXTENSION = ".mov"
 """What the names of clips end with in prediction files."""
@@ -58,66 +47,6 @@ def read_truth(path: str | Path) -> dict[str, np.ndarray]:
     return {name: column[order] for name, column in labels.items()}
 
 
-def read_json(path: str | Path, strict: bool = False) -> Any:
-    """What a file of predictions, or a template, holds: JSON, or the one file of the challenge's zip.
-
-    Parameters
-    ----------
-    strict : the challenge's own strictness: UTF-8 without byte order mark; .zip is a zip, and nothing else is.
-
-    Raises
-    ------
-    DataError : it cannot be read, whatever the reason. OSError : it cannot be opened.
-    """
-    path = Path(path)
-    data = read_bytes(path, MOST_BYTES)
-    zipped, named = zipfile.is_zipfile(io.BytesIO(data)), path.suffix.lower() == ".zip"
-    if strict and zipped and not named:
-        raise DataError(str(path), ["is a zip: its name must end with .zip"])
-    if zipped or named:
-        data = _only_file(data, str(path))
-    return load_json(data, str(path), strict)
-
-
-def _only_file(data: bytes, where: str) -> bytes:
-    """The bytes of the one file that the challenge's zip holds."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            entries = archive.infolist()
-            if [entry.filename for entry in entries] != [ROOT_FILE]:
-                found = ", ".join(shown(entry.filename) for entry in entries[:5]) or "none"
-                more = f" and {len(entries) - 5} more" if len(entries) > 5 else ""
-                what = f"the zip must hold one file, {ROOT_FILE}, in its root; it holds: {found}{more}"
-                raise DataError(where, [what])
-            if entries[0].flag_bits & 0x1:
-                raise DataError(where, ["is encrypted: pack it without a password"])
-            if entries[0].compress_type not in PACKED:
-                raise DataError(where, ["is packed in an unusual way: pack it as an ordinary zip (deflate)"])
-            with archive.open(entries[0]) as file:
-                unpacked = file.read(MOST_BYTES + 1)
-    except DataError:
-        raise
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, struct.error) as error:
-        raise DataError(where, [f"is not a readable zip: {error}"]) from error
-    if len(unpacked) > MOST_BYTES:
-        raise DataError(where, [f"unpacks to more than {MOST_BYTES >> 20} MB"])
-    return unpacked
-
-
-def read_template(path: str | Path) -> list[str]:
-    """The keys that a submission must have, as the challenge's template lists them: {"predictions": {key: []}}.
-
-    The challenge's own template holds made-up predictions in place of []: whatever they are, only the keys count.
-    """
-    return list(_predictions(read_json(path), str(path), '{"predictions": {"test_0001.mov": [], ...}}'))
-
-
-def _predictions(value: Any, where: str, form: str) -> dict[str, Any]:
-    if not isinstance(value, dict) or not isinstance(value.get("predictions"), dict):
-        raise DataError(where, [f"expected {form}, found {shown(value)}"])
-    return value["predictions"]
-
-
 def read_predictions(path: str | Path) -> tuple[list[str], np.ndarray]:
     """Read predictions for scoring, from JSON or the challenge's zip.
 
@@ -134,7 +63,7 @@ def read_predictions(path: str | Path) -> tuple[list[str], np.ndarray]:
     """
     value = read_json(path)
     if not (isinstance(value, dict) and "predictions" not in value):
-        value = _predictions(value, str(path), '{"predictions": {clip: [{"emotion": ..., "salience": ...}, ...]}}')
+        value = predictions_of(value, str(path), '{"predictions": {clip: [{"emotion": ..., "salience": ...}, ...]}}')
     names = np.array(clip_names(value), dtype=object)
     doubled = (f"clip {shown_name(name)}" for name in names[repeated(names)])
     faults = once(doubled, "stands more than once, with and without extension")

@@ -1,7 +1,6 @@
 """The challenge's submission: a JSON file with every test clip, and the zip that is uploaded."""
 
 import io
-import json
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,14 +10,12 @@ import numpy as np
 
 from blemore.challenge.files import (
     EXTENSION,
-    ROOT_FILE,
     Emotions,
     Faults,
     emotion_faults,
     emotions_of,
-    read_json,
-    read_template,
 )
+from blemore.datasets.template import TEMPLATE, read_json, read_template, text_of
 from blemore.scoring.columns import clip_names, missing_columns, read_columns
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.reading import once, read_bytes, shown, shown_name
@@ -90,11 +87,11 @@ def write_zip(path: str | Path, value: Mapping[str, Any]) -> None:
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        entry = zipfile.ZipInfo(ROOT_FILE, TIMESTAMP)
+        entry = zipfile.ZipInfo(TEMPLATE, TIMESTAMP)
         entry.compress_type = zipfile.ZIP_DEFLATED
         entry.create_system = 3  # Unix, wherever it is written
         entry.external_attr = 0o644 << 16
-        archive.writestr(entry, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
+        archive.writestr(entry, text_of(value))
     write_bytes(path, buffer.getvalue())
 
 

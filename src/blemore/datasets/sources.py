@@ -3,7 +3,6 @@
 Searched are folders with all below them, the zips in them, and the zips directly inside a zip.
 """
 
-import csv
 import functools
 import io
 import os
@@ -16,10 +15,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO
 
 from blemore.datasets.withdrawn import Withdrawn
+from blemore.scoring.columns import SEPARATORS, clip_names
+from blemore.scoring.reading import decoded
 from joblineage.errors import DataError
 from joblineage.files import sha256, whole_file
 
@@ -78,10 +79,14 @@ class Source:
 
 
 def without_rows(table: bytes, withdrawn: Withdrawn) -> bytes:
-    """A CSV table without the lines that name a withdrawn clip in any cell."""
-    lines = table.decode("utf-8-sig", errors="surrogateescape").splitlines(keepends=True)
-    cells = {line: [cell.strip() for row in csv.reader([line]) for cell in row] for line in lines}
-    gone = {line for line in lines if any(withdrawn.holds(PurePosixPath(cell).stem) for cell in cells[line])}
+    """A CSV table, whatever separates its cells, without the lines that name a withdrawn clip in any cell."""
+    try:
+        text = decoded(table)
+    except ValueError:  # who reads the table says what is wrong with it
+        text = table.decode(errors="surrogateescape")
+    lines = text.splitlines(keepends=True)
+    cells = {line: re.split(f'[{SEPARATORS}"]', line) for line in lines}
+    gone = {line for line in lines if any(withdrawn.holds(clip) for clip in clip_names(cells[line]))}
     return "".join(line for line in lines if line not in gone).encode(errors="surrogateescape") if gone else table
 
 
