@@ -167,7 +167,7 @@ def test_a_file_that_the_challenge_would_not_take_is_refused_and_nothing_is_writ
     assert "none.zip" in run(capsys, "log", "none.zip", code=1)
     write_json(study / "template.json", {"predictions": {f"test_{k:04d}.mov": [] for k in (1, 2, 3)}})
     text = run(capsys, "log", "results/submission.zip", "--template", "template.json", code=1)
-    assert "clip test_0003: missing" in text
+    assert "clip test_0003.mov: missing" in text
     assert not (study / "uploads.json").exists()
 
 

@@ -35,7 +35,7 @@ MOST_ROWS = 10_000_000
 
 
 def read_columns(path: str | Path, as_text: Collection[str] = ()) -> dict[str, list[Any]]:
-    """Read a table as people make them: Parquet, or CSV with commas, semicolons, tabs or bars, packed by gzip or not.
+    """Read a table as people make them: Parquet, or CSV with commas, semicolons, tabs, bars or spaces; gzipped or not.
 
     The columns get our names (`spelling`): "Anger" is ang, "filename" is clip. A nameless index of names is clip, too.
     In CSV a column of numbers holds int or float, the float64 nearest to what is written (pandas' own reader can miss it
@@ -87,7 +87,11 @@ def _csv(data: bytes) -> tuple[list[str], list[list[Any]]]:
         separator, text = told[1], text[len(first) :]
     else:
         separator = max(SEPARATORS, key=lambda one: len(next(csv.reader([first], delimiter=one), [])))
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
+    spaces = separator not in first and " " in first.strip()
+    if spaces:  # of any number, as R and pandas print a table
+        separator, text = " ", re.sub(" *([\r\n]+) *", r"\1", re.sub(" +", " ", text.strip(" ")))
+    file = io.StringIO(text, newline="")
+    reader = csv.reader(file, delimiter=separator, skipinitialspace=not spaces, strict=True)
     rows, lines, read = list[list[str]](), list[int](), 0
     try:
         for row in reader:
@@ -132,6 +136,8 @@ def _our_names(names: list[str], columns: list[list[Any]], where: str) -> list[s
         nameless = [k for k, name in enumerate(names) if spelling.plain(name) in spelling.NAMELESS]
         named = [k for k in nameless if columns[k] and not np.isfinite(numbers(columns[k])).any()]
         ours = ["clip" if k in named[:1] else name for k, name in enumerate(ours)]
+    if not {*ours} & {*spelling.OURS.values(), "clip"} and np.isfinite(numbers(names)).any():
+        raise DataError(where, [f"expected a first line with the names of the columns, found {', '.join(names[:8])}"])
     faults = []
     for name in dict.fromkeys(ours):
         spelt = [other for other, our in zip(names, ours, strict=True) if our == name]

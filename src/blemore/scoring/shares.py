@@ -37,7 +37,7 @@ def shares(columns: Sequence[Sequence[Any]]) -> tuple[np.ndarray, str]:
     for whole, name, digits in ((1, "", min(decimals, significant)), (100, "%", min(decimals, significant - 2))):
         slack = max(HALF_UNITS * 0.5 * 10.0**-digits * (1 + 1e-9), whole * SUM_TOLERANCE)
         if digits >= (1 if whole == 1 else 0) and (np.abs(sums - whole) <= slack).all():
-            low, high = (f"{sum_:.6g}{name}" for sum_ in (sums.min(), sums.max()))
+            low, high = (f"{total:.7g}{name}" for total in (sums.min(), sums.max()))
             remark = f"the six numbers of a row sum to {low} .. {high}: each row was divided by its sum"
             return values / sums[:, None], remark
     return values, ""
