@@ -49,6 +49,21 @@ def test_a_usable_clip_may_be_missing(clips, table, tmp_path):
     assert set(clips["clip"]) - set(taken["clip"]) == set(clips["clip"][:2])
 
 
+def test_a_table_without_test_rows_is_refused_where_the_study_has_test_clips(clips, table, tmp_path):
+    train = table[(clips["split"] == "train").to_numpy()]
+    with pytest.raises(DataError, match="no row of the 3 test clips, which the submission needs"):
+        take_over(write(train, tmp_path / "t.csv"), clips)
+    assert len(take_over(tmp_path / "t.csv", clips[clips["split"] == "train"])) == len(train)
+
+
+def test_clips_that_many_rows_name_and_nobody_knows_are_one_fault(clips, table, tmp_path):
+    table["clip"] = "X" + table["clip"]
+    with pytest.raises(DataError) as caught:
+        take_over(write(table, tmp_path / "t.csv"), clips)
+    assert len(caught.value.faults) == 2  # the other: no test rows
+    assert f"clip XA900_0, and {len(table) - 1} more: no such clip in the study" in caught.value.faults
+
+
 def test_unknown_clips_and_other_folds_are_refused_all_at_once(clips, table, tmp_path):
     table = table.assign(fold=clips["fold"])
     table.loc[0, "clip"] = "A999_1"

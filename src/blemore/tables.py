@@ -166,22 +166,30 @@ def write_probabilities(table: "pd.DataFrame", path: str | Path) -> None:
 
 
 def probability_columns(path: str | Path, *, logits: bool = False) -> dict[str, Any]:
-    """Read a probabilities table, from us or from outside, checked; the classes as float64.
+    """Read a probabilities table, from us or from outside, in any form that `read_columns` knows (`as_probabilities`)."""
+    return as_probabilities(read_columns(path, as_text=CLASSES), str(path), logits=logits)
 
-    An outside table needs only the columns clip and the six classes, in any form that `read_columns` and `shares` know;
-    what had to be done to its numbers is logged. Clip names lose their folder and extension.
+
+def as_probabilities(table: Table, where: str, *, logits: bool = False) -> dict[str, Any]:
+    """A probabilities table out of one that somebody made, checked; the classes as float64.
+
+    It needs only the columns clip and the six classes. Clip names lose their folder and extension. Rounded numbers and
+    percent become probabilities (`shares`), which is logged.
 
     Parameters
     ----------
+    where : the file's name, for messages.
     logits : the six numbers are logits: their softmax is taken.
+
+    Raises
+    ------
+    DataError : as `check_probabilities`; no row; probabilities where logits were announced.
     """
-    where = str(path)
-    table = read_columns(path, as_text=CLASSES)
     refuse(where, missing_columns(table, ("clip", *CLASSES)))
-    if not table["clip"]:
+    found = {name: table[name] for name in table} | {"clip": clip_names(table["clip"])}
+    if not found["clip"]:
         raise DataError(where, ["no row"])
-    table["clip"] = clip_names(table["clip"])
-    values, remark = shares([table[name] for name in CLASSES])
+    values, remark = shares([found[name] for name in CLASSES])
     if logits and (remark or is_exact(values)):
         raise DataError(where, ["holds probabilities: leave out --logits"])
     if logits:
@@ -190,9 +198,9 @@ def probability_columns(path: str | Path, *, logits: bool = False) -> dict[str, 
     if remark:
         logging.warning("%s: %s", where, remark)
     if remark or logits:
-        table |= dict(zip(CLASSES, values.T.tolist(), strict=True))
-    check_probabilities(table, where)
-    return table | dict(zip(CLASSES, values.T, strict=True))
+        found |= dict(zip(CLASSES, values.T.tolist(), strict=True))
+    check_probabilities(found, where)
+    return found | dict(zip(CLASSES, values.T, strict=True))
 
 
 def read_probabilities(path: str | Path, *, logits: bool = False) -> "pd.DataFrame":
