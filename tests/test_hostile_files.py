@@ -5,6 +5,7 @@ import json
 import struct
 import zipfile
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from blemore.challenge.files import read_predictions, read_truth
 from blemore.challenge.submission import asked_keys, check, write_zip
 from blemore.cli import main
 from blemore.datasets.template import MOST_BYTES, TEMPLATE, is_written_here, read_template
+from blemore.encoders.precomputed import Precomputed
 from blemore.scoring.columns import read_columns
 from blemore.scoring.labels import CLASSES
 from blemore.tables import probability_columns
@@ -48,7 +50,16 @@ def parquet() -> bytes:
 
 
 CSV, PARQUET = TABLE.to_csv(index=False).encode(), parquet()
-LOCAL, CENTRAL = b"PK\x03\x04", b"PK\x01\x02"
+CENTRAL = b"PK\x01\x02"
+
+
+def npz(save) -> bytes:
+    file = io.BytesIO()
+    save(file, X=np.ones((3, 2)), filenames=np.array(KEYS))
+    return file.getvalue()
+
+
+NPZ = (npz(np.savez), npz(np.savez_compressed))
 
 
 @pytest.fixture(scope="module")
@@ -222,6 +233,13 @@ def test_no_csv_ends_in_another_exception(folder, data):
 def test_no_parquet_ends_in_another_exception(folder, data):
     (folder / "t.parquet").write_bytes(data)
     read_all(folder / "t.parquet", *TABLES)
+
+
+@PEOPLE
+@given(mangled(*NPZ))
+def test_no_npz_ends_in_another_exception(folder, data):
+    (folder / "x.npz").write_bytes(data)
+    read_all(folder / "x.npz", lambda path: list(Precomputed().read(path)))
 
 
 JSON = st.recursive(

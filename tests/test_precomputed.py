@@ -131,6 +131,7 @@ def test_features_in_the_kit_s_form_become_a_features_file(clips, tmp_path):
         ({"features": np.ones((2, 3))}, "array 'X' is missing"),
         ({"X": np.ones((2, 3)), "filenames": np.array(["a", "b", "c"])}, r"found \(2, 3\) and \(3,\)"),
         ({"X": np.ones((2, 3)), "filenames": np.array(["a", "a.mov"])}, "more than one row"),
+        ({"X": np.array([["a", "b"]]), "filenames": np.array(["a"])}, "expected numbers in X, found <U1"),
         ({"X": np.full((1, 3), np.nan), "filenames": np.array(["a"])}, "NaN"),
         ({"X": np.ones((1, 3)), "filenames": np.array(["a"], dtype=object)}, "dtype=str"),
     ],

@@ -179,6 +179,17 @@ def test_rounded_rows_are_divided_by_their_sum_and_a_remark_says_so(tmp_path, ca
     assert remark.endswith(f"t.csv: the six numbers of a row sum to {sums}: each row was divided by its sum")
 
 
+@pytest.mark.parametrize("form", ["%.1f", "%.2f", "%.3f", "%.6f", "%.2g", "%.4g", "%.5e"])
+def test_a_whole_study_that_was_rounded_is_read_with_one_remark(tmp_path, caplog, form):
+    values = np.random.default_rng(0).dirichlet(np.ones(6), 2538)
+    table = pd.DataFrame(values, columns=list(CLASSES)).assign(clip=[f"test_{k:04d}" for k in range(len(values))])
+    read = probability_columns(written(tmp_path, "t.csv", table.to_csv(float_format=form)))
+    found = np.stack([read[name] for name in CLASSES], axis=1)
+    shown = np.array([[float(form % number) for number in row] for row in values])
+    assert np.array_equal(found, shown / shown.sum(axis=1, keepdims=True))
+    assert len(caplog.records) == 1
+
+
 @pytest.mark.parametrize(("kind", "remarks"), [("float16", 1), ("float32", 0)])
 def test_short_floats_of_parquet_are_probabilities_too(tmp_path, caplog, kind, remarks):
     values = np.random.default_rng(0).dirichlet(np.ones(6), 500)

@@ -166,8 +166,9 @@ def test_a_file_that_the_challenge_would_not_take_is_refused_and_nothing_is_writ
     assert 'clip test_0001.mov: unknown emotion "joy"' in run(capsys, "log", "submission.zip", code=1)
     assert "none.zip" in run(capsys, "log", "none.zip", code=1)
     write_json(study / "template.json", {"predictions": {f"test_{k:04d}.mov": [] for k in (1, 2, 3)}})
-    text = run(capsys, "log", "results/submission.zip", "--template", "template.json", code=1)
-    assert "clip test_0003.mov: missing" in text
+    (study / "clips.csv").write_text("clip\ntest_0001\ntest_0002\ntest_0003\n")
+    for option in (("--template", "template.json"), ("--clips", "template.json"), ("--clips", "clips.csv")):
+        assert "clip test_0003.mov: missing" in run(capsys, "log", "results/submission.zip", *option, code=1)
     assert not (study / "uploads.json").exists()
 
 

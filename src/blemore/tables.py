@@ -196,8 +196,8 @@ def as_probabilities(table: Table, where: str, *, logits: bool = False) -> dict[
         known = np.isfinite(values).all(axis=1)
         values[known] = softmax(values[known])
     if remark:
-        logging.warning("%s: %s", where, remark)
-    if remark or logits:
+        logging.getLogger(__name__).warning("%s: %s", where, remark)
+    if logits or is_exact(values):  # else the faults show what is written
         found |= dict(zip(CLASSES, values.T.tolist(), strict=True))
     check_probabilities(found, where)
     return found | dict(zip(CLASSES, values.T, strict=True))

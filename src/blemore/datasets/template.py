@@ -21,6 +21,7 @@ PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """What every program can unpack."""
 
 UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, struct.error)
+"""What reading a damaged zip raises."""
 
 
 def read_json(path: str | Path, strict: bool = False) -> Any:

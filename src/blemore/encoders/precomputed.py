@@ -5,13 +5,13 @@ With it, no person is judged by a model that saw them, or the job ends; without 
 """
 
 import logging
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from blemore.datasets.template import UNREADABLE
 from blemore.encoders.base import Embedder
 from blemore.encoders.families import Family
 from blemore.scoring.columns import clip_names, repeated
@@ -48,6 +48,8 @@ class Precomputed(Embedder):
         faults = []
         if x.ndim != 2 or names.ndim != 1 or len(x) != len(names):
             faults.append(f"expected X (n, d) and filenames (n,), found {x.shape} and {names.shape}")
+        elif x.dtype.kind not in "fiu":
+            faults.append(f"expected numbers in X, found {x.dtype}")
         else:
             names = np.array(clip_names(names), dtype=object)
             faults += once((f"clip {name}" for name in names[repeated(names)]), "stands in more than one row")
@@ -63,7 +65,7 @@ class Precomputed(Embedder):
 
 
 def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    if not Path(path).is_file():
+    if not Path(path).exists():
         raise MissingDataError(str(path), ["no such file: put the features there, or switch the encoder off"])
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -72,7 +74,9 @@ def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
                 found = ", ".join(file.files)
                 raise DataError(str(path), [f"array {name!r} is missing (found: {found})" for name in missing])
             return file["X"], file["filenames"]
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except DataError:
+        raise
+    except (*UNREADABLE, MemoryError, TypeError, SyntaxError) as error:
         advice = "save numbers and text only, np.savez(path, X=X, filenames=np.array(names, dtype=str))"
         raise DataError(str(path), [f"cannot be read ({error}); {advice}"]) from error
 
@@ -92,7 +96,7 @@ def take_over(path: Path, clips: pd.DataFrame) -> pd.DataFrame:
     MissingDataError, DataError : no such file; rows that break the table's contract, name unknown clips or disagree with
         the study's persons, splits or folds; no row of a test clip.
     """
-    if not Path(path).is_file():
+    if not Path(path).exists():
         raise MissingDataError(str(path), ["no such file: put the table there, or switch the encoder off"])
     table = read_probabilities(path)
     unknown = table.loc[~table["clip"].isin(clips["clip"]), "clip"]

@@ -174,7 +174,7 @@ def numbers(column: Iterable[Any]) -> np.ndarray:
 def number_text(cell: str) -> str:
     """A cell as Python writes a number: without percent sign, with a decimal point."""
     text = cell.strip().removesuffix("%").rstrip()
-    return text.replace(",", ".") if DECIMAL_COMMA.fullmatch(text) else text
+    return text.replace(",", ".") if "," in text and DECIMAL_COMMA.fullmatch(text) else text
 
 
 def repeated(names: Iterable[str]) -> np.ndarray:
