@@ -15,12 +15,12 @@ from blemore.challenge.files import (
     emotion_faults,
     emotions_of,
 )
-from blemore.datasets.template import TEMPLATE, read_json, read_template, text_of
+from blemore.datasets.template import TEMPLATE, read_json, read_template
 from blemore.scoring.columns import clip_names, missing_columns, read_columns
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.reading import once, read_bytes, shown, shown_name
 from joblineage.errors import DataError, MissingDataError, refuse
-from joblineage.files import write_bytes, write_json
+from joblineage.files import json_text, write_bytes, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,7 +91,7 @@ def write_zip(path: str | Path, value: Mapping[str, Any]) -> None:
         entry.compress_type = zipfile.ZIP_DEFLATED
         entry.create_system = 3  # Unix, wherever it is written
         entry.external_attr = 0o644 << 16
-        archive.writestr(entry, text_of(value))
+        archive.writestr(entry, json_text(value))
     write_bytes(path, buffer.getvalue())
 
 

@@ -1,7 +1,6 @@
 """The challenge's template, which lists the test clips, and the zip or JSON file that it and every submission is."""
 
 import io
-import json
 import struct
 import zipfile
 import zlib
@@ -10,6 +9,7 @@ from typing import Any
 
 from blemore.scoring.reading import load_json, read_bytes, shown
 from joblineage.errors import DataError
+from joblineage.files import json_text
 
 TEMPLATE = "submission_template.json"
 """Its name, and that of the one file in the zip of a submission."""
@@ -93,11 +93,6 @@ def is_written_here(data: bytes) -> bool:
     try:
         value = load_json(data, TEMPLATE)
         filled = any(predictions_of(value, TEMPLATE, "").values())
-    except DataError:
+        return filled and data == json_text(value).encode()
+    except (ValueError, RecursionError):
         return False
-    return filled and data == text_of(value).encode()
-
-
-def text_of(value: Any) -> str:
-    """A submission as this workflow writes it."""
-    return json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
