@@ -100,7 +100,8 @@ def check_probabilities(table: Table, where: str, clips: Iterable[str] | None = 
     unknown = ~np.isfinite(values).all(axis=1)
     tell(unknown, "a probability is NaN, infinite or no number", "; write numbers such as 0.25")
     outside = ~unknown & ((values < 0) | (values > 1 + SUM_TOLERANCE)).any(axis=1)
-    tell(outside, "a probability lies outside 0..1", "; if these are logits, say --logits or give their softmax")
+    logits = "; if these are logits, say --logits or give their softmax" if (values < 0).any() else ""
+    tell(outside, "a probability lies outside 0..1", logits)
     unlike = ~outside.any() & ~unknown & (np.abs(values.sum(axis=1) - 1) > SUM_TOLERANCE)
     tell(unlike, "the six probabilities do not sum to 1", "; divide each row by its sum, if that is what is meant")
     tell(names == "", "the clip has no name", numbers_too=False)
