@@ -50,6 +50,9 @@ def test_a_full_disk_is_said_with_the_name_of_the_file(tmp_path: Path, monkeypat
     with pytest.raises(OSError, match="No space left on device") as error:
         write_bytes(tmp_path / "table.csv", b"x")
     assert error.value.filename == str(tmp_path / "table.csv")
+    with pytest.raises(FileNotFoundError) as error:
+        write_bytes("/proc/table.csv", b"x")
+    assert error.value.filename == "/proc/table.csv"
 
 
 def test_a_folder_is_made_and_the_hash_is_that_of_the_bytes(tmp_path: Path) -> None:
