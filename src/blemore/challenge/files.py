@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from blemore.datasets.template import predictions_of, read_json
+from blemore.datasets.template import predictions_of, read_submission
 from blemore.scoring import spelling
 from blemore.scoring.columns import clip_names, missing_columns, numbers, read_columns, repeated, texts
 from blemore.scoring.labels import CLASSES, check_labels, emotion_names
@@ -61,7 +61,7 @@ def read_predictions(path: str | Path) -> tuple[list[str], np.ndarray]:
     ------
     DataError : not such a file, a clip twice, an emotion unknown or twice, a salience that is no number in 0.5..100.
     """
-    value = read_json(path)
+    value = read_submission(path)
     if not (isinstance(value, dict) and "predictions" not in value):
         value = predictions_of(value, str(path), '{"predictions": {clip: [{"emotion": ..., "salience": ...}, ...]}}')
     names = np.array(clip_names(value), dtype=object)

@@ -15,7 +15,7 @@ from blemore.challenge.files import (
     emotion_faults,
     emotions_of,
 )
-from blemore.datasets.template import TEMPLATE, read_json, read_template
+from blemore.datasets.template import TEMPLATE, read_submission, read_template
 from blemore.scoring.columns import clip_names, missing_columns, read_columns
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.reading import once, read_bytes, shown, shown_name
@@ -122,7 +122,7 @@ def check(path: str | Path, clips: Iterable[str] | None = None) -> list[str]:
     MissingDataError, OSError : the file does not exist or cannot be read.
     """
     try:
-        return faults_of(read_json(path, strict=True), clips)
+        return faults_of(read_submission(path, strict=True), clips)
     except MissingDataError:
         raise
     except DataError as error:

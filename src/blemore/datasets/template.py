@@ -24,7 +24,7 @@ UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, V
 """What reading a damaged zip raises."""
 
 
-def read_json(path: str | Path, strict: bool = False) -> Any:
+def read_submission(path: str | Path, strict: bool = False) -> Any:
     """What a file of predictions, or a template, holds: JSON, or the one file of the challenge's zip.
 
     Parameters
@@ -75,7 +75,7 @@ def read_template(path: str | Path) -> list[str]:
 
     The challenge's own template holds made-up predictions in place of []: whatever they are, only the keys count.
     """
-    return list(predictions_of(read_json(path), str(path), '{"predictions": {"test_0001.mov": [], ...}}'))
+    return list(predictions_of(read_submission(path), str(path), '{"predictions": {"test_0001.mov": [], ...}}'))
 
 
 def predictions_of(value: Any, where: str, form: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pandas as pd
 from scipy.stats import bootstrap
 from sklearn.metrics import adjusted_rand_score
 
-from blemore.challenge.files import EXTENSION, read_json
+from blemore.challenge.files import EXTENSION, read_submission
 from blemore.challenge.submission import check
 from blemore.scoring.columns import clip_names
 from blemore.scoring.labels import CLASSES, check_labels
@@ -119,7 +119,7 @@ def _judge_clusters(clusters: pd.DataFrame, truth: pd.DataFrame) -> dict[str, An
 
 def _read_truth(path: str | Path) -> pd.DataFrame:
     """Labels and person of each test clip, sorted by clip, checked."""
-    value = read_json(path)
+    value = read_submission(path)
     test = value.get("test") if isinstance(value, dict) else None
     if not isinstance(test, dict) or not test:
         raise DataError(str(path), ['expected {"test": {clip: {"person": ..., "emotion_1": ..., ...}, ...}}'])
@@ -144,7 +144,7 @@ def _read_saliences(path: str | Path, clips: pd.Series) -> np.ndarray:
         raise DataError(str(path), faults)
     said = {
         clip: {entry["emotion"]: float(entry["salience"]) for entry in emotions}
-        for clip, emotions in read_json(path)["predictions"].items()
+        for clip, emotions in read_submission(path)["predictions"].items()
     }
     keys = [f"{clip}{EXTENSION}" for clip in clips]
     return (

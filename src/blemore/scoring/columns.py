@@ -72,26 +72,19 @@ def _parquet(data: bytes) -> tuple[list[str], list[list[Any]]]:
         table = file.read()
     except pa.ArrowException as error:
         raise ValueError(error) from error
-    half = [np.float16 if pa.types.is_float16(field.type) else None for field in table.schema]
-    columns = [column.to_pylist() for column in table.columns]  # to numpy it would import pandas
-    rounded = zip(half, columns, strict=True)
-    return table.column_names, [
-        [cell if cell is None else kind(cell) for cell in cells] if kind else cells for kind, cells in rounded
-    ]
+    return table.column_names, [_cells(column) for column in table.columns]
+
+
+def _cells(column: Any) -> list[Any]:
+    """A Parquet column's cells; `to_numpy` would import pandas. Halves stay halves: `shares` knows their digits."""
+    cells = column.to_pylist()
+    return [None if cell is None else np.float16(cell) for cell in cells] if str(column.type) == "halffloat" else cells
 
 
 def _csv(data: bytes) -> tuple[list[str], list[list[Any]]]:
-    text = decoded(data).lstrip("\r\n")
-    first = re.split("[\r\n]", text, maxsplit=1)[0]
-    if told := re.fullmatch('"?sep=(.)"?', first.strip(" "), re.IGNORECASE):  # Excel's own way to say it
-        separator, text = told[1], text[len(first) :]
-    else:
-        separator = max(SEPARATORS, key=lambda one: len(next(csv.reader([first], delimiter=one), [])))
-    spaces = separator not in first and " " in first.strip()
-    if spaces:  # of any number, as R and pandas print a table
-        separator, text = " ", re.sub(" *([\r\n]+) *", r"\1", re.sub(" +", " ", text.strip(" ")))
+    separator, text = _separated(decoded(data).lstrip("\r\n"))
     file = io.StringIO(text, newline="")
-    reader = csv.reader(file, delimiter=separator, skipinitialspace=not spaces, strict=True)
+    reader = csv.reader(file, delimiter=separator, skipinitialspace=separator != " ", strict=True)
     rows, lines, read = list[list[str]](), list[int](), 0
     try:
         for row in reader:
@@ -115,6 +108,18 @@ def _csv(data: bytes) -> tuple[list[str], list[list[Any]]]:
             raise ValueError(f"line {line}: {len(row)} cells, expected {len(header)} as in the header{hint}")
         row += [""] * (len(header) - len(row))
     return header, [list(cells) for cells in zip(*body, strict=True)] or [[] for _ in header]
+
+
+def _separated(text: str) -> tuple[str, str]:
+    """What separates the cells, and the text without Excel's own line about it."""
+    first = re.split("[\r\n]", text, maxsplit=1)[0]
+    if told := re.fullmatch('"?sep=(.)"?', first.strip(" "), re.IGNORECASE):
+        return told[1], text[len(first) :]
+    separator = max(SEPARATORS, key=lambda one: len(next(csv.reader([first], delimiter=one), [])))
+    if separator in first or " " not in first.strip():
+        return separator, text
+    # Any number of spaces, as R and pandas print a table; Python 3.13 refuses to skip what separates.
+    return " ", re.sub(" *([\r\n]+) *", r"\1", re.sub(" +", " ", text.strip(" ")))
 
 
 def _is_index(header: list[str], cells: list[str]) -> bool:
