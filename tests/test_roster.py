@@ -142,6 +142,24 @@ def test_a_wrong_cell_of_the_metadata_is_named(tmp_path, column, clip, value, wo
     assert any(all(word in fault for word in words) for fault in faults), faults
 
 
+def test_metadata_and_folds_may_be_written_as_people_write_tables(tmp_path):
+    files = data_set(tmp_path)
+    expected = read_roster(tmp_path, files)
+    table = metadata(CLIPS).rename(columns=lambda name: f"{name.title()} ")
+    names = {"ang": "Anger", "disg": "disgust", "hap": "Happiness", "neu": "neutral"}
+    for column in ("Emotion_1 ", "Emotion_2 "):
+        table[column] = table[column].map(lambda name: names.get(name, name))
+    table["Filename "] = "C:\\train\\" + table["Filename "] + ".MOV"
+    table = table.astype({"Emotion_1_Salience ": float})
+    (tmp_path / "train_metadata.csv").write_bytes(table.to_csv(sep=";", decimal=",").encode("utf-16"))
+    pd.testing.assert_frame_equal(read_roster(tmp_path, files), expected)
+    folds = "\ufeffPerson; Fold\n" + "".join(
+        f"{name}; {CLIPS[clip]}\n" for clip in CLIPS for name in [clip.split("_")[0]]
+    )
+    (tmp_path / "folds.csv").write_text("\n".join(dict.fromkeys(folds.split("\n"))))
+    pd.testing.assert_frame_equal(read_roster(tmp_path, files, tmp_path / "folds.csv"), expected)
+
+
 def test_saliences_that_do_not_sum_to_100_are_named(tmp_path):
     files = data_set(tmp_path, changed("emotion_1_salience", "A26_mix_disg_hap_70_30_ver1", 60))
     assert any("sum to 100" in fault for fault in faults_of(tmp_path, files))

@@ -13,8 +13,9 @@ import pandas as pd
 from scipy.stats import bootstrap
 from sklearn.metrics import adjusted_rand_score
 
-from blemore.challenge.files import EXTENSION, read_submission
+from blemore.challenge.files import EXTENSION
 from blemore.challenge.submission import check
+from blemore.datasets.template import read_submission
 from blemore.scoring.columns import clip_names
 from blemore.scoring.labels import CLASSES, check_labels
 from blemore.scoring.metrics import ACCURACIES, scores, true_saliences
