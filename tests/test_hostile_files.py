@@ -119,6 +119,10 @@ JSONS = {
     "a number beyond floats": (salience("1e999"), "salience must be a number in percent, found Infinity"),
     "a number of thousands of digits": (salience("7" * 5000), "is not valid JSON"),
     "a number of hundreds of digits": (salience("7" * 400), "salience must be a number in percent, found 777"),
+    "a hundred thousand emotions of a clip": (
+        GOOD.replace(b'"salience": 30.0}', b'"salience": 30.0}' + b', {"emotion": "sad", "salience": 30.0}' * 100_000, 1),
+        "clip test_0001.mov: emotion 'sad' stands twice",
+    ),
     "a number in quotes": (salience('"70"'), 'salience must be a number in percent, found "70"'),
     "a key twice": (key("test_0001.mov"), "test_0001.mov: stands more than once in the file"),
     "an outer key twice": (b'{"predictions": {}, ' + GOOD[1:], "predictions: stands more than once in the file"),

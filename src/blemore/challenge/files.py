@@ -1,6 +1,6 @@
 """The challenge's own file forms: the truth (`train_metadata.csv`) and the predictions (JSON)."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -129,9 +129,8 @@ def emotion_faults(emotions: Any) -> list[tuple[str, str]]:
             faults.append((f"unknown emotion {{}}; there are: {', '.join(CLASSES)}", shown(entry["emotion"])))
         if not _is_percent(entry["salience"]):
             faults.append(("salience must be a number in percent, found {}", shown(entry["salience"])))
-    named = [] if faults else [entry["emotion"] for entry in emotions]
-    doubled = sorted({name for name in named if named.count(name) > 1})
-    return faults + [("emotion {} stands twice", repr(name)) for name in doubled]
+    counts = Counter() if faults else Counter(entry["emotion"] for entry in emotions)
+    return faults + [("emotion {} stands twice", repr(name)) for name in CLASSES if counts[name] > 1]
 
 
 def emotions_of(saliences: np.ndarray) -> Emotions:

@@ -15,7 +15,7 @@ import numpy as np
 
 from blemore.scoring import spelling
 from blemore.scoring.reading import decoded, table_bytes
-from joblineage.errors import DataError
+from joblineage.errors import DataError, refuse
 
 Table = Mapping[str, Any]
 """Columns by their names, all of one length; a DataFrame is one too."""
@@ -143,13 +143,11 @@ def _our_names(names: list[str], columns: list[list[Any]], where: str) -> list[s
         ours = ["clip" if k in named[:1] else name for k, name in enumerate(ours)]
     if not {*ours} & {*spelling.OURS.values(), "clip"} and np.isfinite(numbers(names)).any():
         raise DataError(where, [f"expected a first line with the names of the columns, found {', '.join(names[:8])}"])
-    faults = []
-    for name in dict.fromkeys(ours):
-        spelt = [other for other, our in zip(names, ours, strict=True) if our == name]
-        if name and len(spelt) > 1:
-            faults.append(f"column {name!r} stands more than once ({', '.join(map(repr, spelt))})")
-    if faults:
-        raise DataError(where, faults)
+    spelt: dict[str, list[str]] = {}
+    for name, our in zip(names, ours, strict=True):
+        spelt.setdefault(our, []).append(repr(name))
+    doubled = [name for name, others in spelt.items() if name and len(others) > 1]
+    refuse(where, (f"column {name!r} stands more than once ({', '.join(spelt[name])})" for name in doubled))
     return ours
 
 
