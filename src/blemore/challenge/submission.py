@@ -44,9 +44,11 @@ def asked_keys(path: str | Path) -> list[str]:
         return read_template(path)
     table = read_columns(path)
     refuse(path, missing_columns(table, ["clip"]))
-    test = [split == "test" for split in table.get("split", ())]
-    cells = [clip for k, clip in enumerate(table["clip"]) if clip is not None and (test[k] if any(test) else True)]
-    return [f"{name}{EXTENSION}" for name in clip_names(cells)]
+    splits = table.get("split", [None] * len(table["clip"]))
+    wanted = "test" if "test" in splits else None
+    clips = zip(table["clip"], splits, strict=True)
+    asked = [clip for clip, split in clips if clip is not None and wanted in (split, None)]
+    return [f"{name}{EXTENSION}" for name in clip_names(asked)]
 
 
 def write(decisions: "pd.DataFrame", keys: Iterable[str]) -> dict[str, dict[str, Emotions]]:
@@ -69,9 +71,9 @@ def write(decisions: "pd.DataFrame", keys: Iterable[str]) -> dict[str, dict[str,
     keys = list(keys)
     names, decided = clip_names(keys), decisions["clip"]
     known = set(decided)
-    faults = [f"clip {clip}: two decisions" for clip in decided[decided.duplicated()]]
-    faults += [f"clip {clip}: in the template, but not decided" for clip in names if clip not in known]
-    faults += [f"clip {clip}: decided, but not in the template" for clip in decided[~decided.isin(names)]]
+    faults = once((f"clip {clip}" for clip in decided[decided.duplicated()]), "two decisions")
+    faults += once((f"clip {clip}" for clip in names if clip not in known), "in the template, but not decided")
+    faults += once((f"clip {clip}" for clip in decided[~decided.isin(names)]), "decided, but not in the template")
     refuse("submission", faults)
     saliences = decisions.set_index("clip").loc[names, list(CLASSES)].to_numpy()
     value = {"predictions": {key: emotions_of(row) for key, row in zip(keys, saliences, strict=True)}}
