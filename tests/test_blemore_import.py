@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import CliRunner
 
+from blemore.challenge.submission import write_zip
 from blemore.datasets import blemore, importing
 from blemore.datasets.commands import app
 from blemore.datasets.completeness import Published, check_data
@@ -35,7 +36,8 @@ def content(name: str) -> bytes:
 METADATA = "filename,mix,emotion_1,emotion_2,emotion_1_salience,emotion_2_salience,fold\n" + "".join(
     f"{clip},{row}\n" for clip, row in CLIPS.items()
 )
-TEMPLATE = json.dumps({"predictions": {f"{clip}.mov": [] for clip in TESTS}})
+ASKED = [f"{clip}.mov" for clip in TESTS]
+TEMPLATE = json.dumps({"predictions": {key: [] for key in ASKED}})
 
 
 def write(path: Path, data: bytes | str) -> Path:
@@ -178,6 +180,35 @@ def test_the_same_clip_twice_is_fine_but_two_different_ones_are_refused(download
     assert everything(tmp_path / "elsewhere") == {}
 
 
+FILLED = {clip: [{"emotion": "hap", "salience": 70}, {"emotion": "ang", "salience": 30}] for clip in ASKED}
+
+
+def test_the_challenges_own_template_is_taken_although_it_is_filled(downloads, tmp_path):
+    filled = json.dumps({"predictions": FILLED}, indent=4)
+    pack(downloads[1] / "rest.zip", {f"{TESTS[2]}.mov": content(TESTS[2]), "submission_template.json": filled})
+    assert run(downloads, tmp_path / "data").complete
+    assert (tmp_path / "data/submission_template.json").read_text() == filled
+
+
+def test_a_submission_of_ones_own_is_refused_as_template_and_ignored_beside_it(downloads, tmp_path):
+    write_zip(tmp_path / "mine/submission.zip", {"predictions": FILLED})
+    report = run([*downloads, tmp_path / "mine"], tmp_path / "data")
+    assert report.complete
+    assert any("submission.zip: submission_template.json" in name for name in report.ignored)
+    pack(downloads[1] / "rest.zip", {f"{TESTS[2]}.mov": content(TESTS[2])})
+    with pytest.raises(
+        DataError, match=r"is a submission that this workflow wrote, not the challenge's template: give"
+    ):
+        run([*downloads, tmp_path / "mine"], tmp_path / "elsewhere")
+    assert everything(tmp_path / "elsewhere") == {}
+
+
+def test_names_of_tables_are_known_in_any_case(downloads, tmp_path):
+    write(tmp_path / "old/Train_Metadata.CSV", METADATA)
+    run([tmp_path / "old"], tmp_path / "data")
+    assert everything(tmp_path / "data") == {"train_metadata.csv": METADATA.encode()}
+
+
 def test_a_zip_that_is_not_whole_is_refused_by_name_with_all_others(downloads, tmp_path):
     data = downloads[0].read_bytes()
     cut = write(tmp_path / "cut.zip", data[: len(data) // 2])
@@ -277,6 +308,15 @@ def test_sizes_that_differ_from_the_published_record_are_told_with_numbers_but_a
         "3 test clips, the published record has 594",
         "folds of 3, 2 clips, the published record has 522, 486, 468, 472, 508",
     ]
+
+
+def test_a_count_with_the_missing_clips_says_so(downloads, tmp_path):
+    root = tmp_path / "data"
+    run(downloads, root)
+    (root / "test/test_0002.mov").unlink()
+    told = check_data(root, Published(train=5, test=4, folds=(3, 2))).lines()
+    assert told[0] == "There are 5 training clips and 2 test clips, folds of 3, 2 clips."
+    assert told[-1] == "Note: 3 test clips, the missing ones counted in, the published record has 4"
 
 
 def test_many_missing_clips_are_counted_after_the_first_twenty(downloads, tmp_path):

@@ -112,14 +112,14 @@ def test_a_broken_file_is_named_without_a_traceback(files, capsys, name, content
     assert name in run("thresholds", folder / name, "--truth", folder / "truth.csv", code=1, capsys=capsys)
 
 
-def test_every_fault_of_a_submission_is_told(files, capsys):
+def test_a_fault_that_many_clips_share_is_told_once_with_its_count(files, capsys):
     folder, _, _ = files
     bad = {f"test_{k:04d}.mov": [{"emotion": "joy", "salience": 100}] for k in range(60)}
     (folder / "s.json").write_text(json.dumps({"predictions": bad}))
     text = run("check-submission", folder / "s.json", code=1, capsys=capsys)
-    assert all(f"clip {name}: unknown emotion" in text for name in bad)
+    assert 'clip test_0000.mov, and 59 more: unknown emotion "joy"; there are: ang, disg' in text
     told = run("check-submission", folder / "s.json", "--json", code=1, capsys=capsys)
-    assert len(json.loads(told)["faults"]) == 60
+    assert len(json.loads(told)["faults"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -135,6 +135,33 @@ def test_every_fault_of_a_submission_is_told(files, capsys):
 )
 def test_a_wrong_call_ends_with_two(capsys, arguments):
     run(*arguments, code=2, capsys=capsys)
+
+
+def test_logits_are_read_where_the_command_is_told_so(files, capsys):
+    folder, _, table = files
+    logits = table[["clip", *CLASSES]].copy()
+    logits[list(CLASSES)] = np.log(logits[list(CLASSES)]) + 3
+    logits.to_csv(folder / "logits.csv", index=False)
+    asked = ["--truth", folder / "truth.csv", "--json"]
+    text = run("thresholds", folder / "logits.csv", *asked, code=1, capsys=capsys)
+    assert "and 143 more: a probability lies outside 0..1" in text
+    assert "if these are logits, say --logits" in text
+    told = json.loads(run("thresholds", folder / "logits.csv", "--logits", *asked, capsys=capsys))
+    assert told["score"] == json.loads(run("thresholds", folder / "p.csv", *asked, capsys=capsys))["score"]
+    assert "leave out --logits" in run("thresholds", folder / "p.csv", "--logits", *asked, code=1, capsys=capsys)
+    decoded = ["--alpha", 0.2, "--beta", 0.2, "--out"]
+    run("decode", folder / "p.csv", *decoded, folder / "a.json", capsys=capsys)
+    run("decode", folder / "logits.csv", "--logits", *decoded, folder / "b.json", capsys=capsys)
+    assert (folder / "a.json").read_bytes() == (folder / "b.json").read_bytes()
+
+
+def test_clips_that_one_side_lacks_are_two_faults_however_many_they_are(files, capsys):
+    folder, clips, _ = files
+    said = {f"B{name}": [{"emotion": "ang", "salience": 100}] for name in clips["clip"]}
+    (folder / "s.json").write_text(json.dumps(said))
+    text = run("evaluate", folder / "s.json", "--truth", folder / "truth.csv", code=1, capsys=capsys)
+    assert "2 fault(s)" in text
+    assert f"clip {clips['clip'][0]}, and 143 more: not predicted" in text
 
 
 def test_our_own_tables_test_rows_do_not_stand_in_the_way(files, capsys):

@@ -134,8 +134,8 @@ def test_a_submission_with_a_missing_unknown_or_wrong_clip_is_refused_by_file_an
     good = json.loads((study / "half.json").read_text())["predictions"]
     bad = study / "bad.json"
     for clip, value, words in (
-        ("test_0001.mov", None, "clip test_0001: missing"),
-        ("test_9999.mov", single("ang"), "clip test_9999: no such test clip"),
+        ("test_0001.mov", None, "clip test_0001.mov: missing"),
+        ("test_9999.mov", single("ang"), "clip test_9999.mov: no such test clip"),
         ("test_0002.mov", single("joy"), "clip test_0002.mov: unknown emotion"),
     ):
         changed = {key: entry for key, entry in (good | {clip: value}).items() if entry is not None}
@@ -144,7 +144,7 @@ def test_a_submission_with_a_missing_unknown_or_wrong_clip_is_refused_by_file_an
             judge({"inductive": bad}, study / "truth.json", None, 1)
         assert words in str(error.value)
     bad.write_text(json.dumps({"predictions": {key.replace("test_0001", "x/test_0001"): good[key] for key in good}}))
-    with pytest.raises(DataError, match=r"clip test_0001\.mov: missing"):
+    with pytest.raises(DataError, match=r"clip x/test_0001\.mov: not the template.s key, which is test_0001\.mov"):
         judge({"inductive": bad}, study / "truth.json", None, 1)
 
 
@@ -154,7 +154,7 @@ def test_a_submission_with_a_missing_unknown_or_wrong_clip_is_refused_by_file_an
         ([], "expected"),
         ({"test": {}}, "expected"),
         ({"test": {"test_0001.mov": 3}}, "clip test_0001.mov: expected its labels"),
-        ({"test": {"test_0001.mov": {"person": "A901"}}}, "'emotion_1' is missing"),
+        ({"test": {"test_0001.mov": {"person": "A901"}}}, "columns 'emotion_1', 'emotion_2', "),
         ({"test": truth(1) | {"test_0002.mov": truth(1)["test_0002.mov"] | {"person": None}}}, "clip test_0002: no person"),
         ({"test": truth(1) | {"test_0003.mov": truth(1)["test_0003.mov"] | {"emotion_1": "joy"}}}, "clip test_0003"),
     ],

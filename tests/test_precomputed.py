@@ -49,6 +49,21 @@ def test_a_usable_clip_may_be_missing(clips, table, tmp_path):
     assert set(clips["clip"]) - set(taken["clip"]) == set(clips["clip"][:2])
 
 
+def test_a_table_without_test_rows_is_refused_where_the_study_has_test_clips(clips, table, tmp_path):
+    train = table[(clips["split"] == "train").to_numpy()]
+    with pytest.raises(DataError, match="no row of the 3 test clips, which the submission needs"):
+        take_over(write(train, tmp_path / "t.csv"), clips)
+    assert len(take_over(tmp_path / "t.csv", clips[clips["split"] == "train"])) == len(train)
+
+
+def test_clips_that_many_rows_name_and_nobody_knows_are_one_fault(clips, table, tmp_path):
+    table["clip"] = "X" + table["clip"]
+    with pytest.raises(DataError) as caught:
+        take_over(write(table, tmp_path / "t.csv"), clips)
+    assert len(caught.value.faults) == 2  # the other: no test rows
+    assert f"clip XA900_0, and {len(table) - 1} more: no usable clip of the study" in caught.value.faults
+
+
 def test_unknown_clips_and_other_folds_are_refused_all_at_once(clips, table, tmp_path):
     table = table.assign(fold=clips["fold"])
     table.loc[0, "clip"] = "A999_1"
@@ -116,6 +131,7 @@ def test_features_in_the_kit_s_form_become_a_features_file(clips, tmp_path):
         ({"features": np.ones((2, 3))}, "array 'X' is missing"),
         ({"X": np.ones((2, 3)), "filenames": np.array(["a", "b", "c"])}, r"found \(2, 3\) and \(3,\)"),
         ({"X": np.ones((2, 3)), "filenames": np.array(["a", "a.mov"])}, "more than one row"),
+        ({"X": np.array([["a", "b"]]), "filenames": np.array(["a"])}, "expected numbers in X, found <U1"),
         ({"X": np.full((1, 3), np.nan), "filenames": np.array(["a"])}, "NaN"),
         ({"X": np.ones((1, 3)), "filenames": np.array(["a"], dtype=object)}, "dtype=str"),
     ],

@@ -128,7 +128,7 @@ def changed(column: str, clip: str, value: object) -> pd.DataFrame:
     ("column", "clip", "value", "words"),
     [
         ("emotion_1", "A26_ang_int1_ver1", "sad", ["A26_ang_int1_ver1", "name says ang", "says sad"]),
-        ("emotion_1", "A26_ang_int1_ver1", "anger", ["A26_ang_int1_ver1", "found anger", "ang, disg, fea"]),
+        ("emotion_1", "A26_ang_int1_ver1", "joy", ["A26_ang_int1_ver1", "found joy", "ang, disg, fea"]),
         ("emotion_2", "A26_mix_disg_hap_70_30_ver1", "sad", ["name says disg 70 + hap 30", "says disg 70 + sad 30"]),
         ("fold", "A26_ang_int1_ver1", 1, ["person A26", "folds 0 (1 clips), 1 (1 clips)"]),
         ("fold", "A26_ang_int1_ver1", "0.5", ["A26_ang_int1_ver1", "whole number", "'0.5'"]),
@@ -140,6 +140,24 @@ def changed(column: str, clip: str, value: object) -> pd.DataFrame:
 def test_a_wrong_cell_of_the_metadata_is_named(tmp_path, column, clip, value, words):
     faults = faults_of(tmp_path, data_set(tmp_path, changed(column, clip, value)))
     assert any(all(word in fault for word in words) for fault in faults), faults
+
+
+def test_metadata_and_folds_may_be_written_as_people_write_tables(tmp_path):
+    files = data_set(tmp_path)
+    expected = read_roster(tmp_path, files)
+    table = metadata(CLIPS).rename(columns=lambda name: f"{name.title()} ")
+    names = {"ang": "Anger", "disg": "disgust", "hap": "Happiness", "neu": "neutral"}
+    for column in ("Emotion_1 ", "Emotion_2 "):
+        table[column] = table[column].map(lambda name: names.get(name, name))
+    table["Filename "] = "C:\\train\\" + table["Filename "] + ".MOV"
+    table = table.astype({"Emotion_1_Salience ": float})
+    (tmp_path / "train_metadata.csv").write_bytes(table.to_csv(sep=";", decimal=",").encode("utf-16"))
+    pd.testing.assert_frame_equal(read_roster(tmp_path, files), expected)
+    folds = "\ufeffPerson; Fold\n" + "".join(
+        f"{name}; {CLIPS[clip]}\n" for clip in CLIPS for name in [clip.split("_")[0]]
+    )
+    (tmp_path / "folds.csv").write_text("\n".join(dict.fromkeys(folds.split("\n"))))
+    pd.testing.assert_frame_equal(read_roster(tmp_path, files, tmp_path / "folds.csv"), expected)
 
 
 def test_saliences_that_do_not_sum_to_100_are_named(tmp_path):
@@ -169,7 +187,7 @@ def test_clips_and_rows_and_template_must_match_and_all_faults_come_at_once(tmp_
         "test/A26_fea_int1_ver1.mov": "not a test clip's name",
         "A412_neu_sit4_ver1": "more than one file",
         "test_0009": "no such file in test/",
-        "test_0007": "not in submission_template.json",
+        "A26_fea_int1_ver1, and 1 more": "in test/, but not in submission_template.json",  # test_0007 is the other
     }.items():
         assert any(clip in fault and words in fault for fault in faults), (clip, faults)
 
@@ -190,7 +208,7 @@ def test_a_missing_column_and_a_broken_template_are_named_together(tmp_path):
     files = data_set(tmp_path, metadata(CLIPS).drop(columns=["fold", "mix"]))
     (tmp_path / "submission_template.json").write_text("[]")
     faults = "\n".join(faults_of(tmp_path, files))
-    assert all(word in faults for word in ["'fold' is missing", "'mix' is missing", "submission_template.json"])
+    assert all(word in faults for word in ["'mix', 'fold' are missing", "submission_template.json"])
 
 
 def test_the_template_is_optional(tmp_path):

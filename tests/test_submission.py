@@ -12,7 +12,7 @@ from simulated import DECISIONS
 
 from blemore.challenge.files import read_predictions, read_truth
 from blemore.challenge.submission import (
-    ROOT_FILE,
+    TEMPLATE,
     check,
     faults_of,
     read_template,
@@ -60,7 +60,7 @@ def test_written_files_pass_their_check_and_are_the_same_bytes_again(tmp_path):
         first = (tmp_path / name).read_bytes()
         writer(tmp_path / name, write(table.iloc[::-1], keys_of(table)))
         assert (tmp_path / name).read_bytes() == first
-    assert zipfile.ZipFile(tmp_path / "s.zip").namelist() == [ROOT_FILE]
+    assert zipfile.ZipFile(tmp_path / "s.zip").namelist() == [TEMPLATE]
     names, saliences = read_predictions(tmp_path / "s.json")
     assert names == table["clip"].tolist()
     assert np.array_equal(saliences, np.array(DECISIONS))
@@ -118,9 +118,9 @@ def test_missing_and_unknown_clips_and_names_without_extension_are_named(tmp_pat
     path.write_text(json.dumps({"predictions": {"test_0001": SINGLE, "test_0003.mov": SINGLE}}))
     faults = check(path, KEYS)
     assert faults == [
-        "clip test_0001: the name must end with .mov",
-        "clip test_0002: missing",
-        "clip test_0003: no such test clip",
+        "clip test_0002.mov: missing",
+        "clip test_0003.mov: no such test clip",
+        "clip test_0001: not the template's key, which is test_0001.mov",
     ]
 
 
@@ -141,7 +141,7 @@ def test_a_file_that_is_no_submission_is_told_so(tmp_path, text, words):
 
 def test_a_zip_must_hold_exactly_the_one_root_file(tmp_path):
     good = json.dumps({"predictions": {KEYS[0]: SINGLE}})
-    for names in ([], ["other.json"], ["folder/" + ROOT_FILE], [ROOT_FILE, "more.txt"]):
+    for names in ([], ["other.json"], ["folder/" + TEMPLATE], [TEMPLATE, "more.txt"]):
         with zipfile.ZipFile(tmp_path / "s.zip", "w") as archive:
             for name in names:
                 archive.writestr(name, good)

@@ -11,11 +11,12 @@ from decimal import Decimal
 
 import pytest
 
-from blemore.challenge.submission import ROOT_FILE, write_zip
+from blemore.challenge.submission import write_zip
 from blemore.challenge.uploads import log
 from blemore.challenge.uploads.entries import read_uploads, summary
 from blemore.challenge.uploads.log import record
 from blemore.cli import main
+from blemore.datasets.template import TEMPLATE
 from joblineage.errors import DataError
 from joblineage.files import sha256, write_json
 
@@ -156,7 +157,7 @@ def test_a_file_that_the_challenge_would_not_take_is_refused_and_nothing_is_writ
     (study / "submission.zip").write_bytes(b"no zip")
     assert "not a readable zip" in run(capsys, "log", "submission.zip", code=1)
     with zipfile.ZipFile("submission.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(ROOT_FILE, good * 3)
+        archive.writestr(TEMPLATE, good * 3)
     data = bytearray((study / "submission.zip").read_bytes())
     data[60:80] = bytes(20)  # inside the compressed bytes
     (study / "submission.zip").write_bytes(data)
@@ -165,8 +166,9 @@ def test_a_file_that_the_challenge_would_not_take_is_refused_and_nothing_is_writ
     assert 'clip test_0001.mov: unknown emotion "joy"' in run(capsys, "log", "submission.zip", code=1)
     assert "none.zip" in run(capsys, "log", "none.zip", code=1)
     write_json(study / "template.json", {"predictions": {f"test_{k:04d}.mov": [] for k in (1, 2, 3)}})
-    text = run(capsys, "log", "results/submission.zip", "--template", "template.json", code=1)
-    assert "clip test_0003: missing" in text
+    (study / "clips.csv").write_text("clip\ntest_0001\ntest_0002\ntest_0003\n")
+    for option in (("--template", "template.json"), ("--clips", "template.json"), ("--clips", "clips.csv")):
+        assert "clip test_0003.mov: missing" in run(capsys, "log", "results/submission.zip", *option, code=1)
     assert not (study / "uploads.json").exists()
 
 

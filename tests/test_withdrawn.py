@@ -19,6 +19,7 @@ from blemore.datasets import demo
 from blemore.datasets.completeness import Published, check_data
 from blemore.datasets.importing import import_data
 from blemore.datasets.roster import read_roster
+from blemore.datasets.sources import without_rows
 from blemore.datasets.withdrawn import FILE, NOBODY, REASON, Withdrawn, read_withdrawn, write_withdrawn
 from blemore.gemini import store
 from blemore.gemini.service import Service
@@ -157,6 +158,16 @@ def test_an_import_leaves_them_out_under_any_name(download, tmp_path):
     plain = import_data([download], tmp_path / "plain", published=published)
     assert plain.withdrawn == []
     assert (tmp_path / "plain/train_metadata.csv").read_bytes() == (tmp_path / "train_metadata.csv").read_bytes()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_metadata_loses_their_rows_however_it_is_written(separator, encoding):
+    rows = ["filename,note", "A102_x,a", '"train/A412_x.mov",ü', "train\\A412_y.MOV,c", " A413_z,d"]
+    table = "\r\n".join(rows).replace(",", separator).encode(encoding)
+    left = without_rows(table, Withdrawn.named(["A412"], ["A413_z"])).decode()
+    assert left.lstrip("\ufeff") == "\r\n".join(rows[:2]).replace(",", separator) + "\r\n"
+    assert without_rows(table, Withdrawn.named(["A99"], [])) == table
 
 
 def test_a_check_neither_misses_nor_counts_them(download, tmp_path):

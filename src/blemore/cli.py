@@ -51,6 +51,7 @@ app.command()(withdraw)
 Probabilities = Annotated[
     Path, typer.Argument(help="Table with the columns clip, ang, disg, fea, hap, sad, neu (.csv or .parquet).")
 ]
+Logits = Annotated[bool, typer.Option("--logits", help="The table holds logits: take their softmax.")]
 Truth = Annotated[Path, typer.Option(help="Labels in the form of the challenge's train_metadata.csv.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
@@ -110,6 +111,7 @@ def thresholds(
         Literal["official", "exact"],
         typer.Option(help="The challenge's 20 x 20 grid, or every value that can differ."),
     ] = "exact",
+    logits: Logits = False,
     as_json: AsJson = False,
 ) -> None:
     """The best alpha and beta for a table of probabilities, with the accuracies on the clips they are chosen on."""
@@ -118,7 +120,7 @@ def thresholds(
     from blemore.scoring.exact import exact_optimum
     from blemore.scoring.surface import official_grid
 
-    values, saliences = _labelled(probabilities, truth)
+    values, saliences = _labelled(probabilities, truth, logits)
     search = official_grid if grid == "official" else exact_optimum
     _tell(asdict(search(values, saliences)), as_json)
 
@@ -129,6 +131,7 @@ def decode(
     alpha: Annotated[float, typer.Option(min=0, max=1, help="Presence threshold.")],
     beta: Annotated[float, typer.Option(min=0, max=1, help="Salience threshold: up to this difference 50/50.")],
     out: Annotated[Path, typer.Option(help="The predictions file to write, in the challenge's form.")],
+    logits: Logits = False,
     as_json: AsJson = False,
 ) -> None:
     """Probabilities to predictions, by the challenge's rules."""
@@ -137,7 +140,7 @@ def decode(
     from blemore.tables import class_values, probability_columns
     from joblineage.files import write_json
 
-    table = probability_columns(probabilities)
+    table = probability_columns(probabilities, logits=logits)
     saliences = decide(class_values(table), alpha, beta)
     said = {f"{clip}{EXTENSION}": emotions_of(row) for clip, row in zip(table["clip"], saliences, strict=True)}
     write_json(out, {"predictions": said})
@@ -149,14 +152,15 @@ def decode(
 def check_submission(
     file: Annotated[Path, typer.Argument(help="The submission, .json or .zip.")],
     clips: Annotated[
-        Path | None, typer.Option(help="CSV with a column clip or filename: the clips that must be there.")
+        Path | None,
+        typer.Option(help="The clips that must be there: the challenge's template, clips.parquet or a CSV."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say whether the challenge would take a submission; if not, every fault with its clip."""
-    from blemore.challenge.submission import check
+    """Say whether the challenge would take a submission; if not, every fault with the first clip that has it."""
+    from blemore.challenge.submission import asked_keys, check
 
-    faults = check(file, None if clips is None else _clip_column(clips))
+    faults = check(file, None if clips is None else asked_keys(clips))
     if as_json:
         typer.echo(json.dumps({"ok": not faults, "faults": faults}, indent=2))
     elif faults:
@@ -186,13 +190,13 @@ def _fail(message: str) -> None:
     sys.exit(1)
 
 
-def _labelled(probabilities: Path, truth: Path) -> tuple["np.ndarray", "np.ndarray"]:
+def _labelled(probabilities: Path, truth: Path, logits: bool) -> tuple["np.ndarray", "np.ndarray"]:
     """(n, 6) probabilities and true saliences of the truth's clips; unlabelled test rows are left aside."""
     from blemore.challenge.files import read_truth
     from blemore.scoring.metrics import true_saliences
     from blemore.tables import class_values, probability_columns
 
-    labels, table = read_truth(truth), probability_columns(probabilities)
+    labels, table = read_truth(truth), probability_columns(probabilities, logits=logits)
     labelled, splits = set(labels["clip"]), table.get("split", repeat("train"))
     clips = zip(table["clip"], splits, strict=False)
     row = {clip: k for k, (clip, split) in enumerate(clips) if split != "test" or clip in labelled}
@@ -201,20 +205,12 @@ def _labelled(probabilities: Path, truth: Path) -> tuple["np.ndarray", "np.ndarr
 
 def _in_order(clips: "np.ndarray", truth: Path, row: dict[str, int], where: Path) -> list[int]:
     """The rows of the truth's clips; refused where a file lacks a clip of the other."""
-    faults = [f"clip {clip}: not predicted" for clip in clips if clip not in row]
-    faults += [f"clip {clip}: not in {truth}" for clip in sorted(row.keys() - set(clips))]
+    from blemore.scoring.reading import once
+
+    faults = once((f"clip {clip}" for clip in clips if clip not in row), "not predicted")
+    faults += once((f"clip {clip}" for clip in sorted(row.keys() - set(clips))), f"not in {truth}")
     refuse(where, faults)
     return [row[clip] for clip in clips]
-
-
-def _clip_column(path: Path) -> list[str]:
-    from blemore.scoring.columns import read_columns
-
-    table = read_columns(path)
-    for name in ("clip", "filename"):
-        if name in table:
-            return [clip for clip in table[name] if clip is not None]
-    raise DataError(str(path), [f"expected a column clip or filename, found: {', '.join(table)}"])
 
 
 def _tell(result: dict[str, Any], as_json: bool) -> None:

@@ -9,15 +9,19 @@ checked by who embeds (`encoders.embedding`) and by who reads them (`heads.run`)
 """
 
 import json
+import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from blemore.scoring.columns import Table, clip_names, numbers, read_columns, repeated, texts
+from blemore.scoring.columns import Table, clip_names, missing_columns, numbers, read_columns, repeated, texts
 from blemore.scoring.labels import CLASSES
-from joblineage.errors import DataError
+from blemore.scoring.logits import softmax
+from blemore.scoring.reading import once
+from blemore.scoring.shares import SUM_TOLERANCE, is_exact, shares
+from joblineage.errors import DataError, refuse
 from joblineage.files import whole_file
 
 if TYPE_CHECKING:
@@ -56,8 +60,6 @@ PROBE_COLUMNS = (
 CLIPS_COLUMNS = ROSTER_COLUMNS + PROBE_COLUMNS
 PROBABILITY_COLUMNS = ("clip", "person", "split", "fold", *CLASSES)
 
-SUM_TOLERANCE = 1e-6
-
 
 def class_rows(clips: "pd.DataFrame", values: np.ndarray) -> "pd.DataFrame":
     """Identity from `clips`, then the (n_clips, 6) values of the classes."""
@@ -73,7 +75,7 @@ def probability_rows(clips: "pd.DataFrame", probabilities: np.ndarray) -> "pd.Da
 
 
 def check_probabilities(table: Table, where: str, clips: Iterable[str] | None = None) -> None:
-    """Refuse a probabilities table that breaks the contract, naming every faulty row.
+    """Refuse a probabilities table that breaks the contract. A fault is said once: its first row, and how many more.
 
     Parameters
     ----------
@@ -86,47 +88,43 @@ def check_probabilities(table: Table, where: str, clips: Iterable[str] | None = 
     DataError : missing columns, doubled or missing or unknown clips, a value that is no number or lies outside [0, 1],
         a row not summing to 1.
     """
-    missing = [column for column in ("clip", *CLASSES) if column not in table]
-    if missing:
-        raise DataError(
-            where, [f"column {name!r} is missing (found: {', '.join(map(str, table))})" for name in missing]
-        )
+    refuse(where, missing_columns(table, ("clip", *CLASSES)))
     names, values = texts(table["clip"]), class_values(table)
-    written = list(zip(*(table[name] for name in CLASSES), strict=True))
     faults: list[str] = []
 
-    def tell(bad: np.ndarray, what: str) -> None:
-        faults.extend(
-            f"row {row + 1}, clip {names[row]}: {what}, found {list(written[row])}" for row in np.flatnonzero(bad)
-        )
+    def tell(bad: np.ndarray, what: str, cure: str = "", numbers_too: bool = True) -> None:
+        rows = np.flatnonzero(bad)
+        found = f", found {[list(table[name])[rows[0]] for name in CLASSES]}" if numbers_too and len(rows) else ""
+        faults.extend(once((f"row {row + 1}, clip {names[row]}" for row in rows), what + found + cure))
 
     unknown = ~np.isfinite(values).all(axis=1)
-    tell(unknown, "a probability is NaN, infinite or no number")
+    tell(unknown, "a probability is NaN, infinite or no number", "; write numbers such as 0.25")
     outside = ~unknown & ((values < 0) | (values > 1 + SUM_TOLERANCE)).any(axis=1)
-    tell(outside, "a probability lies outside 0..1")
-    tell(
-        ~unknown & ~outside & (np.abs(values.sum(axis=1) - 1) > SUM_TOLERANCE), "the six probabilities do not sum to 1"
-    )
-    for bad, what in ((names == "", "has no name"), (repeated(names), "stands in more than one row")):
-        faults.extend(f"row {row + 1}, clip {names[row]}: the clip {what}" for row in np.flatnonzero(bad))
+    logits = "; if these are logits, say --logits or give their softmax" if (values < 0).any() else ""
+    tell(outside, "a probability lies outside 0..1", logits)
+    unlike = ~outside.any() & ~unknown & (np.abs(values.sum(axis=1) - 1) > SUM_TOLERANCE)
+    tell(unlike, "the six probabilities do not sum to 1", "; divide each row by its sum, if that is what is meant")
+    tell(names == "", "the clip has no name", numbers_too=False)
+    tell(repeated(names), "the clip stands in more than one row; leave one", numbers_too=False)
     if clips is not None:
         expected, found = set(texts(clips)), set(names)
-        faults.extend(f"clip {name}: no row" for name in sorted(expected - found))
-        faults.extend(f"clip {name}: unknown, no such clip in the study" for name in sorted(found - expected))
-    if faults:
-        raise DataError(where, faults)
+        faults += once((f"clip {name}" for name in sorted(expected - found)), "no row")
+        faults += once((f"clip {name}" for name in sorted(found - expected)), "unknown, no such clip in the study")
+    refuse(where, faults)
 
 
 def foreign_rows(table: "pd.DataFrame", clips: "pd.DataFrame") -> list[str]:
     """Faults of a probabilities table: clips that are not among `clips`, and another person, split or fold than there."""
-    faults = [f"clip {name}: no usable clip of the study" for name in table["clip"][~table["clip"].isin(clips["clip"])]]
+    unknown = table["clip"][~table["clip"].isin(clips["clip"])]
+    faults = once((f"clip {name}" for name in unknown), "no usable clip of the study")
     both = table.merge(clips[["clip", "person", "split", "fold"]], on="clip", suffixes=("", "_study"))
     # A table from outside needs only clips and probabilities.
     for column in [name for name in ("person", "split", "fold") if name in table.columns]:
         theirs, ours = both[column], both[f"{column}_study"]
         wrong = both[(theirs != ours) & ~(theirs.isna() & ours.isna())]
         told = zip(wrong["clip"], wrong[column], wrong[f"{column}_study"], strict=True)
-        faults += [f"clip {clip}: {column} {their}, in this study {our}" for clip, their, our in told]
+        differing = (f"clip {clip}: {column} {their}, in this study {our}" for clip, their, our in told)
+        faults += once(differing, "rows must agree with the study's persons, splits and folds")
     return faults
 
 
@@ -139,9 +137,10 @@ def _check_clips(table: "pd.DataFrame", where: str) -> None:
     faults = [f"column {name!r} is missing" for name in ROSTER_COLUMNS if name not in table.columns]
     if not faults:
         doubled = table.loc[table["clip"].duplicated(), "clip"]
-        faults += [f"clip {name}: stands in more than one row" for name in doubled]
+        faults += once((f"clip {name}" for name in doubled), "stands in more than one row")
         train = table[table["split"] == "train"]
-        faults += [f"clip {name}: a train clip without a person" for name in train.loc[train["person"].isna(), "clip"]]
+        alone = train.loc[train["person"].isna(), "clip"]
+        faults += once((f"clip {name}" for name in alone), "a train clip without a person")
         folds = train.groupby("person")["fold"].nunique()
         faults += [f"person {name}: in {n} folds" for name, n in folds[folds > 1].items()]
     if faults:
@@ -182,28 +181,49 @@ def write_probabilities(table: "pd.DataFrame", path: str | Path) -> None:
     write_table(table.sort_values("clip", kind="stable"), path)
 
 
-def probability_columns(path: str | Path) -> dict[str, Any]:
-    """Read a probabilities table, from us or from outside (.parquet or .csv), checked; the classes as float64.
+def probability_columns(path: str | Path, *, logits: bool = False) -> dict[str, Any]:
+    """Read a probabilities table, from us or from outside, in any form that `read_columns` knows (`as_probabilities`)."""
+    return as_probabilities(read_columns(path, as_text=CLASSES), str(path), logits=logits)
 
-    An outside table needs only the columns clip and the six classes. Clip names lose their extension.
+
+def as_probabilities(table: Table, where: str, *, logits: bool = False) -> dict[str, Any]:
+    """A probabilities table out of one that somebody made, checked; the classes as float64.
+
+    It needs only the columns clip and the six classes. Clip names lose their folder and extension. Rounded numbers and
+    percent become probabilities (`shares`), which is logged.
+
+    Parameters
+    ----------
+    where : the file's name, for messages.
+    logits : the six numbers are logits: their softmax is taken.
+
+    Raises
+    ------
+    DataError : as `check_probabilities`; no row; probabilities where logits were announced.
     """
-    path = Path(path)
-    if path.suffix not in (".parquet", ".csv"):
-        raise DataError(str(path), ["a probabilities table is a .csv or a .parquet file"])
-    table = read_columns(path)
-    if "clip" in table:
-        table["clip"] = clip_names(table["clip"])
-    check_probabilities(table, str(path))
-    if not table["clip"]:
-        raise DataError(str(path), ["no row"])
-    return table | dict(zip(CLASSES, class_values(table).T, strict=True))
+    refuse(where, missing_columns(table, ("clip", *CLASSES)))
+    found = {name: table[name] for name in table} | {"clip": clip_names(table["clip"])}
+    if not found["clip"]:
+        raise DataError(where, ["no row"])
+    values, remark = shares([found[name] for name in CLASSES])
+    if logits and (remark or is_exact(values)):
+        raise DataError(where, ["holds probabilities: leave out --logits"])
+    if logits:
+        known = np.isfinite(values).all(axis=1)
+        values[known] = softmax(values[known])
+    if remark:
+        logging.getLogger(__name__).warning("%s: %s", where, remark)
+    if logits or is_exact(values):  # else the faults show what is written
+        found |= dict(zip(CLASSES, values.T.tolist(), strict=True))
+    check_probabilities(found, where)
+    return found | dict(zip(CLASSES, values.T, strict=True))
 
 
-def read_probabilities(path: str | Path) -> "pd.DataFrame":
+def read_probabilities(path: str | Path, *, logits: bool = False) -> "pd.DataFrame":
     """`probability_columns` as a DataFrame."""
     import pandas as pd
 
-    return pd.DataFrame(probability_columns(path))
+    return pd.DataFrame(probability_columns(path, logits=logits))
 
 
 def write_csv(table: "pd.DataFrame", path: str | Path) -> None:

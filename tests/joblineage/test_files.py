@@ -1,5 +1,7 @@
 """A file is whole or absent, whatever happens while it is written."""
 
+import errno
+import os
 import resource
 import signal
 from pathlib import Path
@@ -38,6 +40,19 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -
         signal.signal(signal.SIGXFSZ, handler)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_said_with_the_name_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left on device") as error:
+        write_bytes(tmp_path / "table.csv", b"x")
+    assert error.value.filename == str(tmp_path / "table.csv")
+    with pytest.raises(FileNotFoundError) as error:
+        write_bytes("/proc/table.csv", b"x")
+    assert error.value.filename == "/proc/table.csv"
 
 
 def test_a_folder_is_made_and_the_hash_is_that_of_the_bytes(tmp_path: Path) -> None:

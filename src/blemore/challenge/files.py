@@ -1,14 +1,17 @@
 """The challenge's own file forms: the truth (`train_metadata.csv`) and the predictions (JSON)."""
 
-import json
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from blemore.scoring.columns import clip_names, numbers, read_columns, repeated, texts
-from blemore.scoring.labels import CLASSES, check_labels
-from joblineage.errors import DataError, refuse
+from blemore.datasets.template import predictions_of, read_submission
+from blemore.scoring import spelling
+from blemore.scoring.columns import clip_names, missing_columns, numbers, read_columns, repeated, texts
+from blemore.scoring.labels import CLASSES, check_labels, emotion_names
+from blemore.scoring.reading import once, shown, shown_name
+from joblineage.errors import refuse
 
 EXTENSION = ".mov"
 """What the names of clips end with in prediction files."""
@@ -29,10 +32,10 @@ def read_truth(path: str | Path) -> dict[str, np.ndarray]:
     ------
     DataError : a column is missing, a label is wrong (each fault names row and clip), or there is no row.
     """
-    table = read_columns(path)
-    if "filename" not in table and "clip" not in table:
-        raise DataError(str(path), [f"column 'filename' is missing (found: {', '.join(table)})"])
-    table["clip"] = clip_names(table["filename" if "filename" in table else "clip"])
+    table: dict[str, Any] = dict(read_columns(path))
+    refuse(path, missing_columns(table, ("clip", "emotion_1", "emotion_2", "emotion_1_salience", "emotion_2_salience")))
+    table["clip"] = clip_names(table["clip"])
+    table |= {name: emotion_names(table[name]) for name in ("emotion_1", "emotion_2")}
     faults = check_labels(table, "")
     if not faults and not table["clip"]:
         faults = ["no row"]
@@ -44,32 +47,11 @@ def read_truth(path: str | Path) -> dict[str, np.ndarray]:
     return {name: column[order] for name, column in labels.items()}
 
 
-def load_json(text: str | bytes, where: str) -> Any:
-    """Parse JSON strictly: an object that names a key twice, or holds NaN, is refused instead of half read."""
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        keys = [key for key, _ in pairs]
-        if len(set(keys)) < len(keys):
-            doubled = sorted({key for key in keys if keys.count(key) > 1})
-            raise DataError(where, [f"{key}: stands more than once in the file" for key in doubled])
-        return dict(pairs)
-
-    def refuse(constant: str) -> None:
-        raise DataError(where, [f"holds {constant}, which is no JSON number"])
-
-    try:
-        return json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
-    except UnicodeDecodeError as error:
-        raise DataError(where, [f"is not UTF-8 text: {error}"]) from error
-    except json.JSONDecodeError as error:
-        raise DataError(where, [f"is not valid JSON: {error}"]) from error
-
-
 def read_predictions(path: str | Path) -> tuple[list[str], np.ndarray]:
-    """Read predictions for scoring.
+    """Read predictions for scoring, from JSON or the challenge's zip.
 
-    The outer key "predictions" and the extensions of the names may be missing. Saliences are numbers in percent and
-    need not be 30, 50, 70 or 100 (`submission.check` is the strict reading).
+    The outer key "predictions" and the extensions of the names may be missing. Emotions may be spelt in full. Saliences
+    are numbers in percent and need not be 30, 50, 70 or 100 (`submission.check` is the strict reading).
 
     Returns
     -------
@@ -79,41 +61,76 @@ def read_predictions(path: str | Path) -> tuple[list[str], np.ndarray]:
     ------
     DataError : not such a file, a clip twice, an emotion unknown or twice, a salience that is no number in 0.5..100.
     """
-    value = load_json(Path(path).read_bytes(), str(path))
-    if isinstance(value, dict) and isinstance(value.get("predictions"), dict):
-        value = value["predictions"]
-    if not isinstance(value, dict):
-        raise DataError(str(path), ['expected {"predictions": {clip: [{"emotion": ..., "salience": ...}, ...]}}'])
+    value = read_submission(path)
+    if not (isinstance(value, dict) and "predictions" not in value):
+        value = predictions_of(value, str(path), '{"predictions": {clip: [{"emotion": ..., "salience": ...}, ...]}}')
     names = np.array(clip_names(value), dtype=object)
-    faults = [f"clip {name}: stands more than once, with and without extension" for name in names[repeated(names)]]
+    doubled = (f"clip {shown_name(name)}" for name in names[repeated(names)])
+    faults = once(doubled, "stands more than once, with and without extension")
     saliences = np.zeros((len(value), len(CLASSES)))
+    wrong = Faults()
     for row, (clip, emotions) in enumerate(value.items()):
-        wrong = emotion_faults(emotions)
-        faults += [f"clip {clip}: {fault}" for fault in wrong]
-        if not wrong:
+        emotions = _in_our_words(emotions)
+        if not wrong.of(clip, emotion_faults(emotions)):
             for entry in emotions:
                 saliences[row, CLASSES.index(entry["emotion"])] = float(entry["salience"])
-    refuse(path, faults)
+    refuse(path, faults + wrong.lines())
     return names.tolist(), saliences
 
 
-def emotion_faults(emotions: Any) -> list[str]:
-    """What makes one clip's prediction unreadable: its form, an unknown or doubled emotion, a salience that is none."""
+def _in_our_words(emotions: Any) -> Any:
+    """Emotions spelt in full by the challenge's short names; what is no prediction stays."""
+    if not isinstance(emotions, list):
+        return emotions
+    return [
+        entry | {"emotion": spelling.emotion(entry["emotion"])}
+        if isinstance(entry, dict) and isinstance(entry.get("emotion"), str)
+        else entry
+        for entry in emotions
+    ]
+
+
+class Faults:
+    """Faults of clips, each said once: with its first clip, what stands there, and how many more have it."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+
+    def of(self, clip: str, faults: list[tuple[str, str]]) -> bool:
+        """Take up a clip's faults, (what is wrong, what stands there in place of "{}"); whether there is any."""
+        for what, found in faults:
+            self._found[what].append((clip, found))
+        return bool(faults)
+
+    def lines(self) -> list[str]:
+        """One sentence a fault."""
+        said = []
+        for what, places in self._found.items():
+            said += once((f"clip {shown_name(clip)}" for clip, _ in places), what.replace("{}", places[0][1]))
+        return said
+
+
+def emotion_faults(emotions: Any) -> list[tuple[str, str]]:
+    """What makes one clip's prediction unreadable: its form, an unknown or doubled emotion, a salience that is none.
+
+    Returns
+    -------
+    For `Faults`: (what is wrong, what stands there in place of "{}") of each fault.
+    """
+    form = '{"emotion": ..., "salience": ...}'
     if not isinstance(emotions, list) or not emotions:
-        return [f'expected a list of {{"emotion": ..., "salience": ...}}, found {json.dumps(emotions)}']
+        return [(f"expected a list of {form}, found {{}}", shown(emotions))]
     faults = []
     for entry in emotions:
         if not isinstance(entry, dict) or set(entry) != {"emotion", "salience"}:
-            faults.append(f'expected {{"emotion": ..., "salience": ...}}, found {json.dumps(entry)}')
+            faults.append((f"expected {form}, found {{}}", shown(entry)))
             continue
         if entry["emotion"] not in CLASSES:
-            faults.append(f"unknown emotion {json.dumps(entry['emotion'])}; there are: {', '.join(CLASSES)}")
+            faults.append((f"unknown emotion {{}}; there are: {', '.join(CLASSES)}", shown(entry["emotion"])))
         if not _is_percent(entry["salience"]):
-            faults.append(f"salience must be a number in percent, found {json.dumps(entry['salience'])}")
-    if not faults:
-        named = [entry["emotion"] for entry in emotions]
-        faults += [f"emotion {name!r} stands twice" for name in sorted({n for n in named if named.count(n) > 1})]
-    return faults
+            faults.append(("salience must be a number in percent, found {}", shown(entry["salience"])))
+    counts = Counter() if faults else Counter(entry["emotion"] for entry in emotions)
+    return faults + [("emotion {} stands twice", repr(name)) for name in CLASSES if counts[name] > 1]
 
 
 def emotions_of(saliences: np.ndarray) -> Emotions:

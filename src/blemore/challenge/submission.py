@@ -1,38 +1,54 @@
 """The challenge's submission: a JSON file with every test clip, and the zip that is uploaded."""
 
 import io
-import json
 import zipfile
-import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from blemore.challenge.files import EXTENSION, Emotions, emotion_faults, emotions_of, load_json
-from blemore.scoring.columns import clip_names
+from blemore.challenge.files import (
+    EXTENSION,
+    Emotions,
+    Faults,
+    emotion_faults,
+    emotions_of,
+)
+from blemore.datasets.template import TEMPLATE, read_submission, read_template
+from blemore.scoring.columns import clip_names, missing_columns, read_columns
 from blemore.scoring.labels import CLASSES
-from joblineage.errors import DataError, refuse
-from joblineage.files import write_bytes, write_json
+from blemore.scoring.reading import once, read_bytes, shown, shown_name
+from joblineage.errors import DataError, MissingDataError, refuse
+from joblineage.files import json_text, write_bytes, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ROOT_FILE = "submission_template.json"
-"""The one file that the uploaded zip holds."""
 ALLOWED = {(100.0,), (50.0, 50.0), (30.0, 70.0)}
 """Saliences of a prediction in percent, sorted."""
 TIMESTAMP = (1980, 1, 1, 0, 0, 0)
 """Fixed, so that the same decisions give the same bytes; the earliest that a zip can hold."""
 
 
-def read_template(path: str | Path) -> list[str]:
-    """The keys that a submission must have, as the challenge's template lists them: {"predictions": {key: []}}."""
-    value = load_json(Path(path).read_bytes(), str(path))
-    if not isinstance(value, dict) or not isinstance(value.get("predictions"), dict):
-        raise DataError(str(path), ['expected {"predictions": {clip: [], ...}}'])
-    return list(value["predictions"])
+def asked_keys(path: str | Path) -> list[str]:
+    """The keys that a submission must have.
+
+    Parameters
+    ----------
+    path : the challenge's template (JSON or zip); or a table with a column of clips, of which the test clips count where
+        it says which those are (`clips.parquet`), else all.
+    """
+    start = read_bytes(path).lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n")[:2]
+    if start == b"PK" or start[:1] in (b"{", b"["):
+        return read_template(path)
+    table = read_columns(path)
+    refuse(path, missing_columns(table, ["clip"]))
+    splits = table.get("split", [None] * len(table["clip"]))
+    wanted = "test" if "test" in splits else None
+    clips = zip(table["clip"], splits, strict=True)
+    asked = [clip for clip, split in clips if clip is not None and wanted in (split, None)]
+    return [f"{name}{EXTENSION}" for name in clip_names(asked)]
 
 
 def write(decisions: "pd.DataFrame", keys: Iterable[str]) -> dict[str, dict[str, Emotions]]:
@@ -55,9 +71,9 @@ def write(decisions: "pd.DataFrame", keys: Iterable[str]) -> dict[str, dict[str,
     keys = list(keys)
     names, decided = clip_names(keys), decisions["clip"]
     known = set(decided)
-    faults = [f"clip {clip}: two decisions" for clip in decided[decided.duplicated()]]
-    faults += [f"clip {clip}: in the template, but not decided" for clip in names if clip not in known]
-    faults += [f"clip {clip}: decided, but not in the template" for clip in decided[~decided.isin(names)]]
+    faults = once((f"clip {clip}" for clip in decided[decided.duplicated()]), "two decisions")
+    faults += once((f"clip {clip}" for clip in names if clip not in known), "in the template, but not decided")
+    faults += once((f"clip {clip}" for clip in decided[~decided.isin(names)]), "decided, but not in the template")
     refuse("submission", faults)
     saliences = decisions.set_index("clip").loc[names, list(CLASSES)].to_numpy()
     value = {"predictions": {key: emotions_of(row) for key, row in zip(keys, saliences, strict=True)}}
@@ -67,14 +83,17 @@ def write(decisions: "pd.DataFrame", keys: Iterable[str]) -> dict[str, dict[str,
 
 
 def write_zip(path: str | Path, value: Mapping[str, Any]) -> None:
-    """Write the zip to upload: one root file, `submission_template.json`. The same submission gives the same bytes."""
+    """Write the zip to upload: one root file, `submission_template.json`.
+
+    The same submission gives the same bytes, as long as zlib packs alike.
+    """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        entry = zipfile.ZipInfo(ROOT_FILE, TIMESTAMP)
-        entry.compress_type = zipfile.ZIP_STORED  # compressed bytes would depend on zlib's version
+        entry = zipfile.ZipInfo(TEMPLATE, TIMESTAMP)
+        entry.compress_type = zipfile.ZIP_DEFLATED
         entry.create_system = 3  # Unix, wherever it is written
         entry.external_attr = 0o644 << 16
-        archive.writestr(entry, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
+        archive.writestr(entry, json_text(value))
     write_bytes(path, buffer.getvalue())
 
 
@@ -93,7 +112,7 @@ def write_checked(decisions: "pd.DataFrame", keys: Iterable[str], json_path: str
 
 
 def check(path: str | Path, clips: Iterable[str] | None = None) -> list[str]:
-    """Every fault of a submission, each naming its clip; an empty list when the challenge would take it.
+    """Every fault of a submission, once, with the first clip that has it; an empty list when the challenge would take it.
 
     Parameters
     ----------
@@ -102,61 +121,71 @@ def check(path: str | Path, clips: Iterable[str] | None = None) -> list[str]:
 
     Raises
     ------
-    OSError : the file does not exist or cannot be read.
+    MissingDataError, OSError : the file does not exist or cannot be read.
     """
-    path = Path(path)
-    data = path.read_bytes()
     try:
-        if path.suffix.lower() == ".zip":
-            data = _only_file(data, path.name)
-        return faults_of(load_json(data, path.name), clips)
+        return faults_of(read_submission(path, strict=True), clips)
+    except MissingDataError:
+        raise
     except DataError as error:
         return error.faults
 
 
 def faults_of(value: Any, clips: Iterable[str] | None = None) -> list[str]:
     """Every fault of a submission already read (see `check`)."""
+    form = '{"predictions": {"test_0001.mov": [...], ...}}'
     if not isinstance(value, dict) or set(value) != {"predictions"} or not isinstance(value["predictions"], dict):
-        return ['expected one outer key: {"predictions": {"test_0001.mov": [...], ...}}']
+        return [f"expected one outer key: {form}, found {shown(value)}"]
     predictions = value["predictions"]
-    faults = []
+    keys = None if clips is None else [name if name.endswith(EXTENSION) else f"{name}{EXTENSION}" for name in clips]
+    found = Faults()
     for key, emotions in predictions.items():
-        if not key.endswith(EXTENSION):
-            faults.append(f"clip {key}: the name must end with {EXTENSION}")
-        wrong = emotion_faults(emotions) or _decision_faults(emotions)
-        faults += [f"clip {key}: {fault}" for fault in wrong]
-    if clips is None:
-        return faults if predictions else [*faults, "no clip"]
-    expected, found = set(clip_names(clips)), set(clip_names(predictions))
-    faults += [f"clip {name}: missing" for name in sorted(expected - found)]
-    faults += [f"clip {name}: no such test clip" for name in sorted(found - expected)]
-    return faults
+        found.of(key, _key_faults(key) if keys is None else [])
+        found.of(key, emotion_faults(emotions) or _decision_faults(emotions))
+    if keys is None:
+        return found.lines() if predictions else ["no clip"]
+    return found.lines() + _unlike(list(predictions), keys)
 
 
-def _decision_faults(emotions: Emotions) -> list[str]:
+def _key_faults(key: str) -> list[tuple[str, str]]:
+    """What is wrong with a key where nobody says which are asked for."""
+    if key != f"{Path(key).stem}{EXTENSION}" or "\\" in key:
+        return [(f"a key is the name of a clip without folder, with {EXTENSION}", "")]
+    return []
+
+
+def _unlike(found: list[str], asked: list[str]) -> list[str]:
+    """Where the keys of a submission are not those that are asked for, to the letter."""
+    there, wanted = set(found), set(asked)
+    right = dict(zip(clip_names(asked), asked, strict=True))
+    unknown, second, misspelt = list[str](), list[str](), dict[str, str]()
+    for key, name in zip(found, clip_names(found), strict=True):
+        if key not in wanted and name not in right:
+            unknown.append(key)
+        elif key not in wanted and (right[name] in there or right[name] in misspelt.values()):
+            second.append(key)
+        elif key not in wanted:
+            misspelt[key] = right[name]
+    missing = [key for key in dict.fromkeys(asked) if key not in there and key not in misspelt.values()]
+    expected = shown_name(next(iter(misspelt.values()), ""))
+    return [
+        *once((f"clip {shown_name(key)}" for key in missing), "missing"),
+        *once((f"clip {shown_name(key)}" for key in unknown), "no such test clip"),
+        *once((f"clip {shown_name(key)}" for key in misspelt), f"not the template's key, which is {expected}"),
+        *once((f"clip {shown_name(key)}" for key in second), "a second key of one clip; leave the template's"),
+    ]
+
+
+def _decision_faults(emotions: Emotions) -> list[tuple[str, str]]:
     saliences = [float(entry["salience"]) for entry in emotions]
     named = [entry["emotion"] for entry in emotions]
     faults = []
     if len(named) > 1 and "neu" in named:
-        faults.append("neutral is never part of a blend")
+        faults.append(("neutral is never part of a blend", ""))
     if len(named) > 2:
-        faults.append(f"at most two emotions, found {len(named)}")
+        faults.append(("at most two emotions, found {}", str(len(named))))
     elif tuple(sorted(saliences)) not in ALLOWED:
         total = "" if np.isclose(sum(saliences), 100) else f", which sum to {sum(saliences):g}, not 100"
         allowed = "a single has salience 100" if len(named) == 1 else "a blend has 50/50, 70/30 or 30/70"
-        faults.append(f"saliences {'/'.join(f'{value:g}' for value in saliences)}{total}: {allowed}")
+        faults.append((f"saliences {{}}: {allowed}", f"{'/'.join(f'{value:g}' for value in saliences)}{total}"))
     return faults
-
-
-def _only_file(data: bytes, where: str) -> bytes:
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            names = archive.namelist()
-            if names != [ROOT_FILE]:
-                raise DataError(
-                    where,
-                    [f"the zip must hold one file, {ROOT_FILE}, in its root; it holds: {', '.join(names) or 'none'}"],
-                )
-            return archive.read(ROOT_FILE)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # RuntimeError: encrypted
-        raise DataError(where, [f"is not a readable zip: {error}"]) from error

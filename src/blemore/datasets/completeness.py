@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from blemore.datasets.blemore import PUBLISHED, clip_files
-from blemore.datasets.roster import METADATA, TEMPLATE, read_roster, read_table, template_clips
+from blemore.datasets.roster import METADATA, read_roster, read_table, template_clips
+from blemore.datasets.template import TEMPLATE
 from blemore.datasets.withdrawn import NOBODY, Withdrawn
 from blemore.scoring.columns import clip_names
 from blemore.tables import NO_FOLD
@@ -69,11 +70,11 @@ def check_data(root: Path, published: Published = BLEMORE, withdrawn: Withdrawn 
     """
     root = Path(root)
     files = set(withdrawn.kept(clip_files(root, {})))
-    metadata, _ = read_table(root / METADATA, ("filename",))  # read_roster reports its faults
-    labelled = metadata["filename"].dropna() if "filename" in metadata else ()
+    metadata, _ = read_table(root / METADATA, ("clip",))  # read_roster reports its faults
     wanted_test, _ = template_clips(root / TEMPLATE)
-    listed = [f"train/{clip}.mov" for clip in clip_names(labelled)] + [f"test/{clip}.mov" for clip in wanted_test or ()]
-    asked = set(withdrawn.kept(listed))
+    asked = {f"train/{clip}.mov" for clip in clip_names(metadata["clip"].dropna())} if "clip" in metadata else set()
+    asked |= {f"test/{clip}.mov" for clip in wanted_test or ()}
+    asked = set(withdrawn.kept(asked))
     stems = {Path(file).stem for file in files}
     absent = sorted(file for file in asked if Path(file).stem not in stems)
 
@@ -99,11 +100,12 @@ def _count(files: Iterable[str], split: str) -> int:
 
 def _deviations(check: Completeness, files: list[str], published: Published) -> list[str]:
     """Where the sizes differ from the published record's (missing clips counted in)."""
-    told = [
-        f"{number} {what} clips, the published record has {expected}"
-        for split, what, expected in (("train/", "training", published.train), ("test/", "test", published.test))
-        if (number := _count(files, split)) != expected
-    ]
+    told = []
+    for split, what, expected in (("train/", "training", published.train), ("test/", "test", published.test)):
+        number = _count(files, split)
+        if number != expected:
+            missing = ", the missing ones counted in," if check.missing else ","
+            told.append(f"{number} {what} clips{missing} the published record has {expected}")
     if check.folds and tuple(check.folds) != published.folds:
         sizes = ", ".join(map(str, check.folds))
         told.append(f"folds of {sizes} clips, the published record has {', '.join(map(str, published.folds))}")

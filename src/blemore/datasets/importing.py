@@ -15,9 +15,11 @@ from rich.progress import track
 
 from blemore.datasets.completeness import BLEMORE, Completeness, Published, check_data, some
 from blemore.datasets.names import TEST_NAME, parse_name
-from blemore.datasets.roster import METADATA, TEMPLATE
+from blemore.datasets.roster import METADATA
 from blemore.datasets.sources import BROKEN, Source, broken, file_source, find_files, need_space
+from blemore.datasets.template import MOST_BYTES, TEMPLATE, is_written_here
 from blemore.datasets.withdrawn import NOBODY, Withdrawn
+from blemore.scoring.reading import once
 from joblineage.errors import DataError, refuse
 from joblineage.files import sha256, whole_file
 
@@ -106,8 +108,8 @@ def _shown(sources: dict[Any, Source], doing: str, show_progress: bool) -> Itera
 
 def _place(name: str) -> str | None:
     """Where a file belongs below root; None for what is none of the challenge's files."""
-    if name in (METADATA, TEMPLATE):
-        return name
+    if name.lower() in (METADATA, TEMPLATE):
+        return name.lower()
     clip, extension = os.path.splitext(name)
     if extension.lower() != ".mov":
         return None
@@ -123,20 +125,33 @@ def _place(name: str) -> str | None:
 def _choose(sources: list[Source]) -> tuple[dict[str, Source], list[str]]:
     """One source for each place below root, and what was ignored. Different files for one place are refused."""
     chosen: dict[str, Source] = {}
-    ignored, faults = [], []
+    ignored, faults, submissions = [], [], []
     for source in sources:
         place = _place(source.name)
-        if place is None:
+        if place == TEMPLATE and _is_submission(source):
+            submissions.append(source.shown)
+        elif place is None:
             ignored.append(source.shown)
         elif place not in chosen:
             chosen[place] = source
         elif not source.same_as(chosen[place]):
             faults.append(f"{place}: two different files on offer, {chosen[place].shown} and {source.shown}; give one")
-    if not chosen:
+    if submissions and TEMPLATE not in chosen:
+        what = "is a submission that this workflow wrote, not the challenge's template: give the one that came with the data"
+        faults += once(submissions, what)
+    elif not chosen:
         seen = f"saw {some(ignored)}" if ignored else "saw no file at all"
         faults.append(f"none of the challenge's files found (A*.mov, test_*.mov, {METADATA}, {TEMPLATE}); {seen}")
     refuse("import", faults)
-    return chosen, ignored
+    return chosen, ignored + submissions
+
+
+def _is_submission(source: Source) -> bool:
+    try:
+        with source.open() as file:
+            return is_written_here(file.read(MOST_BYTES))
+    except BROKEN:  # told when it is copied
+        return False
 
 
 def _without(chosen: dict[str, Source], withdrawn: Withdrawn, report: Imported) -> dict[str, Source]:

@@ -5,7 +5,6 @@ reported at once. No clip is opened here: names and the two small tables are eno
 clip by clip, or from a table of persons; they never share a person.
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -13,14 +12,16 @@ import numpy as np
 import pandas as pd
 
 from blemore.datasets.names import TEST_NAME, ClipName, parse_name
+from blemore.datasets.template import TEMPLATE, read_template
 from blemore.datasets.withdrawn import NOBODY, Withdrawn
-from blemore.scoring.columns import clip_names
+from blemore.scoring import spelling
+from blemore.scoring.columns import clip_names, missing_columns, numbers, read_columns
 from blemore.scoring.labels import CLASSES, check_labels
+from blemore.scoring.reading import once
 from blemore.tables import NO_FOLD, ROSTER_COLUMNS
 from joblineage.errors import DataError, refuse
 
 METADATA = "train_metadata.csv"
-TEMPLATE = "submission_template.json"
 
 LABEL_COLUMNS = ("mix", "emotion_1", "emotion_2", "emotion_1_salience", "emotion_2_salience")
 
@@ -64,18 +65,16 @@ def read_roster(
     faults += template_faults
     if asked is not None:
         faults += _unlike(asked, [*test["clip"], *gone["clip"]], "test", TEMPLATE, "not in")
-    metadata, table_faults = read_table(
-        root / METADATA, ("filename", *LABEL_COLUMNS, *(() if folds_csv else ("fold",)))
-    )
+    metadata, table_faults = read_table(root / METADATA, ("clip", *LABEL_COLUMNS, *(() if folds_csv else ("fold",))))
     if folds_csv:
         persons, person_faults = read_table(Path(folds_csv), ("person", "fold"))
         table_faults += person_faults
     faults += table_faults
     if table_faults:
         raise DataError(str(root), faults)
-    nameless = metadata["filename"].isna()
-    faults += [f"{METADATA}: row {row + 1}: filename is empty" for row in np.flatnonzero(nameless)]
-    metadata = metadata[~nameless].assign(clip=lambda table: clip_names(table["filename"]))
+    nameless = metadata["clip"].isna()
+    faults += once((f"{METADATA}: row {row + 1}" for row in np.flatnonzero(nameless)), "filename is empty")
+    metadata = metadata[~nameless].assign(clip=lambda table: clip_names(table["clip"]))
     metadata = metadata[~metadata["clip"].map(withdrawn.holds).astype(bool)]
     faults += _metadata_faults(metadata, train["clip"], parsed)
 
@@ -131,33 +130,36 @@ def template_clips(path: Path) -> tuple[list[str] | None, list[str]]:
     if not path.exists():
         return None, []
     try:
-        keys = json.loads(path.read_text("utf-8"))["predictions"].keys()
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        return None, [f'{path.name}: not {{"predictions": {{"test_0001.mov": [], ...}}}}: {error!r}']
-    return clip_names(keys), []
+        return clip_names(read_template(path)), []
+    except DataError as error:
+        return None, [f"{path.name}: {fault}" for fault in error.faults]
 
 
 def _unlike(listed: Iterable[str], found: Iterable[str], folder: str, table: str, without: str) -> list[str]:
     """Where a table and the clips found in a folder disagree."""
     listed, found = set(listed), set(found)
+    absent, strange = sorted(listed - found), sorted(found - listed)
     return [
-        *(f"clip {clip}: in {table}, but there is no such file in {folder}/" for clip in sorted(listed - found)),
-        *(f"clip {clip}: in {folder}/, but {without} {table}" for clip in sorted(found - listed)),
+        *once((f"clip {clip}" for clip in absent), f"in {table}, but there is no such file in {folder}/"),
+        *once((f"clip {clip}" for clip in strange), f"in {folder}/, but {without} {table}"),
     ]
 
 
 def read_table(path: Path, columns: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
-    """The named columns of a CSV file as text (empty cells missing), and its faults."""
+    """The named columns of a table as text (empty cells missing), and its faults."""
     if not path.exists():
         return pd.DataFrame(), [f"{path} is missing"]
     try:
-        table = pd.read_csv(path, dtype="str", encoding="utf-8-sig", skipinitialspace=True)
-    except (ValueError, UnicodeError) as error:  # pandas' parser errors are ValueErrors
-        return pd.DataFrame(), [f"{path.name}: cannot be read as CSV: {error}"]
-    found = ", ".join(map(str, table.columns))
-    missing = [column for column in columns if column not in table.columns]
-    faults = [f"{path.name}: column {column!r} is missing (found: {found})" for column in missing]
-    return (table[list(columns)].apply(lambda cells: cells.str.strip()) if not missing else table), faults
+        found = read_columns(path, as_text=columns)
+    except DataError as error:
+        return pd.DataFrame(), [f"{path.name}: {fault}" for fault in error.faults]
+    if missing := missing_columns(found, columns):
+        return pd.DataFrame(), [f"{path.name}: {fault}" for fault in missing]
+    table = pd.DataFrame({name: found[name] for name in columns}, dtype="str")
+    table = table.apply(lambda cells: cells.str.strip())
+    for name in {"emotion_1", "emotion_2"} & set(columns):
+        table[name] = table[name].map(spelling.emotion, na_action="ignore")
+    return table, []
 
 
 def _metadata_faults(metadata: pd.DataFrame, clips: pd.Series, parsed: pd.DataFrame) -> list[str]:
@@ -172,7 +174,7 @@ def _metadata_faults(metadata: pd.DataFrame, clips: pd.Series, parsed: pd.DataFr
 
 def _label_text(table: pd.DataFrame) -> list[str]:
     """Labels as comparable text, "ang" or "ang 70 + sad 30", whichever emotion the table names first."""
-    shares = [pd.to_numeric(table[f"emotion_{k}_salience"], errors="coerce") for k in (1, 2)]
+    shares = [numbers(table[f"emotion_{k}_salience"]) for k in (1, 2)]
     texts = []
     for first, second, one, two in zip(table["emotion_1"], table["emotion_2"], *shares, strict=True):
         pair = [] if pd.isna(second) else sorted([(first, one), (second, two)], key=lambda part: CLASSES.index(part[0]))

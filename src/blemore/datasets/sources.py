@@ -3,7 +3,6 @@
 Searched are folders with all below them, the zips in them, and the zips directly inside a zip.
 """
 
-import csv
 import functools
 import io
 import os
@@ -16,10 +15,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO
 
 from blemore.datasets.withdrawn import Withdrawn
+from blemore.scoring.columns import SEPARATORS, clip_names
+from blemore.scoring.reading import decoded
 from joblineage.errors import DataError, refuse
 from joblineage.files import sha256, whole_file
 
@@ -73,13 +74,20 @@ class Source:
     def without(self, withdrawn: Withdrawn) -> "Source":
         """A CSV table without the lines that name a withdrawn clip in any cell, in memory; what stays keeps its bytes."""
         with self.open() as file:
-            data = file.read()
-        lines = data.decode("utf-8-sig", errors="surrogateescape").splitlines(keepends=True)
-        cells = ([PurePosixPath(cell.strip()).stem for row in csv.reader([line]) for cell in row] for line in lines)
-        kept = [line for line, names in zip(lines, cells, strict=True) if not any(map(withdrawn.holds, names))]
-        if len(kept) < len(lines):
-            data = "".join(kept).encode(errors="surrogateescape")
+            data = without_rows(file.read(), withdrawn)
         return Source(self.shown, self.name, len(data), partial(io.BytesIO, data))
+
+
+def without_rows(table: bytes, withdrawn: Withdrawn) -> bytes:
+    """A CSV table, whatever separates its cells, without the lines that name a withdrawn clip in any cell."""
+    try:
+        text = decoded(table)
+    except ValueError:  # who reads the table says what is wrong with it
+        text = table.decode(errors="surrogateescape")
+    lines = text.splitlines(keepends=True)
+    cells = {line: re.split(f'[{SEPARATORS}"]', line) for line in lines}
+    gone = {line for line in lines if any(withdrawn.holds(clip) for clip in clip_names(cells[line]))}
+    return "".join(line for line in lines if line not in gone).encode(errors="surrogateescape") if gone else table
 
 
 def file_source(path: Path) -> Source:

@@ -18,6 +18,7 @@ def enroll(
     ],
     truth: Annotated[Path, typer.Option(help="Labels of the clips to enrol with, in the form of train_metadata.csv.")],
     out: Annotated[Path, typer.Option(help="Where the corrected probabilities go (.parquet or .csv).")],
+    logits: Annotated[bool, typer.Option("--logits", help="The table holds logits: take their softmax.")] = False,
     spread: Annotated[
         float, typer.Option(min=1e-6, help="Expected spread of offsets between persons, in logits.")
     ] = 0.6,
@@ -38,7 +39,7 @@ def enroll(
 
     if out.suffix not in (".parquet", ".csv"):
         raise DataError(str(out), ["a probabilities table is a .csv or a .parquet file"])
-    table, labels = read_probabilities(probabilities), pd.DataFrame(read_truth(truth))
+    table, labels = read_probabilities(probabilities, logits=logits), pd.DataFrame(read_truth(truth))
     persons = sorted(set(table["person"].dropna())) if "person" in table.columns else []
     if len(persons) > 1:
         several = f"{len(persons)} persons ({', '.join(persons[:5])}, ...)"

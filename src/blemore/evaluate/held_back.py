@@ -4,7 +4,6 @@ Test actors are never seen in training, and their clips carry no name: what the 
 clips can be said here of generated ones.
 """
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,9 @@ import pandas as pd
 from scipy.stats import bootstrap
 from sklearn.metrics import adjusted_rand_score
 
-from blemore.challenge.files import EXTENSION, load_json
-from blemore.challenge.submission import ROOT_FILE, check
+from blemore.challenge.files import EXTENSION
+from blemore.challenge.submission import check
+from blemore.datasets.template import read_submission
 from blemore.scoring.columns import clip_names
 from blemore.scoring.labels import CLASSES, check_labels
 from blemore.scoring.metrics import ACCURACIES, scores, true_saliences
@@ -114,7 +114,7 @@ def _judge_clusters(clusters: pd.DataFrame, truth: pd.DataFrame) -> dict[str, An
 
 def _read_truth(path: str | Path) -> pd.DataFrame:
     """Labels and person of each test clip, sorted by clip, checked."""
-    value = load_json(Path(path).read_bytes(), str(path))
+    value = read_submission(path)
     test = value.get("test") if isinstance(value, dict) else None
     if not isinstance(test, dict) or not test:
         raise DataError(str(path), ['expected {"test": {clip: {"person": ..., "emotion_1": ..., ...}, ...}}'])
@@ -130,16 +130,9 @@ def _read_truth(path: str | Path) -> pd.DataFrame:
 def _read_saliences(path: str | Path, clips: pd.Series) -> np.ndarray:
     """(n, 6) saliences in percent of a submission, in the order of `clips`; strictly checked."""
     refuse(path, check(path, clips))
-    path = Path(path)
-    data = path.read_bytes()
-    if path.suffix.lower() == ".zip":
-        with zipfile.ZipFile(path) as archive:
-            data = archive.read(ROOT_FILE)
     said = {
         clip: {entry["emotion"]: float(entry["salience"]) for entry in emotions}
-        for clip, emotions in load_json(data, str(path))["predictions"].items()
+        for clip, emotions in read_submission(path)["predictions"].items()
     }
     keys = [f"{clip}{EXTENSION}" for clip in clips]
-    # `check` compares names without their folder, so a key may still not be a clip's plain name.
-    refuse(path, (f"clip {key}: missing under this very name" for key in keys if key not in said))
     return pd.DataFrame([said[key] for key in keys], columns=list(CLASSES)).fillna(0.0).to_numpy()

@@ -18,6 +18,7 @@ from blemore.scoring.exact import exact_optimum
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.model_name import FINAL, ModelName
 from blemore.scoring.persons import accuracies, jackknife_error, sums_of_persons
+from blemore.scoring.reading import once
 from blemore.scoring.rows import Rows
 from blemore.scoring.surface import official_grid
 from blemore.scoring.thresholds import fit, leave_one_fold_out
@@ -204,5 +205,5 @@ def _stack(tables: Mapping[str, pd.DataFrame], clips: pd.DataFrame) -> np.ndarra
     refuse("fusion", faults)
     stacked = np.stack([table.set_index("clip")[list(CLASSES)].reindex(clips["clip"]) for table in tables.values()])
     nowhere = np.isnan(stacked).any(axis=2).all(axis=0)
-    refuse("fusion", [f"clip {clip}: no encoder has a row for it" for clip in clips["clip"][nowhere]])
+    refuse("fusion", once((f"clip {clip}" for clip in clips["clip"][nowhere]), "no encoder has a row for it"))
     return stacked

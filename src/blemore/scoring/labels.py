@@ -1,8 +1,13 @@
 """The six classes, their order, and the soft labels made from a clip's emotions and saliences."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 
-from blemore.scoring.columns import Table, numbers, repeated, texts
+from blemore.scoring import spelling
+from blemore.scoring.columns import Table, missing_columns, numbers, repeated, texts
+from blemore.scoring.reading import once
 
 CLASSES = ("ang", "disg", "fea", "hap", "sad", "neu")
 """Class order of every array and table (the challenge kit's order, index 0-5)."""
@@ -36,8 +41,13 @@ def soft_labels(clips: Table) -> np.ndarray:
     return labels
 
 
+def emotion_names(cells: Iterable[Any]) -> np.ndarray:
+    """(n,) object, emotions in whatever spelling ("Anger", "dis") by the names of ``CLASSES``, "" where empty."""
+    return np.array([spelling.emotion(name) for name in texts(cells)], dtype=object)
+
+
 def check_labels(table: Table, where: str) -> list[str]:
-    """Every fault of a table of labels, as sentences naming row and clip; an empty list when all is well.
+    """Every fault of a table of labels, once, as sentences naming the first row and clip; an empty list when all is well.
 
     Parameters
     ----------
@@ -48,19 +58,19 @@ def check_labels(table: Table, where: str) -> list[str]:
     """
     start = f"{where}: " if where else ""
     needed = ("clip", "emotion_1", "emotion_2", "emotion_1_salience", "emotion_2_salience")
-    missing = [name for name in needed if name not in table]
-    if missing:
-        found = ", ".join(map(str, table))
-        return [f"{start}column {name!r} is missing (found: {found})" for name in missing]
+    if missing := missing_columns(table, needed):
+        return [start + fault for fault in missing]
 
     faults = []
     names, first, second = (texts(table[name]) for name in ("clip", "emotion_1", "emotion_2"))
     blend = second != ""
 
     def tell(bad: np.ndarray, what: str, shown: np.ndarray | None = None) -> None:
-        for row in np.flatnonzero(bad):
-            found = "" if shown is None else f", found {shown[row] if shown[row] != '' else 'nothing'}"
-            faults.append(f"{start}row {row + 1}, clip {names[row]}: {what}{found}")
+        rows = np.flatnonzero(bad)
+        found = (
+            "" if shown is None or not len(rows) else f", found {shown[rows[0]] if shown[rows[0]] != '' else 'nothing'}"
+        )
+        faults.extend(once((f"{start}row {row + 1}, clip {names[row]}" for row in rows), what + found))
 
     tell(names == "", "the clip has no name")
     tell(repeated(names), "the clip stands in more than one row")

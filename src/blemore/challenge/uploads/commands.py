@@ -58,14 +58,19 @@ def log_command(
     acc_salience: Share = None,
     score: Share = None,
     note: Annotated[str, typer.Option(help="Anything worth keeping.")] = "",
-    template: Annotated[
-        Path | None, typer.Option(help="The challenge's submission_template.json: all its clips must be in the file.")
+    clips: Annotated[
+        Path | None,
+        typer.Option(
+            "--clips",
+            "--template",
+            help="The clips that must be there: the challenge's template, clips.parquet or a CSV.",
+        ),
     ] = None,
     workspace: Workspace = Path(),
     as_json: AsJson = False,
 ) -> None:
     """Log an upload, checked as the challenge would. A score that comes later: the same call, with the score."""
-    from blemore.challenge.submission import read_template
+    from blemore.challenge.submission import asked_keys
     from blemore.challenge.uploads.entries import faults_of
     from blemore.challenge.uploads.log import record
 
@@ -80,7 +85,7 @@ def log_command(
         when=when,
         told=told,
         note=note,
-        keys=None if template is None else read_template(template),
+        keys=None if clips is None else asked_keys(clips),
     )
     if as_json:
         typer.echo(json.dumps({"action": done.action, "entry": done.entry, "twins": done.twins}, indent=2))

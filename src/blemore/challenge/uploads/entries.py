@@ -16,8 +16,8 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from blemore.challenge.files import load_json
 from blemore.params.schema import check_list
+from blemore.scoring.reading import load_json
 from joblineage.files import write_json
 
 ACCURACIES = ("acc_presence", "acc_salience")
