@@ -14,10 +14,9 @@ from blemore.decide.run import VARIANTS, calibrate
 from blemore.fusion.run import fuse
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import presence_correct
-from blemore.scoring.model_name import ModelName
 from blemore.scoring.persons import DRAWS, INTERVAL, accuracies, draw_persons, entry, sums_of_persons
 from blemore.scoring.rows import Rows
-from blemore.scoring.thresholds import commonest_decision, leave_one_fold_out
+from blemore.scoring.thresholds import commonest_of_others, leave_one_fold_out
 from blemore.seeds import generator
 from blemore.tables import labelled
 from joblineage import declare
@@ -102,12 +101,6 @@ def summarise(
         }
         said[name] = saliences, here, there
 
-    trivial = np.zeros(rows.truth.shape, dtype=np.int64)
-    for fold in rows.folds:
-        model = ModelName.of("score", fold, "commonest label")
-        trivial[rows.fold == fold] = commonest_decision(rows.outside(fold, model, "prior").truth)
-        rows.inside(fold, model)
-
     summary = {
         "dataset": dataset,
         "weights": weights,
@@ -117,7 +110,7 @@ def summarise(
         if without_unknown is None
         else entry(rows, _decided(without_unknown, FUSED, rows), drawn),
         "encoders": encoders,
-        "trivial": entry(rows, trivial, drawn),
+        "trivial": entry(rows, commonest_of_others(rows), drawn),
         "fused_minus_best_single": _paired(decided[FUSED], drawn, encoders, said),
         "protocol": PROTOCOL,
     }
