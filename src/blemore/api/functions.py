@@ -118,9 +118,9 @@ def read_predictions(path: str | Path) -> "pd.DataFrame":
     --------
     >>> import blemore
     >>> blemore.read_predictions("predictions.json")
-          clip    ang  disg  fea    hap   sad  neu
-    0  A1000_a   70.0   0.0  0.0    0.0  30.0  0.0
-    1  A1001_b    0.0   0.0  0.0  100.0   0.0  0.0
+          clip   ang  disg  fea    hap   sad  neu
+    0  A1000_a  70.0   0.0  0.0    0.0  30.0  0.0
+    1  A1001_b   0.0   0.0  0.0  100.0   0.0  0.0
     """
     import pandas as pd
 
