@@ -55,9 +55,7 @@ def test_the_score_of_an_encoder_s_table_is_what_the_study_reports(case):
     clips, tables, fused = case
     decisions = calibrate(fused.views, fused.probabilities, clips, KAPPAS).decisions
     origins = dict.fromkeys(tables, "finetuned")
-    said = summarise(
-        decisions, tables, clips, dataset="demo", weights="tiny", seed=17, origins=origins, permutations=2
-    )
+    said = summarise(decisions, tables, clips, dataset="demo", weights="tiny", seed=17, origins=origins, permutations=2)
     for name, table in tables.items():
         found = blemore.score(table, clips)
         reported = said["encoders"][name]
@@ -137,7 +135,7 @@ def test_a_person_in_two_folds_is_refused(files, capsys):
         blemore.score("fused.parquet", clips)
     with pytest.raises(DataError, match="at least two folds"):
         blemore.score("fused.parquet", clips.assign(fold=0))
-    with pytest.raises(DataError, match="row 1: fold must be a whole number from 0, found 0.5"):
+    with pytest.raises(DataError, match=r"row 1: fold must be a whole number from 0, found 0\.5"):
         blemore.score("fused.parquet", clips.assign(fold=0.5))
 
 
