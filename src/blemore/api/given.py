@@ -1,5 +1,6 @@
 """What people hand in: an array, a table of any kind or a file; two of them are matched by their clips."""
 
+import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -143,13 +144,16 @@ def like(given: Given, columns: Mapping[str, Any], values: np.ndarray) -> Any:
 
 
 def write(table: Mapping[str, Any], path: Path) -> None:
-    """Write columns as .parquet or .csv, whole or not at all; without pandas."""
-    import pyarrow as pa
-    from pyarrow.csv import write_csv
-    from pyarrow.parquet import write_table
-
+    """Write columns as .parquet or .csv, whole or not at all. CSV loads no pandas; pyarrow loads it to make a table."""
     with whole_file(path) as temporary:
-        (write_table if path.suffix == ".parquet" else write_csv)(pa.table(dict(table)), temporary)
+        if path.suffix == ".parquet":
+            import pyarrow as pa
+            from pyarrow.parquet import write_table
+
+            write_table(pa.table(dict(table)), temporary)
+            return
+        with open(temporary, "w", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerows([table, *zip(*table.values(), strict=True)])
 
 
 def by_class(values: np.ndarray) -> dict[str, np.ndarray]:
