@@ -54,7 +54,7 @@ def gains(
     "acc_salience", "score"}, "interval" [low, high] of the Score's gain, "controls" {name: {"what", "mean",
     "standard_error", "draws"}}}}. Gains are counted on the clips whose labels were not shown, the same for both sides.
     """
-    labelled = {"clips": options.get("labelled_clips"), "name": f"{seed}/enrolled"}
+    labelled: dict[str, Any] = {"clips": options.get("labelled_clips"), "name": f"{seed}/enrolled"}
     calibrations: dict[str, Callable[[Rows], Decided]] = {
         "person_offset": lambda rows: person_offset.decide(rows, options["kappas"])[0],
         "person_thresholds": lambda rows: person_thresholds.decide(rows, **options["person_thresholds"], **labelled),
