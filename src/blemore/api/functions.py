@@ -17,7 +17,7 @@ import numpy as np
 from blemore.api import given
 from blemore.api.files import read_predictions, read_probabilities, read_truth, write_predictions
 from blemore.api.given import Given
-from blemore.scoring.columns import Table, numbers, texts
+from blemore.scoring.columns import numbers, texts
 from blemore.scoring.labels import EMOTIONS
 from blemore.scoring.surface import Chosen
 from joblineage.errors import DataError, refuse
