@@ -138,7 +138,7 @@ def try_all(folder: Path, python: list[str], environment: dict[str, str]) -> Non
 def bare() -> dict[str, str]:
     """The environment variables, without those that lead Python elsewhere."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV", "COV_"))}
-    return kept | {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
+    return kept | {"OMP_NUM_THREADS": "1"}
 
 
 @pytest.mark.thorough
@@ -151,8 +151,10 @@ def test_the_light_commands_work_without_posix_and_without_any_other_library(tmp
     try_all(tmp_path, [sys.executable], bare | {"PYTHONPATH": path})
 
 
-def built(folder: Path) -> Path:
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built from the sdist, from what git keeps, without a network."""
+    folder = tmp_path_factory.mktemp("built")
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard", "src", "pyproject.toml", "README.md", "LICENSE"],
         cwd=REPOSITORY, capture_output=True, text=True, check=True,
@@ -185,8 +187,7 @@ def needed(name: str) -> set[str]:
 
 
 @pytest.mark.slow
-def test_the_wheel_works_in_an_environment_with_nothing_but_what_it_asks_for(tmp_path: Path, bare) -> None:
-    wheel = built(tmp_path)
+def test_the_wheel_works_in_an_environment_with_nothing_but_what_it_asks_for(wheel: Path, tmp_path: Path, bare) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "env"], check=True)
     python = tmp_path / "env/bin/python"
     pip = [sys.executable, "-m", "pip", "--quiet", "--python", python, "install", "--no-index", "--no-deps", wheel]
@@ -220,13 +221,13 @@ def newest() -> tuple[str, dict[str, str]] | None:
 
 
 @pytest.mark.slow
-def test_the_wheel_works_on_the_newest_python_that_is_here(tmp_path: Path, bare) -> None:
+def test_the_wheel_works_on_the_newest_python_that_is_here(wheel: Path, tmp_path: Path, bare) -> None:
     found = newest()
     if found is None:
         pytest.skip("no newer Python here")
     subprocess.run([found[0], "-m", "venv", tmp_path / "env"], check=True, env=bare | found[1])
     python = str(tmp_path / "env/bin/python")
-    install = [python, "-m", "pip", "--quiet", "install", "--only-binary", ":all:", built(tmp_path)]
+    install = [python, "-m", "pip", "--quiet", "install", "--only-binary", ":all:", wheel]
     done = subprocess.run(install, env=bare, capture_output=True, text=True, check=False)
     if done.returncode and "No matching distribution" in done.stderr:
         pytest.skip("its libraries cannot be had here")

@@ -135,7 +135,9 @@ def test_a_person_in_two_folds_is_refused(files, capsys):
         blemore.score("fused.parquet", clips)
     with pytest.raises(DataError, match="at least two folds"):
         blemore.score("fused.parquet", clips.assign(fold=0))
-    with pytest.raises(DataError, match=r"row 1: fold must be a whole number from 0, found 0\.5"):
+    with pytest.raises(DataError, match=r"found one person only \(A1\): thresholds are chosen on other persons"):
+        blemore.score("fused.parquet", clips.assign(person="A1"))
+    with pytest.raises(DataError, match=r"clip A100_00: fold must be a whole number from 0, found 0\.5"):
         blemore.score("fused.parquet", clips.assign(fold=0.5))
 
 

@@ -179,10 +179,13 @@ def score(
     if source == "made":
         place = folds_over_persons(who)
     else:
-        number = numbers(shown.columns["fold"] if fold is None else fold)
+        number, clips = (
+            numbers(shown.columns["fold"] if fold is None else fold),
+            shown.columns.get("clip", range(len(who))),
+        )
         wrong = np.flatnonzero(~(number >= 0) | (number % 1 != 0))
         refuse(
-            shown.where, (f"row {row + 1}: fold must be a whole number from 0, found {number[row]:g}" for row in wrong)
+            shown.where, (f"clip {clips[k]}: fold must be a whole number from 0, found {number[k]:g}" for k in wrong)
         )
         place = number.astype(int)
     rows = Rows(side.values, shown.values, place, who, tuple(names.tolist()))

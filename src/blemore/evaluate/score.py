@@ -15,7 +15,7 @@ from blemore.scoring.metrics import ACCURACIES, scores
 from blemore.scoring.persons import draw_persons, entry
 from blemore.scoring.rows import Rows
 from blemore.scoring.thresholds import commonest_of_others, leave_one_fold_out
-from joblineage.errors import refuse
+from joblineage.errors import DataError, refuse
 
 KAPPAS = (0, 2, 5, 10, 20, 40, 80)
 """Strengths of the person offset to choose from, as in the study (`params.yaml`)."""
@@ -51,9 +51,11 @@ def score(
 
     Raises
     ------
-    DataError : a person in two folds, or fewer than two folds.
+    DataError : one person only, a person in two folds, or fewer than two folds.
     """
     number = len(rows.persons)
+    if number < 2:
+        raise DataError("score", [f"found one person only ({rows.persons[0]}): thresholds are chosen on other persons"])
     folds = [np.unique(rows.fold[rows.person == k]) for k in range(number)]
     several = [(rows.persons[k], own.tolist()) for k, own in enumerate(folds) if len(own) > 1]
     refuse(
