@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from blemore.datasets.withdrawn import Withdrawn
 from blemore.params.parts import DATA_SET
+from joblineage import run, workspace
 from joblineage.errors import MissingDataError
+from joblineage.store import Store
 from joblineage.study import Checked, Study
 
 if TYPE_CHECKING:
     from joblineage.graph import Graph
     from joblineage.outcome import Outcome
-    from joblineage.store import Store
     from joblineage.verdict import Finding
 
 HUGE_PAGES = ":".join(
@@ -41,7 +42,7 @@ def _leaks(root: Path, graph: "Graph", chain: set[str], artifact: str | None, fo
     return in_verify(graph, artifact, found)
 
 
-def _names(store: "Store") -> frozenset[str]:
+def _names(store: Store) -> frozenset[str]:
     from blemore.audit.persons import codes
 
     return codes(store)
@@ -105,7 +106,7 @@ STUDY = Study(
 
 def mark(root: Path) -> None:
     """Mark this run's jobs as the workspace's own, and have their memory come in huge pages."""
-    from joblineage import recovery
+    from joblineage import recovery  # psutil, which an environment for tables alone has not
 
     os.environ.setdefault("GLIBC_TUNABLES", HUGE_PAGES)  # read by a program when it starts
     how = "`blemore recover` (or `make submission`) ends what is left of that run and releases the lock"
@@ -175,7 +176,6 @@ def begin(
     from blemore.gemini.service import check_service
     from blemore.media.preflight import check_disk, estimate
     from blemore.weights.check import missing_checkpoints
-    from joblineage import workspace
 
     faults = missing_checkpoints(encoders)
     for settings in encoders:
@@ -234,9 +234,6 @@ def end(root: Path, made: Sequence[re.Pattern], targets: Sequence[str]) -> None:
     ------
     LineageError : the finished study does not verify; nothing was versioned.
     """
-    from joblineage import run
-    from joblineage.store import Store
-
     if shared := list((root / "cache/training").glob("*.media")):
         # Loads pandas, which a run with nothing to do goes without.
         from blemore.learning.training.media import forget_media
