@@ -10,7 +10,7 @@ solve() {
   .venv/bin/uv pip compile --quiet --generate-hashes --no-emit-find-links --python-version 3.11 \
     --custom-compile-command "make lock" "$@"
 }
-solve --extra demo pyproject.toml -o requirements.lock
+solve --extra study --extra demo pyproject.toml -o requirements.lock
 solve --group dev -c requirements.lock -o requirements-dev.lock
 .venv/bin/python - <<'PY'
 import re
@@ -23,8 +23,9 @@ for lock in map(Path, ("requirements.lock", "requirements-dev.lock")):
 
 pins = dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", Path("requirements.lock").read_text(), flags=re.M))
 project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
-asked = [*project["dependencies"], *project["optional-dependencies"]["demo"]]
-wanted = sorted(re.split(r"[<>=]", line)[0] for line in asked)
+extras = project["optional-dependencies"]
+asked = [*project["dependencies"], *(line for name in ("study", "audit", "demo") for line in extras[name])]
+wanted = sorted({re.split(r"[<>=]", line)[0] for line in asked if not line.startswith("blemore[")})
 Path("envs/blemore.yaml").write_text(
     "# Written by `make lock`: what the project asks for, pinned as in requirements.lock.\n"
     "channels: [conda-forge]\ndependencies:\n  - python=3.11\n  - pip\n  - pip:\n"

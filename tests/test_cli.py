@@ -203,11 +203,14 @@ def test_help_starts_without_the_heavy_libraries_and_without_numpy(tmp_path):
         "decode p.parquet --alpha 0.2 --beta 0.2 --out said.json",
         "evaluate first.json --truth truth.csv",
         "check-submission first.json --clips truth.csv",
+        "score p.parquet --truth truth.csv",
+        "enroll one.csv --truth truth.csv --out corrected.csv",
     ],
 )
 def test_a_command_does_its_work_without_the_heavy_libraries(files, arguments):
     folder, clips, table = files
     table.to_parquet(folder / "p.parquet", index=False)
+    table[table["person"] == "A100"].to_csv(folder / "one.csv", index=False)
     said = {f"{clip}.mov": [{"emotion": "ang", "salience": 100.0}] for clip in clips["clip"]}
     (folder / "first.json").write_text(json.dumps({"predictions": said}))
     assert not loaded(folder, arguments) & HEAVY

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import yaml
 
+from blemore.api import functions
+
 REPOSITORY = Path(__file__).parents[1]
 FOLDERS = ("src", "rules", "workflow_scripts", "tests", "benchmarks", "docs", "schemas", "profiles", "envs", "tools")
 FILES = [path for path in REPOSITORY.glob("*") if path.is_file()] + [
@@ -56,6 +58,7 @@ def _known() -> set[str]:
             parts = path.relative_to(REPOSITORY).with_suffix("").parts
             module = ".".join(part for part in parts if part not in ("src", "__init__"))
             names |= {module, *_members(ast.parse(path.read_text()).body, module)}
+    names |= {f"blemore.{name}" for name in functions.__all__}
     tails = (name.split(".")[start:] for name in names for start in range(name.count(".") + 1))
     return {".".join(tail) for tail in tails}
 

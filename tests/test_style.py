@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from blemore.api import functions
 from blemore.audit.page import chain
 from blemore.params.check import check_params, read_schema
 from joblineage.code import sources
@@ -88,8 +89,10 @@ def test_the_committed_params_obey_their_schema() -> None:
     check_params(values, read_schema(REPOSITORY / "schemas/params.schema.yaml"))
 
 
-def test_no_init_file_holds_code() -> None:
-    assert [path for path in (REPOSITORY / "src").rglob("__init__.py") if path.stat().st_size] == []
+def test_no_init_file_holds_code_but_the_study_s_own_which_names_no_function() -> None:
+    holding = [path for path in (REPOSITORY / "src").rglob("__init__.py") if path.stat().st_size]
+    assert holding == [REPOSITORY / "src/blemore/__init__.py"]
+    assert not [name for name in functions.__all__ if re.search(rf"\b{name}\b", holding[0].read_text())]
 
 
 def test_fusion_does_not_depend_on_any_encoder() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from blemore.datasets.withdrawn import Withdrawn
 from blemore.params.parts import DATA_SET
-from joblineage import recovery, run, workspace
+from joblineage import run, workspace
 from joblineage.errors import MissingDataError
 from joblineage.store import Store
 from joblineage.study import Study
@@ -81,6 +81,8 @@ STUDY = Study(
 
 def mark(root: Path) -> None:
     """Mark this run's jobs as the workspace's own, and have their memory come in huge pages."""
+    from joblineage import recovery  # psutil, which an environment for tables alone has not
+
     os.environ.setdefault("GLIBC_TUNABLES", HUGE_PAGES)  # read by a program when it starts
     how = "`blemore recover` (or `make submission`) ends what is left of that run and releases the lock"
     recovery.mark(root, f"{how}; finished work is kept.")

@@ -26,7 +26,7 @@ def read_truth(path: str | Path) -> dict[str, np.ndarray]:
     Returns
     -------
     Columns, sorted by clip: clip (without extension), emotion_1, emotion_2 (text, "" for none), emotion_1_salience,
-    emotion_2_salience (float64, percent; 100 and NaN for singles).
+    emotion_2_salience (float64, percent; 100 and NaN for singles); person and fold as they stand there, if they do.
 
     Raises
     ------
@@ -43,6 +43,7 @@ def read_truth(path: str | Path) -> dict[str, np.ndarray]:
     labels = {name: texts(table[name]) for name in ("clip", "emotion_1", "emotion_2")}
     labels |= {name: numbers(table[name]) for name in ("emotion_1_salience", "emotion_2_salience")}
     labels["emotion_1_salience"][labels["emotion_2"] == ""] = 100.0
+    labels |= {name: np.array(table[name], dtype=object) for name in ("person", "fold") if name in table}
     order = np.argsort(labels["clip"], kind="stable")
     return {name: column[order] for name, column in labels.items()}
 

@@ -30,13 +30,23 @@ LABELLED = ("person_thresholds", "enrolment")
 """Calibrations that are shown labels of the very person."""
 
 
-def gains(rows: Rows, options: Mapping[str, Any], *, seed: int) -> dict[str, Any]:
+def gains(
+    rows: Rows,
+    options: Mapping[str, Any],
+    *,
+    seed: int,
+    only: Sequence[str] = tuple(WHAT),
+    step: Callable[[], None] = lambda: None,
+) -> dict[str, Any]:
     """Gain, interval and controls of every personal calibration.
 
     Parameters
     ----------
     options : "kappas"; "labelled_clips" that a person is enrolled with; "enrolment" {"draws", "spreads"};
-        "person_thresholds" {"draws", "weights"}; "controls", how often each control is drawn (at least 2).
+        "person_thresholds" {"draws", "weights"}; "controls", how often each control is drawn (at least 2). What only
+        calibrations that are left out need may be missing.
+    only : which calibrations; all of `WHAT`.
+    step : called after each draw of a control.
 
     Returns
     -------
@@ -44,7 +54,7 @@ def gains(rows: Rows, options: Mapping[str, Any], *, seed: int) -> dict[str, Any
     "acc_salience", "score"}, "interval" [low, high] of the Score's gain, "controls" {name: {"what", "mean",
     "standard_error", "draws"}}}}. Gains are counted on the clips whose labels were not shown, the same for both sides.
     """
-    labelled = {"clips": options["labelled_clips"], "name": f"{seed}/enrolled"}
+    labelled: dict[str, Any] = {"clips": options.get("labelled_clips"), "name": f"{seed}/enrolled"}
     calibrations: dict[str, Callable[[Rows], Decided]] = {
         "person_offset": lambda rows: person_offset.decide(rows, options["kappas"])[0],
         "person_thresholds": lambda rows: person_thresholds.decide(rows, **options["person_thresholds"], **labelled),
@@ -52,7 +62,8 @@ def gains(rows: Rows, options: Mapping[str, Any], *, seed: int) -> dict[str, Any
     }
     base, found = decide_shared(rows), {}
     drawn = draw_persons(len(rows.persons), seed)
-    for name, calibrate in calibrations.items():
+    for name in only:
+        calibrate = calibrations[name]
         decided = calibrate(rows)
         sums = _sums(rows, base, decided)
         of_draws = [accuracies(drawn @ part)[2] for part in sums]
@@ -63,6 +74,7 @@ def gains(rows: Rows, options: Mapping[str, Any], *, seed: int) -> dict[str, Any
             controls["random_groups"].append(_gain(_sums(mixed, base, calibrate(mixed)))[2])
             mixed = permuted_labels(rows, tag)
             controls["permuted_labels"].append(_gain(_sums(mixed, decide_shared(mixed), calibrate(mixed)))[2])
+            step()
         strengths = {str(o): one if isinstance(one, str) else f"{one:g}" for o, one in decided.strengths.items()}
         found[name] = {
             "what": WHAT[name],

@@ -14,10 +14,9 @@ from blemore.decide.run import VARIANTS, calibrate
 from blemore.fusion.run import fuse
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import presence_correct
-from blemore.scoring.model_name import ModelName
 from blemore.scoring.persons import DRAWS, INTERVAL, accuracies, draw_persons, entry, sums_of_persons
 from blemore.scoring.rows import Rows
-from blemore.scoring.thresholds import commonest_decision, leave_one_fold_out
+from blemore.scoring.thresholds import commonest_of_others, leave_one_fold_out
 from blemore.seeds import generator
 from blemore.tables import labelled
 from joblineage import declare
@@ -102,12 +101,6 @@ def summarise(
         }
         said[name] = saliences, here, there
 
-    trivial = np.zeros(rows.truth.shape, dtype=np.int64)
-    for fold in rows.folds:
-        model = ModelName.of("score", fold, "commonest label")
-        trivial[rows.fold == fold] = commonest_decision(rows.outside(fold, model, "prior").truth)
-        rows.inside(fold, model)
-
     best = max(sorted(encoders), key=lambda name: encoders[name]["acc_presence"])
     saliences, here, there = said[best]
     known = None
@@ -120,7 +113,7 @@ def summarise(
         "variants": {variant: entry(rows, saliences, drawn) for variant, saliences in decided.items()},
         "without_unknown": known,
         "encoders": encoders,
-        "trivial": entry(rows, trivial, drawn),
+        "trivial": entry(rows, commonest_of_others(rows), drawn),
         "fused_minus_best_single": {"best_single": best} | _paired(here, decided[FUSED][there], saliences, drawn),
         "protocol": PROTOCOL,
         "note": DEMO_NOTE if dataset == "demo" else None,

@@ -5,14 +5,16 @@ fitted on and whom it judges (`declare`).
 """
 
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-import pandas as pd
 
 from blemore.scoring.labels import CLASSES, soft_labels
 from blemore.scoring.model_name import FINAL, ModelName
 from joblineage import declare
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,10 @@ class Rows:
     clip: np.ndarray | None = None
 
     @classmethod
-    def of(cls, clips: pd.DataFrame, values: np.ndarray | None = None) -> Self:
+    def of(cls, clips: "pd.DataFrame", values: np.ndarray | None = None) -> Self:
         """The rows of a clips table, in its order, with `values` (..., n, d); None: (n, 0)."""
+        import pandas as pd  # `blemore score` makes its rows without
+
         train, truth = (clips["split"] == "train").to_numpy(), np.zeros((len(clips), 6))
         truth[train] = np.rint(100 * soft_labels(clips[train]))
         person, persons = pd.factorize(clips["person"], sort=True)
@@ -61,7 +65,7 @@ class Rows:
         """FINAL, then the folds."""
         return [FINAL, *self.folds]
 
-    def lookup(self, table: pd.DataFrame) -> np.ndarray:
+    def lookup(self, table: "pd.DataFrame") -> np.ndarray:
         """(n, 6) the class columns of a table with one row per clip, in the order of these rows."""
         return table.set_index("clip").loc[self.clip, list(CLASSES)].to_numpy()
 

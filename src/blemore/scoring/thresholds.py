@@ -42,6 +42,16 @@ def leave_one_fold_out(rows: Rows, name: str = "") -> tuple[np.ndarray, dict[int
     return saliences, chosen
 
 
+def commonest_of_others(rows: Rows) -> np.ndarray:
+    """(n, 6) saliences in percent, the trivial decisions: each fold's clips get the other folds' commonest label."""
+    saliences = np.zeros(rows.truth.shape, dtype=np.int64)
+    for fold in rows.folds:
+        model = ModelName.of("score", fold, "commonest label")
+        saliences[rows.fold == fold] = commonest_decision(rows.outside(fold, model, "prior").truth)
+        rows.inside(fold, model)
+    return saliences
+
+
 def commonest_decision(truth: np.ndarray) -> np.ndarray:
     """The one decision to make without looking at a clip: the most frequent true label of the training clips.
 

@@ -7,9 +7,9 @@ true difference of (z(1 - .05 / 2) + z(.8)) standard deviations is found in 80 %
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import NormalDist
 
 import numpy as np
-from scipy import stats
 
 from blemore.fusion import scaling
 from blemore.scoring.exact import exact_optimum
@@ -59,7 +59,7 @@ def power(settings: Settings, sizes: Sequence[int], *, groups: int, seed: int) -
         decided = exact_optimum(values, made.truth).decide(values)
         sums.append(sums_of_persons(rows, decided))
     draw = np.random.default_rng(seed)
-    reach = stats.norm.ppf(1 - LEVEL / 2) + stats.norm.ppf(POWER)
+    reach = NormalDist().inv_cdf(1 - LEVEL / 2) + NormalDist().inv_cdf(POWER)
     found = []
     for size in sizes:
         chosen = np.stack([draw.choice(POOL, size, replace=False) for _ in range(groups)])  # (groups, size)
