@@ -5,14 +5,16 @@ import json
 import os
 import re
 import shutil
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blemore.datasets.withdrawn import Withdrawn
 from blemore.params.parts import DATA_SET
-from joblineage import recovery, run, workspace
+from joblineage import recovery, run, screen, workspace
 from joblineage.errors import MissingDataError
+from joblineage.expected import expected
 from joblineage.store import Store
 from joblineage.study import Checked, Study
 
@@ -28,6 +30,14 @@ HUGE_PAGES = ":".join(
 
 LAST_STAGE = "report"
 """The stage of dvc.yaml that ends a study."""
+
+NO_GIT = (
+    "This folder is not under git. The study runs and leaves its records, but they name no commit, and DVC versions nothing. "
+    "`git init && git add . && git commit -m Start`, before the run, changes that."
+)
+
+NETWORKS = ("embed_clips", "train_fold")
+"""Rules whose jobs run an encoder's network; their first wildcard is its name."""
 
 
 def _withdrawn(root: Path, graph: "Graph", chain: set[str], artifact: str | None, found: list["Finding"]) -> Checked:
@@ -104,11 +114,49 @@ STUDY = Study(
 )
 
 
-def mark(root: Path) -> None:
-    """Mark this run's jobs as the workspace's own, and have their memory come in huge pages."""
+def watch(root: Path, workflow: Any, config: Mapping[str, Any], encoders: Sequence[Mapping[str, Any]]) -> None:
+    """Mark this run's jobs as the workspace's own, have their memory come in huge pages, and show how far the run is.
+
+    Parameters
+    ----------
+    workflow : Snakemake's, while the Snakefile is read.
+    encoders : settings of every encoder that takes part; those of which a network will be run are checked first.
+    """
     os.environ.setdefault("GLIBC_TUNABLES", HUGE_PAGES)  # read by a program when it starts
     how = "`blemore recover` (or `make submission`) ends what is left of that run and releases the lock"
     recovery.mark(root, f"{how}; finished work is kept.")
+
+    def needed(jobs: Iterable[Any]) -> None:
+        names = {job.wildcards[0] for job in jobs if job.rule.name in NETWORKS}
+        check_encoders(config, [settings for settings in encoders if settings["name"] in names])
+
+    def seconds(jobs: Mapping[int, Any]) -> dict[int, float]:
+        from blemore.planning.jobs import estimates  # only where a job runs
+
+        return expected(jobs, Store(root, STUDY), estimates(config, root, jobs.values()))
+
+    screen.when_planned(workflow, needed)
+    screen.show(workflow, seconds)
+
+
+def check_encoders(config: Mapping[str, Any], encoders: Iterable[Mapping[str, Any]]) -> None:
+    """Refuse encoders whose network cannot be run.
+
+    Raises
+    ------
+    MissingDataError : every missing checkpoint and forbidden service.
+    """
+    from blemore.gemini.service import check_service
+    from blemore.weights.check import missing_checkpoints
+
+    encoders = list(encoders)
+    faults = missing_checkpoints(encoders)
+    for settings in encoders:
+        if "service" in settings:
+            found = check_service(settings["service"], config["dataset"])
+            faults += [f"encoder {settings['name']}: {fault}" for fault in found]
+    if faults:
+        raise MissingDataError("encoders", faults)
 
 
 def clip_files(dataset: str, root: Path, options: Mapping[str, Any], roster: Path | None) -> list[str]:
@@ -168,23 +216,12 @@ def begin(
 
     Raises
     ------
-    DataError : every missing checkpoint and forbidden service; every fault of metadata, names and template; or the disk
-        is too small.
+    DataError : every fault of metadata, names and template; or the disk is too small.
     """
-    from blemore.gemini.service import check_service
     from blemore.media.preflight import check_disk, estimate
-    from blemore.weights.check import missing_checkpoints
 
-    faults = missing_checkpoints(encoders)
-    for settings in encoders:
-        if "service" in settings:
-            faults += [
-                f"encoder {settings['name']}: {fault}"
-                for fault in check_service(settings["service"], config["dataset"])
-            ]
-    if faults:
-        raise MissingDataError("encoders", faults)
-
+    if not workspace.under_git(root):
+        print(NO_GIT, file=sys.stderr)
     dataset = DATA_SET.load(config["dataset"])
     generated = bool(files) and any(pattern.match(f"{data}/{files[0]}") for pattern in made)
     if files and not generated:
@@ -269,7 +306,9 @@ def summary(root: Path) -> str:
         "  plots        results/plots/",
         f"  quarantine   {len(bad)} clip(s)" + (", listed in results/clips/quarantine.csv" if bad else ""),
         *(f"               {row['file'] or row['clip']}: {row['quarantine']}" for row in bad[:10]),
-        "  versions     dvc.lock (commit it with your study: git add dvc.lock)",
+        "  versions     dvc.lock (commit it with your study: git add dvc.lock)"
+        if workspace.under_git(root)
+        else "  versions     none, since this folder is not under git",
     ]
     if metrics["note"]:
         lines.append(f"  {metrics['note']}")

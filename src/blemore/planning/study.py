@@ -1,6 +1,8 @@
 """A whole study's jobs, hours, memory and disk, before the first hour is spent."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,6 +26,10 @@ CEILING = 40.0
 waits for its next operation, and 34 to 41 in embedding, in single precision. benchmarks/README.md."""
 GPU_TFLOPS = 71.0
 """Peak of a 24 GB card in half precision with single-precision sums (NVIDIA GeForce RTX 3090), TFLOP/s."""
+GPU_MEMORY = 24.0
+"""That card's memory, GB."""
+LENGTHS_READ = 100
+"""Clips of which the length is read: enough for the mean, in about a second."""
 
 
 def plan(
@@ -40,9 +46,9 @@ def plan(
 
     Returns
     -------
-    clips (train, test, folds, known: whether they lie there); steps, in order, each with step, jobs, cpu_hours,
-    gpu_hours, memory_gb, gpu_gb and advice, None where it is not known or does not apply; disk_gb (kind -> GB, DVC's
-    copy included); totals; assumptions, in words.
+    clips (train, test, folds, seconds: their mean length, counted: whether they lie there); steps, in order, each with
+    step, jobs, cpu_hours, gpu_hours, memory_gb, gpu_gb and advice, None where it is not known or does not apply; disk_gb
+    (kind -> GB, DVC's copy included); totals; assumptions, in words.
     """
     dataset, options = params["dataset"], params[params["dataset"]]
     module = DATA_SET.load(dataset)
@@ -59,7 +65,8 @@ def plan(
     disk = estimate(sizes, params["media"]["samples"], encoders, clips.folds)
     return {
         "study": {"dataset": dataset, "weights": params["weights"], "encoders": len(encoders)},
-        "clips": {"train": clips.train, "test": clips.test, "folds": clips.folds, "counted": there},
+        "clips": {"train": clips.train, "test": clips.test, "folds": clips.folds}
+        | {"seconds": round(clips.seconds, 2), "counted": there},
         "steps": steps,
         "disk_gb": {kind: round(size / 1e9, 2) for kind, size in disk.items()},
         "totals": {
@@ -70,7 +77,7 @@ def plan(
             "gpu_gb": max((step["gpu_gb"] for step in steps if step["gpu_gb"]), default=None),
             "not_measured": [step["step"] for step in steps if step["cpu_hours"] is None],
         },
-        "assumptions": _assumptions(there, gpu_memory, gpu_tflops),
+        "assumptions": _assumptions(there, clips.seconds, gpu_memory, gpu_tflops),
     }
 
 
@@ -85,12 +92,26 @@ def _clips(dataset: ModuleType, folder: Path, options: Mapping[str, Any]) -> tup
     train = sum(file.startswith("train/") for file in files)
     paths = [folder / file for file in files]
     sizes = [path.stat().st_size if path.exists() else dataset.CLIP_BYTES for path in paths]
-    return sizes, Clips(train, len(files) - train, folds), True
+    clips = Clips(train, len(files) - train, folds)
+    length = _mean_length(paths) if hasattr(dataset, "CLIP_SECONDS") else None
+    return sizes, clips if length is None else replace(clips, seconds=length), True
 
 
 def _hours(dataset: ModuleType, cost: str, clips: Clips) -> float | None:
     """CPU hours of all clips, by what the data set says that one takes; None where it does not say."""
-    return clips.all * getattr(dataset, cost) / 3600 if hasattr(dataset, cost) else None
+    longer = clips.seconds / dataset.CLIP_SECONDS if hasattr(dataset, "CLIP_SECONDS") else 1
+    return clips.all * getattr(dataset, cost) * longer / 3600 if hasattr(dataset, cost) else None
+
+
+def _mean_length(paths: Sequence[Path]) -> float | None:
+    """Mean length of some of the clips, evenly among them, s; None where none can be opened."""
+    import av
+
+    lengths = []
+    for path in paths[:: max(1, len(paths) // LENGTHS_READ)]:
+        with suppress(av.FFmpegError), av.open(str(path)) as clip:
+            lengths += [clip.duration / av.time_base] if clip.duration else []
+    return sum(lengths) / len(lengths) if lengths else None
 
 
 def _encoder_steps(
@@ -108,7 +129,7 @@ def _encoder_steps(
     jobs = clips.folds if learning == "finetuned" and gpu_memory is not None else 1  # profiles/gpu: each fold its own
     what = f"{name}: train {clips.folds} folds" if learning == "finetuned" else f"{name}: embed"
     close = [_step(f"{name}: gather the folds", 1, 0.0)] if learning == "finetuned" else [_head(name)]
-    network = network_of(settings)
+    network = network_of(settings, clips.seconds)
     passes = forward_passes(settings, clips)
     if network is None:
         seconds = None if "checkpoint" in settings else family(settings["module"]).seconds.get(learning)
@@ -140,11 +161,11 @@ def _total(steps: Sequence[Mapping[str, Any]], key: str) -> float:
     return round(sum(step[key] or 0.0 for step in steps), 2)
 
 
-def _assumptions(counted: bool, gpu_memory: float | None, gpu_tflops: float) -> list[str]:
+def _assumptions(counted: bool, seconds: float, gpu_memory: float | None, gpu_tflops: float) -> list[str]:
     measured = constants()["measured"]
     said = [
-        f"CPU hours: measured forward passes ({measured['on']}, {measured['day']}), clips of 4 s, the way back counted "
-        "as two forward passes; hours of one thread.",
+        f"CPU time: measured forward passes ({measured['on']}, {measured['day']}), clips of {seconds:.1f} s, the way back "
+        "counted as two forward passes; time of one thread.",
         "Disk: an estimate on the large side (media/preflight).",
         "Jobs: all folds of an encoder in one (profiles/default)."
         if gpu_memory is None
@@ -154,7 +175,7 @@ def _assumptions(counted: bool, gpu_memory: float | None, gpu_tflops: float) -> 
         said.insert(0, "The clips are not there: the challenge's published numbers, and 5 MB a clip, are assumed.")
     if gpu_memory is not None:
         said.append(
-            f"GPU hours: an estimate: counted operations at {EFFICIENCY:.0%} of {gpu_tflops:g} TFLOP/s, at most at "
+            f"GPU time: an estimate: counted operations at {EFFICIENCY:.0%} of {gpu_tflops:g} TFLOP/s, at most at "
             f"{CEILING:g} TFLOP/s (about what an H200 reached); a loader that cannot keep up takes longer."
         )
         said.append(
