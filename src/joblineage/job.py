@@ -18,7 +18,7 @@ from joblineage.progress import in_job
 FAILED = "the job failed: "
 """Stands in a job's log before what went wrong."""
 TRACEBACK = "\nTraceback (most recent call last):"
-NO_MEMORY = "fewer jobs at a time need less: `--cores 1` (`make submission CORES=1`); what is finished is kept"
+NO_MEMORY = "let fewer jobs run at a time, with `snakemake --cores 1`; what is finished is kept"
 """What helps a job for which the machine's memory does not suffice."""
 
 
@@ -90,7 +90,7 @@ def _told(error: BaseException) -> str:
     if isinstance(error, DataError):
         return str(error)
     said = f"{type(error).__name__}: {error}"
-    return f"{said} (not enough memory: {NO_MEMORY})" if isinstance(error, MemoryError) else said
+    return f"{said}: not enough memory: {NO_MEMORY}" if isinstance(error, MemoryError) else said
 
 
 def failure(log: Path) -> str | None:

@@ -77,4 +77,4 @@ def _show(found: dict[str, Any], gpu_memory: float) -> None:
 def _cell(key: str, value: float | None) -> str:
     if value is None:
         return "-"
-    return spoken(value * 3600) if key.endswith("_hours") and value else f"{value:g}"
+    return spoken(value * 3600) if key.endswith("_hours") and value else f"{value:.3g}"

@@ -28,6 +28,8 @@ GPU_TFLOPS = 71.0
 """Peak of a 24 GB card in half precision with single-precision sums (NVIDIA GeForce RTX 3090), TFLOP/s."""
 GPU_MEMORY = 24.0
 """That card's memory, GB."""
+HEAD_CLIPS = 3050
+"""Clips on which the head was measured."""
 LENGTHS_READ = 100
 """Clips of which the length is read: enough for the mean, in about a second."""
 
@@ -54,6 +56,8 @@ def plan(
     module = DATA_SET.load(dataset)
     sizes, clips, there = _clips(module, root / "data" / dataset, options)
     encoders = study_settings(params)
+    if not any(map(network_of, encoders)):
+        gpu_memory = None  # nothing that pays on a GPU
     making = module.making_jobs(options) if hasattr(module, "making_jobs") else 0
     steps = [
         _step("make the clips", making, _hours(module, "SECONDS_OF_MAKING", clips) if making else 0.0),
@@ -124,11 +128,11 @@ def _encoder_steps(
     if "service" in settings:
         return [
             _step(f"{name}: ask the service (`{family(settings['module']).priced_by}` prices it)", 1, None),
-            _head(name),
+            _head(name, clips),
         ]
     jobs = clips.folds if learning == "finetuned" and gpu_memory is not None else 1  # profiles/gpu: each fold its own
     what = f"{name}: train {clips.folds} folds" if learning == "finetuned" else f"{name}: embed"
-    close = [_step(f"{name}: gather the folds", 1, 0.0)] if learning == "finetuned" else [_head(name)]
+    close = [_step(f"{name}: gather the folds", 1, 0.0)] if learning == "finetuned" else [_head(name, clips)]
     network = network_of(settings, clips.seconds)
     passes = forward_passes(settings, clips)
     if network is None:
@@ -143,9 +147,9 @@ def _encoder_steps(
     return [_step(what, jobs, cpu, gpu, memory, needed, advice(settings, network, gpu_memory * 1e9)), *close]
 
 
-def _head(name: str) -> dict[str, Any]:
+def _head(name: str, clips: Clips) -> dict[str, Any]:
     seconds = constants().get("head_cpu_seconds")
-    return _step(f"{name}: fit the head", 1, None if seconds is None else seconds / 3600)
+    return _step(f"{name}: fit the head", 1, None if seconds is None else seconds * clips.all / HEAD_CLIPS / 3600)
 
 
 def _step(
@@ -153,7 +157,7 @@ def _step(
     memory_gb: float | None = None, gpu_gb: float | None = None, advice: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     numbers = {"cpu_hours": cpu_hours, "gpu_hours": gpu_hours, "memory_gb": memory_gb, "gpu_gb": gpu_gb}
-    rounded = {key: None if value is None else round(value, 2) for key, value in numbers.items()}
+    rounded = {key: None if value is None else round(value, 4) for key, value in numbers.items()}
     return {"step": step, "jobs": jobs, **rounded, "advice": advice}
 
 
