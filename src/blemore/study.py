@@ -14,7 +14,6 @@ from blemore.datasets.withdrawn import Withdrawn
 from blemore.params.parts import DATA_SET
 from joblineage import recovery, run, screen, workspace
 from joblineage.errors import MissingDataError
-from joblineage.expected import expected
 from joblineage.store import Store
 from joblineage.study import Checked, Study
 
@@ -132,6 +131,7 @@ def watch(root: Path, workflow: Any, config: Mapping[str, Any], encoders: Sequen
 
     def seconds(jobs: Mapping[int, Any]) -> dict[int, float]:
         from blemore.planning.jobs import estimates  # only where a job runs
+        from joblineage.expected import expected
 
         return expected(jobs, Store(root, STUDY), estimates(config, root, jobs.values()))
 

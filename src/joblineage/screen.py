@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from joblineage.errors import DataError
-from joblineage.job import NO_MEMORY, failure
 from joblineage.progress import never_fail_to_print, spoken, time_left
 
 if TYPE_CHECKING:
@@ -174,6 +173,8 @@ class Screen(logging.Handler):
             self._end_bar()
 
     def _job_error(self, record: logging.LogRecord) -> None:
+        from joblineage.job import failure  # a run with nothing to do goes without
+
         said = record.__dict__
         job = self.jobs.get(said["jobid"], Shown(0.0, name=said["rule_name"]))
         job.over = True
@@ -200,6 +201,8 @@ class Screen(logging.Handler):
 
     def _end_of(self, rule: str) -> str:
         """How a job ended that said nothing in its log."""
+        from joblineage.job import NO_MEMORY
+
         its = [one for one in self.errors if f".{rule}.py" in one] or self.errors
         died = DIED.search(its[-1]) if its else None
         if died is None:
