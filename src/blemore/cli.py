@@ -25,6 +25,7 @@ from blemore.study import STUDY
 from blemore.weights.commands import app as weights_app
 from joblineage.commands.app import commands
 from joblineage.errors import DataError, refuse
+from joblineage.progress import never_fail_to_print
 
 if TYPE_CHECKING:
     import numpy as np
@@ -171,6 +172,7 @@ def check_submission(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; faults of the data end it with a message and exit code 1, never with a traceback."""
+    never_fail_to_print()
     try:
         app(None if arguments is None else list(arguments), prog_name="blemore")
     except DataError as error:
