@@ -112,7 +112,7 @@ class Screen(logging.Handler):
         try:
             if act is not None:
                 act(record)
-            elif _event(record) is None and not record.getMessage().startswith(ROUTINE):
+            elif _tells(record):
                 self.say(record.getMessage())
         except Exception:  # what is shown ends no run
             self.handleError(record)
@@ -233,6 +233,12 @@ def _event(record: logging.LogRecord) -> str | None:
     """What kind of message it is, of those that Snakemake marks."""
     event = getattr(record, "event", None)
     return None if event is None else str(event)
+
+
+def _tells(record: logging.LogRecord) -> bool:
+    """Whether it says something of this run."""
+    aloud = _event(record) is None or record.levelno >= logging.WARNING
+    return aloud and not record.getMessage().startswith(ROUTINE)
 
 
 def _together(paths: Sequence[str]) -> str:

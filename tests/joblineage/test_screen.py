@@ -5,12 +5,14 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from made_records import Lineage
+from rich.console import Console
 
 from joblineage import progress, screen
 from joblineage.expected import START_SECONDS, UNKNOWN_SECONDS, expected
@@ -52,6 +54,18 @@ def test_a_running_job_counts_in_part_and_is_never_quite_done() -> None:
     assert job.done(now=9000) < 100
     job.over = True
     assert job.done(now=9000) == 100
+
+
+def test_the_bar_tells_what_is_running_and_how_much_is_left() -> None:
+    now = time.time()
+    shown = screen.Screen(SimpleNamespace(resource_settings=SimpleNamespace(cores=2, nodes=None)), lambda jobs: {})
+    shown.jobs = {1: screen.Shown(100.0, "train a", begun=now - 50), 2: screen.Shown(350.0)}
+    shown.began = now - 50
+    ascii_alone = Console(file=io.TextIOWrapper(io.BytesIO(), encoding="ascii"), width=100)
+    with ascii_alone.capture() as said:
+        ascii_alone.print(shown.view())
+    assert said.get().isascii()
+    assert said.get().split("- ")[-1].strip() == "0 of 2, about 5 min left; running: train a"
 
 
 class Job(SimpleNamespace):
