@@ -1,7 +1,9 @@
 """How far a long loop or a run is: a bar with the time left on a terminal, a line now and then in a log."""
 
+import io
 import logging
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # rich is loaded on a terminal alone
@@ -41,8 +43,9 @@ def time_left(done: float, left: float, elapsed: float, at_once: int) -> float:
 def never_fail_to_print() -> None:
     """Have a terminal of another encoding than UTF-8 show an escape for a letter that it lacks, and end nothing."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+        with suppress(OSError):  # another file than when Python started
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
 
 
 class Steps:

@@ -163,9 +163,9 @@ def test_a_changed_clip_is_prepared_again_also_when_the_metadata_changed_with_it
 
 def test_an_experiment_on_fusion_trains_nothing(study: Study) -> None:
     done = study.run("dvc", "exp", "run", "-S", "fusion.simplex.l2=0.5", "--name", "strong-pull")
-    assert set(executed(done.stdout + done.stderr)) == set(AFTER_ENCODE)
+    assert {"fuse"} <= set(executed(done.stdout + done.stderr)) <= set(AFTER_ENCODE)
     temporary = study.run("dvc", "exp", "run", "--temp", "-S", "fusion.simplex.l2=0.9", "--name", "stronger-pull")
-    assert set(executed(temporary.stdout + temporary.stderr)) == set(AFTER_ENCODE)
+    assert {"fuse"} <= set(executed(temporary.stdout + temporary.stderr)) <= set(AFTER_ENCODE)
     shown = study.run("dvc", "exp", "show", "--csv").stdout
     assert "strong-pull" in shown
     assert "stronger-pull" in shown
