@@ -96,4 +96,5 @@ def end_run():
 
 
 PersistenceBase._serialize_param = PersistenceBase._serialize_param_builtin  # no parameter is a table: pandas stays out
+study.mark(REPOSITORY)
 study.watch(REPOSITORY, workflow, config, ALL_SETTINGS)

@@ -113,17 +113,21 @@ STUDY = Study(
 )
 
 
+def mark(root: Path) -> None:
+    """Mark this run's jobs as the workspace's own, and have their memory come in huge pages."""
+    os.environ.setdefault("GLIBC_TUNABLES", HUGE_PAGES)  # read by a program when it starts
+    how = "`blemore recover` (or `make submission`) ends what is left of that run and releases the lock"
+    recovery.mark(root, f"{how}; finished work is kept.")
+
+
 def watch(root: Path, workflow: Any, config: Mapping[str, Any], encoders: Sequence[Mapping[str, Any]]) -> None:
-    """Mark this run's jobs as the workspace's own, have their memory come in huge pages, and show how far the run is.
+    """Show how far the run is, and check the encoders of which a network will be run, before the first job.
 
     Parameters
     ----------
     workflow : Snakemake's, while the Snakefile is read.
-    encoders : settings of every encoder that takes part; those of which a network will be run are checked first.
+    encoders : settings of every encoder that takes part.
     """
-    os.environ.setdefault("GLIBC_TUNABLES", HUGE_PAGES)  # read by a program when it starts
-    how = "`blemore recover` (or `make submission`) ends what is left of that run and releases the lock"
-    recovery.mark(root, f"{how}; finished work is kept.")
 
     def needed(jobs: Iterable[Any]) -> None:
         names = {job.wildcards[0] for job in jobs if job.rule.name in NETWORKS}
