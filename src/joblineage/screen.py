@@ -29,6 +29,8 @@ ROUTINE = (
 )
 """How messages begin that say nothing of this run."""
 DIED = re.compile(r"died with <Signals\.(\w+)|returned non-zero exit status (\d+)")
+LONG = 600.0
+"""Seconds from which on a job's beginning is told too, where no bar tells what is running."""
 AT_THE_END = "At least one job did not complete successfully"
 
 
@@ -159,6 +161,8 @@ class Screen(logging.Handler):
             job.made, job.begun, job.over = said["output"], time.time(), False
             if self.bar is None and sys.stderr.isatty():
                 self.bar = _bar(self.view)
+            if self.bar is None and job.seconds > LONG:
+                self.say(f"begun: {job.name}, about {spoken(job.seconds)}; how far it is: {', '.join(said['log'])}")
 
     def _job_finished(self, record: logging.LogRecord) -> None:
         job = self.jobs.get(record.__dict__["job_id"])

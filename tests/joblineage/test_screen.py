@@ -1,6 +1,7 @@
 """What a run shows: a line for each job, the message of each failed one, and a time left that follows from costs."""
 
 import io
+import logging
 import os
 import re
 import subprocess
@@ -66,6 +67,15 @@ def test_the_bar_tells_what_is_running_and_how_much_is_left() -> None:
         ascii_alone.print(shown.view())
     assert said.get().isascii()
     assert said.get().split("- ")[-1].strip() == "0 of 2, about 5 min left; running: train a"
+
+
+def test_only_a_long_job_tells_its_beginning_where_there_is_no_bar(capsys) -> None:
+    shown = screen.Screen(SimpleNamespace(), lambda jobs: {})
+    shown.jobs = {1: screen.Shown(90.0), 2: screen.Shown(4 * 3600.0)}
+    for number in shown.jobs:
+        about = {"jobid": number, "rule_name": "train", "wildcards": {"part": number}, "output": ["a"], "log": ["logs/a"]}
+        shown.emit(logging.makeLogRecord({"event": "job_info", **about}))
+    assert capsys.readouterr().err == "begun: train 2, about 4.0 h; how far it is: logs/a\n"
 
 
 class Job(SimpleNamespace):
