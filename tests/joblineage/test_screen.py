@@ -73,7 +73,13 @@ def test_only_a_long_job_tells_its_beginning_where_there_is_no_bar(capsys) -> No
     shown = screen.Screen(SimpleNamespace(), lambda jobs: {})
     shown.jobs = {1: screen.Shown(90.0), 2: screen.Shown(4 * 3600.0)}
     for number in shown.jobs:
-        about = {"jobid": number, "rule_name": "train", "wildcards": {"part": number}, "output": ["a"], "log": ["logs/a"]}
+        about = {
+            "jobid": number,
+            "rule_name": "train",
+            "wildcards": {"part": number},
+            "output": ["a"],
+            "log": ["logs/a"],
+        }
         shown.emit(logging.makeLogRecord({"event": "job_info", **about}))
     assert capsys.readouterr().err == "begun: train 2, about 4.0 h; how far it is: logs/a\n"
 
