@@ -4,7 +4,6 @@ import os
 import sys
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
 from snakemake.persistence import PersistenceBase
 
 REPOSITORY = Path(workflow.basedir)
@@ -36,7 +35,7 @@ try:
     listed = None if PRIVATE_HERE else Path(ROSTER)
     CLIP_FILES = WITHDRAWN.kept(study.clip_files(config["dataset"], Path(DATA), OPTIONS, listed))
 except DataError as error:
-    raise WorkflowError(str(error))
+    raise SystemExit(str(error))  # ends Snakemake without a traceback
 
 SHARDS = [f"{number:03d}" for number in range(config["media"]["shards"])]
 FOLDS = range(OPTIONS["folds"])
@@ -83,7 +82,7 @@ def begin_run():
         study.begin(REPOSITORY, config, ALL_SETTINGS, made(), DATA, files, len(FOLDS), WITHDRAWN)
         warm.start(study.LIBRARIES, len(list(workflow.dag.needrun_jobs())))
     except DataError as error:
-        raise WorkflowError(str(error))
+        raise SystemExit(str(error))
     Path("results/features").mkdir(parents=True, exist_ok=True)  # DVC expects it also where nothing is embedded
 
 
@@ -93,8 +92,9 @@ def end_run():
         # Without the private store no job asks who is who, but what is known of it stays.
         study.end(REPOSITORY, made(), [*map(str, rules.submission.input), *INDIVIDUALS.values()])
     except DataError as error:
-        raise WorkflowError(str(error))
+        raise SystemExit(str(error))
 
 
 PersistenceBase._serialize_param = PersistenceBase._serialize_param_builtin  # no parameter is a table: pandas stays out
 study.mark(REPOSITORY)
+study.watch(REPOSITORY, workflow, config, ALL_SETTINGS)

@@ -1,17 +1,22 @@
 """Promises of `blemore plan`: every job is counted, what does not fit is said with the line that helps."""
 
 import json
+import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import typer
 import yaml
+from media_samples import write_clip
+from snakemake.iocontainers import Namedlist
 from typer.testing import CliRunner
 
 from blemore.params.check import check_params, read_schema
 from blemore.params.families import family
 from blemore.planning.commands import plan as command
 from blemore.planning.costs import FRAGMENTS, Clips, advice, constants, forward_passes, gpu_bytes, network_of
+from blemore.planning.jobs import estimates
 from blemore.planning.study import plan
 from blemore.weights.known import checkpoints
 from joblineage.errors import DataError, MissingDataError
@@ -61,7 +66,7 @@ def test_a_network_that_was_not_measured_is_not_priced_as_its_small_sister(full_
 
 def test_without_the_clips_the_challenges_published_numbers_are_planned_with(full_size, tmp_path):
     found = plan(full_size, tmp_path)
-    assert found["clips"] == {"train": 2456, "test": 594, "folds": 5, "counted": False}
+    assert found["clips"] == {"train": 2456, "test": 594, "folds": 5, "seconds": 4.0, "counted": False}
     assert "published numbers" in found["assumptions"][0]
 
 
@@ -81,8 +86,31 @@ def test_clips_that_are_there_are_counted(full_size, tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(bytes(1000))
     found = plan(full_size, tmp_path)
-    assert found["clips"] == {"train": 2, "test": 1, "folds": 5, "counted": True}
+    assert found["clips"] == {"train": 2, "test": 1, "folds": 5, "seconds": 4.0, "counted": True}
     assert found["disk_gb"]["raw"] == 0
+
+
+def test_the_lengths_of_clips_that_are_there_are_planned_with(full_size, tmp_path):
+    files = [f"train/A{k}_ang_int1_ver1.mov" for k in range(1, 4)]
+    for seconds, file in zip((1.5, 2.5, 9.0), files, strict=True):
+        path = tmp_path / "data/blemore" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_clip(path, seconds=seconds, size=(64, 48))
+    short = plan(full_size, tmp_path)
+    (tmp_path / "data/blemore" / files[2]).write_bytes(b"no clip")
+    shorter = plan(full_size, tmp_path)
+    assert short["clips"]["seconds"] == pytest.approx(13 / 3, abs=0.1)
+    assert shorter["clips"]["seconds"] == pytest.approx(2.0, abs=0.1)
+    for step in ("prepare the media", "wavlm: embed"):
+        assert steps(shorter)[step]["cpu_hours"] <= steps(short)[step]["cpu_hours"]
+    assert "clips of 2.0 s" in " ".join(shorter["assumptions"])
+
+
+def test_sound_costs_as_much_as_it_is_long_and_pictures_do_not():
+    sound = {"module": "speech", "scale": "pretrained", "checkpoint": "microsoft/wavlm-large", "media": "audio"}
+    assert network_of(sound, 8.0)["forward_gflop"] == 2 * network_of(sound, 4.0)["forward_gflop"]
+    assert network_of(sound | {"seconds": 4.0}, 8.0) == network_of(sound)
+    assert network_of(VIDEO, 8.0) == network_of(VIDEO)
 
 
 def test_every_enabled_encoder_has_its_jobs_and_a_switched_off_one_has_none(params, tmp_path):
@@ -160,6 +188,37 @@ def test_hours_on_a_gpu_shrink_with_its_speed_down_to_what_the_networks_can_use(
     assert fast[0] == fast[1] < hours[1]
 
 
+class Job(SimpleNamespace):
+    """Snakemake's, as far as it is looked at."""
+
+    def __init__(self, rule, gpu=0, **wildcards):
+        named = Namedlist(fromdict=wildcards)
+        super().__init__(rule=SimpleNamespace(name=rule), wildcards=named, resources={"gpu": gpu})
+
+
+def test_before_a_first_run_jobs_are_expected_to_take_what_the_plan_says(params, tmp_path):
+    networks = [one for name, one in params["encoders"].items() if one["learning"] == "finetuned"]
+    jobs = [Job("train_fold", finetuned=name) for name, one in params["encoders"].items() if one in networks]
+    expected = estimates(params, tmp_path, jobs)
+    found = plan(params, tmp_path)
+    for job in jobs:
+        hours = steps(found)[f"{job.wildcards[0]}: train 5 folds"]["cpu_hours"]
+        assert expected(job) == pytest.approx(3600 * hours)
+        assert expected(Job("train_fold", finetuned=job.wildcards[0], fold="0")) == pytest.approx(720 * hours)
+    making = steps(found)["make the clips"]
+    assert expected(Job("demo_actor", actor="A901")) == pytest.approx(3600 * making["cpu_hours"] / making["jobs"])
+    assert expected(Job("embed_clips", frozen="wavlm")) > 0
+    assert expected(Job("fuse")) is None
+
+
+def test_jobs_that_ask_for_a_gpu_are_expected_to_take_what_they_take_there(full_size, tmp_path):
+    job = Job("train_fold", gpu=1, finetuned="videomae", fold="3")
+    hours = steps(plan(full_size, tmp_path, gpu_memory=24))["videomae: train 5 folds"]["gpu_hours"]
+    assert estimates(full_size, tmp_path, [job])(job) == pytest.approx(3600 * hours / 5)
+    slow = Job("train_fold", finetuned="videomae", fold="3")
+    assert estimates(full_size, tmp_path, [slow])(slow) > 10 * 3600 * hours / 5
+
+
 def test_gpu_figures_say_that_they_are_estimates(full_size, tmp_path):
     said = " ".join(plan(full_size, tmp_path, gpu_memory=24)["assumptions"])
     assert said.count("an estimate: ") == 2
@@ -173,6 +232,10 @@ def test_the_command_answers_what_if_in_words_and_in_json(tmp_path):
     shown = CliRunner().invoke(app, [*what_if, "--gpu-memory", "6"])
     assert shown.exit_code == 0
     assert "micro_batch" in shown.stdout
+    plain = CliRunner().invoke(app, what_if).stdout
+    assert "GPU time" in plain
+    assert re.search(r"in all .* \d+ days .* \d+(\.\d)? h ", plain)
+    assert "GPU" not in CliRunner().invoke(app, what_if[:2]).stdout
     found = json.loads(CliRunner().invoke(app, [*what_if, "--json"]).stdout)
     assert found["totals"]["cpu_hours"] > 100
     assert CliRunner().invoke(app, [*what_if[:2], "--weights", "huge"]).exit_code == 1

@@ -11,10 +11,12 @@ from types import SimpleNamespace
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from snakemake.persistence import PersistenceBase
 
+from blemore.datasets.withdrawn import NOBODY
 from blemore.scoring.labels import CLASSES
-from blemore.study import STUDY
+from blemore.study import STUDY, begin
 from joblineage.run import _stages_here
 from joblineage.store import Store
 
@@ -47,6 +49,16 @@ def study(tmp_path: Path) -> Path:
     for path in ("data/demo", "results/media", "results/individuals/clusters.parquet"):
         (tmp_path / path).mkdir(parents=True)
     return tmp_path
+
+
+def test_a_folder_outside_git_is_told_at_the_start_of_a_run(study: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(study)
+    params = yaml.safe_load((study / "params.yaml").read_text())
+    begin(study, params, [], [], "data/demo", [], 2, NOBODY)
+    assert "not under git" in capsys.readouterr().err
+    (study / ".git").mkdir()
+    begin(study, params, [], [], "data/demo", [], 2, NOBODY)
+    assert capsys.readouterr().err == ""
 
 
 def test_where_everything_is_here_dvc_versions_all_stages_at_once(study: Path) -> None:

@@ -24,6 +24,7 @@ from blemore.study import STUDY
 from blemore.weights.commands import app as weights_app
 from joblineage.commands.app import commands
 from joblineage.errors import DataError
+from joblineage.progress import never_fail_to_print
 
 AUDIT = {"cryptography", "dvc", "dvc_data", "google", "in_toto_attestation", "jinja2", "jsonschema"}
 AUDIT |= {"markupsafe", "psutil", "rfc8785", "rocrate", "snakemake", "yaml"}
@@ -77,6 +78,7 @@ def summary(workspace: Workspace = Path()) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; faults of the data end it with a message and exit code 1, never with a traceback."""
     called = list(sys.argv[1:] if arguments is None else arguments)
+    never_fail_to_print()
     try:
         app(called, prog_name="blemore")
     except DataError as error:

@@ -5,14 +5,15 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from blemore.datasets.withdrawn import Withdrawn
 from blemore.params.parts import DATA_SET
-from joblineage import run, workspace
+from joblineage import run, screen, workspace
 from joblineage.errors import MissingDataError
 from joblineage.store import Store
 from joblineage.study import Study
@@ -28,6 +29,14 @@ LIBRARIES = (
 )
 """What several jobs import, loaded once a run (joblineage.warm). One thread starts with them, of pyarrow's jemalloc, which
 is made for forks."""
+
+NO_GIT = (
+    "This folder is not under git. The study runs and leaves its records, but they name no commit, and DVC versions nothing. "
+    "`git init && git add . && git commit -m Start`, before the run, changes that."
+)
+
+NETWORKS = ("embed_clips", "train_fold")
+"""Rules whose jobs run an encoder's network; their first wildcard is its name."""
 
 
 def _later(module: str, function: str) -> Callable[..., Any]:
@@ -88,6 +97,49 @@ def mark(root: Path) -> None:
     recovery.mark(root, f"{how}; finished work is kept.")
 
 
+def watch(root: Path, workflow: Any, config: Mapping[str, Any], encoders: Sequence[Mapping[str, Any]]) -> None:
+    """Show how far the run is, and check the encoders of which a network will be run, before the first job.
+
+    Parameters
+    ----------
+    workflow : Snakemake's, while the Snakefile is read.
+    encoders : settings of every encoder that takes part.
+    """
+
+    def needed(jobs: Iterable[Any]) -> None:
+        names = {job.wildcards[0] for job in jobs if job.rule.name in NETWORKS}
+        check_encoders(config, [settings for settings in encoders if settings["name"] in names])
+
+    def seconds(jobs: Mapping[int, Any]) -> dict[int, float]:
+        from blemore.planning.jobs import estimates  # only where a job runs
+        from joblineage.expected import expected
+
+        return expected(jobs, Store(root, STUDY), estimates(config, root, jobs.values()))
+
+    screen.when_planned(workflow, needed)
+    screen.show(workflow, seconds)
+
+
+def check_encoders(config: Mapping[str, Any], encoders: Iterable[Mapping[str, Any]]) -> None:
+    """Refuse encoders whose network cannot be run.
+
+    Raises
+    ------
+    MissingDataError : every missing checkpoint and forbidden service.
+    """
+    from blemore.gemini.service import check_service
+    from blemore.weights.check import missing_checkpoints
+
+    encoders = list(encoders)
+    faults = missing_checkpoints(encoders)
+    for settings in encoders:
+        if "service" in settings:
+            found = check_service(settings["service"], config["dataset"])
+            faults += [f"encoder {settings['name']}: {fault}" for fault in found]
+    if faults:
+        raise MissingDataError("encoders", faults)
+
+
 def clip_files(dataset: str, root: Path, options: Mapping[str, Any], roster: Path | None) -> list[str]:
     """Paths below `root` of every clip of the study, sorted.
 
@@ -140,20 +192,12 @@ def begin(
 
     Raises
     ------
-    DataError : every missing checkpoint and forbidden service; every fault of metadata, names and template; or the disk
-        is too small.
+    DataError : every fault of metadata, names and template; or the disk is too small.
     """
-    from blemore.gemini.service import check_service
     from blemore.media.preflight import check_disk, estimate
-    from blemore.weights.check import missing_checkpoints
 
-    faults = missing_checkpoints(encoders)
-    for settings in (one for one in encoders if "service" in one):
-        found = check_service(settings["service"], config["dataset"])
-        faults += [f"encoder {settings['name']}: {fault}" for fault in found]
-    if faults:
-        raise MissingDataError("encoders", faults)
-
+    if not workspace.under_git(root):
+        print(NO_GIT, file=sys.stderr)
     dataset = DATA_SET.load(config["dataset"])
     generated = bool(files) and any(pattern.match(f"{data}/{files[0]}") for pattern in made)
     if files and not generated:
@@ -223,7 +267,9 @@ def summary(root: Path) -> str:
         "  plots        results/plots/",
         f"  quarantine   {len(bad)} clip(s)" + (", listed in results/clips/quarantine.csv" if bad else ""),
         *(f"               {row['file'] or row['clip']}: {row['quarantine']}" for row in bad[:10]),
-        "  versions     dvc.lock (commit it with your study: git add dvc.lock)",
+        "  versions     dvc.lock (commit it with your study: git add dvc.lock)"
+        if workspace.under_git(root)
+        else "  versions     none, since this folder is not under git",
         f"  {metrics['note']}" if metrics["note"] else "",
     ]
     return "\n" + "\n".join(filter(None, lines))

@@ -13,9 +13,13 @@ from typing import Any
 
 from joblineage import capture, record
 from joblineage.errors import DataError
+from joblineage.progress import in_job
 
-SCRIPT_MARK = "__real_file__"
-"""Name that Snakemake sets in the main module of a process which it starts for a job's script."""
+FAILED = "the job failed: "
+"""Stands in a job's log before what went wrong."""
+TRACEBACK = "\nTraceback (most recent call last):"
+NO_MEMORY = "let fewer jobs run at a time, with `snakemake --cores 1`; what is finished is kept"
+"""What helps a job for which the machine's memory does not suffice."""
 
 
 @contextmanager
@@ -25,8 +29,8 @@ def job(
     """Run a job's work: logging goes to the rule's log file; the last lines name outputs and loaded modules.
     A rule with an output `cost` gets there what the job used. A job that ends well leaves a lineage record.
 
-    The log is written anew by each run of the job and holds times, so it is no payload. A process that Snakemake
-    started for the job ends with it.
+    The log is written anew by each run of the job and holds times, so it is no payload. It also holds the traceback of a
+    job that failed. A process that Snakemake started for the job ends with it.
 
     Parameters
     ----------
@@ -43,7 +47,7 @@ def job(
     DataError : `first` did not end well; what it said.
     """
     log = Path(snakemake.log[0])
-    handler = logging.FileHandler(log, mode="w")
+    handler = logging.FileHandler(log, mode="w", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     root = logging.getLogger()
     root.addHandler(handler)
@@ -66,17 +70,35 @@ def job(
         logging.info("record %s", " ".join(begun.end(parts, headline)))
         logging.info("done in %.1f s", time.monotonic() - started)
     except BaseException as error:
-        logging.exception("the job failed: %s", error)
+        logging.exception("%s%s", FAILED, _told(error))
+        if in_job():
+            raise SystemExit(1) from None  # the traceback is in the log, `failure` finds the message there
         raise
     finally:
         root.removeHandler(handler)
         handler.close()
-    if hasattr(sys.modules["__main__"], SCRIPT_MARK):
+    if in_job():
         # The outputs and the record are on disk; the interpreter's own end would take torch, pandas and the like apart
         # first, for up to a second.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
+
+
+def _told(error: BaseException) -> str:
+    """What went wrong, for people: a fault of the data says it all, others need their kind."""
+    if isinstance(error, DataError):
+        return str(error)
+    said = f"{type(error).__name__}: {error}"
+    return f"{said}: not enough memory: {NO_MEMORY}" if isinstance(error, MemoryError) else said
+
+
+def failure(log: Path) -> str | None:
+    """What a failed job said last in its log, without the traceback; None where it said nothing."""
+    if not log.is_file():
+        return None
+    _, failed, said = log.read_text("utf-8", errors="replace").rpartition(FAILED)
+    return said.partition(TRACEBACK)[0].strip() if failed else None
 
 
 def one_by_one(parts: Iterable[record.Part], started: float) -> Iterator[record.Part]:

@@ -16,6 +16,7 @@ from joblineage.errors import LineageError
 from joblineage.files import parse_yaml, sha256
 from joblineage.graph import reached
 from joblineage.store import Store, merkle_root
+from joblineage.workspace import under_git
 
 SCHEMAS = ("joblineage-run/1", "blemore-run/1")
 """Of a run: the one that is written, and the name that it had before the library had its own."""
@@ -30,7 +31,7 @@ def end(store: Store, made: Sequence[re.Pattern], targets: Sequence[str], last_s
     """After the last job: write the run's record and version a complete study with DVC.
 
     A partial run is not committed: dvc.lock would claim that stale files came from the new parameters; nor is a study
-    whose lineage does not verify. When DVC itself is the caller (DVC_STAGE in the environment) it commits its stages on its
+    whose lineage does not verify, nor one outside git. When DVC itself is the caller (DVC_STAGE in the environment) it commits its stages on its
     own, unless this raises.
 
     Parameters
@@ -62,7 +63,7 @@ def end(store: Store, made: Sequence[re.Pattern], targets: Sequence[str], last_s
         if found:
             said = [f"{one.verdict.value} {one.node}: {one.what}" for one in found]
             raise LineageError("lineage", [*said, f"nothing was versioned; `{store.study.command} verify` says more"])
-        if stage is None:
+        if stage is None and under_git(store.root):
             _version(store)
     return complete
 

@@ -7,6 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 
+def under_git(root: Path) -> bool:
+    """Whether git knows the folder, or one above it; without git DVC versions nothing."""
+    return any((folder / ".git").exists() for folder in (root.resolve(), *root.resolve().parents))
+
+
 def orphans(folders: Iterable[Path], made: Iterable[re.Pattern]) -> list[Path]:
     """Files below `folders` that match none of the rules' output patterns (on paths relative to the workspace).
 

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from made_records import Lineage
@@ -53,3 +54,16 @@ def test_a_file_that_is_gone_does_not_bring_its_old_record_back(made):
     (made.root / "results/judged").unlink()
     made.job("plot", ["results/submission"], {"results/plot": "p"})
     assert close(made, complete=False) == {"first", "submit", "plot"}
+
+
+def test_a_finished_study_outside_git_is_not_handed_to_dvc(made, monkeypatch):
+    versioned = []
+    monkeypatch.delenv("DVC_STAGE", raising=False)
+    monkeypatch.setattr("joblineage.planned.up_to_date", lambda root, target: True)
+    monkeypatch.setattr("joblineage.verify.verify", lambda store: SimpleNamespace(findings=[]))
+    monkeypatch.setattr(run, "_version", versioned.append)
+    assert run.end(Store(made.root), [re.compile(".*")], ["results/judged"], "judge")
+    assert versioned == []
+    (made.root / ".git").mkdir()
+    assert run.end(Store(made.root), [re.compile(".*")], ["results/judged"], "judge")
+    assert len(versioned) == 1

@@ -86,8 +86,7 @@ class Study:
     def repro(self, *targets: str) -> list[str]:
         """Run `dvc repro`; the rules that executed a job, one entry a job."""
         done = self.run("dvc", "repro", *targets)
-        text = done.stdout + done.stderr
-        return [rule for rule in re.findall(r"^(?:local)?rule (\w+):$", text, re.M) if rule not in TARGETS]
+        return executed(done.stdout + done.stderr)
 
     def payload(self) -> dict[str, str]:
         """sha256 of every file of the study that holds no times, hosts or costs."""
@@ -114,6 +113,11 @@ class Study:
         )
         shutil.copytree(self.folder / cache, folder / cache, copy_function=os.link)
         return Study(folder, cold=cold)
+
+
+def executed(said: str) -> list[str]:
+    """The rules of a run's jobs, in the order in which they were finished, by what it printed."""
+    return re.findall(r"^ *\d+ of \d+  (\w+)", said, re.M)
 
 
 TARGETS = (

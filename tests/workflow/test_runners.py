@@ -15,7 +15,7 @@ import yaml
 from blemore.challenge.submission import check
 from blemore.scoring.labels import CLASSES
 
-from .conftest import Study
+from .conftest import Study, executed
 
 pytestmark = pytest.mark.slow
 
@@ -27,6 +27,19 @@ def test_a_run_ends_with_a_checked_submission_and_says_where(finished: Study) ->
     assert check(finished.folder / "results/submission/submission.zip") == []
     assert "results/submission/submission.zip" in (finished.folder.parent / "said.txt").read_text()
     assert finished.git("status", "--porcelain") == ""
+
+
+def test_a_run_says_a_line_a_job_with_what_it_made_and_how_much_is_left(finished: Study) -> None:
+    said = (finished.folder.parent / "said.txt").read_text()
+    jobs = executed(said)
+    assert len(jobs) == len({*jobs}) + 4  # two actors, shards, trainings and tables of folds
+    assert re.search(
+        r"^ *\d+ of \d+  train_fold s4d: 8 files in results/encoders/s4d, \d+ s; about .* left$", said, re.M
+    )
+    assert len(said.splitlines()) <= len(jobs) + 20
+    (log,) = (finished.folder / ".snakemake/log").iterdir()
+    assert "src/blemore/learning/training/loop.py" in log.read_text()
+    assert "src/blemore" not in said
 
 
 def test_after_a_run_neither_runner_executes_a_job(study: Study) -> None:
@@ -150,11 +163,9 @@ def test_a_changed_clip_is_prepared_again_also_when_the_metadata_changed_with_it
 
 def test_an_experiment_on_fusion_trains_nothing(study: Study) -> None:
     done = study.run("dvc", "exp", "run", "-S", "fusion.simplex.l2=0.5", "--name", "strong-pull")
-    assert "rule fuse:" in done.stdout + done.stderr
-    assert "rule train_fold:" not in done.stdout + done.stderr
+    assert {"fuse"} <= set(executed(done.stdout + done.stderr)) <= set(AFTER_ENCODE)
     temporary = study.run("dvc", "exp", "run", "--temp", "-S", "fusion.simplex.l2=0.9", "--name", "stronger-pull")
-    assert "rule fuse:" in temporary.stdout + temporary.stderr
-    assert "rule train_fold:" not in temporary.stdout + temporary.stderr
+    assert {"fuse"} <= set(executed(temporary.stdout + temporary.stderr)) <= set(AFTER_ENCODE)
     shown = study.run("dvc", "exp", "show", "--csv").stdout
     assert "strong-pull" in shown
     assert "stronger-pull" in shown
@@ -237,12 +248,25 @@ def test_a_study_without_frozen_encoders_is_complete_for_both_runners(study: Stu
 
 def test_missing_checkpoints_are_listed_together_before_any_work_with_the_lines_that_switch_off(study: Study) -> None:
     study.edit_params(lambda values: values.update(weights="pretrained"))
-    refused = study.run("snakemake", "submission", check=False)
-    text = refused.stdout + refused.stderr
+    for options in ([], ["--dry-run"]):
+        refused = study.run("snakemake", *options, "submission", check=False)
+        text = refused.stdout + refused.stderr
+        assert refused.returncode
+        for name in ("s4d", "videomae", "wav2vec2_prosody"):
+            assert f"encoders: {name}: enabled: false" in text
+        assert "train_fold" not in text
+
+
+def test_checkpoints_are_asked_for_by_the_jobs_that_read_them_alone(study: Study) -> None:
+    study.edit_params(lambda values: values.update(weights="pretrained"))
+    roster = "results/clips/roster.parquet"
+    (study.folder / roster).unlink()
+    done = study.run("snakemake", roster)
+    assert executed(done.stderr) == ["roster"]
+    refused = study.run("snakemake", "results/encoders/s4d/probabilities.parquet", check=False)
     assert refused.returncode
-    for name in ("s4d", "videomae", "wav2vec2_prosody"):
-        assert f"encoders: {name}: enabled: false" in text
-    assert "rule train_fold" not in text.split("Job stats")[-1]
+    assert "encoder s4d: no file weights/" in refused.stderr
+    assert "videomae" not in refused.stderr
 
 
 def test_folds_trained_together_or_apart_make_one_and_the_same_study(finished: Study, study: Study) -> None:
@@ -253,7 +277,7 @@ def test_folds_trained_together_or_apart_make_one_and_the_same_study(finished: S
         path.unlink()
     (study.folder / "results/encoders/s4d/probabilities.parquet").unlink()
     done = study.run(*apart, "encode")
-    assert len(re.findall(r"^(?:local)?rule train_fold:$", done.stdout + done.stderr, re.M)) == 2
+    assert executed(done.stderr).count("train_fold") == 2
     study.submission()
     assert study.payload() == finished.payload()
     assert study.would_run() == {}

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from joblineage.progress import spoken
+
 
 def plan(
     params: Annotated[Path, typer.Option(help="The study's parameters.")] = Path("params.yaml"),
@@ -12,13 +14,13 @@ def plan(
     weights: Annotated[
         str | None, typer.Option(help="What if: tiny or pretrained, for every encoder without weights of its own.")
     ] = None,
-    gpu_memory: Annotated[float | None, typer.Option(min=1, help="Memory of the one GPU, in GB.")] = None,
+    gpu_memory: Annotated[float, typer.Option(min=1, help="Memory of the one GPU, in GB.")] = 24.0,
     gpu_tflops: Annotated[
         float, typer.Option(min=1, help="Its peak in half precision, TFLOP/s (71: a GeForce RTX 3090).")
     ] = 71.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """What the study will cost: jobs, CPU and GPU hours, memory and disk (DVC's copy included), step by step."""
+    """What the study will cost: jobs, CPU and GPU time, memory and disk (DVC's copy included), step by step."""
     import json
 
     from blemore.params.check import read_params
@@ -33,7 +35,7 @@ def plan(
         _show(found, gpu_memory)
 
 
-def _show(found: dict[str, Any], gpu_memory: float | None) -> None:
+def _show(found: dict[str, Any], gpu_memory: float) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -43,15 +45,16 @@ def _show(found: dict[str, Any], gpu_memory: float | None) -> None:
         f"{clips['test']} test clips, {clips['folds']} folds"
     )
     table = Table("step", title=title)
-    columns = {"jobs": "jobs", "cpu_hours": "CPU h", "memory_gb": "memory GB"}
-    if gpu_memory is not None:
-        columns |= {"cpu_hours": "CPU h without GPU", "gpu_hours": "GPU h", "gpu_gb": "GPU GB"}
+    on_gpu = any(step["gpu_hours"] is not None for step in found["steps"])
+    columns = {"jobs": "jobs", "cpu_hours": "CPU time", "memory_gb": "memory GB"}
+    if on_gpu:
+        columns |= {"cpu_hours": "CPU time without GPU", "gpu_hours": "GPU time", "gpu_gb": "GPU GB"}
     for heading in columns.values():
         table.add_column(heading, justify="right")
     for step in [*found["steps"], {"step": "in all", **found["totals"]}]:
         if step["step"] == "in all":
             table.add_section()
-        table.add_row(step["step"], *(_number(step[key]) for key in columns))
+        table.add_row(step["step"], *(_cell(key, step[key]) for key in columns))
     console = Console()
     console.print(table)
     disk = found["disk_gb"]
@@ -61,7 +64,7 @@ def _show(found: dict[str, Any], gpu_memory: float | None) -> None:
         if step["advice"]:
             needed = f"{step['gpu_gb']:g} GB needed, {gpu_memory:g} there"
             console.print(f"Does not fit: {step['step']}: {needed}: {step['advice']}", style="red", markup=False)
-    if gpu_memory is not None and not any(step["advice"] for step in found["steps"]):
+    if on_gpu and not any(step["advice"] for step in found["steps"]):
         console.print(f"Every network fits into {gpu_memory:g} GB of GPU memory.", highlight=False)
     for line in found["assumptions"]:
         console.print(f"- {line}", highlight=False, markup=False)
@@ -69,5 +72,7 @@ def _show(found: dict[str, Any], gpu_memory: float | None) -> None:
         console.print(f"- Not measured, not in the sums: {'; '.join(found['totals']['not_measured'])}", markup=False)
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:g}"
+def _cell(key: str, value: float | None) -> str:
+    if value is None:
+        return "-"
+    return spoken(value * 3600) if key.endswith("_hours") and value else f"{value:.3g}"

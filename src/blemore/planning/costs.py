@@ -40,10 +40,10 @@ def constants() -> dict[str, Any]:
     return json.loads(FILE.read_text("utf-8"))
 
 
-def network_of(settings: Mapping[str, Any]) -> dict[str, Any] | None:
+def network_of(settings: Mapping[str, Any], clip_seconds: float = MEASURED_SECONDS) -> dict[str, Any] | None:
     """Constants of the network behind an encoder: its checkpoint's, else its family's first; None if unmeasured.
 
-    Windows of sound of another length than the measured one change them in proportion.
+    Windows of sound, or whole clips' sound, of another length than the measured one change them in proportion.
     """
     if settings["scale"] == "tiny" or "checkpoint" not in settings:
         return None
@@ -52,19 +52,20 @@ def network_of(settings: Mapping[str, Any]) -> dict[str, Any] | None:
     named = [name for name in measured if Path(name).name == wanted]
     own = [name for name in measured if checkpoints()[name]["module"] == settings["module"]]
     network = next((measured[name] for name in named + own), None)
-    if network is None or "seconds" not in settings:
+    if network is None or not (settings.get("media") == "audio" or "seconds" in settings):
         return network
-    longer = settings["seconds"] / MEASURED_SECONDS
+    longer = settings.get("seconds", clip_seconds) / MEASURED_SECONDS
     return {key: value * longer if key.startswith(PER_CLIP) else value for key, value in network.items()}
 
 
 @dataclass(frozen=True)
 class Clips:
-    """How many clips, in how many folds."""
+    """How many clips, in how many folds, and their mean length, s."""
 
     train: int
     test: int
     folds: int
+    seconds: float = MEASURED_SECONDS
 
     @property
     def all(self) -> int:

@@ -1,6 +1,8 @@
 """A whole study's jobs, hours, memory and disk, before the first hour is spent."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,6 +26,12 @@ CEILING = 40.0
 waits for its next operation, and 34 to 41 in embedding, in single precision. benchmarks/README.md."""
 GPU_TFLOPS = 71.0
 """Peak of a 24 GB card in half precision with single-precision sums (NVIDIA GeForce RTX 3090), TFLOP/s."""
+GPU_MEMORY = 24.0
+"""That card's memory, GB."""
+HEAD_CLIPS = 3050
+"""Clips on which the head was measured."""
+LENGTHS_READ = 100
+"""Clips of which the length is read: enough for the mean, in about a second."""
 
 
 def plan(
@@ -40,14 +48,16 @@ def plan(
 
     Returns
     -------
-    clips (train, test, folds, known: whether they lie there); steps, in order, each with step, jobs, cpu_hours,
-    gpu_hours, memory_gb, gpu_gb and advice, None where it is not known or does not apply; disk_gb (kind -> GB, DVC's
-    copy included); totals; assumptions, in words.
+    clips (train, test, folds, seconds: their mean length, counted: whether they lie there); steps, in order, each with
+    step, jobs, cpu_hours, gpu_hours, memory_gb, gpu_gb and advice, None where it is not known or does not apply; disk_gb
+    (kind -> GB, DVC's copy included); totals; assumptions, in words.
     """
     dataset, options = params["dataset"], params[params["dataset"]]
     module = DATA_SET.load(dataset)
     sizes, clips, there = _clips(module, root / "data" / dataset, options)
     encoders = study_settings(params)
+    if not any(map(network_of, encoders)):
+        gpu_memory = None  # nothing that pays on a GPU
     making = module.making_jobs(options) if hasattr(module, "making_jobs") else 0
     steps = [
         _step("make the clips", making, _hours(module, "SECONDS_OF_MAKING", clips) if making else 0.0),
@@ -59,7 +69,8 @@ def plan(
     disk = estimate(sizes, params["media"]["samples"], encoders, clips.folds)
     return {
         "study": {"dataset": dataset, "weights": params["weights"], "encoders": len(encoders)},
-        "clips": {"train": clips.train, "test": clips.test, "folds": clips.folds, "counted": there},
+        "clips": {"train": clips.train, "test": clips.test, "folds": clips.folds}
+        | {"seconds": round(clips.seconds, 2), "counted": there},
         "steps": steps,
         "disk_gb": {kind: round(size / 1e9, 2) for kind, size in disk.items()},
         "totals": {
@@ -69,7 +80,7 @@ def plan(
             **{key: max((step[key] for step in steps if step[key]), default=None) for key in ("memory_gb", "gpu_gb")},
             "not_measured": [step["step"] for step in steps if step["cpu_hours"] is None],
         },
-        "assumptions": _assumptions(there, gpu_memory, gpu_tflops),
+        "assumptions": _assumptions(there, clips.seconds, gpu_memory, gpu_tflops),
     }
 
 
@@ -84,12 +95,26 @@ def _clips(dataset: ModuleType, folder: Path, options: Mapping[str, Any]) -> tup
     train = sum(file.startswith("train/") for file in files)
     paths = [folder / file for file in files]
     sizes = [path.stat().st_size if path.exists() else dataset.CLIP_BYTES for path in paths]
-    return sizes, Clips(train, len(files) - train, folds), True
+    clips = Clips(train, len(files) - train, folds)
+    length = _mean_length(paths) if hasattr(dataset, "CLIP_SECONDS") else None
+    return sizes, clips if length is None else replace(clips, seconds=length), True
 
 
 def _hours(dataset: ModuleType, cost: str, clips: Clips) -> float | None:
     """CPU hours of all clips, by what the data set says that one takes; None where it does not say."""
-    return clips.all * getattr(dataset, cost) / 3600 if hasattr(dataset, cost) else None
+    longer = clips.seconds / dataset.CLIP_SECONDS if hasattr(dataset, "CLIP_SECONDS") else 1
+    return clips.all * getattr(dataset, cost) * longer / 3600 if hasattr(dataset, cost) else None
+
+
+def _mean_length(paths: Sequence[Path]) -> float | None:
+    """Mean length of some of the clips, evenly among them, s; None where none can be opened."""
+    import av
+
+    lengths = []
+    for path in paths[:: max(1, len(paths) // LENGTHS_READ)]:
+        with suppress(av.FFmpegError), av.open(str(path)) as clip:
+            lengths += [clip.duration / av.time_base] if clip.duration else []
+    return sum(lengths) / len(lengths) if lengths else None
 
 
 def _encoder_steps(
@@ -101,11 +126,11 @@ def _encoder_steps(
         return [_step(f"{name}: take over the table", 1, 0.0)]
     if "service" in settings:
         what = f"{name}: ask the service (`{family(settings['module']).priced_by}` prices it)"
-        return [_step(what, 1, None), _head(name)]
+        return [_step(what, 1, None), _head(name, clips)]
     jobs = clips.folds if learning == "finetuned" and gpu_memory is not None else 1  # profiles/gpu: each fold its own
     what = f"{name}: train {clips.folds} folds" if learning == "finetuned" else f"{name}: embed"
-    close = [_step(f"{name}: gather the folds", 1, 0.0)] if learning == "finetuned" else [_head(name)]
-    network = network_of(settings)
+    close = [_step(f"{name}: gather the folds", 1, 0.0)] if learning == "finetuned" else [_head(name, clips)]
+    network = network_of(settings, clips.seconds)
     passes = forward_passes(settings, clips)
     if network is None:
         seconds = None if "checkpoint" in settings else family(settings["module"]).seconds.get(learning)
@@ -119,8 +144,8 @@ def _encoder_steps(
     return [_step(what, jobs, cpu, gpu, memory, needed, advice(settings, network, gpu_memory * 1e9)), *close]
 
 
-def _head(name: str) -> dict[str, Any]:
-    return _step(f"{name}: fit the head", 1, constants()["head_cpu_seconds"] / 3600)
+def _head(name: str, clips: Clips) -> dict[str, Any]:
+    return _step(f"{name}: fit the head", 1, constants()["head_cpu_seconds"] * clips.all / HEAD_CLIPS / 3600)
 
 
 def _step(
@@ -128,15 +153,15 @@ def _step(
     memory_gb: float | None = None, gpu_gb: float | None = None, advice: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     numbers = {"cpu_hours": cpu_hours, "gpu_hours": gpu_hours, "memory_gb": memory_gb, "gpu_gb": gpu_gb}
-    rounded = {key: None if value is None else round(value, 2) for key, value in numbers.items()}
+    rounded = {key: None if value is None else round(value, 4) for key, value in numbers.items()}
     return {"step": step, "jobs": jobs, **rounded, "advice": advice}
 
 
-def _assumptions(counted: bool, gpu_memory: float | None, gpu_tflops: float) -> list[str]:
+def _assumptions(counted: bool, seconds: float, gpu_memory: float | None, gpu_tflops: float) -> list[str]:
     measured = constants()["measured"]
     said = [
-        f"CPU hours: measured forward passes ({measured['on']}, {measured['day']}), clips of 4 s, the way back counted "
-        "as two forward passes; hours of one thread.",
+        f"CPU time: measured forward passes ({measured['on']}, {measured['day']}), clips of {seconds:.1f} s, the way back "
+        "counted as two forward passes; time of one thread.",
         "Disk: an estimate on the large side (media/preflight).",
         "Jobs: all folds of an encoder in one (profiles/default)."
         if gpu_memory is None
@@ -146,7 +171,7 @@ def _assumptions(counted: bool, gpu_memory: float | None, gpu_tflops: float) -> 
         said.insert(0, "The clips are not there: the challenge's published numbers, and 5 MB a clip, are assumed.")
     if gpu_memory is not None:
         said += [
-            f"GPU hours: an estimate: counted operations at {EFFICIENCY:.0%} of {gpu_tflops:g} TFLOP/s, at most at "
+            f"GPU time: an estimate: counted operations at {EFFICIENCY:.0%} of {gpu_tflops:g} TFLOP/s, at most at "
             f"{CEILING:g} TFLOP/s (about what an H200 reached); a loader that cannot keep up takes longer.",
             "GPU memory: an estimate: what a training step keeps was measured on the CPU, what the device's allocator "
             "holds beside it in three trainings on an H200.",
