@@ -11,20 +11,16 @@ from pathlib import Path
 SPECIAL = re.compile(r"[^\w .,+@=~-]")
 """Characters of a path that mean something to a shell, to make or in PATH. Letters of any alphabet and spaces do not."""
 
-ENVIRONMENT = {"cpu": 3.0, "cuda": 9.0}
-"""GB of .venv with `make test`'s part, by the build of torch. What was downloaded takes as much on a disk of its own."""
-STUDY = 1.0
+DOWNLOAD = {"cpu": 0.9, "cuda": 3.4}
+ENVIRONMENT = {"cpu": 2.6, "cuda": 6.3}
+"""GB, by the build of torch: what is downloaded, and what .venv takes with what `make test` needs. Measured in 2026."""
+STUDY = 0.7
 """GB of the default study, DVC's copy included."""
 
 
 def gpu() -> bool:
     """Whether this machine shows an NVIDIA GPU (of Linux, or of Windows to its Linux)."""
     return any(re.fullmatch(r"nvidia\d+|dxg", name) for name in os.listdir("/dev"))
-
-
-def caches() -> Path:
-    """The folder for what programs download and keep: a person's own."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
 def faults(root: Path, torch: str) -> list[str]:
@@ -36,13 +32,14 @@ def faults(root: Path, torch: str) -> list[str]:
 
 
 def disk(root: Path, torch: str) -> list[str]:
-    """Whether the environment, the study and what is downloaded fit."""
-    needed: dict[Path, float] = {root: ENVIRONMENT[torch] + STUDY}
-    kept = next(folder for folder in (caches(), *caches().parents) if folder.exists())
-    if kept.stat().st_dev != root.stat().st_dev:
-        needed[kept] = ENVIRONMENT[torch]
+    """Whether the environment and the study fit, and what uv keeps of all packages, where that is another disk."""
+    needed = {root: ENVIRONMENT[torch] + STUDY}
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    cache = next(folder for folder in (cache, *cache.parents) if folder.exists())
+    if cache.stat().st_dev != root.stat().st_dev:  # on the same one, .venv links to it
+        needed[cache] = ENVIRONMENT[torch]
     return [
-        f"{free:.1f} GB are free in {folder}, {size:.0f} GB are needed: make room, or clone onto a larger disk."
+        f"{free:.1f} GB are free in {folder}, {size:.1f} GB are needed: make room there."
         for folder, size in needed.items()
         if (free := shutil.disk_usage(folder).free / 1e9) < size
     ]

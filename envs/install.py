@@ -86,29 +86,24 @@ def begin(torch: str) -> None:
 def cpu_build(version: str) -> list[str] | None:
     """uv's arguments for torch's CPU build: of pip's folders and indexes, else of PyTorch's own. None: out of reach."""
     plain = f"torch=={version}"
+    dry = ("pip", "install", "--quiet", "--dry-run", "--python", ".venv/bin/python", "--no-deps")
     for arguments in ([f"{plain}+cpu"], [plain, "--torch-backend", "cpu"]):
-        dry = ("pip", "install", "--quiet", "--dry-run", "--python", ".venv/bin/python", "--no-deps")
         if uv(*dry, *arguments, capture_output=True) == 0:
             return arguments
     return None
 
 
 def runtime(torch: str) -> None:
-    """What a run needs: torch for the CPU or with CUDA first, then everything else."""
+    """What a run needs: torch for the CPU or with CUDA, then everything else, then the project."""
     version = re.search(r"^torch==(\S+)$", (ROOT / "requirements.lock").read_text(), re.M)[1]
-    arguments = ["-r", "requirements-cuda.lock"]
-    why = "for the GPU of this machine"
-    if torch == "cpu":
-        found = cpu_build(version)
-        why = "no CPU build for this Python is within reach"
-        if found:
-            arguments, why = found, ""
-        else:
-            torch = "cuda"
-            stop_at(check.disk(ROOT, torch))
-    build = "for the CPU" if torch == "cpu" else f"with CUDA ({why})"
-    print(f"Installing torch {version} {build} and 200 packages: {SIZES[torch]}", flush=True)
-    install("--no-deps", *arguments)
+    of_cpu = cpu_build(version) if torch == "cpu" else None
+    said = "for the CPU"
+    if of_cpu is None:
+        said = "with CUDA" if torch == "cuda" else "with CUDA (no CPU build for this Python is within reach)"
+        stop_at(check.disk(ROOT, torch := "cuda"))
+    size = f"{check.DOWNLOAD[torch]:g} GB to download, {check.ENVIRONMENT[torch]:g} GB in .venv"
+    print(f"Installing torch {version} {said} and what else the study needs: about {size}", flush=True)
+    install("--no-deps", *(of_cpu or ["-r", "requirements-cuda.lock"]))
     install("-r", "requirements.lock")
     install("--no-deps", "--editable", ".")
 

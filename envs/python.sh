@@ -14,12 +14,14 @@ for name in "${names[@]}"; do
   fi
   if [ -n "$version" ]; then seen+=", $name is Python $version"; fi
 done
+seen=${seen#, }
+if [ -z "$seen" ]; then seen=${1:+there is no Python $1}; fi
 
 package="your distribution's package of one of these versions"
 if command -v apt-cache >/dev/null; then
   for version in 3.12 3.13 3.11; do
     if apt-cache show "python$version-venv" >/dev/null 2>&1; then
-      package="sudo apt-get install python$version python$version-venv"
+      package="sudo apt-get install python$version-venv"
       break
     fi
   done
@@ -27,13 +29,10 @@ elif command -v dnf >/dev/null; then package="sudo dnf install python3.12"
 elif command -v zypper >/dev/null; then package="sudo zypper install python312"
 fi
 
-seen=${seen#, }
-if [ -z "$seen" ]; then seen=${1:+"$1 is no Python that runs"}; fi
-cat >&2 <<END
-Python 3.11, 3.12 or 3.13 is needed (${seen:-no Python is here}). Get one by one of these lines, then type make again:
-  uv python install 3.12 && make PYTHON="\$(uv python find 3.12)"
-  conda create --name blemore python=3.12 && conda activate blemore
-  $package
-Where one lies elsewhere: make PYTHON=/its/folder/bin/python3.12
-END
+printf '%s\n' >&2 \
+  "Python 3.11, 3.12 or 3.13 is needed (${seen:-there is none}). Get one by one of these lines, then type make again:" \
+  "  uv python install 3.12 && make PYTHON=\"\$(uv python find 3.12)\"" \
+  "  conda create --name blemore python=3.12 && conda activate blemore" \
+  "  $package" \
+  "Where one lies elsewhere: make PYTHON=/its/folder/bin/python3.12"
 exit 1
