@@ -8,10 +8,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-SPECIAL = re.compile(r"[^\w .,+@=~-]")
-"""Characters of a path that mean something to a shell, to make or in PATH. Letters of any alphabet and spaces do not."""
+SPECIAL = re.compile(r"""[$:;'"`*?#&|<>()\[\]{}!\\%\s]""")
+"""Characters of a path that mean something to a shell, to make, to Snakemake or in PATH. A space alone does no harm."""
 
-DOWNLOAD = {"cpu": 0.9, "cuda": 3.4}
+DOWNLOAD = {"cpu": 0.7, "cuda": 3.4}
 ENVIRONMENT = {"cpu": 2.6, "cuda": 6.3}
 """GB, by the build of torch: what is downloaded, and what .venv takes with what `make test` needs. Measured in 2026."""
 STUDY = 0.7
@@ -28,7 +28,7 @@ def faults(root: Path, torch: str) -> list[str]:
 
     torch : "cpu" or "cuda", the build that is going to be installed.
     """
-    return [*_path(root), *_python(), *_folders(root), *_temporary(), *disk(root, torch)]
+    return [*path(root), *python(), *folders(root), *temporary(), *disk(root, torch)]
 
 
 def disk(root: Path, torch: str) -> list[str]:
@@ -45,25 +45,28 @@ def disk(root: Path, torch: str) -> list[str]:
     ]
 
 
-def _path(root: Path) -> list[str]:
-    found = sorted(set(SPECIAL.findall(str(root).replace("/", ""))))
-    return [f"The path {root} has {' '.join(found)} in it, which a shell takes for a command: move it."] if found else []
+def path(root: Path) -> list[str]:
+    found = sorted(set(SPECIAL.findall(str(root).replace(" ", ""))))
+    return (
+        [f"The path {root} has {' '.join(found)} in it, which a shell takes for a command: move it."] if found else []
+    )
 
 
-def _python() -> list[str]:
+def python() -> list[str]:
     if importlib.util.find_spec("ensurepip"):
         return []
     package = "python{}.{}-venv".format(*sys.version_info)
     return [f"{sys.executable} cannot make environments: install its package {package} (Debian and Ubuntu have one)."]
 
 
-def _folders(root: Path) -> list[str]:
+def folders(root: Path) -> list[str]:
     shut = [str(folder) for folder in (root, root / "src") if not os.access(folder, os.W_OK)]
     return [f"Not writable: {', '.join(shut)}. Clone into a folder of your own."] if shut else []
 
 
-def _temporary() -> list[str]:
-    given = os.path.abspath(os.environ.get("TMPDIR") or "/tmp")
+def temporary() -> list[str]:
+    named = [os.environ[name] for name in ("TMPDIR", "TEMP", "TMP") if os.environ.get(name)]
+    given = os.path.abspath([*named, "/tmp"][0])
     try:
         fits = tempfile.gettempdir() == given
     except FileNotFoundError:

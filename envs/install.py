@@ -80,7 +80,9 @@ def begin(torch: str) -> None:
         stop_at(check.faults(ROOT, torch))
         print("Making .venv", flush=True)
         venv.create(ROOT / ".venv", clear=True, symlinks=True, with_pip=True)
-        subprocess.run([BIN / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", UV], check=True)
+        subprocess.run(
+            [BIN / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", UV], check=True
+        )
 
 
 def cpu_build(version: str) -> list[str] | None:

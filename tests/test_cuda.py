@@ -14,7 +14,9 @@ def test_without_cuda_a_run_on_gpus_is_refused_with_torchs_reason_and_a_cure(mon
     assert "make TORCH=cuda" in str(refused.value)
 
 
-@pytest.mark.parametrize(("code", "said"), [("raise OSError('too old')", r"here \(OSError: too old\): repair it"), ("exit(3)", "no reason")])
+@pytest.mark.parametrize(
+    ("code", "said"), [("raise OSError('too old')", r"here \(OSError: too old\): repair it"), ("exit(3)", "no reason")]
+)
 def test_the_reason_is_the_last_line_that_torch_says(code, said, monkeypatch):
     monkeypatch.setattr(cuda, "PRODUCT", code)
     with pytest.raises(DataError, match=said):
