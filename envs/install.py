@@ -80,9 +80,9 @@ def begin(torch: str) -> None:
         stop_at(check.faults(ROOT, torch))
         print("Making .venv", flush=True)
         venv.create(ROOT / ".venv", clear=True, symlinks=True, with_pip=True)
-        subprocess.run(
-            [BIN / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", UV], check=True
-        )
+        pip = [BIN / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", UV]
+        if subprocess.run(pip).returncode:
+            raise SystemExit("uv cannot be installed from the package index that pip asks: see above.")
 
 
 def cpu_build(version: str) -> list[str] | None:
@@ -99,10 +99,11 @@ def runtime(torch: str) -> None:
     """What a run needs: torch for the CPU or with CUDA, then everything else, then the project."""
     version = re.search(r"^torch==(\S+)$", (ROOT / "requirements.lock").read_text(), re.M)[1]
     of_cpu = cpu_build(version) if torch == "cpu" else None
-    said = "for the CPU"
-    if of_cpu is None:
-        said = "with CUDA" if torch == "cuda" else "with CUDA (no CPU build for this Python is within reach)"
-        stop_at(check.disk(ROOT, torch := "cuda"))
+    said = "for the CPU" if torch == "cpu" else "with CUDA"
+    if torch == "cpu" and of_cpu is None:
+        torch, said = "cuda", "with CUDA (no CPU build for this Python is within reach)"
+        if not (ROOT / ".venv/runtime").exists():  # else it lies there already
+            stop_at(check.disk(ROOT, torch))
     size = f"{check.DOWNLOAD[torch]:g} GB to download, {check.ENVIRONMENT[torch]:g} GB in .venv"
     print(f"Installing torch {version} {said} and what else the study needs: about {size}", flush=True)
     install("--no-deps", *(of_cpu or ["-r", "requirements-cuda.lock"]))
@@ -114,12 +115,16 @@ def main(what: str, *arguments: str) -> int:
     if what == "uv":
         return uv(*arguments)
     torch = os.environ.get("TORCH") or ("cuda" if check.gpu() else "cpu")
+    if torch not in check.ENVIRONMENT:
+        raise SystemExit(f"TORCH={torch} is neither cpu nor cuda.")
     begin(torch)
     if what == "runtime":
         runtime(torch)
     elif what == "developer":
+        print("Installing the developers' tools", flush=True)
         install("-r", "requirements-dev.lock")
     else:
+        print("Installing what checks crates from outside", flush=True)
         uv("venv", "--quiet", "--clear", "--python", ".venv/bin/python", ".venv/crates")
         install("-r", "envs/crates.txt", environment=".venv/crates")
     return 0

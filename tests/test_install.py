@@ -218,9 +218,11 @@ def test_this_pip_lists_its_settings_in_the_form_that_is_read(install, tmp_path)
 
 
 @pytest.fixture
-def asked(install, monkeypatch):
+def asked(install, monkeypatch, tmp_path):
     """What uv is called with; the builds of torch that are within reach lie in `reach`."""
     calls, reach = [], {"+cpu"}
+    monkeypatch.setattr(install, "ROOT", tmp_path)
+    shutil.copy(REPOSITORY / "requirements.lock", tmp_path)
 
     def uv(*arguments, **_):
         calls.append(arguments)
@@ -252,13 +254,23 @@ def test_the_build_of_torch_fits_the_machine_and_is_said(install, asked, capsys,
     assert said in capsys.readouterr().out
 
 
-def test_a_larger_build_than_was_checked_for_is_not_begun_without_room(install, asked, monkeypatch):
+def test_another_build_than_those_two_is_refused(install, monkeypatch):
+    monkeypatch.setenv("TORCH", "rocm")
+    with pytest.raises(SystemExit, match="TORCH=rocm is neither cpu nor cuda"):
+        install.main("runtime")
+
+
+def test_a_larger_build_than_was_checked_for_is_not_begun_without_room(install, asked, monkeypatch, tmp_path):
     calls, reach = asked
     reach.clear()
     monkeypatch.setattr(install.check, "disk", lambda root, torch: [f"no room for {torch}"])
     with pytest.raises(SystemExit, match="no room for cuda"):
         install.runtime("cpu")
     assert all("--dry-run" in call for call in calls)
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv/runtime").touch()
+    install.runtime("cpu")  # it was installed before, and takes no further room
+    assert any("requirements-cuda.lock" in call for call in calls)
 
 
 def entries(lock: str) -> dict[str, str]:
