@@ -179,6 +179,7 @@ def clone(folder: Path, *, cold: bool = False) -> Study:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(compiled, target)
     study = Study(folder, cold=cold)
+    study.git("remote", "remove", "origin")  # DVC cannot copy a path with an umlaut for its experiments
     study.edit_params(make_tiny)
     study.git("add", "--all")
     study.git("commit", "--quiet", "-m", "A tiny study")
