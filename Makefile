@@ -1,19 +1,23 @@
-# `make submission` and `make test` need Python 3.11, git and make, nothing else.
+# `make submission` and `make test` need Python 3.11, 3.12 or 3.13, git and make, nothing else. PYTHON=... takes a certain
+# Python, TORCH=cpu or TORCH=cuda a certain build of torch. The machine is checked before anything is installed.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := submission
 .PHONY: submission test quick unit campaign audit lint lock benchmarks
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
-UV := uv==0.13.9
 CORES ?= all
-# pip's folder of wheels, where a machine has one, is passed on to uv (which ignores pip's settings).
-FIND_LINKS := $(if $(wildcard $(PIP_FIND_LINKS)/.),$(PIP_FIND_LINKS))
-# Compiled at once, as pip does: where Python may not write, each of a run's processes would compile it all again.
-INSTALL = UV_COMPILE_BYTECODE=1 $(if $(FIND_LINKS),UV_FIND_LINKS=$(FIND_LINKS)) .venv/bin/uv pip install --quiet --python .venv/bin/python
+INSTALL = @python=$$(bash envs/python.sh "$(PYTHON)") && "$$python" envs/install.py
 # Two files of tests at a time, one thread each, in the order of tests/conftest.py.
 PYTEST = OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+# Where no cache can be kept at home, all programs keep theirs here.
+ifndef XDG_CACHE_HOME
+ifneq ($(shell mkdir -p "$$HOME/.cache" 2>/dev/null && test -w "$$HOME/.cache" && echo kept),kept)
+export XDG_CACHE_HOME := $(CURDIR)/cache/home
+export MPLCONFIGDIR := $(XDG_CACHE_HOME)/matplotlib
+endif
+endif
 
 submission: .venv/runtime  ## the whole study; goes on where a killed run stopped
 	blemore recover
@@ -52,22 +56,15 @@ benchmarks: .venv/developer
 lock: .venv/developer
 	bash envs/lock.sh
 
-.venv/bin/uv:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "Python 3.11 is needed, found " + sys.version)'
-	$(PYTHON) -m venv .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check $(UV)
-
-.venv/runtime: requirements.lock pyproject.toml | .venv/bin/uv
-	$(INSTALL) -r requirements.lock
-	$(INSTALL) --no-deps --editable .
-	touch $@
+.venv/runtime: requirements.lock requirements-cuda.lock pyproject.toml
+	$(INSTALL) runtime
+	@touch $@
 
 .venv/developer: requirements-dev.lock .venv/runtime
-	$(INSTALL) -r requirements-dev.lock
-	touch $@
+	$(INSTALL) developer
+	@touch $@
 
 # What checks exported crates from outside needs another `rich` than ours.
-.venv/crates/ready: envs/crates.txt | .venv/bin/uv
-	.venv/bin/uv venv --quiet --clear --python .venv/bin/python .venv/crates
-	$(INSTALL:.venv/bin/python=.venv/crates/bin/python) -r envs/crates.txt
-	touch $@
+.venv/crates/ready: envs/crates.txt .venv/runtime
+	$(INSTALL) crates
+	@touch $@

@@ -1,6 +1,5 @@
 """Everything the rules share: the study's lists, wildcard constraints, input functions. No rules here."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -8,7 +7,6 @@ from snakemake.persistence import PersistenceBase
 
 REPOSITORY = Path(workflow.basedir)
 sys.path.insert(0, str(REPOSITORY / "src"))
-os.environ["PYTHONPATH"] = str(REPOSITORY / "src")  # jobs use this checkout's package, also in a clone
 
 from blemore import study
 from blemore.datasets.withdrawn import read_withdrawn
@@ -17,13 +15,14 @@ from blemore.encoders.weight_files import local_files
 from blemore.media.shards import shard_of
 from blemore.params.check import check_params, read_schema
 from blemore.params.parts import DEFAULT_HEAD, ENCODER_FAMILY
-from blemore.planning import steps
+from blemore.planning import cuda, steps
 from joblineage import run, warm
 from joblineage.code import sources
 from joblineage.errors import DataError
 
 ROSTER = "results/clips/roster.parquet"
-TOGETHER = config.pop("folds", "apart") == "together"  # a profile's word, no parameter of the study
+TOGETHER = config.pop("folds", "apart") == "together"  # a profile's words, no parameters of the study
+DEVICE = config.pop("device", "any")
 try:
     check_params(config, read_schema("schemas/params.schema.yaml"))
     if workflow.is_main_process:  # and not in every job again
@@ -76,8 +75,9 @@ def made():
 
 
 def begin_run():
-    """Remove what no rule of the present study makes; refuse a study that will not fit on the disk."""
+    """Remove what no rule of the present study makes; refuse a study that cannot end well."""
     try:
+        cuda.check(DEVICE)
         files = CLIP_FILES if PRIVATE_HERE else []
         study.begin(REPOSITORY, config, ALL_SETTINGS, made(), DATA, files, len(FOLDS), WITHDRAWN)
         warm.start(study.LIBRARIES, len(list(workflow.dag.needrun_jobs())))

@@ -4,6 +4,7 @@ import importlib.util
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -61,13 +62,57 @@ def test_uncommitted_changes_are_refused(tmp_path):
         campaign.commit(tmp_path)
 
 
-def test_every_trial_of_the_fuzzed_properties_names_its_file_and_its_seed():
-    sys.path.insert(0, str(FILE.parent))
-    try:
-        trials = importlib.import_module("fuzz").trials()
-    finally:
-        sys.path.remove(str(FILE.parent))
+@pytest.fixture
+def part(monkeypatch):
+    """A part of the campaigns, by its name."""
+    monkeypatch.syspath_prepend(FILE.parent)
+    return importlib.import_module
+
+
+def test_every_trial_of_the_fuzzed_properties_names_its_file_and_its_seed(part):
+    trials = part("fuzz").trials()
     files = {name.split("/")[0] for name in trials}
     assert {"test_exact", "test_submission", "test_withdrawn"} <= files
     assert len(trials) == 20 * len(files)
     assert all(f"--hypothesis-seed={name.rsplit(' ', 1)[1]}" in command for name, command in trials.items())
+
+
+def test_each_further_python_makes_the_study_and_passes_the_tests_in_its_own_clone(part, monkeypatch, tmp_path):
+    pythons = part("pythons")
+    assert set(pythons.trials()) == {"study/3.12", "study/3.13", "tests/3.12", "tests/3.13"}
+    for name, command in pythons.trials().items():
+        assert command[1:] == [str(FILE.parent / "pythons.py"), *name.split("/")]
+    made = []
+
+    def make(version, target):
+        made.append((version, target))
+        return SimpleNamespace(payload=lambda: {"a": "1", "b": version if version == strange else "2"})
+
+    monkeypatch.setattr(pythons, "make", make)
+    strange = "none"
+    assert pythons.main("study", "3.12") == pythons.main("tests", "3.13") == 0
+    assert made == [("3.12", "submission"), ("3.11", "submission"), ("3.13", "quick")]
+    strange = "3.12"
+    assert pythons.main("study", "3.12") == 1
+
+
+def test_files_of_two_studies_differ_by_their_bytes_or_by_being_in_one_alone(part):
+    different = part("pythons").different
+    assert different({"a": "1", "b": "1", "c": "1"}, {"a": "1", "b": "2", "d": "1"}) == ["b", "c", "d"]
+
+
+def test_a_clone_of_another_commit_is_made_anew_and_one_of_this_commit_stays(part, monkeypatch, tmp_path):
+    pythons = part("pythons")
+    monkeypatch.setattr(pythons, "ROOT", tmp_path)
+
+    def commit() -> None:
+        who = ["-c", "user.name=t", "-c", "user.email=t@e"]
+        subprocess.run(["git", *who, "commit", "-q", "--allow-empty", "-m", "x"], cwd=tmp_path, check=True)
+
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    commit()
+    folder = pythons.clone("3.12")
+    (folder / "results").mkdir()
+    assert (pythons.clone("3.12") / "results").is_dir()
+    commit()
+    assert not (pythons.clone("3.12") / "results").exists()

@@ -1,5 +1,6 @@
 """What every start and every end of the workflow pays for."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -117,6 +118,35 @@ def test_a_run_knows_at_its_end_whether_a_new_one_would_have_nothing_to_do_and_g
     assert f"up to date: {expected}" in done.stdout
     assert "Complete log(s)" in done.stderr  # the run's own logging goes on
     assert len(list((tmp_path / ".snakemake/log").iterdir())) == 1
+
+
+SPACED = """
+from pathlib import Path
+from blemore import study
+
+rule all:
+    input: "made"
+
+rule made:
+    output: "made"
+    script: "made.py"
+
+study.mark(Path(workflow.basedir))
+"""
+
+
+def test_jobs_run_where_study_and_environment_lie_in_a_path_with_a_space(tmp_path: Path) -> None:
+    folder, environment = tmp_path / "Ä study", tmp_path / "an environment"
+    folder.mkdir()
+    environment.symlink_to(sys.prefix)
+    (folder / "src").symlink_to(REPOSITORY / "src")
+    (folder / "Snakefile").write_text(SPACED)
+    (folder / "made.py").write_text("import sys; open(snakemake.output[0], 'w').write(sys.executable)")
+    python = environment / "bin/python"
+    outside = os.environ | {"PYTHONPATH": str(REPOSITORY / "src"), "PATH": os.defpath}
+    command = [python, "-m", "snakemake", "--cores", "1"]
+    subprocess.run(command, cwd=folder, env=outside, capture_output=True, text=True, check=True)
+    assert (folder / "made").read_text() == str(python)
 
 
 def test_tables_are_read_for_leaks_without_pandas(tmp_path: Path) -> None:

