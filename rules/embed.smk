@@ -10,7 +10,9 @@ FEATURES = {
     "cost": "results/features/{frozen}.cost.json",
 }
 # What every family of encoders says of itself, and what is known of its checkpoints.
-FAMILIES = [str(path) for name in ENCODER_FAMILY.names() for path in sorted(Path("src/blemore/encoders").glob(f"{name}.*"))]
+FAMILIES = [
+    str(path) for name in ENCODER_FAMILY.names() for path in sorted(Path("src/blemore/encoders").glob(f"{name}.*"))
+]
 
 
 def encoder_code(rule):
