@@ -4,8 +4,10 @@ Nothing is loaded before one of them is used. This file is an input of every job
 a new function leaves it as it is.
 """
 
+from typing import Any
 
-def __getattr__(name: str) -> object:
+
+def __getattr__(name: str) -> Any:
     if name.startswith("_") and name != "__all__":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
@@ -17,4 +19,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return __getattr__("__all__")  # type: ignore[return-value]
+    return __getattr__("__all__")
