@@ -64,11 +64,11 @@ def write_tables(folder: Path, probabilities: np.ndarray, truth: np.ndarray) -> 
         rows.writerows([f"c{k}", *row] for k, row in enumerate(probabilities.tolist()))
     with open(folder / "truth.csv", "w") as file:
         rows = csv.writer(file)
-        rows.writerow(["clip", "emotion_1", "emotion_2", "emotion_1_salience", "emotion_2_salience"])
+        rows.writerow(["clip", "person", "emotion_1", "emotion_2", "emotion_1_salience", "emotion_2_salience"])
         for k, row in enumerate(truth):
             shown = np.flatnonzero(row).tolist()
             empty = [""] * (2 - len(shown))  # a single has one emotion
-            rows.writerow([f"c{k}", *(CLASSES[n] for n in shown), *empty, *row[shown], *empty])
+            rows.writerow([f"c{k}", f"P{k % 47}", *(CLASSES[n] for n in shown), *empty, *row[shown], *empty])
 
 
 def command_seconds(folder: Path, arguments: str, repeats: int = 5) -> float:
@@ -118,6 +118,7 @@ def main() -> None:
             "thresholds probabilities.csv --truth truth.csv",
             "decode probabilities.csv --alpha 0.1 --beta 0.1 --out said.json",
             "evaluate said.json --truth truth.csv",
+            "score probabilities.csv --truth truth.csv",
         ):
             print(f"| `blemore {arguments}` | {command_seconds(Path(name), arguments):.2f} |")
 

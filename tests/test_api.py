@@ -93,9 +93,10 @@ def test_importing_the_package_loads_nothing_and_using_a_function_loads_no_study
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="nothing_of_this_name"):
+    with pytest.raises(AttributeError, match="module 'blemore' has no attribute 'nothing_of_this_name'"):
         getattr(blemore, "nothing_of_this_name")  # noqa: B009
     assert not hasattr(blemore, "__wrapped__")
+    assert not hasattr(blemore, "np")
 
 
 def test_a_frame_an_arrow_table_a_mapping_and_a_file_give_the_same(made, tmp_path):

@@ -4,17 +4,20 @@ Nothing is loaded before one of them is used. This file is an input of every job
 a new function leaves it as it is.
 """
 
+from typing import Any
 
-def __getattr__(name: str) -> object:
-    if name.startswith("_") and name != "__all__":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __getattr__(name: str) -> Any:
     from importlib import import_module
     from importlib.util import find_spec
 
-    if find_spec(f"{__name__}.{name}"):  # `from blemore import tables` looks here first
-        raise AttributeError(f"{__name__}.{name} is a module: import it")
-    return getattr(import_module(f"{__name__}.api.functions"), name)
+    # `from blemore import tables` looks here first: a module's name must not load the functions.
+    if name == "__all__" or not (name.startswith("_") or find_spec(f"{__name__}.{name}")):
+        functions = import_module(f"{__name__}.api.functions")
+        if name in ("__all__", *functions.__all__):
+            return getattr(functions, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return __getattr__("__all__")  # type: ignore[return-value]
+    return __getattr__("__all__")
