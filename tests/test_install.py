@@ -44,7 +44,7 @@ def program(folder: Path, name: str, *lines: str) -> Path:
 def python(folder: Path, name: str, version: tuple[int, ...]) -> Path:
     """A Python that says that it is of this version."""
     code = f"import sys; sys.version_info = {version}; exec(sys.argv[1])"
-    return program(folder, name, f'exec {sys.executable} -IS -c "{code}" "$2"')
+    return program(folder, name, f'exec "{sys.executable}" -IS -c "{code}" "$2"')
 
 
 def found(folder: Path, *given: str) -> subprocess.CompletedProcess:
