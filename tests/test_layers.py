@@ -1,6 +1,8 @@
 """The study of layer ranges: honest scores, the range that holds the signal found, the paper's layers compared."""
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -128,3 +130,17 @@ def test_the_command_writes_table_and_pictures_and_says_what_is_selection_and_wh
     with pytest.raises(DataError, match=r"results/features/none.parquet: not there") as caught:
         CliRunner().invoke(app, ["none", "--clips", "no.parquet"], catch_exceptions=False)
     assert "no.parquet: not there" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["s4d", "clip", "s5d", "results/features/s4d.parquet"])
+def test_an_encoder_without_layers_is_refused_in_one_sentence_that_names_those_with_them(name, monkeypatch, tmp_path):
+    shutil.copy("params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError) as caught:
+        layers([name, "wavlm"], Path("no.parquet"))
+    refused, there, _ = str(caught.value).splitlines()[1:]
+    assert refused.strip().removeprefix("- ") == (
+        f"{Path(name).stem}: has no features of single layers; in this study these encoders have: "
+        "wav2vec2_prosody, wavlm, hubert"
+    )
+    assert "`snakemake results/features/wavlm.parquet` makes it" in there

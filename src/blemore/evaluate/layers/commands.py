@@ -3,8 +3,9 @@
 Imports stand inside the command: `blemore --help` must not wait for pandas.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +14,7 @@ from joblineage.errors import DataError, MissingDataError
 if TYPE_CHECKING:
     from blemore.evaluate.layers.study import LayerStudy
 
+FEATURES = Path("results/features")
 SELECTION = (
     "Picking the best range by this table is a selection on the same clips: its Score is too high. "
     '"picked on the other folds" is what such a choice is worth.'
@@ -37,25 +39,24 @@ def layers(
     from blemore.evaluate.summary import DEMO_NOTE
     from blemore.tables import read_clips, write_csv
 
-    files = {
-        name: Path(name) if name.endswith(".parquet") else Path("results/features", f"{name}.parquet")
-        for name in encoders
-    }
+    files = {name: Path(name) if name.endswith(".parquet") else FEATURES / f"{name}.parquet" for name in encoders}
     names = {name: path.stem for name, path in files.items()}
-    faults = [f"{path}: not there; `snakemake {path}` makes it" for path in files.values() if not path.is_file()]
+    study = _params()
+    keeping = [name for name, entry in study.get("encoders", {}).items() if _keeps_layers(entry)]
+    faults = [_absent(path, keeping) for path in files.values() if not path.is_file()]
     faults += [f"{name}: named twice" for name in set(names.values()) if list(names.values()).count(name) > 1]
     if not clips.is_file():
         faults.append(f"{clips}: not there; `snakemake {clips}` makes it, or name one with --clips")
     if faults:
         raise MissingDataError("blemore layers", faults)
     table = read_clips(clips)
-    note = DEMO_NOTE if _is_demo() else None
+    note = DEMO_NOTE if study.get("dataset") == "demo" else None
     tables = []
     for name, path in files.items():
-        study = study_layers(path, table, names[name], seed=seed)
-        save_png(out / f"{names[name]}.png", draw_layers(study), note)
-        tables.append(study.table)
-        typer.echo("\n".join(_lines(names[name], study)))
+        found = study_layers(path, table, names[name], seed=seed)
+        save_png(out / f"{names[name]}.png", draw_layers(found), note)
+        tables.append(found.table)
+        typer.echo("\n".join(_lines(names[name], found)))
     write_csv(pd.concat(tables, ignore_index=True), out / "layers.csv")
     typer.echo(SELECTION)
     if note is not None:
@@ -63,17 +64,30 @@ def layers(
     typer.echo(f"written: {out / 'layers.csv'} and a picture of each encoder")
 
 
-def _is_demo() -> bool:
-    """Whether this folder's study is of generated actors."""
+def _params() -> dict[str, Any]:
+    """The parameters of this folder's study; {} if there is none."""
     import yaml
 
     params = Path("params.yaml")
     if not params.is_file():
-        return False
+        return {}
     try:
-        return yaml.safe_load(params.read_text("utf-8")).get("dataset") == "demo"
-    except (yaml.YAMLError, AttributeError) as error:
+        return dict(yaml.safe_load(params.read_text("utf-8")))
+    except (yaml.YAMLError, TypeError, ValueError) as error:
         raise DataError(str(params), [f"cannot be read: {error}"]) from error
+
+
+def _keeps_layers(entry: Mapping[str, Any]) -> bool:
+    """Whether an encoder of params.yaml has features of every layer."""
+    scales = [entry.get(scale, {}) for scale in ("tiny", "pretrained")]
+    return bool(entry.get("enabled")) and any("layers" in scale for scale in scales)
+
+
+def _absent(path: Path, keeping: list[str]) -> str:
+    """What to say of a features file that is not there."""
+    if keeping and path.parent == FEATURES and path.stem not in keeping:
+        return f"{path.stem}: has no features of single layers; in this study these encoders have: {', '.join(keeping)}"
+    return f"{path}: not there; `snakemake {path}` makes it" if path.parent == FEATURES else f"{path}: not there"
 
 
 def _lines(name: str, study: "LayerStudy") -> list[str]:
