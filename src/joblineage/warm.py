@@ -130,8 +130,8 @@ def run_script(script: str, folder: str | None) -> None:
     except BaseException:
         traceback.print_exc()
         code = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
+    print(end="", flush=True)  # unlike a stream's own `flush` also where it is closed
+    print(end="", flush=True, file=sys.stderr)
     os._exit(code if isinstance(code, int) else int(code is not None))
 
 
