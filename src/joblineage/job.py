@@ -80,8 +80,8 @@ def job(
     if in_job():
         # The outputs and the record are on disk; the interpreter's own end would take torch, pandas and the like apart
         # first, for up to a second.
-        sys.stdout.flush()
-        sys.stderr.flush()
+        print(end="", flush=True)  # unlike a stream's own `flush` also where it is closed
+        print(end="", flush=True, file=sys.stderr)
         os._exit(0)
 
 
@@ -89,7 +89,7 @@ def _told(error: BaseException) -> str:
     """What went wrong, for people: a fault of the data says it all, others need their kind."""
     if isinstance(error, DataError):
         return str(error)
-    said = f"{type(error).__name__}: {error}"
+    said = ": ".join(filter(None, [type(error).__name__, str(error)]))
     return f"{said}: not enough memory: {NO_MEMORY}" if isinstance(error, MemoryError) else said
 
 

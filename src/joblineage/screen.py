@@ -104,7 +104,7 @@ class Screen(logging.Handler):
         self.expected = expected
         self.jobs: dict[int, Shown] = {}
         self.began = 0.0
-        self.failed: list[str] = []
+        self.failed: dict[int, str] = {}
         self.errors: list[str] = []
         self.bar: Live | None = None
 
@@ -157,6 +157,7 @@ class Screen(logging.Handler):
         said = record.__dict__
         job = self.jobs.get(said["jobid"])
         if job is not None:
+            self.failed.pop(said["jobid"], None)  # it is tried again
             job.name = " ".join([said["rule_name"], *map(str, said["wildcards"].values())])
             job.made, job.begun, job.over = said["output"], time.time(), False
             if self.bar is None and sys.stderr.isatty():
@@ -182,7 +183,7 @@ class Screen(logging.Handler):
         said = record.__dict__
         job = self.jobs.get(said["jobid"], Shown(0.0, name=said["rule_name"]))
         job.over = True
-        self.failed.append(job.name)
+        self.failed[said["jobid"]] = job.name
         logs = [Path(path) for path in said["log"]]
         own = [log for log in logs if log.is_file() and log.stat().st_mtime >= (job.begun or 0) - 1]
         told = next(filter(None, map(failure, own)), None) or self._end_of(said["rule_name"])
@@ -195,13 +196,19 @@ class Screen(logging.Handler):
         if AT_THE_END in text:
             self._end_bar()
             done = sum(job.over for job in self.jobs.values()) - len(self.failed)
-            failed = f"{len(self.failed)} job(s) failed: {', '.join(self.failed)}"
-            self.say(f"{failed}. {done} of {len(self.jobs)} are done.")
-            self.say("Correct what is said above and run the same command again: it goes on from here.")
-        elif DIED.search(text):
+            failed = [*self.failed.values(), *self._running()]  # the latter without an output, as was said
+            ended = f"{len(failed)} job(s) failed: {', '.join(failed)}" if failed else "The run was ended"
+            self.say(f"{ended}. {done} of {len(self.jobs)} are done.")
+            how = "Correct what is said above and run" if failed else "Run"
+            self.say(f"{how} the same command again: it goes on from here.")
+        elif DIED.search(text) and self._running():
             self.errors.append(text)  # a job's, of which `_job_error` is told next
         else:
             self.say(text)
+
+    def _running(self) -> list[str]:
+        """Names of the jobs that are at work."""
+        return [job.name for job in self.jobs.values() if job.begun is not None and not job.over]
 
     def _end_of(self, rule: str) -> str:
         """How a job ended that said nothing in its log."""
@@ -222,14 +229,14 @@ class Screen(logging.Handler):
     def view(self) -> Any:
         """The bar, as it stands."""
         from rich.progress_bar import ProgressBar
-        from rich.table import Table
+        from rich.table import Column, Table
 
         now, jobs = time.time(), list(self.jobs.values())
-        running = [job.name for job in jobs if job.begun is not None and not job.over]
         over = sum(job.over for job in jobs)
-        grid = Table.grid(padding=(0, 1))
+        # One line: where there are more, rich wipes out as many lines above them that a job has printed itself.
+        grid = Table.grid(Column(no_wrap=True), Column(no_wrap=True), padding=(0, 1))
         bar = ProgressBar(sum(job.seconds for job in jobs), sum(job.done(now) for job in jobs), width=30)
-        grid.add_row(bar, f"{over} of {len(jobs)}, {self.left()}; running: {', '.join(running)}")
+        grid.add_row(bar, f"{over} of {len(jobs)}, {self.left()}; running: {', '.join(self._running())}")
         return grid
 
 

@@ -17,19 +17,26 @@ import threading
 import traceback
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 LEAST_JOBS = 12
 """With fewer jobs to run, loading libraries that none of them may need costs more than it saves."""
+ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "GOTO", "OPENBLAS", "MKL", "NUMEXPR")} | {
+    "VECLIB_MAXIMUM_THREADS": "1"
+}
+TEMPORARY = ("TMPDIR", "TMP", "TEMPDIR", "TEMP")
+"""What Snakemake sets in the environment of a job."""
 
 
 def start(modules: Iterable[str], jobs: int) -> None:
     """Have this Snakemake run its scripts as forks of a process with `modules` loaded; called before the first job.
 
-    A script of more than one thread starts by itself, for the libraries read their number of threads when they load;
-    so does one in another environment (conda, container).
+    The process starts with the first such script: a run that hands its jobs to a cluster has none. A script of more
+    than one thread starts by itself, for the libraries read their number of threads when they load; so does one in
+    another environment (conda, container), and each one after the process was killed.
 
     Parameters
     ----------
@@ -42,33 +49,41 @@ def start(modules: Iterable[str], jobs: int) -> None:
     from snakemake.script import PythonScript
 
     cold = PythonScript.execute_script
-    ours, theirs = socket.socketpair()
-    one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}  # as Snakemake's jobs
-    subprocess.Popen(
-        [sys.executable, "-m", "joblineage.warm", *modules], stdin=theirs.fileno(), env=os.environ | one_thread
-    )
-    theirs.close()
     asking = threading.Lock()
+
+    @cache
+    def server() -> socket.socket:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            # -P: as a script's own Python, it finds no module in the study's folder.
+            command = [sys.executable, "-P", "-m", "joblineage.warm", *modules]
+            subprocess.Popen(command, stdin=theirs.fileno(), env=os.environ | ONE_THREAD)
+        return ours
 
     def execute_script(script: Any, fname: str, edit: bool = False) -> None:
         if edit or script.threads > 1 or script.conda_env or script.container_img or script.env_modules:
             return cold(script, fname, edit)
         here, there = socket.socketpair()
         with here, there:
-            with asking:
-                socket.send_fds(ours, [b"j"], [there.fileno()])
+            try:
+                with asking:
+                    socket.send_fds(server(), [b"j"], [there.fileno()])
+            except OSError:  # the process was killed
+                return cold(script, fname, edit)
             there.close()
-            here.sendall(json.dumps([fname, script.resources.get("tmpdir")]).encode() + b"\n")
-            code = here.makefile().readline()
-        if code != "0\n":
-            raise subprocess.CalledProcessError(int(code or 1), fname)
+            said = ""
+            with suppress(OSError):  # killed just now
+                here.sendall(json.dumps([fname, script.resources.get("tmpdir")]).encode() + b"\n")
+                said = here.makefile().readline()
+        if code := int(said or -signal.SIGKILL):
+            raise subprocess.CalledProcessError(code, fname)
 
     PythonScript.execute_script = execute_script
 
 
 def serve(asked: socket.socket) -> None:
     """Fork for every socket that comes in, until Snakemake has ended."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the jobs hear it, and end
+    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the jobs hear it, and end
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no fork is waited for: each answers by itself
     while True:
         _, sockets, *_ = socket.recv_fds(asked, 1, 1)
@@ -77,20 +92,25 @@ def serve(asked: socket.socket) -> None:
         with socket.socket(fileno=sockets[0]) as answer:
             if os.fork() == 0:
                 asked.close()
-                wait_for_script(answer)
+                wait_for_script(answer, heard)
 
 
-def wait_for_script(answer: socket.socket) -> None:
-    """Fork once more, for the script that `answer` names; say how it ended, however it did."""
+def wait_for_script(answer: socket.socket, heard: Any) -> None:
+    """Fork once more, for the script that `answer` names; say how it ended, however it did.
+
+    The script's process keeps `answer` open: where this one is killed, Snakemake waits until the script has ended.
+
+    heard : what the script's process does with an interrupt.
+    """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     script, folder = json.loads(answer.makefile().readline())
     process = os.fork()
     if process == 0:
-        answer.close()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, heard)
         run_script(script, folder)
     code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-    answer.sendall(f"{code}\n".encode())
+    with suppress(OSError):  # Snakemake was killed
+        answer.sendall(f"{code}\n".encode())
     os._exit(0)
 
 
@@ -99,7 +119,7 @@ def run_script(script: str, folder: str | None) -> None:
 
     folder : for temporary files.
     """
-    os.environ |= dict.fromkeys(("TMPDIR", "TMP", "TEMP"), folder) if folder else {}
+    os.environ |= dict.fromkeys(TEMPORARY, folder) if folder else {}
     random.seed()
     sys.argv = [script]
     code: Any = 0
@@ -110,23 +130,28 @@ def run_script(script: str, folder: str | None) -> None:
     except BaseException:
         traceback.print_exc()
         code = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
+    print(end="", flush=True)  # unlike a stream's own `flush` also where it is closed
+    print(end="", flush=True, file=sys.stderr)
     os._exit(code if isinstance(code, int) else int(code is not None))
 
 
 def main() -> None:
     """`python -m joblineage.warm MODULE ...` in the study's folder; its standard input is the socket."""
+    environment = dict(os.environ)
     for name in sys.argv[1:]:
-        with suppress(ImportError):  # a job that needs it says so
+        with suppress(Exception):  # a job that needs it says so
             import_module(name)
+    os.environ.clear()  # some libraries add to it
+    os.environ |= environment
     packages = {entry.name for entry in Path("src").glob("*")}
     for name in [name for name in sys.modules if name.split(".")[0] in packages]:
         del sys.modules[name]
     asked = socket.socket(fileno=os.dup(0))
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    with open(os.devnull) as nothing:
+        os.dup2(nothing.fileno(), 0)
     serve(asked)
 
 
 if __name__ == "__main__":
-    main()
+    with suppress(KeyboardInterrupt):  # while it loads the libraries
+        main()

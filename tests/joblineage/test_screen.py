@@ -69,6 +69,24 @@ def test_the_bar_tells_what_is_running_and_how_much_is_left() -> None:
     assert said.get().split("- ")[-1].strip() == "0 of 2, about 5 min left; running: train a"
 
 
+@pytest.mark.parametrize("width", [20, 80])
+def test_the_bar_takes_one_line_and_so_leaves_what_jobs_print(width: int) -> None:
+    shown = screen.Screen(SimpleNamespace(resource_settings=SimpleNamespace(cores=2, nodes=None)), lambda jobs: {})
+    shown.jobs = {number: screen.Shown(9.0, "a job with a long name", begun=time.time()) for number in range(9)}
+    terminal = Console(file=io.StringIO(), width=width)
+    terminal.print(shown.view())
+    assert terminal.file.getvalue().count("\n") == 1
+
+
+def test_a_run_that_was_ended_with_no_job_failed_says_so_and_how_to_go_on(capsys) -> None:
+    shown = screen.Screen(SimpleNamespace(), lambda jobs: {})
+    shown.jobs = {1: screen.Shown(9.0, "a", begun=1.0, over=True), 2: screen.Shown(9.0)}
+    shown.emit(logging.makeLogRecord({"event": "error", "msg": screen.AT_THE_END}))
+    assert capsys.readouterr().err == (
+        "The run was ended. 1 of 2 are done.\nRun the same command again: it goes on from here.\n"
+    )
+
+
 def test_only_a_long_job_tells_its_beginning_where_there_is_no_bar(capsys) -> None:
     shown = screen.Screen(SimpleNamespace(), lambda jobs: {})
     shown.jobs = {1: screen.Shown(90.0), 2: screen.Shown(4 * 3600.0)}
@@ -193,6 +211,27 @@ for name in NAMES + ["forbidden"]:
         params: name=name
         script: "script.py"
 
+def asked(wildcards):
+    import subprocess
+    subprocess.run(["false"], check=True)
+
+rule asking:
+    input: asked
+    output: "made/asking"
+
+rule again:
+    output: "made/again"
+    log: "logs/again.log"
+    params: name="faulty"
+    retries: 1
+    script: "script.py"
+
+rule forgetful:
+    output: "made/forgetful"
+    log: "logs/forgetful.log"
+    params: name="forgetful"
+    script: "script.py"
+
 onsuccess:
     print("quarantined: \\u03a9")
 """
@@ -206,6 +245,8 @@ name = snakemake.params.name
 if name == "broken":
     print("no such library", flush=True)
     os._exit(3)
+if name == "forgetful":
+    os._exit(0)
 with job(snakemake):
     print("a library that chatters")
     if name == "faulty":
@@ -309,3 +350,27 @@ def test_a_dry_run_is_snakemake_s_own(folder: Path, failed: str) -> None:
     assert code == 0
     assert "rule good:" in said
     assert "This was a dry-run" in said
+
+
+def test_a_command_that_fails_outside_of_jobs_is_said(folder: Path) -> None:
+    code, said = run(folder, "made/asking")
+    assert code == 1
+    assert "Command '['false']' returned non-zero exit status 1" in said
+
+
+def test_a_job_that_is_tried_again_or_leaves_no_output_fails_once(folder: Path) -> None:
+    code, said = run(folder, "--keep-going", "--latency-wait", "0", "made/again", "made/forgetful")
+    assert code == 1
+    assert said.count("FAILED again: ") == 2
+    assert "some output files are missing" in said
+    assert "2 job(s) failed: again, forgetful. 0 of 2 are done." in said
+
+
+def test_a_run_whose_streams_are_closed_does_its_work(folder: Path) -> None:
+    (folder / "made/good/1").unlink(missing_ok=True)
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "some"]
+    closing = ["sh", "-c", '"$@" <&- >&- 2>&-', "sh", *command]
+    assert (
+        subprocess.run(closing, cwd=folder, env=os.environ | {"PYTHONPATH": str(LIBRARY)}, check=False).returncode == 0
+    )
+    assert (folder / "made/good/1").read_text() == "made"

@@ -1,5 +1,6 @@
 """Scripts that Snakemake runs as forks of one process do and end as they would in a Python of their own."""
 
+import json
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 from snakemake.script import PythonScript
+from snakemake.shell import shell
 
 from joblineage import warm
 
@@ -21,15 +23,20 @@ Run = Callable[..., None]
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs a script's text as Snakemake does, warm; `xml.dom` and the study's package `own` are loaded beforehand."""
-    (tmp_path / "src/own").mkdir(parents=True)
+    (tmp_path / "json.py").write_text("raise SystemExit('the study has a file that is named as a module of Python')")
+    (tmp_path / "src/adds.py").parent.mkdir()
+    (tmp_path / "src/adds.py").write_text("import os\nos.environ['ADDED'] = '1'\n")
+    (tmp_path / "src/broken.py").write_text("raise OSError('a library for another machine')\n")
+    (tmp_path / "src/own").mkdir()
     (tmp_path / "src/own/__init__.py").write_text("import os\nSTARTED = os.getpid()\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'src'}{os.pathsep}{Path(warm.__file__).parents[1]}")
     monkeypatch.setattr(PythonScript, "execute_script", lambda script, *_: pytest.fail(f"{script} started by itself"))
-    warm.start(["xml.dom", "own", "not_installed"], warm.LEAST_JOBS)
+    warm.start(["not_installed", "broken", "adds", "xml.dom", "own"], warm.LEAST_JOBS)
 
     def run_text(text: str, **about: object) -> None:
-        script = tmp_path / "script.py"
+        script = tmp_path / "scripts/script.py"
+        script.parent.mkdir(exist_ok=True)
         script.write_text("import os, sys\nfrom pathlib import Path\n" + text)
         asked = {"threads": 1, "conda_env": None, "container_img": None, "env_modules": None, "resources": {}} | about
         PythonScript.execute_script(SimpleNamespace(**asked), str(script))
@@ -77,6 +84,52 @@ def test_a_job_of_another_environment_or_more_threads_starts_by_itself(run: Run,
         run("", **about)
 
 
+ABOUT = """
+import json, signal
+status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+about = {
+    "environment": {name: value for name, value in os.environ.items() if name not in ("_", "PWD", "OLDPWD", "SHLVL")},
+    "path": [folder for folder in sys.path if folder != os.path.dirname(sys.argv[0])],
+    "signals": [status["SigBlk"], status["SigIgn"], str(signal.getsignal(signal.SIGINT))],
+    "folder": os.getcwd(),
+    "umask": status["Umask"],
+}
+Path("said").write_text(json.dumps(about))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_job_has_the_surroundings_of_one_that_starts_by_itself(run: Run, tmp_path: Path) -> None:
+    resources = {"tmpdir": str(tmp_path)}
+    run(ABOUT, resources=resources)
+    warm_one = json.loads((tmp_path / "said").read_text())
+    shell("{sys.executable} {tmp_path}/scripts/script.py", resources=resources)
+    assert warm_one == json.loads((tmp_path / "said").read_text())
+
+
+def test_what_is_killed_beside_the_script_fails_the_job_when_the_script_has_ended(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        run("import time; os.kill(os.getppid(), 9); time.sleep(0.5); Path('said').write_text('ended')")
+    assert failed.value.returncode == -signal.SIGKILL
+    assert (tmp_path / "said").read_text() == "ended"
+
+
+def test_jobs_start_by_themselves_when_the_process_was_killed(run: Run) -> None:
+    before = {child.pid for child in psutil.Process().children()}
+    run("")
+    (server,) = [child for child in psutil.Process().children() if child.pid not in before]
+    server.kill()
+    server.wait()
+    with pytest.raises(pytest.fail.Exception, match="started by itself"):
+        run("")
+
+
+def test_nothing_starts_before_the_first_job(run: Run) -> None:
+    before = len(psutil.Process().children())
+    warm.start(["json"], warm.LEAST_JOBS)
+    assert len(psutil.Process().children()) == before
+
+
 def test_few_jobs_start_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PythonScript, "execute_script", before := PythonScript.execute_script)
     warm.start(["json"], warm.LEAST_JOBS - 1)
@@ -84,11 +137,21 @@ def test_few_jobs_start_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_process_ends_with_its_snakemake_however_that_ends(tmp_path: Path) -> None:
-    code = (
-        "import time\nfrom joblineage import warm\nwarm.start(['json'], 99)\nprint('ready', flush=True)\ntime.sleep(60)"
-    )
+    code = """
+import time
+from types import SimpleNamespace
+from snakemake.script import PythonScript
+from joblineage import warm
+warm.start(["json"], 99)
+PythonScript.execute_script(SimpleNamespace(threads=1, conda_env=0, container_img=0, env_modules=0, resources={}), "x.py")
+print("ready", flush=True)
+time.sleep(60)
+"""
+    (tmp_path / "x.py").touch()
     environment = os.environ | {"PYTHONPATH": str(Path(warm.__file__).parents[1])}
-    with subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE) as parent:
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, stdout=subprocess.PIPE
+    ) as parent:
         parent.stdout.readline()
         (server,) = psutil.Process(parent.pid).children()
         parent.send_signal(signal.SIGKILL)
