@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
@@ -143,6 +144,7 @@ def main() -> None:
             import_module(name)
     os.environ.clear()  # some libraries add to it
     os.environ |= environment
+    warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)  # see `start`
     packages = {entry.name for entry in Path("src").glob("*")}
     for name in [name for name in sys.modules if name.split(".")[0] in packages]:
         del sys.modules[name]

@@ -27,12 +27,14 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     (tmp_path / "src/adds.py").parent.mkdir()
     (tmp_path / "src/adds.py").write_text("import os\nos.environ['ADDED'] = '1'\n")
     (tmp_path / "src/broken.py").write_text("raise OSError('a library for another machine')\n")
+    thread = "import threading, time\nthreading.Thread(target=time.sleep, args=[60], daemon=True).start()\n"
+    (tmp_path / "src/with_thread.py").write_text(thread)
     (tmp_path / "src/own").mkdir()
     (tmp_path / "src/own/__init__.py").write_text("import os\nSTARTED = os.getpid()\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'src'}{os.pathsep}{Path(warm.__file__).parents[1]}")
     monkeypatch.setattr(PythonScript, "execute_script", lambda script, *_: pytest.fail(f"{script} started by itself"))
-    warm.start(["not_installed", "broken", "adds", "xml.dom", "own"], warm.LEAST_JOBS)
+    warm.start(["not_installed", "broken", "adds", "with_thread", "xml.dom", "own"], warm.LEAST_JOBS)
 
     def run_text(text: str, **about: object) -> None:
         script = tmp_path / "scripts/script.py"
@@ -90,7 +92,7 @@ status = dict(line.split(":", 1) for line in open("/proc/self/status"))
 about = {
     "environment": {name: value for name, value in os.environ.items() if name not in ("_", "PWD", "OLDPWD", "SHLVL")},
     "path": [folder for folder in sys.path if folder != os.path.dirname(sys.argv[0])],
-    "signals": [status["SigBlk"], status["SigIgn"], str(signal.getsignal(signal.SIGINT))],
+    "signals": [str(signal.getsignal(getattr(signal, f"SIG{name}"))) for name in ("INT", "TERM", "HUP", "CHLD", "PIPE")],
     "folder": os.getcwd(),
     "umask": status["Umask"],
 }
@@ -122,6 +124,11 @@ def test_jobs_start_by_themselves_when_the_process_was_killed(run: Run) -> None:
     server.wait()
     with pytest.raises(pytest.fail.Exception, match="started by itself"):
         run("")
+
+
+def test_a_job_that_says_nothing_leaves_the_terminal_empty(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
+    run("")
+    assert capfd.readouterr() == ("", "")
 
 
 def test_nothing_starts_before_the_first_job(run: Run) -> None:
