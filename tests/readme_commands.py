@@ -51,7 +51,7 @@ NOT_AS_IT_STANDS = {
     "make unit": "runs this test",
     "make audit": "runs a part of these tests",
     "source .venv/bin/activate": "made by an installation",
-    "pip install blemore": "test_light.py installs the wheel",
+    "pip install .": "installs; test_light.py does so from the wheel",
     "pytest -m gpu": "needs a GPU",
     "snakemake --workflow-profile profiles/gpu submission": "needs a GPU; test_cuda.py",
     "blemore data import downloads": "needs the challenge's data; test_blemore_import.py",
