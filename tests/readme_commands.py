@@ -1,0 +1,70 @@
+"""The commands of README.md, and where each of them runs: in a folder, in a small study, or in none, with the reason."""
+
+import re
+from pathlib import Path
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+PROGRAMS = "bash|blemore|cd|conda|docker|dvc|git|make|pip|pytest|python|python3|snakemake|source|uv"
+
+IN_A_FOLDER = (
+    "blemore plan",
+    "blemore weights list",
+    "blemore weights check",
+    "blemore simulate power 47 11",
+    "blemore simulate study made-up",
+    "blemore score made-up/e00.parquet --truth made-up/train_metadata.csv",
+    "blemore thresholds made-up/e00.parquet --truth made-up/train_metadata.csv --grid official",
+    "blemore decode made-up/e00.parquet --alpha 0.15 --beta 0.25 --out predictions.json",
+    "blemore evaluate predictions.json --truth made-up/train_metadata.csv",
+    "blemore enroll person.csv --truth labelled.csv --out corrected.csv",
+    "blemore check-submission submission.zip --clips submission_template.json",
+    "blemore submission log results/submission/submission.zip",
+    "blemore submission list",
+)
+"""By test_readme.py, in this order."""
+
+IN_A_STUDY = (
+    "snakemake -n",
+    "snakemake --cores 8 submission",
+    "dvc repro",
+    "dvc push",
+    "dvc pull",
+    "dvc exp run -S fusion.simplex.l2=0.5",
+    "blemore lineage verify --deep",
+    "blemore lineage show results/submission/submission.zip",
+    "blemore lineage leaks",
+    "blemore lineage why results/fusion/weights.json",
+    "blemore lineage diff previous last --attribute",
+    "blemore lineage find --clip A901_ang_int4_ver1 --down",
+    "blemore lineage report",
+    "blemore lineage export --ro-crate study.zip --slsa study.intoto.json",
+    "blemore lineage sign KEY --new-key",
+    "blemore lineage verify --key KEY.pub",
+    "blemore withdraw --person A901 --dry-run",
+)
+"""By workflow/test_readme.py, in this order, after one run; `dvc exp run` is the second one."""
+
+NOT_AS_IT_STANDS = {
+    "make submission": "installs; test_recovery.py runs it without that",
+    "make test": "runs this test",
+    "make quick": "runs this test",
+    "make unit": "runs this test",
+    "make audit": "runs a part of these tests",
+    "source .venv/bin/activate": "made by an installation",
+    "pip install .": "installs; test_light.py does so from the wheel",
+    "pytest -m gpu": "needs a GPU",
+    "snakemake --workflow-profile profiles/gpu submission": "needs a GPU; test_cuda.py",
+    "blemore data import downloads": "needs the challenge's data; test_blemore_import.py",
+    "blemore gemini plan": "needs prepared pieces; test_gemini.py",
+    "blemore gemini embed": "needs Google's service; test_gemini.py asks a local one",
+    "blemore layers wav2vec2_prosody wavlm hubert": "needs three embedded networks; test_layers.py",
+}
+"""Command -> why it runs nowhere as README.md has it, and what is tested instead."""
+
+
+def commands(text: str) -> set[str]:
+    """What stands in blocks and between backticks and begins with a program's name; comments are left out."""
+    blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.M | re.S)
+    between = re.findall(r"`([^`]+)`", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S))
+    lines = [line for block in blocks for line in block.splitlines()] + [" ".join(code.split()) for code in between]
+    return {re.sub(r"\s+#.*", "", line) for line in lines if re.match(rf"({PROGRAMS}) ", line)}
