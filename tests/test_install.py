@@ -112,6 +112,28 @@ def test_make_without_python_says_so_and_installs_nothing(tmp_path, programs, ta
     assert sorted(tmp_path.iterdir()) == before
 
 
+@pytest.mark.parametrize(
+    ("home", "own", "kept"),
+    [
+        ("/proc/nowhere", None, "cache/home"),
+        (None, None, "cache/home"),
+        (".", None, ""),
+        ("/proc/nowhere", "/mine", "/mine"),
+    ],
+)
+def test_where_no_cache_can_be_kept_at_home_all_programs_keep_theirs_in_the_checkout(tmp_path, home, own, kept):
+    folder = tmp_path / "Ä b"
+    folder.mkdir()
+    shutil.copy(REPOSITORY / "Makefile", folder)
+    given = {"PATH": os.environ["PATH"], "HOME": home and str(folder / home), "XDG_CACHE_HOME": own}
+    command = [MAKE, "--eval", "show: ; @echo $${XDG_CACHE_HOME:-}:$${MPLCONFIGDIR:-}", "show"]
+    environment = {name: value for name, value in given.items() if value}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    cache = str(folder / kept) if kept else ""
+    ours = f"{cache}/matplotlib" if kept == "cache/home" else ""
+    assert done.stdout.strip() == f"{cache}:{ours}"
+
+
 def test_make_finds_the_pythons_that_the_project_says_it_runs_on():
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
     low, high = re.findall(r"\((3, \d+)\)", (REPOSITORY / "envs/python.sh").read_text())
