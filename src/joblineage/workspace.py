@@ -50,4 +50,7 @@ def added_later(files: Mapping[str, Sequence[str]], rule: str) -> list[str]:
 def _maker(path: str) -> str | None:
     """The rule whose finished job made a file."""
     metadata = Path(".snakemake/metadata", urlsafe_b64encode(path.encode()).decode())
-    return json.loads(metadata.read_bytes())["rule"] if metadata.is_file() else None
+    try:
+        return str(json.loads(metadata.read_bytes())["rule"])
+    except (FileNotFoundError, json.JSONDecodeError):  # the latter: killed while it was written
+        return None

@@ -48,6 +48,9 @@ def test_a_kind_asked_for_when_the_others_were_there_keeps_a_rule_of_its_own(tmp
     assert later() == []  # a job of all kinds is writing, or was killed there
     made("media/faces/0", "prepare_shard")
     assert later() == ["pieces"]
+    made("media/pieces/0", "prepare_later")
+    next(note for note in Path(".snakemake/metadata").glob("*") if "later" in note.read_text()).write_text('{"ru')
+    assert later() == ["pieces"]  # Snakemake was killed while it wrote its note
     made("media/pieces/0", None)
     assert later() == ["pieces"]  # being written by that rule
     made("media/pieces/0", "prepare_later")
