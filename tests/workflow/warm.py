@@ -111,8 +111,10 @@ def run(name: str, arguments: list[str], folder: str, environment: dict[str, str
     try:
         if name in COMMANDS:
             arguments = [str(programs / name), *arguments]
+        here = [] if arguments[0] == "-P" else [folder]
+        arguments = arguments[1:] if arguments[0] == "-P" else arguments
         if arguments[0] == "-m":
-            sys.path[:] = [folder, *own, *path]
+            sys.path[:] = [*here, *own, *path]
             sys.argv[:] = arguments[1:]
             runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
         else:
