@@ -72,10 +72,12 @@ def start(modules: Iterable[str], jobs: int) -> None:
             except OSError:  # the process was killed
                 return cold(script, fname, edit)
             there.close()
-            said = ""
-            with suppress(OSError):  # killed just now
+            begun = said = ""
+            with suppress(OSError), here.makefile() as answer:  # killed just now
                 here.sendall(json.dumps([fname, script.resources.get("tmpdir")]).encode() + b"\n")
-                said = here.makefile().readline()
+                begun, said = answer.readline(), answer.readline()
+        if not begun:  # the process ended before it came to this script
+            return cold(script, fname, edit)
         if code := int(said or -signal.SIGKILL):
             raise subprocess.CalledProcessError(code, fname)
 
@@ -105,6 +107,8 @@ def wait_for_script(answer: socket.socket, heard: Any) -> None:
     """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     script, folder = json.loads(answer.makefile().readline())
+    with suppress(OSError):  # Snakemake was killed
+        answer.sendall(b"begun\n")
     process = os.fork()
     if process == 0:
         signal.signal(signal.SIGINT, heard)

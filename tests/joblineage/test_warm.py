@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -122,6 +123,12 @@ def test_jobs_start_by_themselves_when_the_process_was_killed(run: Run) -> None:
     (server,) = [child for child in psutil.Process().children() if child.pid not in before]
     server.kill()
     server.wait()
+    with pytest.raises(pytest.fail.Exception, match="started by itself"):
+        run("")
+
+
+def test_jobs_start_by_themselves_where_the_process_cannot_start(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
     with pytest.raises(pytest.fail.Exception, match="started by itself"):
         run("")
 
