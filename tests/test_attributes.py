@@ -4,6 +4,8 @@ import hashlib
 import subprocess
 from pathlib import Path
 
+import pytest
+
 REPOSITORY = Path(__file__).parents[1]
 BINARY = ("jpg", "mov", "mp4", "npz", "parquet", "png", "pt", "safetensors", "wav", "zip")
 
@@ -19,6 +21,7 @@ def hashes(folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
+@pytest.mark.thorough
 def test_a_clone_with_autocrlf_has_the_bytes_of_one_without(tmp_path):
     clones = {}
     for how in ("true", "false"):

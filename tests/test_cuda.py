@@ -6,6 +6,7 @@ from blemore.planning import cuda
 from joblineage.errors import DataError
 
 
+@pytest.mark.thorough
 def test_without_cuda_a_run_on_gpus_is_refused_with_torchs_reason_and_a_cure(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     with pytest.raises(DataError) as refused:

@@ -104,6 +104,7 @@ def test_a_table_of_pure_chance_gains_nothing_but_optimism(case):
     assert low <= found["honest"]["score"] <= high
 
 
+@pytest.mark.thorough
 def test_folds_are_made_over_persons_where_the_truth_has_none_and_this_is_said(files, capsys):
     run("fused.parquet", "--truth", "truth.csv", "--json")
     found = json.loads(capsys.readouterr().out)
@@ -141,6 +142,7 @@ def test_a_person_in_two_folds_is_refused(files, capsys):
         blemore.score("fused.parquet", clips.assign(fold=0.5))
 
 
+@pytest.mark.thorough
 def test_persons_come_from_the_truth_the_table_or_blemore_s_names(case):
     clips, tables, _ = case
     train = clips[clips["split"] == "train"].sort_values("clip", ignore_index=True)

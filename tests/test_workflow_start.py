@@ -135,6 +135,7 @@ study.mark(Path(workflow.basedir))
 """
 
 
+@pytest.mark.thorough
 def test_jobs_run_where_study_and_environment_lie_in_a_path_with_a_space(tmp_path: Path) -> None:
     folder, environment = tmp_path / "Ä study", tmp_path / "an environment"
     folder.mkdir()

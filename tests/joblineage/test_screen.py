@@ -287,6 +287,7 @@ def failed(folder: Path) -> str:
     return said
 
 
+@pytest.mark.thorough
 def test_a_run_says_one_line_a_job_with_what_it_made_and_how_much_is_left(folder: Path, failed: str) -> None:
     assert re.search(r"^5 job\(s\) to run, about \d+ s left$", failed, re.M)
     assert re.search(r"^\d of 5  good: 3 files in made/good, \d+ s; about \d+ s left$|^5 of 5  good: ", failed, re.M)
@@ -327,6 +328,7 @@ def test_a_run_that_failed_ends_with_what_failed_and_how_to_go_on(failed: str) -
     assert "run the same command again" in failed
 
 
+@pytest.mark.thorough
 def test_what_is_finished_is_said_also_on_a_terminal_that_lacks_its_letters(folder: Path, failed: str) -> None:
     (folder / "made/good/1").unlink(missing_ok=True)
     code, said = run(folder, "some")
@@ -335,6 +337,7 @@ def test_what_is_finished_is_said_also_on_a_terminal_that_lacks_its_letters(fold
     assert r"quarantined: \u03a9" in said
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("options", [["--dry-run"], []], ids=["dry run", "run"])
 def test_what_jobs_lack_is_asked_for_where_they_would_run_in_a_dry_run_too(folder: Path, options: list[str]) -> None:
     code, said = run(folder, *options, "made/forbidden/1")
@@ -345,6 +348,7 @@ def test_what_jobs_lack_is_asked_for_where_they_would_run_in_a_dry_run_too(folde
     assert not list((folder / ".snakemake/locks").glob("*"))
 
 
+@pytest.mark.thorough
 def test_a_dry_run_is_snakemake_s_own(folder: Path, failed: str) -> None:
     code, said = run(folder, "--dry-run", "--forceall", "some")
     assert code == 0
@@ -352,12 +356,14 @@ def test_a_dry_run_is_snakemake_s_own(folder: Path, failed: str) -> None:
     assert "This was a dry-run" in said
 
 
+@pytest.mark.thorough
 def test_a_command_that_fails_outside_of_jobs_is_said(folder: Path) -> None:
     code, said = run(folder, "made/asking")
     assert code == 1
     assert "Command '['false']' returned non-zero exit status 1" in said
 
 
+@pytest.mark.thorough
 def test_a_job_that_is_tried_again_or_leaves_no_output_fails_once(folder: Path) -> None:
     code, said = run(folder, "--keep-going", "--latency-wait", "0", "made/again", "made/forgetful")
     assert code == 1
@@ -366,6 +372,7 @@ def test_a_job_that_is_tried_again_or_leaves_no_output_fails_once(folder: Path) 
     assert "2 job(s) failed: again, forgetful. 0 of 2 are done." in said
 
 
+@pytest.mark.thorough
 def test_a_run_whose_streams_are_closed_does_its_work(folder: Path) -> None:
     (folder / "made/good/1").unlink(missing_ok=True)
     command = [sys.executable, "-m", "snakemake", "--cores", "1", "some"]
