@@ -156,11 +156,16 @@ def differs_from_lock(installed: Mapping[str, str], lock: str) -> dict[str, list
     }
 
 
+def own_modules() -> list[str]:
+    """Names of the loaded modules that belong to the study's own packages, sorted."""
+    packages = {entry.name for entry in Path("src").glob("*")}
+    return sorted(name for name in sys.modules if name.split(".")[0] in packages)
+
+
 def torch_used() -> Any:
     """torch where a module of the study has imported it, else None: a fork of `warm` has it loaded for other jobs too."""
-    torch, packages = sys.modules.get("torch"), {entry.name for entry in Path("src").glob("*")}
-    own = [module for name, module in sys.modules.items() if name.split(".")[0] in packages]
-    return torch if any(vars(module).get("torch") is torch for module in own) else None
+    torch = sys.modules.get("torch")
+    return torch if any(vars(sys.modules[name]).get("torch") is torch for name in own_modules()) else None
 
 
 def cuda() -> Any:

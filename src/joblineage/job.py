@@ -64,9 +64,7 @@ def job(
         list(waiting)  # a job without `each` has not asked for its one instance
         for path in snakemake.output:
             logging.info("made %s (%d bytes)", path, Path(path).stat().st_size)
-        packages = {entry.name for entry in Path("src").glob("*")}
-        loaded = sorted(name for name in sys.modules if name.split(".")[0] in packages)
-        logging.info("modules %s", " ".join(loaded))
+        logging.info("modules %s", " ".join(capture.own_modules()))
         logging.info("record %s", " ".join(begun.end(parts, headline)))
         logging.info("done in %.1f s", time.monotonic() - started)
     except BaseException as error:

@@ -20,8 +20,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 from typing import Any
+
+from joblineage.capture import own_modules
 
 LEAST_JOBS = 12
 """With fewer jobs to run, loading libraries that none of them may need costs more than it saves."""
@@ -149,8 +150,7 @@ def main() -> None:
     os.environ.clear()  # some libraries add to it
     os.environ |= environment
     warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)  # see `start`
-    packages = {entry.name for entry in Path("src").glob("*")}
-    for name in [name for name in sys.modules if name.split(".")[0] in packages]:
+    for name in own_modules():
         del sys.modules[name]
     asked = socket.socket(fileno=os.dup(0))
     with open(os.devnull) as nothing:
