@@ -1,8 +1,10 @@
 """Files that are either whole or absent: written beside their place, flushed to the disk, then renamed."""
 
+import errno
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -30,6 +32,18 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """The bytes of a regular file; links are followed.
+
+    Raises
+    ------
+    OSError : it cannot be read, or is none: of a folder nothing can be read, and a pipe would be waited for.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise OSError(errno.EINVAL, "no regular file", str(path))
+    return Path(path).read_bytes()
 
 
 def write_bytes(path: str | Path, data: bytes, mode: int = 0o666) -> None:
