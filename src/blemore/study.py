@@ -251,9 +251,9 @@ def end(root: Path, made: Sequence[re.Pattern], targets: Sequence[str]) -> None:
 
 def summary(root: Path) -> str:
     """What the finished study made, where, and its honest headline: the closing lines of a run."""
-    metrics = json.loads((root / "results/metrics.json").read_text())
-    predictions = json.loads((root / "results/submission/submission.json").read_text())["predictions"]
-    with open(root / "results/clips/quarantine.csv", newline="") as file:
+    metrics = json.loads((root / "results/metrics.json").read_text("utf-8"))
+    predictions = json.loads((root / "results/submission/submission.json").read_text("utf-8"))["predictions"]
+    with open(root / "results/clips/quarantine.csv", encoding="utf-8", newline="") as file:
         bad = list(csv.DictReader(file))
     second = (root / "results/submission/submission_transductive.zip").is_file()
     # Of some encoders nobody knows whether their models have seen the persons whom they judge.
