@@ -4,12 +4,18 @@ import errno
 import hashlib
 import json
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+LITTER = re.compile(
+    r"\.DS_Store|Thumbs\.db|desktop\.ini|\._.+|\.nfs\w+|\..+\.sw[a-z]|.+~|#.+#|\.#.+|\.~lock\..+#", re.I
+)
+"""Names of files that file browsers, file servers and editors leave beside others; .dvcignore names them too."""
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 Only content counts. Files that have not changed since the last look are known by their status (`checks.content.sums`).
 """
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from typing import Any
 import yaml
 
 from joblineage.checks.content import Sums, sums
-from joblineage.files import parse_yaml
+from joblineage.files import LITTER, parse_yaml
 from joblineage.store import Document, Store, key
 from joblineage.study import Study
 from joblineage.verdict import Finding, Verdict
@@ -101,6 +102,10 @@ def compare(store: Store, names: Iterable[str] | None = None, *, deep: bool = Fa
     kept = [one for one in differences if one not in gone]
     absent = sorted({one.path for one in gone if one.kind is Kind.LOST})
     others = foreign(store) if names is None else []
+    litter = [one.path for one in others if LITTER.fullmatch(Path(one.path).name)]
+    others = [one for one in others if one.path not in litter]
+    if litter:
+        notes.append(f"{len(litter)} files of a file browser or an editor lie among the results: {litter[0]}, ...")
     return Present(kept + others, absent, len(found) - len(absent), read, found, notes)
 
 
@@ -143,6 +148,7 @@ def foreign(store: Store) -> list[Difference]:
     ]
 
 
+EMPTY = hashlib.sha256().hexdigest()
 VERDICTS = {
     Kind.CHANGED: (Verdict.STALE, "changed since {job} read it"),
     Kind.GONE: (Verdict.MISSING, "{job} read it, and it is gone"),
@@ -161,7 +167,11 @@ def findings(store: Store, differences: Iterable[Difference]) -> list[Finding]:
         if one.kind is Kind.UNSTEADY:
             unsteady.setdefault(job, []).append(one.path)
         elif one.record and one.maker and one.kind is Kind.CHANGED:
-            found.append(_handed_on(store.records[one.record], store.records[one.maker], one.path))
+            found.append(_handed_on(store, one))
+        elif one.kind is Kind.OTHER and one.found == EMPTY:
+            found.append(Finding(Verdict.MISSING, one.path, f"{job} made {one.file['size']} bytes, and it is empty"))
+        elif one.kind is Kind.OTHER and (one.path, one.found) in store.versions:
+            found.append(Finding(Verdict.STALE, one.path, f"is not what {job} made last, but an earlier version of it"))
         else:
             verdict, what = VERDICTS[one.kind]
             said = what.format(job=job, found=one.found, **{"sha256": None, "size": None} | dict(one.file))
@@ -170,11 +180,12 @@ def findings(store: Store, differences: Iterable[Difference]) -> list[Finding]:
     return found + [Finding(Verdict.TAINTED, job, what) for job, what in zip(unsteady, changed, strict=True)]
 
 
-def _handed_on(reader: Document, made: Document, path: str) -> Finding:
+def _handed_on(store: Store, one: Difference) -> Finding:
     """A job read other bytes than the maker of that file made."""
-    if made["time"]["end"] > reader["time"]["start"]:
-        return Finding(Verdict.STALE, key(reader), f"made from an older {path}")
-    return Finding(Verdict.TAMPERED, key(reader), f"read other bytes of {path} than {key(made)} had made")
+    reader, maker = (key(store.records[name]) for name in (str(one.record), str(one.maker)))
+    if (one.path, one.file["sha256"]) in store.versions:
+        return Finding(Verdict.STALE, reader, f"made from another version of {one.path} than {maker} made last")
+    return Finding(Verdict.TAMPERED, reader, f"read bytes of {one.path} that {maker} had never made")
 
 
 def not_here(root: Path, study: Study) -> list[str]:

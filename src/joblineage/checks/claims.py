@@ -198,12 +198,22 @@ def _gone(root: Path, md5: str) -> list[Finding]:
 def _output(store: Store, made: dict[str, str], path: str, stage: str, md5: str) -> Finding | None:
     if path.startswith(store.study.raw) and not _made(made, path):
         return None  # raw files that no job made: records know them by sha256, as inputs
-    true, place = _sum_of(made, path), store.root / path
-    if path in OF_RUNS:
-        true = capture.dvc_md5(place) if place.exists() else "nothing"
-    if md5 == true or (path == FOLDER and md5 == capture.dvc_md5(place, without=SIGNATURES)):  # signed since
+    true = _here(store.root, path) or "nothing" if path in OF_RUNS else _sum_of(made, path)
+    if md5 == true or (path == FOLDER and md5 == _here(store.root, path, without=SIGNATURES)):  # signed since
+        return None
+    if path in OF_RUNS and md5 == _here(store.root, path, litter=True):
         return None
     return _wrong(f"stage {stage} claims md5 {md5[:12]} of {path}, the records say {true[:12]}")
+
+
+def _here(root: Path, path: str, **options: Any) -> str | None:
+    """DVC's md5 of a file or folder of the study as it is now, by `capture.dvc_md5`; None where it cannot be read."""
+    if path.startswith("/") or ".." in Path(path).parts:
+        return None
+    try:
+        return capture.dvc_md5(root / path, **options) if (root / path).exists() else None
+    except (OSError, ValueError):  # the latter: no name that a file can have
+        return None
 
 
 def _sum_of(made: dict[str, str], path: str) -> str:
@@ -220,9 +230,8 @@ def _dependency(
     if path.startswith(store.study.raw) or any(f"{path}/".startswith(f"{out}/") for out in outs):
         right = md5 == _sum_of(made, path) or not _made(made, path)
     else:
-        place = store.root / path
         right = any(run["sources"].get(path) == md5 for run in store.runs.values())
-        right = right or (place.exists() and md5 == capture.dvc_md5(place))
+        right = right or md5 == _here(store.root, path)
     what = f"stage {stage} claims that it read {path} with md5 {md5[:12]}, which neither a run nor the present has"
     return None if right else _wrong(what)
 
