@@ -14,8 +14,8 @@ from typing import Any
 import yaml
 
 from joblineage.checks.content import Sums, sums
-from joblineage.files import LITTER, parse_yaml
-from joblineage.store import Document, Store, key
+from joblineage.files import LITTER, parse_yaml, read_bytes
+from joblineage.store import Document, Store, digest, key
 from joblineage.study import Study
 from joblineage.verdict import Finding, Verdict
 
@@ -104,6 +104,9 @@ def compare(store: Store, names: Iterable[str] | None = None, *, deep: bool = Fa
     others = foreign(store) if names is None else []
     litter = [one.path for one in others if LITTER.fullmatch(Path(one.path).name)]
     others = [one for one in others if one.path not in litter]
+    if ends := [one.path for one in differences if one.kind is Kind.CHANGED and _line_ends(store, one)]:
+        how = "`git config core.autocrlf false`, then `git rm -rq --cached . && git reset -q --hard` brings them back"
+        notes.append(f"{len({*ends})} files differ from those of the records in line ends alone ({ends[0]}): {how}")
     if litter:
         notes.append(f"{len(litter)} files of a file browser or an editor lie among the results: {litter[0]}, ...")
     return Present(kept + others, absent, len(found) - len(absent), read, found, notes)
@@ -126,6 +129,15 @@ def _inputs(store: Store, name: str, one: Document, found: Sums, chain: set[str]
             yield Difference(Kind.UNSTEADY, path, name, file, unsteady[path], maker)
         elif now != file["sha256"]:
             yield Difference(Kind.CHANGED if now else Kind.GONE, path, name, file, now, maker)
+
+
+def _line_ends(store: Store, one: Difference) -> bool:
+    """Whether a file from outside would be what its job read, had its lines other ends."""
+    try:
+        data = read_bytes(store.root / one.path) if one.maker is None else b""
+    except OSError:
+        return False
+    return b"\r\n" in data and digest(data.replace(b"\r\n", b"\n")) == one.file["sha256"]
 
 
 def _made(record: Document, path: str) -> str:

@@ -122,7 +122,7 @@ def verify(
 ) -> None:
     """Is everything still what its records say? Names the first bad node and what follows from it.
 
-    Exit codes: OK 0, STALE 10, TAMPERED 11, MISSING 12, UNRECORDED 13, TAINTED 14, LEAK 15, WITHDRAWN 16.
+    Exit codes: OK 0, STALE 10, TAMPERED 11, MISSING 12, UNRECORDED 13, TAINTED 14, LEAK 15, WITHDRAWN 16, INCOMPLETE 17.
     """
     from joblineage.verify import verify
 
