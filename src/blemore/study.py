@@ -14,7 +14,7 @@ from typing import Any
 
 from blemore.datasets.withdrawn import Withdrawn
 from blemore.params.parts import DATA_SET
-from joblineage import run, screen, workspace
+from joblineage import rerun, run, screen, workspace
 from joblineage.errors import MissingDataError
 from joblineage.store import Store
 from joblineage.study import Study
@@ -124,6 +124,7 @@ def watch(root: Path, workflow: Any, config: Mapping[str, Any], encoders: Sequen
 
         return expected(jobs, Store(root, STUDY), estimates(config, root, jobs.values()))
 
+    rerun.by_content(workflow, Store(root, STUDY))
     screen.when_planned(workflow, needed)
     screen.show(workflow, seconds)
 
