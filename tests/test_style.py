@@ -89,6 +89,12 @@ def test_the_committed_params_obey_their_schema() -> None:
     check_params(values, read_schema(REPOSITORY / "schemas/params.schema.yaml"))
 
 
+def test_json_and_yaml_are_read_by_the_strict_readers_alone() -> None:
+    readers = re.compile(r"\bjson\.loads?\(|\byaml\.\w*load\w*\(")
+    reading = {path.name for path in (REPOSITORY / "src").rglob("*.py") if readers.search(path.read_text())}
+    assert reading == {"files.py", "yaml_text.py", "planned.py", "warm.py"}  # the last two: what they wrote themselves
+
+
 def test_no_init_file_holds_code_but_the_study_s_own_which_names_no_function() -> None:
     holding = [path for path in (REPOSITORY / "src").rglob("__init__.py") if path.stat().st_size]
     assert holding == [REPOSITORY / "src/blemore/__init__.py"]

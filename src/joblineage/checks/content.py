@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from joblineage.files import sha256, write_text
+from joblineage.files import parse_json, sha256, write_text
 from joblineage.graph import Graph
 from joblineage.store import Document, key
 from joblineage.verdict import Finding, Verdict
@@ -52,7 +52,7 @@ def sums(root: Path, paths: Iterable[str], *, deep: bool) -> tuple[Sums, int]:
 
 def _read(path: Path) -> dict[str, list]:
     try:
-        return dict(json.loads(path.read_text()))
+        return dict(parse_json(path.read_text()))
     except (OSError, ValueError):
         return {}
 
