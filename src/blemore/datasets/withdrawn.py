@@ -26,7 +26,7 @@ NAME = {"type": "string", "pattern": "^[A-Za-z0-9]+(_[A-Za-z0-9]+)*$"}
 ENTRY = {
     "person": {"type": "string", "pattern": "^[A-Za-z0-9]+$"},
     "clip": NAME,
-    "date": {"type": "string", "format": "date", "pattern": r"^\d{4}-\d{2}-\d{2}$"},
+    "date": {"type": "string", "format": "date", "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"},
     "sha256": {"type": "array", "items": {"type": "string", "pattern": "^[0-9a-f]{64}$"}, "uniqueItems": True},
 }
 SCHEMA = {

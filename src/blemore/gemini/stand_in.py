@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from blemore.gemini.service import DIMENSIONS, LEAST_DIMENSIONS, MOST_DIMENSIONS, SAMPLED_FPS
-from joblineage.files import parse_json
 
 SIDE = 24
 """Width and height of the small grey pictures, px."""
@@ -142,7 +141,7 @@ class StandIn:
         if not headers.get("x-goog-api-key"):
             return Answer(403, error(403, "PERMISSION_DENIED", "The request is missing a valid API key."))
         try:
-            values = [_embedding(request) for request in parse_json(data)["requests"]]
+            values = [_embedding(request) for request in json.loads(data)["requests"]]
         except (ValueError, KeyError, IndexError, TypeError) as problem:
             return Answer(400, error(400, "INVALID_ARGUMENT", f"Invalid request: {problem}"))
         return Answer(200, {"embeddings": [{"values": vector} for vector in values]})

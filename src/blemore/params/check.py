@@ -11,7 +11,7 @@ import jsonschema
 
 from blemore.params.families import family
 from blemore.params.parts import AUTO, DATA_SET, DESCRIPTOR, ENCODER_FAMILY, FUSION_METHOD, HEAD, OFF, Kind
-from blemore.params.schema import Keys, dotted, expected, meaning, part
+from blemore.params.schema import Keys, dotted, expected, meaning, part, validator
 from joblineage.errors import MissingDataError, refuse
 from joblineage.files import read_yaml
 
@@ -23,7 +23,7 @@ _STRICT = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
         ),
     }
 )
-_Validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=_STRICT)
+_Validator = jsonschema.validators.extend(validator(), type_checker=_STRICT)
 
 SCHEMA = Path("schemas/params.schema.yaml")
 
