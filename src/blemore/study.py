@@ -1,7 +1,6 @@
 """The study: what the lineage library must know of it, and what happens before its first job and after its last."""
 
 import csv
-import json
 import os
 import re
 import shutil
@@ -15,6 +14,7 @@ from blemore.datasets.withdrawn import Withdrawn
 from blemore.params.parts import DATA_SET
 from joblineage import rerun, run, screen, workspace
 from joblineage.errors import MissingDataError
+from joblineage.files import read_json
 from joblineage.store import Store
 from joblineage.study import Study
 
@@ -246,8 +246,8 @@ def end(root: Path, made: Sequence[re.Pattern], targets: Sequence[str]) -> None:
 
 def summary(root: Path) -> str:
     """What the finished study made, where, and its honest headline: the closing lines of a run."""
-    metrics = json.loads((root / "results/metrics.json").read_text())
-    predictions = json.loads((root / "results/submission/submission.json").read_text())["predictions"]
+    metrics = read_json(root / "results/metrics.json")
+    predictions = read_json(root / "results/submission/submission.json")["predictions"]
     with open(root / "results/clips/quarantine.csv", newline="") as file:
         bad = list(csv.DictReader(file))
     second = (root / "results/submission/submission_transductive.zip").is_file()

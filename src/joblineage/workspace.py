@@ -1,6 +1,5 @@
 """One workspace holds one study: what no rule of it makes is removed, what was asked for later is made by itself."""
 
-import json
 import os
 import re
 import shlex
@@ -8,6 +7,8 @@ import sys
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+
+from joblineage.files import parse_json
 
 
 def under_git(root: Path) -> bool:
@@ -64,6 +65,6 @@ def _maker(path: str) -> str | None:
     """The rule whose finished job made a file."""
     metadata = Path(".snakemake/metadata", urlsafe_b64encode(path.encode()).decode())
     try:
-        return str(json.loads(metadata.read_bytes())["rule"])
-    except (FileNotFoundError, json.JSONDecodeError):  # the latter: killed while it was written
+        return str(parse_json(metadata.read_bytes())["rule"])
+    except (FileNotFoundError, ValueError):  # the latter: killed while it was written
         return None
