@@ -51,6 +51,15 @@ def snakemake(root: Path, graph: Graph, chain: set[str]) -> Iterator[Finding]:
             yield Finding(Verdict.TAMPERED, node, f"{wrong} (record of {key(one)})")
 
 
+def agrees(one: dict[str, Any], claim: Any) -> bool:
+    """Whether Snakemake's metadata of an output say what the record of its job says."""
+    try:
+        params = Counter(canonical(value) for value in one["params"]["values"].values())
+        return _disagreement(one, params, claim) is None
+    except (KeyError, ValueError, TypeError, SyntaxError):
+        return False
+
+
 def _metadata(folder: Path) -> dict[str, Any]:
     """{path: metadata}: names are base64, parted by folders beginning with @ where they are long."""
     found = {}
