@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from joblineage.files import sha256, write_text
+from joblineage.files import parse_json, sha256, write_text
 
 CACHE = "cache/lineage/status.json"
 Sums = dict[str, str | None]
@@ -49,6 +49,6 @@ def sums(root: Path, paths: Iterable[str], *, deep: bool) -> tuple[Sums, int]:
 
 def _read(path: Path) -> dict[str, list]:
     try:
-        return dict(json.loads(path.read_text()))
+        return dict(parse_json(path.read_text()))
     except (OSError, ValueError):
         return {}
