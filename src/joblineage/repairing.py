@@ -8,7 +8,6 @@ fetched, and no job is run: what Snakemake has to make again is only named.
 import hashlib
 import json
 import os
-from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -17,13 +16,13 @@ from typing import Any
 import yaml
 
 from joblineage.checks import claims, structure
-from joblineage.files import parse_yaml, write_bytes, write_text
+from joblineage.files import parse_json, parse_yaml, write_bytes, write_text
 from joblineage.present import Kind, compare
-from joblineage.restoring import DVC, Cache, whole
+from joblineage.restoring import DVC, Cache, Status, status_of, whole
 from joblineage.run import study_changes, version
 from joblineage.store import FOLDER, SIGNATURES, Store, digest
 from joblineage.verdict import Verdict
-from joblineage.workspace import under_git
+from joblineage.workspace import STARTED, note, read_note, under_git
 
 MEMORY = "cache/lineage/whole.json"
 """The status of all files when they were last found whole, and of each object of DVC's cache that was."""
@@ -33,7 +32,6 @@ KINDS = ("records", "runs", "objects")
 WATCHED = (FOLDER, ".snakemake/metadata", ".snakemake/incomplete", LOCK, f"{DVC}/tmp/rwlock")
 SHOWN = 5
 """So many files are named in a line."""
-Status = list[int]
 
 
 def repair(store: Store) -> list[str]:
@@ -60,7 +58,7 @@ def repair(store: Store) -> list[str]:
 
 def _remembered(root: Path) -> dict[str, Any]:
     try:
-        told = json.loads((root / MEMORY).read_bytes())
+        told = parse_json((root / MEMORY).read_bytes())
         return {"all": told["all"], "objects": dict(told["objects"])}
     except (OSError, ValueError, KeyError, TypeError):
         return {"all": None, "objects": {}}
@@ -72,7 +70,7 @@ def _summary(store: Store, cache: Cache) -> str:
     status = hashlib.sha256()
     for place in sorted({os.path.normpath(store.root / one) for one in places} | {str(cache.folder)}):
         for path, about in _below(place):
-            status.update(f"{path}\0{_status(about)}\n".encode(errors="surrogateescape"))
+            status.update(f"{path}\0{status_of(about)}\n".encode(errors="surrogateescape"))
     return status.hexdigest()
 
 
@@ -91,10 +89,6 @@ def _below(place: str) -> Iterator[tuple[str, os.stat_result]]:
             yield one.path, one.stat(follow_symlinks=False)
 
 
-def _status(about: os.stat_result) -> Status:
-    return [about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino]
-
-
 def _named(paths: Iterable[str]) -> str:
     names = sorted(paths)
     return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
@@ -104,7 +98,7 @@ def _locks(root: Path) -> Iterator[str]:
     """DVC reads its list of locks before each command, and stops at one that it cannot read."""
     path = root / DVC / "tmp/rwlock"
     try:
-        held = json.loads(path.read_bytes())
+        held = parse_json(path.read_bytes())
         if isinstance(held, dict) and all(isinstance(one, dict) for one in held.values()):
             return
     except FileNotFoundError:
@@ -115,27 +109,8 @@ def _locks(root: Path) -> Iterator[str]:
     yield f"removed {DVC}/tmp/rwlock, DVC's list of locks, which could not be read"
 
 
-def damaged(cache: Cache, known: dict[str, Status]) -> list[Path]:
-    """Objects whose content does not have the md5 that they bear as their name.
-
-    Parameters
-    ----------
-    known : the status of each object that was found whole; one that still has it is not read. Brought up to date.
-    """
-    bad, now = [], {}
-    for one in cache.objects():
-        name, status = f"{Path(one.path).parent.name}/{one.name}", _status(one.stat())
-        if known.get(name) == status or whole(Path(one.path)):
-            now[name] = status
-        else:
-            bad.append(Path(one.path))
-    known.clear()
-    known.update(now)
-    return sorted(bad)
-
-
 def _cache(cache: Cache, known: dict[str, Status]) -> Iterator[str]:
-    bad = damaged(cache, known)
+    bad = cache.damaged(known)
     for path in bad:
         path.unlink()
     if bad:
@@ -178,11 +153,7 @@ def _results(store: Store, cache: Cache) -> tuple[list[str], list[str]]:
     restored, left = [], []
     for one in now:
         place, record = store.root / one.path, store.records.get(one.record or "")
-        if (
-            one.kind not in (Kind.LOST, Kind.OTHER)
-            or record is None
-            or note(store.root, one.path, "incomplete").exists()
-        ):
+        if one.kind not in (Kind.LOST, Kind.OTHER) or record is None or (store.root / note(one.path, STARTED)).exists():
             continue
         if changed or one.record in stale or not cache.copy(one.file["md5"], place, one.file["sha256"]):
             left.append(one.path)
@@ -196,7 +167,7 @@ def _results(store: Store, cache: Cache) -> tuple[list[str], list[str]]:
         done.append(f"restored Snakemake's notes on {len(brought)} result(s) from DVC's cache: {_named(brought)}")
     told = [f"lost or damaged, and to be made again: {_named(left)}"] if left else []
     if lost:
-        told.append(f"Snakemake's notes on {len(lost)} result(s) are lost, and not in DVC's cache: {_named(lost)}")
+        told.append(f"Snakemake's notes on {len(lost)} result(s) are lost; it writes them again: {_named(lost)}")
     return done, told
 
 
@@ -205,38 +176,23 @@ def seconds(time: str) -> float:
     return datetime.fromisoformat(time).timestamp()
 
 
-def note(root: Path, path: str, kind: str = "metadata") -> Path:
-    """Where Snakemake keeps what it knows of an output; "incomplete" for one that a job has begun to make."""
-    name = urlsafe_b64encode(path.encode()).decode()
-    parts = [name[start : start + 254] for start in range(0, len(name), 254)]
-    return root.joinpath(".snakemake", kind, *(f"@{part}" for part in parts[:-1]), parts[-1])
-
-
 def _notes(store: Store, cache: Cache) -> tuple[list[str], list[str]]:
     """Outputs of which Snakemake's note came back, and those of which it did not: it is lost, or cannot be read."""
     brought, lost = [], []
     for path, name in store.makers.items():
-        place, record = note(store.root, path), store.records[name]
-        if not (store.root / path).exists() or claims.agrees(record, _read(place)):
+        place, record = store.root / note(path), store.records[name]
+        if not (store.root / path).exists() or claims.agrees(record, read_note(place)):
             continue
         below = place.relative_to(store.root / claims.METADATA).as_posix()
         places = (cache.place(md5) for md5 in cache.ever.get(below, ()))
-        right = next((one for one in places if claims.agrees(record, _read(one)) and whole(one)), None)
+        right = next((one for one in places if claims.agrees(record, read_note(one)) and whole(one)), None)
         if right:
             write_bytes(place, right.read_bytes())
             brought.append(path)
-        elif not isinstance(_read(place), dict):
+        elif read_note(place) is None:
             place.unlink(missing_ok=True)  # Snakemake ends at some of those that it cannot read
             lost.append(path)
     return brought, lost
-
-
-def _read(path: Path) -> Any:
-    """What a JSON file holds; None where it is not there, or none."""
-    try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return None
 
 
 def locked(root: Path) -> dict[str, str] | None:

@@ -2,7 +2,6 @@
 
 import configparser
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -10,11 +9,17 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 
-from joblineage.files import sha256, whole_file
+from joblineage.files import parse_json, sha256, whole_file
 from joblineage.store import Store, digest
 
 DVC = ".dvc"
 OBJECT = re.compile(r"[0-9a-f]{32}(\.dir)?")
+Status = list[int]
+
+
+def status_of(about: os.stat_result) -> Status:
+    """What tells a changed file without reading it: a program cannot set back the time of change (ctime)."""
+    return [about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino]
 
 
 class Cache:
@@ -41,7 +46,7 @@ class Cache:
         place = self.place(md5)
         if not place.is_file() or not whole(place):
             return {}
-        return {one["relpath"]: one["md5"] for one in json.loads(place.read_bytes())}
+        return {one["relpath"]: one["md5"] for one in parse_json(place.read_bytes())}
 
     @cached_property
     def ever(self) -> dict[str, set[str]]:
@@ -52,6 +57,26 @@ class Cache:
                 for path, md5 in self.listed(Path(one.path).parent.name + one.name).items():
                     found.setdefault(path, set()).add(md5)
         return found
+
+    def damaged(self, known: dict[str, Status]) -> list[Path]:
+        """Objects whose content does not have the md5 that they bear as their name.
+
+        Parameters
+        ----------
+        known : the status of each object that was found whole, by "ab/cdef..."; one that still has it is not read.
+            Brought up to date.
+        """
+        bad, found = [], {}
+        for one in self.objects():
+            path, status = Path(one.path), status_of(one.stat())
+            name = path.relative_to(self.folder).as_posix()
+            if known.get(name) == status or whole(path):
+                found[name] = status
+            else:
+                bad.append(path)
+        known.clear()
+        known.update(found)
+        return sorted(bad)
 
     def copy(self, md5: str, target: Path, hashed: str) -> bool:
         """Put the object at `target` if it has that sha256; whether it did. What it stands in for is only then replaced."""

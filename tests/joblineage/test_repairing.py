@@ -14,6 +14,7 @@ from joblineage.capture import dvc_md5
 from joblineage.restoring import Cache
 from joblineage.store import Store
 from joblineage.study import Study
+from joblineage.workspace import STARTED, note
 
 FUSED = "results/fused"
 
@@ -43,7 +44,7 @@ def made(tmp_path: Path) -> Lineage:
     store = made.store
     for path, name in store.makers.items():
         record = store.records[name]
-        note = {
+        said = {
             "rule": record["job"]["rule"],
             "incomplete": False,
             "input": sorted({one["path"] for one in record["inputs"]}),
@@ -52,7 +53,7 @@ def made(tmp_path: Path) -> Lineage:
             "starttime": repairing.seconds(record["time"]["start"]),
             "endtime": repairing.seconds(record["time"]["end"]),
         }
-        made.file(repairing.note(Path(), path).as_posix(), json.dumps(note))
+        made.file(note(path).as_posix(), json.dumps(said))
     folders = [
         {"path": path, "md5": put_folder(tmp_path, tmp_path / path)}
         for path in ("results", "lineage", ".snakemake/metadata")
@@ -84,7 +85,7 @@ def samples(root: Path) -> Path:
 
 
 def noted(root: Path) -> Path:
-    return repairing.note(root, FUSED)
+    return root / note(FUSED)
 
 
 def result(root: Path) -> Path:
@@ -156,7 +157,7 @@ def test_a_result_of_other_inputs_does_not_come_back(made: Lineage):
 
 def test_what_a_killed_job_had_begun_is_left_to_snakemake(made: Lineage):
     result(made.root).write_text("fus")
-    made.file(repairing.note(Path(), FUSED, "incomplete").as_posix(), "")
+    made.file(note(FUSED, STARTED).as_posix(), "")
     assert repairing.repair(made.store) == []
     assert result(made.root).read_text() == "fus"
 
