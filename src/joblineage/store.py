@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from joblineage import shapes
-from joblineage.files import read_bytes, write_bytes
+from joblineage.files import parse_json, read_bytes, write_bytes
 from joblineage.study import Study
 
 FOLDER = "lineage"
@@ -125,7 +125,7 @@ class Store:
         FileNotFoundError : no such object.
         ValueError : it is no JSON.
         """
-        return shapes.parse(self.get(name))
+        return parse_json(self.get(name))
 
     def samples(self, name: str) -> frozenset[str]:
         """The object of that sha256, a list of samples.
@@ -147,7 +147,7 @@ class Store:
             if not NAME.fullmatch(path.name):  # a signature, or a stranger
                 continue
             try:
-                document = shapes.parse(read_bytes(path))
+                document = parse_json(read_bytes(path))
                 check(document)
                 found[path.stem] = document
             except OSError as error:

@@ -10,7 +10,8 @@ from made_records import small_study
 from mutations import ODD, _spots
 from test_lineage_schemas import RECORD, RUN
 
-from joblineage.shapes import DEEPEST, anything, checker, compiled, parse
+from joblineage.files import parse_json
+from joblineage.shapes import DEEPEST, anything, checker, compiled
 
 
 def accepted(check, value) -> bool:
@@ -53,8 +54,8 @@ def test_lists_in_lists_are_read_to_a_depth_that_every_reader_can_follow():
     deep = json.loads("[" * DEEPEST + "]" * DEEPEST)
     assert accepted(anything, deep)
     assert not accepted(anything, [deep])
-    with pytest.raises(ValueError, match="too deep"):
-        parse(b"[" * 100_000)
+    with pytest.raises(ValueError, match="too deeply"):
+        parse_json(b"[" * 100_000)
 
 
 def test_a_fault_names_the_field(tmp_path):

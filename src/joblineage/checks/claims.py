@@ -1,6 +1,7 @@
 """Do Snakemake's metadata, dvc.lock and git agree with the records? They are claims; the records decide."""
 
 import ast
+import os
 import subprocess
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -15,10 +16,11 @@ import yaml
 from joblineage import capture
 from joblineage.checks.content import Sums
 from joblineage.checks.endings import METADATA, marked
-from joblineage.files import parse_yaml, read_bytes
+from joblineage.files import parse_json, parse_yaml, read_bytes
 from joblineage.graph import Graph
 from joblineage.record import plain
-from joblineage.shapes import compiled, parse
+from joblineage.restoring import Cache
+from joblineage.shapes import compiled
 from joblineage.store import FOLDER, SIGNATURES, Store, canonical, digest, key
 from joblineage.verdict import Finding, Verdict
 
@@ -102,12 +104,22 @@ def snakemake(root: Path, graph: Graph, chain: set[str], found: Sums) -> tuple[l
     return findings, [what + (f" and {len(other_clock) - 1} other files" if other_clock[1:] else "")]
 
 
+def agrees(one: dict[str, Any], claim: Any) -> bool:
+    """Whether Snakemake's metadata of an output say what the record of its job says."""
+    try:
+        compiled(CLAIM, {})(claim)
+        params = Counter(canonical(value) for value in one["params"]["values"].values())
+        return _disagreement(one, params, claim, {})[0] is None
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        return False
+
+
 def _metadata(folder: Path) -> dict[str, Any]:
     """{path: metadata}, as far as it can be read."""
     found = {}
     for file, path in marked(folder):
         with suppress(OSError, ValueError):
-            found[path] = parse(read_bytes(file))
+            found[path] = parse_json(read_bytes(file))
     return found
 
 
@@ -200,7 +212,7 @@ def _versioned(root: Path, md5: str) -> list[str] | None:
     """Files of a folder that DVC versioned under that md5, by the list in its cache; None where that is not here."""
     try:
         data = read_bytes(root / ".dvc/cache/files/md5" / md5[:2] / md5[2:])
-        files = {one["relpath"]: one["md5"] for one in parse(data)}
+        files = {one["relpath"]: one["md5"] for one in parse_json(data)}
         return sorted(files) if capture.dvc_folder_md5(files) == md5 else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
@@ -297,6 +309,21 @@ def _same(one: Any, other: Any) -> bool:
         return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
     return bool(numbers(one) == numbers(other))
+
+
+def stored(store: Store) -> tuple[list[Finding], list[str]]:
+    """Every object of DVC's local cache has the content that its name says. Findings, and how much was read."""
+    objects, makers = Cache(store.root), store.makers
+    copies = {out["md5"]: out["path"] for name in makers.values() for out in store.records[name]["outputs"]}
+    findings, known = [], dict[str, list[int]]()
+    for place in objects.damaged(known):
+        name = place.parent.name + place.name
+        of = f"DVC's copy of {copies[name]}" if name in copies else "an object of DVC's cache"
+        node = Path(os.path.relpath(place, store.root)).as_posix()
+        findings.append(
+            Finding(Verdict.MISSING, node, f"{of} is damaged: its content does not have the md5 of its name")
+        )
+    return findings, [f"{len(known) + len(findings)} objects of DVC's cache were read"]
 
 
 def git(root: Path, graph: Graph, chain: set[str]) -> tuple[list[Finding], list[str]]:

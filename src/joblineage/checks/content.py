@@ -11,8 +11,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from joblineage.files import read_bytes, sha256, write_text
-from joblineage.shapes import parse
+from joblineage.files import parse_json, read_bytes, sha256, write_text
 from joblineage.store import OBJECT
 
 CACHE = "cache/lineage/status.json"
@@ -73,7 +72,7 @@ def _sum(path: Path) -> str | None:
 def _read(path: Path) -> dict[str, list]:
     """What the last look found; entries of another form are left out."""
     try:
-        known = parse(read_bytes(path))
+        known = parse_json(read_bytes(path))
     except (OSError, ValueError):
         return {}
     if not isinstance(known, dict):

@@ -6,8 +6,7 @@ from functools import cache, partial
 from typing import Any
 
 from joblineage import capture, record
-from joblineage.files import LITTER, read_bytes
-from joblineage.shapes import parse
+from joblineage.files import LITTER, parse_json, read_bytes
 from joblineage.store import FOLDER, NAME, OBJECT, SIGNATURES, Store, canonical, digest, key, merkle_root
 from joblineage.verdict import Finding, Verdict
 
@@ -58,7 +57,7 @@ def _names(store: Store) -> Iterator[Finding]:
 def _edited(node: str, data: bytes) -> Finding:
     """A document that does not bear its own hash."""
     try:
-        value = parse(data)
+        value = parse_json(data)
     except ValueError:
         return Finding(Verdict.MISSING, node, f"cut off or garbled: {len(data)} bytes that are no JSON")
     try:
