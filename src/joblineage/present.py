@@ -217,12 +217,12 @@ def not_here(root: Path, study: Study) -> list[str]:
     try:
         params = parse_yaml((root / study.settings).read_bytes())
         stages = dvc_stages(root, params)
-    except (OSError, yaml.YAMLError, KeyError):
-        return []
-    outs = [next(iter(out.items())) for stage in stages.values() for out in stage["outs"] if isinstance(out, dict)]
-    private = [path for path, options in outs if options.get("remote") == "private"]
-    away = [path for path in private if not (root / path).exists()]
-    return away if away == private or study.absent(params) else []
+        outs = [next(iter(out.items())) for stage in stages.values() for out in stage["outs"] if isinstance(out, dict)]
+        private = [path for path, options in outs if options.get("remote") == "private"]
+        away = [path for path in private if not (root / path).exists()]
+        return away if away == private or study.absent(params) else []
+    except (OSError, yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, StopIteration):
+        return []  # of another form than Snakemake and DVC read: both say so
 
 
 def dvc_stages(root: Path, params: Mapping[str, Any]) -> dict[str, Any]:

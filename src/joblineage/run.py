@@ -101,7 +101,7 @@ def version(store: Store) -> None:
 
 def study_files(store: Store) -> dict[str, str]:
     """{path: sha256} of the files that decide which jobs there are."""
-    paths = sorted(path for pattern in store.study.files for path in store.root.glob(pattern))
+    paths = sorted(path for pattern in store.study.files for path in store.root.glob(pattern) if path.is_file())
     return {path.relative_to(store.root).as_posix(): sha256(path) for path in paths}
 
 

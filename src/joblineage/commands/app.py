@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from joblineage.commands.find import AsJson, Workspace, find
 from joblineage.errors import DataError
+from joblineage.progress import never_fail_to_print
 from joblineage.store import Store
 from joblineage.study import Study
 
@@ -33,6 +34,7 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
+        never_fail_to_print()
         try:
             return super().invoke(ctx)
         except DataError as error:
