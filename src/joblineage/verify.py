@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from joblineage import capture
-from joblineage.checks import claims, content, staleness, structure
+from joblineage.checks import claims, content, processes, staleness, structure
 from joblineage.errors import DataError
 from joblineage.files import parse_yaml
 from joblineage.graph import Graph
@@ -76,8 +76,11 @@ def verify(store: Store, artifact: str | None = None, *, deep: bool = False, key
     bad, absent = content.outputs(graph, found, away, chain)
     findings = [*structure.check(store), *bad, *content.inputs(graph, found, away, chain)]
     findings += content.strangers(graph) if artifact is None else []
+    bad, notes = processes.check(graph, chain)
+    findings += bad
     findings += [*staleness.check(graph, chain, artifact), *claims.snakemake(root, graph, chain)]
-    locked, notes = claims.dvc(store)
+    locked, more = claims.dvc(store)
+    notes += more
     committed, more = claims.git(root, graph, chain)
     findings += [*locked, *committed]
     notes += [*more, *environments(graph, chain)]
@@ -126,6 +129,7 @@ def environments(graph: Graph, chain: set[str]) -> list[str]:
             about = graph.store.get_json(name)
             then, now = about["packages"], here["packages"]
             differing = [package for package, version in then.items() if now.get(package) != version]
+            other_files = capture.edited(about, here)
             added = now.keys() - then.keys()
             parts = [part for part in ("python", "system") if about[part] != here[part]]
             others = [f"{part} {about[part]} (here {here[part]})" for part in parts]
@@ -133,6 +137,8 @@ def environments(graph: Graph, chain: set[str]) -> list[str]:
             continue  # named by `structure`
         if differing:
             others.append(f"{len(differing)} packages in other versions ({differing[0]}, ...)")
+        if other_files:
+            others.append(f"{len(other_files)} packages of the same version with other files ({other_files[0]}, ...)")
         if added:
             others.append(f"{len(added)} packages fewer than here")
         if others:
