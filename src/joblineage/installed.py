@@ -132,7 +132,7 @@ class Installed:
                 why = "" if self._lenient(site, path) else UNOWNED
             else:
                 why = "" if _base64(path) == right else EDITED
-        if not why and old and old[0][0] == now[0] and now[1] and differs(path, compiled(path)):
+        if not why and old and old[1] == owner and now[1] and differs(path, compiled(path)):
             why = COMPILED
         return owner, first, why
 
