@@ -76,6 +76,7 @@ async def note_again(job: Any, store: Store) -> None:
         place.unlink(missing_ok=True)  # Snakemake ends at some that it cannot read
     persistence = job.dag.workflow.persistence
     await persistence.finished(job)
+    persistence._clear_cache()
     time = store.records[made[0]]["time"]
     for path in job.output:
         found = persistence.metadata(path)

@@ -10,7 +10,8 @@ import yaml
 from made_records import Lineage, small_study
 
 from joblineage import repairing
-from joblineage.capture import dvc_md5
+from joblineage.capture import dvc_md5, hashed
+from joblineage.record import Begun
 from joblineage.restoring import Cache
 from joblineage.store import Store
 from joblineage.study import Study
@@ -207,3 +208,13 @@ def test_where_nothing_changed_no_file_is_read(made: Lineage, monkeypatch: pytes
     monkeypatch.setattr(Store, "records", None)
     monkeypatch.setattr(repairing, "whole", None)
     assert repairing.repair(made.store) == []
+
+
+def test_a_job_that_cannot_read_a_damaged_input_says_which_it_is_and_what_to_do(made: Lineage, monkeypatch):
+    monkeypatch.chdir(made.root)
+    Path("results/media").write_text("me")
+    inputs = [hashed("file", "results/media"), hashed("code", "src/train.py")]
+    (said,) = Begun(None, inputs, "").damaged()
+    assert said.startswith("results/media is damaged: prepare made 5 bytes, sha256 ")
+    assert "; here are 2, " in said
+    assert said.endswith("begin the run anew: what is damaged is brought back or made again first")
