@@ -11,20 +11,9 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from joblineage.planned import Planned
-from joblineage.present import Kind, compare
 from joblineage.store import Store
 from joblineage.workspace import STARTED, note, read_note
 
-SAID = {
-    Kind.CHANGED: "input(s) changed since they were read",
-    Kind.GONE: "input(s) are gone",
-    Kind.UNSTEADY: "input(s) changed while they were read",
-    Kind.LOST: "result(s) are gone",
-    Kind.OTHER: "result(s) are not what was made (cut, edited or older)",
-    Kind.FOREIGN: "result(s) lie here that no recorded job made",
-}
-"""What is said of files before a run."""
 Causes = dict[str, dict[str, list[Any]]]
 """{what is wrong, as it is said: {file or job that it is about: jobs that run again for it}}."""
 
@@ -89,6 +78,9 @@ def concerned(jobs: Iterable[Any], store: Store) -> Causes:
 
     A job that made nothing yet is not among them. A Snakemake job may be several instances of its rule, with a record each.
     """
+    from joblineage.planned import Planned  # the processes of single jobs load this module and do not come here
+    from joblineage.present import SAID, Kind, compare
+
     scripts = {job: [str(path) for path in job.output] for job in jobs if job.rule.script is not None}
     makers = store.makers
     records = {job: {makers[path] for path in paths if path in makers} for job, paths in scripts.items()}
