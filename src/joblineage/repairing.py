@@ -8,6 +8,7 @@ fetched, and no job is run: what Snakemake has to make again is only named.
 import hashlib
 import json
 import os
+import pickletools
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ import yaml
 from joblineage.checks import claims, structure
 from joblineage.files import parse_json, parse_yaml, write_bytes, write_text
 from joblineage.present import Kind, compare
+from joblineage.recovery import holding
 from joblineage.restoring import DVC, Cache, Status, status_of, whole
 from joblineage.run import study_changes, version
 from joblineage.store import FOLDER, SIGNATURES, Store, digest
@@ -43,7 +45,9 @@ def repair(store: Store) -> list[str]:
     cache = Cache(store.root)
     if memory["all"] == _summary(store, cache):
         return []
-    done = [*_locks(store.root), *_cache(cache, memory["objects"]), *_lineage(store, cache)]
+    if held := holding(store.root):
+        return [f"a DVC command is at work here (process {held}): no file was looked at; recover again when it is done"]
+    done = [*_locks(store.root), *_compiled(store), *_cache(store, cache, memory["objects"]), *_lineage(store, cache)]
     store = Store(store.root, store.study)
     left: list[str] = []
     if store.records:
@@ -66,7 +70,7 @@ def _remembered(root: Path) -> dict[str, Any]:
 
 def _summary(store: Store, cache: Cache) -> str:
     """One hash of the status of all files that count; the time of change (ctime) cannot be set back by a program."""
-    places = [*WATCHED, *store.study.shared, store.study.raw, *store.study.files]
+    places = [*WATCHED, *store.study.shared, store.study.raw, *store.study.files, *store.study.sources]
     status = hashlib.sha256()
     for place in sorted({os.path.normpath(store.root / one) for one in places} | {str(cache.folder)}):
         for path, about in _below(place):
@@ -109,7 +113,31 @@ def _locks(root: Path) -> Iterator[str]:
     yield f"removed {DVC}/tmp/rwlock, DVC's list of locks, which could not be read"
 
 
-def _cache(cache: Cache, known: dict[str, Status]) -> Iterator[str]:
+def _compiled(store: Store) -> Iterator[str]:
+    """numba does not flush what it keeps of compiled functions, and ends at a file that is not whole. Nothing of one is run."""
+    tops = (store.root / one for one in store.study.sources)
+    bad = sorted(one for top in tops for one in top.rglob("*.nb[ci]") if not _is_pickle(one))
+    for path in bad:
+        path.unlink()
+    if bad:
+        yield f"removed {len(bad)} damaged file(s) that numba compiled: {_named(one.name for one in bad)}"
+
+
+def _is_pickle(path: Path) -> bool:
+    with open(path, "rb") as file:
+        try:
+            while True:
+                for _ in pickletools.genops(file):
+                    pass
+                if not file.peek(1):
+                    return True
+        except (ValueError, IndexError, UnicodeDecodeError, EOFError):
+            return False
+
+
+def _cache(store: Store, cache: Cache, known: dict[str, Status]) -> Iterator[str]:
+    if store.root.resolve() not in cache.folder.resolve().parents:
+        return  # shared with others: `verify --cache` reads it
     bad = cache.damaged(known)
     for path in bad:
         path.unlink()

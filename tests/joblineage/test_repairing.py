@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -183,6 +184,17 @@ def test_a_dvc_lock_that_cannot_be_read_is_removed_and_the_lineage_comes_back_wi
         "removed dvc.lock, which could not be read",
     ]
     assert content(made.root) == before
+
+
+@pytest.mark.parametrize("damage", ["cut", "emptied", "zeros"])
+def test_what_numba_keeps_goes_where_it_is_damaged_and_stays_where_it_is_not(made: Lineage, damage: str):
+    whole = pickle.dumps("0.61") + pickle.dumps({"stamp": 1, "code": b"machine code" * 100})
+    folder = made.root / "src/__pycache__"
+    folder.mkdir()
+    (folder / "good.nbi").write_bytes(whole)
+    (folder / "bad.1.nbc").write_bytes({"cut": whole[:-9], "emptied": b"", "zeros": bytes(len(whole))}[damage])
+    assert repairing.repair(made.store) == ["removed 1 damaged file(s) that numba compiled: bad.1.nbc"]
+    assert [one.name for one in folder.iterdir()] == ["good.nbi"]
 
 
 def test_what_nobody_has_is_named(made: Lineage):
