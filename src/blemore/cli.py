@@ -22,7 +22,7 @@ from blemore.planning.commands import plan
 from blemore.simulation.commands import app as simulation_app
 from blemore.study import STUDY
 from blemore.weights.commands import app as weights_app
-from joblineage.commands.app import commands
+from joblineage.commands.app import commands, recover
 from joblineage.errors import DataError
 from joblineage.progress import never_fail_to_print
 
@@ -44,25 +44,11 @@ app.add_typer(gemini_app, name="gemini")
 app.add_typer(submission_app, name="submission")
 app.add_typer(simulation_app, name="simulate")
 app.add_typer(commands(STUDY, find, leaks, report), name="lineage")
+app.command(context_settings={"obj": STUDY})(recover)
 for command in (score, evaluate, thresholds, decode, enroll, check_submission, plan, layers, withdraw):
     app.command()(command)
 
 Workspace = Annotated[Path, typer.Option(help="The study's folder (where the Snakefile is).")]
-
-
-@app.command()
-def recover(workspace: Workspace = Path()) -> None:
-    """After a kill: end what that run left running and release its lock. Finished work is kept."""
-    from joblineage.recovery import RunActive, recover
-    from joblineage.store import Store
-
-    try:
-        done = recover(Store(workspace, STUDY))
-    except RunActive as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
-    for line in done:
-        typer.echo(line)
 
 
 @app.command()

@@ -53,7 +53,7 @@ def job(
     root.addHandler(handler)
     root.setLevel(logging.INFO)
     logging.captureWarnings(True)
-    started = time.monotonic()
+    started, begun = time.monotonic(), None
     try:
         if first:
             run_first(first)
@@ -68,7 +68,7 @@ def job(
         logging.info("record %s", " ".join(begun.end(parts, headline)))
         logging.info("done in %.1f s", time.monotonic() - started)
     except BaseException as error:
-        logging.exception("%s%s", FAILED, _told(error))
+        logging.exception("%s%s", FAILED, "\n".join([_told(error), *(begun.damaged() if begun else [])]))
         if in_job():
             raise SystemExit(1) from None  # the traceback is in the log, `failure` finds the message there
         raise

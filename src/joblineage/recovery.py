@@ -74,6 +74,16 @@ def survey(workspace: Path) -> tuple[list[psutil.Process], list[psutil.Process]]
     return healthy, orphans + [process for process in marked if not alive & _ancestors(process).keys()]
 
 
+def holding(workspace: Path, program: str = "dvc") -> int | None:
+    """The id of a process of another program that writes files in this workspace, such as `dvc pull`; None: there is none."""
+    place, own = str(workspace.resolve()), {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    for process in psutil.process_iter():
+        command, folder, _ = _read(process)
+        if process.pid not in own and folder == place and _runs(command, program):
+            return int(process.pid)
+    return None
+
+
 def stale_lock(workspace: Path) -> bool:
     """Whether a lock of Snakemake lies in the workspace while no run is at work there."""
     locks = workspace / ".snakemake" / "locks"

@@ -43,7 +43,7 @@ class Commands(TyperGroup):
 
 
 def commands(study: Study, *own: Callable[..., Any]) -> typer.Typer:
-    """The commands `show`, `find`, `why`, `verify`, `sign`, `diff` and `export`.
+    """The commands `show`, `find`, `why`, `verify`, `recover`, `sign`, `diff` and `export`.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def commands(study: Study, *own: Callable[..., Any]) -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"obj": study},
     )
-    every: tuple[Callable[..., Any], ...] = (show, find, why, verify, sign, diff, export, *own)
+    every: tuple[Callable[..., Any], ...] = (show, find, why, verify, recover, sign, diff, export, *own)
     for command in {one.__name__: one for one in every}.values():
         app.command()(command)
     return app
@@ -160,6 +160,22 @@ def _tell(report: "Report", shown: int = 20) -> None:
     word = f"{report.verdict.value}{', other environment' * other}"
     said = f"{word}: {done['records']} records, {done['files']} files ({how})"
     typer.secho(said, fg="red" if bad else "green", bold=True)
+
+
+def recover(context: typer.Context, workspace: Workspace = Path()) -> None:
+    """After a kill, a power cut or a wrong hand: end what a run left running, bring back what is lost or damaged.
+
+    It says what it did, and what the next run has to make again; it runs no job. Finished work is kept.
+    """
+    from joblineage.recovery import RunActive, recover
+
+    try:
+        done = recover(Store(workspace, context.obj))
+    except RunActive as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    for line in done:
+        typer.echo(line)
 
 
 def sign(
