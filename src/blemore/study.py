@@ -90,6 +90,21 @@ STUDY = Study(
 )
 
 
+def in_utf8(path: str) -> str:
+    """The path of a file of parameters, if it is UTF-8: Snakemake's reader would end in a traceback, without its name.
+
+    Raises
+    ------
+    SystemExit : it is not; says where.
+    """
+    try:
+        Path(path).read_text("utf-8")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise SystemExit(f"{path}: line {line} is not UTF-8 ({error.reason}): save it as UTF-8") from None
+    return path
+
+
 def mark(root: Path) -> None:
     """Mark this run's jobs as the workspace's own, with its package and Python and no other code; memory in huge pages.
 

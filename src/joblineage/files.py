@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,10 @@ from typing import Any
 
 from joblineage.errors import DataError
 
+LITTER = re.compile(
+    r"\.DS_Store|Thumbs\.db|desktop\.ini|\._.+|\.nfs\w+|\..+\.sw[a-z]|.+~|#.+#|\.#.+|\.~lock\..+#", re.I
+)
+"""Names of files that file browsers, file servers and editors leave beside others; .dvcignore names them too."""
 DEEPEST = 100
 """Lists and mappings that may lie within one another in JSON or YAML; more ends readers of the value in a RecursionError."""
 TOO_DEEP = f"it is nested too deeply (more than {DEEPEST} lists and mappings within one another)"

@@ -45,6 +45,8 @@ def compiled(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Check:
     checks = [made(schema, defs) for words, made in WORDS.items() if words & schema.keys()]
     if unknown := schema.keys() - SAID - set().union(*WORDS):
         raise NotImplementedError(f"words of a schema that this does not know: {', '.join(sorted(unknown))}")
+    if schema.keys().isdisjoint({*OBJECT, *LIST, "enum"}):
+        checks.append(anything)  # what lies in it, if it is a list or an object
     if len(checks) == 1:
         return checks[0]
 
@@ -60,11 +62,8 @@ def _type(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Check:
     types, said = frozenset(one for name in names for one in TYPES[name]), " or ".join(names)
 
     def check(value: Any) -> None:
-        kind = type(value)  # no isinstance: True is no number here
-        if kind not in types:
+        if type(value) not in types:  # no isinstance: True is no number here
             raise ValueError(f"expected {said}")
-        if kind in PLAIN:
-            PLAIN[kind](value)
 
     return check
 
@@ -155,14 +154,16 @@ def _list(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Check:
 
 
 MORE = "additionalProperties"
+OBJECT = frozenset({"properties", "required", MORE, "maxProperties"})
+LIST = frozenset({"items", "minItems", "uniqueItems"})
 WORDS: Mapping[frozenset[str], Callable[[Mapping[str, Any], Mapping[str, Any]], Check]] = {
     frozenset({"type"}): _type,
     frozenset({"enum"}): _enum,
     frozenset({"anyOf", "oneOf"}): _any,
     frozenset({"pattern", "minLength"}): _text,
     frozenset({"minimum"}): _least,
-    frozenset({"properties", "required", MORE, "maxProperties"}): _object,
-    frozenset({"items", "minItems", "uniqueItems"}): _list,
+    OBJECT: _object,
+    LIST: _list,
 }
 """Words of a schema -> who makes their check. The type comes first: the others rely on it."""
 

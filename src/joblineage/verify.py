@@ -72,13 +72,14 @@ def verify(
     chain = set(graph.chain(artifact)) if artifact else set(graph.records)
 
     now = present.compare(store, chain if artifact else None, deep=deep)
-    findings = [*structure.check(store), *present.findings(store, now.differences)]
+    records = structure.check(store)
+    findings = [*records, *present.findings(store, now.differences)]
     findings += staleness.check(graph, chain, artifact)
     notes = list(now.notes)
     for bad, more in (
         endings.check(store) if artifact is None else ([], []),
         claims.snakemake(root, graph, chain, now.sums),
-        claims.dvc(store),
+        claims.dvc(store, whole=not records),
         claims.git(root, graph, chain),
         processes.check(graph, chain),
     ):
