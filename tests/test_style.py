@@ -89,6 +89,26 @@ def test_the_committed_params_obey_their_schema() -> None:
     check_params(values, read_schema(REPOSITORY / "schemas/params.schema.yaml"))
 
 
+def test_json_and_yaml_are_read_by_the_strict_readers_alone() -> None:
+    readers = re.compile(r"\bjson\.loads?\(|\byaml\.\w*load\w*\(")
+    reading = {path.name for path in (REPOSITORY / "src").rglob("*.py") if readers.search(path.read_text())}
+    assert reading == {
+        "files.py",
+        "yaml_text.py",
+        "planned.py",
+        "warm.py",
+        "stand_in.py",
+    }  # the last three read their own
+
+
+def test_digits_are_those_from_0_to_9_alone() -> None:
+    """Python's own patterns and questions take those of every script: a clip's name in them would be on no list."""
+    asking = re.compile(r"\\d|\.is(?:digit|numeric)\(")
+    places = [path for folder in ("src", "rules", "schemas", "envs") for path in (REPOSITORY / folder).rglob("*")]
+    texts = {path: path.read_text() for path in places if path.suffix in (".py", ".smk", ".yaml", ".json")}
+    assert not [path for path, text in texts.items() if asking.search(text)]
+
+
 def test_no_init_file_holds_code_but_the_study_s_own_which_names_no_function() -> None:
     holding = [path for path in (REPOSITORY / "src").rglob("__init__.py") if path.stat().st_size]
     assert holding == [REPOSITORY / "src/blemore/__init__.py"]

@@ -8,13 +8,12 @@ An id is the sha256 of the file: canonical JSON (RFC 8785). So an edited file no
 """
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from joblineage.files import write_bytes
+from joblineage.files import parse_json, write_bytes
 from joblineage.study import Study
 
 FOLDER = "lineage"
@@ -109,14 +108,14 @@ class Store:
 
     def get_json(self, name: str) -> Any:
         """The object of that sha256, read as JSON."""
-        return json.loads(self.get(name))
+        return parse_json(self.get(name))
 
     def _documents(self, kind: str) -> Iterator[tuple[str, Document]]:
         for path in sorted((self.folder / kind).glob("*.json")):
             if path.name.endswith(SIGNATURES):
                 continue
             try:
-                yield path.stem, json.loads(path.read_bytes())
+                yield path.stem, parse_json(path.read_bytes())
             except ValueError:  # broken: `verify` names it, the others go without
                 continue
 

@@ -1,15 +1,29 @@
 """One workspace holds one study: what no rule of it makes is removed, what was asked for later is made by itself."""
 
-import json
+import os
 import re
+import shlex
+import sys
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+
+from joblineage.files import parse_json
 
 
 def under_git(root: Path) -> bool:
     """Whether git knows the folder, or one above it; without git DVC versions nothing."""
     return any((folder / ".git").exists() for folder in (root.resolve(), *root.resolve().parents))
+
+
+def python_for_shells() -> None:
+    """Have jobs find this Python where its path has a space: Snakemake hands that path to a shell as it is.
+
+    A path that a shell would divide becomes a name in PATH.
+    """
+    if shlex.quote(sys.executable) != sys.executable:
+        programs, sys.executable = os.path.split(sys.executable)
+        os.environ["PATH"] = programs + os.pathsep + os.environ["PATH"]
 
 
 def orphans(folders: Iterable[Path], made: Iterable[re.Pattern]) -> list[Path]:
@@ -51,6 +65,6 @@ def _maker(path: str) -> str | None:
     """The rule whose finished job made a file."""
     metadata = Path(".snakemake/metadata", urlsafe_b64encode(path.encode()).decode())
     try:
-        return str(json.loads(metadata.read_bytes())["rule"])
-    except (FileNotFoundError, json.JSONDecodeError):  # the latter: killed while it was written
+        return str(parse_json(metadata.read_bytes())["rule"])
+    except (FileNotFoundError, ValueError):  # the latter: killed while it was written
         return None

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from blemore.gemini.service import MIME, SAMPLED_FPS, Service
-from joblineage.files import write_bytes
+from joblineage.files import parse_json, write_bytes
 
 SCHEMA = "blemore.gemini/1"
 SHOWN = 16
@@ -111,8 +111,8 @@ class Ledger:
             return
         for line in self.path.read_text("utf-8", errors="replace").splitlines():
             try:
-                yield json.loads(line)
-            except json.JSONDecodeError:
+                yield parse_json(line)
+            except ValueError:
                 continue
 
     def spent(self) -> float:

@@ -1,7 +1,6 @@
 """Do Snakemake's metadata, dvc.lock and git agree with the records? They are claims; the records decide."""
 
 import ast
-import json
 import subprocess
 from base64 import urlsafe_b64decode
 from binascii import Error as BadBase64
@@ -15,7 +14,7 @@ from typing import Any
 import yaml
 
 from joblineage import capture
-from joblineage.files import parse_yaml
+from joblineage.files import parse_json, parse_yaml
 from joblineage.graph import Graph
 from joblineage.record import plain
 from joblineage.store import FOLDER, SIGNATURES, Store, canonical, digest, key
@@ -57,7 +56,7 @@ def _metadata(folder: Path) -> dict[str, Any]:
     for file in (one for one in folder.rglob("*") if one.is_file()):
         name = "".join(part.removeprefix("@") for part in file.relative_to(folder).parts)
         try:
-            found[urlsafe_b64decode(name).decode()] = json.loads(file.read_bytes())
+            found[urlsafe_b64decode(name).decode()] = parse_json(file.read_bytes())
         except (BadBase64, ValueError):
             continue
     return found
@@ -129,7 +128,7 @@ def _wrong(what: str) -> Finding:
 def _gone(root: Path, md5: str) -> list[Finding]:
     """Records, runs and objects that DVC versioned and that are gone; DVC's list of them is in its cache."""
     try:
-        listed = json.loads((root / ".dvc/cache/files/md5" / md5[:2] / md5[2:]).read_bytes())
+        listed = parse_json((root / ".dvc/cache/files/md5" / md5[:2] / md5[2:]).read_bytes())
         lost = sorted(one["relpath"] for one in listed if not (root / FOLDER / one["relpath"]).exists())
     except (OSError, ValueError, KeyError, TypeError):
         return []  # no list to compare with

@@ -1,6 +1,5 @@
 """Are the records themselves whole: every file bears the hash of its content, every run lists what is there."""
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from functools import cache, partial
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from joblineage import capture, record, run
+from joblineage.files import parse_json
 from joblineage.store import FOLDER, SIGNATURES, Store, canonical, digest, key, merkle_root
 from joblineage.verdict import Finding, Verdict
 
@@ -46,7 +46,7 @@ def _names(folder: Path) -> Iterator[Finding]:
 
 def _is_ours(data: bytes, schemas: tuple[str, ...]) -> bool:
     try:
-        value = json.loads(data)
+        value = parse_json(data)
         return canonical(value) == data and value["schema"] in schemas
     except (ValueError, KeyError, TypeError):
         return False
@@ -55,7 +55,7 @@ def _is_ours(data: bytes, schemas: tuple[str, ...]) -> bool:
 def _called(data: bytes) -> str:
     """What an edited document says of itself."""
     try:
-        value = json.loads(data)
+        value = parse_json(data)
         return f"record of {key(value)}" if "job" in value else "run"
     except (ValueError, KeyError, TypeError):
         return "a broken document"
