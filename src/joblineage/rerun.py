@@ -11,6 +11,7 @@ from typing import Any
 
 from joblineage.planned import Planned
 from joblineage.present import Kind, compare
+from joblineage.run import broken_off
 from joblineage.store import Store
 
 SAID = {
@@ -52,6 +53,10 @@ def by_content(workflow: Any, store: Store) -> None:
             logger.info(line)
         again = {job for about in causes.values() for jobs in about.values() for job in jobs}
         dag.forcefiles.update(path for job in again for path in job.output)
+        if broken_off(store):
+            # A rule without outputs runs nothing, but with one to "run" Snakemake goes on to the end of a run.
+            logger.info("What a run that was broken off had finished is recorded and versioned at the end of this one.")
+            dag.forcerules.update(job.rule for job in dag.targetjobs if not job.output)
 
     DAG.check_incomplete = check_incomplete  # is called when the jobs are known, before it is decided which of them run
 
