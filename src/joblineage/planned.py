@@ -93,7 +93,7 @@ def up_to_date(root: Path, target: str) -> bool:
     handlers = list(logger.handlers)
     try:
         with chdir(root), planning(target) as dag:
-            return not any(job.output for job in dag.needrun_jobs())
+            return not any(dag.needrun_jobs())
     finally:
         for handler in handlers:  # which planning took away from the run
             logger.addHandler(handler)

@@ -15,7 +15,7 @@ from joblineage import capture
 from joblineage.errors import LineageError
 from joblineage.files import parse_yaml, sha256
 from joblineage.graph import reached
-from joblineage.store import SIGNATURES, Store, merkle_root
+from joblineage.store import Store, merkle_root
 from joblineage.workspace import under_git
 
 SCHEMAS = ("joblineage-run/1", "blemore-run/1")
@@ -64,22 +64,8 @@ def end(store: Store, made: Sequence[re.Pattern], targets: Sequence[str], last_s
             said = [f"{one.verdict.value} {one.node}: {one.what}" for one in found]
             raise LineageError("lineage", [*said, f"nothing was versioned; `{store.study.command} verify` says more"])
         if stage is None and under_git(store.root):
-            _version(store)
+            version(store)
     return complete
-
-
-def broken_off(store: Store) -> bool:
-    """Whether a run ended after a job and before it was recorded, or a complete one before DVC had versioned it.
-
-    Within DVC's stages only the last one ends a run.
-    """
-    if os.environ.get("DVC_STAGE"):
-        return False
-    if store.pending or store.last_run is None or not store.last_run["complete"] or not under_git(store.root):
-        return bool(store.pending)
-    lock = store.root / "dvc.lock"
-    versions = lock.read_text(errors="replace") if lock.is_file() else ""
-    return not any(capture.dvc_md5(store.folder, without=some) in versions for some in (".tmp", SIGNATURES))
 
 
 def _stages_here(store: Store) -> list[str]:
@@ -98,7 +84,7 @@ def _stages_here(store: Store) -> list[str]:
     ]
 
 
-def _version(store: Store) -> None:
+def version(store: Store) -> None:
     """Have DVC version the study, in this process: a new one would load for half a second."""
     from dvc.cli import main
 
