@@ -163,7 +163,7 @@ def _later_parameters(study: Study) -> None:
 
 
 def _source(study: Study) -> None:
-    path = study.folder / "src/blemore/fusion/choice.py"
+    path = study.folder / "src/blemore/fusion/simplex.py"
     path.write_text(path.read_text() + "# an edit\n")
 
 
