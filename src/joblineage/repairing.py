@@ -43,7 +43,7 @@ def repair(store: Store) -> list[str]:
     cache = Cache(store.root)
     if memory["all"] == _summary(store, cache):
         return []
-    done = [*_locks(store.root), *_cache(cache, memory["objects"]), *_lineage(store, cache)]
+    done = [*locks(store.root), *_cache(cache, memory["objects"]), *_lineage(store, cache)]
     store = Store(store.root, store.study)
     left: list[str] = []
     if store.records:
@@ -94,7 +94,7 @@ def _named(paths: Iterable[str]) -> str:
     return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
 
 
-def _locks(root: Path) -> Iterator[str]:
+def locks(root: Path) -> Iterator[str]:
     """DVC reads its list of locks before each command, and stops at one that it cannot read."""
     path = root / DVC / "tmp/rwlock"
     try:
