@@ -41,7 +41,7 @@ def repair(store: Store) -> list[str]:
     if held := holding(store.root):
         return [f"a DVC command is at work here (process {held}): no file was looked at; recover again when it is done"]
     done = [
-        *_locks(store.root),
+        *locks(store.root),
         *_compiled(store),
         *_cache(store, cache, memory["objects"]),
         *documents.bring_back(store, cache),
@@ -91,7 +91,7 @@ def _below(place: str) -> Iterator[tuple[str, os.stat_result]]:
             yield one.path, one.stat(follow_symlinks=False)
 
 
-def _locks(root: Path) -> Iterator[str]:
+def locks(root: Path) -> Iterator[str]:
     """DVC reads its list of locks before each command, and stops at one that it cannot read."""
     path = root / DVC / "tmp/rwlock"
     try:

@@ -93,6 +93,10 @@ def version(store: Store) -> None:
     """Have DVC version the study, in this process: a new one would load for half a second."""
     from dvc.cli import main
 
+    from joblineage.repairing import locks
+
+    for done in locks(store.root):
+        print(done)
     with chdir(store.root):
         failed = main(["commit", "--force", "--quiet", *_stages_here(store)])
     if failed:
