@@ -29,7 +29,8 @@ def gather(roster: pd.DataFrame, probes: Sequence[Path], max_bad_share: float) -
 
     Raises
     ------
-    DataError : clips without a probe, probed twice or unknown to the roster; too many quarantined clips.
+    DataError : clips without a probe, probed twice or unknown to the roster; too many quarantined clips; equal bytes under
+        two names, of which one would be judged by a model that was trained on the other.
     """
     probe = pd.concat([pd.read_parquet(path) for path in probes], ignore_index=True)
     doubled = probe.loc[probe["clip"].duplicated(), "clip"]
@@ -47,6 +48,10 @@ def gather(roster: pd.DataFrame, probes: Sequence[Path], max_bad_share: float) -
     if len(bad) > allowed:
         what = f"raw clips ({len(bad)} of {len(clips)} cannot be used, at most {allowed} may; fetch them again)"
         raise DataError(what, [f"{row.file}: {row.quarantine}" for row in bad.itertuples()])
+    usable = clips[clips["quarantine"] == ""]
+    copies = usable[usable["sha256"].duplicated(keep=False)].groupby("sha256", sort=False)["file"]
+    advice = "leave one in the data, also in its tables"
+    refuse("raw clips", [f"{' and '.join(files)} have the same bytes: {advice}" for _, files in copies])
     return clips[list(CLIPS_COLUMNS)]
 
 
