@@ -163,7 +163,7 @@ def _tell(report: "Report", shown: int = 20) -> None:
 
 def sign(
     context: typer.Context,
-    key: Annotated[Path, typer.Argument(help="Private key file (PEM); keep it outside the study's folder.")],
+    key: Annotated[Path, typer.Argument(help="Private key file (PEM), outside the study's folder.")],
     new_key: Annotated[bool, typer.Option(help="Make a new pair first: KEY and KEY.pub.")] = False,
     workspace: Workspace = Path(),
 ) -> None:
@@ -171,6 +171,7 @@ def sign(
     from joblineage import signing
     from joblineage.verify import verify
 
+    signing.keep_outside(workspace, key)
     if new_key:
         typer.echo(f"made {key} (keep it secret) and {signing.make_keys(key)} (give it to who verifies)")
     store = Store(workspace, context.obj)
