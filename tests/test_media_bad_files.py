@@ -173,7 +173,7 @@ def test_equal_bytes_under_two_names_are_refused_before_anything_is_trained_and_
     probe = pd.read_parquet(paths[1])
     probe["sha256"] = pd.read_parquet(paths[0])["sha256"][0]
     probe.to_parquet(paths[1])
-    with pytest.raises(DataError, match="train/good0.mov and train/good1.mov have the same bytes") as error:
+    with pytest.raises(DataError, match=r"train/good0\.mov and train/good1\.mov have the same bytes") as error:
         gather(roster, paths, max_bad_share=0.0)
     assert len(error.value.faults) == 1
 
