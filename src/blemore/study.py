@@ -12,6 +12,7 @@ from typing import Any
 
 from blemore.datasets.withdrawn import Withdrawn
 from blemore.params.parts import DATA_SET
+from blemore.scoring.formulas import bare
 from joblineage import run, screen, workspace
 from joblineage.errors import MissingDataError
 from joblineage.files import read_json
@@ -248,7 +249,7 @@ def summary(root: Path) -> str:
     metrics = read_json(root / "results/metrics.json")
     predictions = read_json(root / "results/submission/submission.json")["predictions"]
     with open(root / "results/clips/quarantine.csv", newline="") as file:
-        bad = list(csv.DictReader(file))
+        bad = [{name: bare(cell) for name, cell in row.items()} for row in csv.DictReader(file)]
     second = (root / "results/submission/submission_transductive.zip").is_file()
     # Of some encoders nobody knows whether their models have seen the persons whom they judge.
     unknown = [name for name, entry in metrics["encoders"].items() if entry["disjointness"] == "unknown"]

@@ -6,9 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from blemore.datasets.withdrawn import REASON as WITHDRAWN
-from blemore.tables import CLIPS_COLUMNS
+from blemore.tables import CLIPS_COLUMNS, write_csv
 from joblineage.errors import DataError, refuse
-from joblineage.files import whole_file
 
 WHOLE_NUMBERS = ("width", "height", "rotation", "audio_rate", "audio_channels", "bytes")
 
@@ -57,5 +56,4 @@ def gather(roster: pd.DataFrame, probes: Sequence[Path], max_bad_share: float) -
 
 def write_quarantine(clips: pd.DataFrame, path: Path) -> None:
     """Write the quarantined clips of a clips table as CSV (clip, file, reason in `quarantine`), for people."""
-    with whole_file(path) as temporary:
-        clips.loc[clips["quarantine"] != "", ["clip", "file", "quarantine"]].to_csv(temporary, index=False)
+    write_csv(clips.loc[clips["quarantine"] != "", ["clip", "file", "quarantine"]], path)
