@@ -6,7 +6,7 @@ Such a text gets an apostrophe before it where we write it, and loses it where w
 import csv
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
 """With apostrophes before it, so that a text which has one of its own comes back with it."""
@@ -24,6 +24,6 @@ def bare(cell: Any) -> Any:
     return cell[1:] if isinstance(cell, str) and cell.startswith("'") and FORMULA.match(cell) else cell
 
 
-def quoting(cells: Iterable[Any]) -> int:
+def quoting(cells: Iterable[Any]) -> Literal[0, 2]:
     """How the `csv` module, and pandas with it, must quote a table of these texts: before Python 3.13 a lone CR parts two lines."""
     return csv.QUOTE_NONNUMERIC if any(isinstance(cell, str) and "\r" in cell for cell in cells) else csv.QUOTE_MINIMAL
