@@ -1,11 +1,13 @@
 """The study: what the lineage library must know of it, and what happens before its first job and after its last."""
 
+import configparser
 import csv
 import os
 import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 from blemore.datasets.withdrawn import Withdrawn
 from blemore.params.parts import DATA_SET
 from blemore.scoring.formulas import bare
-from joblineage import run, screen, workspace
+from joblineage import rerun, run, screen, workspace
 from joblineage.errors import MissingDataError
 from joblineage.files import read_json
 from joblineage.store import Store
@@ -35,6 +37,9 @@ NO_GIT = (
     "This folder is not under git. The study runs and leaves its records, but they name no commit, and DVC versions nothing. "
     "`git init && git add . && git commit -m Start`, before the run, changes that."
 )
+
+CLOSED = ("data", "results/media", "results/individuals", "cache")
+"""Folders that show persons: raw clips, crops and sound, who is who, what a service or a training keeps of them."""
 
 NETWORKS = ("embed_clips", "train_fold")
 """Rules whose jobs run an encoder's network; their first wildcard is its name."""
@@ -119,6 +124,7 @@ def watch(root: Path, workflow: Any, config: Mapping[str, Any], encoders: Sequen
 
         return expected(jobs, Store(root, STUDY), estimates(config, root, jobs.values()))
 
+    rerun.by_content(workflow, Store(root, STUDY))
     screen.when_planned(workflow, needed)
     screen.show(workflow, seconds)
 
@@ -211,6 +217,10 @@ def begin(
         print(f"Removing {len(left)} file(s) that no rule of this study makes (DVC keeps what it has versioned):")
         print("\n".join(f"  {path}" for path in left[:20]) + ("\n  ..." if len(left) > 20 else ""))
         workspace.remove(left)
+    if config["private"] == "here":
+        for folder in CLOSED:
+            (root / folder).mkdir(parents=True, exist_ok=True)
+    _close(root)
     clips = [Path(data, file) for file in files]
     sizes = [clip.stat().st_size if clip.exists() else dataset.CLIP_BYTES for clip in clips]
     need = estimate(sizes, config["media"]["samples"], encoders, folds)
@@ -238,10 +248,22 @@ def end(root: Path, made: Sequence[re.Pattern], targets: Sequence[str]) -> None:
         for path in shared:
             forget_media(path)
     complete = run.end(Store(root, STUDY), made, targets, last_stage="report")
+    _close(root)
     if complete:
         print(summary(root))
     elif complete is not None:
         print("The study is not complete yet: nothing was versioned. `snakemake submission` finishes it.")
+
+
+def _close(root: Path) -> None:
+    """Close to others what shows persons, DVC's copies of it among it; say what cannot be closed."""
+    stores = configparser.ConfigParser(interpolation=None)
+    with suppress(configparser.Error):  # DVC itself says what is wrong with it
+        stores.read([root / ".dvc/config", root / ".dvc/config.local"], "utf-8")
+    remote = stores.get("'remote \"private\"'", "url", fallback="private")
+    places = [root / ".dvc/cache", *([] if "://" in remote else [root / ".dvc" / remote])]
+    for note in workspace.close([*(root / folder for folder in CLOSED), *places], root):
+        print(f"Note: {note}", file=sys.stderr)
 
 
 def summary(root: Path) -> str:

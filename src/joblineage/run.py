@@ -73,7 +73,7 @@ def _stages_here(store: Store) -> list[str]:
 
     Where that is all of them their file is named, which DVC then reads once instead of once a stage.
     """
-    from joblineage.verify import dvc_stages, not_here
+    from joblineage.present import dvc_stages, not_here
 
     away = set(not_here(store.root, store.study))
     if not away:

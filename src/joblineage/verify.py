@@ -1,21 +1,14 @@
 """Is this study what its records say? Every level of the audit, one verdict, the first bad node named."""
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-from joblineage import capture
-from joblineage.checks import claims, content, staleness, structure
+from joblineage import capture, present
+from joblineage.checks import claims, staleness, structure
 from joblineage.errors import DataError
-from joblineage.files import parse_yaml
 from joblineage.graph import Graph
 from joblineage.store import FOLDER, Store, key
-from joblineage.study import Study
 from joblineage.verdict import WORST_FIRST, Finding, Verdict, worst
 
 
@@ -70,19 +63,15 @@ def verify(store: Store, artifact: str | None = None, *, deep: bool = False, key
         raise DataError(artifact, ["no such file, and no record made one of this name"])
     chain = set(graph.chain(artifact)) if artifact else set(graph.records)
 
-    away = not_here(root, study)
-    paths = {file["path"] for name in chain for side in ("inputs", "outputs") for file in graph.records[name][side]}
-    found, read = content.sums(root, paths, deep=deep)
-    bad, absent = content.outputs(graph, found, away, chain)
-    findings = [*structure.check(store), *bad, *content.inputs(graph, found, away, chain)]
-    findings += content.strangers(graph) if artifact is None else []
+    now = present.compare(store, chain if artifact else None, deep=deep)
+    findings = [*structure.check(store), *present.findings(store, now.differences)]
     findings += [*staleness.check(graph, chain, artifact), *claims.snakemake(root, graph, chain)]
     locked, notes = claims.dvc(store)
     committed, more = claims.git(root, graph, chain)
     findings += [*locked, *committed]
     notes += [*more, *environments(graph, chain)]
-    if absent:
-        notes.append(f"{len(absent)} files are not here (they lie in the private store): {absent[0]}, ...")
+    if now.absent:
+        notes.append(f"{len(now.absent)} files are not here (they lie in the private store): {now.absent[0]}, ...")
     if key_file is not None:
         from joblineage import signing
 
@@ -91,30 +80,8 @@ def verify(store: Store, artifact: str | None = None, *, deep: bool = False, key
         bad, more = checker(root, graph, chain, artifact, findings)
         findings += bad
         notes += more
-    checked = {"records": len(chain), "files": len(paths) - len(absent), "bytes": read}
+    checked = {"records": len(chain), "files": now.files, "bytes": now.read}
     return Report(_sorted(findings, graph), notes, checked, "deep" if deep else "status")
-
-
-def not_here(root: Path, study: Study) -> list[str]:
-    """Outputs of dvc.yaml that go to the private store and are not in this workspace.
-
-    None where only some of them are missing, unless the parameters say that they are absent: a clone without that store has none.
-    """
-    try:
-        params = parse_yaml((root / study.settings).read_text())
-        stages = dvc_stages(root, params)
-    except (OSError, yaml.YAMLError, KeyError):
-        return []
-    outs = [next(iter(out.items())) for stage in stages.values() for out in stage["outs"] if isinstance(out, dict)]
-    private = [path for path, options in outs if options.get("remote") == "private"]
-    away = [path for path in private if not (root / path).exists()]
-    return away if away == private or study.absent(params) else []
-
-
-def dvc_stages(root: Path, params: Mapping[str, Any]) -> dict[str, Any]:
-    """The stages of dvc.yaml, "${name}" filled in from the parameters' top level."""
-    text = re.sub(r"\$\{(\w+)\}", lambda found: str(params[found[1]]), (root / "dvc.yaml").read_text())
-    return dict(parse_yaml(text)["stages"])
 
 
 def environments(graph: Graph, chain: set[str]) -> list[str]:

@@ -24,6 +24,7 @@ from blemore.datasets.withdrawn import NOBODY, Withdrawn
 from blemore.scoring.reading import once
 from joblineage.errors import refuse
 from joblineage.files import whole_file
+from joblineage.workspace import close
 
 SPARE = ".import"
 """Folder below the root for zips unpacked out of zips, gone after the import."""
@@ -42,6 +43,7 @@ class Imported:
     ignored: list[str] = field(default_factory=list)  # found, but none of the challenge's files
     withdrawn: list[str] = field(default_factory=list)  # clips left out because consent was withdrawn
     broken: list[str] = field(default_factory=list)  # could not be read; all others were imported
+    notes: list[str] = field(default_factory=list)
     check: Completeness = field(default_factory=Completeness)
 
     @contextmanager
@@ -64,7 +66,8 @@ class Imported:
             lines.append(f"Ignored, {len(self.ignored)} (none of the challenge's files): {some(self.ignored)}")
         if self.withdrawn:
             lines.append(f"Left out, {len(self.withdrawn)} (consent withdrawn): {some(self.withdrawn)}")
-        return lines + [f"Broken: {fault}" for fault in self.broken] + self.check.lines()
+        lines += [f"Broken: {fault}" for fault in self.broken] + [f"Note: {note}" for note in self.notes]
+        return lines + self.check.lines()
 
 
 def import_data(
@@ -102,6 +105,9 @@ def import_data(
         chosen = _without(chosen, withdrawn, report)
         to_write = _plan(chosen, root, replace, report, show_progress)
         need_space(root, sum(source.size for source in to_write.values() if not (link and source.path)))
+        if to_write:
+            root.mkdir(parents=True, exist_ok=True)
+            report.notes = close([root], like=root.parent)
         for target, source in _shown(to_write, "Importing", show_progress):
             with report.naming():
                 if withdrawn.sha256 and target.suffix == ".mov" and source.sha256 in withdrawn.sha256:

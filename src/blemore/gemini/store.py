@@ -22,6 +22,7 @@ import numpy as np
 
 from blemore.gemini.service import MIME, SAMPLED_FPS, Service
 from joblineage.files import parse_json, write_bytes
+from joblineage.workspace import close
 
 SCHEMA = "blemore.gemini/1"
 SHOWN = 16
@@ -161,6 +162,7 @@ def alone(folder: Path, waiting: Callable[[], object] = lambda: None) -> Iterato
     waiting : called once if another process has to be waited for. A killed process holds nothing back.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    close([folder], like=Path())
     with open(folder / "lock", "a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

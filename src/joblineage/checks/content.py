@@ -6,14 +6,11 @@ mtime is seen. What a whole new disk or a privileged hand can hide is found by `
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from joblineage.files import parse_json, sha256, write_text
-from joblineage.graph import Graph
-from joblineage.store import Document, key
-from joblineage.verdict import Finding, Verdict
 
 CACHE = "cache/lineage/status.json"
 Sums = dict[str, str | None]
@@ -55,72 +52,3 @@ def _read(path: Path) -> dict[str, list]:
         return dict(parse_json(path.read_text()))
     except (OSError, ValueError):
         return {}
-
-
-def outputs(graph: Graph, found: Sums, away: Iterable[str], chain: set[str]) -> tuple[list[Finding], list[str]]:
-    """Findings on what jobs made, and what is not here because it lies in the private store.
-
-    Parameters
-    ----------
-    found : of every output's path.
-    away : folders and files of the private store that are not here at all.
-    chain : ids of the records to check.
-    """
-    findings, absent = [], []
-    for name in chain:
-        one = graph.records[name]
-        for out in one["outputs"]:
-            path = out["path"]
-            if graph.store.makers[path] != name or found[path] == out["sha256"]:
-                continue
-            if found[path] is not None:
-                what = f"{key(one)} made {out['sha256'][:12]} ({out['size']} bytes), found {str(found[path])[:12]}"
-                findings.append(Finding(Verdict.TAMPERED, path, what))
-            elif any(path == folder or path.startswith(f"{folder}/") for folder in away):
-                absent.append(path)
-            else:
-                findings.append(Finding(Verdict.MISSING, path, f"{key(one)} made it, and it is gone"))
-    return findings, sorted(absent)
-
-
-def strangers(graph: Graph) -> list[Finding]:
-    """Files in the folders that jobs fill which no record made. Of the folder of raw data only those parts count."""
-    root, raw = graph.store.root, graph.store.study.raw
-    tops = {Path(*Path(path).parts[: 2 if path.startswith(raw) else 1]) for path in graph.store.makers}
-    return [
-        Finding(Verdict.UNRECORDED, path, "no record made this file")
-        for top in sorted(tops)
-        for path in sorted(one.relative_to(root).as_posix() for one in (root / top).rglob("*") if one.is_file())
-        if path not in graph.store.makers and not path.endswith(".tmp")
-    ]
-
-
-def inputs(graph: Graph, found: Sums, away: Iterable[str], chain: set[str]) -> list[Finding]:
-    """Findings on what jobs read: other bytes than their maker made, changed while they ran, or changed since."""
-    findings = []
-    for name in chain:
-        one = graph.records[name]
-        if one["status"] == "tainted":
-            paths = ", ".join(file["path"] for file in one["changed_inputs"])
-            findings.append(Finding(Verdict.TAINTED, key(one), f"changed while the job ran: {paths}"))
-        for file in one["inputs"]:
-            path = file["path"]
-            maker = graph.store.makers.get(path)
-            if maker is not None:
-                findings += _handed_on(one, graph.records[maker], file)
-            elif found[path] not in (None, file["sha256"]):
-                findings.append(Finding(Verdict.STALE, path, f"changed since {key(one)} read it"))
-            elif found[path] is None and not any(path.startswith(f"{folder}/") for folder in away):
-                findings.append(Finding(Verdict.MISSING, path, f"{key(one)} read it, and it is gone"))
-    return findings
-
-
-def _handed_on(reader: Document, made: Document, file: dict[str, str]) -> Iterator[Finding]:
-    """What a job read is what the maker of that file made."""
-    path = file["path"]
-    if any(out["path"] == path and out["sha256"] == file["sha256"] for out in made["outputs"]):
-        return
-    if made["time"]["end"] > reader["time"]["start"]:
-        yield Finding(Verdict.STALE, key(reader), f"made from an older {path}")
-    else:
-        yield Finding(Verdict.TAMPERED, key(reader), f"read other bytes of {path} than {key(made)} had made")
