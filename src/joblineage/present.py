@@ -138,6 +138,15 @@ def foreign(store: Store) -> list[Difference]:
     ]
 
 
+SAID = {
+    Kind.CHANGED: "input(s) changed since they were read",
+    Kind.GONE: "input(s) are gone",
+    Kind.UNSTEADY: "input(s) changed while they were read",
+    Kind.LOST: "result(s) are gone",
+    Kind.OTHER: "result(s) are not what was made (cut, edited or older)",
+    Kind.FOREIGN: "result(s) lie here that no recorded job made",
+}
+"""What is said of files before a run."""
 VERDICTS = {
     Kind.CHANGED: (Verdict.STALE, "changed since {job} read it"),
     Kind.GONE: (Verdict.MISSING, "{job} read it, and it is gone"),

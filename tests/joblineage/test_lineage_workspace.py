@@ -8,13 +8,13 @@ import sys
 import time
 from base64 import urlsafe_b64encode
 from pathlib import Path
-from unittest.mock import Mock
 
 import psutil
 import pytest
 
 from joblineage import recovery
-from joblineage.workspace import added_later, close, orphans, remove
+from joblineage.store import Store
+from joblineage.workspace import added_later, orphans, remove
 
 
 def test_files_that_no_rule_makes_are_found_and_removed_with_their_empty_folders(tmp_path: Path, monkeypatch) -> None:
@@ -89,7 +89,7 @@ def test_orphans_of_a_killed_run_are_ended_and_other_work_is_left(tmp_path: Path
     here.mkdir(), elsewhere.mkdir()
     orphan = sleeper(here, **{recovery.MARK: str(here)})
     stranger = sleeper(elsewhere, **{recovery.MARK: str(elsewhere)})
-    done = recovery.recover(here)
+    done = recovery.recover(Store(here))
     assert done == ["ended 1 process(es) that a killed run had left behind"]
     assert not psutil.pid_exists(orphan.pid)
     assert stranger.poll() is None
@@ -100,7 +100,7 @@ def test_a_healthy_run_is_never_touched(tmp_path: Path, sleeper) -> None:
     program.write_text("import time; time.sleep(60)")
     run = sleeper(tmp_path, [sys.executable, str(program)])
     with pytest.raises(recovery.RunActive, match=str(run.pid)):
-        recovery.recover(tmp_path)
+        recovery.recover(Store(tmp_path))
     assert run.poll() is None
 
 
@@ -108,7 +108,7 @@ def test_a_run_that_is_just_ending_is_waited_for(tmp_path: Path, sleeper) -> Non
     program = tmp_path / "snakemake"
     program.write_text("sleep 0.3")
     sleeper(tmp_path, ["sh", str(program)])
-    assert recovery.recover(tmp_path) == []
+    assert recovery.recover(Store(tmp_path)) == []
 
 
 def test_a_run_whose_make_was_killed_counts_as_an_orphan(tmp_path: Path, sleeper) -> None:
@@ -117,7 +117,7 @@ def test_a_run_whose_make_was_killed_counts_as_an_orphan(tmp_path: Path, sleeper
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     run = sleeper(tmp_path, [sys.executable, str(program)], **{recovery.CALLER: str(dead.pid)})
-    assert recovery.recover(tmp_path)
+    assert recovery.recover(Store(tmp_path))
     assert not psutil.pid_exists(run.pid)
 
 
@@ -130,44 +130,6 @@ def test_a_stale_lock_is_released_without_a_process_that_looks_like_a_run(tmp_pa
         raise AssertionError(f"a second `recover` would see {command}")
 
     monkeypatch.setattr(subprocess, "Popen", start)
-    assert recovery.recover(tmp_path) == ["released the lock of a killed run"]
+    assert recovery.recover(Store(tmp_path)) == ["released the lock of a killed run"]
     assert not lock.exists()
-    assert recovery.recover(tmp_path) == []
-
-
-def folders(root: Path) -> Path:
-    for path in ("data/train", "cache"):
-        (root / path).mkdir(parents=True)
-    (root / "data/train/clip.mov").write_bytes(b"film")
-    return root
-
-
-def mode(path: Path) -> int:
-    return path.stat().st_mode & 0o777
-
-
-@pytest.mark.parametrize(("study", "before", "after"), [
-    (0o700, 0o755, 0o700), (0o755, 0o755, 0o750), (0o775, 0o777, 0o770), (0o755, 0o700, 0o700), (0o701, 0o777, 0o700),
-])  # fmt: skip
-def test_a_folder_is_closed_to_others_and_open_to_the_group_only_as_the_study_s_is(
-    tmp_path, study, before, after
-) -> None:
-    root = folders(tmp_path)
-    root.chmod(study)
-    (root / "data").chmod(before)
-    file = (root / "data/train/clip.mov").stat()
-    assert close([root / "data", root / "absent"], like=root) == []
-    assert mode(root / "data") == after
-    assert (root / "data/train/clip.mov").stat() == file, "whoever compares files by their status sees no change"
-
-
-def test_what_cannot_be_closed_and_a_link_are_a_note_and_end_nothing(tmp_path, monkeypatch) -> None:
-    root = folders(tmp_path)
-    (root / "linked").symlink_to(root / "data")
-    before = mode(root / "data")
-    with monkeypatch.context() as patch:
-        for chmod in (lambda path, mode: None, Mock(side_effect=PermissionError(1, "Operation not permitted"))):
-            patch.setattr(Path, "chmod", chmod)
-            assert "its owner or its disk lets nobody close it" in close([root / "data"], like=root)[0]
-    assert "is a link" in close([root / "linked"], like=root)[0]
-    assert mode(root / "data") == before
+    assert recovery.recover(Store(tmp_path)) == []
