@@ -109,6 +109,14 @@ def test_digits_are_those_from_0_to_9_alone() -> None:
     assert not [path for path, text in texts.items() if asking.search(text)]
 
 
+def test_what_is_said_goes_through_one_place() -> None:
+    """What a file or a cell is called may hold what moves a terminal's cursor."""
+    saying = re.compile(r"""(?<![\w.])print\((?!end="")|\btyper\.s?echo\(|\bConsole\(""")
+    texts = {path.name: path.read_text() for path in (REPOSITORY / "src").rglob("*.py")}
+    found = {name for name, text in texts.items() if saying.search(re.sub(r">>> .*", "", text))}
+    assert found == {"telling.py", "planned.py"}  # the latter's JSON is for its own caller
+
+
 def test_no_init_file_holds_code_but_the_study_s_own_which_names_no_function() -> None:
     holding = [path for path in (REPOSITORY / "src").rglob("__init__.py") if path.stat().st_size]
     assert holding == [REPOSITORY / "src/blemore/__init__.py"]

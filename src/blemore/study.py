@@ -5,7 +5,6 @@ import csv
 import os
 import re
 import shutil
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
@@ -16,10 +15,11 @@ from blemore.datasets.withdrawn import Withdrawn
 from blemore.params.parts import DATA_SET
 from blemore.scoring.formulas import bare
 from joblineage import rerun, run, screen, workspace
-from joblineage.errors import MissingDataError
+from joblineage.errors import MissingDataError, refuse
 from joblineage.files import read_json
 from joblineage.store import Store
 from joblineage.study import Study
+from joblineage.telling import say
 
 HUGE_PAGES = ":".join(
     f"glibc.malloc.{name}" for name in ("hugetlb=1", f"mmap_threshold={1 << 30}", f"trim_threshold={1 << 31}")
@@ -159,6 +159,7 @@ def clip_files(dataset: str, root: Path, options: Mapping[str, Any], roster: Pat
     Raises
     ------
     MissingDataError : the data set has to be fetched first; says what, from where, and the command. Or no roster.
+    DataError : a file's name holds control characters, which Snakemake would print.
     """
     if roster is not None:
         import pyarrow.parquet  # only where it is needed: every start of the workflow imports this module
@@ -171,7 +172,9 @@ def clip_files(dataset: str, root: Path, options: Mapping[str, Any], roster: Pat
     advice = module.how_to_get(root)
     if advice is not None:
         raise MissingDataError(f"dataset: {dataset}", [advice])
-    return module.clip_files(root, options)
+    files = module.clip_files(root, options)
+    refuse(root, [f"{file}: a name that no screen can show as it is" for file in files if not file.isprintable()])
+    return files
 
 
 def begin(
@@ -206,7 +209,7 @@ def begin(
     from blemore.media.preflight import check_disk, estimate
 
     if not workspace.under_git(root):
-        print(NO_GIT, file=sys.stderr)
+        say(NO_GIT, err=True)
     dataset = DATA_SET.load(config["dataset"])
     generated = bool(files) and any(pattern.match(f"{data}/{files[0]}") for pattern in made)
     if files and not generated:
@@ -214,8 +217,8 @@ def begin(
     folders = [Path("results"), Path(data)] if generated else [Path("results")]
     left = workspace.orphans(folders, made)
     if left:
-        print(f"Removing {len(left)} file(s) that no rule of this study makes (DVC keeps what it has versioned):")
-        print("\n".join(f"  {path}" for path in left[:20]) + ("\n  ..." if len(left) > 20 else ""))
+        say(f"Removing {len(left)} file(s) that no rule of this study makes (DVC keeps what it has versioned):")
+        say(*(f"  {path}" for path in left[:20]), *(["  ..."] if len(left) > 20 else []))
         workspace.remove(left)
     if config["private"] == "here":
         for folder in CLOSED:
@@ -250,9 +253,9 @@ def end(root: Path, made: Sequence[re.Pattern], targets: Sequence[str]) -> None:
     complete = run.end(Store(root, STUDY), made, targets, last_stage="report")
     _close(root)
     if complete:
-        print(summary(root))
+        say(*summary(root))
     elif complete is not None:
-        print("The study is not complete yet: nothing was versioned. `snakemake submission` finishes it.")
+        say("The study is not complete yet: nothing was versioned. `snakemake submission` finishes it.")
 
 
 def _close(root: Path) -> None:
@@ -263,10 +266,10 @@ def _close(root: Path) -> None:
     remote = stores.get("'remote \"private\"'", "url", fallback="private")
     places = [root / ".dvc/cache", *([] if "://" in remote else [root / ".dvc" / remote])]
     for note in workspace.close([*(root / folder for folder in CLOSED), *places], root):
-        print(f"Note: {note}", file=sys.stderr)
+        say(f"Note: {note}", err=True)
 
 
-def summary(root: Path) -> str:
+def summary(root: Path) -> list[str]:
     """What the finished study made, where, and its honest headline: the closing lines of a run."""
     metrics = read_json(root / "results/metrics.json")
     predictions = read_json(root / "results/submission/submission.json")["predictions"]
@@ -297,4 +300,4 @@ def summary(root: Path) -> str:
         else "  versions     none, since this folder is not under git",
         f"  {metrics['note']}" if metrics["note"] else "",
     ]
-    return "\n" + "\n".join(filter(None, lines))
+    return ["", *filter(None, lines)]

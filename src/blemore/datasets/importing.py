@@ -12,7 +12,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import track
 
 from blemore.datasets.completeness import BLEMORE, Completeness, Published, check_data, some
@@ -24,6 +23,7 @@ from blemore.datasets.withdrawn import NOBODY, Withdrawn
 from blemore.scoring.reading import once
 from joblineage.errors import refuse
 from joblineage.files import whole_file
+from joblineage.telling import plain_console
 from joblineage.workspace import close
 
 SPARE = ".import"
@@ -120,7 +120,7 @@ def import_data(
 
 def _shown(sources: dict[Any, Source], doing: str, show_progress: bool) -> Iterable[tuple[Any, Source]]:
     """(place, source) one after the other, with a bar for people."""
-    return track(sources.items(), doing, console=Console(stderr=True), disable=not show_progress)
+    return track(sources.items(), doing, console=plain_console(stderr=True), disable=not show_progress)
 
 
 def _place(name: str) -> str | None:

@@ -103,7 +103,7 @@ def _formats(root: Path) -> jsonschema.FormatChecker:
 def _lies_below(place: Path, root: Path, path: Any) -> bool:
     if not isinstance(path, str):
         return True
-    below = not Path(path).is_absolute() and ".." not in Path(path).parts
+    below = path.isprintable() and not Path(path).is_absolute() and ".." not in Path(path).parts
     try:
         return below and place in (root / path).resolve().parents
     except (OSError, ValueError):  # a name that no file can have, a link to itself
