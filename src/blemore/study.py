@@ -16,7 +16,7 @@ from blemore.params.parts import DATA_SET
 from blemore.scoring.formulas import bare
 from joblineage import rerun, run, screen, workspace
 from joblineage.errors import MissingDataError, refuse
-from joblineage.files import read_json
+from joblineage.files import close, read_json
 from joblineage.store import Store
 from joblineage.study import Study
 from joblineage.telling import say
@@ -265,7 +265,7 @@ def _close(root: Path) -> None:
         stores.read([root / ".dvc/config", root / ".dvc/config.local"], "utf-8")
     remote = stores.get("'remote \"private\"'", "url", fallback="private")
     places = [root / ".dvc/cache", *([] if "://" in remote else [root / ".dvc" / remote])]
-    for note in workspace.close([*(root / folder for folder in CLOSED), *places], root):
+    for note in close([*(root / folder for folder in CLOSED), *places], root):
         say(f"Note: {note}", err=True)
 
 
@@ -273,7 +273,7 @@ def summary(root: Path) -> list[str]:
     """What the finished study made, where, and its honest headline: the closing lines of a run."""
     metrics = read_json(root / "results/metrics.json")
     predictions = read_json(root / "results/submission/submission.json")["predictions"]
-    with open(root / "results/clips/quarantine.csv", newline="") as file:
+    with open(root / "results/clips/quarantine.csv", encoding="utf-8", newline="") as file:
         bad = [{name: bare(cell) for name, cell in row.items()} for row in csv.DictReader(file)]
     second = (root / "results/submission/submission_transductive.zip").is_file()
     # Of some encoders nobody knows whether their models have seen the persons whom they judge.

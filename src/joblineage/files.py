@@ -1,10 +1,12 @@
 """Files that are either whole or absent: written beside their place, flushed to the disk, then renamed."""
 
+import errno
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -38,6 +40,18 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def read_bytes(path: str | Path) -> bytes:
+    """The bytes of a regular file; links are followed.
+
+    Raises
+    ------
+    OSError : it cannot be read, or is none: of a folder nothing can be read, and a pipe would be waited for.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise OSError(errno.EINVAL, "no regular file", str(path))
+    return Path(path).read_bytes()
+
+
 def write_bytes(path: str | Path, data: bytes, mode: int = 0o666) -> None:
     """Write `data` whole or not at all; with mode 0o600 nobody but the owner can ever read it."""
     with whole_file(path) as temporary, open(temporary, "wb", opener=partial(os.open, mode=mode)) as file:
@@ -60,7 +74,7 @@ def json_text(value: Any) -> str:
 
 
 def parse_json(text: str | bytes, **hooks: Any) -> Any:
-    """What JSON text holds.
+    """What JSON text holds; bytes are UTF-8.
 
     Parameters
     ----------
@@ -71,7 +85,7 @@ def parse_json(text: str | bytes, **hooks: Any) -> Any:
     ValueError : it is none, or lists lie too deep within one another.
     """
     try:
-        value = json.loads(text, **hooks)
+        value = json.loads(text if isinstance(text, str) else text.decode(), **hooks)
     except RecursionError:
         raise ValueError(TOO_DEEP) from None
     level = [value]
@@ -120,6 +134,30 @@ def read_yaml(path: str | Path) -> Any:
         return parse_yaml(Path(path).read_bytes())
     except yaml.YAMLError as error:
         raise DataError(str(path), [f"is not valid YAML: {error}"]) from error
+
+
+def close(paths: Iterable[Path], like: Path) -> list[str]:
+    """Close files and folders, and so all that lies in the latter, to others; what could not be closed, in sentences.
+
+    A folder that nobody enters closes what is in it. A new mode of each file would be a change to whoever compares by status.
+
+    Parameters
+    ----------
+    paths : those that are not there are passed over; a link stays as it is, since others may share what it leads to.
+    like : a folder; its group may do what it may do there. Nothing is ever opened.
+    """
+    allowed, notes = 0o700 | (like.stat().st_mode & 0o070), []
+    for path in paths:
+        if path.is_symlink():
+            notes.append(f"{path} is a link: who may read what it leads to is not for this study to say")
+            continue
+        if not path.exists() or not (mode := path.stat().st_mode & 0o777) & ~allowed:
+            continue
+        with suppress(OSError):  # of another owner, on a disk that is read-only
+            path.chmod(mode & allowed)
+        if path.stat().st_mode & 0o777 & ~allowed:  # also on a disk that keeps no modes, and says nothing
+            notes.append(f"{path} is open to others, and its owner or its disk lets nobody close it here")
+    return notes
 
 
 def sha256(path: str | Path) -> str:

@@ -5,7 +5,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from joblineage.workspace import close
+from joblineage.files import close
 
 
 def folders(root: Path) -> Path:

@@ -22,9 +22,8 @@ from blemore.datasets.template import MOST_BYTES, TEMPLATE, is_written_here
 from blemore.datasets.withdrawn import NOBODY, Withdrawn
 from blemore.scoring.reading import once
 from joblineage.errors import refuse
-from joblineage.files import whole_file
+from joblineage.files import close, whole_file
 from joblineage.telling import plain_console
-from joblineage.workspace import close
 
 SPARE = ".import"
 """Folder below the root for zips unpacked out of zips, gone after the import."""

@@ -21,8 +21,7 @@ from typing import Any
 import numpy as np
 
 from blemore.gemini.service import MIME, SAMPLED_FPS, Service
-from joblineage.files import parse_json, write_bytes
-from joblineage.workspace import close
+from joblineage.files import close, parse_json, write_bytes
 
 SCHEMA = "blemore.gemini/1"
 SHOWN = 16
@@ -163,7 +162,7 @@ def alone(folder: Path, waiting: Callable[[], object] = lambda: None) -> Iterato
     """
     folder.mkdir(parents=True, exist_ok=True)
     close([folder], like=Path())
-    with open(folder / "lock", "a") as file:
+    with open(folder / "lock", "a", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
