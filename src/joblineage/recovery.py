@@ -6,13 +6,13 @@ the workspace in its environment (`MARK`, set by rules/common.smk), so such orph
 
 import os
 import shutil
-import sys
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
 from joblineage.store import Store
+from joblineage.telling import say
 
 MARK = "LINEAGE_WORKSPACE"
 """Environment variable of every job: the workspace it works for."""
@@ -96,7 +96,7 @@ def mark(root: Path, how_to_go_on: str) -> None:
         return
     os.environ[MARK] = str(root.resolve())
     if stale_lock(root):
-        print(f"A run in this folder was killed and left its lock. {how_to_go_on}", file=sys.stderr)
+        say(f"A run in this folder was killed and left its lock. {how_to_go_on}", err=True)
 
 
 def recover(store: Store) -> list[str]:

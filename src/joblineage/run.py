@@ -7,7 +7,6 @@ finished is listed by the next one. A complete study is then verified and versio
 import hashlib
 import os
 import re
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import chdir
 
@@ -16,6 +15,7 @@ from joblineage.errors import LineageError
 from joblineage.files import parse_yaml, sha256
 from joblineage.graph import reached
 from joblineage.store import Store, merkle_root
+from joblineage.telling import say
 from joblineage.workspace import under_git
 
 SCHEMAS = ("joblineage-run/1", "blemore-run/1")
@@ -100,7 +100,7 @@ def version(store: Store) -> None:
     with chdir(store.root):
         failed = main(["commit", "--force", "--quiet", *_stages_here(store)])
     if failed:
-        print("DVC did not version this study (`dvc commit` says why)", file=sys.stderr)
+        say("DVC did not version this study (`dvc commit` says why)", err=True)
 
 
 def study_files(store: Store) -> dict[str, str]:

@@ -23,7 +23,7 @@ import numpy as np
 
 from blemore.gemini.service import MIME, SAMPLED_FPS, Service
 from joblineage import declare
-from joblineage.files import parse_json, write_bytes
+from joblineage.files import close, parse_json, write_bytes
 
 log = logging.getLogger(__name__)
 
@@ -196,6 +196,7 @@ def alone(folder: Path, waiting: Callable[[], object] = lambda: None) -> Iterato
     waiting : called once if another process has to be waited for. A killed process holds nothing back.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    close([folder], like=Path())
     with open(folder / "lock", "a", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -20,6 +20,9 @@ from joblineage.errors import DataError
 
 TYPES = {"int": "integer", "float": "number", "str": "string", "bool": "boolean", "None": "null"}
 """Annotation -> type in a JSON Schema."""
+NUMBERS = ("int", "float")
+BOUND = {"maximum": 10**9}
+"""Of a part's number of which the schema of params.yaml says nothing."""
 
 
 @dataclass(frozen=True)
@@ -135,9 +138,10 @@ def _type(annotation: ast.expr | None) -> dict[str, Any]:
     text = "" if annotation is None else ast.unparse(annotation)
     sides = text.split(" | ")
     if all(side in TYPES for side in sides):
-        return {"type": [TYPES[side] for side in sides]}
+        return {"type": [TYPES[side] for side in sides]} | (BOUND if {*NUMBERS} & {*sides} else {})
     if (listed := re.fullmatch(r"list\[(\w+)\]", text)) and listed[1] in TYPES:
-        return {"type": "array", "items": {"type": TYPES[listed[1]]}, "minItems": 0}
+        bound = BOUND if listed[1] in NUMBERS else {}
+        return {"type": "array", "items": {"type": TYPES[listed[1]]} | bound, "minItems": 0}
     if chosen := re.fullmatch(r"Literal(\[.*\])(?: \| None)?", text):  # None: the key may be left out
         return {"enum": ast.literal_eval(chosen[1])}
     return {}
