@@ -136,7 +136,7 @@ def _gone(root: Path, md5: str) -> list[Finding]:
 
 
 def _output(store: Store, made: dict[str, str], path: str, stage: str, md5: str) -> Finding | None:
-    if path.startswith(store.study.raw) and not _made(made, path):
+    if f"{path}/".startswith(store.study.raw) and not _made(made, path):
         return None  # raw files that no job made: records know them by sha256, as inputs
     true, place = _sum_of(made, path), store.root / path
     if path in OF_RUNS:
@@ -157,7 +157,7 @@ def _dependency(
 ) -> Finding | None:
     """A source may have changed since the run without any job to rerun; then dvc.lock has the present one. Where what is
     private is not here, the stages that need it keep what an earlier run said."""
-    if path.startswith(store.study.raw) or any(f"{path}/".startswith(f"{out}/") for out in outs):
+    if f"{path}/".startswith(store.study.raw) or any(f"{path}/".startswith(f"{out}/") for out in outs):
         right = md5 == _sum_of(made, path) or not _made(made, path)
     else:
         place = store.root / path
