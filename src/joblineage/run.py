@@ -73,7 +73,7 @@ def end(
             said = [f"{one.verdict.value} {one.node}: {one.what}" for one in found]
             raise LineageError("lineage", [*said, f"nothing was versioned; `{store.study.command} verify` says more"])
         if stage is None and under_git(store.root):
-            _version(store)
+            version(store)
     return complete
 
 
@@ -93,7 +93,7 @@ def _stages_here(store: Store) -> list[str]:
     ]
 
 
-def _version(store: Store) -> None:
+def version(store: Store) -> None:
     """Have DVC version the study, in this process: a new one would load for half a second."""
     from dvc.cli import main
 

@@ -39,7 +39,14 @@ class Report:
             raise DataError(str(workspace), [f"not {done}: {first.verdict.value} {first.node}: {first.what}"])
 
 
-def verify(store: Store, artifact: str | None = None, *, deep: bool = False, key_file: Path | None = None) -> Report:
+def verify(
+    store: Store,
+    artifact: str | None = None,
+    *,
+    deep: bool = False,
+    cache: bool = False,
+    key_file: Path | None = None,
+) -> Report:
     """Check the whole study, or the chain that one of its files came from.
 
     Parameters
@@ -47,6 +54,7 @@ def verify(store: Store, artifact: str | None = None, *, deep: bool = False, key
     store : the study's records.
     artifact : a path below the study's folder.
     deep : read every byte instead of trusting the files' status.
+    cache : read every object of DVC's local cache too.
     key_file : public key (PEM) with which the last run must be signed.
 
     Raises
@@ -72,6 +80,10 @@ def verify(store: Store, artifact: str | None = None, *, deep: bool = False, key
     notes += [*more, *environments(graph, chain)]
     if now.absent:
         notes.append(f"{len(now.absent)} files are not here (they lie in the private store): {now.absent[0]}, ...")
+    if cache:
+        stored, more = claims.stored(store)
+        findings += stored
+        notes += more
     if key_file is not None:
         from joblineage import signing
 

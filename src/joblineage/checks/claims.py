@@ -1,6 +1,7 @@
 """Do Snakemake's metadata, dvc.lock and git agree with the records? They are claims; the records decide."""
 
 import ast
+import os
 import subprocess
 from base64 import urlsafe_b64decode
 from binascii import Error as BadBase64
@@ -17,6 +18,7 @@ from joblineage import capture
 from joblineage.files import parse_json, parse_yaml
 from joblineage.graph import Graph
 from joblineage.record import plain
+from joblineage.restoring import Cache
 from joblineage.store import FOLDER, SIGNATURES, Store, canonical, digest, key
 from joblineage.verdict import Finding, Verdict
 
@@ -48,6 +50,15 @@ def snakemake(root: Path, graph: Graph, chain: set[str]) -> Iterator[Finding]:
             wrong = "is no metadata of Snakemake's making"
         if wrong:
             yield Finding(Verdict.TAMPERED, node, f"{wrong} (record of {key(one)})")
+
+
+def agrees(one: dict[str, Any], claim: Any) -> bool:
+    """Whether Snakemake's metadata of an output say what the record of its job says."""
+    try:
+        params = Counter(canonical(value) for value in one["params"]["values"].values())
+        return _disagreement(one, params, claim) is None
+    except (KeyError, ValueError, TypeError, SyntaxError):
+        return False
 
 
 def _metadata(folder: Path) -> dict[str, Any]:
@@ -208,6 +219,21 @@ def _same(one: Any, other: Any) -> bool:
         return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
     return bool(numbers(one) == numbers(other))
+
+
+def stored(store: Store) -> tuple[list[Finding], list[str]]:
+    """Every object of DVC's local cache has the content that its name says. Findings, and how much was read."""
+    objects, makers = Cache(store.root), store.makers
+    copies = {out["md5"]: out["path"] for name in makers.values() for out in store.records[name]["outputs"]}
+    findings, known = [], dict[str, list[int]]()
+    for place in objects.damaged(known):
+        name = place.parent.name + place.name
+        of = f"DVC's copy of {copies[name]}" if name in copies else "an object of DVC's cache"
+        node = Path(os.path.relpath(place, store.root)).as_posix()
+        findings.append(
+            Finding(Verdict.MISSING, node, f"{of} is damaged: its content does not have the md5 of its name")
+        )
+    return findings, [f"{len(known) + len(findings)} objects of DVC's cache were read"]
 
 
 def git(root: Path, graph: Graph, chain: set[str]) -> tuple[list[Finding], list[str]]:
