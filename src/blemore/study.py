@@ -219,14 +219,14 @@ def begin(
     check_disk(need, shutil.disk_usage(root).free + there, str(root))
 
 
-def end(root: Path, made: Sequence[re.Pattern], targets: Sequence[str], jobs: Iterable[Any]) -> None:
+def end(root: Path, workflow: Any, made: Sequence[re.Pattern], targets: Sequence[str]) -> None:
     """After the last job: record the run, version a complete study with DVC, say what was made and where.
 
     Parameters
     ----------
+    workflow : Snakemake's.
     made : the output patterns of every rule.
     targets : the files for whose sake the study is run.
-    jobs : of this run, as Snakemake has them.
 
     Raises
     ------
@@ -238,7 +238,7 @@ def end(root: Path, made: Sequence[re.Pattern], targets: Sequence[str], jobs: It
 
         for path in shared:
             forget_media(path)
-    complete = run.end(Store(root, STUDY), made, targets, last_stage="report", jobs=jobs)
+    complete = run.end(Store(root, STUDY), made, targets, last_stage="report", jobs=workflow.dag.jobs)
     if complete:
         print(summary(root))
     elif complete is not None:
