@@ -1,5 +1,6 @@
 """The house stays tidy: short rules, thin scripts, one stage per step, one list of versions."""
 
+import ast
 import re
 import subprocess
 from pathlib import Path
@@ -119,3 +120,32 @@ def test_fusion_does_not_depend_on_any_encoder() -> None:
     found = sources(REPOSITORY, "workflow_scripts/fuse.py")
     assert "src/blemore/tables.py" in found
     assert not [path for path in found if "/encoders/" in path or "/media/" in path]
+
+
+def undecided(call: ast.Call) -> bool:
+    """Whether a call reads or writes text in the language of the machine."""
+    name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    given = {one.arg: one.value for one in call.keywords}
+    if "encoding" in given:
+        return False
+    if name == "read_text":
+        return not call.args
+    if name == "write_text" and isinstance(call.func, ast.Attribute):
+        return len(call.args) < 2
+    if name == "open" and isinstance(call.func, ast.Name):
+        mode = given.get("mode", call.args[1] if len(call.args) > 1 else ast.Constant("r"))
+        return not isinstance(mode, ast.Constant) or "b" not in mode.value
+    return "text" in given or "universal_newlines" in given
+
+
+@pytest.mark.parametrize("folder", ["src", "workflow_scripts", "envs", "tools", "examples"])
+def test_every_text_is_read_and_written_as_utf_8_whatever_the_machine_s_language(folder: str) -> None:
+    texts = {path: path.read_bytes() for path in sorted((REPOSITORY / folder).rglob("*.py"))}
+    calls = [
+        (str(path), call.lineno)
+        for path, text in texts.items()
+        if re.search(rb"(read|write)_text|open\(|text=|universal_newlines", text)  # parsing takes its time
+        for call in ast.walk(ast.parse(text))
+        if isinstance(call, ast.Call) and undecided(call)
+    ]
+    assert calls == []

@@ -249,7 +249,7 @@ def summary(root: Path) -> str:
     """What the finished study made, where, and its honest headline: the closing lines of a run."""
     metrics = read_json(root / "results/metrics.json")
     predictions = read_json(root / "results/submission/submission.json")["predictions"]
-    with open(root / "results/clips/quarantine.csv", newline="") as file:
+    with open(root / "results/clips/quarantine.csv", encoding="utf-8", newline="") as file:
         bad = list(csv.DictReader(file))
     second = (root / "results/submission/submission_transductive.zip").is_file()
     # Of some encoders nobody knows whether their models have seen the persons whom they judge.

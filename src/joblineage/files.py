@@ -1,8 +1,10 @@
 """Files that are either whole or absent: written beside their place, flushed to the disk, then renamed."""
 
+import errno
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -38,6 +40,18 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def read_bytes(path: str | Path) -> bytes:
+    """The bytes of a regular file; links are followed.
+
+    Raises
+    ------
+    OSError : it cannot be read, or is none: of a folder nothing can be read, and a pipe would be waited for.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise OSError(errno.EINVAL, "no regular file", str(path))
+    return Path(path).read_bytes()
+
+
 def write_bytes(path: str | Path, data: bytes, mode: int = 0o666) -> None:
     """Write `data` whole or not at all; with mode 0o600 nobody but the owner can ever read it."""
     with whole_file(path) as temporary, open(temporary, "wb", opener=partial(os.open, mode=mode)) as file:
@@ -60,7 +74,7 @@ def json_text(value: Any) -> str:
 
 
 def parse_json(text: str | bytes, **hooks: Any) -> Any:
-    """What JSON text holds.
+    """What JSON text holds; bytes are UTF-8.
 
     Parameters
     ----------
@@ -71,7 +85,7 @@ def parse_json(text: str | bytes, **hooks: Any) -> Any:
     ValueError : it is none, or lists lie too deep within one another.
     """
     try:
-        value = json.loads(text, **hooks)
+        value = json.loads(text if isinstance(text, str) else text.decode(), **hooks)
     except RecursionError:
         raise ValueError(TOO_DEEP) from None
     level = [value]

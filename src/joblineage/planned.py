@@ -66,7 +66,9 @@ def planned(root: Path, target: str) -> dict[str, Planned]:
     DataError : Snakemake cannot read the study; its message.
     """
     command, about = [sys.executable, "-m", "joblineage.planned", target], {"PYTHONPATH": python_path(root)}
-    done = subprocess.run(command, cwd=root, env=os.environ | about, capture_output=True, text=True)
+    done = subprocess.run(
+        command, cwd=root, env=os.environ | about, capture_output=True, encoding="utf-8", errors="replace"
+    )
     if done.returncode:
         said = done.stderr.strip().splitlines()[-1:]
         raise DataError(str(root), [f"Snakemake cannot plan this study: {' '.join(said)}"])
@@ -105,7 +107,7 @@ def planning(target: str) -> Iterator[Any]:
     from snakemake.api import SnakemakeApi
     from snakemake.settings.types import DAGSettings, OutputSettings, Quietness, RerunTrigger, ResourceSettings
 
-    profile = parse_yaml(Path("profiles/default/config.yaml").read_text())  # decides what is stale
+    profile = parse_yaml(Path("profiles/default/config.yaml").read_text("utf-8"))  # decides what is stale
     settings = DAGSettings(
         targets={target},
         rerun_triggers=frozenset(map(RerunTrigger.parse_choice, profile["rerun-triggers"])),

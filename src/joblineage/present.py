@@ -66,12 +66,16 @@ class Present:
     absent : paths of outputs that are not here because they lie in the private store: no loss.
     files : how many were compared.
     read : bytes that had to be read for it.
+    sums : sha256 of every file that the records name; None of one that is not here.
+    notes : what kept from looking at some, or from remembering it.
     """
 
     differences: list[Difference]
     absent: list[str]
     files: int
     read: int
+    sums: Sums = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 def compare(store: Store, names: Iterable[str] | None = None, *, deep: bool = False) -> Present:
@@ -83,9 +87,9 @@ def compare(store: Store, names: Iterable[str] | None = None, *, deep: bool = Fa
     deep : read every byte instead of trusting the files' status.
     """
     chain = set(store.current.values() if names is None else names)
-    records = sorted(((one, store.records[one]) for one in chain), key=lambda pair: (pair[1]["time"]["end"], pair[0]))
+    records = [(one, store.records[one]) for one in store.by_age(chain)]
     paths = {file["path"] for _, one in records for side in ("inputs", "outputs") for file in one[side]}
-    found, read = sums(store.root, paths, deep=deep)
+    found, read, notes = sums(store.root, paths, deep=deep)
     away = not_here(store.root, store.study) if None in found.values() else []
     differences = [
         difference
@@ -96,13 +100,14 @@ def compare(store: Store, names: Iterable[str] | None = None, *, deep: bool = Fa
     gone = [one for one in differences if one.kind in lost and _below(one.path, away)]
     kept = [one for one in differences if one not in gone]
     absent = sorted({one.path for one in gone if one.kind is Kind.LOST})
-    return Present(kept + (foreign(store) if names is None else []), absent, len(paths) - len(absent), read)
+    others = foreign(store) if names is None else []
+    return Present(kept + others, absent, len(found) - len(absent), read, found, notes)
 
 
 def _outputs(store: Store, name: str, one: Document, found: Sums) -> Iterator[Difference]:
     for file in one["outputs"]:
         path = file["path"]
-        if store.makers.get(path) == name and found[path] != file["sha256"]:
+        if store.makers.get(path) == name and found.get(path, file["sha256"]) != file["sha256"]:
             yield Difference(Kind.OTHER if found[path] else Kind.LOST, path, name, file, found[path])
 
 
@@ -111,7 +116,7 @@ def _inputs(store: Store, name: str, one: Document, found: Sums, chain: set[str]
     unsteady = {file["path"]: file["sha256"] for file in one["changed_inputs"]}
     for file in one["inputs"]:
         path, maker = file["path"], store.makers.get(file["path"])
-        now = _made(store.records[maker], path) if maker in chain else found[path]
+        now = _made(store.records[maker], path) if maker in chain else found.get(path, file["sha256"])
         if path in unsteady:
             yield Difference(Kind.UNSTEADY, path, name, file, unsteady[path], maker)
         elif now != file["sha256"]:

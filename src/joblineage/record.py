@@ -139,6 +139,7 @@ class Begun:
                 "time": time | part.used,
                 "split": part.split,
                 "metrics": headline(part.output) if headline else {},
+                "number": store.count(),
             }
             written.append(store.write("records", body | {"unknown": _unknown(body)}))
         return written

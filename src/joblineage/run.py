@@ -87,7 +87,7 @@ def _stages_here(store: Store) -> list[str]:
     away = set(not_here(store.root, store.study))
     if not away:
         return ["dvc.yaml"]
-    stages = dvc_stages(store.root, parse_yaml((store.root / store.study.settings).read_text()))
+    stages = dvc_stages(store.root, parse_yaml((store.root / store.study.settings).read_text("utf-8")))
     return [
         name for name, one in stages.items() if not away & {*one["deps"], *(next(iter(out)) for out in one["outs"])}
     ]

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from joblineage import capture, present
-from joblineage.checks import claims, staleness, structure
+from joblineage.checks import claims, endings, staleness, structure
 from joblineage.errors import DataError
 from joblineage.graph import Graph
 from joblineage.store import FOLDER, Store, key
@@ -62,7 +62,7 @@ def verify(
     DataError : there are no records, or none of `artifact`.
     """
     root, study = store.root, store.study
-    if not store.records:
+    if not (store.records or store.broken or store.runs):
         raise DataError(str(store.folder), [f"no lineage records: run `snakemake {study.target}` first, or `dvc pull`"])
     graph = Graph(store)
     if artifact is not None and artifact not in store.makers:
@@ -73,11 +73,18 @@ def verify(
 
     now = present.compare(store, chain if artifact else None, deep=deep)
     findings = [*structure.check(store), *present.findings(store, now.differences)]
-    findings += [*staleness.check(graph, chain, artifact), *claims.snakemake(root, graph, chain)]
-    locked, notes = claims.dvc(store)
-    committed, more = claims.git(root, graph, chain)
-    findings += [*locked, *committed]
-    notes += [*more, *environments(graph, chain)]
+    findings += staleness.check(graph, chain, artifact)
+    notes = list(now.notes)
+    for bad, more in (
+        endings.check(store) if artifact is None else ([], []),
+        claims.snakemake(root, graph, chain, now.sums),
+        claims.dvc(store),
+        claims.git(root, graph, chain),
+    ):
+        findings += bad
+        notes += more
+    findings = endings.explained(findings, store)
+    notes += environments(graph, chain)
     if now.absent:
         notes.append(f"{len(now.absent)} files are not here (they lie in the private store): {now.absent[0]}, ...")
     if cache:
@@ -108,6 +115,7 @@ def environments(graph: Graph, chain: set[str]) -> list[str]:
             added = now.keys() - then.keys()
             parts = [part for part in ("python", "system") if about[part] != here[part]]
             others = [f"{part} {about[part]} (here {here[part]})" for part in parts]
+            lock = sorted(about["differs_from_lock"])
         except (FileNotFoundError, ValueError, KeyError, AttributeError, TypeError):
             continue  # named by `structure`
         if differing:
@@ -116,11 +124,11 @@ def environments(graph: Graph, chain: set[str]) -> list[str]:
             others.append(f"{len(added)} packages fewer than here")
         if others:
             notes.append(f"other environment: made with {', '.join(others)}")
-        if about["differs_from_lock"]:
-            notes.append(f"environment not as locked: {', '.join(about['differs_from_lock'])}")
+        if lock:
+            notes.append(f"environment not as locked: {', '.join(lock)}")
     for other in sorted({graph.records[name]["hardware"]["cpu"] for name in chain} - {cpu}):
         notes.append(f"other environment: made on {other}, here {cpu}")
-    return notes
+    return list(dict.fromkeys(notes))  # two may differ in the lock file alone
 
 
 def _sorted(findings: list[Finding], graph: Graph) -> list[Finding]:

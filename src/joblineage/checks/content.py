@@ -6,18 +6,22 @@ mtime is seen. What a whole new disk or a privileged hand can hide is found by `
 
 import json
 import os
+import stat
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from joblineage.files import parse_json, sha256, write_text
+from joblineage.files import parse_json, read_bytes, sha256, write_text
+from joblineage.store import OBJECT
 
 CACHE = "cache/lineage/status.json"
 Sums = dict[str, str | None]
 
 
-def sums(root: Path, paths: Iterable[str], *, deep: bool) -> tuple[Sums, int]:
-    """{path: sha256, None where there is no such file} and how many bytes were read.
+def sums(root: Path, paths: Iterable[str], *, deep: bool) -> tuple[Sums, int, list[str]]:
+    """{path: sha256, None where there is no such file}; how many bytes were read; and what else is to be said.
+
+    What another user keeps to themselves is left out of the former, and counted in a sentence.
 
     Parameters
     ----------
@@ -25,37 +29,63 @@ def sums(root: Path, paths: Iterable[str], *, deep: bool) -> tuple[Sums, int]:
     """
     known = _read(root / CACHE)
     found: Sums = {}
-    status = {}
-    ask = []
+    status, ask, hidden, notes = {}, [], [], []
     for path in sorted(set(paths)):
         try:
             about = os.stat(root / path)
-        except (FileNotFoundError, NotADirectoryError):
+        except PermissionError:
+            hidden.append(path)
+            continue
+        except (OSError, ValueError):  # the latter: no name that a file can have
             found[path] = None
             continue
         status[path] = [about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino]
         old = known.get(path)
         if old and old[:4] == status[path] and not deep:
             found[path] = old[4]
-        else:
+        elif not stat.S_ISREG(about.st_mode):
+            found[path] = None
+        elif os.access(root / path, os.R_OK) or about.st_uid == os.geteuid():
             ask.append(path)
+        else:
+            hidden.append(path)
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # hashing lets other threads run
-        found.update(zip(ask, pool.map(lambda path: sha256(root / path), ask), strict=True))
+        found.update(zip(ask, pool.map(lambda path: _sum(root / path), ask), strict=True))
     read = sum(status[path][0] for path in ask)
-    unseen = [path for path in ask if path in known and _looks_the_same(known[path], [*status[path], found[path]])]
+    new = {path: [*status[path], found[path]] for path in ask if found[path]}
+    unseen = [path for path in new if path in known and _looks_the_same(known[path], new[path])]
     if unseen and not make_dvc_look(root, unseen):
-        ask = [path for path in ask if path not in unseen]  # for the next look
-    if ask:
-        known |= {path: [*status[path], found[path]] for path in ask}
-        write_text(root / CACHE, json.dumps({path: known[path] for path in sorted(known)}))
-    return found, read
+        new = {path: new[path] for path in new if path not in unseen}  # the next look finds them again
+    if new:
+        try:
+            write_text(root / CACHE, json.dumps(dict(sorted((known | new).items()))))
+        except OSError as error:
+            notes.append(f"{CACHE} cannot be written ({error.strerror}): each look reads every file anew")
+    if hidden:
+        notes.append(f"{len(hidden)} files may not be read by this user and were not compared: {hidden[0]}, ...")
+    return found, read, notes
+
+
+def _sum(path: Path) -> str | None:
+    try:
+        return sha256(path)
+    except OSError:  # our own file, or a broken disk
+        return None
 
 
 def _read(path: Path) -> dict[str, list]:
+    """What the last look found; entries of another form are left out."""
     try:
-        return dict(parse_json(path.read_text()))
+        known = parse_json(read_bytes(path))
     except (OSError, ValueError):
         return {}
+    if not isinstance(known, dict):
+        return {}
+    return {name: one for name, one in known.items() if isinstance(one, list) and len(one) == 5 and _is_sum(one[4])}
+
+
+def _is_sum(value: object) -> bool:
+    return isinstance(value, str) and OBJECT.fullmatch(value) is not None
 
 
 def _looks_the_same(old: list, new: list) -> bool:
