@@ -24,6 +24,7 @@ ROSTER = "results/clips/roster.parquet"
 TOGETHER = config.pop("folds", "apart") == "together"  # a profile's words, no parameters of the study
 DEVICE = config.pop("device", "any")
 try:
+    study.mark(REPOSITORY)
     check_config(config, workflow.configfiles)
     if workflow.is_main_process:  # and not in every job again
         steps.check_steps(REPOSITORY, config)
@@ -96,5 +97,4 @@ def end_run():
 
 
 PersistenceBase._serialize_param = PersistenceBase._serialize_param_builtin  # no parameter is a table: pandas stays out
-study.mark(REPOSITORY)
 study.watch(REPOSITORY, workflow, config, ALL_SETTINGS)

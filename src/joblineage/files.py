@@ -142,6 +142,27 @@ def sha256(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def seal(path: str | Path) -> None:
+    """Add a file's sha256, 32 bytes, to its end."""
+    seal = bytes.fromhex(sha256(path))
+    with open(path, "ab") as file:
+        file.write(seal)
+
+
+def sealed(path: str | Path) -> str | None:
+    """sha256 of a file that ends in the sha256 of all before, as `seal` left it; None: something has changed it since."""
+    whole, before = hashlib.sha256(), hashlib.sha256()
+    left = os.path.getsize(path) - before.digest_size
+    with open(path, "rb") as file:
+        while left > 0 and (block := file.read(min(left, 1 << 20))):
+            before.update(block)
+            whole.update(block)
+            left -= len(block)
+        end = file.read()
+    whole.update(end)
+    return whole.hexdigest() if end == before.digest() else None
+
+
 def matches(path: str, patterns: Iterable[str]) -> bool:
     """Whether one of the patterns names a file. `fnmatch`'s `*` crosses "/", `pathlib.PurePath.match` is of a path's end only.
 

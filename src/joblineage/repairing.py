@@ -18,7 +18,7 @@ import yaml
 from joblineage.checks import claims, structure
 from joblineage.files import parse_json, parse_yaml, write_bytes, write_text
 from joblineage.present import Kind, compare
-from joblineage.restoring import DVC, Cache, Status, status_of, whole
+from joblineage.restoring import DVC, Objects, Status, status_of, whole
 from joblineage.run import study_changes, version
 from joblineage.store import FOLDER, SIGNATURES, Store, digest
 from joblineage.verdict import Verdict
@@ -40,7 +40,7 @@ def repair(store: Store) -> list[str]:
     Where no file's status changed since everything was found whole nothing is read.
     """
     memory = _remembered(store.root)
-    cache = Cache(store.root)
+    cache = Objects(store.root)
     if memory["all"] == _summary(store, cache):
         return []
     done = [*_locks(store.root), *_cache(cache, memory["objects"]), *_lineage(store, cache)]
@@ -64,7 +64,7 @@ def _remembered(root: Path) -> dict[str, Any]:
         return {"all": None, "objects": {}}
 
 
-def _summary(store: Store, cache: Cache) -> str:
+def _summary(store: Store, cache: Objects) -> str:
     """One hash of the status of all files that count; the time of change (ctime) cannot be set back by a program."""
     places = [*WATCHED, *store.study.shared, store.study.raw, *store.study.files]
     status = hashlib.sha256()
@@ -109,7 +109,7 @@ def _locks(root: Path) -> Iterator[str]:
     yield f"removed {DVC}/tmp/rwlock, DVC's list of locks, which could not be read"
 
 
-def _cache(cache: Cache, known: dict[str, Status]) -> Iterator[str]:
+def _cache(cache: Objects, known: dict[str, Status]) -> Iterator[str]:
     bad = cache.damaged(known)
     for path in bad:
         path.unlink()
@@ -117,7 +117,7 @@ def _cache(cache: Cache, known: dict[str, Status]) -> Iterator[str]:
         yield f"removed {len(bad)} damaged object(s) of DVC's cache: {_named(f'{one.parent.name}/{one.name}' for one in bad)}"
 
 
-def _lineage(store: Store, cache: Cache) -> Iterator[str]:
+def _lineage(store: Store, cache: Objects) -> Iterator[str]:
     """Documents that do not have the hash which they bear as their name, and those that are spoken of and gone."""
     files = [(f"{FOLDER}/{kind}/{one.name}", one) for kind in KINDS for one in (store.folder / kind).glob("*")]
     hashed = {node: one for node, one in files if not one.name.endswith((SIGNATURES, ".tmp"))}
@@ -145,7 +145,7 @@ def _spoken_of(store: Store) -> set[str]:
     return {one.node for one in found if one.verdict is Verdict.MISSING}
 
 
-def _results(store: Store, cache: Cache) -> tuple[list[str], list[str]]:
+def _results(store: Store, cache: Objects) -> tuple[list[str], list[str]]:
     """What jobs made, and Snakemake's notes on it. What was done, and what is left for Snakemake."""
     changed = study_changes(store)
     now = compare(store).differences
@@ -176,7 +176,7 @@ def seconds(time: str) -> float:
     return datetime.fromisoformat(time).timestamp()
 
 
-def _notes(store: Store, cache: Cache) -> tuple[list[str], list[str]]:
+def _notes(store: Store, cache: Objects) -> tuple[list[str], list[str]]:
     """Outputs of which Snakemake's note came back, and those of which it did not: it is lost, or cannot be read."""
     brought, lost = [], []
     for path, name in store.makers.items():
@@ -207,7 +207,7 @@ def locked(root: Path) -> dict[str, str] | None:
         return None
 
 
-def _versions(store: Store, cache: Cache) -> Iterator[str]:
+def _versions(store: Store, cache: Objects) -> Iterator[str]:
     """Have DVC version a finished study again where dvc.lock or its cache has not what it should."""
     root, outs = store.root, locked(store.root)
     last = store.last_run

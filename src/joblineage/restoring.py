@@ -22,7 +22,7 @@ def status_of(about: os.stat_result) -> Status:
     return [about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino]
 
 
-class Cache:
+class Objects:
     """DVC's local cache of a workspace: every object bears the md5 of its content, that of a folder's list and ".dir"."""
 
     def __init__(self, root: Path):
@@ -106,7 +106,7 @@ class Restorer:
     def find(self, path: str, sha256: str) -> bytes | None:
         """The file that had this sha256 at `path`; None where no workspace holds it."""
         for store in self.stores:
-            cache = Cache(store.root)
+            cache = Objects(store.root)
             for place in (store.root / path, *map(cache.place, _md5s(store, sha256))):
                 if place.is_file() and digest(data := place.read_bytes()) == sha256:
                     return data

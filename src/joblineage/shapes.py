@@ -4,12 +4,13 @@ A JSON schema becomes functions, once a process. Of the schema language this kno
 records of the demo it takes 0.03 CPU s; fastjsonschema, a fast library for it, takes 0.2, and every run reads them.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
+
+from joblineage.files import parse_json
 
 DEEPEST = 50
 """So many objects and lists may lie in one another."""
@@ -33,7 +34,7 @@ SAID = {"$schema", "$id", "$defs", "title", "description"}
 @cache
 def checker(name: str) -> Check:
     """The check of schemas/<name>.schema.json."""
-    schema = json.loads(files("joblineage").joinpath(f"schemas/{name}.schema.json").read_bytes())
+    schema = parse_json(files("joblineage").joinpath(f"schemas/{name}.schema.json").read_bytes())
     return compiled(schema, schema["$defs"])
 
 

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from joblineage import capture, present
-from joblineage.checks import claims, endings, staleness, structure
+from joblineage.checks import claims, endings, processes, staleness, structure
 from joblineage.errors import DataError
 from joblineage.graph import Graph
 from joblineage.store import FOLDER, Store, key
@@ -80,6 +80,7 @@ def verify(
         claims.snakemake(root, graph, chain, now.sums),
         claims.dvc(store),
         claims.git(root, graph, chain),
+        processes.check(graph, chain),
     ):
         findings += bad
         notes += more
@@ -112,6 +113,7 @@ def environments(graph: Graph, chain: set[str]) -> list[str]:
             about = graph.store.get_json(name)
             then, now = about["packages"], here["packages"]
             differing = [package for package, version in then.items() if now.get(package) != version]
+            other_files = capture.edited(about, here)
             added = now.keys() - then.keys()
             parts = [part for part in ("python", "system") if about[part] != here[part]]
             others = [f"{part} {about[part]} (here {here[part]})" for part in parts]
@@ -120,6 +122,8 @@ def environments(graph: Graph, chain: set[str]) -> list[str]:
             continue  # named by `structure`
         if differing:
             others.append(f"{len(differing)} packages in other versions ({differing[0]}, ...)")
+        if other_files:
+            others.append(f"{len(other_files)} packages of the same version with other files ({other_files[0]}, ...)")
         if added:
             others.append(f"{len(added)} packages fewer than here")
         if others:

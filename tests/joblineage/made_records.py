@@ -225,6 +225,7 @@ def chain(jobs: int, first: str = "start") -> SimpleNamespace:
     }
     return SimpleNamespace(
         records=records,
+        ranks={name: k for k, name in enumerate(records)},
         current={record["job"]["rule"]: name for name, record in records.items()},
         makers={record["outputs"][0]["path"]: name for name, record in records.items()},
     )

@@ -11,7 +11,7 @@ from made_records import Lineage, small_study
 
 from joblineage import repairing
 from joblineage.capture import dvc_md5
-from joblineage.restoring import Cache
+from joblineage.restoring import Objects
 from joblineage.store import Store
 from joblineage.workspace import STARTED, note
 
@@ -21,7 +21,7 @@ FUSED = "results/fused"
 def put(root: Path, data: bytes, ending: str = "") -> str:
     """Put an object into DVC's cache; its name."""
     name = hashlib.md5(data).hexdigest() + ending
-    place = Cache(root).place(name)
+    place = Objects(root).place(name)
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(data)
     return name
@@ -128,7 +128,7 @@ def test_all_at_once_comes_back(made: Lineage):
 
 def test_a_damaged_object_of_dvc_is_removed_and_never_taken_for_a_result(made: Lineage):
     (out,) = made.store.records[made.store.makers[FUSED]]["outputs"]
-    place = Cache(made.root).place(out["md5"])
+    place = Objects(made.root).place(out["md5"])
     same_size(place)
     result(made.root).unlink()
     assert repairing.repair(made.store) == [
@@ -183,7 +183,7 @@ def test_a_dvc_lock_that_cannot_be_read_is_removed_and_the_lineage_comes_back_wi
 
 
 def test_what_nobody_has_is_named(made: Lineage):
-    for one in Cache(made.root).objects():
+    for one in Objects(made.root).objects():
         Path(one.path).unlink()
     lost = record(made.root)
     lost.write_text("{")

@@ -19,7 +19,7 @@ from joblineage.checks.endings import METADATA, marked
 from joblineage.files import parse_json, parse_yaml, read_bytes
 from joblineage.graph import Graph
 from joblineage.record import plain
-from joblineage.restoring import Cache
+from joblineage.restoring import Objects
 from joblineage.shapes import compiled
 from joblineage.store import FOLDER, SIGNATURES, Store, canonical, digest, key
 from joblineage.verdict import Finding, Verdict
@@ -284,7 +284,7 @@ def _same(one: Any, other: Any) -> bool:
 
 def stored(store: Store) -> tuple[list[Finding], list[str]]:
     """Every object of DVC's local cache has the content that its name says. Findings, and how much was read."""
-    objects, makers = Cache(store.root), store.makers
+    objects, makers = Objects(store.root), store.makers
     copies = {out["md5"]: out["path"] for name in makers.values() for out in store.records[name]["outputs"]}
     findings, known = [], dict[str, list[int]]()
     for place in objects.damaged(known):

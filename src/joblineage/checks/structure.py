@@ -118,6 +118,8 @@ def _record(
     changed = {file["path"] for file in one["changed_inputs"]}
     sources = (file for file in one["inputs"] if file["role"] in record.LOGIC and file["path"] not in changed)
     spoken |= {file["sha256"]: f"copy of {file['path']}" for file in sources}
+    if one.get("taken"):
+        spoken[one["taken"]] = "list of files taken from caches"
     for model in one["split"].get("models", []):
         spoken |= {model[side]: "list of samples" for side in ("on", "judges") if side in model}
     for sha256, what in spoken.items():
