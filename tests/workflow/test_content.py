@@ -15,7 +15,7 @@ FOLD, WEIGHTS, SCORES = "results/encoders/s4d/fold0.parquet", "results/fusion/we
 ZIP = "results/submission/submission.zip"
 DAY = 24 * 3600 * 10**9
 TRAINED = {"train_fold": 1, "gather_folds": 1, **AFTER_ENCODE}
-MODULE = "src/blemore/fusion/choice.py"
+MODULE = "src/blemore/fusion/simplex.py"
 
 
 @pytest.fixture(scope="module")
