@@ -255,11 +255,12 @@ def begin(
     check_disk(need, shutil.disk_usage(root).free + there, str(root))
 
 
-def end(root: Path, made: Sequence[re.Pattern], targets: Sequence[str]) -> None:
+def end(root: Path, workflow: Any, made: Sequence[re.Pattern], targets: Sequence[str]) -> None:
     """After the last job: record the run, version a complete study with DVC, say what was made and where.
 
     Parameters
     ----------
+    workflow : Snakemake's.
     made : the output patterns of every rule.
     targets : the files for whose sake the study is run.
 
@@ -273,7 +274,7 @@ def end(root: Path, made: Sequence[re.Pattern], targets: Sequence[str]) -> None:
 
         for path in shared:
             forget_media(path)
-    complete = run.end(Store(root, STUDY), made, targets, last_stage="report")
+    complete = run.end(Store(root, STUDY), made, targets, last_stage="report", jobs=workflow.dag.jobs)
     _close(root)
     if complete:
         say(*summary(root))

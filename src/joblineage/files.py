@@ -89,10 +89,13 @@ def parse_json(text: str | bytes, **hooks: Any) -> Any:
     ------
     ValueError : it is none, or lists lie too deep within one another.
     """
+    text = text if isinstance(text, str) else text.decode()
     try:
-        value = json.loads(text if isinstance(text, str) else text.decode(), **hooks)
+        value = json.loads(text, **hooks)
     except RecursionError:
         raise ValueError(TOO_DEEP) from None
+    if text.count("[") + text.count("{") <= DEEPEST:
+        return value
     level = [value]
     for _ in range(DEEPEST + 1):
         blocks = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list))

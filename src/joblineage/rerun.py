@@ -57,9 +57,11 @@ async def note_again(job: Any, store: Store) -> None:
     """Have Snakemake write its notes on a job again where some are lost or damaged. All is as the job's record says: the
     caller has looked, so no job has to run for it."""
     places = [store.root / note(str(path)) for path in job.output]
+    if all(read_note(place) is not None for place in places):
+        return
     made = [store.makers.get(str(path)) for path in job.output]
     begun = any((store.root / note(str(path), STARTED)).exists() for path in job.output)
-    if begun or made[0] is None or None in made or all(read_note(place) is not None for place in places):
+    if begun or made[0] is None or None in made:
         return
     for place in places:
         place.unlink(missing_ok=True)  # Snakemake ends at some that it cannot read

@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import chdir
+from typing import Any
 
 from joblineage import capture
 from joblineage.errors import LineageError
@@ -27,7 +28,9 @@ def digest(names: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(names).encode()).hexdigest()
 
 
-def end(store: Store, made: Sequence[re.Pattern], targets: Sequence[str], last_stage: str) -> bool | None:
+def end(
+    store: Store, made: Sequence[re.Pattern], targets: Sequence[str], last_stage: str, jobs: Iterable[Any] = ()
+) -> bool | None:
     """After the last job: write the run's record and version a complete study with DVC.
 
     A partial run is not committed: dvc.lock would claim that stale files came from the new parameters; nor is a study
@@ -39,6 +42,8 @@ def end(store: Store, made: Sequence[re.Pattern], targets: Sequence[str], last_s
     made : the output patterns of every rule.
     targets : the files for whose sake the study is run, as `close` takes them.
     last_stage : the stage of dvc.yaml that ends a study.
+    jobs : of this run, as Snakemake has them. Within a stage their files are compared once more: DVC hashes what the stage
+        read when it has ended.
 
     Returns
     -------
@@ -46,11 +51,15 @@ def end(store: Store, made: Sequence[re.Pattern], targets: Sequence[str], last_s
 
     Raises
     ------
-    LineageError : the finished study does not verify; nothing was versioned.
+    LineageError : the finished study does not verify, or files changed while a stage was at work; nothing was versioned.
     """
     from joblineage.planned import up_to_date  # loads what a run with nothing to do goes without
+    from joblineage.rerun import concerned, told
 
     stage = os.environ.get("DVC_STAGE")
+    if stage is not None and (causes := concerned(jobs, Store(store.root, store.study))):
+        again = "this changed while the stage was at work: the same command again goes on from here"
+        raise LineageError(f"stage {stage}", [*told(causes), again])
     if stage not in (None, last_stage):
         return None
     complete = up_to_date(store.root, store.study.target)

@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema
 
 from blemore.params.families import family
-from blemore.params.parts import AUTO, DATA_SET, DESCRIPTOR, ENCODER_FAMILY, FUSION_METHOD, HEAD, OFF, Kind
+from blemore.params.parts import AUTO, DATA_SET, DESCRIPTOR, ENCODER_FAMILY, FUSION_METHOD, HEAD, OFF, PartKind
 from blemore.params.schema import Keys, dotted, expected, meaning, part, validator
 from joblineage.errors import MissingDataError, refuse
 from joblineage.files import read_yaml
@@ -125,7 +125,7 @@ Fault = tuple[Keys, str, Keys | None]
 def with_parts(schema: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
     """The schema with the numbers of every part that the values name, and names of parts that there are not.
 
-    A part's numbers are those of its signature (`parts.Kind.numbers`); what the schema says of one, such as its range,
+    A part's numbers are those of its signature (`parts.PartKind.numbers`); what the schema says of one, such as its range,
     takes the place of its annotation. Those of a fusion method, a data set and a head stand in a block of its name, those of an encoder family in the
     encoder's entry, or in its blocks for the scales, which must also have what the family says that it needs
     (`families.Family.needs`).
@@ -137,12 +137,12 @@ def with_parts(schema: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[di
         schema["properties"][name] = {**node, "properties": {**node.get("properties", {})}}
     faults: list[Fault] = []
 
-    def known(kind: Kind, name: Any, *keys: str) -> bool:
+    def known(kind: PartKind, name: Any, *keys: str) -> bool:
         fault = kind.missing(name)
         faults.extend([(keys, fault, None)] if fault else [])
         return not fault
 
-    def add_block(node: dict[str, Any], kind: Kind, name: str) -> None:
+    def add_block(node: dict[str, Any], kind: PartKind, name: str) -> None:
         numbers, old = kind.numbers(name), node["properties"].get(name, {})
         said = {key: old.get("properties", {}).get(key, number) for key, number in numbers["properties"].items()}
         node["properties"][name] = numbers | old | {"properties": said, "required": numbers["required"]}

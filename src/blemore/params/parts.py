@@ -26,7 +26,7 @@ BOUND = {"maximum": 10**9}
 
 
 @dataclass(frozen=True)
-class Kind:
+class PartKind:
     """One kind of parts.
 
     what : its name in messages.
@@ -99,11 +99,11 @@ class Kind:
         }
 
 
-FUSION_METHOD = Kind("fusion method", "fusion", "fit", ("data",))
-HEAD = Kind("head", "learning/heads", "predictions", ("learned", "shown", "model", "name"))
-DATA_SET = Kind("data set", "datasets", "roster", ("root", "withdrawn"), ("folds",))
-ENCODER_FAMILY = Kind("encoder family", "encoders", "build", ("settings",))
-DESCRIPTOR = Kind("descriptor of faces", "individuals", "describe", ("face_shards",))
+FUSION_METHOD = PartKind("fusion method", "fusion", "fit", ("data",))
+HEAD = PartKind("head", "learning/heads", "predictions", ("learned", "shown", "model", "name"))
+DATA_SET = PartKind("data set", "datasets", "roster", ("root", "withdrawn"), ("folds",))
+ENCODER_FAMILY = PartKind("encoder family", "encoders", "build", ("settings",))
+DESCRIPTOR = PartKind("descriptor of faces", "individuals", "describe", ("face_shards",))
 
 OFF = ("off", False)
 """In place of a descriptor's name: nobody is told apart; YAML reads a bare off as False."""
@@ -120,7 +120,7 @@ def own(function: Callable, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @cache
-def _face(kind: Kind, name: str) -> ast.FunctionDef | None:
+def _face(kind: PartKind, name: str) -> ast.FunctionDef | None:
     """The function that makes a module a part; None if the module is not there or is no part."""
     file = kind.folder / f"{name}.py"
     text = file.read_text("utf-8") if file.is_file() else ""

@@ -219,7 +219,7 @@ def _versioned(root: Path, md5: str) -> list[str] | None:
 
 
 def _output(store: Store, made: dict[str, str], path: str, stage: str, md5: str) -> Finding | None:
-    if path.startswith(store.study.raw) and not _made(made, path):
+    if f"{path}/".startswith(store.study.raw) and not _made(made, path):
         return None  # raw files that no job made: records know them by sha256, as inputs
     true = _here(store.root, path) or "nothing" if path == FOLDER else _sum_of(made, path)
     if md5 == true or (path == FOLDER and _grown(store, md5)):
@@ -259,7 +259,7 @@ def _dependency(
 ) -> Finding | None:
     """A source may have changed since the run without any job to rerun; then dvc.lock has the present one. Where what is
     private is not here, the stages that need it keep what an earlier run said."""
-    if path.startswith(store.study.raw) or any(f"{path}/".startswith(f"{out}/") for out in outs):
+    if f"{path}/".startswith(store.study.raw) or any(f"{path}/".startswith(f"{out}/") for out in outs):
         right = md5 == _sum_of(made, path) or not _made(made, path)
     else:
         right = any(run["sources"].get(path) == md5 for run in store.runs.values())

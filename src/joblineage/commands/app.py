@@ -170,10 +170,10 @@ def recover(context: typer.Context, workspace: Workspace = Path()) -> None:
     try:
         done = recover(Store(workspace, context.obj))
     except RunActive as error:
-        typer.echo(str(error), err=True)
+        say(str(error), err=True)
         raise typer.Exit(1) from None
     for line in done:
-        typer.echo(line)
+        say(line)
 
 
 def sign(
