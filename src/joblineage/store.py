@@ -162,6 +162,11 @@ class Store:
         by_age = sorted(names, key=lambda name: self.records[name]["time"]["end"])
         return {out["path"]: name for name in by_age for out in self.records[name]["outputs"]}
 
+    def made_by(self, run: Document) -> dict[str, str]:
+        """{path: md5} of what the study held at the end of a run."""
+        names = [name for part in ("reused", "executed") for name in run[part] if name in self.records]
+        return {out["path"]: out["md5"] for name in names for out in self.records[name]["outputs"]}
+
     @cached_property
     def current(self) -> dict[str, str]:
         """{job key: id} of the records that made what the study holds now."""

@@ -54,7 +54,10 @@ class Study:
     command: str = "python study.py"
     target: str = "all"
     settings: str = "params.yaml"
-    files: Sequence[str] = ("params.yaml", "Snakefile", "dvc.yaml", "requirements.lock", "rules/*.smk")
+    files: Sequence[str] = (
+        *("params.yaml", "Snakefile", "dvc.yaml", "requirements.lock"),
+        *("rules/*.smk", "profiles/*/*.yaml"),
+    )
     sources: Sequence[str] = ("Snakefile", "rules", "src", "workflow_scripts", "requirements.lock")
     raw: str = "data/"
     results: Sequence[str] = ("results/",)

@@ -10,10 +10,11 @@ from typing import Any
 import yaml
 
 from joblineage import capture
-from joblineage.checks import claims, content, staleness, structure
+from joblineage.checks import claims, complete, content, places, staleness, structure
 from joblineage.errors import DataError
 from joblineage.files import parse_yaml
 from joblineage.graph import Graph
+from joblineage.planned import study_at_work
 from joblineage.store import FOLDER, Store, key
 from joblineage.study import Study
 from joblineage.verdict import WORST_FIRST, Finding, Verdict, worst
@@ -46,7 +47,14 @@ class Report:
             raise DataError(str(workspace), [f"not {done}: {first.verdict.value} {first.node}: {first.what}"])
 
 
-def verify(store: Store, artifact: str | None = None, *, deep: bool = False, key_file: Path | None = None) -> Report:
+def verify(
+    store: Store,
+    artifact: str | None = None,
+    *,
+    deep: bool = False,
+    key_file: Path | None = None,
+    plan: bool | None = None,
+) -> Report:
     """Check the whole study, or the chain that one of its files came from.
 
     Parameters
@@ -55,6 +63,8 @@ def verify(store: Store, artifact: str | None = None, *, deep: bool = False, key
     artifact : a path below the study's folder.
     deep : read every byte instead of trusting the files' status.
     key_file : public key (PEM) with which the last run must be signed.
+    plan : whether Snakemake may be asked which jobs an edit concerns, which executes the study's Snakefile; None: where
+        code of the study is at work anyway (`planned.study_at_work`).
 
     Raises
     ------
@@ -75,12 +85,17 @@ def verify(store: Store, artifact: str | None = None, *, deep: bool = False, key
     found, read = content.sums(root, paths, deep=deep)
     bad, absent = content.outputs(graph, found, away, chain)
     findings = [*structure.check(store), *bad, *content.inputs(graph, found, away, chain)]
-    findings += content.strangers(graph) if artifact is None else []
-    findings += [*staleness.check(graph, chain, artifact), *claims.snakemake(root, graph, chain)]
-    locked, notes = claims.dvc(store)
-    committed, more = claims.git(root, graph, chain)
-    findings += [*locked, *committed]
-    notes += [*more, *environments(graph, chain)]
+    findings += places.strangers(store) if artifact is None else []
+    findings += claims.snakemake(root, graph, chain)
+    notes = complete.unnamed(store)
+    for bad, more in (
+        staleness.check(graph, chain, artifact, ask=study_at_work(root) if plan is None else plan),
+        claims.dvc(store),
+        claims.git(root, graph, chain),
+    ):
+        findings += bad
+        notes += more
+    notes += environments(graph, chain)
     if absent:
         notes.append(f"{len(absent)} files are not here (they lie in the private store): {absent[0]}, ...")
     if key_file is not None:

@@ -6,10 +6,14 @@ The copy's files are links to the original's. So whatever changes a file does it
 import json
 import os
 import shutil
+from base64 import urlsafe_b64encode
 from pathlib import Path
 
+import yaml
+
 from blemore.study import STUDY
-from joblineage.store import Store, canonical
+from joblineage.capture import dvc_md5
+from joblineage.store import Store, canonical, digest, merkle_root
 from joblineage.verdict import Verdict
 from joblineage.verify import Report, verify
 
@@ -36,6 +40,7 @@ def _heavy(folder: str, names: list[str]) -> list[str]:
 
 def write(path: Path, data: bytes | str) -> None:
     """Other bytes in a file, or a new one; never in what it was linked to."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     path.write_bytes(data.encode() if isinstance(data, str) else data)
 
@@ -75,3 +80,32 @@ def record_of(root: Path, job: str) -> Path:
 
 def node_of(root: Path, path: Path) -> str:
     return path.relative_to(root).as_posix()
+
+
+def metadata(root: Path, path: str) -> Path:
+    return root / ".snakemake/metadata" / urlsafe_b64encode(path.encode()).decode()
+
+
+def reforge(root: Path, path: Path) -> None:
+    """Make everything fit an edited record again: its name, the run, dvc.lock."""
+    old, new = path.stem, digest(path.read_bytes())
+    path.rename(path.with_name(f"{new}.json"))
+    (run,) = (root / "lineage/runs").glob("*[0-9a-f].json")
+    value = json.loads(run.read_bytes())
+    value["executed"] = sorted(new if one == old else one for one in value["executed"])
+    value["root"] = merkle_root([*value["executed"], *value["reused"]])
+    run.unlink()
+    name = digest(canonical(value))
+    write(root / "lineage/runs" / f"{name}.json", canonical(value))
+    for signature in (root / "lineage/runs").glob("*.sig.json"):
+        signature.rename(signature.with_name(f"{name}.sig.json"))
+    relock(root)
+
+
+def relock(root: Path) -> None:
+    """Make dvc.lock fit, as `dvc commit` does."""
+    lock = yaml.safe_load((root / "dvc.lock").read_text())
+    for part in (part for stage in lock["stages"].values() for name in ("outs", "deps") for part in stage[name]):
+        if part["path"] in ("lineage", "results/report", "results/submission"):
+            part["md5"] = dvc_md5(root / part["path"])
+    write(root / "dvc.lock", yaml.safe_dump(lock, sort_keys=False))

@@ -2,8 +2,9 @@
 
 import ast
 import json
+import os
 import subprocess
-from base64 import urlsafe_b64decode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as BadBase64
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -15,15 +16,20 @@ from typing import Any
 import yaml
 
 from joblineage import capture
-from joblineage.files import parse_yaml
+from joblineage.checks import complete
+from joblineage.files import parse_yaml, sha256
 from joblineage.graph import Graph
 from joblineage.record import plain
 from joblineage.store import FOLDER, SIGNATURES, Store, canonical, digest, key
 from joblineage.verdict import Finding, Verdict
 
 METADATA = ".snakemake/metadata"
+CONFIG = ".dvc/config"
+"""What DVC is told of caches and stores: no record knows it, git does."""
 OF_RUNS = (METADATA, FOLDER)
 """Outputs in dvc.lock that no job makes."""
+GIT_ALONE = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none", "GIT_NO_REPLACE_OBJECTS": "1"}
+"""Environment in which git fetches nothing (the study's .git/config could name a program for it), and reads what was committed."""
 SLACK = 120.0
 """Seconds by which Snakemake's clock of a job may differ from the job's own: it is loaded and waited for in between."""
 
@@ -40,7 +46,7 @@ def snakemake(root: Path, graph: Graph, chain: set[str]) -> Iterator[Finding]:
         name, claim = graph.store.makers[path], said.get(path)
         one = graph.records[name]
         node = f"{METADATA} of {path}"
-        if claim is None:
+        if path not in said:
             yield Finding(Verdict.MISSING, node, f"Snakemake's metadata of this file, which {key(one)} made, is gone")
             continue
         try:
@@ -52,18 +58,23 @@ def snakemake(root: Path, graph: Graph, chain: set[str]) -> Iterator[Finding]:
 
 
 def _metadata(folder: Path) -> dict[str, Any]:
-    """{path: metadata}: names are base64, parted by folders beginning with @ where they are long."""
-    found = {}
+    """{path: metadata}: names are base64, parted by folders beginning with @ where they are long.
+
+    Base64 can be spelled in several ways: Snakemake reads one, so another must not stand in for it, nor beside it.
+    """
+    found: dict[str, Any] = {}
     for file in (one for one in folder.rglob("*") if one.is_file()):
         name = "".join(part.removeprefix("@") for part in file.relative_to(folder).parts)
         try:
-            found[urlsafe_b64decode(name).decode()] = json.loads(file.read_bytes())
+            path = urlsafe_b64decode(name)
+            if urlsafe_b64encode(path).decode() == name:
+                found[path.decode()] = None if path.decode() in found else json.loads(file.read_bytes())
         except (BadBase64, ValueError):
             continue
     return found
 
 
-def _disagreement(one: dict[str, Any], params: Counter[bytes], claim: dict[str, Any]) -> str | None:
+def _disagreement(one: dict[str, Any], params: Counter[bytes], claim: Any) -> str | None:
     """What Snakemake says otherwise than the record with these parameters; None: nothing."""
     if claim["rule"] != one["job"]["rule"]:
         return f"names the rule {claim['rule']}"
@@ -98,27 +109,34 @@ def dvc(store: Store) -> tuple[list[Finding], list[str]]:
     root, run = store.root, store.last_run
     file = root / "dvc.lock"
     if not file.is_file():
-        return [], ["there is no dvc.lock to compare with"]
+        return complete.gone(store), ["there is no dvc.lock to compare with"]
     unfinished = ["dvc.lock was not compared: the last run did not finish the study"]
     finished = run is not None and run["complete"] and not store.pending
     try:
         stages = parse_yaml(file.read_text())["stages"]
-        outs = {out["path"]: (stage, out["md5"]) for stage, one in stages.items() for out in one["outs"]}
-        deps = [(stage, dep["path"], dep["md5"]) for stage, one in stages.items() for dep in one["deps"]]
+        outs = {out["path"]: (stage, out["md5"]) for stage, one in stages.items() for out in one.get("outs", [])}
+        deps = [(stage, dep["path"], dep["md5"]) for stage, one in stages.items() for dep in one.get("deps", [])]
         params = {stage: dict(one.get("params", {}).get(store.study.settings, {})) for stage, one in stages.items()}
         commands = {stage: one["cmd"] for stage, one in stages.items()}
+        sized = [out for one in stages.values() for out in one.get("outs", []) if out["path"] not in OF_RUNS]
     except (yaml.YAMLError, KeyError, TypeError) as error:
         return ([_wrong(f"cannot be read: {error!r}")], []) if finished else ([], unfinished)
     gone = _gone(root, outs[FOLDER][1]) if FOLDER in outs else []
     if gone:
         return gone, []
-    if run is None or not finished:
-        return [], unfinished
     written = ((name, out) for name in store.current.values() for out in store.records[name]["outputs"])
     made = {out["path"]: out["md5"] for name, out in written if store.makers[out["path"]] == name}
+    if run is None or not finished:
+        versions = [made, *map(store.made_by, store.runs.values())]
+        odd = [
+            path
+            for path, claim in outs.items()
+            if path not in OF_RUNS and all(_output(store, one, path, *claim) for one in versions)
+        ]
+        return complete.unfinished(store, FOLDER in outs, odd), unfinished
     findings = [_output(store, made, path, *claim) for path, claim in outs.items()]
     findings += [_dependency(store, made, outs, *dep) for dep in deps]
-    findings += _settings(store, run, params, commands)
+    findings += [*complete.sizes(store, sized), *_settings(store, run, stages, params, commands)]
     return [finding for finding in findings if finding], []
 
 
@@ -173,9 +191,13 @@ def _made(made: dict[str, str], path: str) -> bool:
 
 
 def _settings(
-    store: Store, run: dict[str, Any], params: dict[str, dict[str, Any]], commands: dict[str, str]
+    store: Store,
+    run: dict[str, Any],
+    locked: dict[str, Any],
+    params: dict[str, dict[str, Any]],
+    commands: dict[str, str],
 ) -> Iterator[Finding]:
-    """Parameters and commands that dvc.lock names are those of the run, or the present ones."""
+    """Parameters and commands that dvc.lock names are those of the run, or the present ones, and it names all."""
     try:
         known, plans = (
             [parse_yaml(text) for text in (store.get(run["study"][path]), (store.root / path).read_bytes())]
@@ -184,6 +206,7 @@ def _settings(
         stages = [one["stages"] for one in plans]
     except (OSError, KeyError, yaml.YAMLError):
         return  # lost copies are named by `structure`
+    yield from complete.left_out(zip(stages, known, strict=True), locked, store.study.settings)
     for stage, values in params.items():
         for name, value in values.items():
             if not any(name in one and _same(one[name], value) for one in known):
@@ -225,12 +248,15 @@ def git(root: Path, graph: Graph, chain: set[str]) -> tuple[list[Finding], list[
                 asked.setdefault((commit, file["path"]), []).append((file["sha256"], key(one)))
     if not asked:
         return [], ["no record names a commit"] if chain else []
+    commit = graph.records[max(chain, key=lambda name: graph.records[name]["time"]["end"])]["code"]["commit"]
+    if commit and (root / CONFIG).is_file():
+        asked[commit, CONFIG] = [(sha256(root / CONFIG), CONFIG)]
     names = "".join(f"{commit}:./{path}\n" for commit, path in asked)
-    quietly: dict[str, Any] = {"cwd": root, "capture_output": True, "check": False}
+    quietly: dict[str, Any] = {"cwd": root, "capture_output": True, "check": False, "env": os.environ | GIT_ALONE}
     done = subprocess.run(["git", "cat-file", "--batch"], input=names.encode(), **quietly)
     if done.returncode:
         return [], ["git does not know this folder: commits were not compared"]
-    findings, unknown, rest = [], set(), done.stdout
+    findings, unknown, odd, rest = [], set(), list[str](), done.stdout
     for (commit, path), uses in asked.items():
         (head, _, rest), data = rest.partition(b"\n"), None
         if not head.endswith(b"missing"):
@@ -239,9 +265,11 @@ def git(root: Path, graph: Graph, chain: set[str]) -> tuple[list[Finding], list[
         elif subprocess.run(["git", "cat-file", "-e", commit], **quietly).returncode:
             unknown.add(commit)
             continue
-        wrong = sorted({job for sha256, job in uses if sha256 != data})
-        if wrong:
+        wrong = sorted({job for used, job in uses if used != data})
+        if wrong and path == CONFIG:
+            odd.append(f"{CONFIG} is not the one of commit {commit[:12]}, which the newest record names")
+        elif wrong:
             what = f"{wrong[0]} used another {path} than commit {commit[:12]} has, and calls it clean"
             findings.append(Finding(Verdict.TAMPERED, path, what))
     notes = [f"commit {commit[:12]} is not in this clone: its files were not compared" for commit in sorted(unknown)]
-    return findings, notes
+    return findings, odd + notes

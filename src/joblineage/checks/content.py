@@ -83,18 +83,6 @@ def outputs(graph: Graph, found: Sums, away: Iterable[str], chain: set[str]) -> 
     return findings, sorted(absent)
 
 
-def strangers(graph: Graph) -> list[Finding]:
-    """Files in the folders that jobs fill which no record made. Of the folder of raw data only those parts count."""
-    root, raw = graph.store.root, graph.store.study.raw
-    tops = {Path(*Path(path).parts[: 2 if path.startswith(raw) else 1]) for path in graph.store.makers}
-    return [
-        Finding(Verdict.UNRECORDED, path, "no record made this file")
-        for top in sorted(tops)
-        for path in sorted(one.relative_to(root).as_posix() for one in (root / top).rglob("*") if one.is_file())
-        if path not in graph.store.makers and not path.endswith(".tmp")
-    ]
-
-
 def inputs(graph: Graph, found: Sums, away: Iterable[str], chain: set[str]) -> list[Finding]:
     """Findings on what jobs read: other bytes than their maker made, changed while they ran, or changed since."""
     findings = []

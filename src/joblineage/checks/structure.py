@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from joblineage import capture, record, run
+from joblineage.checks import complete, places
 from joblineage.store import FOLDER, SIGNATURES, Store, canonical, digest, key, merkle_root
 from joblineage.verdict import Finding, Verdict
 
@@ -20,7 +21,9 @@ def check(store: Store) -> list[Finding]:
     environment = cache(partial(_environment, store))  # many records are of one environment
     return [
         *_names(store.folder),
+        *places.lineage(store),
         *_runs(store),
+        *complete.lists(store),
         *_listing(store),
         *(finding for name, one in store.records.items() for finding in _record(store, name, one, environment)),
     ]

@@ -117,6 +117,12 @@ def verify(
     deep: Annotated[bool, typer.Option(help="Read every byte instead of trusting the files' status.")] = False,
     replay: Annotated[int, typer.Option(help="Rerun so many cheap jobs in a scratch folder and compare.", min=0)] = 0,
     key: Annotated[Path | None, typer.Option(help="Public key with which the last run must be signed.")] = None,
+    plan: Annotated[
+        bool | None,
+        typer.Option(
+            help="Ask the study's Snakefile which jobs an edit concerns. Usual: if this program is the study's."
+        ),
+    ] = None,
     as_json: AsJson = False,
     workspace: Workspace = Path(),
 ) -> None:
@@ -127,7 +133,7 @@ def verify(
     from joblineage.verify import verify
 
     store = Store(workspace, context.obj)
-    report = verify(store, artifact, deep=deep, key_file=key)
+    report = verify(store, artifact, deep=deep, key_file=key, plan=plan)
     if replay:
         from joblineage.replay import replayed
 
