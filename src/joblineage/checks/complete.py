@@ -6,8 +6,10 @@ In dvc.lock: stages, files, parameters. In the runs: every record in one list, a
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
+from joblineage.files import read_bytes
 from joblineage.store import FOLDER, PARTS, Store
 from joblineage.verdict import Finding, Verdict
 from joblineage.workspace import under_git
@@ -51,7 +53,10 @@ def left_out(plans: Iterable[tuple[Stages, Mapping[str, Any]]], locked: Stages, 
         served.
     settings : the file of parameters.
     """
-    found = [[*_left_out(stages, values, locked, settings)] for stages, values in plans]
+    found = []
+    for stages, values in plans:
+        with suppress(AttributeError, TypeError, RuntimeError):  # no dvc.yaml that DVC would take
+            found.append([*_left_out(stages, values, locked, settings)])
     return [_missing(what) for what in min(found, key=len, default=[])]
 
 
@@ -91,7 +96,7 @@ def sizes(store: Store, outs: Iterable[Mapping[str, Any]]) -> Iterator[Finding]:
 def lists(store: Store) -> Iterator[Finding]:
     """Runs whose lists of records no run could have written."""
     earlier: set[str] = set()
-    whole = all(run["previous"] is None or run["previous"] in store.runs for run in store.runs.values())
+    whole = len(store.line) == len(store.runs) and next(iter(store.runs.values()), {}).get("previous") is None
     for name, run in store.runs.items():
         own, reused = [*run["executed"], *run["superseded"]], run["reused"]
         twice = [one for one, times in Counter([*own, *reused]).items() if times > 1]
@@ -114,8 +119,9 @@ def lists(store: Store) -> Iterator[Finding]:
 def unnamed(store: Store) -> list[str]:
     """A note on objects that nothing in lineage/ names: a job that was killed before its record leaves some."""
     named: set[bytes] = set()
-    for path in (path for path in store.folder.glob("*/*") if path.is_file()):
-        named.update(re.findall(rb"[0-9a-f]{64}", path.read_bytes()))
+    for path in store.folder.glob("*/*"):
+        with suppress(OSError):  # `structure` names it
+            named.update(re.findall(rb"[0-9a-f]{64}", read_bytes(path)))
     lost = sorted(
         path.name for path in store.folder.glob("objects/*") if path.name.encode() not in named and path.name[0] != "."
     )

@@ -10,14 +10,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from joblineage.store import FOLDER, SIGNATURES, Store
+from joblineage.study import Checked
 from joblineage.verdict import Finding, Verdict
 
+HALF_WRITTEN = re.compile(r"\..+\.\d+\.tmp")
+"""Name of a file that a job was writing (`files.whole_file`)."""
 DOCUMENT = re.compile(r"\.[0-9a-f]{64}(\.sig)?(\.json)?\.\d+\.tmp")
-"""Name of a document that is being written, or was when a run was killed (`files.whole_file`)."""
+"""The same of a document in lineage/."""
 
 
-def strangers(store: Store) -> list[Finding]:
-    """What lies in the folders that jobs fill and that no record made, and links in place of what jobs made.
+def strangers(store: Store) -> Checked:
+    """What lies in the folders that jobs fill and that no record made, and links in place of what jobs made. Findings, and
+    a note on what is half-written.
 
     Of the folder of raw data only those parts count that jobs fill.
     """
@@ -26,15 +30,19 @@ def strangers(store: Store) -> list[Finding]:
     md5s = {out["path"]: out["md5"] for name in set(store.makers.values()) for out in store.records[name]["outputs"]}
     above = {folder for top in tops for folder in top.parents if folder != Path() and (root / folder).is_symlink()}
     found = [_link(root, folder.as_posix()) for folder in sorted(above)]
+    half = []
     for top in sorted(tops):
         for path, mode in _walk(root, top):
             name = path.as_posix()
             if stat.S_ISLNK(mode):
                 if not _of_dvc(root / path, md5s.get(name)):
                     found.append(_link(root, name))
+            elif stat.S_ISREG(mode) and HALF_WRITTEN.fullmatch(path.name):
+                half.append(name)
             elif name not in store.makers:
                 found.append(_stranger(name, mode))
-    return found
+    note = f"{len(half)} files are half-written, by a run at work or one that was killed: {half[:1]}"
+    return found, [note] if half else []
 
 
 def lineage(store: Store) -> list[Finding]:
@@ -86,8 +94,6 @@ def _stranger(path: str, mode: int) -> Finding:
     """Names that look like others are spelled out too; what a terminal cannot show is."""
     if not stat.S_ISREG(mode):
         what = "no file: a pipe, a socket or a device"
-    elif path.endswith(".tmp"):
-        what = "half-written, by a job that is at work or was killed; no record made it"
     else:
         what = "no record made this file" + ("" if path.isascii() else f", spelled {path!a}")
     return Finding(Verdict.UNRECORDED, path if path.isprintable() else ascii(path)[1:-1], what)
