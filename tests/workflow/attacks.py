@@ -7,7 +7,9 @@ import json
 import os
 import shutil
 from base64 import urlsafe_b64encode
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 
@@ -51,6 +53,31 @@ def found(root: Path, verdict: Verdict, node: str, **options) -> Report:
     assert report.verdict is verdict, report.findings
     assert report.findings[0].node == node, report.findings
     return report
+
+
+ELSEWHERE = "elsewhere"
+"""Folder of a copy in which an attacker keeps what links lead to."""
+
+
+class Attack(NamedTuple):
+    """What it does, and what has to be said of which node."""
+
+    do: Callable[[Path], object]
+    verdict: Verdict
+    node: str
+
+
+def named(report: Report) -> set[tuple[Verdict, str]]:
+    return {(one.verdict, one.node) for one in report.findings}
+
+
+def attacked(study: Path, folder: Path, attacks: dict[str, Attack], **options) -> Report:
+    """What one verification says after all of them."""
+    root = linked(study, folder / "study")
+    (root / ELSEWHERE).mkdir()
+    for attack in attacks.values():
+        attack.do(root)
+    return verify(Store(root, STUDY), deep=True, **options)
 
 
 def flip(path: Path) -> None:

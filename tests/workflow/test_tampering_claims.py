@@ -6,7 +6,6 @@ An attack is what it does to a copy, the verdict, and the node that has to be na
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import yaml
@@ -17,34 +16,10 @@ from joblineage.store import Store, digest
 from joblineage.verdict import Verdict
 from joblineage.verify import Report, verify
 
-from .attacks import found, linked, metadata, record_of, write
+from .attacks import ELSEWHERE, Attack, attacked, found, linked, metadata, named, record_of, write
 from .conftest import Study
 
 pytestmark = pytest.mark.slow
-
-ELSEWHERE = "elsewhere"
-"""Folder of a copy in which an attacker keeps what links lead to."""
-
-
-class Attack(NamedTuple):
-    """What it does, and what has to be said of which node."""
-
-    do: Callable[[Path], object]
-    verdict: Verdict
-    node: str
-
-
-def named(report: Report) -> set[tuple[Verdict, str]]:
-    return {(one.verdict, one.node) for one in report.findings}
-
-
-def attacked(finished: Study, folder: Path, attacks: dict[str, Attack], **options) -> Report:
-    """What one verification says after all of them."""
-    root = linked(finished.folder, folder / "study")
-    (root / ELSEWHERE).mkdir()
-    for attack in attacks.values():
-        attack.do(root)
-    return verify(Store(root, STUDY), deep=True, **options)
 
 
 def moved_behind_a_link(path: str, **bytes_of: bytes) -> Callable[[Path], None]:
@@ -95,7 +70,6 @@ PLACES = {
     "a link to nothing": Attack(lambda root: (root / "results/old").symlink_to("nowhere"), U, "results/old"),
     "a link out of the study": Attack(lambda root: (root / "results/etc").symlink_to("/etc"), U, "results/etc"),
     "a half-written name": Attack(put("results/better.tmp"), U, "results/better.tmp"),
-    "a hidden half-written name": Attack(put("results/.better.zip.1.tmp"), U, "results/.better.zip.1.tmp"),
     "a hidden file": Attack(put("results/submission/.better"), U, "results/submission/.better"),
     "compiled code": Attack(put("results/__pycache__/fuse.pyc"), U, "results/__pycache__/fuse.pyc"),
     "a pipe": Attack(lambda root: os.mkfifo(root / "results/pipe"), U, "results/pipe"),
@@ -121,12 +95,20 @@ PLACES = {
 
 @pytest.fixture(scope="module")
 def strange(finished: Study, tmp_path_factory: pytest.TempPathFactory) -> Report:
-    return attacked(finished, tmp_path_factory.mktemp("strange"), PLACES)
+    return attacked(finished.folder, tmp_path_factory.mktemp("strange"), PLACES)
 
 
 @pytest.mark.parametrize("what", PLACES)
 def test_what_nobody_made_is_found_where_it_lies(strange: Report, what: str) -> None:
     assert PLACES[what][1:] in named(strange)
+
+
+def test_what_a_killed_job_was_writing_is_noted(finished: Study, tmp_path: Path) -> None:
+    root = linked(finished.folder, tmp_path / "study")
+    write(root / "results/.metrics.json.17.tmp", b"{")
+    report = verify(Store(root, STUDY), deep=True)
+    assert report.findings == []
+    assert any("results/.metrics.json.17.tmp" in note for note in report.notes)
 
 
 def test_what_looks_like_another_name_is_spelled_out(strange: Report) -> None:

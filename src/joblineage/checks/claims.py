@@ -4,7 +4,7 @@ import ast
 import os
 import subprocess
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from functools import cache
@@ -349,7 +349,7 @@ def git(root: Path, graph: Graph, chain: set[str]) -> tuple[list[Finding], list[
         if not head.endswith(b"missing"):
             size = int(head.split()[-1])
             data, rest = digest(rest[:size]), rest[size + 1 :]
-        elif subprocess.run(["git", "cat-file", "-e", commit], **quietly).returncode:
+        elif _cannot_tell(commit, path, quietly):
             unknown.add(commit)
             continue
         wrong = sorted({job for used, job in uses if used != data})
@@ -360,3 +360,9 @@ def git(root: Path, graph: Graph, chain: set[str]) -> tuple[list[Finding], list[
             findings.append(Finding(Verdict.TAMPERED, path, what))
     notes = [f"commit {commit[:12]} is not in this clone: its files were not compared" for commit in sorted(unknown)]
     return findings, odd + notes
+
+
+def _cannot_tell(commit: str, path: str, quietly: Mapping[str, Any]) -> bool:
+    """Whether a file that git does not give may be in the commit: the commit, or what it has there, is not in this clone."""
+    done = subprocess.run(["git", "ls-tree", commit, f"./{path}"], **quietly)
+    return bool(done.returncode or done.stdout)
