@@ -62,7 +62,7 @@ STUDY = Study(
     target="submission",
     files=(
         *("params.yaml", "Snakefile", "dvc.yaml", "requirements.lock", "withdrawn.json"),
-        *("rules/*.smk", "schemas/*.yaml"),
+        *("rules/*.smk", "schemas/*.yaml", "profiles/*/*.yaml", "envs/*.yaml"),
     ),
     sources=(
         *("Snakefile", "rules", "src", "workflow_scripts", "requirements.lock", "outside", "weights"),

@@ -119,8 +119,14 @@ def study_files(store: Store) -> dict[str, str]:
 
 
 def study_changes(store: Store) -> dict[str, tuple[str, str]]:
-    """{path: sha256 at the last run and now, "" where it was not there} of those files that differ."""
+    """{path: sha256 at the last run and now, "" where it was not there} of those files that differ.
+
+    A folder of which the run kept nothing was not looked at then: it was recorded with an older version of this library.
+    """
     was, now = store.last_run["study"] if store.last_run else {}, study_files(store)
+    if was:
+        folders = {path.partition("/")[0] for path in was}
+        now = {path: sha256 for path, sha256 in now.items() if "/" not in path or path.partition("/")[0] in folders}
     pairs = {path: (was.get(path, ""), now.get(path, "")) for path in sorted({*was, *now})}
     return {path: (old, new) for path, (old, new) in pairs.items() if old != new}
 

@@ -116,6 +116,9 @@ def verify(
     cache: Annotated[bool, typer.Option("--cache", help="Read every object of DVC's local cache too.")] = False,
     replay: Annotated[int, typer.Option(help="Rerun so many cheap jobs in a scratch folder and compare.", min=0)] = 0,
     key: Annotated[Path | None, typer.Option(help="Public key with which the last run must be signed.")] = None,
+    plan: Annotated[
+        bool | None, typer.Option(help="Ask the study's Snakefile which jobs an edit concerns; it is executed.")
+    ] = None,
     as_json: AsJson = False,
     workspace: Workspace = Path(),
 ) -> None:
@@ -126,7 +129,7 @@ def verify(
     from joblineage.verify import verify
 
     store = Store(workspace, context.obj)
-    report = verify(store, artifact, deep=deep, cache=cache, key_file=key)
+    report = verify(store, artifact, deep=deep, cache=cache, key_file=key, plan=plan)
     if replay:
         from joblineage.replay import replayed
 
