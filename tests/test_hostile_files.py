@@ -113,7 +113,8 @@ JSONS = {
     "UTF-16": (GOOD.decode().encode("utf-16"), "byte order mark: save it as UTF-8 without BOM"),
     "a zip called .json": (packed(), "is a zip: its name must end with .zip"),
     "nested too deeply": (b"[" * 100_000 + b"]" * 100_000, "is nested too deeply"),
-    "a value nested deeply": (salience("[" * 400 + "]" * 400), "salience must be a number in percent, found [[[["),
+    "a value nested too deeply": (salience("[" * 400 + "]" * 400), "is nested too deeply"),
+    "a value nested deeply": (salience("[" * 50 + "]" * 50), "salience must be a number in percent, found [[[["),
     "NaN": (salience("NaN"), "holds NaN, which is no JSON number"),
     "infinity": (salience("-Infinity"), "holds -Infinity, which is no JSON number"),
     "a number beyond floats": (salience("1e999"), "salience must be a number in percent, found Infinity"),
@@ -256,6 +257,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.thorough
 @PEOPLE
 @given(JSON)
 def test_no_value_in_json_ends_in_another_exception(folder, value):

@@ -1,10 +1,8 @@
 """The study: what the lineage library must know of it, and what happens before its first job and after its last."""
 
 import csv
-import json
 import os
 import re
-import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,8 +12,9 @@ from typing import Any
 
 from blemore.datasets.withdrawn import Withdrawn
 from blemore.params.parts import DATA_SET
-from joblineage import isolation, run, screen, workspace
+from joblineage import isolation, rerun, run, screen, workspace
 from joblineage.errors import MissingDataError
+from joblineage.files import read_json
 from joblineage.store import Store
 from joblineage.study import Study
 
@@ -94,8 +93,6 @@ STUDY = Study(
 def mark(root: Path) -> None:
     """Mark this run's jobs as the workspace's own, with its package and Python and no other code; memory in huge pages.
 
-    Snakemake hands the path of its Python to a shell as it is. A path that a shell would divide becomes a name in PATH.
-
     Raises
     ------
     DataError : code that is not the study's lies where it would be loaded.
@@ -104,9 +101,7 @@ def mark(root: Path) -> None:
 
     isolation.isolate(root, STUDY)
     os.environ["PYTHONPATH"] = str(root / "src")  # also in a clone
-    if shlex.quote(sys.executable) != sys.executable:
-        programs, sys.executable = os.path.split(sys.executable)
-        os.environ["PATH"] = programs + os.pathsep + os.environ["PATH"]
+    workspace.python_for_shells()
     how = "`blemore recover` (or `make submission`) ends what is left of that run and releases the lock"
     recovery.mark(root, f"{how}; finished work is kept.")
 
@@ -130,6 +125,7 @@ def watch(root: Path, workflow: Any, config: Mapping[str, Any], encoders: Sequen
 
         return expected(jobs, Store(root, STUDY), estimates(config, root, jobs.values()))
 
+    rerun.by_content(workflow, Store(root, STUDY))
     screen.when_planned(workflow, needed)
     screen.show(workflow, seconds)
 
@@ -258,9 +254,9 @@ def end(root: Path, made: Sequence[re.Pattern], targets: Sequence[str]) -> None:
 
 def summary(root: Path) -> str:
     """What the finished study made, where, and its honest headline: the closing lines of a run."""
-    metrics = json.loads((root / "results/metrics.json").read_text())
-    predictions = json.loads((root / "results/submission/submission.json").read_text())["predictions"]
-    with open(root / "results/clips/quarantine.csv", newline="") as file:
+    metrics = read_json(root / "results/metrics.json")
+    predictions = read_json(root / "results/submission/submission.json")["predictions"]
+    with open(root / "results/clips/quarantine.csv", encoding="utf-8", newline="") as file:
         bad = list(csv.DictReader(file))
     second = (root / "results/submission/submission_transductive.zip").is_file()
     # Of some encoders nobody knows whether their models have seen the persons whom they judge.

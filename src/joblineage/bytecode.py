@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from importlib.util import MAGIC_NUMBER, cache_from_source, source_hash
 from pathlib import Path
 
-from joblineage.files import write_text
+from joblineage.files import parse_json, write_text
 
 CACHE = "cache/lineage/bytecode.json"
 
@@ -39,7 +39,7 @@ def planted(root: Path, sources: Iterable[str | Path]) -> list[str]:
     sources : Python files.
     """
     try:
-        known = dict(json.loads((root / CACHE).read_bytes()))
+        known = dict(parse_json((root / CACHE).read_bytes()))
     except (OSError, ValueError, TypeError):
         known = {}
     found, checked = [], {}

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from joblineage.bytecode import compiled, differs, status
-from joblineage.files import sha256, write_text
+from joblineage.files import parse_json, sha256, write_text
 
 EDITED = "changed since it was installed"
 UNOWNED = "of no installed distribution"
@@ -53,8 +53,12 @@ class Installed:
         """What earlier jobs have seen."""
         for place in self.places:
             with suppress(OSError, ValueError, TypeError, KeyError):
-                read = json.loads(place.read_bytes())
-                return {part: dict(read[part]) for part in ("files", "data", "sums")}
+                read = parse_json(place.read_bytes())
+                parts = {part: dict(read[part]) for part in ("files", "data", "sums")}
+                if {len(one) for one in parts["files"].values()} <= {4} and {
+                    len(one) for one in parts["sums"].values()
+                } <= {2}:
+                    return parts
         return {"files": {}, "data": {}, "sums": {}}
 
     def keep(self) -> None:

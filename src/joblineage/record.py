@@ -100,7 +100,7 @@ class Begun:
             return [Part(self, given, outputs)]
         numbers: dict[str, list[tuple[str, str]]] = {}
         for role, path in outputs:
-            number = re.fullmatch(rf"{wildcard}(\d+)\..*", Path(path).name)
+            number = re.fullmatch(rf"{wildcard}([0-9]+)\..*", Path(path).name)
             if number is None:
                 raise ValueError(f"{path}: no number of {wildcard} in its name")
             numbers.setdefault(number[1], []).append((role, path))
@@ -147,6 +147,7 @@ class Begun:
                 "split": part.split,
                 "taken": part.taken,
                 "metrics": headline(part.output) if headline else {},
+                "number": store.count(),
             }
             written.append(store.write("records", body | {"unknown": _unknown(body)}))
         return written

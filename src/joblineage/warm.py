@@ -160,7 +160,7 @@ def main() -> None:
         del sys.modules[name]
     sys.modules.pop("__mp_main__", None)  # some library's second name for this module
     asked = socket.socket(fileno=os.dup(0))
-    with open(os.devnull) as nothing:
+    with open(os.devnull, encoding="utf-8") as nothing:
         os.dup2(nothing.fileno(), 0)
     serve(asked, given)
 

@@ -1,15 +1,30 @@
 """One workspace holds one study: what no rule of it makes is removed, what was asked for later is made by itself."""
 
-import json
+import os
 import re
+import shlex
+import sys
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+from joblineage.files import parse_json
 
 
 def under_git(root: Path) -> bool:
     """Whether git knows the folder, or one above it; without git DVC versions nothing."""
     return any((folder / ".git").exists() for folder in (root.resolve(), *root.resolve().parents))
+
+
+def python_for_shells() -> None:
+    """Have jobs find this Python where its path has a space: Snakemake hands that path to a shell as it is.
+
+    A path that a shell would divide becomes a name in PATH.
+    """
+    if shlex.quote(sys.executable) != sys.executable:
+        programs, sys.executable = os.path.split(sys.executable)
+        os.environ["PATH"] = programs + os.pathsep + os.environ["PATH"]
 
 
 def orphans(folders: Iterable[Path], made: Iterable[re.Pattern]) -> list[Path]:
@@ -49,8 +64,25 @@ def added_later(files: Mapping[str, Sequence[str]], rule: str) -> list[str]:
 
 def _maker(path: str) -> str | None:
     """The rule whose finished job made a file."""
-    metadata = Path(".snakemake/metadata", urlsafe_b64encode(path.encode()).decode())
+    found = read_note(note(path))
+    return str(found["rule"]) if found else None
+
+
+STARTED = "incomplete"
+"""Folder of Snakemake's notes on outputs that a job has begun to make."""
+
+
+def note(path: str, kind: str = "metadata") -> Path:
+    """Where Snakemake keeps a note on an output: its name in base64, parted by folders beginning with @ where it is long."""
+    name = urlsafe_b64encode(path.encode()).decode()
+    parts = [name[start : start + 254] for start in range(0, len(name), 254)]
+    return Path(".snakemake", kind, *(f"@{part}" for part in parts[:-1]), parts[-1])
+
+
+def read_note(place: Path) -> dict[str, Any] | None:
+    """What a finished job's note says; None where it is not there, or damaged (Snakemake does not write it at once)."""
     try:
-        return str(json.loads(metadata.read_bytes())["rule"])
-    except (FileNotFoundError, json.JSONDecodeError):  # the latter: killed while it was written
+        found = parse_json(place.read_bytes())
+    except (OSError, ValueError):
         return None
+    return found if isinstance(found, dict) and "rule" in found else None

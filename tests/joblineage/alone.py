@@ -22,8 +22,6 @@ class Blocked:
 
 sys.meta_path.insert(0, Blocked())
 del __file__  # no part of any project: a job's record would name it
-if " " in sys.executable:
-    sys.executable = "python"  # by its name in PATH: Snakemake hands the path to a shell without quotes
 """
 """As `sitecustomize`, loaded by every Python at its start. An installed study stays out of sight too."""
 

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from joblineage import recovery
+from joblineage.store import Store
 from joblineage.workspace import added_later, orphans, remove
 
 
@@ -88,7 +89,7 @@ def test_orphans_of_a_killed_run_are_ended_and_other_work_is_left(tmp_path: Path
     here.mkdir(), elsewhere.mkdir()
     orphan = sleeper(here, **{recovery.MARK: str(here)})
     stranger = sleeper(elsewhere, **{recovery.MARK: str(elsewhere)})
-    done = recovery.recover(here)
+    done = recovery.recover(Store(here))
     assert done == ["ended 1 process(es) that a killed run had left behind"]
     assert not psutil.pid_exists(orphan.pid)
     assert stranger.poll() is None
@@ -99,7 +100,7 @@ def test_a_healthy_run_is_never_touched(tmp_path: Path, sleeper) -> None:
     program.write_text("import time; time.sleep(60)")
     run = sleeper(tmp_path, [sys.executable, str(program)])
     with pytest.raises(recovery.RunActive, match=str(run.pid)):
-        recovery.recover(tmp_path)
+        recovery.recover(Store(tmp_path))
     assert run.poll() is None
 
 
@@ -107,7 +108,7 @@ def test_a_run_that_is_just_ending_is_waited_for(tmp_path: Path, sleeper) -> Non
     program = tmp_path / "snakemake"
     program.write_text("sleep 0.3")
     sleeper(tmp_path, ["sh", str(program)])
-    assert recovery.recover(tmp_path) == []
+    assert recovery.recover(Store(tmp_path)) == []
 
 
 def test_a_run_whose_make_was_killed_counts_as_an_orphan(tmp_path: Path, sleeper) -> None:
@@ -116,7 +117,7 @@ def test_a_run_whose_make_was_killed_counts_as_an_orphan(tmp_path: Path, sleeper
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     run = sleeper(tmp_path, [sys.executable, str(program)], **{recovery.CALLER: str(dead.pid)})
-    assert recovery.recover(tmp_path)
+    assert recovery.recover(Store(tmp_path))
     assert not psutil.pid_exists(run.pid)
 
 
@@ -129,6 +130,6 @@ def test_a_stale_lock_is_released_without_a_process_that_looks_like_a_run(tmp_pa
         raise AssertionError(f"a second `recover` would see {command}")
 
     monkeypatch.setattr(subprocess, "Popen", start)
-    assert recovery.recover(tmp_path) == ["released the lock of a killed run"]
+    assert recovery.recover(Store(tmp_path)) == ["released the lock of a killed run"]
     assert not lock.exists()
-    assert recovery.recover(tmp_path) == []
+    assert recovery.recover(Store(tmp_path)) == []

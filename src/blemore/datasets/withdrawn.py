@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from blemore.params.schema import check_list
-from joblineage.errors import DataError, MissingDataError
+from joblineage.errors import MissingDataError
 from joblineage.files import read_json, write_json
 
 FILE = "withdrawn.json"
@@ -26,7 +26,7 @@ NAME = {"type": "string", "pattern": "^[A-Za-z0-9]+(_[A-Za-z0-9]+)*$"}
 ENTRY = {
     "person": {"type": "string", "pattern": "^[A-Za-z0-9]+$"},
     "clip": NAME,
-    "date": {"type": "string", "format": "date", "pattern": r"^\d{4}-\d{2}-\d{2}$"},
+    "date": {"type": "string", "format": "date", "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"},
     "sha256": {"type": "array", "items": {"type": "string", "pattern": "^[0-9a-f]{64}$"}, "uniqueItems": True},
 }
 SCHEMA = {
@@ -106,10 +106,7 @@ def read_withdrawn(path: str | Path) -> Withdrawn:
     if not path.exists():
         advice = f"`git checkout {path.name}` brings it back; where nobody has withdrawn it holds []"
         raise MissingDataError(str(path), [f"the list of who withdrew consent is missing: {advice}"])
-    try:
-        entries = read_json(path)
-    except ValueError as error:
-        raise DataError(str(path), [f"is not valid JSON: {error}"]) from error
+    entries = read_json(path)
     check_list(entries, SCHEMA, str(path), WORDS)
     return Withdrawn(tuple(entries))
 

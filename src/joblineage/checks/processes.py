@@ -1,6 +1,7 @@
 """What reached the jobs of this study besides the inputs of their rules: foreign code, variables, files of caches."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from joblineage.checks.content import sums
@@ -45,8 +46,10 @@ def _named(jobs: list[str]) -> str:
 def _caches(graph: Graph, records: Iterable[Document]) -> list[str]:
     """Files of caches that are other ones than those that went into the results. Most are gone, as they may be."""
     store = graph.store
-    lists = (store.get_json(one["taken"]) for one in records if one.get("taken") and store.has(one["taken"]))
-    taken = {file["path"]: file["sha256"] for listed in lists for file in listed}
-    now, _ = sums(store.root, taken, deep=False)
-    other = [path for path, sha256 in sorted(taken.items()) if now[path] not in (None, sha256)]
+    taken: dict[str, str] = {}
+    for name in sorted({one["taken"] for one in records if one.get("taken")}):
+        with suppress(OSError, ValueError, KeyError, TypeError):  # named by `structure`
+            taken |= {str(file["path"]): file["sha256"] for file in store.get_json(name)}
+    now, *_ = sums(store.root, taken, deep=False)
+    other = [path for path, sha256 in sorted(taken.items()) if now.get(path) not in (None, sha256)]
     return [f"{len(other)} files of caches are not those that were taken: {other[0]}, ..."] if other else []

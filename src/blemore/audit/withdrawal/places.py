@@ -1,13 +1,12 @@
 """Where DVC keeps files: the local cache, the remotes. Objects are named by their md5; any remote that DVC knows will do."""
 
-import json
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from joblineage.errors import refuse
-from joblineage.files import parse_yaml
+from joblineage.files import parse_json, parse_yaml
 
 
 class Place:
@@ -81,7 +80,7 @@ def versions(root: Path, found: Sequence[Place]) -> Iterator[tuple[str, str]]:
             yield path, md5
             continue
         listed = next((data for place in found if (data := place.read(md5))), b"[]")
-        yield from ((f"{path}/{one['relpath']}", one["md5"]) for one in json.loads(listed))
+        yield from ((f"{path}/{one['relpath']}", one["md5"]) for one in parse_json(listed))
 
 
 def _locks(root: Path) -> Iterator[bytes]:
