@@ -138,6 +138,7 @@ def undecided(call: ast.Call) -> bool:
     return "text" in given or "universal_newlines" in given
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("folder", ["src", "workflow_scripts", "envs", "tools", "examples"])
 def test_every_text_is_read_and_written_as_utf_8_whatever_the_machine_s_language(folder: str) -> None:
     texts = {path: path.read_bytes() for path in sorted((REPOSITORY / folder).rglob("*.py"))}

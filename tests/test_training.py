@@ -20,7 +20,9 @@ from blemore.learning.training.media import read_media
 from blemore.learning.training.recipe import Recipe, half_precision
 from blemore.scoring.labels import CLASSES
 from blemore.tables import read_probabilities
+from joblineage import declare
 from joblineage.errors import DataError
+from joblineage.files import sealed
 
 
 @pytest.fixture(autouse=True)
@@ -92,6 +94,26 @@ def test_an_interrupted_training_ends_in_the_same_bytes(study, tmp_path, monkeyp
     seeds.clear()
     assert run(study, tmp_path / "broken", **stopping) == whole  # a finished one is not trained again
     assert not [name for name in seeds if "epoch" in name]
+
+
+@pytest.mark.parametrize("damage", ["noise in the weights", "cut", "empty"])
+def test_a_state_that_is_not_as_it_was_written_is_not_resumed_and_said(study, tmp_path, caplog, damage):
+    whole = run(study, tmp_path / "whole", epochs=1)
+    path = tmp_path / "whole" / "state.pt"
+    declare.begin()
+    assert run(study, tmp_path / "whole", epochs=1) == whole
+    assert declare.taken(list) == [{"path": str(path), "sha256": sealed(path)}]
+    if damage == "noise in the weights":
+        kept = torch.load(path, weights_only=True)
+        kept["network"] = {name: tensor + 1 for name, tensor in kept["network"].items()}
+        torch.save(kept, path)
+    else:
+        path.write_bytes(path.read_bytes()[:-100] if damage == "cut" else b"")
+    declare.begin()
+    assert run(study, tmp_path / "whole", epochs=1) == whole
+    assert declare.taken(list) is None
+    assert "state.pt: not as it was written; the training begins anew" in caplog.text
+    declare.forget()
 
 
 @pytest.mark.thorough

@@ -17,7 +17,7 @@ from snakemake.persistence import PersistenceBase
 
 from blemore.datasets.withdrawn import NOBODY
 from blemore.scoring.labels import CLASSES
-from blemore.study import STUDY, begin
+from blemore.study import STUDY, begin, in_utf8
 from joblineage.run import _stages_here
 from joblineage.store import Store
 
@@ -70,6 +70,19 @@ def test_without_the_private_store_only_stages_that_need_nothing_of_it_are_versi
     shutil.rmtree(study / "data")
     shutil.rmtree(study / "results")
     assert _stages_here(Store(study, STUDY)) == ["fuse", "calibrate", "evaluate", "submit", "report"]
+
+
+def test_parameters_that_are_not_utf_8_are_refused_by_name_and_line(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_bytes("seed: 1\nnote: für alle\n".encode())
+    assert in_utf8(str(path)) == str(path)
+    path.write_bytes("seed: 1\nnote: für alle\n".encode("latin-1"))
+    with pytest.raises(SystemExit, match=r"params\.yaml: line 2 is not UTF-8 .*: save it as UTF-8"):
+        in_utf8(str(path))
+
+
+def test_the_parameters_are_looked_at_before_snakemake_reads_them() -> None:
+    assert 'configfile: study.in_utf8("params.yaml")' in (REPOSITORY / "rules/common.smk").read_text()
 
 
 SMALL = """

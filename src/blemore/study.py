@@ -12,7 +12,7 @@ from typing import Any
 
 from blemore.datasets.withdrawn import Withdrawn
 from blemore.params.parts import DATA_SET
-from joblineage import rerun, run, screen, workspace
+from joblineage import isolation, rerun, run, screen, workspace
 from joblineage.errors import MissingDataError
 from joblineage.files import read_json
 from joblineage.store import Store
@@ -62,6 +62,8 @@ STUDY = Study(
         *("Snakefile", "rules", "src", "workflow_scripts", "requirements.lock", "outside", "weights"),
         *("uploads.json", "withdrawn.json"),
     ),
+    modules=("src/blemore", "src/demoactors", "src/joblineage"),
+    variables={"GLIBC_TUNABLES": HUGE_PAGES},
     results=(
         *("results/*.json", "results/*.csv", "results/clips/*", "results/encoders/*/probabilities.parquet"),
         *("results/fusion/*", "results/calibration/*", "results/plots/*", "results/submission/*", "results/report/*"),
@@ -88,13 +90,33 @@ STUDY = Study(
 )
 
 
+def in_utf8(path: str) -> str:
+    """The path of a file of parameters, if it is UTF-8: Snakemake's reader would end in a traceback, without its name.
+
+    Raises
+    ------
+    SystemExit : it is not; says where.
+    """
+    try:
+        Path(path).read_text("utf-8")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise SystemExit(f"{path}: line {line} is not UTF-8 ({error.reason}): save it as UTF-8") from None
+    return path
+
+
 def mark(root: Path) -> None:
-    """Mark this run's jobs as the workspace's own, with its package and Python; have their memory come in huge pages."""
+    """Mark this run's jobs as the workspace's own, with its package and Python and no other code; memory in huge pages.
+
+    Raises
+    ------
+    DataError : code that is not the study's lies where it would be loaded.
+    """
     from joblineage import recovery  # psutil, which an environment for tables alone has not
 
+    isolation.isolate(root, STUDY)
     os.environ["PYTHONPATH"] = str(root / "src")  # also in a clone
     workspace.python_for_shells()
-    os.environ.setdefault("GLIBC_TUNABLES", HUGE_PAGES)  # read by a program when it starts
     how = "`blemore recover` (or `make submission`) ends what is left of that run and releases the lock"
     recovery.mark(root, f"{how}; finished work is kept.")
 
@@ -195,10 +217,11 @@ def begin(
 
     Raises
     ------
-    DataError : every fault of metadata, names and template; or the disk is too small.
+    DataError : every fault of metadata, names and template; or the disk is too small; or compiled code that was planted.
     """
     from blemore.media.preflight import check_disk, estimate
 
+    isolation.begin(root)
     if not workspace.under_git(root):
         print(NO_GIT, file=sys.stderr)
     dataset = DATA_SET.load(config["dataset"])

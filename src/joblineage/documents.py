@@ -7,6 +7,7 @@ from pathlib import Path
 from joblineage import capture
 from joblineage.checks import structure
 from joblineage.files import sha256
+from joblineage.installed import Installed
 from joblineage.record import LOGIC
 from joblineage.restoring import DvcCache, locked, named
 from joblineage.run import study_files
@@ -55,7 +56,7 @@ def _put_again(store: Store, names: set[str]) -> None:
     with chdir(store.root):
         here = Store(study=store.study)
         for known in {None, sha256(lock) if lock.is_file() else None}:
-            capture.environment(here, known)
+            capture.environment(here, known, Installed())
 
 
 def _forget(store: Store, names: set[str]) -> int:

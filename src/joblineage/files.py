@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,10 @@ from typing import Any
 
 from joblineage.errors import DataError
 
+LITTER = re.compile(
+    r"\.DS_Store|Thumbs\.db|desktop\.ini|\._.+|\.nfs\w+|\..+\.sw[a-z]|.+~|#.+#|\.#.+|\.~lock\..+#", re.I
+)
+"""Names of files that file browsers, file servers and editors leave beside others; .dvcignore names them too."""
 DEEPEST = 100
 """Lists and mappings that may lie within one another in JSON or YAML; more ends readers of the value in a RecursionError."""
 TOO_DEEP = f"it is nested too deeply (more than {DEEPEST} lists and mappings within one another)"
@@ -140,6 +145,27 @@ def sha256(path: str | Path) -> str:
     """sha256 of a file's bytes, as 64 hex digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def seal(path: str | Path) -> None:
+    """Add a file's sha256, 32 bytes, to its end."""
+    seal = bytes.fromhex(sha256(path))
+    with open(path, "ab") as file:
+        file.write(seal)
+
+
+def sealed(path: str | Path) -> str | None:
+    """sha256 of a file that ends in the sha256 of all before, as `seal` left it; None: something has changed it since."""
+    whole, before = hashlib.sha256(), hashlib.sha256()
+    left = os.path.getsize(path) - before.digest_size
+    with open(path, "rb") as file:
+        while left > 0 and (block := file.read(min(left, 1 << 20))):
+            before.update(block)
+            whole.update(block)
+            left -= len(block)
+        end = file.read()
+    whole.update(end)
+    return whole.hexdigest() if end == before.digest() else None
 
 
 def matches(path: str, patterns: Iterable[str]) -> bool:

@@ -65,7 +65,7 @@ class DvcCache:
         return found
 
     def damaged(self, known: dict[str, Status]) -> list[Path]:
-        """Objects whose content does not have the md5 that they bear as their name.
+        """DvcCache whose content does not have the md5 that they bear as their name.
 
         Parameters
         ----------

@@ -53,8 +53,13 @@ def end(store: Store, made: Sequence[re.Pattern], targets: Sequence[str], last_s
     stage = os.environ.get("DVC_STAGE")
     if stage not in (None, last_stage):
         return None
-    complete = stage == last_stage or up_to_date(store.root, store.study.target)
+    complete = up_to_date(store.root, store.study.target)
     close(store, made, targets, complete=complete)
+    if stage and not complete:
+        what = (
+            "the study is not up to date, it was changed while it ran: nothing was versioned, `dvc repro` again goes on"
+        )
+        raise LineageError("lineage", [what])
     if complete:
         from joblineage.verify import verify  # every job's Snakemake loads this module, none of them verifies
 
@@ -96,7 +101,7 @@ def version(store: Store) -> None:
 
 def study_files(store: Store) -> dict[str, str]:
     """{path: sha256} of the files that decide which jobs there are."""
-    paths = sorted(path for pattern in store.study.files for path in store.root.glob(pattern))
+    paths = sorted(path for pattern in store.study.files for path in store.root.glob(pattern) if path.is_file())
     return {path.relative_to(store.root).as_posix(): sha256(path) for path in paths}
 
 
@@ -129,7 +134,7 @@ def close(store: Store, made: Iterable[re.Pattern], targets: Iterable[str], *, c
     document = {
         "schema": SCHEMAS[0],
         "complete": complete,
-        "previous": list(store.runs)[-1] if store.runs else None,
+        "previous": store.line[0] if store.line else None,
         "time": {"start": min(record["time"]["start"] for record in store.pending.values()), "end": capture.now()},
         "study": study,
         "sources": source_sums(store),

@@ -78,14 +78,14 @@ def check(store: Store, public: Path) -> list[Finding]:
 
 def _last(store: Store) -> tuple[Path, bytes]:
     """Where the last run's signature lies, and the run's id."""
-    name = list(store.runs)[-1]
+    name = store.line[0]
     return store.folder / "runs" / f"{name}{SIGNATURES}", name.encode()
 
 
 def _signed(key: Ed25519PublicKey, path: Path, message: bytes) -> bool:
     try:
         key.verify(b64decode(read_json(path)["signature"]), message)
-    except (InvalidSignature, ValueError, KeyError, TypeError):
+    except (InvalidSignature, OSError, ValueError, KeyError, TypeError):
         return False
     return True
 

@@ -238,6 +238,11 @@ class Store:
         return self._makers(self.records)
 
     @cached_property
+    def versions(self) -> set[tuple[str, str]]:
+        """(path, sha256) of everything that a record says was made, now or earlier."""
+        return {(out["path"], out["sha256"]) for one in self.records.values() for out in one["outputs"]}
+
+    @cached_property
     def makers(self) -> dict[str, str]:
         """{path: id of the newest record that made it}, of the last run's records and those pending."""
         last = self.last_run

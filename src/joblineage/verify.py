@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from joblineage import capture, present
-from joblineage.checks import claims, endings, staleness, structure
+from joblineage.checks import claims, endings, processes, staleness, structure
 from joblineage.errors import DataError
 from joblineage.graph import Graph
 from joblineage.store import FOLDER, Store, key
@@ -72,14 +72,16 @@ def verify(
     chain = set(graph.chain(artifact)) if artifact else set(graph.records)
 
     now = present.compare(store, chain if artifact else None, deep=deep)
-    findings = [*structure.check(store), *present.findings(store, now.differences)]
+    records = structure.check(store)
+    findings = [*records, *present.findings(store, now.differences)]
     findings += staleness.check(graph, chain, artifact)
     notes = list(now.notes)
     for bad, more in (
         endings.check(store) if artifact is None else ([], []),
         claims.snakemake(root, graph, chain, now.sums),
-        claims.dvc(store),
+        claims.dvc(store, whole=not records),
         claims.git(root, graph, chain),
+        processes.check(graph, chain),
     ):
         findings += bad
         notes += more
@@ -112,6 +114,7 @@ def environments(graph: Graph, chain: set[str]) -> list[str]:
             about = graph.store.get_json(name)
             then, now = about["packages"], here["packages"]
             differing = [package for package, version in then.items() if now.get(package) != version]
+            other_files = capture.edited(about, here)
             added = now.keys() - then.keys()
             parts = [part for part in ("python", "system") if about[part] != here[part]]
             others = [f"{part} {about[part]} (here {here[part]})" for part in parts]
@@ -120,6 +123,8 @@ def environments(graph: Graph, chain: set[str]) -> list[str]:
             continue  # named by `structure`
         if differing:
             others.append(f"{len(differing)} packages in other versions ({differing[0]}, ...)")
+        if other_files:
+            others.append(f"{len(other_files)} packages of the same version with other files ({other_files[0]}, ...)")
         if added:
             others.append(f"{len(added)} packages fewer than here")
         if others:

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from joblineage.commands.find import AsJson, Workspace, find
 from joblineage.errors import DataError
+from joblineage.progress import never_fail_to_print
 from joblineage.store import Store
 from joblineage.study import Study
 
@@ -33,6 +34,7 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
+        never_fail_to_print()
         try:
             return super().invoke(ctx)
         except DataError as error:
@@ -123,7 +125,7 @@ def verify(
 ) -> None:
     """Is everything still what its records say? Names the first bad node and what follows from it.
 
-    Exit codes: OK 0, STALE 10, TAMPERED 11, MISSING 12, UNRECORDED 13, TAINTED 14, LEAK 15, WITHDRAWN 16.
+    Exit codes: OK 0, STALE 10, TAMPERED 11, MISSING 12, UNRECORDED 13, TAINTED 14, LEAK 15, WITHDRAWN 16, INCOMPLETE 17.
     """
     from joblineage.verify import verify
 

@@ -34,6 +34,7 @@ MEANING = {
     Verdict.UNRECORDED: "There are files that no job is known to have made.",
     Verdict.TAINTED: "An input changed while a job was reading it.",
     Verdict.LEAK: "A model judged a person, or a clip, that it had been fitted on.",
+    Verdict.INCOMPLETE: "A run ended early, or is at work: some parts are still to be made.",
     Verdict.WITHDRAWN: "Something still depends on a person or a clip whose consent was withdrawn.",
 }
 """What a verdict says, in a sentence."""

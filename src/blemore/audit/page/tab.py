@@ -4,6 +4,7 @@ Asked in a process of its own, as `job.run_first` does: what looks at a job's ch
 hangs on, and records are no input of a job.
 """
 
+import os
 import subprocess
 import sys
 from typing import Any
@@ -21,7 +22,8 @@ def with_lineage(artifact: str) -> dict[str, Any]:
     Where there are no records (results that came without them) the tab says so.
     """
     command = [sys.executable, "-m", "blemore.cli", "lineage", "report", artifact, "--part"]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
+    about = os.environ | {"PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(command, env=about, capture_output=True, encoding="utf-8", errors="replace", check=False)
     found: dict[str, Any] = {"lineage": Markup(done.stdout), "fault": None}
     if done.returncode:
         found = {"lineage": None, "fault": done.stderr.strip().splitlines()[-3:]}

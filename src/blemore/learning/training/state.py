@@ -1,6 +1,5 @@
 """An interrupted training, kept in a file: written whole or not at all, used only by the training it comes from."""
 
-import hashlib
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,12 +9,10 @@ import torch
 from torch import Tensor
 
 from blemore.learning.training.recipe import best_epoch
-from joblineage.files import sha256, whole_file
+from joblineage import declare
+from joblineage.files import seal, sealed, whole_file
 
 logger = logging.getLogger(__name__)
-
-END = 32
-"""Bytes of a sha256."""
 
 
 class Row(NamedTuple):
@@ -52,16 +49,15 @@ class TrainingState:
         rows = [tuple(row) for row in self.rows]
         with whole_file(self.path) as temporary:
             torch.save({"identity": self.identity, "rows": rows, "best": self.best, **parts}, temporary)
-            end = sha256(temporary)
-            with open(temporary, "ab") as file:
-                file.write(bytes.fromhex(end))
+            seal(temporary)
 
     def load(self) -> None:
-        """Go back to what is kept, if anything of this training is, and whole."""
+        """Go back to what is kept, if anything of this training is. The job's lineage record names what was resumed."""
         if not self.path.exists():
             return
-        if not self._whole():
-            logger.warning("%s is damaged: the training begins anew", self.path)
+        sha256 = sealed(self.path)
+        if sha256 is None:
+            logger.warning("%s: not as it was written; the training begins anew", self.path)
             return
         kept = torch.load(self.path, map_location="cpu", weights_only=True)
         if kept["identity"] != self.identity:
@@ -70,14 +66,7 @@ class TrainingState:
             part.load_state_dict(kept[name])
         self.rows = [Row(*row) for row in kept["rows"]]
         self.best = kept["best"]
-
-    def _whole(self) -> bool:
-        """Whether the file ends with the sha256 of what stands before; torch passes over such an end."""
-        size, found = self.path.stat().st_size - END, hashlib.sha256()
-        with open(self.path, "rb") as file:
-            while block := file.read(min(1 << 20, max(0, size - file.tell()))):
-                found.update(block)
-            return file.read() == found.digest()
+        declare.took(self.path, sha256)
 
     @property
     def inner_losses(self) -> list[float]:
