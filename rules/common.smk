@@ -91,7 +91,7 @@ def end_run():
     """Record the run, version a complete study with DVC and say what was made."""
     try:
         # Without the private store no job asks who is who, but what is known of it stays.
-        study.end(REPOSITORY, made(), [*map(str, rules.submission.input), *INDIVIDUALS.values()])
+        study.end(REPOSITORY, workflow, made(), [*map(str, rules.submission.input), *INDIVIDUALS.values()])
     except DataError as error:
         raise SystemExit(str(error))
 

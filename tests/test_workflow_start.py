@@ -17,7 +17,7 @@ from snakemake.persistence import PersistenceBase
 
 from blemore.datasets.withdrawn import NOBODY
 from blemore.scoring.labels import CLASSES
-from blemore.study import STUDY, begin, in_utf8
+from blemore.study import CLOSED, STUDY, begin, in_utf8
 from joblineage.run import _stages_here
 from joblineage.store import Store
 
@@ -60,6 +60,28 @@ def test_a_folder_outside_git_is_told_at_the_start_of_a_run(study: Path, monkeyp
     (study / ".git").mkdir()
     begin(study, params, [], [], "data/demo", [], 2, NOBODY)
     assert capsys.readouterr().err == ""
+
+
+def test_a_run_closes_what_shows_persons_before_anything_is_written_there(study: Path, monkeypatch) -> None:
+    monkeypatch.chdir(study)
+    study.chmod(0o755)
+    (study / ".dvc/private").mkdir(parents=True)
+    (study / "store").mkdir(mode=0o777)
+    params = yaml.safe_load((study / "params.yaml").read_text())
+    begin(study, params, [], [], "data/demo", [], 2, NOBODY)
+    closed = {name: (study / name).stat().st_mode & 0o777 for name in (*CLOSED, ".dvc/private")}
+    assert set(closed.values()) == {0o750}
+    (study / ".dvc/config.local").write_text("['remote \"private\"']\n    url = ../store\n")
+    begin(study, params, [], [], "data/demo", [], 2, NOBODY)
+    assert (study / "store").stat().st_mode & 0o777 == 0o750
+
+
+def test_a_study_without_its_private_store_gets_no_empty_folders_in_its_place(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(REPOSITORY / "params.yaml", tmp_path)
+    params = yaml.safe_load((tmp_path / "params.yaml").read_text()) | {"private": "absent"}
+    begin(tmp_path, params, [], [], "data/demo", [], 2, NOBODY)
+    assert not (tmp_path / "results").exists()
 
 
 def test_where_everything_is_here_dvc_versions_all_stages_at_once(study: Path) -> None:

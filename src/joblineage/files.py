@@ -7,7 +7,7 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -142,6 +142,30 @@ def read_yaml(path: str | Path) -> Any:
         return parse_yaml(Path(path).read_bytes())
     except yaml.YAMLError as error:
         raise DataError(str(path), [f"is not valid YAML: {error}"]) from error
+
+
+def close(paths: Iterable[Path], like: Path) -> list[str]:
+    """Close files and folders, and so all that lies in the latter, to others; what could not be closed, in sentences.
+
+    A folder that nobody enters closes what is in it. A new mode of each file would be a change to whoever compares by status.
+
+    Parameters
+    ----------
+    paths : those that are not there are passed over; a link stays as it is, since others may share what it leads to.
+    like : a folder; its group may do what it may do there. Nothing is ever opened.
+    """
+    allowed, notes = 0o700 | (like.stat().st_mode & 0o070), []
+    for path in paths:
+        if path.is_symlink():
+            notes.append(f"{path} is a link: who may read what it leads to is not for this study to say")
+            continue
+        if not path.exists() or not (mode := path.stat().st_mode & 0o777) & ~allowed:
+            continue
+        with suppress(OSError):  # of another owner, on a disk that is read-only
+            path.chmod(mode & allowed)
+        if path.stat().st_mode & 0o777 & ~allowed:  # also on a disk that keeps no modes, and says nothing
+            notes.append(f"{path} is open to others, and its owner or its disk lets nobody close it here")
+    return notes
 
 
 def sha256(path: str | Path) -> str:

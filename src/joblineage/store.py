@@ -258,6 +258,11 @@ class Store:
     def _makers(self, names: Iterable[str]) -> dict[str, str]:
         return {out["path"]: name for name in self.by_age(names) for out in self.records[name]["outputs"]}
 
+    def made_by(self, run: Document) -> dict[str, str]:
+        """{path: md5} of what the study held at the end of a run."""
+        names = [name for part in ("reused", "executed") for name in run[part] if name in self.records]
+        return {out["path"]: out["md5"] for name in names for out in self.records[name]["outputs"]}
+
     @cached_property
     def current(self) -> dict[str, str]:
         """{job key: id} of the records that made what the study holds now."""

@@ -23,13 +23,18 @@ import numpy as np
 
 from blemore.gemini.service import MIME, SAMPLED_FPS, Service
 from joblineage import declare
-from joblineage.files import parse_json, write_bytes
+from joblineage.files import close, parse_json, write_bytes
 
 log = logging.getLogger(__name__)
 
 SCHEMA = "blemore.gemini/1"
 SHOWN = 16
 """Digits of a piece's key that the ledger shows."""
+
+
+def digest(data: bytes) -> str:
+    """sha256 of a file's bytes, in hex."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def cache_key(mp4: bytes, service: Service) -> str:
@@ -196,6 +201,7 @@ def alone(folder: Path, waiting: Callable[[], object] = lambda: None) -> Iterato
     waiting : called once if another process has to be waited for. A killed process holds nothing back.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    close([folder], like=Path())
     with open(folder / "lock", "a", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,6 +1,6 @@
 """What a run leaves that ended early, by a signal, a failed job or a kill: no tampering, and the next run finishes it."""
 
-from base64 import urlsafe_b64decode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as BadBase64
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -25,12 +25,15 @@ EARLY = (Verdict.TAMPERED, Verdict.MISSING, Verdict.UNRECORDED)
 def marked(folder: Path) -> Iterator[tuple[Path, str]]:
     """(file, path of the study that it speaks of) below a folder of Snakemake's.
 
-    Names are base64, parted by folders beginning with @ where they are long; others are passed over.
+    Names are base64, parted by folders beginning with @ where they are long; others are passed over. Base64 can be spelled
+    in several ways: Snakemake reads one, so another must not stand in for it.
     """
     for file in (one for one in folder.rglob("*") if not one.is_dir()):
         name = "".join(part.removeprefix("@") for part in file.relative_to(folder).parts)
         try:
-            yield file, urlsafe_b64decode(name).decode()
+            path = urlsafe_b64decode(name)
+            if urlsafe_b64encode(path).decode() == name:
+                yield file, path.decode()
         except (BadBase64, ValueError):
             continue
 

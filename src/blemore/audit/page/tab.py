@@ -7,6 +7,7 @@ hangs on, and records are no input of a job.
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
@@ -14,6 +15,8 @@ from markupsafe import Markup
 from blemore.report.page import SECTIONS
 
 TAB = {"lineage": "Lineage"}
+FOLDER = Path(__file__).with_name("templates")
+"""Of the tab's templates."""
 
 
 def with_lineage(artifact: str) -> dict[str, Any]:
@@ -27,4 +30,4 @@ def with_lineage(artifact: str) -> dict[str, Any]:
     found: dict[str, Any] = {"lineage": Markup(done.stdout), "fault": None}
     if done.returncode:
         found = {"lineage": None, "fault": done.stderr.strip().splitlines()[-3:]}
-    return {"sections": SECTIONS | TAB, "more": found}
+    return {"sections": SECTIONS | TAB, "more": found, "folders": [FOLDER]}
