@@ -102,13 +102,9 @@ def compare(store: Store, names: Iterable[str] | None = None, *, deep: bool = Fa
     kept = [one for one in differences if one not in gone]
     absent = sorted({one.path for one in gone if one.kind is Kind.LOST})
     others = foreign(store) if names is None else []
-    litter = [one.path for one in others if LITTER.fullmatch(Path(one.path).name)]
-    others = [one for one in others if one.path not in litter]
     if ends := [one.path for one in differences if one.kind is Kind.CHANGED and _line_ends(store, one)]:
         how = "`git config core.autocrlf false`, then `git rm -rq --cached . && git reset -q --hard` brings them back"
         notes.append(f"{len({*ends})} files differ from those of the records in line ends alone ({ends[0]}): {how}")
-    if litter:
-        notes.append(f"{len(litter)} files of a file browser or an editor lie among the results: {litter[0]}, ...")
     return Present(kept + others, absent, len(found) - len(absent), read, found, notes)
 
 
@@ -156,7 +152,7 @@ def foreign(store: Store) -> list[Difference]:
         Difference(Kind.FOREIGN, path)
         for top in sorted(tops)
         for path in sorted(one.relative_to(root).as_posix() for one in (root / top).rglob("*") if one.is_file())
-        if path not in store.makers and not path.endswith(".tmp")
+        if path not in store.makers and not path.endswith(".tmp") and not LITTER.fullmatch(Path(path).name)
     ]
 
 

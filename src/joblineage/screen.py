@@ -9,8 +9,8 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,8 @@ ROUTINE = (
 DIED = re.compile(r"died with <Signals\.(\w+)|returned non-zero exit status ([0-9]+)")
 LONG = 600.0
 """Seconds from which on a job's beginning is told too, where no bar tells what is running."""
+Status = tuple[int, int, int]
+"""Of a file: when it was written, size and inode."""
 AT_THE_END = "At least one job did not complete successfully"
 
 
@@ -76,6 +78,7 @@ class Shown:
 
     seconds : that it is expected to take.
     begun : when, by the clock; None before. over : whether it is done, or failed.
+    logs : {its log: the file's status when it began}.
     """
 
     seconds: float
@@ -83,6 +86,7 @@ class Shown:
     made: Sequence[str] = ()
     begun: float | None = None
     over: bool = False
+    logs: Mapping[Path, Status | None] = field(default_factory=dict)
 
     def done(self, now: float) -> float:
         """How many of its seconds are over; never quite all while it runs."""
@@ -162,6 +166,7 @@ class Screen(logging.Handler):
             self.failed.pop(said["jobid"], None)  # it is tried again
             job.name = escaped(" ".join([said["rule_name"], *map(str, said["wildcards"].values())]))
             job.made, job.begun, job.over = said["output"], time.time(), False
+            job.logs = {log: _status(log) for log in map(Path, said["log"])}
             if self.bar is None and sys.stderr.isatty():
                 self.bar = _bar(self.view)
             if self.bar is None and job.seconds > LONG:
@@ -187,7 +192,7 @@ class Screen(logging.Handler):
         job.over = True
         self.failed[said["jobid"]] = job.name
         logs = [Path(path) for path in said["log"]]
-        own = [log for log in logs if log.is_file() and log.stat().st_mtime >= (job.begun or 0) - 1]
+        own = [log for log in logs if _status(log) not in (None, job.logs.get(log))]  # not those of a run before
         told = next(filter(None, map(failure, own)), None) or self._end_of(said["rule_name"])
         self.say(f"FAILED {job.name}: {told}")
         if own:
@@ -200,7 +205,7 @@ class Screen(logging.Handler):
             done = sum(job.over for job in self.jobs.values()) - len(self.failed)
             failed = [*self.failed.values(), *self._running()]  # the latter without an output, as was said
             ended = f"{len(failed)} job(s) failed: {', '.join(failed)}" if failed else "The run was ended"
-            self.say(f"{ended}. {done} of {len(self.jobs)} are done.")
+            self.say(f"{ended}. {done} of {len(self.jobs)} are done and kept.")
             how = "Correct what is said above and run" if failed else "Run"
             self.say(f"{how} the same command again: it goes on from here.")
         elif DIED.search(text) and self._running():
@@ -252,6 +257,15 @@ def _tells(record: logging.LogRecord) -> bool:
     """Whether it says something of this run."""
     aloud = _event(record) is None or record.levelno >= logging.WARNING
     return aloud and not record.getMessage().startswith(ROUTINE)
+
+
+def _status(file: Path) -> Status | None:
+    """What tells whether a file has been written since, whatever the clock of its disk says; None: no such file."""
+    try:
+        about = file.stat()
+    except OSError:
+        return None
+    return about.st_mtime_ns, about.st_size, about.st_ino
 
 
 def _together(paths: Sequence[str]) -> str:

@@ -83,7 +83,7 @@ def test_a_run_that_was_ended_with_no_job_failed_says_so_and_how_to_go_on(capsys
     shown.jobs = {1: screen.Shown(9.0, "a", begun=1.0, over=True), 2: screen.Shown(9.0)}
     shown.emit(logging.makeLogRecord({"event": "error", "msg": screen.AT_THE_END}))
     assert capsys.readouterr().err == (
-        "The run was ended. 1 of 2 are done.\nRun the same command again: it goes on from here.\n"
+        "The run was ended. 1 of 2 are done and kept.\nRun the same command again: it goes on from here.\n"
     )
 
 
@@ -370,7 +370,7 @@ def test_a_job_that_is_tried_again_or_leaves_no_output_fails_once(folder: Path) 
     assert code == 1
     assert said.count("FAILED again: ") == 2
     assert "some output files are missing" in said
-    assert "2 job(s) failed: again, forgetful. 0 of 2 are done." in said
+    assert "2 job(s) failed: again, forgetful. 0 of 2 are done and kept." in said
 
 
 @pytest.mark.thorough

@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from joblineage.files import LITTER
 from joblineage.store import FOLDER, SIGNATURES, Store
 from joblineage.study import Checked
 from joblineage.verdict import Finding, Verdict
@@ -21,7 +22,7 @@ DOCUMENT = re.compile(r"\.[0-9a-f]{64}(\.sig)?(\.json)?\.\d+\.tmp")
 
 def strangers(store: Store) -> Checked:
     """What lies in the folders that jobs fill and that no record made, and links in place of what jobs made. Findings, and
-    a note on what is half-written.
+    notes on what is half-written, and on what file browsers and editors leave.
 
     Of the folder of raw data only those parts count that jobs fill.
     """
@@ -30,7 +31,7 @@ def strangers(store: Store) -> Checked:
     md5s = {out["path"]: out["md5"] for name in set(store.makers.values()) for out in store.records[name]["outputs"]}
     above = {folder for top in tops for folder in top.parents if folder != Path() and (root / folder).is_symlink()}
     found = [_link(root, folder.as_posix()) for folder in sorted(above)]
-    half = []
+    half, litter = [], []
     for top in sorted(tops):
         for path, mode in _walk(root, top):
             name = path.as_posix()
@@ -39,10 +40,12 @@ def strangers(store: Store) -> Checked:
                     found.append(_link(root, name))
             elif stat.S_ISREG(mode) and HALF_WRITTEN.fullmatch(path.name):
                 half.append(name)
+            elif stat.S_ISREG(mode) and name not in store.makers and LITTER.fullmatch(path.name):
+                litter.append(name)
             elif name not in store.makers:
                 found.append(_stranger(name, mode))
-    note = f"{len(half)} files are half-written, by a run at work or one that was killed: {half[:1]}"
-    return found, [note] if half else []
+    said = {"half-written, by a run at work or one that was killed": half, "of a file browser or an editor": litter}
+    return found, [f"{len(names)} files are {what}: {names[0]}, ..." for what, names in said.items() if names]
 
 
 def lineage(store: Store) -> list[Finding]:
