@@ -93,8 +93,8 @@ RECORDS = {
     "score": (
         "an input's bytes",
         lambda one: one["inputs"][0].update(sha256="0" * 64),
-        M,
-        f"lineage/objects/{'0' * 64}",
+        T,
+        "score",
     ),
     "compare": (
         "another rule",
