@@ -7,6 +7,7 @@ STUDY = Study(
     title="Which of two texts a line comes from",
     files=("params.yaml", "Snakefile", "dvc.yaml", "profiles/*/*.yaml"),
     sources=("Snakefile", "workflow_scripts", "params.yaml"),
+    modules=("study.py",),
     copied=("Snakefile", "params.yaml", "study.py", "profiles", "workflow_scripts"),
     headline_rule="judge",
 )

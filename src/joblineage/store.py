@@ -85,6 +85,12 @@ class Store:
         """Whether the object of that sha256 is kept."""
         return os.path.isfile(self.place(name))
 
+    @cached_property
+    def kept(self) -> frozenset[str]:
+        """Names of all objects that are there."""
+        folder = self.folder / "objects"
+        return frozenset(one.name for one in os.scandir(folder) if one.is_file()) if folder.is_dir() else frozenset()
+
     def put(self, data: bytes) -> str:
         """Keep `data` as an object; its sha256."""
         name = digest(data)
@@ -236,6 +242,11 @@ class Store:
     def newest(self) -> dict[str, str]:
         """{path: id of the newest record that made it}, of all records."""
         return self._makers(self.records)
+
+    @cached_property
+    def versions(self) -> set[tuple[str, str]]:
+        """(path, sha256) of everything that a record says was made, now or earlier."""
+        return {(out["path"], out["sha256"]) for one in self.records.values() for out in one["outputs"]}
 
     @cached_property
     def makers(self) -> dict[str, str]:

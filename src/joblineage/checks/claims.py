@@ -20,7 +20,7 @@ from joblineage.checks.endings import METADATA, marked
 from joblineage.files import parse_json, parse_yaml, read_bytes, sha256
 from joblineage.graph import Graph
 from joblineage.record import plain
-from joblineage.restoring import Cache
+from joblineage.restoring import DvcCache
 from joblineage.shapes import compiled
 from joblineage.store import FOLDER, SIGNATURES, Store, canonical, digest, key
 from joblineage.verdict import Finding, Verdict
@@ -43,7 +43,6 @@ CLAIM = {
         "rule": {"type": "string"},
         "input_checksums": {"type": ["object", "null"], "additionalProperties": {"type": "string"}},
     },
-    "additionalProperties": {},
 }
 """Form of Snakemake's metadata of a file, as far as they are compared."""
 FILES = {
@@ -98,11 +97,11 @@ def snakemake(root: Path, graph: Graph, chain: set[str], found: Sums) -> tuple[l
             continue
         claim = said[path]
         try:
-            has_form(claim)
+            has_form({field: claim[field] for field in CLAIM["required"]})
             wrong, late = _disagreement(one, params(name), claim, found)
-            if _other_clock(one, claim):
+            if not wrong and _other_clock(one, claim):
                 other_clock.append(path)
-        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        except (ValueError, LookupError, TypeError, SyntaxError, RecursionError, MemoryError):
             wrong, late = "is no metadata of Snakemake's making", False
         if wrong:
             # A run that ended early has not told Snakemake of all its jobs; one whose parameters change is not complete.
@@ -168,9 +167,14 @@ def _param(text: str) -> bytes:
     return canonical(plain(ast.literal_eval(text)))
 
 
-def dvc(store: Store) -> tuple[list[Finding], list[str]]:
+def dvc(store: Store, *, whole: bool = True) -> tuple[list[Finding], list[str]]:
     """dvc.lock agrees with the last complete run: outputs by the md5 in the records, sources by those of the run.
-    Findings, and notes on what could not be compared."""
+    Findings, and notes on what could not be compared, or need not be the same.
+
+    Parameters
+    ----------
+    whole : whether nothing is wrong with the records themselves; else nothing is compared with them.
+    """
     root, run = store.root, store.last_run
     file = root / "dvc.lock"
     if not file.exists():
@@ -188,9 +192,10 @@ def dvc(store: Store) -> tuple[list[Finding], list[str]]:
     deps = [(stage, dep["path"], dep["md5"]) for stage, one in stages.items() for dep in one.get("deps", [])]
     params = {stage: one.get("params", {}).get(store.study.settings, {}) for stage, one in stages.items()}
     commands = {stage: one["cmd"] for stage, one in stages.items()}
-    gone = _gone(root, outs[FOLDER][1]) if FOLDER in outs else []
-    if gone:
-        return gone, []
+    versioned = _versioned(root, outs[FOLDER][1]) if FOLDER in outs else None
+    lost = [one for one in versioned or () if not (root / FOLDER / one).exists()]
+    if lost:
+        return [Finding(Verdict.MISSING, f"{FOLDER}/{one}", "DVC versioned it, and it is gone") for one in lost], []
     written = ((name, out) for name in store.current.values() for out in store.records[name]["outputs"])
     made = {out["path"]: out["md5"] for name, out in written if store.makers[out["path"]] == name}
     if run is None or not finished:
@@ -201,36 +206,63 @@ def dvc(store: Store) -> tuple[list[Finding], list[str]]:
             if path not in OF_RUNS and all(_output(store, one, path, *claim) for one in versions)
         ]
         return complete.unfinished(store, FOLDER in outs, odd), unfinished
-    findings = [_output(store, made, path, *claim) for path, claim in outs.items()]
+    if not whole:
+        return [], ["dvc.lock was not compared: something is wrong with the records themselves"]
+    if versioned is not None and f"runs/{store.line[0]}.json" not in versioned:
+        what = "of an earlier run: DVC has not versioned the last one, `dvc commit --force` does"
+        return [Finding(Verdict.INCOMPLETE, "dvc.lock", what)], []
+    # Metadata are compared one by one: a job that failed has changed them, and times in them are nobody's concern.
+    told = METADATA in outs and not any(outs[METADATA][1] == _here(root, METADATA, litter=one) for one in (False, True))
+    notes = [f"{METADATA} is another than DVC versioned: it was compared file by file"] if told else []
+    findings = [_output(store, made, path, *claim) for path, claim in outs.items() if path != METADATA]
     findings += [_dependency(store, made, outs, *dep) for dep in deps]
     findings += complete.sizes(store, [out for _, out in listed if out["path"] not in OF_RUNS])
     findings += _settings(store, run, stages, params, commands)
-    return [finding for finding in findings if finding], []
+    return [finding for finding in findings if finding], notes
 
 
 def _wrong(what: str) -> Finding:
     return Finding(Verdict.TAMPERED, "dvc.lock", what)
 
 
-def _gone(root: Path, md5: str) -> list[Finding]:
-    """Records, runs and objects that DVC versioned and that are gone; DVC's list of them is in its cache."""
+def _versioned(root: Path, md5: str) -> list[str] | None:
+    """Files of a folder that DVC versioned under that md5, by the list in its cache; None where that is not here."""
     try:
-        listed = parse_json(read_bytes(root / ".dvc/cache/files/md5" / md5[:2] / md5[2:]))
-        lost = sorted(one["relpath"] for one in listed if not (root / FOLDER / one["relpath"]).exists())
-    except (OSError, ValueError, KeyError, TypeError):
-        return []  # no list to compare with
-    return [Finding(Verdict.MISSING, f"{FOLDER}/{one}", "DVC versioned it, and it is gone") for one in lost]
+        data = read_bytes(root / ".dvc/cache/files/md5" / md5[:2] / md5[2:])
+        files = {one["relpath"]: one["md5"] for one in parse_json(data)}
+        return sorted(files) if capture.dvc_folder_md5(files) == md5 else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def _output(store: Store, made: dict[str, str], path: str, stage: str, md5: str) -> Finding | None:
-    if path.startswith(store.study.raw) and not _made(made, path):
+    if f"{path}/".startswith(store.study.raw) and not _made(made, path):
         return None  # raw files that no job made: records know them by sha256, as inputs
-    true, place = _sum_of(made, path), store.root / path
-    if path in OF_RUNS:
-        true = capture.dvc_md5(place) if place.exists() else "nothing"
-    if md5 == true or (path == FOLDER and md5 == capture.dvc_md5(place, without=SIGNATURES)):  # signed since
+    true = _here(store.root, path) or "nothing" if path == FOLDER else _sum_of(made, path)
+    if md5 == true or (path == FOLDER and _grown(store, md5)):
         return None
     return _wrong(f"stage {stage} claims md5 {md5[:12]} of {path}, the records say {true[:12]}")
+
+
+def _grown(store: Store, md5: str) -> bool:
+    """Whether lineage/ has honestly become another than DVC versioned under that md5."""
+    if md5 in (_here(store.root, FOLDER, litter=True), _here(store.root, FOLDER, without=SIGNATURES)):  # signed since
+        return True
+    versioned = _versioned(store.root, md5)
+    there = (one for one in store.folder.rglob("*") if one.is_file() and not one.name.endswith((".tmp", SIGNATURES)))
+    more = {one.relative_to(store.folder).as_posix() for one in there} - set(versioned or ())
+    # A job that was ended may have kept copies of sources, but no record of itself.
+    return versioned is not None and all(one.startswith("objects/") for one in more)
+
+
+def _here(root: Path, path: str, **options: Any) -> str | None:
+    """DVC's md5 of a file or folder of the study as it is now, by `capture.dvc_md5`; None where it cannot be read."""
+    if path.startswith("/") or ".." in Path(path).parts:
+        return None
+    try:
+        return capture.dvc_md5(root / path, **options) if (root / path).exists() else None
+    except (OSError, ValueError):  # the latter: no name that a file can have
+        return None
 
 
 def _sum_of(made: dict[str, str], path: str) -> str:
@@ -244,12 +276,11 @@ def _dependency(
 ) -> Finding | None:
     """A source may have changed since the run without any job to rerun; then dvc.lock has the present one. Where what is
     private is not here, the stages that need it keep what an earlier run said."""
-    if path.startswith(store.study.raw) or any(f"{path}/".startswith(f"{out}/") for out in outs):
+    if f"{path}/".startswith(store.study.raw) or any(f"{path}/".startswith(f"{out}/") for out in outs):
         right = md5 == _sum_of(made, path) or not _made(made, path)
     else:
-        place = store.root / path
         right = any(run["sources"].get(path) == md5 for run in store.runs.values())
-        right = right or (place.exists() and md5 == capture.dvc_md5(place))
+        right = right or md5 == _here(store.root, path)
     what = f"stage {stage} claims that it read {path} with md5 {md5[:12]}, which neither a run nor the present has"
     return None if right else _wrong(what)
 
@@ -304,7 +335,7 @@ def _same(one: Any, other: Any) -> bool:
 
 def stored(store: Store) -> tuple[list[Finding], list[str]]:
     """Every object of DVC's local cache has the content that its name says. Findings, and how much was read."""
-    objects, makers = Cache(store.root), store.makers
+    objects, makers = DvcCache(store.root), store.makers
     copies = {out["md5"]: out["path"] for name in makers.values() for out in store.records[name]["outputs"]}
     findings, known = [], dict[str, list[int]]()
     for place in objects.damaged(known):

@@ -7,7 +7,7 @@ from typing import Any
 
 from joblineage import capture, record
 from joblineage.checks import complete, places
-from joblineage.files import parse_json, read_bytes
+from joblineage.files import LITTER, parse_json, read_bytes
 from joblineage.store import FOLDER, NAME, OBJECT, SIGNATURES, Store, canonical, digest, key, merkle_root
 from joblineage.verdict import Finding, Verdict
 
@@ -34,7 +34,7 @@ def _names(store: Store) -> Iterator[Finding]:
     for path in sorted(path for path in folder.rglob("*") if path.suffix != ".tmp" and not path.is_dir()):
         part, kind = path.relative_to(folder).as_posix(), path.parent.name
         node = f"{FOLDER}/{part}"
-        if kind == "runs" and path.name.endswith(SIGNATURES):
+        if (kind == "runs" and path.name.endswith(SIGNATURES)) or LITTER.fullmatch(path.name):
             continue
         fitting = NAMES.get(kind)
         if path.parent.parent != folder or fitting is None or not fitting.fullmatch(path.name):
@@ -123,6 +123,8 @@ def _record(
     changed = {file["path"] for file in one["changed_inputs"]}
     sources = (file for file in one["inputs"] if file["role"] in record.LOGIC and file["path"] not in changed)
     spoken |= {file["sha256"]: f"copy of {file['path']}" for file in sources}
+    if one.get("taken"):
+        spoken[one["taken"]] = "list of files taken from caches"
     for model in one["split"].get("models", []):
         spoken |= {model[side]: "list of samples" for side in ("on", "judges") if side in model}
     for sha256, what in spoken.items():
@@ -133,7 +135,7 @@ def _record(
 
 
 def _object(store: Store, sha256: str, what: str) -> Iterator[Finding]:
-    if not store.has(sha256):
+    if sha256 not in store.kept:
         yield Finding(Verdict.MISSING, f"{FOLDER}/objects/{sha256}", f"the {what} is gone")
 
 
