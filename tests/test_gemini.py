@@ -348,3 +348,10 @@ def test_a_folder_without_pieces_is_named(content, tmp_path):
     result = command("plan", "--pieces", folder)
     assert isinstance(result.exception, DataError)
     assert str(folder) in str(result.exception)
+
+
+def test_what_a_service_gave_is_closed_to_others(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tmp_path.chmod(0o700)
+    with alone(tmp_path / "cache/gemini"):
+        assert (tmp_path / "cache/gemini").stat().st_mode & 0o077 == 0

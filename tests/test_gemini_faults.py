@@ -60,8 +60,11 @@ AGAIN = {
     "JSON of another form": Answer(200, b'["no"]'),
     "no vector": Answer(200, {"embeddings": []}),
     "no body": Answer(200, b""),
+    "JSON nested too deeply": Answer(200, b"[" * 100_000 + b"]" * 100_000),
+    "an error nested too deeply": Answer(503, b'{"error":' * 100_000 + b"1" + b"}" * 100_000),
     "a dropped connection": "hang up",
 }
+STOPS |= {"a wait without end": Answer(503, {}, {"retry-after": "9" * 400})}
 LEAVES = {
     "any other 400": answer(400, "INVALID_ARGUMENT", "The video is corrupt"),
     "413": answer(413, "", "Payload too large"),

@@ -124,6 +124,31 @@ def test_the_state_of_another_training_is_ignored(study, tmp_path, monkeypatch):
     assert run(study, tmp_path / "other", epochs=2) == whole
 
 
+class Part:
+    """Something with a state."""
+
+    def __init__(self, value: float):
+        self.value = torch.full((50,), value)
+
+    def state_dict(self):
+        return {"value": self.value}
+
+    def load_state_dict(self, kept):
+        self.value = kept["value"]
+
+
+@pytest.mark.parametrize("damage", ["none", "cut", "emptied", "zeros", "one other byte", "foreign"])
+def test_a_damaged_state_is_never_gone_on_from(tmp_path, damage):
+    path = tmp_path / "state.pt"
+    training_state.TrainingState(path, "one", {"network": Part(1.0)}).save()
+    data = path.read_bytes()
+    other = {"none": data, "cut": data[:-40], "emptied": b"", "zeros": bytes(len(data)), "foreign": b"<html>" * 30}
+    path.write_bytes(other.get(damage, data[:300] + bytes([data[300] ^ 1]) + data[301:]))
+    part = Part(0.0)
+    training_state.TrainingState(path, "one", {"network": part}).load()
+    assert part.value.unique().tolist() == ([1.0] if damage == "none" else [0.0])
+
+
 def test_two_trainings_give_the_same_bytes_and_another_seed_or_fold_does_not(study, tmp_path):
     first = run(study, tmp_path / "first", epochs=1)
     assert run(study, tmp_path / "second", epochs=1) == first

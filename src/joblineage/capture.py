@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from joblineage.files import LITTER
 from joblineage.installed import Installed
 from joblineage.store import Store
 from joblineage.variables import changing, of_start
@@ -44,17 +45,20 @@ def hashed(role: str, path: str, *, md5: bool = False) -> File:
     return {"role": role, "path": path, "size": size} | {one.name: one.hexdigest() for one in sums}
 
 
-def dvc_md5(path: Path, without: str = ".tmp") -> str:
+def dvc_md5(path: Path, without: str = ".tmp", *, litter: bool = False) -> str:
     """DVC's md5 of a file, or of a folder: of the list of its files and their md5 (what `.dvcignore` names left out).
 
     Parameters
     ----------
     without : ending of names that are left out besides.
+    litter : whether what file browsers and editors leave counts too, as it does where no `.dvcignore` names it.
     """
     if path.is_file():
         return _md5_of(path)
     files = (one for one in path.rglob("*") if one.is_file() and not NO_SOURCE.search(one.as_posix()))
-    kept = (one for one in files if not one.name.endswith((".tmp", without)))
+    kept = (
+        one for one in files if not one.name.endswith((".tmp", without)) and (litter or not LITTER.fullmatch(one.name))
+    )
     return dvc_folder_md5({one.relative_to(path).as_posix(): _md5_of(one) for one in kept})
 
 

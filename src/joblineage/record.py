@@ -19,13 +19,14 @@ from typing import Any
 from joblineage import capture, declare, loaded
 from joblineage.capture import File
 from joblineage.files import write_json
-from joblineage.store import Store, canonical, digest
+from joblineage.store import Store, canonical, digest, key
 
 SCHEMAS = ("joblineage-job/1", "blemore-job/1")
 """Of a record: the one that is written, and the name that it had before the library had its own."""
 LOGIC = ("code", "templates")
 """Roles of inputs that are source files."""
 Headline = Callable[[dict[str, str]], dict[str, float]]
+AGAIN = "begin the run anew: what is damaged is brought back or made again first"
 WEIGHTS = "weights"
 """Role of a checkpoint's files."""
 
@@ -86,6 +87,19 @@ class Begun:
         job, files = self.snakemake, sorted((one["path"], one["sha256"]) for one in self.inputs)
         about = json.dumps([job.rule, files, dict(job.params), dict(wildcards)], sort_keys=True)
         return hashlib.sha256(about.encode()).hexdigest()[:32]
+
+    def damaged(self) -> list[str]:
+        """A sentence on each input that is not what its job made: what a job ends with that cannot read it."""
+        store, said = Store(), []
+        for one in self.inputs:
+            path = one["path"]
+            if path in store.makers:
+                record = store.records[store.makers[path]]
+                out = next(out for out in record["outputs"] if out["path"] == path)
+                if out["sha256"] != one["sha256"]:
+                    made = f"{key(record)} made {out['size']} bytes, sha256 {out['sha256']:.12}"
+                    said.append(f"{path} is damaged: {made}; here are {one['size']}, {one['sha256']:.12}; {AGAIN}")
+        return said
 
     def parts(self, wildcard: str | None = None) -> list[Part]:
         """The instances of the rule that this job is: one, or with a wildcard one for each of its numbers.

@@ -85,6 +85,12 @@ class Store:
         """Whether the object of that sha256 is kept."""
         return os.path.isfile(self.place(name))
 
+    @cached_property
+    def kept(self) -> frozenset[str]:
+        """Names of all objects that are there."""
+        folder = self.folder / "objects"
+        return frozenset(one.name for one in os.scandir(folder) if one.is_file()) if folder.is_dir() else frozenset()
+
     def put(self, data: bytes) -> str:
         """Keep `data` as an object; its sha256."""
         name = digest(data)
@@ -238,6 +244,11 @@ class Store:
         return self._makers(self.records)
 
     @cached_property
+    def versions(self) -> set[tuple[str, str]]:
+        """(path, sha256) of everything that a record says was made, now or earlier."""
+        return {(out["path"], out["sha256"]) for one in self.records.values() for out in one["outputs"]}
+
+    @cached_property
     def makers(self) -> dict[str, str]:
         """{path: id of the newest record that made it}, of the last run's records and those pending."""
         last = self.last_run
@@ -246,6 +257,11 @@ class Store:
 
     def _makers(self, names: Iterable[str]) -> dict[str, str]:
         return {out["path"]: name for name in self.by_age(names) for out in self.records[name]["outputs"]}
+
+    def made_by(self, run: Document) -> dict[str, str]:
+        """{path: md5} of what the study held at the end of a run."""
+        names = [name for part in ("reused", "executed") for name in run[part] if name in self.records]
+        return {out["path"]: out["md5"] for name in names for out in self.records[name]["outputs"]}
 
     @cached_property
     def current(self) -> dict[str, str]:

@@ -57,7 +57,10 @@ class Study:
     command: str = "python study.py"
     target: str = "all"
     settings: str = "params.yaml"
-    files: Sequence[str] = ("params.yaml", "Snakefile", "dvc.yaml", "requirements.lock", "rules/*.smk")
+    files: Sequence[str] = (
+        *("params.yaml", "Snakefile", "dvc.yaml", "requirements.lock"),
+        *("rules/*.smk", "profiles/*/*.yaml"),
+    )
     sources: Sequence[str] = ("Snakefile", "rules", "src", "workflow_scripts", "requirements.lock")
     modules: Sequence[str] = ()
     variables: Mapping[str, str] = field(default_factory=dict)

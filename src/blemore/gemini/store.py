@@ -23,7 +23,7 @@ import numpy as np
 
 from blemore.gemini.service import MIME, SAMPLED_FPS, Service
 from joblineage import declare
-from joblineage.files import parse_json, write_bytes
+from joblineage.files import close, parse_json, write_bytes
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,8 @@ class Cache:
             vector = np.load(io.BytesIO(data), allow_pickle=False)
         except (OSError, ValueError, EOFError):
             return None
-        if self.sums.get(key[:SHOWN], digest(data)) != digest(data):
+        sha256 = hashlib.sha256(data).hexdigest()
+        if self.sums.get(key[:SHOWN], sha256) != sha256:
             log.warning("%s: not the vector that came from the service; it is asked for again", path)
             return None
         right = vector.shape == (dimensions,) and vector.dtype == np.float32 and np.isfinite(vector).all()
@@ -92,13 +93,13 @@ class Cache:
         file = io.BytesIO()
         np.save(file, vector.astype(np.float32), allow_pickle=False)
         write_bytes(self._path(key, "npy"), file.getvalue())
-        self.sums[key[:SHOWN]] = digest(file.getvalue())
+        self.sums[key[:SHOWN]] = hashlib.sha256(file.getvalue()).hexdigest()
         return self.sums[key[:SHOWN]]
 
     def declare(self, key: str) -> None:
         """Tell the job's lineage record which file of this cache went into its result."""
         path = next(path for path in (self._path(key, "npy"), self._path(key, "refused")) if path.is_file())
-        declare.took(path, digest(path.read_bytes()))
+        declare.took(path, hashlib.sha256(path.read_bytes()).hexdigest())
 
     def refuse(self, key: str, reason: str) -> None:
         """Remember that a piece is not taken: asking again would bring the same answer. Delete the file to ask again."""
@@ -200,6 +201,7 @@ def alone(folder: Path, waiting: Callable[[], object] = lambda: None) -> Iterato
     waiting : called once if another process has to be waited for. A killed process holds nothing back.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    close([folder], like=Path())
     with open(folder / "lock", "a", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

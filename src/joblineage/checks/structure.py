@@ -6,7 +6,8 @@ from functools import cache, partial
 from typing import Any
 
 from joblineage import capture, record
-from joblineage.files import parse_json, read_bytes
+from joblineage.checks import complete, places
+from joblineage.files import LITTER, parse_json, read_bytes
 from joblineage.store import FOLDER, NAME, OBJECT, SIGNATURES, Store, canonical, digest, key, merkle_root
 from joblineage.verdict import Finding, Verdict
 
@@ -18,8 +19,10 @@ def check(store: Store) -> list[Finding]:
     """Findings on lineage/: edited, broken, strange, lost or unlisted documents, sums that do not follow."""
     environment = cache(partial(_environment, store))  # many records are of one environment
     return [
+        *places.lineage(store),
         *_names(store),
         *_runs(store),
+        *complete.lists(store),
         *_listing(store),
         *(finding for name, one in store.records.items() for finding in _record(store, name, one, environment)),
     ]
@@ -31,7 +34,7 @@ def _names(store: Store) -> Iterator[Finding]:
     for path in sorted(path for path in folder.rglob("*") if path.suffix != ".tmp" and not path.is_dir()):
         part, kind = path.relative_to(folder).as_posix(), path.parent.name
         node = f"{FOLDER}/{part}"
-        if kind == "runs" and path.name.endswith(SIGNATURES):
+        if (kind == "runs" and path.name.endswith(SIGNATURES)) or LITTER.fullmatch(path.name):
             continue
         fitting = NAMES.get(kind)
         if path.parent.parent != folder or fitting is None or not fitting.fullmatch(path.name):
@@ -112,6 +115,8 @@ def _record(
     node, title = f"{FOLDER}/records/{name}.json", f"record of {key(one)}"
     if one["params"]["sha256"] != digest(canonical(one["params"]["values"])):
         yield Finding(Verdict.TAMPERED, node, f"{title}: the parameters' hash is not theirs")
+    if one["code"]["dirty"] and not one["code"]["diff"]:
+        yield Finding(Verdict.TAMPERED, node, f"{title}: files differed from its commit, and it keeps no difference")
     spoken = {one["environment"]: "environment"}
     if one["code"]["diff"]:
         spoken[one["code"]["diff"]] = "difference from its commit"
@@ -130,7 +135,7 @@ def _record(
 
 
 def _object(store: Store, sha256: str, what: str) -> Iterator[Finding]:
-    if not store.has(sha256):
+    if sha256 not in store.kept:
         yield Finding(Verdict.MISSING, f"{FOLDER}/objects/{sha256}", f"the {what} is gone")
 
 
