@@ -16,7 +16,7 @@ from typing import Any
 from joblineage.files import LITTER
 from joblineage.installed import Installed
 from joblineage.store import Store
-from joblineage.variables import changing
+from joblineage.variables import changing, of_start
 
 LOCK = "requirements.lock"
 NOT_CODE = ":(exclude)dvc.lock"
@@ -223,7 +223,7 @@ def determinism() -> dict[str, Any]:
     forced = torch and torch.are_deterministic_algorithms_enabled()  # or only warned of, and it may have happened
     return {
         "threads": {name: os.environ.get(name) for name in threads},
-        "variables": changing(),
+        "variables": changing(of_start()),
         "hash_seed": os.environ.get("PYTHONHASHSEED"),
         "torch_threads": torch and torch.get_num_threads(),
         "torch_deterministic": forced and not torch.is_deterministic_algorithms_warn_only_enabled(),

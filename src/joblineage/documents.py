@@ -11,8 +11,9 @@ from joblineage.installed import Installed
 from joblineage.record import LOGIC
 from joblineage.restoring import DvcCache, locked, named
 from joblineage.run import study_files
-from joblineage.store import FOLDER, SIGNATURES, Store, digest
+from joblineage.store import FOLDER, OBJECT, Store, digest
 from joblineage.verdict import Verdict
+from joblineage.workspace import clear
 
 KINDS = ("records", "runs", "objects")
 """Folders of the lineage."""
@@ -20,16 +21,11 @@ KINDS = ("records", "runs", "objects")
 
 def bring_back(store: Store, cache: DvcCache) -> Iterator[str]:
     """Documents that do not have the hash which they bear as their name, and those that are spoken of and gone."""
-    files = [
-        (f"{FOLDER}/{kind}/{one.name}", one)
-        for kind in KINDS
-        for one in (store.folder / kind).glob("*")
-        if one.is_file()
-    ]
-    hashed = {node: one for node, one in files if not one.name.endswith((SIGNATURES, ".tmp"))}
-    bad = {node for node, one in hashed.items() if digest(one.read_bytes()) != one.stem}
+    called = [one for kind in KINDS for one in (store.folder / kind).glob("*") if OBJECT.fullmatch(one.stem)]
+    nodes = {f"{FOLDER}/{one.parent.name}/{one.name}": one for one in called}
+    bad = {node for node, one in nodes.items() if not one.is_file() or digest(one.read_bytes()) != one.stem}
     for node in bad:
-        hashed[node].unlink()
+        clear(nodes[node])
     versioned = {f"{FOLDER}/{one}" for one in cache.listed((locked(store.root) or {}).get(FOLDER, ""))}
     wanted = bad | {node for node in versioned if not (store.root / node).exists()}
     tried: set[str] = set()

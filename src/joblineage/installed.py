@@ -54,7 +54,11 @@ class Installed:
         for place in self.places:
             with suppress(OSError, ValueError, TypeError, KeyError):
                 read = parse_json(place.read_bytes())
-                return {part: dict(read[part]) for part in ("files", "data", "sums")}
+                parts = {part: dict(read[part]) for part in ("files", "data", "sums")}
+                if {len(one) for one in parts["files"].values()} <= {4} and {
+                    len(one) for one in parts["sums"].values()
+                } <= {2}:
+                    return parts
         return {"files": {}, "data": {}, "sums": {}}
 
     def keep(self) -> None:

@@ -22,7 +22,7 @@ from joblineage.recovery import holding
 from joblineage.restoring import DVC, LOCK, DvcCache, Status, locked, named, status_of, whole
 from joblineage.run import study_changes, version
 from joblineage.store import FOLDER, Store
-from joblineage.workspace import STARTED, note, read_note, under_git
+from joblineage.workspace import STARTED, clear, note, read_note, under_git
 
 MEMORY = "cache/lineage/whole.json"
 """The status of all files when they were last found whole, and of each object of DVC's cache that was."""
@@ -53,6 +53,7 @@ def repair(store: Store) -> list[str]:
         done += brought
         if not left:
             done += _versions(store, cache)
+    clear(store.root / MEMORY)
     told = {"all": None if left else _summary(store, cache), "objects": memory["objects"]}
     write_text(store.root / MEMORY, json.dumps(told))
     return done + left
@@ -100,9 +101,9 @@ def locks(root: Path) -> Iterator[str]:
             return
     except FileNotFoundError:
         return
-    except ValueError:
+    except (OSError, ValueError):
         pass
-    path.unlink()
+    clear(path)
     yield f"removed {DVC}/tmp/rwlock, DVC's list of locks, which could not be read"
 
 
@@ -111,21 +112,21 @@ def _compiled(store: Store) -> Iterator[str]:
     tops = (store.root / one for one in store.study.sources)
     bad = sorted(one for top in tops for one in top.rglob("*.nb[ci]") if not _is_pickle(one))
     for path in bad:
-        path.unlink()
+        clear(path)
     if bad:
         yield f"removed {len(bad)} damaged file(s) that numba compiled: {named(one.name for one in bad)}"
 
 
 def _is_pickle(path: Path) -> bool:
-    with open(path, "rb") as file:
-        try:
+    try:
+        with open(path, "rb") as file:
             while True:
                 for _ in pickletools.genops(file):
                     pass
                 if not file.peek(1):
                     return True
-        except (ValueError, IndexError, UnicodeDecodeError, EOFError):
-            return False
+    except (OSError, ValueError, IndexError, EOFError):
+        return False
 
 
 def _cache(store: Store, cache: DvcCache, known: dict[str, Status]) -> Iterator[str]:
@@ -133,7 +134,7 @@ def _cache(store: Store, cache: DvcCache, known: dict[str, Status]) -> Iterator[
         return  # shared with others: `verify --cache` reads it
     bad = cache.damaged(known)
     for path in bad:
-        path.unlink()
+        clear(path)
     if bad:
         yield f"removed {len(bad)} damaged object(s) of DVC's cache: {named(f'{one.parent.name}/{one.name}' for one in bad)}"
 
@@ -180,10 +181,11 @@ def _notes(store: Store, cache: DvcCache) -> tuple[list[str], list[str]]:
         places = (cache.place(md5) for md5 in cache.ever.get(below, ()))
         right = next((one for one in places if claims.agrees(record, read_note(one)) and whole(one)), None)
         if right:
+            clear(place)
             write_bytes(place, right.read_bytes())
             brought.append(path)
         elif read_note(place) is None:
-            place.unlink(missing_ok=True)  # Snakemake ends at some of those that it cannot read
+            clear(place)  # Snakemake ends at some of those that it cannot read
             lost.append(path)
     return brought, lost
 
@@ -193,7 +195,7 @@ def _versions(store: Store, cache: DvcCache) -> Iterator[str]:
     root, outs = store.root, locked(store.root)
     last = store.last_run
     if (root / LOCK).exists() and outs is None:
-        (root / LOCK).unlink()
+        clear(root / LOCK)
         yield f"removed {LOCK}, which could not be read"
     if not under_git(root) or last is None or not last["complete"] or store.pending or study_changes(store):
         return

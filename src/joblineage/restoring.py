@@ -13,6 +13,7 @@ import yaml
 
 from joblineage.files import parse_json, parse_yaml, sha256, whole_file
 from joblineage.store import Store, digest
+from joblineage.workspace import clear
 
 DVC = ".dvc"
 OBJECT = re.compile(r"[0-9a-f]{32}(\.dir)?")
@@ -73,9 +74,9 @@ class DvcCache:
         """
         bad, found = [], {}
         for one in self.objects():
-            path, status = Path(one.path), status_of(one.stat())
+            path, status = Path(one.path), status_of(one.stat(follow_symlinks=False))
             name = path.relative_to(self.folder).as_posix()
-            if known.get(name) == status or whole(path):
+            if known.get(name) == status or (path.is_file() and whole(path)):
                 found[name] = status
             else:
                 bad.append(path)
@@ -90,7 +91,9 @@ class DvcCache:
                 shutil.copyfile(self.place(md5), temporary)
                 if sha256(temporary) != hashed:
                     raise ValueError(f"{self.place(md5)} is damaged")
-        except (FileNotFoundError, ValueError):
+                if target.is_dir():
+                    clear(target)
+        except (FileNotFoundError, IsADirectoryError, ValueError):
             return False
         return True
 

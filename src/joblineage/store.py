@@ -85,6 +85,12 @@ class Store:
         """Whether the object of that sha256 is kept."""
         return os.path.isfile(self.place(name))
 
+    @cached_property
+    def kept(self) -> frozenset[str]:
+        """Names of all objects that are there."""
+        folder = self.folder / "objects"
+        return frozenset(one.name for one in os.scandir(folder) if one.is_file()) if folder.is_dir() else frozenset()
+
     def put(self, data: bytes) -> str:
         """Keep `data` as an object; its sha256."""
         name = digest(data)

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 CHANGING = re.compile(
     r"(ATEN|BLIS|CUBLAS|CUDA|CUDNN|DNNL|GLIBC|GOMP|KMP|LD|MALLOC|MKL|NPY|NUMBA|NVIDIA|OMP|ONEDNN|OPENBLAS|PYTORCH|TORCH)_\w+"
@@ -20,7 +21,17 @@ OF_A_RUN = {"PYTHONSAFEPATH": "1", "PYTHONNOUSERSITE": "1", "PYTHONPATH": SET}
 """What every process of a run has: no folder of a script or of the moment, and none of the user's, is looked for modules."""
 
 
-def changing(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+def of_start() -> dict[str, str]:
+    """The environment that this process, or the one it is a fork of, was started with: libraries set some for themselves."""
+    try:
+        said = Path("/proc/self/environ").read_bytes()
+    except OSError:
+        return dict(os.environ)
+    pairs = (os.fsdecode(one).partition("=") for one in said.split(b"\0") if one)
+    return {name: value for name, _, value in pairs}
+
+
+def changing(environment: Mapping[str, str]) -> dict[str, str]:
     """{name: value} of those that are set. A value is shown where it is plain: no path, nothing that may be a secret."""
     names = sorted(name for name in environment if CHANGING.fullmatch(name) and not HARMLESS.fullmatch(name))
     return {name: shown(name, environment[name]) for name in names}

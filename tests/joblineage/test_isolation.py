@@ -147,6 +147,17 @@ def test_what_is_as_it_was_installed_is_not_foreign(site):
     assert looked_at(site / "tool/__init__.py") == {}
 
 
+@pytest.mark.parametrize(
+    "said", ["", "[]", '{"files": {"a": 1}, "data": {}, "sums": {}}', '{"files": {"a": []}, "data": {}, "sums": {}}']
+)
+def test_a_damaged_memory_of_the_environment_is_made_anew(site, said):
+    assert looked_at(site / "tool/__init__.py") == {}
+    (place,) = (site.parent / "home/joblineage").iterdir()
+    place.write_text(said)
+    assert looked_at(site / "tool/__init__.py") == {}
+    assert place.read_text() != said
+
+
 @pytest.mark.parametrize("seen", [False, True], ids=["at the first look", "since the last look"])
 @pytest.mark.parametrize("name", ["__init__.py", "numbers.npy"])
 def test_an_edited_file_of_a_package_is_named(site, name, seen):

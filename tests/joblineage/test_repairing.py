@@ -257,3 +257,40 @@ def test_a_job_that_cannot_read_a_damaged_input_says_which_it_is_and_what_to_do(
     assert said.startswith("results/media is damaged: prepare made 5 bytes, sha256 ")
     assert "; here are 2, " in said
     assert said.endswith("begin the run anew: what is damaged is brought back or made again first")
+
+
+def folder(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    (path / "inner").mkdir(parents=True)
+    (path / "inner/file").write_text("text")
+
+
+def dangling(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to("nowhere")
+
+
+@pytest.mark.parametrize("make", [folder, dangling])
+@pytest.mark.parametrize(
+    "name", ["record", "run", "samples", "noted", "result", "rwlock", "dvc.lock", "object", "memory", "status", "numba"]
+)
+def test_folders_and_links_in_place_of_files_end_no_repair(made: Lineage, make: Callable[[Path], None], name: str):
+    before = content(made.root)
+    places = {
+        "record": record(made.root),
+        "run": run(made.root),
+        "samples": samples(made.root),
+        "noted": noted(made.root),
+        "result": result(made.root),
+        "rwlock": made.root / ".dvc/tmp/rwlock",
+        "dvc.lock": made.root / "dvc.lock",
+        "object": Path(next(DvcCache(made.root).objects()).path),
+        "memory": made.root / repairing.MEMORY,
+        "status": made.root / "cache/lineage/status.json",
+        "numba": made.root / "src/__pycache__/code.nbi",
+    }
+    make(places[name])
+    said = repairing.repair(made.store)
+    assert all(isinstance(line, str) for line in said)
+    assert content(made.root) == before

@@ -32,6 +32,11 @@ SHOWN = 16
 """Digits of a piece's key that the ledger shows."""
 
 
+def digest(data: bytes) -> str:
+    """sha256 of a file's bytes, in hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
 def cache_key(mp4: bytes, service: Service) -> str:
     """sha256, in hex, of all that decides a vector; the clip's name is no part of it."""
     return _key(mp4, service.origin, service.model, service.dimensions)

@@ -97,11 +97,11 @@ def snakemake(root: Path, graph: Graph, chain: set[str], found: Sums) -> tuple[l
             continue
         claim = said[path]
         try:
-            has_form(claim)
+            has_form({field: claim[field] for field in CLAIM["required"]})
             wrong, late = _disagreement(one, params(name), claim, found)
             if not wrong and _other_clock(one, claim):
                 other_clock.append(path)
-        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        except (ValueError, LookupError, TypeError, SyntaxError, RecursionError, MemoryError):
             wrong, late = "is no metadata of Snakemake's making", False
         if wrong:
             # A run that ended early has not told Snakemake of all its jobs; one whose parameters change is not complete.
@@ -212,7 +212,7 @@ def dvc(store: Store, *, whole: bool = True) -> tuple[list[Finding], list[str]]:
         what = "of an earlier run: DVC has not versioned the last one, `dvc commit --force` does"
         return [Finding(Verdict.INCOMPLETE, "dvc.lock", what)], []
     # Metadata are compared one by one: a job that failed has changed them, and times in them are nobody's concern.
-    told = METADATA in outs and outs[METADATA][1] not in (_here(root, METADATA), _here(root, METADATA, litter=True))
+    told = METADATA in outs and not any(outs[METADATA][1] == _here(root, METADATA, litter=one) for one in (False, True))
     notes = [f"{METADATA} is another than DVC versioned: it was compared file by file"] if told else []
     findings = [_output(store, made, path, *claim) for path, claim in outs.items() if path != METADATA]
     findings += [_dependency(store, made, outs, *dep) for dep in deps]

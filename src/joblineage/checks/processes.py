@@ -45,10 +45,11 @@ def _named(jobs: list[str]) -> str:
 
 def _caches(graph: Graph, records: Iterable[Document]) -> list[str]:
     """Files of caches that are other ones than those that went into the results. Most are gone, as they may be."""
+    store = graph.store
     taken: dict[str, str] = {}
-    for name in {one["taken"] for one in records if one.get("taken")}:
-        with suppress(FileNotFoundError, ValueError, TypeError, KeyError):  # named by `structure`
-            taken |= {str(file["path"]): file["sha256"] for file in graph.store.get_json(name)}
-    now, _, notes = sums(graph.store.root, taken, deep=False)
+    for name in sorted({one["taken"] for one in records if one.get("taken")}):
+        with suppress(OSError, ValueError, KeyError, TypeError):  # named by `structure`
+            taken |= {str(file["path"]): file["sha256"] for file in store.get_json(name)}
+    now, *_ = sums(store.root, taken, deep=False)
     other = [path for path, sha256 in sorted(taken.items()) if now.get(path) not in (None, sha256)]
-    return notes + ([f"{len(other)} files of caches are not those that were taken: {other[0]}, ..."] if other else [])
+    return [f"{len(other)} files of caches are not those that were taken: {other[0]}, ..."] if other else []

@@ -135,7 +135,7 @@ def _record(
 
 
 def _object(store: Store, sha256: str, what: str) -> Iterator[Finding]:
-    if not store.has(sha256):
+    if sha256 not in store.kept:
         yield Finding(Verdict.MISSING, f"{FOLDER}/objects/{sha256}", f"the {what} is gone")
 
 
