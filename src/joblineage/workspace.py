@@ -2,14 +2,29 @@
 
 import json
 import re
+import subprocess
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 
 def under_git(root: Path) -> bool:
     """Whether git knows the folder, or one above it; without git DVC versions nothing."""
     return any((folder / ".git").exists() for folder in (root.resolve(), *root.resolve().parents))
+
+
+def committed(root: Path, path: str) -> Iterator[bytes]:
+    """Every version of a file that git's history has, on any branch, each once; none without git."""
+    for line in git(root, "rev-list", "--all", "--objects", "--", path).decode().splitlines():
+        name, _, listed = line.partition(" ")
+        if listed.endswith(path):
+            yield git(root, "cat-file", "blob", name)
+
+
+def git(root: Path, *command: str) -> bytes:
+    """What a command of git's prints in a folder; nothing where it fails."""
+    done = subprocess.run(["git", *command], cwd=root, capture_output=True, check=False)
+    return b"" if done.returncode else done.stdout
 
 
 def orphans(folders: Iterable[Path], made: Iterable[re.Pattern]) -> list[Path]:
