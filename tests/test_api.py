@@ -117,6 +117,20 @@ def test_a_frame_an_arrow_table_a_mapping_and_a_file_give_the_same(made, tmp_pat
         assert blemore.evaluate_predictions(one, clips) == scores(blemore.decode(values, 0.2, 0.1), truth)
 
 
+def test_a_table_in_memory_is_read_as_forgivingly_as_a_file(made):
+    clips, frame = made
+    exact = blemore.fit_thresholds(frame, clips)
+    spelt = dict(zip(CLASSES, ("Anger", "Disgust", "Fear", "Happiness", "Sadness", "Neutral"), strict=True))
+    percent = frame.assign(**{name: (100 * frame[name]).round(9) for name in CLASSES}).rename(columns=spelt)
+    percent = percent.assign(filename="videos/" + percent.pop("clip") + ".mov")
+    told = clips.rename(columns={"clip": "Filename"})
+    for one in (percent, pa.Table.from_pandas(percent, preserve_index=False), percent.to_dict("list")):
+        assert blemore.fit_thresholds(one, told).score == exact.score
+    rounded = frame[list(CLASSES)].to_numpy().round(3)
+    decided = blemore.decode(rounded, 0.2, 0.1)
+    np.testing.assert_array_equal(decided, blemore.decode(rounded / rounded.sum(axis=1, keepdims=True), 0.2, 0.1))
+
+
 def test_rows_are_matched_by_clip_and_not_by_place(made):
     clips, frame = made
     found = blemore.score(frame, clips)

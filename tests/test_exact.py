@@ -90,6 +90,7 @@ def test_too_many_cells_are_refused_naming_the_grid(monkeypatch):
         exact_optimum(values, truth)
 
 
+@pytest.mark.thorough
 @settings(max_examples=60)
 @given(problems(max_rows=8))
 def test_the_exact_optimum_is_the_best_that_any_thresholds_reach(problem):

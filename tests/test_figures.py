@@ -85,7 +85,9 @@ def test_a_figure_names_its_axes_and_its_title(drawings, tmp_path, name):
     assert figure.get_suptitle() == figure.get_label() != ""
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "calibration"])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.thorough) for name in NAMES if name != "calibration"]
+)
 def test_a_figure_of_the_demo_says_so(drawings, tmp_path, name):
     titles = []
     for note in (DEMO_NOTE, None):

@@ -129,6 +129,7 @@ def test_every_needed_set_of_folds_is_left_out_once():
     assert len(left_out([0, 1])) == 3  # both left out would leave nothing
 
 
+@pytest.mark.thorough
 def test_no_row_of_a_view_was_fused_by_a_model_that_saw_its_fold_or_the_outer_one():
     data = labelled()
     methods = {"stacking": (FUSION_METHOD.load("stacking"), OPTIONS["stacking"])}

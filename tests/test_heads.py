@@ -89,6 +89,7 @@ def test_every_usable_clip_has_one_row_and_every_row_sums_to_one(study, head):
     np.testing.assert_allclose(table[list(CLASSES)].sum(axis=1), 1)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("head", HEADS)
 def test_labels_are_learned_out_of_fold_and_permuted_labels_give_chance(study, head):
     clips, features, _ = study

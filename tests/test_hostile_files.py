@@ -256,6 +256,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.thorough
 @PEOPLE
 @given(JSON)
 def test_no_value_in_json_ends_in_another_exception(folder, value):

@@ -226,6 +226,7 @@ def test_uv_takes_pips_index_certificates_proxy_and_folders_of_wheels(install):
     }
 
 
+@pytest.mark.thorough
 def test_this_pip_lists_its_settings_in_the_form_that_is_read(install, tmp_path):
     (tmp_path / "pip.conf").write_text(
         "[global]\nindex-url = https://file.example/simple\n[install]\nfind-links =\n  /a b\n  /c\n"

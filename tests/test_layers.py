@@ -63,6 +63,7 @@ def test_every_range_has_a_row_and_those_that_hold_the_labels_win(clips, tmp_pat
     assert study.picked <= scored.max()
 
 
+@pytest.mark.thorough
 def test_a_row_is_what_the_head_with_these_layers_reaches_with_thresholds_of_other_folds(clips, tmp_path):
     path = make_features(tmp_path / "f.parquet", clips, 4, range(1, 3))
     study = study_layers(path, clips, "w", seed=17)

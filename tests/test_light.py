@@ -74,6 +74,7 @@ def test_the_light_commands_and_the_api_import_only_what_the_light_distribution_
     assert light - {"yaml"} == LIGHT  # joblineage.files reads YAML too, for others
 
 
+@pytest.mark.thorough
 def test_the_extras_ask_for_all_that_is_imported_and_for_nothing_else() -> None:
     extras = project()["optional-dependencies"]
     asked = LIGHT | names(extras["study"]) | names(extras["audit"]) | names(extras["demo"])

@@ -49,6 +49,7 @@ def test_the_detector_alone_finds_a_real_talking_face_on_every_sample(detected):
     assert not detected[0]["tracked"].any()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("way", ["detected", "followed"])
 def test_the_eyes_of_a_real_talking_face_stay_level_and_in_place(way, request):
     crops = request.getfixturevalue(way)[2]  # (16, 320, 320, 3): twice the size, for the measure's own precision

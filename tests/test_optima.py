@@ -11,6 +11,7 @@ from blemore.scoring.exact import exact_optimum, weighted_optima
 from blemore.scoring.metrics import score
 
 
+@pytest.mark.thorough
 @given(problems(min_rows=1, max_rows=14), st.integers(0, 2**32 - 1))
 @settings(max_examples=80)
 def test_each_weightings_optimum_is_that_of_its_own_surface(problem, seed):

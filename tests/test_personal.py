@@ -199,6 +199,7 @@ def test_probabilities_that_are_all_equal_are_decided_the_same_for_everybody():
     assert found["person_offset"]["gain"]["score"] == pytest.approx(0, abs=0.05)
 
 
+@pytest.mark.thorough
 def test_new_individuals_get_offsets_only_where_they_were_found():
     made = simulate(Settings(persons=20, new_persons=4, encoders=3, offset_sd=0.9), 2)
     fused = fuse(made.tables, made.clips, FUSION)

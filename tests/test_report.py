@@ -261,6 +261,7 @@ def with_template(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, temp
     monkeypatch.setattr(page._environment(), "loader", jinja2.FileSystemLoader(folder / "templates"))
 
 
+@pytest.mark.thorough
 def test_a_further_block_needs_the_contract_and_a_template_alone(
     study: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -275,6 +276,7 @@ def test_a_further_block_needs_the_contract_and_a_template_alone(
         build(**study)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("template", "told"), [
     ("<p>ours</p>\n{{ power.score }}", r"templates/overview\.html\.j2, line 2.*\n.*'power' is undefined; the page has .*metrics.*build"),
     ("{{ drawings.power }}", r"templates/overview\.html\.j2, line 1.*\n.*no attribute 'power'; the page has .*drawings.*build"),
@@ -287,6 +289,7 @@ def test_a_name_that_the_page_does_not_have_is_told_with_the_templates_line(
         build(**study)
 
 
+@pytest.mark.thorough
 def test_a_section_without_its_template_says_which_file_to_add(study: dict[str, Any]) -> None:
     with pytest.raises(DataError, match=r"report/templates.*\n.*there is no power\.html\.j2: add it"):
         build(**study, sections=SECTIONS | {"power": "Power"})

@@ -64,6 +64,7 @@ def test_the_score_of_an_encoder_s_table_is_what_the_study_reports(case):
         assert found["trivial"] == said["trivial"]
 
 
+@pytest.mark.thorough
 def test_the_score_of_the_fused_table_is_that_of_the_study_s_functions(case):
     clips, _, fused = case
     rows = Rows.of(labelled(clips))

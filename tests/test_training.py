@@ -136,6 +136,7 @@ def test_more_threads_read_the_same_clips_in_the_same_order(study):
     np.testing.assert_array_equal(np.stack(one), np.stack(three))
 
 
+@pytest.mark.thorough
 def test_gradient_checkpointing_changes_nothing_but_rounding(study, tmp_path):
     weights = [
         safetensors.torch.load(run(study, tmp_path / str(on), epochs=1, gradient_checkpointing=on)["weights"])

@@ -4,7 +4,6 @@ import csv
 import json
 import os
 import re
-import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -90,16 +89,11 @@ STUDY = Study(
 
 
 def mark(root: Path) -> None:
-    """Mark this run's jobs as the workspace's own, with its package and Python; have their memory come in huge pages.
-
-    Snakemake hands the path of its Python to a shell as it is. A path that a shell would divide becomes a name in PATH.
-    """
+    """Mark this run's jobs as the workspace's own, with its package and Python; have their memory come in huge pages."""
     from joblineage import recovery  # psutil, which an environment for tables alone has not
 
     os.environ["PYTHONPATH"] = str(root / "src")  # also in a clone
-    if shlex.quote(sys.executable) != sys.executable:
-        programs, sys.executable = os.path.split(sys.executable)
-        os.environ["PATH"] = programs + os.pathsep + os.environ["PATH"]
+    workspace.python_for_shells()
     os.environ.setdefault("GLIBC_TUNABLES", HUGE_PAGES)  # read by a program when it starts
     how = "`blemore recover` (or `make submission`) ends what is left of that run and releases the lock"
     recovery.mark(root, f"{how}; finished work is kept.")

@@ -16,7 +16,7 @@ from joblineage.errors import LineageError
 from joblineage.files import parse_yaml, sha256
 from joblineage.graph import reached
 from joblineage.store import Store, merkle_root
-from joblineage.workspace import under_git
+from joblineage.workspace import forget, under_git
 
 SCHEMAS = ("joblineage-run/1", "blemore-run/1")
 """Of a run: the one that is written, and the name that it had before the library had its own."""
@@ -56,6 +56,7 @@ def end(store: Store, made: Sequence[re.Pattern], targets: Sequence[str], last_s
     complete = stage == last_stage or up_to_date(store.root, store.study.target)
     close(store, made, targets, complete=complete)
     if complete:
+        forget(store.root, made)
         from joblineage.verify import verify  # every job's Snakemake loads this module, none of them verifies
 
         store = Store(store.root, store.study)  # with the run that was just written

@@ -1,11 +1,17 @@
 """One workspace holds one study: what no rule of it makes is removed, what was asked for later is made by itself."""
 
 import json
+import os
 import re
+import shlex
 import subprocess
-from base64 import urlsafe_b64encode
+import sys
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+
+METADATA = ".snakemake/metadata"
+"""Snakemake's notes on each output, in files named after them."""
 
 
 def under_git(root: Path) -> bool:
@@ -27,6 +33,16 @@ def git(root: Path, *command: str) -> bytes:
     return b"" if done.returncode else done.stdout
 
 
+def python_for_shells() -> None:
+    """Have jobs find this Python where its path has a space: Snakemake hands that path to a shell as it is.
+
+    A path that a shell would divide becomes a name in PATH.
+    """
+    if shlex.quote(sys.executable) != sys.executable:
+        programs, sys.executable = os.path.split(sys.executable)
+        os.environ["PATH"] = programs + os.pathsep + os.environ["PATH"]
+
+
 def orphans(folders: Iterable[Path], made: Iterable[re.Pattern]) -> list[Path]:
     """Files below `folders` that match none of the rules' output patterns (on paths relative to the workspace).
 
@@ -35,6 +51,25 @@ def orphans(folders: Iterable[Path], made: Iterable[re.Pattern]) -> list[Path]:
     made = list(made)
     files = (path for folder in folders if folder.is_dir() for path in folder.rglob("*") if path.is_file())
     return sorted(path for path in files if not any(pattern.match(path.as_posix()) for pattern in made))
+
+
+def forget(root: Path, made: Iterable[re.Pattern]) -> None:
+    """Remove Snakemake's metadata of files that no rule makes any longer."""
+    patterns, folder = list(made), root / METADATA
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    abouts = [(path, output_of(path.relative_to(folder).as_posix())) for path in files]
+    remove(path for path, about in abouts if about and not any(pattern.match(about) for pattern in patterns))
+
+
+def output_of(name: str) -> str | None:
+    """The output that a file of Snakemake's is about, given its path below their folder; None for any other name.
+
+    It is base64, parted by folders beginning with @ where it is long.
+    """
+    try:
+        return urlsafe_b64decode("".join(part.removeprefix("@") for part in name.split("/"))).decode()
+    except ValueError:
+        return None
 
 
 def remove(paths: Iterable[Path]) -> None:
@@ -64,7 +99,7 @@ def added_later(files: Mapping[str, Sequence[str]], rule: str) -> list[str]:
 
 def _maker(path: str) -> str | None:
     """The rule whose finished job made a file."""
-    metadata = Path(".snakemake/metadata", urlsafe_b64encode(path.encode()).decode())
+    metadata = Path(METADATA, urlsafe_b64encode(path.encode()).decode())
     try:
         return str(json.loads(metadata.read_bytes())["rule"])
     except (FileNotFoundError, json.JSONDecodeError):  # the latter: killed while it was written

@@ -21,8 +21,6 @@ class Blocked:
 
 
 sys.meta_path.insert(0, Blocked())
-if " " in sys.executable:
-    sys.executable = "python"  # by its name in PATH: Snakemake hands the path to a shell without quotes
 """
 """As `sitecustomize`, loaded by every Python at its start. An installed study stays out of sight too."""
 

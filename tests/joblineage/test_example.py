@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,10 @@ def test_the_readme_s_commands_print_what_it_shows_where_the_study_cannot_be_imp
     assert [code for code, _ in printed["python study.py verify"]] == [0, 11, 0]
     assert {"python study.py why results/summary.json", "python study.py show results/summary.json"} < printed.keys()
     assert (tmp_path / "words.zip").stat().st_size > 10_000
+    # A Python whose path a shell would divide.
+    (tmp_path / "two words").symlink_to(sys.prefix)
+    again = [f"{tmp_path}/two words/bin/python", "-m", "snakemake", "--cores", "1", "--forcerun", "judge"]
+    subprocess.run(again, cwd=project, env=environment, check=True, capture_output=True)
     nothing = subprocess.run(
         ["snakemake", "--dry-run"], cwd=project, env=environment, capture_output=True, text=True, check=True
     )

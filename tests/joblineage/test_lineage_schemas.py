@@ -146,6 +146,7 @@ def test_a_record_is_named_by_the_hash_of_its_canonical_json(written):
     assert path.stem == digest(path.read_bytes()) == digest(canonical(written))
 
 
+@pytest.mark.thorough
 @given(json_values)
 def test_canonical_json_gives_the_value_back_and_knows_one_spelling(value):
     again = json.loads(canonical(value))

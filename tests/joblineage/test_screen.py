@@ -297,6 +297,7 @@ def test_a_run_says_one_line_a_job_with_what_it_made_and_how_much_is_left(folder
     assert "raw/17" in log.read_text()
 
 
+@pytest.mark.thorough
 def test_a_failed_job_says_its_message_first_and_where_the_traceback_is(folder: Path, failed: str) -> None:
     told = failed.partition("FAILED faulty: ")[2].splitlines()
     assert told[0] == r"table \u03a9.csv: 2 fault(s)"

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from blemore.challenge.files import read_predictions, read_truth
+from blemore.challenge.files import as_truth, read_predictions, read_truth
 from blemore.datasets.names import TEST_NAME, parse_name
-from blemore.scoring.columns import Table, texts
-from blemore.scoring.labels import CLASSES, check_labels
+from blemore.scoring.columns import Table, our_names, texts
+from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import true_saliences
 from blemore.scoring.reading import once
-from blemore.tables import check_probabilities, class_values, probability_columns
+from blemore.tables import as_probabilities, class_values, probability_columns
 from joblineage.errors import DataError, refuse
 from joblineage.files import whole_file
 
@@ -39,34 +39,33 @@ mapping of columns. What was read before is a `Side`."""
 
 
 def probabilities(given: Given, logits: bool = False) -> Side:
-    """Probabilities, checked (`tables.check_probabilities`); `logits`: a file holds logits, whose softmax is taken."""
+    """Probabilities as a file's (`tables.as_probabilities`); `logits`: they are logits, whose softmax is taken."""
     if isinstance(given, Side):
         return given
     where = _where(given, "probabilities")
     if isinstance(given, str | Path):
         columns: Mapping[str, Any] = probability_columns(given, logits=logits)
-        return Side(where, columns, class_values(columns))
-    if isinstance(given, np.ndarray):
+    elif isinstance(given, np.ndarray):
         values = _six(given)
-        check_probabilities({"clip": np.arange(1, len(values) + 1), **by_class(values)}, where)
-        return Side(where, {}, values)
-    columns = _columns(given)
-    check_probabilities(columns, where)
+        numbered = {"clip": np.arange(1, len(values) + 1), **by_class(values)}
+        return Side(where, {}, class_values(as_probabilities(numbered, where, logits=logits)))
+    else:
+        columns = as_probabilities(_columns(given, where), where, logits=logits)
     return Side(where, columns, class_values(columns))
 
 
 def labels(given: Given) -> Side:
-    """Labels as saliences, checked (`labels.check_labels`); a table's test clips are left aside."""
+    """Labels as saliences, checked as a file's (`challenge.files.as_truth`); a table's test clips are left aside."""
     where = _where(given, "truth")
     if isinstance(given, np.ndarray):
         return Side(where, {}, _six(given))
     if isinstance(given, str | Path):
         columns: Mapping[str, Any] = read_truth(given)
     else:
-        columns = _columns(given)
+        columns = _columns(given, where)
         if "split" in columns:
             columns = _rows(columns, np.array([split != "test" for split in columns["split"]], dtype=bool))
-        refuse(where, check_labels(columns, ""))
+        columns = as_truth(columns, where)
     return Side(where, columns, true_saliences(columns))
 
 
@@ -78,7 +77,7 @@ def predictions(given: Given) -> Side:
     if isinstance(given, str | Path):
         names, saliences = read_predictions(given)
         return Side(where, {"clip": names}, saliences)
-    columns = _columns(given)
+    columns = _columns(given, where)
     return Side(where, columns, class_values(columns))
 
 
@@ -162,10 +161,10 @@ def by_class(values: np.ndarray) -> dict[str, np.ndarray]:
     return dict(zip(CLASSES, values.T, strict=True))
 
 
-def _columns(table: Any) -> dict[str, Any]:
-    if hasattr(table, "to_pydict"):  # pyarrow
-        return table.to_pydict()
-    return {name: np.asarray(table[name], dtype=object) for name in table}
+def _columns(table: Any, where: str) -> dict[str, Any]:
+    """Its columns, by our names."""
+    columns = table.to_pydict() if hasattr(table, "to_pydict") else {name: list(table[name]) for name in table}
+    return dict(zip(our_names([*map(str, columns)], [*columns.values()], where), columns.values(), strict=True))
 
 
 def _rows(columns: Mapping[str, Any], chosen: np.ndarray) -> dict[str, np.ndarray]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from blemore.datasets.template import predictions_of, read_submission
 from blemore.scoring import spelling
-from blemore.scoring.columns import clip_names, missing_columns, numbers, read_columns, repeated, texts
+from blemore.scoring.columns import Table, clip_names, missing_columns, numbers, read_columns, repeated, texts
 from blemore.scoring.labels import CLASSES, check_labels, emotion_names
 from blemore.scoring.reading import once, shown, shown_name
 from joblineage.errors import refuse
@@ -21,31 +21,41 @@ Emotions = list[dict[str, Any]]
 
 
 def read_truth(path: str | Path) -> dict[str, np.ndarray]:
-    """Read labels in the form of the challenge's train_metadata.csv, checked.
+    """Read labels in the form of the challenge's train_metadata.csv: `as_truth` of its columns, sorted by clip."""
+    labels = as_truth(read_columns(path), str(path))
+    order = np.argsort(labels["clip"], kind="stable")
+    return {name: column[order] for name, column in labels.items()}
+
+
+def as_truth(table: Table, where: str) -> dict[str, np.ndarray]:
+    """Labels out of a table with the columns of the challenge's train_metadata.csv, checked.
+
+    Parameters
+    ----------
+    where : the file's name, for messages.
 
     Returns
     -------
-    Columns, sorted by clip: clip (without extension), emotion_1, emotion_2 (text, "" for none), emotion_1_salience,
-    emotion_2_salience (float64, percent; 100 and NaN for singles); person and fold as they stand there, if they do.
+    Columns: clip (without extension), emotion_1, emotion_2 (text, "" for none), emotion_1_salience, emotion_2_salience
+    (float64, percent; 100 and NaN for singles); person and fold as they stand there, if they do.
 
     Raises
     ------
     DataError : a column is missing, a label is wrong (each fault names row and clip), or there is no row.
     """
-    table: dict[str, Any] = dict(read_columns(path))
-    refuse(path, missing_columns(table, ("clip", "emotion_1", "emotion_2", "emotion_1_salience", "emotion_2_salience")))
-    table["clip"] = clip_names(table["clip"])
-    table |= {name: emotion_names(table[name]) for name in ("emotion_1", "emotion_2")}
-    faults = check_labels(table, "")
-    if not faults and not table["clip"]:
+    refuse(
+        where, missing_columns(table, ("clip", "emotion_1", "emotion_2", "emotion_1_salience", "emotion_2_salience"))
+    )
+    found = {name: table[name] for name in table} | {"clip": clip_names(table["clip"])}
+    found |= {name: emotion_names(found[name]) for name in ("emotion_1", "emotion_2")}
+    faults = check_labels(found, "")
+    if not faults and not found["clip"]:
         faults = ["no row"]
-    refuse(path, faults)
-    labels = {name: texts(table[name]) for name in ("clip", "emotion_1", "emotion_2")}
-    labels |= {name: numbers(table[name]) for name in ("emotion_1_salience", "emotion_2_salience")}
+    refuse(where, faults)
+    labels = {name: texts(found[name]) for name in ("clip", "emotion_1", "emotion_2")}
+    labels |= {name: numbers(found[name]) for name in ("emotion_1_salience", "emotion_2_salience")}
     labels["emotion_1_salience"][labels["emotion_2"] == ""] = 100.0
-    labels |= {name: np.array(table[name], dtype=object) for name in ("person", "fold") if name in table}
-    order = np.argsort(labels["clip"], kind="stable")
-    return {name: column[order] for name, column in labels.items()}
+    return labels | {name: np.array(found[name], dtype=object) for name in ("person", "fold") if name in found}
 
 
 def read_predictions(path: str | Path) -> tuple[list[str], np.ndarray]:

@@ -57,7 +57,7 @@ def read_columns(path: str | Path, as_text: Collection[str] = ()) -> dict[str, l
         names, columns = _parquet(data) if parquet else _csv(data)
     except (ValueError, OverflowError, OSError) as error:
         raise DataError(where, [f"cannot be read as {'Parquet' if parquet else 'CSV'}: {error}"]) from error
-    table = dict(zip(_our_names(names, columns, where), columns, strict=True))
+    table = dict(zip(our_names(names, columns, where), columns, strict=True))
     return table if parquet else {name: _typed(name, cells, as_text) for name, cells in table.items()}
 
 
@@ -133,7 +133,7 @@ def _clip_header(names: Iterable[str]) -> str | None:
     return next((plain[name] for name in spelling.CLIP if name in plain), None)
 
 
-def _our_names(names: list[str], columns: list[list[Any]], where: str) -> list[str]:
+def our_names(names: list[str], columns: list[list[Any]], where: str) -> list[str]:
     """Our names of the columns, a column of clips among them where there is one."""
     clip = _clip_header(names)
     ours = ["clip" if name == clip else spelling.column(name) for name in names]

@@ -95,7 +95,7 @@ def plan(root: Path, kind: str, name: str, remotes: Sequence[str] = ()) -> Plan:
     files = {one["path"] for one in here}
     search = Search(kind, name, {*clips, *asked.sha256}, {one["sha256"]: one["size"] for one in (*gone, *here)})
     traces = search(root, passed=local_folders(root), without=files)
-    left = remains(traces, root, files, store.newest)
+    left = remains(traces, root, store.newest)
     made = [out for one in touched for out in store.records[one]["outputs"]]
     derived = {out["md5"] for out in made if not goes(out["path"], out["sha256"])}
     vectors = {path for mp4 in pieces for folder in (root / "cache").glob("gemini*") for path in kept_of(mp4, folder)}

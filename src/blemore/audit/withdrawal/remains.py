@@ -5,11 +5,11 @@ from collections.abc import Container
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from blemore.audit.withdrawal.traces import KEYED, Trace, Traces, target
-from blemore.datasets.roster import METADATA
+from blemore.audit.withdrawal.traces import Trace, Traces
+from blemore.datasets.roster import METADATA as TABLE
 from joblineage.files import matches
 from joblineage.store import FOLDER
-from joblineage.workspace import git
+from joblineage.workspace import METADATA, git
 
 TOLD = (
     *("logs/", ".snakemake/log/", ".snakemake/iocache/", ".snakemake/auxiliary/", ".snakemake/scripts/"),
@@ -17,7 +17,7 @@ TOLD = (
 )
 """What runs and commands of this study wrote beside its results, and write anew where it is needed."""
 PAGE = "lineage.html"
-IMPORTED = f"data/*/{METADATA}"
+IMPORTED = f"data/*/{TABLE}"
 LISTS = ("withdrawn.json", "withdrawals/")
 """They name who must not come in again."""
 
@@ -56,7 +56,7 @@ def remains(found: Traces, root: Path, made: Container[str]) -> Remains:
             left.told.append(one.path)
         elif matches(one.path, [IMPORTED]) and one.path not in made:
             left.tables.append(one.path)
-        elif one.path in made or one.path.startswith(("results/", METADATA_OF)):
+        elif one.path in made or one.path.startswith(("results/", METADATA)):
             left.again.append(one)
         elif one.path.startswith(f"{FOLDER}/"):
             left.records.append(one)

@@ -6,7 +6,6 @@ It says what a withdrawal can remove beside the media, and what is left for peop
 import hashlib
 import os
 import re
-from base64 import urlsafe_b64decode
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -16,6 +15,7 @@ from typing import IO
 from blemore.audit.withdrawal import contents
 from blemore.scoring.labels import CLASSES
 from joblineage.files import sha256
+from joblineage.workspace import METADATA, output_of
 
 PASSED_OVER = frozenset(
     [
@@ -32,8 +32,8 @@ PASSED_OVER = frozenset(
 """Folders of what tools remember about source code."""
 ENVIRONMENT = ("pyvenv.cfg", "conda-meta")
 """What lies in a folder of installed packages."""
-KEYED = (".snakemake/metadata/", ".snakemake/incomplete/")
-"""Where Snakemake names files after others, in base64."""
+KEYED = (f"{METADATA}/", ".snakemake/incomplete/")
+"""Where Snakemake names files after outputs."""
 DEEPEST = 4
 """Archives in archives."""
 SHOWN = 3
@@ -162,18 +162,9 @@ class Search:
 
 
 def target(path: str) -> str:
-    """The path that Snakemake keeps something about at `path`; any other path as it is.
-
-    Names are base64 there, parted by folders beginning with @ where they are long.
-    """
+    """The path of the output that Snakemake keeps a note about at `path`; any other path as it is."""
     folder = next((one for one in KEYED if path.startswith(one)), None)
-    if folder is None:
-        return path
-    name = "".join(part.removeprefix("@") for part in path.removeprefix(folder).split("/"))
-    try:
-        return urlsafe_b64decode(name).decode()
-    except ValueError:
-        return path
+    return (folder and output_of(path.removeprefix(folder))) or path
 
 
 def _some(what: list[str]) -> str:
