@@ -45,11 +45,9 @@ def import_command(
     Run it again at any time: what is there is kept.
     """
     from blemore.datasets.importing import import_data
-    from blemore.datasets.shortened import refuse_shortened
     from blemore.datasets.withdrawn import known_withdrawn
 
     try:
-        refuse_shortened(denylist.absolute().parent)
         withdrawn = known_withdrawn(denylist)
         report = import_data(paths, root, link=link, replace=replace, withdrawn=withdrawn, show_progress=not as_json)
     except DataError as error:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from blemore.audit.withdrawal.places import forget
 from blemore.audit.withdrawal.plan import Plan
+from blemore.audit.withdrawal.shortened import KEPT, whole
 from blemore.audit.withdrawal.traces import Trace
-from blemore.datasets.shortened import KEPT, whole
 from blemore.datasets.sources import without_rows
 from blemore.datasets.withdrawn import FILE, NOBODY, Withdrawn, write_withdrawn
 from joblineage import recovery, workspace

@@ -3,7 +3,7 @@
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from blemore.datasets.shortened import lacking
+from blemore.audit.withdrawal.shortened import lacking
 from blemore.datasets.withdrawn import FILE, Withdrawn, known_withdrawn
 from joblineage.graph import Descent, Graph, reached
 from joblineage.store import key

@@ -14,8 +14,8 @@ from pathlib import Path, PurePosixPath
 from blemore.audit.withdrawal.check import RAW, dependents, is_clip
 from blemore.audit.withdrawal.places import Place, local_folders, places, versions
 from blemore.audit.withdrawal.remains import Remains, remains
+from blemore.audit.withdrawal.shortened import whole
 from blemore.audit.withdrawal.traces import Search
-from blemore.datasets.shortened import whole
 from blemore.datasets.withdrawn import Withdrawn
 from blemore.gemini.store import kept_of
 from joblineage.capture import File, hashed
