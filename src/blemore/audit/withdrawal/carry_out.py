@@ -29,6 +29,7 @@ SHOWN = 20
 AFTER = """
 Until `snakemake submission` (or `dvc repro`) has run again, `blemore lineage verify` says WITHDRAWN. After it, `dvc push` sends
 the new study, and `dvc gc --workspace --cloud --remote NAME` keeps the present version alone, without what older ones derived.
+Then run this again with --dry-run: it shows what still names them.
 A person's test clips carry no name: withdraw them one by one with --clip.
 """
 
@@ -147,7 +148,11 @@ def _folders(paths: Iterable[str]) -> list[str]:
 
 
 def _each(traces: list[Trace]) -> list[str]:
-    return [f"{one.path}: {one.what}" for one in traces] or ["nothing was found"]
+    """A line for each; where a folder has very many of them, one for the folder."""
+    folders = Counter(one.path.rpartition("/")[0] for one in traces)
+    many = {folder: number for folder, number in folders.items() if number > SHOWN}
+    lines = [f"{one.path}: {one.what}" for one in traces if one.path.rpartition("/")[0] not in many]
+    return [*lines, *(f"{folder}: {number} files" for folder, number in many.items())] or ["nothing was found"]
 
 
 def _called(name: str) -> str:

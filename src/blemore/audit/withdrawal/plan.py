@@ -13,12 +13,12 @@ from pathlib import Path, PurePosixPath
 
 from blemore.audit.withdrawal.check import RAW, dependents, is_clip
 from blemore.audit.withdrawal.places import Place, local_folders, places, versions
-from blemore.audit.withdrawal.remains import Remains, remains
+from blemore.audit.withdrawal.remains import IMPORTED, Remains, remains
 from blemore.audit.withdrawal.shortened import whole
 from blemore.audit.withdrawal.traces import Search
 from blemore.datasets.withdrawn import Withdrawn
 from blemore.gemini.store import kept_of
-from joblineage.capture import File, hashed
+from joblineage.capture import File, dvc_md5, hashed
 from joblineage.errors import DataError
 from joblineage.files import matches
 from joblineage.graph import Descent
@@ -86,18 +86,21 @@ def plan(root: Path, kind: str, name: str, remotes: Sequence[str] = ()) -> Plan:
     found = (hashed("", str(root / path), md5=True) | {"path": path} for path in _media_below(root, asked))
     here = [one for one in found if goes(one["path"], one["sha256"])]
     stores, away, unnamed = places(root, remotes)
-    versioned = {(path, md5) for path, md5 in versions(root, stores) if goes(path, md5)}
+    known = set(versions(root, stores))
+    versioned = {(path, md5) for path, md5 in known if goes(path, md5)}
     versioned |= {(one["path"], one["md5"]) for one in (*gone, *here) if "md5" in one}
     clips = {one["sha256"]: PurePosixPath(one["path"]).stem for one in (*gone, *here) if is_clip(one["path"], asked)}
     if not (clips or listed or any(is_clip(path, asked) for path, _ in versioned)):
         raise DataError(f"--{kind} {name}", ["not in data/, in no record and in no dvc.lock: is it spelt right?"])
     pieces, unread = _pieces(root, here, versioned, stores, asked)
     files = {one["path"] for one in here}
-    search = Search(kind, name, {*clips, *asked.sha256}, {one["sha256"]: one["size"] for one in (*gone, *here)})
+    copies = {one["sha256"]: one["size"] for one in (*gone, *here) if one["size"]}  # any two empty files are alike
+    search = Search(kind, name, {*clips, *asked.sha256}, copies)
     traces = search(root, passed=local_folders(root), without=files)
     left = remains(traces, root, store.newest)
     made = [out for one in touched for out in store.records[one]["outputs"]]
     derived = {out["md5"] for out in made if not goes(out["path"], out["sha256"])}
+    derived |= _tables(root, known, left)
     vectors = {path for mp4 in pieces for folder in (root / "cache").glob("gemini*") for path in kept_of(mp4, folder)}
     return Plan(
         kind=kind,
@@ -133,6 +136,13 @@ def _media_below(root: Path, asked: Withdrawn) -> Iterator[str]:
             name = path.relative_to(root).as_posix()
             if is_clip(name, asked) or matches(name, MEDIA):
                 yield name
+
+
+def _tables(root: Path, known: Iterable[tuple[str, str]], left: Remains) -> set[str]:
+    """md5 of every version of imported metadata but the present one, if it names nobody who withdrew."""
+    paths = {path for path, _ in known if matches(path, [IMPORTED])} - set(left.tables)
+    clean = {dvc_md5(root / path) for path in paths if (root / path).is_file()}
+    return {md5 for path, md5 in known if matches(path, [IMPORTED])} - clean
 
 
 def _pieces(
