@@ -111,10 +111,10 @@ def note(plan: Plan, when: str) -> str:
         *([unread] if plan.unread else []),
     ]
     left = plan.remains
-    committed = [f"{one.path}" for one in left.committed]
+    committed = [one.path for one in left.committed]
     remains = [
-        f"git: {', '.join(committed[:SHOWN]) or 'no file of this commit'}{', ...' * (len(committed) > SHOWN)}, and its history: "
-        f"`git log --all --oneline -S {plan.name}` says where; only a history written anew (`git filter-repo`) is without",
+        f"this commit's files: {', '.join(committed[:SHOWN]) or 'none'}{', ...' * (len(committed) > SHOWN)}",
+        f"git's history: `git log --all --oneline -S {plan.name}` says where; only one written anew (`git filter-repo`) is without",
         "withdrawn.json and withdrawals/: so that nobody comes in again",
         *(f"{line}, until the study has run again" for line in _folders(one.path for one in left.again)),
         *(
