@@ -20,7 +20,7 @@ STUDY = 0.7
 
 def gpu() -> bool:
     """Whether this machine shows an NVIDIA GPU (of Linux, or of Windows to its Linux)."""
-    return any(re.fullmatch(r"nvidia\d+|dxg", name) for name in os.listdir("/dev"))
+    return any(re.fullmatch(r"nvidia[0-9]+|dxg", name) for name in os.listdir("/dev"))
 
 
 def faults(root: Path, torch: str) -> list[str]:

@@ -56,7 +56,7 @@ def as_for_pip(listed: str, environment: Mapping[str, str]) -> dict[str, str]:
 def uv(*arguments: str, **options: bool) -> int:
     """Run uv in the checkout with pip's settings; its exit status."""
     pip = [BIN / "python", "-m", "pip", "config", "list"]
-    listed = subprocess.run(pip, check=True, capture_output=True, text=True).stdout
+    listed = subprocess.run(pip, check=True, capture_output=True, encoding="utf-8", errors="replace").stdout
     return subprocess.run([BIN / "uv", *arguments], cwd=ROOT, env=as_for_pip(listed, os.environ), **options).returncode
 
 
@@ -97,7 +97,7 @@ def cpu_build(version: str) -> list[str] | None:
 
 def runtime(torch: str) -> None:
     """What a run needs: torch for the CPU or with CUDA, then everything else, then the project."""
-    version = re.search(r"^torch==(\S+)$", (ROOT / "requirements.lock").read_text(), re.M)[1]
+    version = re.search(r"^torch==(\S+)$", (ROOT / "requirements.lock").read_text("utf-8"), re.M)[1]
     of_cpu = cpu_build(version) if torch == "cpu" else None
     said = "for the CPU" if torch == "cpu" else "with CUDA"
     if torch == "cpu" and of_cpu is None:

@@ -12,7 +12,7 @@ from blemore import study
 from blemore.encoders import settings
 from blemore.encoders.weight_files import local_files
 from blemore.media.shards import shard_of
-from blemore.params.check import check_params, read_schema
+from blemore.params.check import check_config
 from blemore.params.parts import DEFAULT_HEAD, ENCODER_FAMILY
 from blemore.planning import cuda, steps
 from joblineage import run, warm
@@ -23,7 +23,7 @@ ROSTER = "results/clips/roster.parquet"
 TOGETHER = config.pop("folds", "apart") == "together"  # a profile's words, no parameters of the study
 DEVICE = config.pop("device", "any")
 try:
-    check_params(config, read_schema("schemas/params.schema.yaml"))
+    check_config(config, workflow.configfiles)
     if workflow.is_main_process:  # and not in every job again
         steps.check_steps(REPOSITORY, config)
     DATA = f"data/{config['dataset']}"

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from blemore.params import parts
-from blemore.params.check import check_params, read_schema
+from blemore.params.check import check_config, check_params, read_schema
 from blemore.params.families import family
 from blemore.params.schema import part
 from joblineage.errors import DataError
@@ -52,6 +52,15 @@ def test_the_projects_own_parameters_are_right_at_both_scales_and_for_both_data_
     check_params(PARAMS, SCHEMA)
     check_params(PARAMS | {"dataset": "blemore", "weights": "pretrained"}, SCHEMA)
     check_params(changed("blemore.folds_csv", "my/folds.csv"), SCHEMA)
+
+
+def test_a_doubled_key_ends_the_start_of_the_workflow_with_its_line(tmp_path, monkeypatch):
+    """Snakemake itself lets the last one win."""
+    monkeypatch.chdir(REPOSITORY)
+    (tmp_path / "params.yaml").write_text((REPOSITORY / "params.yaml").read_text() + "\nseed: 18\n")
+    with pytest.raises(DataError, match=r"params.yaml: 1 fault\(s\)\n.*the key 'seed' stands twice, first in line 3"):
+        check_config(PARAMS, [REPOSITORY / "params.yaml", tmp_path / "params.yaml"])
+    assert "check_config(config, workflow.configfiles)" in (REPOSITORY / "rules/common.smk").read_text()
 
 
 def blocks(node: Mapping[str, Any], keys: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:

@@ -103,7 +103,7 @@ def test_a_model_that_never_saw_whom_it_judges_passes(clips, tmp_path, said):
         ({"0": []}, "fold 1: not named"),
         (["A901"], "expected"),
         ({"0": "A901", "1": []}, "expected"),
-        ("{", "no JSON"),
+        ("{", "not valid JSON"),
     ],
 )
 def test_a_leak_and_a_sidecar_that_cannot_be_read_are_refused(clips, tmp_path, said, words):

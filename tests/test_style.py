@@ -1,5 +1,6 @@
 """The house stays tidy: short rules, thin scripts, one stage per step, one list of versions."""
 
+import ast
 import re
 import subprocess
 from pathlib import Path
@@ -89,6 +90,26 @@ def test_the_committed_params_obey_their_schema() -> None:
     check_params(values, read_schema(REPOSITORY / "schemas/params.schema.yaml"))
 
 
+def test_json_and_yaml_are_read_by_the_strict_readers_alone() -> None:
+    readers = re.compile(r"\bjson\.loads?\(|\byaml\.\w*load\w*\(")
+    reading = {path.name for path in (REPOSITORY / "src").rglob("*.py") if readers.search(path.read_text())}
+    assert reading == {
+        "files.py",
+        "yaml_text.py",
+        "planned.py",
+        "warm.py",
+        "stand_in.py",
+    }  # the last three read their own
+
+
+def test_digits_are_those_from_0_to_9_alone() -> None:
+    """Python's own patterns and questions take those of every script: a clip's name in them would be on no list."""
+    asking = re.compile(r"\\d|\.is(?:digit|numeric)\(")
+    places = [path for folder in ("src", "rules", "schemas", "envs") for path in (REPOSITORY / folder).rglob("*")]
+    texts = {path: path.read_text() for path in places if path.suffix in (".py", ".smk", ".yaml", ".json")}
+    assert not [path for path, text in texts.items() if asking.search(text)]
+
+
 def test_no_init_file_holds_code_but_the_study_s_own_which_names_no_function() -> None:
     holding = [path for path in (REPOSITORY / "src").rglob("__init__.py") if path.stat().st_size]
     assert holding == [REPOSITORY / "src/blemore/__init__.py"]
@@ -99,3 +120,32 @@ def test_fusion_does_not_depend_on_any_encoder() -> None:
     found = sources(REPOSITORY, "workflow_scripts/fuse.py")
     assert "src/blemore/tables.py" in found
     assert not [path for path in found if "/encoders/" in path or "/media/" in path]
+
+
+def undecided(call: ast.Call) -> bool:
+    """Whether a call reads or writes text in the language of the machine."""
+    name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    given = {one.arg: one.value for one in call.keywords}
+    if "encoding" in given:
+        return False
+    if name == "read_text":
+        return not call.args
+    if name == "write_text" and isinstance(call.func, ast.Attribute):
+        return len(call.args) < 2
+    if name == "open" and isinstance(call.func, ast.Name):
+        mode = given.get("mode", call.args[1] if len(call.args) > 1 else ast.Constant("r"))
+        return not isinstance(mode, ast.Constant) or "b" not in mode.value
+    return "text" in given or "universal_newlines" in given
+
+
+@pytest.mark.parametrize("folder", ["src", "workflow_scripts", "envs", "tools", "examples"])
+def test_every_text_is_read_and_written_as_utf_8_whatever_the_machine_s_language(folder: str) -> None:
+    texts = {path: path.read_bytes() for path in sorted((REPOSITORY / folder).rglob("*.py"))}
+    calls = [
+        (str(path), call.lineno)
+        for path, text in texts.items()
+        if re.search(rb"(read|write)_text|open\(|text=|universal_newlines", text)  # parsing takes its time
+        for call in ast.walk(ast.parse(text))
+        if isinstance(call, ast.Call) and undecided(call)
+    ]
+    assert calls == []

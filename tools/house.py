@@ -13,13 +13,15 @@ ROW = re.compile(r"^\| `(\w+)` \| .+ \| (x?) ?\|$", re.M)
 
 def rooms() -> dict[str, bool]:
     """The study's rooms in the page's order; True: science."""
-    return {name: mark == "x" for name, mark in ROW.findall((REPOSITORY / "docs/decisions/house.md").read_text())}
+    return {
+        name: mark == "x" for name, mark in ROW.findall((REPOSITORY / "docs/decisions/house.md").read_text("utf-8"))
+    }
 
 
 def lines(path: Path) -> list[int]:
     """The number of lines of each Python file of a folder, or of one file; empty ones are left out."""
     files = path.rglob("*.py") if path.is_dir() else [path.with_suffix(".py")]
-    return [count for count in (len(file.read_text().splitlines()) for file in files) if count]
+    return [count for count in (len(file.read_text("utf-8").splitlines()) for file in files) if count]
 
 
 def main() -> None:

@@ -95,7 +95,7 @@ def read_mesh(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarra
     points, texture, faces = [], [], []
     part_of_group = {group: part for part, group in enumerate(PARTS.values())}
     group = ""
-    for line in path.read_text().splitlines():
+    for line in path.read_text("utf-8").splitlines():
         kind, *words = line.split()
         if kind == "v":
             points.append([float(word) for word in words])

@@ -63,9 +63,10 @@ Workspace = Annotated[Path, typer.Option(help="The study's folder (where the Sna
 def recover(workspace: Workspace = Path()) -> None:
     """After a kill: end what that run left running and release its lock. Finished work is kept."""
     from joblineage.recovery import RunActive, recover
+    from joblineage.store import Store
 
     try:
-        done = recover(workspace)
+        done = recover(Store(workspace, STUDY))
     except RunActive as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None

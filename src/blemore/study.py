@@ -1,7 +1,6 @@
 """The study: what the lineage library must know of it, and what happens before its first job and after its last."""
 
 import csv
-import json
 import os
 import re
 import shutil
@@ -13,8 +12,9 @@ from typing import Any
 
 from blemore.datasets.withdrawn import FILE, Withdrawn, read_withdrawn
 from blemore.params.parts import DATA_SET
-from joblineage import run, screen, workspace
+from joblineage import rerun, run, screen, workspace
 from joblineage.errors import MissingDataError
+from joblineage.files import read_json
 from joblineage.store import Store
 from joblineage.study import Study
 
@@ -118,6 +118,7 @@ def watch(root: Path, workflow: Any, config: Mapping[str, Any], encoders: Sequen
 
         return expected(jobs, Store(root, STUDY), estimates(config, root, jobs.values()))
 
+    rerun.by_content(workflow, Store(root, STUDY))
     screen.when_planned(workflow, needed)
     screen.show(workflow, seconds)
 
@@ -264,9 +265,9 @@ def end(root: Path, made: Sequence[re.Pattern], targets: Sequence[str]) -> None:
 
 def summary(root: Path) -> str:
     """What the finished study made, where, and its honest headline: the closing lines of a run."""
-    metrics = json.loads((root / "results/metrics.json").read_text())
-    predictions = json.loads((root / "results/submission/submission.json").read_text())["predictions"]
-    with open(root / "results/clips/quarantine.csv", newline="") as file:
+    metrics = read_json(root / "results/metrics.json")
+    predictions = read_json(root / "results/submission/submission.json")["predictions"]
+    with open(root / "results/clips/quarantine.csv", encoding="utf-8", newline="") as file:
         bad = list(csv.DictReader(file))
     second = (root / "results/submission/submission_transductive.zip").is_file()
     # Of some encoders nobody knows whether their models have seen the persons whom they judge.

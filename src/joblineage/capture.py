@@ -112,7 +112,7 @@ def environment(store: Store, lock: str | None) -> str:
     lock : sha256 of the lock file where the job lists it.
     """
     about = surroundings()
-    differing = differs_from_lock(about["packages"], Path(LOCK).read_text()) if lock else {}
+    differing = differs_from_lock(about["packages"], Path(LOCK).read_text("utf-8")) if lock else {}
     return store.put_json(about | {"lock": lock, "differs_from_lock": differing})
 
 
@@ -187,7 +187,7 @@ def hardware() -> dict[str, Any]:
 
 def _processor() -> str:
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:
         return platform.processor() or platform.machine()
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())

@@ -43,7 +43,7 @@ def find(artifact: str, store: Store) -> Artifact:
     for path in (os.path.normpath(artifact), Path(below).as_posix()):
         if path in store.makers:
             return Artifact(store.makers[path], path)
-    newest = sorted(store.records, key=lambda name: store.records[name]["time"]["end"])
+    newest = store.by_age(store.records)
     jobs = {key(store.records[name]): name for name in newest} | store.current
     if artifact in jobs:
         return Artifact(jobs[artifact])
@@ -152,8 +152,8 @@ class Finder:
 
     def _listed(self, name: str) -> set[str]:
         try:
-            return set(self.store.get_json(name))
-        except FileNotFoundError:
+            return set(self.store.samples(name))
+        except (FileNotFoundError, ValueError):  # `verify` names it
             return set()
 
     def _match(self, name: str, how: str, what: str, sha256: str | None) -> Match:

@@ -132,7 +132,7 @@ class Descent:
 
     def sorted(self, names: Iterable[str]) -> list[str]:
         """`names`, older before newer, the present study's last."""
-        return sorted(names, key=lambda one: (one in self.current, self.store.records[one]["time"]["end"], one))
+        return sorted(names, key=lambda one: (one in self.current, self.store.ranks[one]))
 
     def maker(self, path: str, sha256: str) -> str | None:
         """Id of the record that wrote those bytes; None for a raw file, or one that was changed after its job."""

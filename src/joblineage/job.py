@@ -119,7 +119,9 @@ def run_first(arguments: Sequence[str]) -> None:
 
     In a process of its own: its modules are no part of what the job's result depends on.
     """
-    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, *arguments], capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
     said = (done.stdout + done.stderr).strip()
     logging.info("%s: %s", " ".join(arguments), said)
     if done.returncode:

@@ -20,7 +20,7 @@ from joblineage.code import python_path
 from joblineage.errors import DataError
 from joblineage.files import parse_yaml
 from joblineage.record import plain
-from joblineage.store import key
+from joblineage.store import Document, key
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,23 @@ class Planned:
     inputs: list[list[str]]
     outputs: list[list[str]]
     params: dict[str, Any]
-    runs: bool
+    runs: bool = False
+
+    @classmethod
+    def of(cls, job: Any, runs: bool = False) -> "Planned":
+        """Snakemake's job."""
+        inputs, outputs = ([[*one] for one in files_of(listed)] for listed in (job.input, job.output))
+        return cls(job.rule.name, dict(job.wildcards_dict), inputs, outputs, plain(dict(job.params.items())), runs)
+
+    def changed(self, record: Document) -> str | None:
+        """What is other than when the record was made, besides the files' content: "its parameters changed"."""
+        if self.rule != record["job"]["rule"]:
+            return "another rule makes its files now"
+        if self.params != record["params"]["values"]:
+            return "its parameters changed"
+        if {path for _, path in self.inputs} != {file["path"] for file in record["inputs"]}:
+            return "it reads other files now"
+        return None
 
 
 def planned(root: Path, target: str) -> dict[str, Planned]:
@@ -50,7 +66,9 @@ def planned(root: Path, target: str) -> dict[str, Planned]:
     DataError : Snakemake cannot read the study; its message.
     """
     command, about = [sys.executable, "-m", "joblineage.planned", target], {"PYTHONPATH": python_path(root)}
-    done = subprocess.run(command, cwd=root, env=os.environ | about, capture_output=True, text=True)
+    done = subprocess.run(
+        command, cwd=root, env=os.environ | about, capture_output=True, encoding="utf-8", errors="replace"
+    )
     if done.returncode:
         said = done.stderr.strip().splitlines()[-1:]
         raise DataError(str(root), [f"Snakemake cannot plan this study: {' '.join(said)}"])
@@ -62,17 +80,9 @@ def main(target: str) -> None:
     """Print {job key: job} as one line of JSON."""
     with planning(target) as dag:
         running = set(dag.needrun_jobs())
-        jobs = {}
-        for job in dag.jobs:
-            if job.rule.script is not None:
-                about = {"rule": job.rule.name, "wildcards": dict(job.wildcards_dict)}
-                jobs[key({"job": about})] = about | {
-                    "inputs": files_of(job.input),
-                    "outputs": files_of(job.output),
-                    "params": plain(dict(job.params.items())),
-                    "runs": job in running,
-                }
-    print(json.dumps(jobs, sort_keys=True))
+        jobs = [Planned.of(job, job in running) for job in dag.jobs if job.rule.script is not None]
+    named = {key({"job": {"rule": job.rule, "wildcards": job.wildcards}}): vars(job) for job in jobs}
+    print(json.dumps(named, sort_keys=True))
 
 
 def up_to_date(root: Path, target: str) -> bool:
@@ -97,7 +107,7 @@ def planning(target: str) -> Iterator[Any]:
     from snakemake.api import SnakemakeApi
     from snakemake.settings.types import DAGSettings, OutputSettings, Quietness, RerunTrigger, ResourceSettings
 
-    profile = parse_yaml(Path("profiles/default/config.yaml").read_text())  # decides what is stale
+    profile = parse_yaml(Path("profiles/default/config.yaml").read_text("utf-8"))  # decides what is stale
     settings = DAGSettings(
         targets={target},
         rerun_triggers=frozenset(map(RerunTrigger.parse_choice, profile["rerun-triggers"])),

@@ -1,12 +1,12 @@
 """What differs between two documents of a job (records, or `sides.of_present`): every changed field with its values."""
 
 import difflib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from joblineage import capture
+from joblineage.files import parse_json
 from joblineage.record import LOGIC
 from joblineage.store import Document, Store, canonical, digest
 
@@ -153,7 +153,7 @@ def _environment(before: Document, after: Document, *stores: Store) -> Iterator[
     was, now = before.get("environment"), after.get("environment")
     if was is None or now is None or was == now:
         return
-    old, new = (json.loads(text("", one, *stores) or "null") if isinstance(one, str) else one for one in (was, now))
+    old, new = (parse_json(text("", one, *stores) or "null") if isinstance(one, str) else one for one in (was, now))
     if old is None or new is None:
         yield Change("environment", "all", was, now)
         return

@@ -96,7 +96,7 @@ class Begun:
             return [Part(self, given, outputs)]
         numbers: dict[str, list[tuple[str, str]]] = {}
         for role, path in outputs:
-            number = re.fullmatch(rf"{wildcard}(\d+)\..*", Path(path).name)
+            number = re.fullmatch(rf"{wildcard}([0-9]+)\..*", Path(path).name)
             if number is None:
                 raise ValueError(f"{path}: no number of {wildcard} in its name")
             numbers.setdefault(number[1], []).append((role, path))
@@ -139,6 +139,7 @@ class Begun:
                 "time": time | part.used,
                 "split": part.split,
                 "metrics": headline(part.output) if headline else {},
+                "number": store.count(),
             }
             written.append(store.write("records", body | {"unknown": _unknown(body)}))
         return written

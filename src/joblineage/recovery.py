@@ -12,6 +12,8 @@ from pathlib import Path
 
 import psutil
 
+from joblineage.store import Store
+
 MARK = "LINEAGE_WORKSPACE"
 """Environment variable of every job: the workspace it works for."""
 
@@ -87,13 +89,17 @@ def mark(root: Path, how_to_go_on: str) -> None:
         print(f"A run in this folder was killed and left its lock. {how_to_go_on}", file=sys.stderr)
 
 
-def recover(workspace: Path) -> list[str]:
-    """End the orphans of dead runs and release their lock; say what was done, one sentence each (none: nothing to do).
+def recover(store: Store) -> list[str]:
+    """End the orphans of dead runs, release their lock and bring back what is damaged or lost, as far as it can be; say
+    what was done and what is left to be made again, one sentence each (none: nothing to do).
 
     Raises
     ------
     RunActive : a healthy run is at work here; nothing was touched.
     """
+    from joblineage.repairing import repair  # every start of a workflow imports this module
+
+    workspace = store.root
     healthy, orphans = survey(workspace)
     if healthy:  # one that was just killed may need a moment to end
         psutil.wait_procs(healthy, timeout=1)
@@ -112,4 +118,4 @@ def recover(workspace: Path) -> list[str]:
         with suppress(FileNotFoundError):  # another one is doing the same
             shutil.rmtree(workspace / ".snakemake" / "locks")
         done.append("released the lock of a killed run")
-    return done
+    return done + repair(store)

@@ -52,7 +52,7 @@ def replayed(report: Report, store: Store, artifact: str | None, number: int) ->
 def volatile(store: Store) -> list[str]:
     """Patterns of files that hold times or costs and differ between equal runs."""
     file = store.study.volatile
-    return list(parse_yaml((store.root / file).read_text())["volatile"]) if file else []
+    return list(parse_yaml((store.root / file).read_text("utf-8"))["volatile"]) if file else []
 
 
 def choose(graph: Graph, chain: set[str], number: int, patterns: list[str]) -> list[str]:
@@ -94,7 +94,9 @@ def replay(store: Store, one: dict[str, Any], elsewhere: bool) -> tuple[list[Fin
         # Under the name of a stage that ends nothing: a scratch copy is not versioned.
         about = {**os.environ, "DVC_STAGE": "replay", "PYTHONPATH": python_path(scratch)}
         about["GIT_CEILING_DIRECTORIES"] = str(root.resolve() / "cache")  # the copy is no folder of the repository
-        done = subprocess.run(command, cwd=scratch, env=about, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=scratch, env=about, capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
         missing = [path for path in paths if not (scratch / path).is_file()]
         if done.returncode or missing:
             raise DataError(key(one), ["could not be replayed:", *done.stderr.strip().splitlines()[-8:]])

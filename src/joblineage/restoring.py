@@ -1,11 +1,100 @@
 """The bytes of a file as a run had them: from the workspace, else from DVC's local cache, by hash; nothing is fetched."""
 
 import configparser
-from collections.abc import Sequence
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from functools import cached_property, partial
+from pathlib import Path
 
+from joblineage.files import parse_json, sha256, whole_file
 from joblineage.store import Store, digest
 
 DVC = ".dvc"
+OBJECT = re.compile(r"[0-9a-f]{32}(\.dir)?")
+Status = list[int]
+
+
+def status_of(about: os.stat_result) -> Status:
+    """What tells a changed file without reading it: a program cannot set back the time of change (ctime)."""
+    return [about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino]
+
+
+class Cache:
+    """DVC's local cache of a workspace: every object bears the md5 of its content, that of a folder's list and ".dir"."""
+
+    def __init__(self, root: Path):
+        said = configuration(root).get("cache", "dir", fallback="cache")
+        self.folder = Path(
+            os.path.normpath(root / DVC / said / "files" / "md5")
+        )  # counts from the configuration's place
+
+    def place(self, md5: str) -> Path:
+        """Where the object of that name lies, or would lie."""
+        return self.folder / md5[:2] / md5[2:]
+
+    def objects(self) -> Iterator[os.DirEntry]:
+        """Every file that bears an object's name."""
+        for folder in os.scandir(self.folder) if self.folder.is_dir() else ():
+            if folder.is_dir():
+                yield from (one for one in os.scandir(folder.path) if OBJECT.fullmatch(folder.name + one.name))
+
+    def listed(self, md5: str) -> dict[str, str]:
+        """{path below it: md5} of a folder that DVC versioned; empty where its list is not here, or not whole."""
+        place = self.place(md5)
+        if not place.is_file() or not whole(place):
+            return {}
+        return {one["relpath"]: one["md5"] for one in parse_json(place.read_bytes())}
+
+    @cached_property
+    def ever(self) -> dict[str, set[str]]:
+        """{path below a folder: md5 of every content that it had} of all versions of all folders."""
+        found: dict[str, set[str]] = {}
+        for one in self.objects():
+            if one.name.endswith(".dir"):
+                for path, md5 in self.listed(Path(one.path).parent.name + one.name).items():
+                    found.setdefault(path, set()).add(md5)
+        return found
+
+    def damaged(self, known: dict[str, Status]) -> list[Path]:
+        """Objects whose content does not have the md5 that they bear as their name.
+
+        Parameters
+        ----------
+        known : the status of each object that was found whole, by "ab/cdef..."; one that still has it is not read.
+            Brought up to date.
+        """
+        bad, found = [], {}
+        for one in self.objects():
+            path, status = Path(one.path), status_of(one.stat())
+            name = path.relative_to(self.folder).as_posix()
+            if known.get(name) == status or whole(path):
+                found[name] = status
+            else:
+                bad.append(path)
+        known.clear()
+        known.update(found)
+        return sorted(bad)
+
+    def copy(self, md5: str, target: Path, hashed: str) -> bool:
+        """Put the object at `target` if it has that sha256; whether it did. What it stands in for is only then replaced."""
+        try:
+            with whole_file(target) as temporary:
+                shutil.copyfile(self.place(md5), temporary)
+                if sha256(temporary) != hashed:
+                    raise ValueError(f"{self.place(md5)} is damaged")
+        except (FileNotFoundError, ValueError):
+            return False
+        return True
+
+
+def whole(place: Path) -> bool:
+    """Whether an object's content has the md5 that it bears as its name."""
+    with open(place, "rb") as file:
+        found = hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
+    return found == place.parent.name + place.name.removesuffix(".dir")
 
 
 class Restorer:
@@ -17,16 +106,17 @@ class Restorer:
     def find(self, path: str, sha256: str) -> bytes | None:
         """The file that had this sha256 at `path`; None where no workspace holds it."""
         for store in self.stores:
-            said = _configuration(store).get("cache", "dir", fallback="cache")
-            cache = store.root / DVC / said / "files" / "md5"  # a path in the configuration counts from its own place
-            for place in (store.root / path, *(cache / md5[:2] / md5[2:] for md5 in _md5s(store, sha256))):
+            cache = Cache(store.root)
+            for place in (store.root / path, *map(cache.place, _md5s(store, sha256))):
                 if place.is_file() and digest(data := place.read_bytes()) == sha256:
                     return data
         return None
 
     def versioned(self, sha256: str) -> bool:
         """Whether a record knows DVC's name of the file, and DVC has a remote that may hold it."""
-        remotes = (store for store in self.stores if any("remote" in one for one in _configuration(store).sections()))
+        remotes = (
+            store for store in self.stores if any("remote" in one for one in configuration(store.root).sections())
+        )
         return any(_md5s(store, sha256) for store in remotes)
 
 
@@ -36,7 +126,8 @@ def _md5s(store: Store, sha256: str) -> list[str]:
     return sorted({out["md5"] for out in made if out["sha256"] == sha256})
 
 
-def _configuration(store: Store) -> configparser.ConfigParser:
+def configuration(root: Path) -> configparser.ConfigParser:
+    """What DVC is told in this workspace."""
     read = configparser.ConfigParser(interpolation=None)
-    read.read([store.root / DVC / "config", store.root / DVC / "config.local"])
+    read.read([root / DVC / "config", root / DVC / "config.local"])
     return read

@@ -65,7 +65,7 @@ def end(store: Store, made: Sequence[re.Pattern], targets: Sequence[str], last_s
             said = [f"{one.verdict.value} {one.node}: {one.what}" for one in found]
             raise LineageError("lineage", [*said, f"nothing was versioned; `{store.study.command} verify` says more"])
         if stage is None and under_git(store.root):
-            _version(store)
+            version(store)
     return complete
 
 
@@ -74,18 +74,18 @@ def _stages_here(store: Store) -> list[str]:
 
     Where that is all of them their file is named, which DVC then reads once instead of once a stage.
     """
-    from joblineage.verify import dvc_stages, not_here
+    from joblineage.present import dvc_stages, not_here
 
     away = set(not_here(store.root, store.study))
     if not away:
         return ["dvc.yaml"]
-    stages = dvc_stages(store.root, parse_yaml((store.root / store.study.settings).read_text()))
+    stages = dvc_stages(store.root, parse_yaml((store.root / store.study.settings).read_text("utf-8")))
     return [
         name for name, one in stages.items() if not away & {*one["deps"], *(next(iter(out)) for out in one["outs"])}
     ]
 
 
-def _version(store: Store) -> None:
+def version(store: Store) -> None:
     """Have DVC version the study, in this process: a new one would load for half a second."""
     from dvc.cli import main
 

@@ -28,7 +28,7 @@ ROUTINE = (
     *("Removing output files of failed job", "Exiting because a job execution failed", "Elapsed time", "Shutting down"),
 )
 """How messages begin that say nothing of this run."""
-DIED = re.compile(r"died with <Signals\.(\w+)|returned non-zero exit status (\d+)")
+DIED = re.compile(r"died with <Signals\.(\w+)|returned non-zero exit status ([0-9]+)")
 LONG = 600.0
 """Seconds from which on a job's beginning is told too, where no bar tells what is running."""
 AT_THE_END = "At least one job did not complete successfully"

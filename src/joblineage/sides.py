@@ -73,9 +73,8 @@ class Side:
 def of_run(store: Store, name: str) -> Side:
     """What a run executed and reused; the newer record where a job has two."""
     run = store.runs[name]
-    found = [store.records[one] for one in (*run["executed"], *run["reused"]) if one in store.records]
-    by_age = sorted(found, key=lambda one: (one["time"]["end"], key(one)))
-    return Side(store, name, {key(record): record for record in by_age}, run["study"])
+    found = store.by_age(one for one in (*run["executed"], *run["reused"]) if one in store.records)
+    return Side(store, name, {key(store.records[one]): store.records[one] for one in found}, run["study"])
 
 
 def of_record(store: Store, name: str) -> Side:

@@ -8,20 +8,27 @@ An id is the sha256 of the file: canonical JSON (RFC 8785). So an edited file no
 """
 
 import hashlib
-import json
-from collections.abc import Iterable, Iterator, Mapping
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from joblineage.files import write_bytes
+from joblineage import shapes
+from joblineage.files import parse_json, read_bytes, write_bytes
 from joblineage.study import Study
 
 FOLDER = "lineage"
 SIGNATURES = ".sig.json"
 """Ending of a run's signature, which lies beside it."""
+OBJECT, NAME = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{64}\.json")
+"""Names of an object's file, and of a record's or a run's."""
 PARTS = ("executed", "reused", "superseded")
 """Lists of record ids in a run: made by it, found, and made since the run before it but replaced since."""
+MADE = ("executed", "superseded")
+"""Those of them that the run has made."""
 Document = dict[str, Any]
 ANY = Study()
 """A study of which nothing special is known."""
@@ -76,7 +83,7 @@ class Store:
 
     def has(self, name: str) -> bool:
         """Whether the object of that sha256 is kept."""
-        return self.place(name).is_file()
+        return os.path.isfile(self.place(name))
 
     def put(self, data: bytes) -> str:
         """Keep `data` as an object; its sha256."""
@@ -103,38 +110,91 @@ class Store:
 
         Raises
         ------
-        FileNotFoundError : no such object.
+        FileNotFoundError : no such object, or none that can be read.
         """
-        return self.place(name).read_bytes()
+        try:
+            return read_bytes(self.place(name))
+        except OSError as error:
+            raise FileNotFoundError(*error.args[:2], str(self.place(name))) from error
 
     def get_json(self, name: str) -> Any:
-        """The object of that sha256, read as JSON."""
-        return json.loads(self.get(name))
+        """The object of that sha256, read as JSON.
 
-    def _documents(self, kind: str) -> Iterator[tuple[str, Document]]:
+        Raises
+        ------
+        FileNotFoundError : no such object.
+        ValueError : it is no JSON.
+        """
+        return parse_json(self.get(name))
+
+    def samples(self, name: str) -> frozenset[str]:
+        """The object of that sha256, a list of samples.
+
+        Raises
+        ------
+        FileNotFoundError : no such object.
+        ValueError : it is no list of names.
+        """
+        found = self.get_json(name)
+        if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+            raise ValueError("no list of samples")
+        return frozenset(found)
+
+    def _documents(self, kind: str) -> tuple[dict[str, Document], dict[str, str]]:
+        """{id: document} of those that have the form of their schema, {file: what is wrong} of the others."""
+        found, broken, check = {}, {}, shapes.checker(kind.removesuffix("s"))
         for path in sorted((self.folder / kind).glob("*.json")):
-            if path.name.endswith(SIGNATURES):
+            if not NAME.fullmatch(path.name):  # a signature, or a stranger
                 continue
             try:
-                yield path.stem, json.loads(path.read_bytes())
-            except ValueError:  # broken: `verify` names it, the others go without
-                continue
+                document = parse_json(read_bytes(path))
+                check(document)
+                found[path.stem] = document
+            except OSError as error:
+                broken[f"{kind}/{path.name}"] = f"cannot be read: {error.strerror}"
+            except ValueError as error:
+                broken[f"{kind}/{path.name}"] = str(error)
+        return found, broken
+
+    @cached_property
+    def _read(self) -> dict[str, tuple[dict[str, Document], dict[str, str]]]:
+        return {kind: self._documents(kind) for kind in ("records", "runs")}
 
     @cached_property
     def records(self) -> dict[str, Document]:
-        """{id: record} of every readable record."""
-        return dict(self._documents("records"))
+        """{id: record} of every record that can be read."""
+        return self._read["records"][0]
+
+    def count(self) -> int:
+        """How many records there are now. It only grows, so of two records of a job the later one has found more."""
+        folder = self.folder / "records"
+        return sum(NAME.fullmatch(name) is not None for name in os.listdir(folder)) if folder.is_dir() else 0
 
     @cached_property
     def runs(self) -> dict[str, Document]:
-        """{id: run}, oldest first."""
-        found = dict(self._documents("runs"))
-        return dict(sorted(found.items(), key=lambda pair: (pair[1]["time"]["end"], pair[0])))
+        """{id: run} of every run that can be read, each after the one that it names as the one before."""
+        found = self._read["runs"][0]
+        return {name: found[name] for name in in_order({name: one["previous"] for name, one in found.items()})}
+
+    @cached_property
+    def broken(self) -> dict[str, str]:
+        """{"records/<id>.json": what is wrong} of the records and runs that cannot be read; the others go without them."""
+        return {path: what for kind in self._read.values() for path, what in kind[1].items()}
+
+    @cached_property
+    def line(self) -> list[str]:
+        """Ids of the last run and of those that it follows from, newest first."""
+        found: list[str] = []
+        name: str | None = next(reversed(self.runs), None)
+        while name in self.runs and name not in found:
+            found.append(name)
+            name = self.runs[name]["previous"]
+        return found
 
     @cached_property
     def last_run(self) -> Document | None:
         """The newest run; None before the first."""
-        return list(self.runs.values())[-1] if self.runs else None
+        return self.runs[self.line[0]] if self.line else None
 
     @cached_property
     def listed(self) -> dict[str, str]:
@@ -147,6 +207,32 @@ class Store:
         return {name: record for name, record in self.records.items() if name not in self.listed}
 
     @cached_property
+    def ranks(self) -> dict[str, tuple]:
+        """{record id: its place in the order in which records were made, as far as runs and records tell}.
+
+        Runs name the one before them. Records that no run lists yet are newer. Among those of one run a record of the
+        same job is newer that found more records when it was written. Only records of before jobs counted them have
+        nothing but their clocks.
+        """
+        runs, last = {name: number for number, name in enumerate(self.runs)}, len(self.runs)
+        made_by = {name: run for run, one in reversed(self.runs.items()) for part in MADE for name in one[part]}
+        replaced = {name for one in self.runs.values() for name in one["superseded"]}
+        return {
+            name: (
+                runs[made_by[name]] if name in made_by else last,
+                name not in replaced,
+                one.get("number", -1),
+                one["time"]["end"],
+                name,
+            )
+            for name, one in self.records.items()
+        }
+
+    def by_age(self, names: Iterable[str]) -> list[str]:
+        """Ids of records, older before newer."""
+        return sorted(names, key=self.ranks.__getitem__)
+
+    @cached_property
     def newest(self) -> dict[str, str]:
         """{path: id of the newest record that made it}, of all records."""
         return self._makers(self.records)
@@ -156,14 +242,31 @@ class Store:
         """{path: id of the newest record that made it}, of the last run's records and those pending."""
         last = self.last_run
         known = [name for name in (*last["executed"], *last["reused"]) if name in self.records] if last else []
-        return self._makers([*known, *self.pending])
+        return self._makers({*known, *self.pending})
 
     def _makers(self, names: Iterable[str]) -> dict[str, str]:
-        by_age = sorted(names, key=lambda name: self.records[name]["time"]["end"])
-        return {out["path"]: name for name in by_age for out in self.records[name]["outputs"]}
+        return {out["path"]: name for name in self.by_age(names) for out in self.records[name]["outputs"]}
 
     @cached_property
     def current(self) -> dict[str, str]:
         """{job key: id} of the records that made what the study holds now."""
-        made = sorted(set(self.makers.values()), key=lambda name: self.records[name]["time"]["end"])
-        return {key(self.records[name]): name for name in made}
+        return {key(self.records[name]): name for name in self.by_age(set(self.makers.values()))}
+
+
+def in_order(before: Mapping[str, str | None]) -> list[str]:
+    """Names, each after the one that it names as the one before; the end of the longest chain is last.
+
+    Parameters
+    ----------
+    before : {name: the one before; None for a first one}.
+    """
+    after = defaultdict(list)
+    for name, previous in sorted(before.items()):
+        after[previous if previous in before or previous is None else ""].append(name)
+    found: list[str] = []
+    for start in (None, ""):  # what follows a lost one comes after what is whole
+        level = after[start]
+        while level:
+            found += level
+            level = [name for one in level for name in after[one]]
+    return sorted(before.keys() - set(found)) + found  # the former go round in a circle

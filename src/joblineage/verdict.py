@@ -15,14 +15,18 @@ class Verdict(StrEnum):
     TAINTED = "TAINTED"
     LEAK = "LEAK"
     WITHDRAWN = "WITHDRAWN"
+    INCOMPLETE = "INCOMPLETE"
 
     @property
     def code(self) -> int:
-        """0 for OK, 10 to 16 for the others in the order above."""
+        """0 for OK, 10 to 17 for the others in the order above."""
         return 0 if self is Verdict.OK else 9 + list(Verdict).index(self)
 
 
-WORST_FIRST = tuple(map(Verdict, ("TAMPERED", "WITHDRAWN", "LEAK", "TAINTED", "MISSING", "UNRECORDED", "STALE", "OK")))
+WORST_FIRST = (
+    *(Verdict.TAMPERED, Verdict.WITHDRAWN, Verdict.LEAK, Verdict.TAINTED, Verdict.MISSING, Verdict.UNRECORDED),
+    *(Verdict.INCOMPLETE, Verdict.STALE, Verdict.OK),
+)
 """Which one names the whole where several were found."""
 
 

@@ -1,21 +1,14 @@
 """Is this study what its records say? Every level of the audit, one verdict, the first bad node named."""
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-from joblineage import capture
-from joblineage.checks import claims, content, staleness, structure
+from joblineage import capture, present
+from joblineage.checks import claims, endings, staleness, structure
 from joblineage.errors import DataError
-from joblineage.files import parse_yaml
 from joblineage.graph import Graph
 from joblineage.store import FOLDER, Store, key
-from joblineage.study import Study
 from joblineage.verdict import WORST_FIRST, Finding, Verdict, worst
 
 
@@ -46,7 +39,14 @@ class Report:
             raise DataError(str(workspace), [f"not {done}: {first.verdict.value} {first.node}: {first.what}"])
 
 
-def verify(store: Store, artifact: str | None = None, *, deep: bool = False, key_file: Path | None = None) -> Report:
+def verify(
+    store: Store,
+    artifact: str | None = None,
+    *,
+    deep: bool = False,
+    cache: bool = False,
+    key_file: Path | None = None,
+) -> Report:
     """Check the whole study, or the chain that one of its files came from.
 
     Parameters
@@ -54,6 +54,7 @@ def verify(store: Store, artifact: str | None = None, *, deep: bool = False, key
     store : the study's records.
     artifact : a path below the study's folder.
     deep : read every byte instead of trusting the files' status.
+    cache : read every object of DVC's local cache too.
     key_file : public key (PEM) with which the last run must be signed.
 
     Raises
@@ -61,7 +62,7 @@ def verify(store: Store, artifact: str | None = None, *, deep: bool = False, key
     DataError : there are no records, or none of `artifact`.
     """
     root, study = store.root, store.study
-    if not store.records:
+    if not (store.records or store.broken or store.runs):
         raise DataError(str(store.folder), [f"no lineage records: run `snakemake {study.target}` first, or `dvc pull`"])
     graph = Graph(store)
     if artifact is not None and artifact not in store.makers:
@@ -70,19 +71,26 @@ def verify(store: Store, artifact: str | None = None, *, deep: bool = False, key
         raise DataError(artifact, ["no such file, and no record made one of this name"])
     chain = set(graph.chain(artifact)) if artifact else set(graph.records)
 
-    away = not_here(root, study)
-    paths = {file["path"] for name in chain for side in ("inputs", "outputs") for file in graph.records[name][side]}
-    found, read = content.sums(root, paths, deep=deep)
-    bad, absent = content.outputs(graph, found, away, chain)
-    findings = [*structure.check(store), *bad, *content.inputs(graph, found, away, chain)]
-    findings += content.strangers(graph) if artifact is None else []
-    findings += [*staleness.check(graph, chain, artifact), *claims.snakemake(root, graph, chain)]
-    locked, notes = claims.dvc(store)
-    committed, more = claims.git(root, graph, chain)
-    findings += [*locked, *committed]
-    notes += [*more, *environments(graph, chain)]
-    if absent:
-        notes.append(f"{len(absent)} files are not here (they lie in the private store): {absent[0]}, ...")
+    now = present.compare(store, chain if artifact else None, deep=deep)
+    findings = [*structure.check(store), *present.findings(store, now.differences)]
+    findings += staleness.check(graph, chain, artifact)
+    notes = list(now.notes)
+    for bad, more in (
+        endings.check(store) if artifact is None else ([], []),
+        claims.snakemake(root, graph, chain, now.sums),
+        claims.dvc(store),
+        claims.git(root, graph, chain),
+    ):
+        findings += bad
+        notes += more
+    findings = endings.explained(findings, store)
+    notes += environments(graph, chain)
+    if now.absent:
+        notes.append(f"{len(now.absent)} files are not here (they lie in the private store): {now.absent[0]}, ...")
+    if cache:
+        stored, more = claims.stored(store)
+        findings += stored
+        notes += more
     if key_file is not None:
         from joblineage import signing
 
@@ -91,30 +99,8 @@ def verify(store: Store, artifact: str | None = None, *, deep: bool = False, key
         bad, more = checker(root, graph, chain, artifact, findings)
         findings += bad
         notes += more
-    checked = {"records": len(chain), "files": len(paths) - len(absent), "bytes": read}
+    checked = {"records": len(chain), "files": now.files, "bytes": now.read}
     return Report(_sorted(findings, graph), notes, checked, "deep" if deep else "status")
-
-
-def not_here(root: Path, study: Study) -> list[str]:
-    """Outputs of dvc.yaml that go to the private store and are not in this workspace.
-
-    None where only some of them are missing, unless the parameters say that they are absent: a clone without that store has none.
-    """
-    try:
-        params = parse_yaml((root / study.settings).read_text())
-        stages = dvc_stages(root, params)
-    except (OSError, yaml.YAMLError, KeyError):
-        return []
-    outs = [next(iter(out.items())) for stage in stages.values() for out in stage["outs"] if isinstance(out, dict)]
-    private = [path for path, options in outs if options.get("remote") == "private"]
-    away = [path for path in private if not (root / path).exists()]
-    return away if away == private or study.absent(params) else []
-
-
-def dvc_stages(root: Path, params: Mapping[str, Any]) -> dict[str, Any]:
-    """The stages of dvc.yaml, "${name}" filled in from the parameters' top level."""
-    text = re.sub(r"\$\{(\w+)\}", lambda found: str(params[found[1]]), (root / "dvc.yaml").read_text())
-    return dict(parse_yaml(text)["stages"])
 
 
 def environments(graph: Graph, chain: set[str]) -> list[str]:
@@ -129,6 +115,7 @@ def environments(graph: Graph, chain: set[str]) -> list[str]:
             added = now.keys() - then.keys()
             parts = [part for part in ("python", "system") if about[part] != here[part]]
             others = [f"{part} {about[part]} (here {here[part]})" for part in parts]
+            lock = sorted(about["differs_from_lock"])
         except (FileNotFoundError, ValueError, KeyError, AttributeError, TypeError):
             continue  # named by `structure`
         if differing:
@@ -137,11 +124,11 @@ def environments(graph: Graph, chain: set[str]) -> list[str]:
             others.append(f"{len(added)} packages fewer than here")
         if others:
             notes.append(f"other environment: made with {', '.join(others)}")
-        if about["differs_from_lock"]:
-            notes.append(f"environment not as locked: {', '.join(about['differs_from_lock'])}")
+        if lock:
+            notes.append(f"environment not as locked: {', '.join(lock)}")
     for other in sorted({graph.records[name]["hardware"]["cpu"] for name in chain} - {cpu}):
         notes.append(f"other environment: made on {other}, here {cpu}")
-    return notes
+    return list(dict.fromkeys(notes))  # two may differ in the lock file alone
 
 
 def _sorted(findings: list[Finding], graph: Graph) -> list[Finding]:

@@ -153,7 +153,7 @@ def main() -> None:
     for name in own_modules():
         del sys.modules[name]
     asked = socket.socket(fileno=os.dup(0))
-    with open(os.devnull) as nothing:
+    with open(os.devnull, encoding="utf-8") as nothing:
         os.dup2(nothing.fileno(), 0)
     serve(asked)
 

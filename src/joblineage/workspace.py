@@ -1,6 +1,5 @@
 """One workspace holds one study: what no rule of it makes is removed, what was asked for later is made by itself."""
 
-import json
 import os
 import re
 import shlex
@@ -9,6 +8,9 @@ import sys
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+from joblineage.files import parse_json
 
 METADATA = ".snakemake/metadata"
 """Snakemake's notes on each output, in files named after them."""
@@ -99,8 +101,25 @@ def added_later(files: Mapping[str, Sequence[str]], rule: str) -> list[str]:
 
 def _maker(path: str) -> str | None:
     """The rule whose finished job made a file."""
-    metadata = Path(METADATA, urlsafe_b64encode(path.encode()).decode())
+    found = read_note(note(path))
+    return str(found["rule"]) if found else None
+
+
+STARTED = "incomplete"
+"""Folder of Snakemake's notes on outputs that a job has begun to make."""
+
+
+def note(path: str, kind: str = "metadata") -> Path:
+    """Where Snakemake keeps a note on an output: its name in base64, parted by folders beginning with @ where it is long."""
+    name = urlsafe_b64encode(path.encode()).decode()
+    parts = [name[start : start + 254] for start in range(0, len(name), 254)]
+    return Path(".snakemake", kind, *(f"@{part}" for part in parts[:-1]), parts[-1])
+
+
+def read_note(place: Path) -> dict[str, Any] | None:
+    """What a finished job's note says; None where it is not there, or damaged (Snakemake does not write it at once)."""
     try:
-        return str(json.loads(metadata.read_bytes())["rule"])
-    except (FileNotFoundError, json.JSONDecodeError):  # the latter: killed while it was written
+        found = parse_json(place.read_bytes())
+    except (OSError, ValueError):
         return None
+    return found if isinstance(found, dict) and "rule" in found else None

@@ -1,13 +1,16 @@
 """A small made-up lineage: files, records of the jobs that made them and runs, without a workflow."""
 
+import json
+from base64 import urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from joblineage.capture import hashed
+from joblineage.capture import differs_from_lock, dvc_md5, hashed
 from joblineage.commands.app import commands
 from joblineage.planned import Planned
+from joblineage.run import study_files
 from joblineage.store import ANY, Store, canonical, digest, key, merkle_root
 from joblineage.study import Study
 
@@ -60,7 +63,9 @@ class Lineage:
             if one["role"] == "code":
                 self.store.put((self.root / one["path"]).read_bytes())
         params = more.pop("params", {})
-        environment = {"python": "3.11.9", "system": "Linux", "packages": self.packages, "lock": None}
+        lock = next((one["sha256"] for one in inputs if one["path"] == LOCK), None)
+        differing = differs_from_lock(self.packages, (self.root / LOCK).read_text()) if lock else {}
+        environment = {"python": "3.11.9", "system": "Linux", "packages": self.packages, "lock": lock}
         body = {
             "schema": "joblineage-job/1",
             "job": {"rule": rule, "wildcards": dict(one.split("=") for one in wildcards), "attempt": None},
@@ -70,7 +75,7 @@ class Lineage:
             "outputs": [hashed("file", str(self.root / path), md5=True) | {"path": path} for path in makes],
             "code": {"commit": "c0ffee" + 34 * "0", "dirty": [], "diff": None},
             "params": {"values": params, "sha256": digest(canonical(params))},
-            "environment": self.store.put_json(environment | {"differs_from_lock": {}}),
+            "environment": self.store.put_json(environment | {"differs_from_lock": differing}),
             "seeds": {},
             "determinism": {
                 "threads": dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
@@ -93,6 +98,7 @@ class Lineage:
             "split": {"models": []},
             "metrics": {},
             "cached_from": None,
+            "number": self.store.count(),
             "unknown": ["job.attempt"],
         }
         written = self.store.write("records", body | more)
@@ -111,7 +117,7 @@ class Lineage:
             "complete": True,
             "previous": list(store.runs)[-1] if last else None,
             "time": {"start": self.now(), "end": self.now()},
-            "study": {},
+            "study": {path: store.put((self.root / path).read_bytes()) for path in study_files(store)},
             "sources": {},
             "executed": sorted(self.pending),
             "reused": reused,
@@ -120,6 +126,28 @@ class Lineage:
         }
         self.pending = []
         return store.write("runs", document)
+
+    def tell(self) -> None:
+        """Write what other tools would say of the present study: Snakemake's metadata and dvc.lock."""
+        store, folder = self.store, self.root / ".snakemake/metadata"
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, name in store.makers.items():
+            one = store.records[name]
+            start, end = (datetime.fromisoformat(one["time"][side]).timestamp() for side in ("start", "end"))
+            claim = {
+                "rule": one["job"]["rule"],
+                "incomplete": False,
+                "input": [file["path"] for file in one["inputs"]],
+                "input_checksums": {file["path"]: f"sha256:{file['sha256']}" for file in one["inputs"]},
+                "params": [repr(value) for value in one["params"]["values"].values()],
+                "starttime": start,
+                "endtime": end,
+            }
+            (folder / urlsafe_b64encode(path.encode()).decode()).write_text(json.dumps(claim))
+        outs = {path: hashed("file", str(self.root / path), md5=True)["md5"] for path in store.makers}
+        outs |= {folder: dvc_md5(self.root / folder) for folder in ("lineage", ".snakemake/metadata")}
+        listed = [{"path": path, "md5": md5} for path, md5 in outs.items()]
+        self.file("dvc.lock", json.dumps({"stages": {"all": {"cmd": "snakemake", "deps": [], "outs": listed}}}))
 
     def plan(self, **params: dict[str, Any]) -> dict[str, Planned]:
         """What Snakemake would say: every current job as recorded, except for the parameters of the rules named; a job

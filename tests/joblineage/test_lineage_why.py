@@ -87,7 +87,7 @@ def test_another_checkpoint_is_told_by_name_and_by_its_file(tmp_path):
     for revision in "ab":
         weights = made.file("weights/model.pt", revision)
         sides = {"encoder": {"checkpoint": "net", "revision": revision}}
-        model = {"checkpoint": "net", "revision": revision, "files": [{"path": weights, "sha256": "", "size": 1}]}
+        model = {"checkpoint": "net", "revision": revision, "files": [{"path": weights, "sha256": "0" * 64, "size": 1}]}
         ids.append(made.job("embed", [weights], {"results/features": revision}, params=sides, model=model))
     before, after = (made.store.records[name] for name in ids)
     found = [(one.kind, one.name) for one in differences(before, after, made.store)]

@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from joblineage import recovery
-from joblineage.workspace import METADATA, added_later, committed, forget, orphans, output_of, remove
+from joblineage.store import Store
+from joblineage.workspace import METADATA, added_later, committed, forget, note, orphans, output_of, remove
 
 
 def test_files_that_no_rule_makes_are_found_and_removed_with_their_empty_folders(tmp_path: Path, monkeypatch) -> None:
@@ -29,17 +30,15 @@ def test_files_that_no_rule_makes_are_found_and_removed_with_their_empty_folders
 
 
 def test_snakemakes_notes_on_what_no_rule_makes_go_and_all_others_stay(tmp_path: Path) -> None:
-    def note(path: str) -> Path:
-        name = urlsafe_b64encode(path.encode()).decode()
-        parts = [f"@{name[start : start + 100]}" for start in range(0, len(name), 100)]
-        place = tmp_path.joinpath(METADATA, *parts[:-1], parts[-1].removeprefix("@"))
+    def noted(path: str) -> Path:
+        place = tmp_path / note(path)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text("{}")
         assert output_of(place.relative_to(tmp_path / METADATA).as_posix()) == path
         return place
 
-    made, gone = note("results/a.csv"), note("data/A903.mov")
-    long_made, long_gone = note("results/" + 200 * "a" + ".csv"), note("data/" + 200 * "b" + ".mov")
+    made, gone = noted("results/a.csv"), noted("data/A903.mov")
+    long_made, long_gone = noted("results/" + 300 * "a" + ".csv"), noted("data/" + 300 * "b" + ".mov")
     other = tmp_path / METADATA / "no base64"
     other.touch()
     forget(tmp_path, [re.compile(r"results/a+\.csv$")])
@@ -131,7 +130,7 @@ def test_orphans_of_a_killed_run_are_ended_and_other_work_is_left(tmp_path: Path
     here.mkdir(), elsewhere.mkdir()
     orphan = sleeper(here, **{recovery.MARK: str(here)})
     stranger = sleeper(elsewhere, **{recovery.MARK: str(elsewhere)})
-    done = recovery.recover(here)
+    done = recovery.recover(Store(here))
     assert done == ["ended 1 process(es) that a killed run had left behind"]
     assert not psutil.pid_exists(orphan.pid)
     assert stranger.poll() is None
@@ -142,7 +141,7 @@ def test_a_healthy_run_is_never_touched(tmp_path: Path, sleeper) -> None:
     program.write_text("import time; time.sleep(60)")
     run = sleeper(tmp_path, [sys.executable, str(program)])
     with pytest.raises(recovery.RunActive, match=str(run.pid)):
-        recovery.recover(tmp_path)
+        recovery.recover(Store(tmp_path))
     assert run.poll() is None
 
 
@@ -150,7 +149,7 @@ def test_a_run_that_is_just_ending_is_waited_for(tmp_path: Path, sleeper) -> Non
     program = tmp_path / "snakemake"
     program.write_text("sleep 0.3")
     sleeper(tmp_path, ["sh", str(program)])
-    assert recovery.recover(tmp_path) == []
+    assert recovery.recover(Store(tmp_path)) == []
 
 
 def test_a_run_whose_make_was_killed_counts_as_an_orphan(tmp_path: Path, sleeper) -> None:
@@ -159,7 +158,7 @@ def test_a_run_whose_make_was_killed_counts_as_an_orphan(tmp_path: Path, sleeper
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     run = sleeper(tmp_path, [sys.executable, str(program)], **{recovery.CALLER: str(dead.pid)})
-    assert recovery.recover(tmp_path)
+    assert recovery.recover(Store(tmp_path))
     assert not psutil.pid_exists(run.pid)
 
 
@@ -172,6 +171,6 @@ def test_a_stale_lock_is_released_without_a_process_that_looks_like_a_run(tmp_pa
         raise AssertionError(f"a second `recover` would see {command}")
 
     monkeypatch.setattr(subprocess, "Popen", start)
-    assert recovery.recover(tmp_path) == ["released the lock of a killed run"]
+    assert recovery.recover(Store(tmp_path)) == ["released the lock of a killed run"]
     assert not lock.exists()
-    assert recovery.recover(tmp_path) == []
+    assert recovery.recover(Store(tmp_path)) == []

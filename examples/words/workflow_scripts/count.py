@@ -9,8 +9,8 @@ from joblineage.files import whole_file
 from joblineage.job import job
 
 with job(snakemake):
-    lines = Path(snakemake.input.text).read_text().splitlines()
-    with whole_file(snakemake.output.table) as path, open(path, "w", newline="") as file:
+    lines = Path(snakemake.input.text).read_text("utf-8").splitlines()
+    with whole_file(snakemake.output.table) as path, open(path, "w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["line", "word", "count"])
         for number, line in enumerate(lines):

@@ -18,7 +18,7 @@ with job(snakemake, headline=headline):
     weights, right = read_json(snakemake.input.weights), {}
     for path in map(Path, snakemake.input.tables):
         lines = defaultdict(list)
-        with open(path, newline="") as file:
+        with open(path, encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
                 lines[int(row["line"])] += [row["word"]] * int(row["count"])
         for number in (number for number in lines if number % 2):

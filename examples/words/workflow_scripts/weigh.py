@@ -12,7 +12,7 @@ from joblineage.job import job
 with job(snakemake):
     counts, lines = {}, []
     for path in map(Path, snakemake.input.tables):
-        with open(path, newline="") as file:
+        with open(path, encoding="utf-8", newline="") as file:
             rows = [row for row in csv.DictReader(file) if int(row["line"]) % 2 == 0]
         lines += [f"{path.stem} {row['line']}" for row in rows]
         counts[path.stem] = Counter({row["word"]: 0 for row in rows})

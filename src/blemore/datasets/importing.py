@@ -5,8 +5,10 @@ removed, and a file that differs is refused unless it is to be replaced.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,12 @@ from rich.progress import track
 from blemore.datasets.completeness import BLEMORE, Completeness, Published, check_data, some
 from blemore.datasets.names import TEST_NAME, parse_name
 from blemore.datasets.roster import METADATA
-from blemore.datasets.sources import BROKEN, Source, broken, file_source, find_files, need_space
+from blemore.datasets.sources import CHUNK, Source, UnreadableError, file_source, find_files, need_space
 from blemore.datasets.template import MOST_BYTES, TEMPLATE, is_written_here
 from blemore.datasets.withdrawn import NOBODY, Withdrawn
 from blemore.scoring.reading import once
-from joblineage.errors import DataError, refuse
-from joblineage.files import sha256, whole_file
+from joblineage.errors import refuse
+from joblineage.files import whole_file
 
 SPARE = ".import"
 """Folder below the root for zips unpacked out of zips, gone after the import."""
@@ -41,6 +43,14 @@ class Imported:
     withdrawn: list[str] = field(default_factory=list)  # clips left out because consent was withdrawn
     broken: list[str] = field(default_factory=list)  # could not be read; all others were imported
     check: Completeness = field(default_factory=Completeness)
+
+    @contextmanager
+    def naming(self) -> Iterator[None]:
+        """Name a file that proves unreadable, and go on with the others."""
+        try:
+            yield
+        except UnreadableError as error:
+            self.broken.append(str(error))
 
     @property
     def complete(self) -> bool:
@@ -81,8 +91,8 @@ def import_data(
     Raises
     ------
     DataError : before anything is written, every fault: a path that is not there, a damaged or locked zip, two
-        different files of one name, a file that is there but differs, too little room. An entry that proves damaged
-        only while it is copied is named in the report instead; everything else is imported.
+        different files of one name, a file that is there but differs, too little room. A file that cannot be read, or not
+        be linked, is named in the report instead; everything else is imported.
     """
     root = Path(root)
     _remove_leftovers(root)
@@ -93,10 +103,11 @@ def import_data(
         to_write = _plan(chosen, root, replace, report, show_progress)
         need_space(root, sum(source.size for source in to_write.values() if not (link and source.path)))
         for target, source in _shown(to_write, "Importing", show_progress):
-            _write(source, target, link, report)
-            if withdrawn.sha256 and target.suffix == ".mov" and sha256(target) in withdrawn.sha256:
-                target.unlink()
-                report.withdrawn.append(source.shown)
+            with report.naming():
+                if withdrawn.sha256 and target.suffix == ".mov" and source.sha256 in withdrawn.sha256:
+                    report.withdrawn.append(source.shown)
+                else:
+                    _write(source, target, link, report)
     report.check = check_data(root, published, withdrawn)
     return report
 
@@ -134,8 +145,13 @@ def _choose(sources: list[Source]) -> tuple[dict[str, Source], list[str]]:
             ignored.append(source.shown)
         elif place not in chosen:
             chosen[place] = source
-        elif not source.same_as(chosen[place]):
-            faults.append(f"{place}: two different files on offer, {chosen[place].shown} and {source.shown}; give one")
+        else:
+            try:
+                if not source.same_as(chosen[place]):
+                    two = f"{chosen[place].shown} and {source.shown}"
+                    faults.append(f"{place}: two different files on offer, {two}; give one")
+            except UnreadableError as error:
+                faults.append(str(error))
     if submissions and TEMPLATE not in chosen:
         what = "is a submission that this workflow wrote, not the challenge's template: give the one that came with the data"
         faults += once(submissions, what)
@@ -147,21 +163,21 @@ def _choose(sources: list[Source]) -> tuple[dict[str, Source], list[str]]:
 
 
 def _is_submission(source: Source) -> bool:
-    try:
-        with source.open() as file:
-            return is_written_here(file.read(MOST_BYTES))
-    except BROKEN:  # told when it is copied
-        return False
+    with suppress(UnreadableError):  # told when it is copied
+        return is_written_here(b"".join(islice(source.chunks(), MOST_BYTES // CHUNK)))
+    return False
 
 
 def _without(chosen: dict[str, Source], withdrawn: Withdrawn, report: Imported) -> dict[str, Source]:
     """The sources without withdrawn clips, and the metadata without their rows."""
     kept = withdrawn.kept(chosen)
     report.withdrawn += sorted(chosen[place].shown for place in set(chosen) - set(kept))
-    return {
-        place: chosen[place].without(withdrawn) if place == METADATA and withdrawn.entries else chosen[place]
-        for place in kept
-    }
+    sources = {place: chosen[place] for place in kept}
+    if METADATA in sources and withdrawn.entries:
+        metadata = sources.pop(METADATA)
+        with report.naming():
+            sources[METADATA] = metadata.without(withdrawn)
+    return sources
 
 
 def _plan(
@@ -171,12 +187,13 @@ def _plan(
     to_write, faults = {}, []
     for place, source in _shown(dict(sorted(chosen.items())), "Comparing", show_progress):
         target = root / place
-        if target.exists() and source.same_as(file_source(target)):
-            report.kept += 1
-        elif replace or not target.exists():
-            to_write[target] = source
-        else:
-            faults.append(f"{place}: differs from {source.shown}; --replace takes the new one")
+        with report.naming():
+            if target.exists() and source.same_as(file_source(target)):
+                report.kept += 1
+            elif replace or not target.exists():
+                to_write[target] = source
+            else:
+                faults.append(f"{place}: differs from {source.shown}; --replace takes the new one")
     refuse(root, faults)
     return to_write
 
@@ -185,14 +202,10 @@ def _write(source: Source, target: Path, link: bool, report: Imported) -> None:
     """Copy or link one file, whole or not at all, and count it in the report."""
     there = target.exists()
     linked = link and source.path is not None
-    try:
-        if link and source.path:
-            _link(source.path, target)
-        else:
-            source.copy_to(target)
-    except BROKEN as error:
-        report.broken.append(f"{source.shown}: {broken(error)}")
-        return
+    if link and source.path:
+        _link(source.path, target)
+    else:
+        source.copy_to(target)
     report.replaced += there
     report.new += not there
     report.linked += linked and not there
@@ -204,7 +217,7 @@ def _link(path: Path, target: Path) -> None:
         with whole_file(target) as temporary:
             os.link(path.resolve(), temporary)
     except OSError as error:
-        raise DataError(str(target), [f"cannot be linked to {path} ({error.strerror}); leave out --link"]) from error
+        raise UnreadableError(f"{path}: cannot be linked ({error.strerror}); leave out --link") from error
 
 
 def _remove_leftovers(root: Path) -> None:

@@ -15,10 +15,10 @@ from blemore.scoring.labels import CLASSES, EMOTIONS
 SALIENCES = ((50, 50), (70, 30), (30, 70))
 """The shares of the two emotions of a blend, in percent, in the order of the name."""
 
-TEST_NAME = re.compile(r"test_\d+")
+TEST_NAME = re.compile(r"test_[0-9]{1,9}")
 
-_SINGLE = re.compile(r"(A\d{2,3})_([a-z]+)_(int|sit)([1-4])_ver([1-9]\d*)")
-_BLEND = re.compile(r"(A\d{2,3})_mix_([a-z]+)_([a-z]+)_(\d+)_(\d+)_ver([1-9]\d*)")
+_SINGLE = re.compile(r"(A[0-9]{2,3})_([a-z]+)_(int|sit)([1-4])_ver([1-9][0-9]{0,8})")
+_BLEND = re.compile(r"(A[0-9]{2,3})_mix_([a-z]+)_([a-z]+)_([0-9]{1,9})_([0-9]{1,9})_ver([1-9][0-9]{0,8})")
 
 
 class ClipName(NamedTuple):

@@ -184,7 +184,7 @@ def _label_text(table: pd.DataFrame) -> list[str]:
 
 def _whole_numbers(values: pd.Series, where: str, keys: pd.Series) -> tuple[pd.Series, list[str]]:
     """Text as whole numbers from 0 (missing where it is none), and a fault for each that is none."""
-    good = values.str.fullmatch(r"\d+(\.0+)?").fillna(False).astype(bool)
+    good = values.str.fullmatch(r"[0-9]+(\.0+)?").fillna(False).astype(bool)
     faults = [
         f"{where}: {key}: fold must be a whole number from 0, found {'nothing' if pd.isna(value) else repr(value)}"
         for key, value in zip(keys[~good], values[~good], strict=True)

@@ -3,7 +3,7 @@
 Searched are folders with all below them, the zips in them, and the zips directly inside a zip.
 """
 
-import functools
+import hashlib
 import io
 import os
 import re
@@ -22,7 +22,7 @@ from blemore.datasets.withdrawn import Withdrawn
 from blemore.scoring.columns import SEPARATORS, clip_names
 from blemore.scoring.reading import decoded
 from joblineage.errors import DataError, refuse
-from joblineage.files import sha256, whole_file
+from joblineage.files import whole_file
 
 CHUNK = 1 << 20
 """Bytes read at a time."""
@@ -40,7 +40,7 @@ class Source:
 
     shown : "videos.zip: part1/A26_ang_int1_ver1.mov"; name : last part of its path; size : bytes.
     open : opens it for reading; reading a zip's entry to its end checks its CRC-32.
-    path : where a folder's file lies, else None; zipped : CRC-32 that a zip knows, else None.
+    path : where a folder's file lies, else None.
     """
 
     shown: str
@@ -48,34 +48,47 @@ class Source:
     size: int
     open: Callable[[], IO[bytes]]
     path: Path | None = None
-    zipped: int | None = None
+
+    def chunks(self) -> Iterator[bytes]:
+        """The bytes, in pieces.
+
+        Raises
+        ------
+        UnreadableError : the file cannot be read to its end.
+        """
+        try:
+            with self.open() as file:
+                yield from iter(partial(file.read, CHUNK), b"")
+        except (*BROKEN, OSError) as error:
+            raise UnreadableError(f"{self.shown}: {_advice(error)}") from error
 
     @cached_property
-    def crc(self) -> int:  # read once, however often it is compared
-        """CRC-32 of the bytes."""
-        if self.zipped is not None:
-            return self.zipped
-        with self.open() as file:
-            return functools.reduce(lambda crc, chunk: zlib.crc32(chunk, crc), iter(partial(file.read, CHUNK), b""), 0)
+    def sha256(self) -> str:  # read once, however often it is compared
+        """sha256 of the bytes, as 64 hex digits."""
+        found = hashlib.sha256()
+        for chunk in self.chunks():
+            found.update(chunk)
+        return found.hexdigest()
 
     def same_as(self, other: "Source") -> bool:
-        """Equal bytes: by sha256 between files, by size and CRC-32 where a zip is involved."""
+        """Equal bytes: equal sha256, and nothing less (whoever wants two files of one CRC-32 can make them)."""
         if self.size != other.size:
             return False
-        if self.path and other.path:
-            return self.path.samefile(other.path) or sha256(self.path) == sha256(other.path)
-        return self.crc == other.crc
+        return bool(self.path and other.path and self.path.samefile(other.path)) or self.sha256 == other.sha256
 
     def copy_to(self, target: Path) -> None:
-        """Copy in pieces, whole or not at all; raises one of BROKEN where a zip's entry is damaged."""
-        with whole_file(target) as temporary, self.open() as file, open(temporary, "wb") as out:
-            shutil.copyfileobj(file, out, CHUNK)
+        """Copy in pieces, whole or not at all."""
+        with whole_file(target) as temporary, open(temporary, "wb") as out:
+            out.writelines(self.chunks())
 
     def without(self, withdrawn: Withdrawn) -> "Source":
         """A CSV table without the lines that name a withdrawn clip in any cell, in memory; what stays keeps its bytes."""
-        with self.open() as file:
-            data = without_rows(file.read(), withdrawn)
+        data = without_rows(b"".join(self.chunks()), withdrawn)
         return Source(self.shown, self.name, len(data), partial(io.BytesIO, data))
+
+
+class UnreadableError(Exception):
+    """A file on offer that cannot be read; the message names it and says what to do."""
 
 
 def without_rows(table: bytes, withdrawn: Withdrawn) -> bytes:
@@ -126,10 +139,11 @@ class _Search:
         self.stack = stack
         self.spare = spare
         self.faults: list[str] = []
+        self.unpacked = 0
 
     def path(self, path: Path) -> Iterator[Source]:
         if path.is_dir():
-            for folder, folders, names in os.walk(path):
+            for folder, folders, names in os.walk(path, onerror=self.closed):
                 folders[:] = sorted(name for name in folders if not _is_junk(name))
                 for name in sorted(names):
                     if not _is_junk(name):
@@ -138,6 +152,10 @@ class _Search:
             yield from self.file(path)
         else:
             self.faults.append(f"{path}: no such file or folder")
+
+    def closed(self, error: OSError) -> None:
+        """Name a folder that cannot be looked into; it is never passed over in silence."""
+        self.faults.append(f"{error.filename}: cannot be read ({error.strerror})")
 
     def file(self, path: Path) -> Iterator[Source]:
         if path.suffix.lower() == ".zip":
@@ -157,7 +175,7 @@ class _Search:
             if not parts[-1] or link or any(_is_junk(part) for part in parts):
                 continue
             opened = partial(archive.open, entry)
-            source = Source(f"{shown}: {entry.filename}", parts[-1], entry.file_size, opened, zipped=entry.CRC)
+            source = Source(f"{shown}: {entry.filename}", parts[-1], entry.file_size, opened)
             if entry.flag_bits & LOCKED:
                 self.faults.append(f"{source.shown}: needs a password; unpack the zip first and give the folder")
                 return
@@ -168,17 +186,20 @@ class _Search:
 
     def zip_in_zip(self, source: Source) -> Iterator[Source]:
         need_space(self.spare, source.size)
-        unpacked = self.spare / f"{zlib.crc32(source.shown.encode()):08x}.zip"
+        self.unpacked += 1
+        unpacked = self.spare / f"{self.unpacked}.zip"
         try:
             source.copy_to(unpacked)
-        except BROKEN as error:
-            self.faults.append(f"{source.shown}: {broken(error)}")
+        except UnreadableError as error:
+            self.faults.append(str(error))
             return
         yield from self.zip(unpacked, source.shown, deep=False)
 
 
-def broken(error: Exception) -> str:
-    """What to do about an entry whose reading raised one of BROKEN."""
+def _advice(error: Exception) -> str:
+    """What to do about a file whose reading raised OSError or one of BROKEN."""
+    if isinstance(error, OSError):
+        return f"cannot be read ({error.strerror})"
     if isinstance(error, NotImplementedError):
         return f"packed in a way that cannot be read here ({error}); unpack the zip first and give the folder"
     return f"damaged ({error}); download its zip again"

@@ -19,7 +19,7 @@ from typing import Any
 
 from blemore.params.schema import check_list
 from joblineage.errors import DataError, MissingDataError
-from joblineage.files import write_json
+from joblineage.files import parse_json, write_json
 
 FILE = "withdrawn.json"
 REASON = "withdrawn"
@@ -155,8 +155,8 @@ def parse_withdrawn(data: bytes, where: str) -> Withdrawn:
     DataError : not JSON, or an entry is not in the form above.
     """
     try:
-        entries = json.loads(data)
-    except (ValueError, RecursionError) as error:
+        entries = parse_json(data)
+    except ValueError as error:
         raise DataError(where, [f"is not valid JSON: {error}"]) from error
     check_list(entries, SCHEMA, where, WORDS)
     return Withdrawn(tuple(entries))

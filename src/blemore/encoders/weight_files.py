@@ -6,7 +6,6 @@ on the Hugging Face hub ("facebook/wav2vec2-base"), which is looked for in the h
 HF_HUB_OFFLINE=0. Imported before huggingface_hub, which reads that variable once.
 """
 
-import json
 import os
 import re
 import zipfile
@@ -15,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from blemore.params.families import family
+from joblineage.files import parse_json
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 """Names of the weights in a transformers folder; the first that is there is read."""
@@ -120,7 +120,7 @@ def file_fault(path: Path) -> str | None:
 
 def _json_fault(path: Path) -> str | None:
     try:
-        found = json.loads(path.read_bytes())
+        found = parse_json(path.read_bytes())
     except ValueError as error:
         return f"is no JSON: {error}"
     return None if isinstance(found, dict) else "is not a block of keys"
@@ -141,7 +141,7 @@ def model_type(settings: Mapping) -> str | None:
     config = next((file for file in weight_files(settings) if file.name == CONFIG), None)
     if config is None or file_fault(config) is not None:
         return None
-    return json.loads(config.read_bytes()).get("model_type")
+    return parse_json(config.read_bytes()).get("model_type")
 
 
 def off(settings: Mapping) -> str:

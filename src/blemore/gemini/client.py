@@ -75,7 +75,7 @@ def _client(service: Service, key: str) -> Iterator[Ask]:
             found = Failure(Meaning.again, f"the connection broke ({type(error).__name__})", maybe_paid=True)
         except httpx2.DecodingError:
             found = Failure(Meaning.again, "the answer cannot be decompressed", maybe_paid=True)
-        except (json.JSONDecodeError, UnicodeDecodeError):
+        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
             found = Failure(Meaning.again, "the answer is no JSON", maybe_paid=True)
         except (pydantic.ValidationError, AttributeError, TypeError, KeyError):
             found = Failure(Meaning.again, "the answer is JSON of another form", maybe_paid=True)

@@ -95,10 +95,10 @@ def _parts(value: Any) -> list[dict[str, Any]]:
 
 def _asked_wait(details: list[dict[str, Any]], headers: Mapping[str, str]) -> float | None:
     """s to wait by retryDelay and Retry-After (seconds, or a date), the longer of the two; None: neither says anything."""
-    said = (re.fullmatch(r"(\d+(?:\.\d*)?)s", str(part.get("retryDelay", ""))) for part in details)
+    said = (re.fullmatch(r"([0-9]+(?:\.[0-9]*)?)s", str(part.get("retryDelay", ""))) for part in details)
     waits = [float(match[1]) for match in said if match]
     after = headers.get("retry-after", "").strip()
-    if re.fullmatch(r"\d+(\.\d*)?", after):
+    if re.fullmatch(r"[0-9]+(\.[0-9]*)?", after):
         waits.append(float(after))
     elif after:
         with suppress(ValueError):  # no date either: as if nothing had been said

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from blemore.gemini.service import MIME, SAMPLED_FPS, Service
-from joblineage.files import write_bytes
+from joblineage.files import parse_json, write_bytes
 
 SCHEMA = "blemore.gemini/1"
 SHOWN = 16
@@ -111,8 +111,8 @@ class Ledger:
             return
         for line in self.path.read_text("utf-8", errors="replace").splitlines():
             try:
-                yield json.loads(line)
-            except json.JSONDecodeError:
+                yield parse_json(line)
+            except ValueError:
                 continue
 
     def spent(self) -> float:
@@ -161,7 +161,7 @@ def alone(folder: Path, waiting: Callable[[], object] = lambda: None) -> Iterato
     waiting : called once if another process has to be waited for. A killed process holds nothing back.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "lock", "a") as file:
+    with open(folder / "lock", "a", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

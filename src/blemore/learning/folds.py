@@ -1,6 +1,5 @@
 """Rows of the probabilities table out of the models of all folds; light imports, no torch."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from blemore.scoring.model_name import ModelName
 from blemore.tables import check_probabilities, probability_rows, read_probabilities, usable
 from joblineage import declare
 from joblineage.errors import DataError, MissingDataError, refuse
+from joblineage.files import read_json
 
 
 def gather_folds(folds: Sequence[Path], clips: pd.DataFrame) -> pd.DataFrame:
@@ -75,10 +75,7 @@ def check_persons(sidecar: Path, clips: pd.DataFrame) -> dict[str, list[str]]:
     """
     if not Path(sidecar).is_file():
         raise MissingDataError(str(sidecar), ["no such file: name the persons there, or set persons: null (unknown)"])
-    try:
-        said = json.loads(Path(sidecar).read_text("utf-8"))
-    except ValueError as error:
-        raise DataError(str(sidecar), [f"no JSON file ({error})"]) from error
+    said = read_json(sidecar)
     train = usable(clips).query("split == 'train'")
     folds = [str(fold) for fold in sorted(train["fold"].unique())]
     form = 'expected {"0": ["A26", ...], "1": [...]} with a list for every fold, or {"all": [...]}'

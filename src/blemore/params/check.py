@@ -2,7 +2,7 @@
 
 import difflib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,9 @@ import jsonschema
 
 from blemore.params.families import family
 from blemore.params.parts import AUTO, DATA_SET, DESCRIPTOR, ENCODER_FAMILY, FUSION_METHOD, HEAD, OFF, Kind
-from blemore.params.schema import Keys, dotted, expected, meaning, part
+from blemore.params.schema import Keys, dotted, expected, meaning, part, validator
 from joblineage.errors import MissingDataError, refuse
-from joblineage.files import parse_yaml
+from joblineage.files import read_yaml
 
 _STRICT = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
     {  # stricter than JSON Schema: 12.0 is no whole number, and .nan and .inf are no numbers
@@ -23,14 +23,14 @@ _STRICT = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
         ),
     }
 )
-_Validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=_STRICT)
+_Validator = jsonschema.validators.extend(validator(), type_checker=_STRICT)
 
 SCHEMA = Path("schemas/params.schema.yaml")
 
 
 def read_schema(path: str | Path) -> dict[str, Any]:
     """A JSON Schema (draft 2020-12) written as YAML."""
-    return parse_yaml(Path(path).read_bytes())
+    return read_yaml(path)
 
 
 def read_params(path: Path, **changed: Any) -> dict[str, Any]:
@@ -47,9 +47,21 @@ def read_params(path: Path, **changed: Any) -> dict[str, Any]:
     if schema is None or not path.is_file():
         advice = f"expected {path} and beside it, or here, {SCHEMA}: go to the study's folder"
         raise MissingDataError(str(path), [advice])
-    values = parse_yaml(path.read_bytes()) | changed
+    values = read_yaml(path) | changed
     check_params(values, read_schema(schema), str(path))
     return values
+
+
+def check_config(values: Mapping[str, Any], files: Iterable[str | Path]) -> None:
+    """`check_params` of what Snakemake has read of some files: its reader lets the last of two equal keys win.
+
+    Raises
+    ------
+    DataError : as `check_params`; or a file holds a key twice.
+    """
+    for file in files:
+        read_yaml(file)
+    check_params(values, read_schema(SCHEMA))
 
 
 def check_params(values: Mapping[str, Any], schema: Mapping[str, Any], where: str = "params.yaml") -> None:

@@ -5,7 +5,6 @@ copy in half precision under autocast (2 bytes); per clip of the micro-batch wha
 way back counts as twice the forward pass; with gradient checkpointing the forward pass is paid once more.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +13,7 @@ from typing import Any
 
 from blemore.encoders.base import Embedder
 from blemore.weights.known import checkpoints
+from joblineage.files import read_json
 
 FILE = Path(__file__).with_name("networks.json")
 
@@ -37,7 +37,7 @@ MEDIA_BYTES = 0.3e9
 @cache
 def constants() -> dict[str, Any]:
     """The whole file: measured (on what, which day), networks by checkpoint, head_cpu_seconds."""
-    return json.loads(FILE.read_text("utf-8"))
+    return read_json(FILE)
 
 
 def network_of(settings: Mapping[str, Any], clip_seconds: float = MEASURED_SECONDS) -> dict[str, Any] | None:

@@ -28,7 +28,9 @@ def check(device: str) -> None:
     if device not in ("any", "cuda"):
         raise DataError("--config device", [f'"{device}" is neither "any" nor "cuda"'])
     if device == "cuda":
-        done = subprocess.run([sys.executable, "-c", PRODUCT], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", PRODUCT], capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
         if done.returncode:
             said = (done.stderr.strip() or "torch gives no reason").splitlines()
             raise DataError("profiles/gpu", [f"CUDA does not work here ({said[-1]}): {CURE}"])

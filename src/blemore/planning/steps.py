@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from joblineage.errors import refuse
-from joblineage.files import parse_yaml
+from joblineage.files import read_yaml
 
 SCRIPT = re.compile(r"workflow_scripts/(\w+)\.py|\bcode\(\"(\w+)\"")
 KEY = re.compile(r"\bconfig\[\"(\w+)\"\]|\blookup\(\"(\w+)")
@@ -31,7 +31,7 @@ def check_steps(root: Path, config: Mapping[str, Any]) -> None:
     rules = {path.stem: path.read_text("utf-8") for path in sorted((root / "rules").glob("*.smk"))}
     steps = [step for step in rules if step != "common"]
     main = (root / "Snakefile").read_text("utf-8")
-    stages = parse_yaml((root / "dvc.yaml").read_bytes())["stages"]
+    stages = read_yaml(root / "dvc.yaml")["stages"]
     targets = set(RULE.findall("\n".join([main, *rules.values()])))
     faults = []
     for step in steps:
@@ -94,7 +94,7 @@ def check_rules(root: Path, rules: Iterable[Any], goal: str, asked: Iterable[str
     readers = [rule for rule in rules if rule.output or rule.name == goal]
     wanted = {*asked, *(path for rule in readers for path in rule.input if isinstance(path, str))}
     patterns = [_pattern(path) for path in wanted if "{" in path]
-    stages = parse_yaml((root / "dvc.yaml").read_bytes())["stages"]
+    stages = read_yaml(root / "dvc.yaml")["stages"]
 
     def read(path: str) -> bool:
         asked = path in wanted or any(one.fullmatch(path) for one in patterns)

@@ -30,7 +30,8 @@ EMPTY_IN_CSV |= {"#n/a", "#n/a n/a", "#na", "1.#ind", "-1.#ind", "1.#qnan", "-1.
 TRUE_FALSE = {"True": True, "TRUE": True, "true": True, "False": False, "FALSE": False, "false": False}
 
 SEPARATORS = ",;\t|"
-DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
+DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?")
+WHOLE = re.compile("[0-9]+")
 MOST_ROWS = 10_000_000
 
 
@@ -124,7 +125,7 @@ def _separated(text: str) -> tuple[str, str]:
 
 def _is_index(header: list[str], cells: list[str]) -> bool:
     """Whether the first cells of rows are the names of rows that R writes below no header."""
-    return all(cell.strip().isdecimal() for cell in cells) or not _clip_header(header)
+    return all(WHOLE.fullmatch(cell.strip()) for cell in cells) or not _clip_header(header)
 
 
 def _clip_header(names: Iterable[str]) -> str | None:
@@ -154,7 +155,7 @@ def our_names(names: list[str], columns: list[list[Any]], where: str) -> list[st
 def _typed(name: str, cells: list[str], as_text: Collection[str]) -> list[Any]:
     """A column's cells as the first kind that fits all of them: int, float, bool or text; None where empty."""
     filled = [None if cell.strip().casefold() in EMPTY_IN_CSV else cell for cell in cells]
-    if name == "clip" or name in as_text or "_" in "".join(cells):  # Python would read 1_0 as ten
+    if name == "clip" or name in as_text or _is_words("".join(cells)):
         return filled
     for kind in (int, float, TRUE_FALSE.__getitem__, lambda cell: float(number_text(cell))):
         try:
@@ -162,6 +163,11 @@ def _typed(name: str, cells: list[str], as_text: Collection[str]) -> list[Any]:
         except (ValueError, KeyError):
             pass
     return filled
+
+
+def _is_words(text: str) -> bool:
+    """Whether text holds what only Python takes for a part of a number: it would read 1_0 as ten, and Arabic digits."""
+    return "_" in text or (not text.isascii() and any(one.isdecimal() and not one.isascii() for one in text))
 
 
 def texts(column: Iterable[Any]) -> np.ndarray:
@@ -206,7 +212,7 @@ def _text(cell: Any) -> str:
 
 def _number(cell: Any) -> float:
     if isinstance(cell, str):
-        cell = "" if "_" in cell else number_text(cell)
+        cell = "" if _is_words(cell) else number_text(cell)
     try:
         return float(cell)
     except (TypeError, ValueError):

@@ -1,8 +1,10 @@
 """The name of a model: which step made it, and which folds it was not fitted on."""
 
+import re
 from dataclasses import dataclass
 from typing import Self
 
+WHOLE = re.compile("[0-9]+")
 FINAL = -1
 """In place of a fold: models that leave out no fold. They serve the test clips, whose own fold has this number too."""
 
@@ -53,4 +55,4 @@ class ModelName:
 def _numbers(word: str, part: str) -> tuple[int, ...] | None:
     """(0, 1) of "folds 0,1", after the word "folds "; None where the part of a name is not of that form."""
     numbers = part.removeprefix(word).split(",")
-    return tuple(map(int, numbers)) if part.startswith(word) and all(map(str.isdecimal, numbers)) else None
+    return tuple(map(int, numbers)) if part.startswith(word) and all(map(WHOLE.fullmatch, numbers)) else None

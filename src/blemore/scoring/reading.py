@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from joblineage.errors import DataError, MissingDataError
+from joblineage.files import parse_json
 
 LIMIT = 1 << 28
 """Most bytes of a file, packed or unpacked; a table of a million clips takes half of it."""
@@ -127,14 +128,12 @@ def load_json(data: bytes, where: str, strict: bool = False) -> Any:
         raise DataError(where, ["starts with a byte order mark: save it as UTF-8 without BOM"])
     try:
         text = data.decode() if strict else decoded(data)
-        return json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
+        return parse_json(text, object_pairs_hook=unique, parse_constant=refuse)
     except DataError:
         raise
     except UnicodeDecodeError as error:
         raise DataError(where, [f"is not UTF-8 text: {error}"]) from error
-    except RecursionError as error:
-        raise DataError(where, ["is nested too deeply"]) from error
-    except ValueError as error:  # also a number of more digits than Python reads
+    except ValueError as error:  # also nested too deeply, or a number of more digits than Python reads
         raise DataError(where, [f"is not valid JSON: {error}"]) from error
 
 

@@ -21,7 +21,7 @@ from blemore.encoders.settings import enabled_encoders, encoder_settings
 from blemore.encoders.weight_files import weight_files
 from blemore.params.families import family
 from blemore.params.parts import ENCODER_FAMILY
-from joblineage.files import parse_yaml, sha256
+from joblineage.files import read_yaml, sha256
 
 RANDOM = "small network with random weights drawn from the study's seed"
 
@@ -32,7 +32,7 @@ def checkpoints() -> dict[str, dict[str, Any]]:
     return {
         name: {**entry, "module": file.stem}
         for file in sorted(ENCODER_FAMILY.folder.glob("*.yaml"))
-        for name, entry in parse_yaml(file.read_bytes()).items()
+        for name, entry in read_yaml(file).items()
     }
 
 

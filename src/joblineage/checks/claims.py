@@ -1,12 +1,11 @@
 """Do Snakemake's metadata, dvc.lock and git agree with the records? They are claims; the records decide."""
 
 import ast
-import json
+import os
 import subprocess
-from base64 import urlsafe_b64decode
-from binascii import Error as BadBase64
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -15,75 +14,145 @@ from typing import Any
 import yaml
 
 from joblineage import capture
-from joblineage.files import parse_yaml
+from joblineage.checks.content import Sums
+from joblineage.checks.endings import METADATA, marked
+from joblineage.files import parse_json, parse_yaml, read_bytes
 from joblineage.graph import Graph
 from joblineage.record import plain
+from joblineage.restoring import Cache
+from joblineage.shapes import compiled
 from joblineage.store import FOLDER, SIGNATURES, Store, canonical, digest, key
 from joblineage.verdict import Finding, Verdict
 
-METADATA = ".snakemake/metadata"
 OF_RUNS = (METADATA, FOLDER)
 """Outputs in dvc.lock that no job makes."""
 SLACK = 120.0
-"""Seconds by which Snakemake's clock of a job may differ from the job's own: it is loaded and waited for in between."""
+"""Seconds by which clocks may differ before a note says it: a job is loaded and waited for in between."""
+TEXTS = {"type": "array", "items": {"type": "string"}}
+CLAIM = {
+    "type": "object",
+    "required": ["rule", "incomplete", "input", "input_checksums", "params", "starttime", "endtime"],
+    "properties": {
+        **{name: {"type": "number"} for name in ("starttime", "endtime")},
+        **{name: TEXTS for name in ("input", "params")},
+        "rule": {"type": "string"},
+        "input_checksums": {"type": ["object", "null"], "additionalProperties": {"type": "string"}},
+    },
+    "additionalProperties": {},
+}
+"""Form of Snakemake's metadata of a file, as far as they are compared."""
+FILES = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["path", "md5"],
+        "properties": {"path": {"type": "string"}, "md5": {"type": "string"}},
+    },
+}
+STAGE = {
+    "type": "object",
+    "required": ["cmd", "deps", "outs"],
+    "properties": {
+        "deps": FILES,
+        "outs": FILES,
+        "params": {"type": "object", "additionalProperties": {"type": "object"}},
+    },
+}
+LOCK = {
+    "type": "object",
+    "required": ["stages"],
+    "properties": {"stages": {"type": "object", "additionalProperties": STAGE}},
+}
+"""Form of dvc.lock."""
 
 
-def snakemake(root: Path, graph: Graph, chain: set[str]) -> Iterator[Finding]:
-    """Snakemake's metadata of every output agrees with its record: rule, inputs and their hashes, parameters, times."""
-    said = _metadata(root / METADATA)
+def snakemake(root: Path, graph: Graph, chain: set[str], found: Sums) -> tuple[list[Finding], list[str]]:
+    """Snakemake's metadata of every output agrees with its record: rule, inputs and their hashes, parameters. Findings,
+    and a note on its clock, which may be another.
+
+    Parameters
+    ----------
+    found : of every file that the records name.
+    """
+    said, has_form, store = _metadata(root / METADATA), compiled(CLAIM, {}), graph.store
+    early = store.last_run is None or not store.last_run["complete"]
+    findings, other_clock = [], []
 
     @cache
     def params(name: str) -> Counter[bytes]:
         return Counter(canonical(value) for value in graph.records[name]["params"]["values"].values())
 
-    for path in sorted(path for path, name in graph.store.makers.items() if name in chain):
-        name, claim = graph.store.makers[path], said.get(path)
+    for path in sorted(path for path, name in store.makers.items() if name in chain):
+        name, claim = store.makers[path], said.get(path)
         one = graph.records[name]
         node = f"{METADATA} of {path}"
         if claim is None:
-            yield Finding(Verdict.MISSING, node, f"Snakemake's metadata of this file, which {key(one)} made, is gone")
+            what = f"Snakemake's metadata of this file, which {key(one)} made, is gone"
+            findings.append(Finding(Verdict.MISSING, node, what))
             continue
         try:
-            wrong = _disagreement(one, params(name), claim)
-        except (KeyError, ValueError, TypeError, SyntaxError):
-            wrong = "is no metadata of Snakemake's making"
+            has_form(claim)
+            wrong, late = _disagreement(one, params(name), claim, found)
+            if _other_clock(one, claim):
+                other_clock.append(path)
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+            wrong, late = "is no metadata of Snakemake's making", False
         if wrong:
-            yield Finding(Verdict.TAMPERED, node, f"{wrong} (record of {key(one)})")
+            # A run that ended early has not told Snakemake of all its jobs; one whose parameters change is not complete.
+            verdict = Verdict.INCOMPLETE if early or name in store.pending or late else Verdict.TAMPERED
+            findings.append(Finding(verdict, node, f"{wrong} (record of {key(one)})"))
+    if not other_clock:
+        return findings, []
+    what = f"Snakemake's clock was another than that of the jobs which made {other_clock[0]}"
+    return findings, [what + (f" and {len(other_clock) - 1} other files" if other_clock[1:] else "")]
+
+
+def agrees(one: dict[str, Any], claim: Any) -> bool:
+    """Whether Snakemake's metadata of an output say what the record of its job says."""
+    try:
+        compiled(CLAIM, {})(claim)
+        params = Counter(canonical(value) for value in one["params"]["values"].values())
+        return _disagreement(one, params, claim, {})[0] is None
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        return False
 
 
 def _metadata(folder: Path) -> dict[str, Any]:
-    """{path: metadata}: names are base64, parted by folders beginning with @ where they are long."""
+    """{path: metadata}, as far as it can be read."""
     found = {}
-    for file in (one for one in folder.rglob("*") if one.is_file()):
-        name = "".join(part.removeprefix("@") for part in file.relative_to(folder).parts)
-        try:
-            found[urlsafe_b64decode(name).decode()] = json.loads(file.read_bytes())
-        except (BadBase64, ValueError):
-            continue
+    for file, path in marked(folder):
+        with suppress(OSError, ValueError):
+            found[path] = parse_json(read_bytes(file))
     return found
 
 
-def _disagreement(one: dict[str, Any], params: Counter[bytes], claim: dict[str, Any]) -> str | None:
-    """What Snakemake says otherwise than the record with these parameters; None: nothing."""
+def _disagreement(
+    one: dict[str, Any], params: Counter[bytes], claim: dict[str, Any], found: Sums
+) -> tuple[str | None, bool]:
+    """What Snakemake says otherwise than the record with these parameters (None: nothing), and whether it is that inputs
+    changed between the end of the job and the look that Snakemake then took at them."""
     if claim["rule"] != one["job"]["rule"]:
-        return f"names the rule {claim['rule']}"
+        return f"names the rule {claim['rule']}", False
     if claim["incomplete"]:
-        return "says that the job did not end"
+        return "says that the job did not end", False
     read = {file["path"]: file["sha256"] for file in one["inputs"]}
     if sorted(claim["input"]) != sorted(read):
         other = sorted(set(claim["input"]) ^ set(read))
-        return f"lists other inputs: {', '.join(other[:3])}"
+        return f"lists other inputs: {', '.join(other[:3])}", False
     sums = {path: value.removeprefix("sha256:") for path, value in (claim["input_checksums"] or {}).items()}
     after = read | {file["path"]: file["sha256"] for file in one["changed_inputs"]}
     differing = [path for path in sums if sums[path] not in (read.get(path), after.get(path))]
     if differing or set(sums) != set(read):
-        return f"has another hash of {(differing or sorted(set(sums) ^ set(read)))[0]}"
+        late = bool(differing) and all(sums[path] == found.get(path) for path in differing)
+        return f"has another hash of {(differing or sorted(set(sums) ^ set(read)))[0]}", late
     if params != Counter(map(_param, claim["params"])):
-        return "has other parameters"
+        return "has other parameters", False
+    return None, False
+
+
+def _other_clock(one: dict[str, Any], claim: dict[str, Any]) -> bool:
     start, end = (datetime.fromisoformat(one["time"][name]).timestamp() for name in ("start", "end"))
-    if not (start - SLACK <= claim["starttime"] <= end and claim["endtime"] <= end + SLACK):
-        return "has other times"
-    return None
+    return not (start - SLACK <= claim["starttime"] <= end and claim["endtime"] <= end + SLACK)
 
 
 @cache  # the outputs of a job have the same ones
@@ -97,18 +166,20 @@ def dvc(store: Store) -> tuple[list[Finding], list[str]]:
     Findings, and notes on what could not be compared."""
     root, run = store.root, store.last_run
     file = root / "dvc.lock"
-    if not file.is_file():
+    if not file.exists():
         return [], ["there is no dvc.lock to compare with"]
     unfinished = ["dvc.lock was not compared: the last run did not finish the study"]
     finished = run is not None and run["complete"] and not store.pending
     try:
-        stages = parse_yaml(file.read_text())["stages"]
-        outs = {out["path"]: (stage, out["md5"]) for stage, one in stages.items() for out in one["outs"]}
-        deps = [(stage, dep["path"], dep["md5"]) for stage, one in stages.items() for dep in one["deps"]]
-        params = {stage: dict(one.get("params", {}).get(store.study.settings, {})) for stage, one in stages.items()}
-        commands = {stage: one["cmd"] for stage, one in stages.items()}
-    except (yaml.YAMLError, KeyError, TypeError) as error:
-        return ([_wrong(f"cannot be read: {error!r}")], []) if finished else ([], unfinished)
+        lock = parse_yaml(read_bytes(file))
+        compiled(LOCK, {})(lock)
+    except (OSError, yaml.YAMLError, ValueError) as error:
+        return ([_wrong(f"cannot be read: {error}")], []) if finished else ([], unfinished)
+    stages = lock["stages"]
+    outs = {out["path"]: (stage, out["md5"]) for stage, one in stages.items() for out in one["outs"]}
+    deps = [(stage, dep["path"], dep["md5"]) for stage, one in stages.items() for dep in one["deps"]]
+    params = {stage: one.get("params", {}).get(store.study.settings, {}) for stage, one in stages.items()}
+    commands = {stage: one["cmd"] for stage, one in stages.items()}
     gone = _gone(root, outs[FOLDER][1]) if FOLDER in outs else []
     if gone:
         return gone, []
@@ -129,7 +200,7 @@ def _wrong(what: str) -> Finding:
 def _gone(root: Path, md5: str) -> list[Finding]:
     """Records, runs and objects that DVC versioned and that are gone; DVC's list of them is in its cache."""
     try:
-        listed = json.loads((root / ".dvc/cache/files/md5" / md5[:2] / md5[2:]).read_bytes())
+        listed = parse_json(read_bytes(root / ".dvc/cache/files/md5" / md5[:2] / md5[2:]))
         lost = sorted(one["relpath"] for one in listed if not (root / FOLDER / one["relpath"]).exists())
     except (OSError, ValueError, KeyError, TypeError):
         return []  # no list to compare with
@@ -211,6 +282,21 @@ def _same(one: Any, other: Any) -> bool:
     return bool(numbers(one) == numbers(other))
 
 
+def stored(store: Store) -> tuple[list[Finding], list[str]]:
+    """Every object of DVC's local cache has the content that its name says. Findings, and how much was read."""
+    objects, makers = Cache(store.root), store.makers
+    copies = {out["md5"]: out["path"] for name in makers.values() for out in store.records[name]["outputs"]}
+    findings, known = [], dict[str, list[int]]()
+    for place in objects.damaged(known):
+        name = place.parent.name + place.name
+        of = f"DVC's copy of {copies[name]}" if name in copies else "an object of DVC's cache"
+        node = Path(os.path.relpath(place, store.root)).as_posix()
+        findings.append(
+            Finding(Verdict.MISSING, node, f"{of} is damaged: its content does not have the md5 of its name")
+        )
+    return findings, [f"{len(known) + len(findings)} objects of DVC's cache were read"]
+
+
 def git(root: Path, graph: Graph, chain: set[str]) -> tuple[list[Finding], list[str]]:
     """Source files that a record says were clean are those of its commit. Findings, and notes on what could not be
     compared."""
@@ -221,15 +307,19 @@ def git(root: Path, graph: Graph, chain: set[str]) -> tuple[list[Finding], list[
         if commit is None:
             continue
         for file in one["inputs"]:
-            if file["role"] == "code" and file["path"] not in dirty:
+            if file["role"] == "code" and file["path"] not in dirty and "\n" not in file["path"]:
                 asked.setdefault((commit, file["path"]), []).append((file["sha256"], key(one)))
     if not asked:
         return [], ["no record names a commit"] if chain else []
     names = "".join(f"{commit}:./{path}\n" for commit, path in asked)
     quietly: dict[str, Any] = {"cwd": root, "capture_output": True, "check": False}
-    done = subprocess.run(["git", "cat-file", "--batch"], input=names.encode(), **quietly)
+    try:
+        done = subprocess.run(["git", "cat-file", "--batch"], input=names.encode(), **quietly)
+    except FileNotFoundError:
+        return [], ["git is not installed: commits were not compared"]
     if done.returncode:
-        return [], ["git does not know this folder: commits were not compared"]
+        said = done.stderr.decode(errors="replace").partition("\n")[0]
+        return [], [f"git does not read this folder ({said}): commits were not compared"]
     findings, unknown, rest = [], set(), done.stdout
     for (commit, path), uses in asked.items():
         (head, _, rest), data = rest.partition(b"\n"), None

@@ -30,10 +30,8 @@ def check(graph: Graph, chain: set[str], artifact: str | None) -> list[Finding]:
         one = graph.records[store.current[name]]
         if name not in jobs:
             found[name] = "no longer a job of this study"
-        elif jobs[name].params != one["params"]["values"]:
-            found[name] = f"its parameters changed {by}"
-        elif {path for _, path in jobs[name].inputs} != {file["path"] for file in one["inputs"]}:
-            found[name] = f"it reads other files now {by}"
+        elif what := jobs[name].changed(one):
+            found[name] = f"{what} {by}"
         elif not {path for _, path in jobs[name].outputs} <= {out["path"] for out in one["outputs"]}:
             found[name] = f"it makes other files now {by}"
     if artifact is None:

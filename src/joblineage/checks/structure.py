@@ -1,93 +1,107 @@
 """Are the records themselves whole: every file bears the hash of its content, every run lists what is there."""
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from functools import cache, partial
-from pathlib import Path
 from typing import Any
 
-from joblineage import capture, record, run
-from joblineage.store import FOLDER, SIGNATURES, Store, canonical, digest, key, merkle_root
+from joblineage import capture, record
+from joblineage.files import parse_json, read_bytes
+from joblineage.store import FOLDER, NAME, OBJECT, SIGNATURES, Store, canonical, digest, key, merkle_root
 from joblineage.verdict import Finding, Verdict
 
-NAME = re.compile(r"[0-9a-f]{64}\.json")
-SCHEMAS = {"records": record.SCHEMAS, "runs": run.SCHEMAS}
+NAMES = {"records": NAME, "runs": NAME, "objects": OBJECT}
+"""What the files of each folder are called."""
 
 
 def check(store: Store) -> list[Finding]:
     """Findings on lineage/: edited, broken, strange, lost or unlisted documents, sums that do not follow."""
     environment = cache(partial(_environment, store))  # many records are of one environment
     return [
-        *_names(store.folder),
+        *_names(store),
         *_runs(store),
         *_listing(store),
         *(finding for name, one in store.records.items() for finding in _record(store, name, one, environment)),
     ]
 
 
-def _names(folder: Path) -> Iterator[Finding]:
-    """Every file below lineage/ bears its own hash, and is in canonical form."""
-    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".tmp"):
-        node, kind, data = f"{FOLDER}/{path.relative_to(folder).as_posix()}", path.parent.name, path.read_bytes()
+def _names(store: Store) -> Iterator[Finding]:
+    """Every file below lineage/ bears its own hash, and every document has its form."""
+    folder = store.folder
+    for path in sorted(path for path in folder.rglob("*") if path.suffix != ".tmp" and not path.is_dir()):
+        part, kind = path.relative_to(folder).as_posix(), path.parent.name
+        node = f"{FOLDER}/{part}"
         if kind == "runs" and path.name.endswith(SIGNATURES):
             continue
-        schemas, hashed = SCHEMAS.get(kind), f"its content has the hash {digest(data)[:12]}"
-        if path.parent.parent != folder or not (kind == "objects" or (schemas and NAME.fullmatch(path.name))):
+        fitting = NAMES.get(kind)
+        if path.parent.parent != folder or fitting is None or not fitting.fullmatch(path.name):
             yield Finding(Verdict.UNRECORDED, node, "no such file belongs here")
-        elif schemas is None:
-            if digest(data) != path.name:
-                yield Finding(Verdict.TAMPERED, node, f"{hashed}, not its name")
-        elif digest(data) != path.stem:
-            yield Finding(Verdict.TAMPERED, node, f"{_called(data)}: edited, {hashed}")
-        elif not _is_ours(data, schemas):
-            yield Finding(Verdict.TAMPERED, node, "not a document that this library writes")
+            continue
+        try:
+            data = read_bytes(path)
+        except OSError as error:
+            yield Finding(Verdict.MISSING, node, f"cannot be read: {error.strerror}")
+            continue
+        if digest(data) == path.stem:
+            wrong = store.broken.get(part) or (None if kind == "objects" else _not_canonical(store, path.stem, data))
+            if wrong:
+                yield Finding(Verdict.TAMPERED, node, f"not a document that this library writes: {wrong}")
+        elif not data.strip(b"\0"):
+            yield Finding(Verdict.MISSING, node, f"empty, as a file is after a power cut ({len(data)} bytes)")
+        elif kind == "objects":
+            yield Finding(Verdict.TAMPERED, node, f"its content has the hash {digest(data)[:12]}, not its name")
+        else:
+            yield _edited(node, data)
 
 
-def _is_ours(data: bytes, schemas: tuple[str, ...]) -> bool:
+def _edited(node: str, data: bytes) -> Finding:
+    """A document that does not bear its own hash."""
     try:
-        value = json.loads(data)
-        return canonical(value) == data and value["schema"] in schemas
-    except (ValueError, KeyError, TypeError):
-        return False
-
-
-def _called(data: bytes) -> str:
-    """What an edited document says of itself."""
+        value = parse_json(data)
+    except ValueError:
+        return Finding(Verdict.MISSING, node, f"cut off or garbled: {len(data)} bytes that are no JSON")
     try:
-        value = json.loads(data)
-        return f"record of {key(value)}" if "job" in value else "run"
-    except (ValueError, KeyError, TypeError):
-        return "a broken document"
+        called = f"record of {key(value)}" if "job" in value else "run"
+    except (KeyError, TypeError, AttributeError):
+        called = "a broken document"
+    return Finding(Verdict.TAMPERED, node, f"{called}: edited, its content has the hash {digest(data)[:12]}")
+
+
+def _not_canonical(store: Store, name: str, data: bytes) -> str | None:
+    """Whether a document is spelled as it is written. Python's own JSON is tried first: it differs in some numbers only."""
+    value = store.records.get(name) or store.runs.get(name)
+    spelled = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return None if spelled == data or canonical(value) == data else "no canonical JSON"
 
 
 def _runs(store: Store) -> Iterator[Finding]:
-    previous = None
+    """Every run's sums follow from its lists, and each names the one before it."""
+    line = set(store.line)
     for name, one in store.runs.items():
-        node = f"{FOLDER}/runs/{name}.json"
+        node, previous = f"{FOLDER}/runs/{name}.json", one["previous"]
         if one["root"] != merkle_root([*one["executed"], *one["reused"]]):
             yield Finding(Verdict.TAMPERED, node, "its Merkle root is not that of the records which it lists")
-        if one["previous"] != previous:
-            if one["previous"] is None or one["previous"] in store.runs:
-                yield Finding(Verdict.TAMPERED, node, "not the run that follows the one before")
-            else:
-                gone = f"{FOLDER}/runs/{one['previous']}.json"
-                yield Finding(Verdict.MISSING, gone, "a run names it as the one before, and it is gone")
+        if name not in line:
+            what = "no later run follows from it: it comes from another copy of this study"
+            yield Finding(Verdict.UNRECORDED, node, what)
+        if previous is not None and previous not in store.runs and f"runs/{previous}.json" not in store.broken:
+            gone = f"{FOLDER}/runs/{previous}.json"
+            yield Finding(Verdict.MISSING, gone, "a run names it as the one before, and it is gone")
         for path, sha256 in one["study"].items():
             yield from _object(store, sha256, f"copy of {path} of run {name[:12]}")
-        previous = name
 
 
 def _listing(store: Store) -> Iterator[Finding]:
-    """Records that a run lists are there; those that no run lists are newer than the last run."""
+    """Records that a run lists are there; those that no run lists are newer than what runs list of the same job."""
     for name in sorted(set(store.listed) - set(store.records)):
-        if not (store.folder / "records" / f"{name}.json").exists():  # a broken one is named already
+        if f"records/{name}.json" not in store.broken:  # a broken one is named already
             what = f"run {store.listed[name][:12]} lists this record, and it is gone"
             yield Finding(Verdict.MISSING, f"{FOLDER}/records/{name}.json", what)
-    last = store.last_run
+    newest = {key(store.records[name]): name for name in store.by_age(store.records) if name in store.listed}
     for name, one in store.pending.items():
-        if last is not None and one["time"]["end"] <= last["time"]["end"]:
-            what = f"record of {key(one)}: older than the last run, and no run lists it"
+        known = store.records[newest[key(one)]].get("number") if key(one) in newest else None
+        if known is not None and one.get("number", 0) <= known:
+            what = f"record of {key(one)}: older than the one that a run lists, and no run lists it"
             yield Finding(Verdict.TAMPERED, f"{FOLDER}/records/{name}.json", what)
 
 
@@ -129,5 +143,5 @@ def _environment(store: Store, name: str, lock: str | None) -> str | None:
         return None if same else "says other differences from the lock than it has"
     except FileNotFoundError:
         return None  # named already
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return "is no environment"

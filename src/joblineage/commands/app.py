@@ -115,6 +115,7 @@ def verify(
     context: typer.Context,
     artifact: Annotated[str | None, typer.Argument(help="One file: only the chain that it came from.")] = None,
     deep: Annotated[bool, typer.Option(help="Read every byte instead of trusting the files' status.")] = False,
+    cache: Annotated[bool, typer.Option("--cache", help="Read every object of DVC's local cache too.")] = False,
     replay: Annotated[int, typer.Option(help="Rerun so many cheap jobs in a scratch folder and compare.", min=0)] = 0,
     key: Annotated[Path | None, typer.Option(help="Public key with which the last run must be signed.")] = None,
     as_json: AsJson = False,
@@ -127,7 +128,7 @@ def verify(
     from joblineage.verify import verify
 
     store = Store(workspace, context.obj)
-    report = verify(store, artifact, deep=deep, key_file=key)
+    report = verify(store, artifact, deep=deep, cache=cache, key_file=key)
     if replay:
         from joblineage.replay import replayed
 

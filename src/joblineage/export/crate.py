@@ -16,7 +16,7 @@ from joblineage.errors import DataError, refuse
 from joblineage.export.description import Description
 from joblineage.export.payload import Payload, payload
 from joblineage.export.told import Told
-from joblineage.files import whole_file
+from joblineage.files import parse_json, whole_file
 from joblineage.store import FOLDER, SIGNATURES, digest, merkle_root
 
 METADATA = "ro-crate-metadata.json"
@@ -54,7 +54,7 @@ def check_crate(crate: Path) -> int:
         with zipfile.ZipFile(crate) as file:
             names = Counter(file.namelist())
             held = dict(_read(file, name) for name in names)
-        said = json.loads(held.pop(METADATA) or b"")["@graph"]
+        said = parse_json(held.pop(METADATA) or b"")["@graph"]
         described = {unquote(one["@id"]): one for one in said if "File" in one["@type"] and "sha256" in one}
     except (zipfile.BadZipFile, ValueError, KeyError, TypeError) as error:
         raise DataError(str(crate), [f"is no crate that `export` wrote: {error!r}"]) from error
@@ -95,11 +95,11 @@ def _lineage(held: dict[str, bytes | None]) -> Iterator[tuple[str, str]]:
         if path.stem != digest(data):
             yield name, "does not bear its own sha256 as name"
         elif path.parts[1] == "records":
-            for out in json.loads(data)["outputs"]:
+            for out in parse_json(data)["outputs"]:
                 made = held.get(out["path"])
                 if made is not None and digest(made) != out["sha256"]:
                     yield out["path"], f"is not what its record {path.stem[:12]} says"
         elif path.parts[1] == "runs":
-            run = json.loads(data)
+            run = parse_json(data)
             if merkle_root([*run["executed"], *run["reused"]]) != run["root"]:
                 yield name, "its Merkle root is not that of its records"

@@ -122,7 +122,7 @@ def salt_from(path: Path | None) -> bytes:
     if not path.exists():
         write_bytes(path, f"{made.hex()}\n".encode(), 0o600)
     try:
-        kept = bytes.fromhex(path.read_text().strip())
+        kept = bytes.fromhex(path.read_text("utf-8").strip())
     except ValueError:
         kept = b""
     if len(kept) < SALT_BYTES:

@@ -122,10 +122,10 @@ def _clips(store: Store) -> tuple[ClipsTable, list[str]]:
         raise DataError(str(path), ["not here, or no job made it: nobody can say who shows which clip (`dvc pull`?)"])
     outputs = store.records[store.makers[CLIPS]]["outputs"]
     made = next(out["sha256"] for out in outputs if out["path"] == CLIPS)
-    found, _ = files.sums(store.root, [CLIPS], deep=False)
+    found, *_ = files.sums(store.root, [CLIPS], deep=False)
     doubt = [f"{CLIPS} is not what its job wrote: who shows which clip, and its fold, are not sure"]
     try:
-        return ClipsTable.of(pq.ParquetFile(path).read().to_pylist()), doubt if found[CLIPS] != made else []
+        return ClipsTable.of(pq.ParquetFile(path).read().to_pylist()), doubt if found.get(CLIPS) != made else []
     except (OSError, pa.ArrowInvalid, KeyError) as error:
         raise DataError(str(path), [f"no clips table: {error}"]) from error
 

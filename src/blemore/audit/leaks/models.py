@@ -99,7 +99,7 @@ def declared(store: Store, names: Iterable[str]) -> tuple[dict[str, Declared], l
 
     @cache
     def listed(name: str) -> frozenset[str]:
-        return frozenset(store.get_json(name))
+        return store.samples(name)
 
     for record in names:
         for one in store.records[record]["split"]["models"]:

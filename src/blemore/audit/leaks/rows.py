@@ -37,7 +37,7 @@ def look(
     tables = [
         (name, out) for name in names for out in store.records[name]["outputs"] if out["path"].endswith(".parquet")
     ]
-    found, _ = content.sums(store.root, [out["path"] for _, out in tables], deep=False)
+    found, *_ = content.sums(store.root, [out["path"] for _, out in tables], deep=False)
     own: dict[str, list[Declared]] = defaultdict(list)
     for model in models:
         if model.reports or declare.UNKNOWN in model.fits:
@@ -46,7 +46,7 @@ def look(
     learned = {one.name: {clips.fold.get(clip) for clip in one.learned} for many in own.values() for one in many}
     for name, out in tables:
         path = out["path"]
-        if found[path] is None:
+        if found.get(path) is None:
             absent.append(path)
             continue
         ways = rows_of(store.root / path)

@@ -93,7 +93,7 @@ def _params(store: Store) -> dict[str, Any]:
     kept = store.last_run["study"].get(PARAMS) if store.last_run and not store.pending else None
     if kept and store.has(kept):
         return dict(parse_yaml(store.get(kept)))
-    return dict(parse_yaml((store.root / PARAMS).read_text()))
+    return dict(parse_yaml((store.root / PARAMS).read_text("utf-8")))
 
 
 def _clips(root: Path, shown: Chain) -> pd.DataFrame | None:

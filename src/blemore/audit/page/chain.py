@@ -92,7 +92,9 @@ def _study_steps(store: Store) -> tuple[dict[str, str], list[str]]:
     texts = {path: store.get(name).decode() for path, name in kept.items() if store.has(name)}
     if store.pending or "dvc.yaml" not in texts:  # a run under way: the files as they are
         there = [Path("dvc.yaml"), *sorted(path.relative_to(store.root) for path in store.root.glob("rules/*.smk"))]
-        texts = {path.as_posix(): (store.root / path).read_text() for path in there if (store.root / path).is_file()}
+        texts = {
+            path.as_posix(): (store.root / path).read_text("utf-8") for path in there if (store.root / path).is_file()
+        }
     of_rule = {
         rule: Path(path).stem for path, text in texts.items() if path.endswith(".smk") for rule in RULE.findall(text)
     }

@@ -21,7 +21,7 @@ def with_lineage(artifact: str) -> dict[str, Any]:
     Where there are no records (results that came without them) the tab says so.
     """
     command = [sys.executable, "-m", "blemore.cli", "lineage", "report", artifact, "--part"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
     found: dict[str, Any] = {"lineage": Markup(done.stdout), "fault": None}
     if done.returncode:
         found = {"lineage": None, "fault": done.stderr.strip().splitlines()[-3:]}

@@ -65,7 +65,7 @@ def carry_out(root: Path, plan: Plan) -> tuple[Plan, str]:
     done = replace(plan, objects=objects, away=plan.away | failed)
     text = note(done, f"Done {now.isoformat(timespec='seconds')}")
     path = root / NOTES / f"{today}-{plan.name}.md"
-    write_text(path, (path.read_text() + "\n" if path.exists() else "") + text)
+    write_text(path, (path.read_text("utf-8") + "\n" if path.exists() else "") + text)
     return done, text
 
 

@@ -1,6 +1,5 @@
 """Where DVC keeps files: the local cache, the remotes. Objects are named by their md5; any remote that DVC knows will do."""
 
-import json
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from joblineage.errors import refuse
-from joblineage.files import parse_yaml
+from joblineage.files import parse_json, parse_yaml
 from joblineage.workspace import committed
 
 
@@ -105,7 +104,7 @@ def versions(root: Path, found: Sequence[Place]) -> Iterator[tuple[str, str]]:
             yield path, md5
             continue
         listed = next((data for place in found if (data := place.read(md5))), b"[]")
-        yield from ((f"{path}/{one['relpath']}", one["md5"]) for one in json.loads(listed))
+        yield from ((f"{path}/{one['relpath']}", one["md5"]) for one in parse_json(listed))
 
 
 def _locks(root: Path) -> Iterator[bytes]:

@@ -34,7 +34,7 @@ TIME = "%Y-%m-%dT%H:%M:%SZ"
 SHARE = {"type": "number", "minimum": 0, "maximum": 1}
 ENTRY = {
     "number": {"type": "integer", "minimum": 1},
-    "uploaded": {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$"},
+    "uploaded": {"type": "string", "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"},
     "file": {"type": "string", "minLength": 1},
     "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
     "variant": {"enum": list(VARIANTS)},
@@ -110,7 +110,7 @@ def _entry_faults(place: int, entry: Mapping[str, Any]) -> Iterator[str]:
 def share(text: str) -> Decimal:
     """A typed number in 0..1, with its digits; ValueError where it is none."""
     try:
-        value = Decimal(text.strip())
+        value = Decimal(text.strip() if text.isascii() else "")
     except InvalidOperation:
         raise ValueError(f"{text!r} is not a number") from None
     if not value.is_finite() or not 0 <= value <= 1:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from joblineage.errors import DataError, MissingDataError
+from joblineage.files import read_yaml
 
 if TYPE_CHECKING:
     from blemore.evaluate.layers.study import LayerStudy
@@ -66,15 +67,13 @@ def layers(
 
 def _params() -> dict[str, Any]:
     """The parameters of this folder's study; {} if there is none."""
-    import yaml
-
     params = Path("params.yaml")
     if not params.is_file():
         return {}
-    try:
-        return dict(yaml.safe_load(params.read_text("utf-8")))
-    except (yaml.YAMLError, TypeError, ValueError) as error:
-        raise DataError(str(params), [f"cannot be read: {error}"]) from error
+    found = read_yaml(params)
+    if not isinstance(found, dict):
+        raise DataError(str(params), ["expected a block of keys"])
+    return found
 
 
 def _keeps_layers(entry: Mapping[str, Any]) -> bool:

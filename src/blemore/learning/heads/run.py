@@ -4,7 +4,6 @@ A model is fitted per fold on the train clips of the other folds: its scaler, it
 share no person, and the head itself see nothing of the fold that is reported.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from blemore.scoring.model_name import ModelName
 from blemore.scoring.rows import Rows
 from blemore.tables import check_probabilities, probability_rows, usable
 from joblineage.errors import DataError, refuse
+from joblineage.files import parse_json
 
 
 def fit_head(features: Path, clips: pd.DataFrame, settings: Mapping, *, seed: int) -> pd.DataFrame:
@@ -122,7 +122,7 @@ def read_layers(path: Path, clips: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     if absent.all():
         raise DataError(str(path), ["no clip has features"])
     shape = (table.schema.metadata or {}).get(b"shape")
-    shape = json.loads(shape) if shape else [matrix.shape[1]]
+    shape = parse_json(shape) if shape else [matrix.shape[1]]
     if np.prod(shape) != matrix.shape[1]:
         raise DataError(str(path), [f"the shape {shape} in its metadata does not fit {matrix.shape[1]} numbers a clip"])
     return matrix[~absent].reshape(-1, *shape), ~absent

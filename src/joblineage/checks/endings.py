@@ -1,0 +1,80 @@
+"""What a run leaves that ended early, by a signal, a failed job or a kill: no tampering, and the next run finishes it."""
+
+from base64 import urlsafe_b64decode
+from binascii import Error as BadBase64
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from joblineage.run import study_changes
+from joblineage.store import FOLDER, Store, key
+from joblineage.verdict import Finding, Verdict
+
+BEGUN = ".snakemake/incomplete"
+"""Where Snakemake keeps a mark for every output of a job that has begun; it goes when the job has ended."""
+METADATA = ".snakemake/metadata"
+EARLY = (Verdict.TAMPERED, Verdict.MISSING, Verdict.UNRECORDED)
+"""What is found of a file that a job was about to make."""
+
+
+def marked(folder: Path) -> Iterator[tuple[Path, str]]:
+    """(file, path of the study that it speaks of) below a folder of Snakemake's.
+
+    Names are base64, parted by folders beginning with @ where they are long; others are passed over.
+    """
+    for file in (one for one in folder.rglob("*") if not one.is_dir()):
+        name = "".join(part.removeprefix("@") for part in file.relative_to(folder).parts)
+        try:
+            yield file, urlsafe_b64decode(name).decode()
+        except (BadBase64, ValueError):
+            continue
+
+
+def begun(root: Path) -> set[str]:
+    """Outputs of jobs that have begun and of which Snakemake has seen no end."""
+    return {path for _, path in marked(root / BEGUN)}
+
+
+def check(store: Store) -> tuple[list[Finding], list[str]]:
+    """Whether the last run finished the study. Findings, and a note on what was tried and set aside again."""
+    last, target = store.last_run, f"`snakemake {store.study.target}`"
+    pending = store.by_age(store.pending)
+    if pending:
+        said = f"{len(pending)} jobs have ended that no run lists, {key(store.records[pending[-1]])} the last"
+        if _set_aside(store, pending):
+            return [], [
+                f"{said}: of a study that was tried and set aside; the next run that executes a job removes them"
+            ]
+        what = f"{said}: a run is at work, or it ended early. What is finished is kept, {target} goes on"
+        return [Finding(Verdict.INCOMPLETE, f"{FOLDER}/runs", what)], []
+    if last is not None and not last["complete"]:
+        node = f"{FOLDER}/runs/{store.line[0]}.json"
+        return [Finding(Verdict.INCOMPLETE, node, f"the last run did not finish the study: {target} does")], []
+    return [], []
+
+
+def _set_aside(store: Store, pending: Iterable[str]) -> bool:
+    """Whether the study is that of the last run again, and has none of the files that these jobs made."""
+    if store.last_run is None or not store.last_run["complete"] or study_changes(store):
+        return False
+    ours = {out["path"] for name, run in store.listed.items() if run == store.line[0] for out in _outputs(store, name)}
+    return not any(out["path"] in ours for name in pending for out in _outputs(store, name))
+
+
+def _outputs(store: Store, name: str) -> list[dict[str, str]]:
+    return store.records[name]["outputs"] if name in store.records else []
+
+
+def explained(findings: Iterable[Finding], store: Store) -> list[Finding]:
+    """The findings, with another verdict for what a job leaves that began and did not end."""
+    found, started = list(findings), begun(store.root)
+    gone = {one.node for one in found if one.verdict is Verdict.MISSING}
+    tried = {out["path"] for name in store.pending for out in _outputs(store, name)}
+
+    def early(one: Finding) -> bool:
+        path = one.node.removeprefix(f"{METADATA} of ")
+        both = {path, f"{METADATA} of {path}"} <= gone  # as Snakemake leaves it after a failed job
+        return one.verdict in EARLY and (path in started or (one.node in gone and (both or path in tried)))
+
+    ended = "; a job that makes it began and did not end"
+    return [replace(one, verdict=Verdict.INCOMPLETE, what=one.what + ended) if early(one) else one for one in found]

@@ -1,0 +1,208 @@
+"""What is no longer as the records say, file by file: one list for `verify`, for repair and for what Snakemake runs again.
+
+Only content counts. Files that have not changed since the last look are known by their status (`checks.content.sums`).
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from joblineage.checks.content import Sums, sums
+from joblineage.files import parse_yaml
+from joblineage.store import Document, Store, key
+from joblineage.study import Study
+from joblineage.verdict import Finding, Verdict
+
+
+class Kind(StrEnum):
+    """In what way a file is not as a record says."""
+
+    CHANGED = "changed input"
+    """A job read other bytes: of a file from outside, or of one that a job has made again since."""
+    GONE = "lost input"
+    """A job read it, no job makes it, and it is not here."""
+    UNSTEADY = "input that changed while the job ran"
+    LOST = "lost output"
+    OTHER = "other output"
+    """Not the bytes that its job made: cut, edited, older, swapped."""
+    FOREIGN = "foreign file"
+    """Lies among what jobs make, and no record made it."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One file that is not as a record says.
+
+    Parameters
+    ----------
+    path : below the study's folder.
+    record : id of the record that read or made the file; None of a foreign file.
+    file : the file in that record: role, path, sha256, size; of an output also md5, DVC's name of the bytes. Empty of
+        a foreign file.
+    found : sha256 of what is here; None where there is no such file, or it was not looked at (`FOREIGN`).
+    maker : of an input, id of the record that made the file; None where no job did.
+    """
+
+    kind: Kind
+    path: str
+    record: str | None = None
+    file: Mapping[str, Any] = field(default_factory=dict)
+    found: str | None = None
+    maker: str | None = None
+
+
+@dataclass(frozen=True)
+class Present:
+    """The files of some records, as they are now.
+
+    Parameters
+    ----------
+    differences : what is not as recorded, makers before readers as far as their times go.
+    absent : paths of outputs that are not here because they lie in the private store: no loss.
+    files : how many were compared.
+    read : bytes that had to be read for it.
+    sums : sha256 of every file that the records name; None of one that is not here.
+    notes : what kept from looking at some, or from remembering it.
+    """
+
+    differences: list[Difference]
+    absent: list[str]
+    files: int
+    read: int
+    sums: Sums = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def compare(store: Store, names: Iterable[str] | None = None, *, deep: bool = False) -> Present:
+    """Compare what records say of files with the files.
+
+    Parameters
+    ----------
+    names : ids of current records; None: all of them, and files that no record made too.
+    deep : read every byte instead of trusting the files' status.
+    """
+    chain = set(store.current.values() if names is None else names)
+    records = [(one, store.records[one]) for one in store.by_age(chain)]
+    paths = {file["path"] for _, one in records for side in ("inputs", "outputs") for file in one[side]}
+    found, read, notes = sums(store.root, paths, deep=deep)
+    away = not_here(store.root, store.study) if None in found.values() else []
+    differences = [
+        difference
+        for name, one in records
+        for difference in (*_inputs(store, name, one, found, chain), *_outputs(store, name, one, found))
+    ]
+    lost = {Kind.LOST, Kind.GONE}
+    gone = [one for one in differences if one.kind in lost and _below(one.path, away)]
+    kept = [one for one in differences if one not in gone]
+    absent = sorted({one.path for one in gone if one.kind is Kind.LOST})
+    others = foreign(store) if names is None else []
+    return Present(kept + others, absent, len(found) - len(absent), read, found, notes)
+
+
+def _outputs(store: Store, name: str, one: Document, found: Sums) -> Iterator[Difference]:
+    for file in one["outputs"]:
+        path = file["path"]
+        if store.makers.get(path) == name and found.get(path, file["sha256"]) != file["sha256"]:
+            yield Difference(Kind.OTHER if found[path] else Kind.LOST, path, name, file, found[path])
+
+
+def _inputs(store: Store, name: str, one: Document, found: Sums, chain: set[str]) -> Iterator[Difference]:
+    """A file that a record of the chain made is compared with what that one says: the file itself counts among its outputs."""
+    unsteady = {file["path"]: file["sha256"] for file in one["changed_inputs"]}
+    for file in one["inputs"]:
+        path, maker = file["path"], store.makers.get(file["path"])
+        now = _made(store.records[maker], path) if maker in chain else found.get(path, file["sha256"])
+        if path in unsteady:
+            yield Difference(Kind.UNSTEADY, path, name, file, unsteady[path], maker)
+        elif now != file["sha256"]:
+            yield Difference(Kind.CHANGED if now else Kind.GONE, path, name, file, now, maker)
+
+
+def _made(record: Document, path: str) -> str:
+    return next(file["sha256"] for file in record["outputs"] if file["path"] == path)
+
+
+def _below(path: str, folders: Iterable[str]) -> bool:
+    return any(path == folder or path.startswith(f"{folder}/") for folder in folders)
+
+
+def foreign(store: Store) -> list[Difference]:
+    """Files in the folders that jobs fill which no record made. Of the folder of raw data only those parts count."""
+    root, raw = store.root, store.study.raw
+    tops = {Path(*Path(path).parts[: 2 if path.startswith(raw) else 1]) for path in store.makers}
+    return [
+        Difference(Kind.FOREIGN, path)
+        for top in sorted(tops)
+        for path in sorted(one.relative_to(root).as_posix() for one in (root / top).rglob("*") if one.is_file())
+        if path not in store.makers and not path.endswith(".tmp")
+    ]
+
+
+SAID = {
+    Kind.CHANGED: "input(s) changed since they were read",
+    Kind.GONE: "input(s) are gone",
+    Kind.UNSTEADY: "input(s) changed while they were read",
+    Kind.LOST: "result(s) are gone",
+    Kind.OTHER: "result(s) are not what was made (cut, edited or older)",
+    Kind.FOREIGN: "result(s) lie here that no recorded job made",
+}
+"""What is said of files before a run."""
+VERDICTS = {
+    Kind.CHANGED: (Verdict.STALE, "changed since {job} read it"),
+    Kind.GONE: (Verdict.MISSING, "{job} read it, and it is gone"),
+    Kind.LOST: (Verdict.MISSING, "{job} made it, and it is gone"),
+    Kind.OTHER: (Verdict.TAMPERED, "{job} made {sha256:.12} ({size} bytes), found {found:.12}"),
+    Kind.FOREIGN: (Verdict.UNRECORDED, "no record made this file"),
+}
+"""What `verify` says of a file."""
+
+
+def findings(store: Store, differences: Iterable[Difference]) -> list[Finding]:
+    """The differences as `verify` tells them: by file, where jobs do not fit together by job."""
+    found, unsteady = [], dict[str, list[str]]()
+    for one in differences:
+        job = "" if one.record is None else key(store.records[one.record])
+        if one.kind is Kind.UNSTEADY:
+            unsteady.setdefault(job, []).append(one.path)
+        elif one.record and one.maker and one.kind is Kind.CHANGED:
+            found.append(_handed_on(store.records[one.record], store.records[one.maker], one.path))
+        else:
+            verdict, what = VERDICTS[one.kind]
+            said = what.format(job=job, found=one.found, **{"sha256": None, "size": None} | dict(one.file))
+            found.append(Finding(verdict, one.path, said))
+    changed = (f"changed while the job ran: {', '.join(paths)}" for paths in unsteady.values())
+    return found + [Finding(Verdict.TAINTED, job, what) for job, what in zip(unsteady, changed, strict=True)]
+
+
+def _handed_on(reader: Document, made: Document, path: str) -> Finding:
+    """A job read other bytes than the maker of that file made."""
+    if made["time"]["end"] > reader["time"]["start"]:
+        return Finding(Verdict.STALE, key(reader), f"made from an older {path}")
+    return Finding(Verdict.TAMPERED, key(reader), f"read other bytes of {path} than {key(made)} had made")
+
+
+def not_here(root: Path, study: Study) -> list[str]:
+    """Outputs of dvc.yaml that go to the private store and are not in this workspace.
+
+    None where only some of them are missing, unless the parameters say that they are absent: a clone without that store has none.
+    """
+    try:
+        params = parse_yaml((root / study.settings).read_bytes())
+        stages = dvc_stages(root, params)
+    except (OSError, yaml.YAMLError, KeyError):
+        return []
+    outs = [next(iter(out.items())) for stage in stages.values() for out in stage["outs"] if isinstance(out, dict)]
+    private = [path for path, options in outs if options.get("remote") == "private"]
+    away = [path for path in private if not (root / path).exists()]
+    return away if away == private or study.absent(params) else []
+
+
+def dvc_stages(root: Path, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The stages of dvc.yaml, "${name}" filled in from the parameters' top level."""
+    text = re.sub(r"\$\{(\w+)\}", lambda found: str(params[found[1]]), (root / "dvc.yaml").read_text("utf-8"))
+    return dict(parse_yaml(text)["stages"])

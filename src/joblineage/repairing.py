@@ -1,0 +1,227 @@
+"""What is lost or damaged comes back from DVC's cache where its bytes are there and right; the rest is made again.
+
+Right is what a hash says: a document of the lineage bears its own as its name, a result's stands in the record of its job, an
+object of DVC's cache bears its md5. Snakemake's note on a result is right where it agrees with that record. Nothing is
+fetched, and no job is run: what Snakemake has to make again is only named.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from joblineage.checks import claims, structure
+from joblineage.files import parse_json, parse_yaml, write_bytes, write_text
+from joblineage.present import Kind, compare
+from joblineage.restoring import DVC, Cache, Status, status_of, whole
+from joblineage.run import study_changes, version
+from joblineage.store import FOLDER, SIGNATURES, Store, digest
+from joblineage.verdict import Verdict
+from joblineage.workspace import STARTED, note, read_note, under_git
+
+MEMORY = "cache/lineage/whole.json"
+"""The status of all files when they were last found whole, and of each object of DVC's cache that was."""
+LOCK = "dvc.lock"
+KINDS = ("records", "runs", "objects")
+"""Folders of the lineage."""
+WATCHED = (FOLDER, ".snakemake/metadata", ".snakemake/incomplete", LOCK, f"{DVC}/tmp/rwlock")
+SHOWN = 5
+"""So many files are named in a line."""
+
+
+def repair(store: Store) -> list[str]:
+    """Bring back what can be, in a workspace in which nothing is at work; a sentence for each thing done or left to do.
+
+    Where no file's status changed since everything was found whole nothing is read.
+    """
+    memory = _remembered(store.root)
+    cache = Cache(store.root)
+    if memory["all"] == _summary(store, cache):
+        return []
+    done = [*_locks(store.root), *_cache(cache, memory["objects"]), *_lineage(store, cache)]
+    store = Store(store.root, store.study)
+    left: list[str] = []
+    if store.records:
+        brought, left = _results(store, cache)
+        done += brought
+        if not left:
+            done += _versions(store, cache)
+    told = {"all": None if left else _summary(store, cache), "objects": memory["objects"]}
+    write_text(store.root / MEMORY, json.dumps(told))
+    return done + left
+
+
+def _remembered(root: Path) -> dict[str, Any]:
+    try:
+        told = parse_json((root / MEMORY).read_bytes())
+        return {"all": told["all"], "objects": dict(told["objects"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {"all": None, "objects": {}}
+
+
+def _summary(store: Store, cache: Cache) -> str:
+    """One hash of the status of all files that count; the time of change (ctime) cannot be set back by a program."""
+    places = [*WATCHED, *store.study.shared, store.study.raw, *store.study.files]
+    status = hashlib.sha256()
+    for place in sorted({os.path.normpath(store.root / one) for one in places} | {str(cache.folder)}):
+        for path, about in _below(place):
+            status.update(f"{path}\0{status_of(about)}\n".encode(errors="surrogateescape"))
+    return status.hexdigest()
+
+
+def _below(place: str) -> Iterator[tuple[str, os.stat_result]]:
+    try:
+        entries = sorted(os.scandir(place), key=lambda one: one.name)
+    except NotADirectoryError:
+        yield place, os.stat(place)
+        return
+    except FileNotFoundError:
+        return
+    for one in entries:
+        if one.is_dir():
+            yield from _below(one.path)
+        else:
+            yield one.path, one.stat(follow_symlinks=False)
+
+
+def _named(paths: Iterable[str]) -> str:
+    names = sorted(paths)
+    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+
+
+def _locks(root: Path) -> Iterator[str]:
+    """DVC reads its list of locks before each command, and stops at one that it cannot read."""
+    path = root / DVC / "tmp/rwlock"
+    try:
+        held = parse_json(path.read_bytes())
+        if isinstance(held, dict) and all(isinstance(one, dict) for one in held.values()):
+            return
+    except FileNotFoundError:
+        return
+    except ValueError:
+        pass
+    path.unlink()
+    yield f"removed {DVC}/tmp/rwlock, DVC's list of locks, which could not be read"
+
+
+def _cache(cache: Cache, known: dict[str, Status]) -> Iterator[str]:
+    bad = cache.damaged(known)
+    for path in bad:
+        path.unlink()
+    if bad:
+        yield f"removed {len(bad)} damaged object(s) of DVC's cache: {_named(f'{one.parent.name}/{one.name}' for one in bad)}"
+
+
+def _lineage(store: Store, cache: Cache) -> Iterator[str]:
+    """Documents that do not have the hash which they bear as their name, and those that are spoken of and gone."""
+    files = [(f"{FOLDER}/{kind}/{one.name}", one) for kind in KINDS for one in (store.folder / kind).glob("*")]
+    hashed = {node: one for node, one in files if not one.name.endswith((SIGNATURES, ".tmp"))}
+    bad = {node for node, one in hashed.items() if digest(one.read_bytes()) != one.stem}
+    for node in bad:
+        hashed[node].unlink()
+    versioned = {f"{FOLDER}/{one}" for one in cache.listed((locked(store.root) or {}).get(FOLDER, ""))}
+    wanted = bad | {node for node in versioned if not (store.root / node).exists()}
+    restored: set[str] = set()
+    tried: set[str] = set()
+    while wanted := (wanted | _spoken_of(store)) - tried:  # a run that came back speaks of others
+        for node in wanted:
+            md5s = cache.ever.get(node.removeprefix(f"{FOLDER}/"), ())
+            restored |= {node for md5 in md5s if cache.copy(md5, store.root / node, Path(node).stem)}
+        tried |= wanted
+    if restored:
+        yield f"restored {len(restored)} document(s) of {FOLDER}/ from DVC's cache"
+    if lost := tried - restored:
+        yield f"lost, and not in DVC's cache: {_named(lost)}"
+
+
+def _spoken_of(store: Store) -> set[str]:
+    """Documents that others speak of and that are not here."""
+    found = structure.check(Store(store.root, store.study))
+    return {one.node for one in found if one.verdict is Verdict.MISSING}
+
+
+def _results(store: Store, cache: Cache) -> tuple[list[str], list[str]]:
+    """What jobs made, and Snakemake's notes on it. What was done, and what is left for Snakemake."""
+    changed = study_changes(store)
+    now = compare(store).differences
+    stale = {one.record for one in now if one.kind not in (Kind.LOST, Kind.OTHER)}
+    restored, left = [], []
+    for one in now:
+        place, record = store.root / one.path, store.records.get(one.record or "")
+        if one.kind not in (Kind.LOST, Kind.OTHER) or record is None or (store.root / note(one.path, STARTED)).exists():
+            continue
+        if changed or one.record in stale or not cache.copy(one.file["md5"], place, one.file["sha256"]):
+            left.append(one.path)
+            continue
+        # As old as it was: an input that was made since then is the newer one.
+        os.utime(place, (seconds(record["time"]["end"]),) * 2)
+        restored.append(one.path)
+    done = [f"restored {len(restored)} result(s) from DVC's cache: {_named(restored)}"] if restored else []
+    brought, lost = _notes(store, cache)
+    if brought:
+        done.append(f"restored Snakemake's notes on {len(brought)} result(s) from DVC's cache: {_named(brought)}")
+    told = [f"lost or damaged, and to be made again: {_named(left)}"] if left else []
+    if lost:
+        told.append(f"Snakemake's notes on {len(lost)} result(s) are lost; it writes them again: {_named(lost)}")
+    return done, told
+
+
+def seconds(time: str) -> float:
+    """A record's time as that of a file."""
+    return datetime.fromisoformat(time).timestamp()
+
+
+def _notes(store: Store, cache: Cache) -> tuple[list[str], list[str]]:
+    """Outputs of which Snakemake's note came back, and those of which it did not: it is lost, or cannot be read."""
+    brought, lost = [], []
+    for path, name in store.makers.items():
+        place, record = store.root / note(path), store.records[name]
+        if not (store.root / path).exists() or claims.agrees(record, read_note(place)):
+            continue
+        below = place.relative_to(store.root / claims.METADATA).as_posix()
+        places = (cache.place(md5) for md5 in cache.ever.get(below, ()))
+        right = next((one for one in places if claims.agrees(record, read_note(one)) and whole(one)), None)
+        if right:
+            write_bytes(place, right.read_bytes())
+            brought.append(path)
+        elif read_note(place) is None:
+            place.unlink(missing_ok=True)  # Snakemake ends at some of those that it cannot read
+            lost.append(path)
+    return brought, lost
+
+
+def locked(root: Path) -> dict[str, str] | None:
+    """{path: md5} of every output in dvc.lock; None where that cannot be read."""
+    try:
+        stages = parse_yaml((root / LOCK).read_bytes())["stages"].values()
+        files = {
+            side: {one["path"]: one["md5"] for stage in stages for one in stage[side]} for side in ("deps", "outs")
+        }
+        return files["outs"]
+    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _versions(store: Store, cache: Cache) -> Iterator[str]:
+    """Have DVC version a finished study again where dvc.lock or its cache has not what it should."""
+    root, outs = store.root, locked(store.root)
+    last = store.last_run
+    if (root / LOCK).exists() and outs is None:
+        (root / LOCK).unlink()
+        yield f"removed {LOCK}, which could not be read"
+    if not under_git(root) or last is None or not last["complete"] or store.pending or study_changes(store):
+        return
+    held = {md5 for md5 in (outs or {}).values()}
+    held |= {md5 for one in held if one.endswith(".dir") for md5 in cache.listed(one).values()}
+    if outs and all(cache.place(md5).is_file() for md5 in held) and not claims.dvc(store)[0]:
+        return
+    from joblineage.verify import verify
+
+    if all(one.node == LOCK for one in verify(store).findings):
+        version(store)
+        yield f"had DVC version the study again: its cache, or {LOCK}, had lost something"

@@ -1,0 +1,63 @@
+"""Whatever a file of a study holds, `verify` gives a verdict, and the other commands answer or say what is wrong."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from made_records import Lineage, fuse, small_study
+from mutations import mutated
+
+from joblineage import explaining, finding, showing
+from joblineage.comparing import Comparison
+from joblineage.errors import DataError
+from joblineage.outcome import Outcome
+from joblineage.sides import find_run
+from joblineage.store import Store
+from joblineage.verdict import Verdict
+from joblineage.verify import verify
+
+BLOCK = 20
+COMPARED = ("record", "run", "object", "result")
+"""Kinds of files of which every byte counts."""
+
+
+def twice_run(root: Path) -> Lineage:
+    """A finished study of two runs, with what other tools say of it."""
+    made = small_study(root)
+    made.file("results/probabilities", "others")
+    made.job("gather", ["results/fold0", "results/fold1"], {"results/probabilities": "others"})
+    fuse(made)
+    made.run()
+    made.tell()
+    return made
+
+
+QUESTIONS: tuple[Callable[[Store], object], ...] = (
+    lambda store: showing.as_dict(finding.find("results/fused", store), store),
+    lambda store: list(finding.Finder(store).names(["A11_ang_int1_ver1"])),
+    lambda store: finding.Finder(store).below(finding.Finder(store).sha256("0" * 8)),
+    lambda store: [*Outcome(Comparison(find_run("previous", store), find_run("last", store))).lines()],
+    lambda store: explaining.then(finding.find("results/fused", store), store, find_run("previous", store)),
+    lambda store: verify(store, "results/fused"),
+)
+"""What the other commands ask."""
+
+
+def test_the_study_that_is_changed_verifies(tmp_path):
+    assert verify(twice_run(tmp_path).store).findings == []
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("block", range(10))
+def test_any_bytes_in_any_file_end_in_a_verdict(tmp_path, block):
+    root = twice_run(tmp_path).root
+    verify(Store(root))  # the files' status is known from here on
+    for seed in range(block * BLOCK, (block + 1) * BLOCK):
+        with mutated(root, seed) as (kind, path):
+            verdict = verify(Store(root)).verdict
+            assert verdict is not Verdict.OK or kind not in COMPARED, (seed, path)
+            for ask in QUESTIONS:
+                with suppress(DataError):  # says what is wrong
+                    ask(Store(root))
+    assert verify(Store(root)).findings == []
