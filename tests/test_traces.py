@@ -18,11 +18,13 @@ import pyarrow as pa
 import pyarrow.feather
 import pyarrow.parquet
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blemore.audit.withdrawal import contents
-from blemore.audit.withdrawal.remains import remains
+from blemore.audit.withdrawal.carry_out import note
+from blemore.audit.withdrawal.plan import Plan
+from blemore.audit.withdrawal.remains import Remains, remains
 from blemore.audit.withdrawal.traces import Search, Trace, Traces
 
 WHO = "A41"
@@ -186,6 +188,7 @@ def test_environments_caches_and_folders_that_are_passed_over_are_not_searched(t
     assert found == Traces()
 
 
+@settings(max_examples=50)
 @given(st.lists(st.sampled_from(["A41", "A4", "1", "A412", "_", " ", "x", "\0"]), max_size=40), st.integers(8, 40))
 def test_where_a_file_is_cut_into_windows_makes_no_difference(tmp_path, parts, window):
     text = "".join(parts).replace("\0", "\n").encode()
@@ -214,3 +217,24 @@ def test_what_is_found_is_sorted_by_who_has_to_do_something(tmp_path):
     for part in ("again", "records", "yours"):
         assert [one.path for one in getattr(left, part)] == paths[part]
     assert left.unread == found.unread
+
+
+def test_the_note_lists_what_is_left_one_by_one_and_a_crowded_folder_in_one_line():
+    left = Remains(
+        tables=["data/blemore/train_metadata.csv"],
+        again=[Trace("results/fusion/weights.json", "text"), Trace("results/fusion/decided.parquet", "column clip")],
+        records=[Trace("lineage/records/a.json", "text")],
+        committed=[Trace("docs/notes.md", "text")],
+        yours=[Trace("a.csv", "column who"), *(Trace(f"crowd/{number}.txt", "text") for number in range(21))],
+        unread=[Trace("locked.zip", "encrypted")],
+    )
+    planned = Plan("person", WHO, {SUM: CLIP}, ["logs/a.log"], left, [], [], [], {}, {}, [], {}, 0)
+    sections = {part.splitlines()[0]: part.splitlines()[2:] for part in note(planned, "Done").split("\n## ")[1:]}
+    assert {"- logs: 1 files", "- data/blemore/train_metadata.csv: the rows"} <= set(sections["Removed"])
+    still = sections["Still names them"]
+    assert "- this commit's files: docs/notes.md" in still
+    assert any("`git log --all --oneline -S A41`" in line for line in still)
+    assert "- results/fusion: 2 files, until the study has run again" in still
+    assert any(line.startswith("- lineage/records: 1 files") for line in still)
+    assert sections["Yours, and still names them: look at each"] == ["- a.csv: column who", "- crowd: 21 files"]
+    assert sections["Could not be looked into"] == ["- locked.zip: encrypted"]
