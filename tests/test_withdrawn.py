@@ -34,7 +34,7 @@ from joblineage.errors import DataError, MissingDataError
 from joblineage.files import sha256
 from joblineage.graph import Descent, Graph
 from joblineage.run import close
-from joblineage.store import Store, key
+from joblineage.store import key
 from joblineage.study import Study
 from joblineage.verdict import Verdict
 
@@ -168,7 +168,7 @@ def test_a_shorter_list_is_refused_with_the_names_and_the_commands(tmp_path, kno
         assert [fault.split(",")[0] for fault in refused.value.faults] == [f"lacks {one}" for one in lost]
         assert "`blemore withdraw --clip test_0001` puts that back" in str(refused.value)
         assert "`blemore withdraw --revoke test_0001 --reason WHY`" in str(refused.value)
-        whole_again = whole(Store(tmp_path))[0]
+        whole_again = whole(tmp_path)[0]
         assert whole_again.names == longer.names
         assert whole_again.sha256 == longer.sha256
     for kept in (longer, longer.revoking("A12", DAY, "ann", "again"), longer.adding("person", "A13", DAY, [])):

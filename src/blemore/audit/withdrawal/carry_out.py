@@ -20,7 +20,6 @@ from joblineage import recovery, workspace
 from joblineage.errors import DataError
 from joblineage.files import write_bytes, write_text
 from joblineage.record import user
-from joblineage.store import Store
 
 NOTES = Path(KEPT).parent
 """Folder of the notes. Git does not take them: they name a person, and the stores of one machine."""
@@ -49,7 +48,7 @@ def carry_out(root: Path, plan: Plan) -> tuple[Plan, str]:
         raise DataError(str(root), ["a run is at work here: wait for it, or end it first"])
     now = datetime.now(UTC)
     today = now.date().isoformat()
-    keep(root, whole(Store(root))[0].adding(plan.kind, plan.name, today, plan.clips))
+    keep(root, whole(root)[0].adding(plan.kind, plan.name, today, plan.clips))
     workspace.remove([*plan.vectors, *plan.states])
     failed = {}
     for place, md5s in reversed(plan.objects):
@@ -83,7 +82,7 @@ def take_back(root: Path, name: str, reason: str) -> None:
     DataError : nothing is withdrawn by that name, or `reason` is empty or no single line.
     """
     today = datetime.now(UTC).date().isoformat()
-    keep(root, whole(Store(root))[0].revoking(name, today, user() or "unknown", reason))
+    keep(root, whole(root)[0].revoking(name, today, user() or "unknown", reason))
 
 
 def note(plan: Plan, when: str) -> str:

@@ -18,7 +18,7 @@ def check(root: Path, graph: Graph, chain: set[str], *_: Any) -> Checked:
     """A denylist that lacks what an earlier one had; jobs of the present study that made or read a withdrawn clip, and those
     that read what came of one. Of jobs that follow from one another only the first is named.
     """
-    found = [Finding(Verdict.WITHDRAWN, FILE, what) for what in lacking(graph.store)]
+    found = [Finding(Verdict.WITHDRAWN, FILE, what) for what in lacking(root)]
     withdrawn = known_withdrawn(root / FILE)
     if not withdrawn.standing:
         return found, []

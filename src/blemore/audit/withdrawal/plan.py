@@ -76,7 +76,7 @@ def plan(root: Path, kind: str, name: str, remotes: Sequence[str] = ()) -> Plan:
     DataError : nobody here knows such a person or clip, and it is not on the denylist; no such remote.
     """
     store = Store(root)
-    listed = [entry for entry in whole(store)[0].standing if entry.get(kind) == name]
+    listed = [entry for entry in whole(root)[0].standing if entry.get(kind) == name]
     asked = Withdrawn(tuple(listed) or ({kind: name, "date": "", "sha256": []},))
     descent = Descent(store)
     touched = dependents(descent, asked)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from blemore.datasets.withdrawn import ENTRY_KINDS, FILE, Withdrawn, known_withdrawn, parse_withdrawn
 from joblineage.errors import DataError, refuse
-from joblineage.store import Store
+from joblineage.files import parse_json
+from joblineage.store import FOLDER
 from joblineage.workspace import committed
 
 KEPT = "withdrawals/withdrawn.json"
@@ -25,12 +26,12 @@ def refuse_shortened(root: Path) -> None:
     ------
     DataError : one fault for each person or clip, with the command.
     """
-    refuse(str(root / FILE), lacking(Store(root)))
+    refuse(str(root / FILE), lacking(root))
 
 
-def lacking(store: Store) -> list[str]:
+def lacking(root: Path) -> list[str]:
     """One sentence for each person or clip of whom the present list lacks what an earlier one had."""
-    _, missing = whole(store)
+    _, missing = whole(root)
     return [
         f"lacks {kind} {name}, or hashes of its clips, which an earlier list has ({source}): `blemore withdraw --{kind} "
         f"{name}` puts that back; if consent was given again, `blemore withdraw --revoke {name} --reason WHY`"
@@ -38,14 +39,14 @@ def lacking(store: Store) -> list[str]:
     ]
 
 
-def whole(store: Store) -> tuple[Withdrawn, dict[tuple[str, str], str]]:
+def whole(root: Path) -> tuple[Withdrawn, dict[tuple[str, str], str]]:
     """The present list with all that earlier ones say more, and {(kind, name): the earlier list that says more}.
 
     The n-th entry of a name is compared with the n-th one: whoever withdrew, came back and withdrew again has two.
     """
-    entries = list(known_withdrawn(store.root / FILE).entries)
+    entries = list(known_withdrawn(root / FILE).entries)
     missing: dict[tuple[str, str], str] = {}
-    for source, known in _earlier(store):
+    for source, known in _earlier(root):
         for kind, name in {(kind, one[kind]): None for one in known.entries for kind in ENTRY_KINDS if kind in one}:
             for mine, theirs in zip_longest(Withdrawn(tuple(entries)).of(kind, name), known.of(kind, name)):
                 if theirs is None or (mine and {*theirs["sha256"]} <= {*mine["sha256"]}):
@@ -59,19 +60,22 @@ def whole(store: Store) -> tuple[Withdrawn, dict[tuple[str, str], str]]:
     return Withdrawn(tuple(entries)), missing
 
 
-def _earlier(store: Store) -> Iterator[tuple[str, Withdrawn]]:
+def _earlier(root: Path) -> Iterator[tuple[str, Withdrawn]]:
     """(where it is known from, list). What cannot be read is passed over: `verify` speaks of broken copies."""
-    where = {data: place for place, data in _copies(store)}  # each content once
+    where = {data: place for place, data in _copies(root)}  # each content once
     for data, place in where.items():
         with suppress(DataError):
             yield place, parse_withdrawn(data, place)
 
 
-def _copies(store: Store) -> Iterator[tuple[str, bytes]]:
+def _copies(root: Path) -> Iterator[tuple[str, bytes]]:
     """(where, bytes) of every copy."""
-    yield from (("git's history", data) for data in committed(store.root, FILE))
-    for name in {run["study"].get(FILE): None for run in store.runs.values()}:
-        with suppress(OSError):
-            yield "a run's copy", store.get(str(name))
-    with suppress(FileNotFoundError):
-        yield KEPT, (store.root / KEPT).read_bytes()
+    yield from (("git's history", data) for data in committed(root, FILE))
+    for path in (root / FOLDER / "runs").glob("*.json"):  # no Store, which reads all records too
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            yield (
+                "a run's copy",
+                (root / FOLDER / "objects" / parse_json(path.read_bytes())["study"][FILE]).read_bytes(),
+            )
+    with suppress(OSError):
+        yield KEPT, (root / KEPT).read_bytes()
