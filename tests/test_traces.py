@@ -232,7 +232,7 @@ def test_the_note_lists_what_is_left_one_by_one_and_a_crowded_folder_in_one_line
     sections = {part.splitlines()[0]: part.splitlines()[2:] for part in note(planned, "Done").split("\n## ")[1:]}
     assert {"- logs: 1 files", "- data/blemore/train_metadata.csv: the rows"} <= set(sections["Removed"])
     still = sections["Still names them"]
-    assert "- this commit's files: docs/notes.md" in still
+    assert "- this commit's files (`git grep -lw A41`): docs/notes.md" in still
     assert any("`git log --all --oneline -S A41`" in line for line in still)
     assert "- results/fusion: 2 files, until the study has run again" in still
     assert any(line.startswith("- lineage/records: 1 files") for line in still)

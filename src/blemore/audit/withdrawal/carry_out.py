@@ -28,7 +28,7 @@ SHOWN = 20
 AFTER = """
 Until `snakemake submission` (or `dvc repro`) has run again, `blemore lineage verify` says WITHDRAWN. After it, `dvc push` sends
 the new study, and `dvc gc --workspace --cloud --remote NAME` keeps the present version alone, without what older ones derived.
-Then run this again with --dry-run: it shows what still names them.
+Then run this once more: it removes that run's log, and shows what still names them.
 A person's test clips carry no name: withdraw them one by one with --clip.
 """
 
@@ -112,7 +112,8 @@ def note(plan: Plan, when: str) -> str:
     left = plan.remains
     committed = [one.path for one in left.committed]
     remains = [
-        f"this commit's files: {', '.join(committed[:SHOWN]) or 'none'}{', ...' * (len(committed) > SHOWN)}",
+        f"this commit's files (`git grep -lw {plan.name}`): {', '.join(committed[:SHOWN]) or 'none'}"
+        + ", ..." * (len(committed) > SHOWN),
         f"git's history: `git log --all --oneline -S {plan.name}` says where; only one written anew (`git filter-repo`) is without",
         "withdrawn.json and withdrawals/: so that nobody comes in again",
         *(f"{line}, until the study has run again" for line in _folders(one.path for one in left.again)),

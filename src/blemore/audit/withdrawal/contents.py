@@ -13,7 +13,6 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from io import BytesIO
-from pathlib import PurePosixPath
 from typing import IO, Any
 
 WINDOW = 1 << 24
@@ -22,8 +21,8 @@ OVERLAP = 1 << 10
 """Bytes that two windows share, far more than a name has."""
 WHOLE = 1 << 31
 """Of tables and pickles, which are read as a whole, the largest."""
-MEDIA = frozenset(
-    [
+MEDIA = (
+    *(
         ".mov",
         ".mp4",
         ".m4v",
@@ -38,16 +37,8 @@ MEDIA = frozenset(
         ".aac",
         ".ogg",
         ".opus",
-        ".jpg",
-        ".jpeg",
-        ".png",
-        ".gif",
-        ".webp",
-        ".heic",
-        ".bmp",
-        ".tif",
-        ".tiff",
-    ]
+    ),
+    *(".jpg", ".jpeg", ".png", ".gif", ".webp", ".heic", ".bmp", ".tif", ".tiff"),
 )
 """Pictures and sound: nobody is named in them."""
 PACKED: dict[bytes, Callable[[IO[bytes]], Any]] = {
@@ -68,7 +59,7 @@ class UnreadError(Exception):
 
 def is_media(name: str) -> bool:
     """Whether a file shows or sounds, by its name's ending."""
-    return PurePosixPath(name).suffix.lower() in MEDIA
+    return name.lower().endswith(MEDIA)
 
 
 def unpacked(file: IO[bytes]) -> IO[bytes]:

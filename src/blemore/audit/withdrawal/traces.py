@@ -17,17 +17,9 @@ from blemore.scoring.labels import CLASSES
 from joblineage.files import sha256
 from joblineage.workspace import METADATA, output_of
 
-PASSED_OVER = frozenset(
-    [
-        "__pycache__",
-        ".mypy_cache",
-        ".ruff_cache",
-        ".pytest_cache",
-        ".hypothesis",
-        ".import_linter_cache",
-        ".ipynb_cache",
-        "node_modules",
-    ]
+PASSED_OVER = (
+    *("__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"),
+    *(".import_linter_cache", "node_modules"),
 )
 """Folders of what tools remember about source code."""
 ENVIRONMENT = ("pyvenv.cfg", "conda-meta")
