@@ -19,10 +19,17 @@ from joblineage import run, warm
 from joblineage.code import sources
 from joblineage.errors import DataError
 
+
+configfile: study.in_utf8("params.yaml")
+
+
+CLIPS = "results/clips/clips.parquet"
+TEMPLATE = "results/clips/submission_template.json"
 ROSTER = "results/clips/roster.parquet"
 TOGETHER = config.pop("folds", "apart") == "together"  # a profile's words, no parameters of the study
 DEVICE = config.pop("device", "any")
 try:
+    study.mark(REPOSITORY)
     check_config(config, workflow.configfiles)
     if workflow.is_main_process:  # and not in every job again
         steps.check_steps(REPOSITORY, config)
@@ -46,9 +53,6 @@ FROZEN, FINETUNED, GIVEN = (
 ALL_SETTINGS = [settings.encoder_settings(config, name) for name in ENCODERS]
 MEDIA = settings.media_files(config)
 
-CLIPS = "results/clips/clips.parquet"
-TEMPLATE = "results/clips/submission_template.json"
-
 
 wildcard_constraints:
     actor="A[0-9]+",
@@ -62,10 +66,7 @@ wildcard_constraints:
 def code(rule, *modules):
     """A rule's script, the modules behind it, those loaded by name, and the lock: what it does hangs on their content."""
     by_name = [f"src/blemore/{module}.py" for module in modules]
-    return [
-        *sources(REPOSITORY, f"workflow_scripts/{rule}.py", *by_name),
-        "requirements.lock",
-    ]
+    return [*sources(REPOSITORY, f"workflow_scripts/{rule}.py", *by_name), "requirements.lock"]
 
 
 def made():
@@ -89,11 +90,10 @@ def end_run():
     """Record the run, version a complete study with DVC and say what was made."""
     try:
         # Without the private store no job asks who is who, but what is known of it stays.
-        study.end(REPOSITORY, made(), [*map(str, rules.submission.input), *INDIVIDUALS.values()])
+        study.end(REPOSITORY, workflow, made(), [*map(str, rules.submission.input), *INDIVIDUALS.values()])
     except DataError as error:
         raise SystemExit(str(error))
 
 
 PersistenceBase._serialize_param = PersistenceBase._serialize_param_builtin  # no parameter is a table: pandas stays out
-study.mark(REPOSITORY)
 study.watch(REPOSITORY, workflow, config, ALL_SETTINGS)

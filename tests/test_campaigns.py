@@ -3,6 +3,7 @@
 import importlib.util
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,7 +23,7 @@ def test_a_part_that_does_not_exist_is_refused_and_those_that_do_are_named(capsy
     assert campaign.main(["everything"]) == 2
     said = capsys.readouterr().err
     assert "no part 'everything'" in said
-    assert "fuzz" in said.split("these exist: ")[1].split(", ")[0].strip()
+    assert {"fuzz", "kills"} <= {*said.split("these exist: ")[1].strip().split(", ")}
 
 
 def test_what_is_done_is_not_done_again_unless_the_commit_is_another(tmp_path):
@@ -116,3 +117,30 @@ def test_a_clone_of_another_commit_is_made_anew_and_one_of_this_commit_stays(par
     assert (pythons.clone("3.12") / "results").is_dir()
     commit()
     assert not (pythons.clone("3.12") / "results").exists()
+
+
+def counted(trials) -> dict[str, int]:
+    return Counter(name.split("/")[0] for name in trials)
+
+
+def test_sixty_runs_are_killed_at_least_eight_in_each_phase_by_every_signal_and_with_every_command(part):
+    kills = part("kills")
+    trials = kills.trials()
+    assert len(trials) == 60
+    assert set(counted(trials)) == {"generation", "prepare", "training", "fusion", "closing", "commit"}
+    assert min(counted(trials).values()) >= 8
+    for names in (kills.SIGNALS, kills.TOOLS):
+        assert {name for name in names if any(name in command for command in trials.values())} == {*names}
+
+
+def test_thirty_damages_and_full_disks_and_thirty_mishaps_are_tried(part):
+    assert counted(part("damages").trials())["damages"] >= 30
+    assert counted(part("damages").trials())["full disk"] >= 3
+    assert len(part("mishaps").trials()) >= 30
+
+
+def test_two_thousand_lineage_files_are_changed_none_of_them_one_of_make_test(part):
+    fuzz = part("lineage_fuzz")
+    seeds = [seed for *_, first in fuzz.trials().values() for seed in range(int(first), int(first) + fuzz.EACH)]
+    assert len(set(seeds)) == 2000
+    assert min(seeds) >= 200

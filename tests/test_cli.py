@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -260,3 +261,16 @@ def test_the_truth_of_test_clips_is_a_truth_like_any_other(files, capsys):
     run("decode", folder / "p.csv", "--alpha", 0.2, "--beta", 0.2, "--out", said, capsys=capsys)
     scored = json.loads(run("evaluate", said, "--truth", folder / "truth.csv", "--json", capsys=capsys))
     assert scored["clips"] == len(clips)
+
+
+def test_a_file_s_name_never_reaches_the_terminal_as_it_is(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    name = "a\x1b[2J\nOK.csv"
+    for made in (False, True):
+        if made:
+            Path(name).write_text("clip,\x1b[31mang\na,1\n")
+        with pytest.raises(SystemExit):
+            main(["decode", name, "--alpha", "0.1", "--beta", "0.2", "--out", "x.json"])
+        shown = capsys.readouterr().err
+        assert r"a\u001b[2J\nOK.csv: 1 fault(s)" in shown
+        assert "\x1b" not in shown

@@ -160,7 +160,7 @@ def test_a_broken_cache_file_counts_as_missing(tmp_path, pieces):
 def test_a_ledger_line_cut_by_a_kill_is_passed_over_and_costs_what_it_may_have_cost(tmp_path):
     ledger = Ledger(tmp_path / "ledger.jsonl")
     done, failed, _ = (ledger.sent(key * 64, SERVICE, 1.0) for key in "abc")
-    ledger.done(done, 1.0)
+    ledger.done(done, 1.0, "a hash")
     ledger.failed(failed, 0.0, "HTTP 500")
     with open(ledger.path, "a") as file:
         file.write('{"event": "do')
@@ -348,3 +348,10 @@ def test_a_folder_without_pieces_is_named(content, tmp_path):
     result = command("plan", "--pieces", folder)
     assert isinstance(result.exception, DataError)
     assert str(folder) in str(result.exception)
+
+
+def test_what_a_service_gave_is_closed_to_others(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tmp_path.chmod(0o700)
+    with alone(tmp_path / "cache/gemini"):
+        assert (tmp_path / "cache/gemini").stat().st_mode & 0o077 == 0

@@ -15,7 +15,9 @@ from blemore.gemini.embedding import TRIES
 from blemore.gemini.faults import Failure, Meaning, failure
 from blemore.gemini.limits import Budget, Pace, Stopped
 from blemore.gemini.stand_in import Answer, error
+from joblineage import declare
 from joblineage.errors import DataError
+from joblineage.files import sha256
 
 
 @pytest.fixture(autouse=True)
@@ -58,8 +60,11 @@ AGAIN = {
     "JSON of another form": Answer(200, b'["no"]'),
     "no vector": Answer(200, {"embeddings": []}),
     "no body": Answer(200, b""),
+    "JSON nested too deeply": Answer(200, b"[" * 100_000 + b"]" * 100_000),
+    "an error nested too deeply": Answer(503, b'{"error":' * 100_000 + b"1" + b"}" * 100_000),
     "a dropped connection": "hang up",
 }
+STOPS |= {"a wait without end": Answer(503, {}, {"retry-after": "9" * 400})}
 LEAVES = {
     "any other 400": answer(400, "INVALID_ARGUMENT", "The video is corrupt"),
     "413": answer(413, "", "Payload too large"),
@@ -254,6 +259,21 @@ def test_the_first_request_goes_alone(tmp_path, pieces):
         server.fault = lambda number, mp4: under_way.append((number, len(server.asked))) and None
         run(tmp_path, server).vectors(pieces[:8])
     assert under_way[0] == (1, 1)
+
+
+def test_vectors_that_are_not_those_which_came_are_asked_for_again_and_the_others_declared(tmp_path, pieces, caplog):
+    with Server() as server:
+        first, _ = run(tmp_path, server).vectors(pieces[:9])
+        files = sorted(tmp_path.rglob("*.npy"))
+        for path in files[:4]:
+            np.save(path, np.random.default_rng(0).normal(size=128).astype(np.float32))
+        declare.begin()
+        again, _ = run(tmp_path, server).vectors(pieces[:9])
+        assert len(server.asked) == 9 + 4
+    np.testing.assert_array_equal(again, first)
+    assert caplog.text.count("not the vector that came from the service; it is asked for again") >= 4
+    assert {one["path"]: one["sha256"] for one in declare.taken(list)} == {str(path): sha256(path) for path in files}
+    declare.forget()
 
 
 def test_a_429_with_a_delay_pauses_all_workers(tmp_path, pieces):

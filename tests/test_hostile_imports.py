@@ -99,6 +99,12 @@ def test_a_name_that_no_disk_takes_and_a_file_that_cannot_be_read_stop_no_other(
     assert not report.complete
 
 
+def test_imported_clips_are_closed_to_others(tmp_path):
+    tmp_path.chmod(0o700)
+    import_data([folder(tmp_path / "in", test_0001=b"first")], tmp_path / "data")
+    assert (tmp_path / "data").stat().st_mode & 0o077 == 0
+
+
 def test_a_clip_that_cannot_be_linked_stops_no_other(tmp_path, monkeypatch):
     source = folder(tmp_path / "in", test_0001=b"first", test_0002=b"second")
     link = os.link

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from page_study import AT, report, write_study
 
 from blemore.audit.page.build import Check, page
-from blemore.audit.page.tab import TAB
+from blemore.audit.page.tab import FOLDER, TAB
 from blemore.report.page import SECTIONS, build
 from joblineage.verdict import Finding, Verdict
 
@@ -35,7 +35,7 @@ def pages(report_of, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]
         "fine": page(made, fine),
         "bad": page(made, Check(report(BAD), AT)),
         "real": page(real, fine),
-        "report": build(**report_of("demo")[0], sections=SECTIONS | TAB, more=inner),
+        "report": build(**report_of("demo")[0], sections=SECTIONS | TAB, more=inner, folders=[FOLDER]),
     }
     for name, text in texts.items():
         (root / f"{name}.html").write_text(text)

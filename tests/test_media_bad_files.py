@@ -133,9 +133,10 @@ def probes(tmp_path):
     """Probe files of two shards: three good clips, and as many empty ones as asked for."""
 
     def make(bad):
-        good = write_clip(tmp_path / "good.mov", seconds=0.4, wave=tone(0.4, 48000))
+        wave = tone(0.4, 48000)
+        good = {f"good{k}": write_clip(tmp_path / f"good{k}.mov", seconds=0.4, wave=wave / (k + 1)) for k in range(3)}
         zero_bytes(tmp_path / "zero.mov")
-        clips = {f"good{k}": good for k in range(3)} | {f"bad{k}": tmp_path / "zero.mov" for k in range(bad)}
+        clips = good | {f"bad{k}": tmp_path / "zero.mov" for k in range(bad)}
         paths = []
         for shard in range(2):
             files = outputs(tmp_path / str(shard))
@@ -165,6 +166,16 @@ def test_too_many_bad_clips_stop_the_study_and_all_are_listed(probes):
         gather(roster, paths, max_bad_share=0.02)
     assert error.value.faults == ["train/bad0.mov: zero bytes", "train/bad1.mov: zero bytes"]
     assert len(gather(roster, paths, max_bad_share=0.4)) == 5
+
+
+def test_equal_bytes_under_two_names_are_refused_before_anything_is_trained_and_both_are_named(probes):
+    roster, paths = probes(0)
+    probe = pd.read_parquet(paths[1])
+    probe["sha256"] = pd.read_parquet(paths[0])["sha256"][0]
+    probe.to_parquet(paths[1])
+    with pytest.raises(DataError, match=r"train/good0\.mov and train/good1\.mov have the same bytes") as error:
+        gather(roster, paths, max_bad_share=0.0)
+    assert len(error.value.faults) == 1
 
 
 def test_roster_and_probes_must_speak_of_the_same_clips(probes):

@@ -84,6 +84,40 @@ def test_every_key_says_what_it_means_and_none_has_a_default():
         assert not [key for key, value in node.items() if value is None], (keys, "a comma split the description")
 
 
+def numbers(node: Any, keys: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+    """Every part of the schema that allows a number, wherever it stands."""
+    if isinstance(node, Mapping):
+        kinds = node.get("type", ())
+        if {"integer", "number"} & {*([kinds] if isinstance(kinds, str) else kinds)}:
+            yield keys, node
+        for key, inner in node.items():
+            yield from numbers(inner, (*keys, str(key)))
+
+
+def test_every_number_has_an_upper_bound():
+    found = dict(numbers(SCHEMA))
+    assert len(found) > 40
+    assert not [keys for keys, node in found.items() if not {"maximum", "exclusiveMaximum"} & set(node)]
+    for kind in (parts.FUSION_METHOD, parts.HEAD, parts.DATA_SET, parts.ENCODER_FAMILY):
+        for name in kind.names():
+            assert all("maximum" in node for _, node in numbers(kind.numbers(name))), name
+
+
+def test_a_path_that_leads_out_by_a_link_is_refused(tmp_path):
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "secret.csv").write_text("clip\n")
+    (tmp_path / "outside/theirs.csv").symlink_to(tmp_path / "secret.csv")
+    (tmp_path / "outside/ours.csv").symlink_to(tmp_path / "outside/copy.csv")
+    entry = {"enabled": True, "module": "precomputed", "learning": "given", "persons": None}
+    values = changed("encoders.theirs", entry | {"file": "outside/ours.csv"})
+    check_params(values, SCHEMA, str(tmp_path / "params.yaml"))
+    values["encoders"]["theirs"]["file"] = "outside/theirs.csv"
+    with pytest.raises(
+        DataError, match=r"encoders.theirs.file: found 'outside/theirs.csv', expected text that is a path"
+    ):
+        check_params(values, SCHEMA, str(tmp_path / "params.yaml"))
+
+
 def test_every_block_refuses_unknown_keys():
     for keys, node in [((), SCHEMA), *blocks(SCHEMA)]:
         # A fusion method that somebody adds brings a block of its own; one that is not used is refused all the same.
@@ -103,6 +137,26 @@ def test_every_block_refuses_unknown_keys():
         ("demo.folds", 5.0, ["demo.folds:", "found 5.0", "a whole number from 2"]),
         ("encoders.s4d.tiny.learning_rate", "1e-3", ["learning_rate:", "write 0.001", "step size"]),
         ("encoders.s4d.tiny.learning_rate", float("nan"), ["learning_rate:", "found nan", "above 0 to 1"]),
+        ("encoders.s4d.tiny.epochs", 10**9, ["tiny.epochs:", "found 1000000000", "from 1 to 1000", "passes over"]),
+        ("media.shards", 10**9, ["media.shards:", "found 1000000000", "from 1 to 1000"]),
+        ("encoders.s4d.tiny.learning_rate", "1e400", ["learning_rate:", "found '1e400'", "above 0 to 1"]),
+        ("fusion.simplex.l2", float("inf"), ["fusion.simplex.l2:", "found inf", "from 0 to 1000"]),
+        (
+            "encoders.prosody.file",
+            "outside/../../x.csv",
+            ["prosody.file:", "expected text that is a path within outside/"],
+        ),
+        ("encoders.prosody.file", "/etc/passwd", ["prosody.file:", "expected text that is a path within outside/"]),
+        ("encoders.prosody.file", "outside", ["prosody.file:", "expected text that is a path within outside/"]),
+        ("encoders.prosody.persons", "results/../outside/x.json", ["prosody.persons:", "path within outside/"]),
+        (
+            "encoders.s4d.pretrained.checkpoint",
+            "../x.pt",
+            ["checkpoint:", "path within the study", "weights come from"],
+        ),
+        ("encoders.clip.pretrained.revision", "../../../etc", ["revision:", "path within the study"]),
+        ("blemore.folds_csv", "../folds.csv", ["folds_csv:", "path within the study", "null keeps those"]),
+        ("report.publication_list", "/tmp/list.csv", ["publication_list:", "path within the study"]),
         ("encoders.s4d.tiny.epochs", 0, ["encoders.s4d.tiny.epochs:", "found 0", "from 1 to 1000"]),
         ("encoders.s4d.media", "smell", ["encoders.s4d.media:", "faces, body, audio, pieces", "looks at"]),
         ("demo.size", 65, ["demo.size:", "found 65", "in steps of 2", "px"]),

@@ -2,8 +2,10 @@
 
 import re
 import shutil
+from base64 import b64encode
 from collections import Counter
 from decimal import ROUND_HALF_EVEN, Decimal
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,11 @@ import pytest
 from report_page import CHECKED, Page, changed, documents, resolve
 from report_study import without_new_blocks
 
-from blemore.report import inputs, page
+from blemore.audit.page import build as audit_page
+from blemore.report import inputs, numbers, page
 from blemore.report.numbers import Spot, rounded
 from blemore.report.page import SECTIONS, build
+from blemore.report.policy import inline, policy
 from blemore.report.scales import scale
 from blemore.scoring.labels import CLASSES
 from joblineage.errors import DataError
@@ -123,13 +127,31 @@ def test_the_page_is_small_and_refers_to_nothing_outside_itself(html: str) -> No
     assert len(html.encode()) < 5_000_000
     page = Page(html)
     policy = [one.attributes["content"] for one in page.elements if "http-equiv" in one.attributes]
-    assert policy == ["default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"]
+    rules = dict(rule.split(" ", 1) for rule in policy[0].split("; "))
+    assert (rules["default-src"], rules["img-src"], rules["form-action"]) == ("'none'", "data:", "'none'")
     for element in page.elements:
         for name in ("src", "href", "xlink:href"):
             target = element.attributes.get(name, "#")
             assert target.startswith(("#", "data:")), target
     assert "url(http" not in html
     assert "@import" not in html
+
+
+def test_the_browser_runs_and_styles_only_what_the_templates_hold(html: str) -> None:
+    [policy] = re.findall(r'Content-Security-Policy" content="([^"]*)"', html)
+    rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
+    for kind in ("script", "style"):
+        allowed = rules[f"{kind}-src"].split()
+        assert all(one.startswith("'sha256-") for one in allowed)
+        blocks = re.findall(rf"<{kind}>(.*?)</{kind}>", html, re.S)
+        assert {f"'sha256-{b64encode(sha256(block.encode()).digest()).decode()}'" for block in blocks} == {*allowed}
+    assert not re.search(r"<[^>]+ on\w+=", re.sub(r"<script>.*?</script>", "", html, flags=re.S))
+
+
+def test_the_policy_holds_no_letters_that_look_like_a_person_s_code() -> None:
+    """The page is searched for the codes of persons who must not be named."""
+    folders = [Path(room.__file__).with_name("templates") for room in (numbers, audit_page)]
+    assert not re.search(r"(?<![A-Za-z0-9])A[0-9]{2,3}", policy(inline(folders)))
 
 
 def test_every_part_has_a_tab_and_every_picture_says_what_it_shows(html: str) -> None:

@@ -60,6 +60,23 @@ def test_the_page_opens_without_an_error_and_asks_the_network_for_nothing(
     assert {url for url in asked if not url.startswith(("data:", "about:"))} == {pages[name]}
 
 
+def test_a_script_that_broke_into_the_page_does_not_run_and_ours_does(
+    browser: Any, pages: dict[str, str], tmp_path: Path
+) -> None:
+    text = Path(pages["full"].removeprefix("file://")).read_text()
+    foreign = "<script>document.title = 'broken in'</script><img src='data:,' onerror=\"document.title = 'broken in'\">"
+    (tmp_path / "broken.html").write_text(
+        text.replace("<main", f"{foreign}<style>main {{display: none}}</style><main", 1)
+    )
+    browser.get_log("browser")
+    show(browser, (tmp_path / "broken.html").as_uri())
+    assert browser.title == "Blended emotions: the study's report"
+    assert visible(browser) == ["overview"]
+    refused = [entry["message"] for entry in browser.get_log("browser")]
+    assert len(refused) == 3
+    assert all("Content Security Policy" in message for message in refused)
+
+
 def test_each_tab_opens_its_part_by_a_click(browser: Any, pages: dict[str, str]) -> None:
     show(browser, pages["full"])
     assert visible(browser) == ["overview"]

@@ -93,13 +93,8 @@ def test_the_committed_params_obey_their_schema() -> None:
 def test_json_and_yaml_are_read_by_the_strict_readers_alone() -> None:
     readers = re.compile(r"\bjson\.loads?\(|\byaml\.\w*load\w*\(")
     reading = {path.name for path in (REPOSITORY / "src").rglob("*.py") if readers.search(path.read_text())}
-    assert reading == {
-        "files.py",
-        "yaml_text.py",
-        "planned.py",
-        "warm.py",
-        "stand_in.py",
-    }  # the last three read their own
+    own = {"planned.py", "warm.py", "stand_in.py", "shapes.py"}  # what these wrote themselves
+    assert reading == {"files.py", "yaml_text.py", *own}
 
 
 def test_digits_are_those_from_0_to_9_alone() -> None:
@@ -108,6 +103,14 @@ def test_digits_are_those_from_0_to_9_alone() -> None:
     places = [path for folder in ("src", "rules", "schemas", "envs") for path in (REPOSITORY / folder).rglob("*")]
     texts = {path: path.read_text() for path in places if path.suffix in (".py", ".smk", ".yaml", ".json")}
     assert not [path for path, text in texts.items() if asking.search(text)]
+
+
+def test_what_is_said_goes_through_one_place() -> None:
+    """What a file or a cell is called may hold what moves a terminal's cursor."""
+    saying = re.compile(r"""(?<![\w.])print\((?!end="")|\btyper\.s?echo\(|\bConsole\(""")
+    texts = {path.name: path.read_text() for path in (REPOSITORY / "src").rglob("*.py")}
+    found = {name for name, text in texts.items() if saying.search(re.sub(r">>> .*", "", text))}
+    assert found == {"telling.py", "planned.py"}  # the latter's JSON is for its own caller
 
 
 def test_no_init_file_holds_code_but_the_study_s_own_which_names_no_function() -> None:
@@ -138,6 +141,7 @@ def undecided(call: ast.Call) -> bool:
     return "text" in given or "universal_newlines" in given
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("folder", ["src", "workflow_scripts", "envs", "tools", "examples"])
 def test_every_text_is_read_and_written_as_utf_8_whatever_the_machine_s_language(folder: str) -> None:
     texts = {path: path.read_bytes() for path in sorted((REPOSITORY / folder).rglob("*.py"))}

@@ -20,7 +20,9 @@ from blemore.learning.training.media import read_media
 from blemore.learning.training.recipe import Recipe, half_precision
 from blemore.scoring.labels import CLASSES
 from blemore.tables import read_probabilities
+from joblineage import declare
 from joblineage.errors import DataError
+from joblineage.files import sealed
 
 
 @pytest.fixture(autouse=True)
@@ -94,12 +96,57 @@ def test_an_interrupted_training_ends_in_the_same_bytes(study, tmp_path, monkeyp
     assert not [name for name in seeds if "epoch" in name]
 
 
+@pytest.mark.parametrize("damage", ["noise in the weights", "cut", "empty"])
+def test_a_state_that_is_not_as_it_was_written_is_not_resumed_and_said(study, tmp_path, caplog, damage):
+    whole = run(study, tmp_path / "whole", epochs=1)
+    path = tmp_path / "whole" / "state.pt"
+    declare.begin()
+    assert run(study, tmp_path / "whole", epochs=1) == whole
+    assert declare.taken(list) == [{"path": str(path), "sha256": sealed(path)}]
+    if damage == "noise in the weights":
+        kept = torch.load(path, weights_only=True)
+        kept["network"] = {name: tensor + 1 for name, tensor in kept["network"].items()}
+        torch.save(kept, path)
+    else:
+        path.write_bytes(path.read_bytes()[:-100] if damage == "cut" else b"")
+    declare.begin()
+    assert run(study, tmp_path / "whole", epochs=1) == whole
+    assert declare.taken(list) is None
+    assert "state.pt: not as it was written; the training begins anew" in caplog.text
+    declare.forget()
+
+
 @pytest.mark.thorough
 def test_the_state_of_another_training_is_ignored(study, tmp_path, monkeypatch):
     whole = run(study, tmp_path / "whole", epochs=2)
     run(study, tmp_path / "other", epochs=2, seed=18)
     assert (tmp_path / "other" / "state.pt").exists()
     assert run(study, tmp_path / "other", epochs=2) == whole
+
+
+class Part:
+    """Something with a state."""
+
+    def __init__(self, value: float):
+        self.value = torch.full((50,), value)
+
+    def state_dict(self):
+        return {"value": self.value}
+
+    def load_state_dict(self, kept):
+        self.value = kept["value"]
+
+
+@pytest.mark.parametrize("damage", ["none", "cut", "emptied", "zeros", "one other byte", "foreign"])
+def test_a_damaged_state_is_never_gone_on_from(tmp_path, damage):
+    path = tmp_path / "state.pt"
+    training_state.TrainingState(path, "one", {"network": Part(1.0)}).save()
+    data = path.read_bytes()
+    other = {"none": data, "cut": data[:-40], "emptied": b"", "zeros": bytes(len(data)), "foreign": b"<html>" * 30}
+    path.write_bytes(other.get(damage, data[:300] + bytes([data[300] ^ 1]) + data[301:]))
+    part = Part(0.0)
+    training_state.TrainingState(path, "one", {"network": part}).load()
+    assert part.value.unique().tolist() == ([1.0] if damage == "none" else [0.0])
 
 
 def test_two_trainings_give_the_same_bytes_and_another_seed_or_fold_does_not(study, tmp_path):

@@ -11,6 +11,7 @@ from blemore.encoders.pictures import Pictures
 from blemore.learning.training import media as training_media
 from blemore.learning.training.loop import train_fold
 from blemore.learning.training.media import Media, forget_media, read_media
+from joblineage import declare
 from joblineage.errors import DataError
 
 PICTURES = Pictures(count=8, size=32)
@@ -70,6 +71,24 @@ def test_readers_at_once_wait_for_the_one_that_decodes(study, tmp_path, decoding
         found = list(pool.map(lambda _: read_media(shards, clips["clip"], PICTURES, 1, tmp_path / "shared"), range(4)))
     assert len(decodings) == len(clips)
     assert all(media.digests == found[0].digests for media in found)
+
+
+def test_a_shared_file_with_a_changed_clip_is_made_anew_and_one_that_is_used_is_declared(study, tmp_path, decodings):
+    clips, shards = study
+    shared = tmp_path / "shared"
+    first = read_media(shards, clips["clip"], PICTURES, shared=shared)
+    clip = first[0].tobytes()
+    declare.begin()
+    read_media(shards, clips["clip"], PICTURES, shared=shared)
+    assert [Path(one["path"]).parent for one in declare.taken(list)] == [shared]
+    shared.write_bytes(shared.read_bytes().replace(clip, bytes(255 - value for value in clip)))
+    declare.begin()
+    decodings.clear()
+    again = read_media(shards, clips["clip"], PICTURES, shared=shared)
+    assert again[0].tobytes() == clip
+    assert len(decodings) == len(clips)
+    assert declare.taken(list) is None
+    declare.forget()
 
 
 @pytest.mark.parametrize("kept", [0, 8, 0.5, -1])

@@ -17,7 +17,7 @@ from snakemake.persistence import PersistenceBase
 
 from blemore.datasets.withdrawn import NOBODY
 from blemore.scoring.labels import CLASSES
-from blemore.study import STUDY, begin
+from blemore.study import CLOSED, STUDY, begin, in_utf8
 from joblineage.run import _stages_here
 from joblineage.store import Store
 
@@ -62,6 +62,28 @@ def test_a_folder_outside_git_is_told_at_the_start_of_a_run(study: Path, monkeyp
     assert capsys.readouterr().err == ""
 
 
+def test_a_run_closes_what_shows_persons_before_anything_is_written_there(study: Path, monkeypatch) -> None:
+    monkeypatch.chdir(study)
+    study.chmod(0o755)
+    (study / ".dvc/private").mkdir(parents=True)
+    (study / "store").mkdir(mode=0o777)
+    params = yaml.safe_load((study / "params.yaml").read_text())
+    begin(study, params, [], [], "data/demo", [], 2, NOBODY)
+    closed = {name: (study / name).stat().st_mode & 0o777 for name in (*CLOSED, ".dvc/private")}
+    assert set(closed.values()) == {0o750}
+    (study / ".dvc/config.local").write_text("['remote \"private\"']\n    url = ../store\n")
+    begin(study, params, [], [], "data/demo", [], 2, NOBODY)
+    assert (study / "store").stat().st_mode & 0o777 == 0o750
+
+
+def test_a_study_without_its_private_store_gets_no_empty_folders_in_its_place(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(REPOSITORY / "params.yaml", tmp_path)
+    params = yaml.safe_load((tmp_path / "params.yaml").read_text()) | {"private": "absent"}
+    begin(tmp_path, params, [], [], "data/demo", [], 2, NOBODY)
+    assert not (tmp_path / "results").exists()
+
+
 def test_where_everything_is_here_dvc_versions_all_stages_at_once(study: Path) -> None:
     assert _stages_here(Store(study, STUDY)) == ["dvc.yaml"]
 
@@ -70,6 +92,19 @@ def test_without_the_private_store_only_stages_that_need_nothing_of_it_are_versi
     shutil.rmtree(study / "data")
     shutil.rmtree(study / "results")
     assert _stages_here(Store(study, STUDY)) == ["fuse", "calibrate", "evaluate", "submit", "report"]
+
+
+def test_parameters_that_are_not_utf_8_are_refused_by_name_and_line(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_bytes("seed: 1\nnote: für alle\n".encode())
+    assert in_utf8(str(path)) == str(path)
+    path.write_bytes("seed: 1\nnote: für alle\n".encode("latin-1"))
+    with pytest.raises(SystemExit, match=r"params\.yaml: line 2 is not UTF-8 .*: save it as UTF-8"):
+        in_utf8(str(path))
+
+
+def test_the_parameters_are_looked_at_before_snakemake_reads_them() -> None:
+    assert 'configfile: study.in_utf8("params.yaml")' in (REPOSITORY / "rules/common.smk").read_text()
 
 
 SMALL = """

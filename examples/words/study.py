@@ -5,8 +5,9 @@ from joblineage.study import Study
 
 STUDY = Study(
     title="Which of two texts a line comes from",
-    files=("params.yaml", "Snakefile", "dvc.yaml"),
+    files=("params.yaml", "Snakefile", "dvc.yaml", "profiles/*/*.yaml"),
     sources=("Snakefile", "workflow_scripts", "params.yaml"),
+    modules=("study.py",),
     copied=("Snakefile", "params.yaml", "study.py", "profiles", "workflow_scripts"),
     headline_rule="judge",
 )

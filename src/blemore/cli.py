@@ -5,6 +5,7 @@ Imports stand inside the commands: `blemore --help` must not wait for pandas. So
 blemore` brings: they say which extra brings it.
 """
 
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,9 +23,10 @@ from blemore.planning.commands import plan
 from blemore.simulation.commands import app as simulation_app
 from blemore.study import STUDY
 from blemore.weights.commands import app as weights_app
-from joblineage.commands.app import commands
+from joblineage.commands.app import commands, recover
 from joblineage.errors import DataError
 from joblineage.progress import never_fail_to_print
+from joblineage.telling import Plain, say
 
 AUDIT = {"cryptography", "dvc", "dvc_data", "google", "in_toto_attestation", "jinja2", "jsonschema"}
 AUDIT |= {"markupsafe", "psutil", "rfc8785", "rocrate", "snakemake", "yaml"}
@@ -53,25 +55,11 @@ app.add_typer(gemini_app, name="gemini")
 app.add_typer(submission_app, name="submission")
 app.add_typer(simulation_app, name="simulate")
 app.add_typer(commands(STUDY, find, leaks, report), name="lineage")
+app.command(context_settings={"obj": STUDY})(recover)
 for command in (score, evaluate, thresholds, decode, enroll, check_submission, plan, layers, withdraw):
     app.command()(command)
 
 Workspace = Annotated[Path, typer.Option(help="The study's folder (where the Snakefile is).")]
-
-
-@app.command()
-def recover(workspace: Workspace = Path()) -> None:
-    """After a kill: end what that run left running and release its lock. Finished work is kept."""
-    from joblineage.recovery import RunActive, recover
-    from joblineage.store import Store
-
-    try:
-        done = recover(Store(workspace, STUDY))
-    except RunActive as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
-    for line in done:
-        typer.echo(line)
 
 
 @app.command()
@@ -80,19 +68,21 @@ def summary(workspace: Workspace = Path()) -> None:
     from blemore.study import summary
 
     if not (workspace / "results/submission/submission.json").is_file():
-        typer.echo("no finished study here: `snakemake submission` (or `make submission`) makes it", err=True)
+        say("no finished study here: `snakemake submission` (or `make submission`) makes it", err=True)
         raise typer.Exit(1)
-    typer.echo(summary(workspace))
+    say(*summary(workspace))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; faults of the data end it with a message and exit code 1, never with a traceback."""
     called = list(sys.argv[1:] if arguments is None else arguments)
     never_fail_to_print()
+    if logging.lastResort:  # what a command says beside its work
+        logging.lastResort.setFormatter(Plain("%(message)s"))
     try:
         app(called, prog_name="blemore")
     except DataError as error:
-        _fail(str(error))
+        _fail(*str(error).split("\n"))
     except OSError as error:
         _fail(f"{error.filename or 'blemore'}: {error.strerror or error}")
     except ModuleNotFoundError as error:
@@ -103,10 +93,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _fail(f"{missing} is not installed, which this command needs: pip install 'blemore[{extra}]'")
 
 
-def _fail(message: str) -> None:
-    from rich.console import Console
-
-    Console(stderr=True).print(message, style="red", markup=False, highlight=False, soft_wrap=True)
+def _fail(*lines: str) -> None:
+    say(*lines, err=True, fg="red")
     sys.exit(1)
 
 

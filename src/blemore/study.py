@@ -1,22 +1,25 @@
 """The study: what the lineage library must know of it, and what happens before its first job and after its last."""
 
+import configparser
 import csv
 import os
 import re
 import shutil
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from blemore.datasets.withdrawn import FILE, Withdrawn, read_withdrawn
 from blemore.params.parts import DATA_SET
-from joblineage import rerun, run, screen, workspace
-from joblineage.errors import MissingDataError
-from joblineage.files import read_json
+from blemore.scoring.formulas import bare
+from joblineage import isolation, rerun, run, screen, workspace
+from joblineage.errors import MissingDataError, refuse
+from joblineage.files import close, read_json
 from joblineage.store import Store
 from joblineage.study import Study
+from joblineage.telling import say
 
 HUGE_PAGES = ":".join(
     f"glibc.malloc.{name}" for name in ("hugetlb=1", f"mmap_threshold={1 << 30}", f"trim_threshold={1 << 31}")
@@ -34,6 +37,9 @@ NO_GIT = (
     "This folder is not under git. The study runs and leaves its records, but they name no commit, and DVC versions nothing. "
     "`git init && git add . && git commit -m Start`, before the run, changes that."
 )
+
+CLOSED = ("data", "results/media", "results/individuals", "cache")
+"""Folders that show persons: raw clips, crops and sound, who is who, what a service or a training keeps of them."""
 
 NETWORKS = ("embed_clips", "train_fold")
 """Rules whose jobs run an encoder's network; their first wildcard is its name."""
@@ -56,12 +62,14 @@ STUDY = Study(
     target="submission",
     files=(
         *("params.yaml", "Snakefile", "dvc.yaml", "requirements.lock", "withdrawn.json"),
-        *("rules/*.smk", "schemas/*.yaml"),
+        *("rules/*.smk", "schemas/*.yaml", "profiles/*/*.yaml", "envs/*.yaml"),
     ),
     sources=(
         *("Snakefile", "rules", "src", "workflow_scripts", "requirements.lock", "outside", "weights"),
         *("uploads.json", "withdrawn.json"),
     ),
+    modules=("src/blemore", "src/demoactors", "src/joblineage"),
+    variables={"GLIBC_TUNABLES": HUGE_PAGES},
     results=(
         *("results/*.json", "results/*.csv", "results/clips/*", "results/encoders/*/probabilities.parquet"),
         *("results/fusion/*", "results/calibration/*", "results/plots/*", "results/submission/*", "results/report/*"),
@@ -88,13 +96,33 @@ STUDY = Study(
 )
 
 
+def in_utf8(path: str) -> str:
+    """The path of a file of parameters, if it is UTF-8: Snakemake's reader would end in a traceback, without its name.
+
+    Raises
+    ------
+    SystemExit : it is not; says where.
+    """
+    try:
+        Path(path).read_text("utf-8")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise SystemExit(f"{path}: line {line} is not UTF-8 ({error.reason}): save it as UTF-8") from None
+    return path
+
+
 def mark(root: Path) -> None:
-    """Mark this run's jobs as the workspace's own, with its package and Python; have their memory come in huge pages."""
+    """Mark this run's jobs as the workspace's own, with its package and Python and no other code; memory in huge pages.
+
+    Raises
+    ------
+    DataError : code that is not the study's lies where it would be loaded.
+    """
     from joblineage import recovery  # psutil, which an environment for tables alone has not
 
+    isolation.isolate(root, STUDY)
     os.environ["PYTHONPATH"] = str(root / "src")  # also in a clone
     workspace.python_for_shells()
-    os.environ.setdefault("GLIBC_TUNABLES", HUGE_PAGES)  # read by a program when it starts
     how = "`blemore recover` (or `make submission`) ends what is left of that run and releases the lock"
     recovery.mark(root, f"{how}; finished work is kept.")
 
@@ -172,6 +200,7 @@ def clip_files(dataset: str, root: Path, options: Mapping[str, Any], roster: Pat
     Raises
     ------
     MissingDataError : the data set has to be fetched first; says what, from where, and the command. Or no roster.
+    DataError : a file's name holds control characters, which Snakemake would print.
     """
     if roster is not None:
         import pyarrow.parquet  # only where it is needed: every start of the workflow imports this module
@@ -184,7 +213,9 @@ def clip_files(dataset: str, root: Path, options: Mapping[str, Any], roster: Pat
     advice = module.how_to_get(root)
     if advice is not None:
         raise MissingDataError(f"dataset: {dataset}", [advice])
-    return module.clip_files(root, options)
+    files = module.clip_files(root, options)
+    refuse(root, [f"{file}: a name that no screen can show as it is" for file in files if not file.isprintable()])
+    return files
 
 
 def begin(
@@ -214,12 +245,13 @@ def begin(
 
     Raises
     ------
-    DataError : every fault of metadata, names and template; or the disk is too small.
+    DataError : every fault of metadata, names and template; or the disk is too small; or compiled code that was planted.
     """
     from blemore.media.preflight import check_disk, estimate
 
+    isolation.begin(root)
     if not workspace.under_git(root):
-        print(NO_GIT, file=sys.stderr)
+        say(NO_GIT, err=True)
     dataset = DATA_SET.load(config["dataset"])
     generated = bool(files) and any(pattern.match(f"{data}/{files[0]}") for pattern in made)
     if files and not generated:
@@ -227,9 +259,13 @@ def begin(
     folders = [Path("results"), Path(data)] if generated else [Path("results")]
     left = workspace.orphans(folders, made)
     if left:
-        print(f"Removing {len(left)} file(s) that no rule of this study makes (DVC keeps what it has versioned):")
-        print("\n".join(f"  {path}" for path in left[:20]) + ("\n  ..." if len(left) > 20 else ""))
+        say(f"Removing {len(left)} file(s) that no rule of this study makes (DVC keeps what it has versioned):")
+        say(*(f"  {path}" for path in left[:20]), *(["  ..."] if len(left) > 20 else []))
         workspace.remove(left)
+    if config["private"] == "here":
+        for folder in CLOSED:
+            (root / folder).mkdir(parents=True, exist_ok=True)
+    _close(root)
     clips = [Path(data, file) for file in files]
     sizes = [clip.stat().st_size if clip.exists() else dataset.CLIP_BYTES for clip in clips]
     need = estimate(sizes, config["media"]["samples"], encoders, folds)
@@ -238,11 +274,12 @@ def begin(
     check_disk(need, shutil.disk_usage(root).free + there, str(root))
 
 
-def end(root: Path, made: Sequence[re.Pattern], targets: Sequence[str]) -> None:
+def end(root: Path, workflow: Any, made: Sequence[re.Pattern], targets: Sequence[str]) -> None:
     """After the last job: record the run, version a complete study with DVC, say what was made and where.
 
     Parameters
     ----------
+    workflow : Snakemake's.
     made : the output patterns of every rule.
     targets : the files for whose sake the study is run.
 
@@ -256,19 +293,31 @@ def end(root: Path, made: Sequence[re.Pattern], targets: Sequence[str]) -> None:
 
         for path in shared:
             forget_media(path)
-    complete = run.end(Store(root, STUDY), made, targets, last_stage="report")
+    complete = run.end(Store(root, STUDY), made, targets, last_stage="report", jobs=workflow.dag.jobs)
+    _close(root)
     if complete:
-        print(summary(root))
+        say(*summary(root))
     elif complete is not None:
-        print("The study is not complete yet: nothing was versioned. `snakemake submission` finishes it.")
+        say("The study is not complete yet: nothing was versioned. `snakemake submission` finishes it.")
 
 
-def summary(root: Path) -> str:
+def _close(root: Path) -> None:
+    """Close to others what shows persons, DVC's copies of it among it; say what cannot be closed."""
+    stores = configparser.ConfigParser(interpolation=None)
+    with suppress(configparser.Error):  # DVC itself says what is wrong with it
+        stores.read([root / ".dvc/config", root / ".dvc/config.local"], "utf-8")
+    remote = stores.get("'remote \"private\"'", "url", fallback="private")
+    places = [root / ".dvc/cache", *([] if "://" in remote else [root / ".dvc" / remote])]
+    for note in close([*(root / folder for folder in CLOSED), *places], root):
+        say(f"Note: {note}", err=True)
+
+
+def summary(root: Path) -> list[str]:
     """What the finished study made, where, and its honest headline: the closing lines of a run."""
     metrics = read_json(root / "results/metrics.json")
     predictions = read_json(root / "results/submission/submission.json")["predictions"]
     with open(root / "results/clips/quarantine.csv", encoding="utf-8", newline="") as file:
-        bad = list(csv.DictReader(file))
+        bad = [{name: bare(cell) for name, cell in row.items()} for row in csv.DictReader(file)]
     second = (root / "results/submission/submission_transductive.zip").is_file()
     # Of some encoders nobody knows whether their models have seen the persons whom they judge.
     unknown = [name for name, entry in metrics["encoders"].items() if entry["disjointness"] == "unknown"]
@@ -294,4 +343,4 @@ def summary(root: Path) -> str:
         else "  versions     none, since this folder is not under git",
         f"  {metrics['note']}" if metrics["note"] else "",
     ]
-    return "\n" + "\n".join(filter(None, lines))
+    return ["", *filter(None, lines)]

@@ -11,12 +11,14 @@ checked by who embeds (`encoders.embedding`) and by who reads them (`heads.run`)
 import json
 import logging
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from blemore.scoring.columns import Table, clip_names, missing_columns, numbers, read_columns, repeated, texts
+from blemore.scoring.formulas import guarded, quoting
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.logits import softmax
 from blemore.scoring.reading import once
@@ -227,9 +229,14 @@ def read_probabilities(path: str | Path, *, logits: bool = False) -> "pd.DataFra
 
 
 def write_csv(table: "pd.DataFrame", path: str | Path) -> None:
-    """Write any table as CSV for people, without an index, whole or not at all."""
+    """Write any table as CSV for people, without an index, whole or not at all; text is `guarded`."""
+    import pandas as pd
+
+    texts = [name for name in table if not pd.api.types.is_numeric_dtype(table[name].dtype)]
+    cells = {name: pd.Series(map(guarded, table[name]), table.index, dtype=object) for name in texts}
+    how = quoting(chain(table, *cells.values()))
     with whole_file(path) as temporary:
-        table.to_csv(temporary, index=False)
+        table.assign(**cells).rename(columns=guarded).to_csv(temporary, index=False, quoting=how)
 
 
 def write_table(table: "pd.DataFrame", path: str | Path) -> None:

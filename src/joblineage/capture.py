@@ -13,7 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from joblineage.files import LITTER
+from joblineage.installed import Installed
 from joblineage.store import Store
+from joblineage.variables import changing, of_start
 
 LOCK = "requirements.lock"
 NOT_CODE = ":(exclude)dvc.lock"
@@ -42,17 +45,20 @@ def hashed(role: str, path: str, *, md5: bool = False) -> File:
     return {"role": role, "path": path, "size": size} | {one.name: one.hexdigest() for one in sums}
 
 
-def dvc_md5(path: Path, without: str = ".tmp") -> str:
+def dvc_md5(path: Path, without: str = ".tmp", *, litter: bool = False) -> str:
     """DVC's md5 of a file, or of a folder: of the list of its files and their md5 (what `.dvcignore` names left out).
 
     Parameters
     ----------
     without : ending of names that are left out besides.
+    litter : whether what file browsers and editors leave counts too, as it does where no `.dvcignore` names it.
     """
     if path.is_file():
         return _md5_of(path)
     files = (one for one in path.rglob("*") if one.is_file() and not NO_SOURCE.search(one.as_posix()))
-    kept = (one for one in files if not one.name.endswith((".tmp", without)))
+    kept = (
+        one for one in files if not one.name.endswith((".tmp", without)) and (litter or not LITTER.fullmatch(one.name))
+    )
     return dvc_folder_md5({one.relative_to(path).as_posix(): _md5_of(one) for one in kept})
 
 
@@ -104,24 +110,27 @@ def _git(*command: str) -> bytes | None:
     return done.stdout if done.returncode == 0 else None
 
 
-def environment(store: Store, lock: str | None) -> str:
+def environment(store: Store, lock: str | None, installed: Installed) -> str:
     """Object with Python's version, every installed package, what differs from the lock file, the system.
 
     Parameters
     ----------
     lock : sha256 of the lock file where the job lists it.
     """
-    about = surroundings()
+    about = surroundings(installed)
     differing = differs_from_lock(about["packages"], Path(LOCK).read_text("utf-8")) if lock else {}
     return store.put_json(about | {"lock": lock, "differs_from_lock": differing})
 
 
-def surroundings() -> dict[str, Any]:
-    """{python, system, packages}: versions of the interpreter and of every installed package, name of the system."""
+def surroundings(installed: Installed | None = None) -> dict[str, Any]:
+    """{python, system, packages, distributions}: versions of the interpreter and of every installed package, name of the
+    system, and a hash over the files that each package installed (`Installed.sums`)."""
+    sums = (installed or Installed()).sums()
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()} {platform.libc_ver()[1]}".strip(),
         "packages": packages(),
+        "distributions": {_distribution(name)[0]: value for name, value in sorted(sums.items())},
     }
 
 
@@ -132,9 +141,15 @@ def packages() -> dict[str, str]:
         if folder.endswith("-packages") and Path(folder).is_dir():
             for entry in os.scandir(folder):
                 if entry.name.endswith(".dist-info"):
-                    name, _, version = entry.name.removesuffix(".dist-info").rpartition("-")
-                    found.setdefault(_normal(name), version)
+                    name, version = _distribution(entry.name)
+                    found.setdefault(name, version)
     return dict(sorted(found.items()))
+
+
+def _distribution(folder: str) -> tuple[str, str]:
+    """(name, version) of a distribution's folder."""
+    name, _, version = folder.removesuffix(".dist-info").rpartition("-")
+    return _normal(name), version
 
 
 def _normal(name: str) -> str:
@@ -154,6 +169,14 @@ def differs_from_lock(installed: Mapping[str, str], lock: str) -> dict[str, list
         for name, version in sorted(pins(lock).items())
         if (installed.get(name) or "").split("+")[0] != version.split("+")[0]
     }
+
+
+def edited(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Packages that two environments have in the same version, but of other files; none for one recorded before these were."""
+    old, new = (one.get("distributions", {}) for one in (before, after))
+    versions = before["packages"], after["packages"]
+    same = (name for name in sorted(old.keys() & new.keys()) if versions[0].get(name) == versions[1].get(name))
+    return [name for name in same if old[name] != new[name]]
 
 
 def own_modules() -> list[str]:
@@ -200,6 +223,7 @@ def determinism() -> dict[str, Any]:
     forced = torch and torch.are_deterministic_algorithms_enabled()  # or only warned of, and it may have happened
     return {
         "threads": {name: os.environ.get(name) for name in threads},
+        "variables": changing(of_start()),
         "hash_seed": os.environ.get("PYTHONHASHSEED"),
         "torch_threads": torch and torch.get_num_threads(),
         "torch_deterministic": forced and not torch.is_deterministic_algorithms_warn_only_enabled(),

@@ -30,6 +30,7 @@ UNDECLARED = "undeclared"
 _said: list[dict[str, Any]] | None = None
 _judged: dict[str, set[str]] = {}
 _within: list[str] = []
+_taken: dict[str, str] = {}
 
 
 def fitted(model: object, kind: str, on: Iterable[str] | None, judges: Iterable[str] | None = ()) -> None:
@@ -68,6 +69,17 @@ def _named(model: object) -> str:
     return " ".join([*_within, str(model)])
 
 
+def took(path: object, sha256: str) -> None:
+    """Declare a file of a cache that went into the result: what an earlier process left, which no rule lists."""
+    if _said is not None:
+        _taken[str(path)] = sha256
+
+
+def taken(keep: Callable[[Any], str]) -> str | None:
+    """The name that `keep` gives the list [{path, sha256}] of what was taken from caches; None where nothing was."""
+    return keep([{"path": path, "sha256": sha256} for path, sha256 in sorted(_taken.items())]) if _taken else None
+
+
 def take(keep: Callable[[Any], str]) -> dict[str, Any]:
     """What was said since `begin`: {"models": [{"model", "kind", "on", "judges"}]}; lists of samples go through `keep`
     (each list once), which gives the name that stands for it."""
@@ -94,3 +106,4 @@ def forget() -> None:
     global _said
     _said = None
     _judged.clear()
+    _taken.clear()

@@ -1,18 +1,41 @@
 """Errors that are the data's fault, told to people in full: every fault at once, with what to do."""
 
+import json
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
 
+def escaped(text: str, kept: str = "") -> str:
+    """Text that no terminal and no log takes for more than text.
+
+    Control characters (ESC, line feeds), what turns the direction of writing, and halves of letters become escapes of JSON,
+    such as `\\u001b`; so JSON stays JSON.
+
+    Parameters
+    ----------
+    kept : characters that stay, such as a line feed in a text of several lines.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        one if one.isprintable() or one in kept or unicodedata.category(one) == "Zs" else json.dumps(one)[1:-1]
+        for one in text
+    )
+
+
 class DataError(ValueError):
-    """The data is wrong. `faults` holds one sentence per fault; the message lists them all (the first 50)."""
+    """The data is wrong. `faults` holds one sentence per fault; the message lists them all (the first 50), `escaped`."""
+
+    kept = ""
+    """Characters of a fault that are not escaped."""
 
     def __init__(self, where: str, faults: Iterable[str]):
         self.where = str(where)
         self.faults = list(faults)
-        shown = "".join(f"\n  - {fault}" for fault in self.faults[:50])
+        shown = "".join(f"\n  - {escaped(str(fault), self.kept)}" for fault in self.faults[:50])
         rest = f"\n  ... and {len(self.faults) - 50} more" if len(self.faults) > 50 else ""
-        super().__init__(f"{self.where}: {len(self.faults)} fault(s){shown}{rest}")
+        super().__init__(f"{escaped(self.where)}: {len(self.faults)} fault(s){shown}{rest}")
 
 
 def refuse(where: str | Path, faults: Iterable[str]) -> None:
@@ -22,7 +45,9 @@ def refuse(where: str | Path, faults: Iterable[str]) -> None:
 
 
 class MissingDataError(DataError):
-    """Data that has to be fetched or made first; the message says from where and how."""
+    """Data that has to be fetched or made first; the message says from where and how, in several lines where that takes some."""
+
+    kept = "\n"
 
 
 class LineageError(DataError):

@@ -4,15 +4,20 @@ import errno
 import hashlib
 import json
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from joblineage.errors import DataError
 
+LITTER = re.compile(
+    r"\.DS_Store|Thumbs\.db|desktop\.ini|\._.+|\.nfs\w+|\..+\.sw[a-z]|.+~|#.+#|\.#.+|\.~lock\..+#", re.I
+)
+"""Names of files that file browsers, file servers and editors leave beside others; .dvcignore names them too."""
 DEEPEST = 100
 """Lists and mappings that may lie within one another in JSON or YAML; more ends readers of the value in a RecursionError."""
 TOO_DEEP = f"it is nested too deeply (more than {DEEPEST} lists and mappings within one another)"
@@ -84,10 +89,13 @@ def parse_json(text: str | bytes, **hooks: Any) -> Any:
     ------
     ValueError : it is none, or lists lie too deep within one another.
     """
+    text = text if isinstance(text, str) else text.decode()
     try:
-        value = json.loads(text if isinstance(text, str) else text.decode(), **hooks)
+        value = json.loads(text, **hooks)
     except RecursionError:
         raise ValueError(TOO_DEEP) from None
+    if text.count("[") + text.count("{") <= DEEPEST:
+        return value
     level = [value]
     for _ in range(DEEPEST + 1):
         blocks = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list))
@@ -136,10 +144,55 @@ def read_yaml(path: str | Path) -> Any:
         raise DataError(str(path), [f"is not valid YAML: {error}"]) from error
 
 
+def close(paths: Iterable[Path], like: Path) -> list[str]:
+    """Close files and folders, and so all that lies in the latter, to others; what could not be closed, in sentences.
+
+    A folder that nobody enters closes what is in it. A new mode of each file would be a change to whoever compares by status.
+
+    Parameters
+    ----------
+    paths : those that are not there are passed over; a link stays as it is, since others may share what it leads to.
+    like : a folder; its group may do what it may do there. Nothing is ever opened.
+    """
+    allowed, notes = 0o700 | (like.stat().st_mode & 0o070), []
+    for path in paths:
+        if path.is_symlink():
+            notes.append(f"{path} is a link: who may read what it leads to is not for this study to say")
+            continue
+        if not path.exists() or not (mode := path.stat().st_mode & 0o777) & ~allowed:
+            continue
+        with suppress(OSError):  # of another owner, on a disk that is read-only
+            path.chmod(mode & allowed)
+        if path.stat().st_mode & 0o777 & ~allowed:  # also on a disk that keeps no modes, and says nothing
+            notes.append(f"{path} is open to others, and its owner or its disk lets nobody close it here")
+    return notes
+
+
 def sha256(path: str | Path) -> str:
     """sha256 of a file's bytes, as 64 hex digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def seal(path: str | Path) -> None:
+    """Add a file's sha256, 32 bytes, to its end."""
+    seal = bytes.fromhex(sha256(path))
+    with open(path, "ab") as file:
+        file.write(seal)
+
+
+def sealed(path: str | Path) -> str | None:
+    """sha256 of a file that ends in the sha256 of all before, as `seal` left it; None: something has changed it since."""
+    whole, before = hashlib.sha256(), hashlib.sha256()
+    left = os.path.getsize(path) - before.digest_size
+    with open(path, "rb") as file:
+        while left > 0 and (block := file.read(min(left, 1 << 20))):
+            before.update(block)
+            whole.update(block)
+            left -= len(block)
+        end = file.read()
+    whole.update(end)
+    return whole.hexdigest() if end == before.digest() else None
 
 
 def matches(path: str, patterns: Iterable[str]) -> bool:

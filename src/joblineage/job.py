@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from joblineage import capture, record
-from joblineage.errors import DataError
+from joblineage.errors import DataError, escaped
 from joblineage.progress import in_job
+from joblineage.telling import Plain
 
 FAILED = "the job failed: "
 """Stands in a job's log before what went wrong."""
@@ -48,12 +49,12 @@ def job(
     """
     log = Path(snakemake.log[0])
     handler = logging.FileHandler(log, mode="w", encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(Plain("%(asctime)s %(levelname)s %(message)s"))
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(logging.INFO)
     logging.captureWarnings(True)
-    started = time.monotonic()
+    started, begun = time.monotonic(), None
     try:
         if first:
             run_first(first)
@@ -68,7 +69,7 @@ def job(
         logging.info("record %s", " ".join(begun.end(parts, headline)))
         logging.info("done in %.1f s", time.monotonic() - started)
     except BaseException as error:
-        logging.exception("%s%s", FAILED, _told(error))
+        logging.exception("%s%s", FAILED, "\n".join([_told(error), *(begun.damaged() if begun else [])]))
         if in_job():
             raise SystemExit(1) from None  # the traceback is in the log, `failure` finds the message there
         raise
@@ -87,7 +88,7 @@ def _told(error: BaseException) -> str:
     """What went wrong, for people: a fault of the data says it all, others need their kind."""
     if isinstance(error, DataError):
         return str(error)
-    said = ": ".join(filter(None, [type(error).__name__, str(error)]))
+    said = escaped(": ".join(filter(None, [type(error).__name__, str(error)])))
     return f"{said}: not enough memory: {NO_MEMORY}" if isinstance(error, MemoryError) else said
 
 

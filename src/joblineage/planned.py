@@ -76,6 +76,15 @@ def planned(root: Path, target: str) -> dict[str, Planned]:
     return {name: Planned(**job) for name, job in jobs.items()}
 
 
+def study_at_work(root: Path) -> bool:
+    """Whether this process runs code of the study anyway: this library lies in its folder, or what was started does.
+
+    Whoever looks at another's study with a library of their own executes nothing of it.
+    """
+    started = (getattr(sys.modules.get("__main__"), "__file__", None), __file__)
+    return any(Path(file).resolve().is_relative_to(root.resolve()) for file in started if file)
+
+
 def main(target: str) -> None:
     """Print {job key: job} as one line of JSON."""
     with planning(target) as dag:

@@ -3,6 +3,7 @@
 Only content counts. Files that have not changed since the last look are known by their status (`checks.content.sums`).
 """
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,8 +14,8 @@ from typing import Any
 import yaml
 
 from joblineage.checks.content import Sums, sums
-from joblineage.files import parse_yaml
-from joblineage.store import Document, Store, key
+from joblineage.files import LITTER, parse_yaml, read_bytes
+from joblineage.store import Document, Store, digest, key
 from joblineage.study import Study
 from joblineage.verdict import Finding, Verdict
 
@@ -101,6 +102,13 @@ def compare(store: Store, names: Iterable[str] | None = None, *, deep: bool = Fa
     kept = [one for one in differences if one not in gone]
     absent = sorted({one.path for one in gone if one.kind is Kind.LOST})
     others = foreign(store) if names is None else []
+    litter = [one.path for one in others if LITTER.fullmatch(Path(one.path).name)]
+    others = [one for one in others if one.path not in litter]
+    if ends := [one.path for one in differences if one.kind is Kind.CHANGED and _line_ends(store, one)]:
+        how = "`git config core.autocrlf false`, then `git rm -rq --cached . && git reset -q --hard` brings them back"
+        notes.append(f"{len({*ends})} files differ from those of the records in line ends alone ({ends[0]}): {how}")
+    if litter:
+        notes.append(f"{len(litter)} files of a file browser or an editor lie among the results: {litter[0]}, ...")
     return Present(kept + others, absent, len(found) - len(absent), read, found, notes)
 
 
@@ -123,6 +131,15 @@ def _inputs(store: Store, name: str, one: Document, found: Sums, chain: set[str]
             yield Difference(Kind.CHANGED if now else Kind.GONE, path, name, file, now, maker)
 
 
+def _line_ends(store: Store, one: Difference) -> bool:
+    """Whether a file from outside would be what its job read, had its lines other ends."""
+    try:
+        data = read_bytes(store.root / one.path) if one.maker is None else b""
+    except OSError:
+        return False
+    return b"\r\n" in data and digest(data.replace(b"\r\n", b"\n")) == one.file["sha256"]
+
+
 def _made(record: Document, path: str) -> str:
     return next(file["sha256"] for file in record["outputs"] if file["path"] == path)
 
@@ -143,6 +160,7 @@ def foreign(store: Store) -> list[Difference]:
     ]
 
 
+EMPTY = hashlib.sha256().hexdigest()
 SAID = {
     Kind.CHANGED: "input(s) changed since they were read",
     Kind.GONE: "input(s) are gone",
@@ -170,7 +188,11 @@ def findings(store: Store, differences: Iterable[Difference]) -> list[Finding]:
         if one.kind is Kind.UNSTEADY:
             unsteady.setdefault(job, []).append(one.path)
         elif one.record and one.maker and one.kind is Kind.CHANGED:
-            found.append(_handed_on(store.records[one.record], store.records[one.maker], one.path))
+            found.append(_handed_on(store, one))
+        elif one.kind is Kind.OTHER and one.found == EMPTY:
+            found.append(Finding(Verdict.MISSING, one.path, f"{job} made {one.file['size']} bytes, and it is empty"))
+        elif one.kind is Kind.OTHER and (one.path, one.found) in store.versions:
+            found.append(Finding(Verdict.STALE, one.path, f"is not what {job} made last, but an earlier version of it"))
         else:
             verdict, what = VERDICTS[one.kind]
             said = what.format(job=job, found=one.found, **{"sha256": None, "size": None} | dict(one.file))
@@ -179,11 +201,12 @@ def findings(store: Store, differences: Iterable[Difference]) -> list[Finding]:
     return found + [Finding(Verdict.TAINTED, job, what) for job, what in zip(unsteady, changed, strict=True)]
 
 
-def _handed_on(reader: Document, made: Document, path: str) -> Finding:
+def _handed_on(store: Store, one: Difference) -> Finding:
     """A job read other bytes than the maker of that file made."""
-    if made["time"]["end"] > reader["time"]["start"]:
-        return Finding(Verdict.STALE, key(reader), f"made from an older {path}")
-    return Finding(Verdict.TAMPERED, key(reader), f"read other bytes of {path} than {key(made)} had made")
+    reader, maker = (key(store.records[name]) for name in (str(one.record), str(one.maker)))
+    if (one.path, one.file["sha256"]) in store.versions:
+        return Finding(Verdict.STALE, reader, f"made from another version of {one.path} than {maker} made last")
+    return Finding(Verdict.TAMPERED, reader, f"read bytes of {one.path} that {maker} had never made")
 
 
 def not_here(root: Path, study: Study) -> list[str]:
@@ -194,12 +217,12 @@ def not_here(root: Path, study: Study) -> list[str]:
     try:
         params = parse_yaml((root / study.settings).read_bytes())
         stages = dvc_stages(root, params)
-    except (OSError, yaml.YAMLError, KeyError):
-        return []
-    outs = [next(iter(out.items())) for stage in stages.values() for out in stage["outs"] if isinstance(out, dict)]
-    private = [path for path, options in outs if options.get("remote") == "private"]
-    away = [path for path in private if not (root / path).exists()]
-    return away if away == private or study.absent(params) else []
+        outs = [next(iter(out.items())) for stage in stages.values() for out in stage["outs"] if isinstance(out, dict)]
+        private = [path for path, options in outs if options.get("remote") == "private"]
+        away = [path for path in private if not (root / path).exists()]
+        return away if away == private or study.absent(params) else []
+    except (OSError, yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, StopIteration):
+        return []  # of another form than Snakemake and DVC read: both say so
 
 
 def dvc_stages(root: Path, params: Mapping[str, Any]) -> dict[str, Any]:

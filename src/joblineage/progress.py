@@ -7,6 +7,8 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from joblineage.telling import plain_console, say
+
 if TYPE_CHECKING:  # rich is loaded on a terminal alone
     from rich.progress import Progress
 
@@ -69,11 +71,10 @@ class Steps:
 
     def __enter__(self) -> "Steps":
         if sys.stderr.isatty() and not in_job():
-            from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-            self.bar = Progress(*columns, console=Console(stderr=True))
+            self.bar = Progress(*columns, console=plain_console(stderr=True))
             self.task = self.bar.add_task(self.title, total=self.total, completed=self.done)
             if time.monotonic() >= self.shown_from:
                 self.bar.start()
@@ -96,4 +97,4 @@ class Steps:
             if in_job():
                 logging.info(line)
             else:
-                print(line, file=sys.stderr, flush=True)
+                say(line, err=True)

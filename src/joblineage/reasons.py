@@ -76,7 +76,8 @@ def differences(before: Document, after: Document, *stores: Store) -> list[Chang
     found += [one for one in _environment(before, after, *stores) if (one.name, one.before, one.after) not in asked]
     for kind in ("determinism", "hardware"):
         if kind in before and kind in after:
-            found += [Change(kind, *one) for one in _walk(before[kind], after[kind])]
+            old, new = ({"variables": {}, **side[kind]} for side in (before, after))  # older records have none
+            found += [Change(kind, *one) for one in _walk(old, new)]
     return sorted(found, key=lambda one: one.rank)
 
 
@@ -159,6 +160,8 @@ def _environment(before: Document, after: Document, *stores: Store) -> Iterator[
         return
     for part in ("python", "system", "packages"):
         yield from (Change("environment", name or part, *values) for name, *values in _walk(old[part], new[part]))
+    for name in capture.edited(old, new):
+        yield Change("environment", f"{name}, files of", old["distributions"][name], new["distributions"][name])
 
 
 def short(value: Any) -> str:

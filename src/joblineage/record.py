@@ -19,13 +19,16 @@ from typing import Any
 from joblineage import capture, declare
 from joblineage.capture import File
 from joblineage.files import write_json
-from joblineage.store import Store, canonical, digest
+from joblineage.installed import Installed
+from joblineage.loaded import foreign
+from joblineage.store import Store, canonical, digest, key
 
 SCHEMAS = ("joblineage-job/1", "blemore-job/1")
 """Of a record: the one that is written, and the name that it had before the library had its own."""
 LOGIC = ("code", "templates")
 """Roles of inputs that are source files."""
 Headline = Callable[[dict[str, str]], dict[str, float]]
+AGAIN = "begin the run anew: what is damaged is brought back or made again first"
 WEIGHTS = "weights"
 """Role of a checkpoint's files."""
 
@@ -38,6 +41,7 @@ class Part:
     outputs : (role, path) of what this instance makes.
     used : seconds, cpu_seconds, peak_mb, device, peak_gpu_mb; filled when its work is done.
     split : who was seen by what, as `declare.take` gives it; filled when its work is done.
+    taken : object with what was taken from caches, as `declare.taken` gives it; None: nothing. Filled when its work is done.
     """
 
     begun: "Begun"
@@ -45,6 +49,7 @@ class Part:
     outputs: list[tuple[str, str]]
     used: dict[str, Any] = field(default_factory=dict)
     split: dict[str, Any] = field(default_factory=dict)
+    taken: str | None = None
 
     @property
     def output(self) -> dict[str, str]:
@@ -65,7 +70,7 @@ class Part:
 
     def done(self, used: dict[str, Any]) -> None:
         """Its work is done: keep what it used and whom it saw, write its output `cost` where it has one."""
-        self.used, self.split = used, declare.take(Store().put_json)
+        self.used, self.split, self.taken = used, declare.take(Store().put_json), declare.taken(Store().put_json)
         declare.begin()  # listen to the next one
         if "cost" in self.output:
             write_json(self.output["cost"], used)
@@ -84,6 +89,19 @@ class Begun:
         job, files = self.snakemake, sorted((one["path"], one["sha256"]) for one in self.inputs)
         about = json.dumps([job.rule, files, dict(job.params), dict(wildcards)], sort_keys=True)
         return hashlib.sha256(about.encode()).hexdigest()[:32]
+
+    def damaged(self) -> list[str]:
+        """A sentence on each input that is not what its job made: what a job ends with that cannot read it."""
+        store, said = Store(), []
+        for one in self.inputs:
+            path = one["path"]
+            if path in store.makers:
+                record = store.records[store.makers[path]]
+                out = next(out for out in record["outputs"] if out["path"] == path)
+                if out["sha256"] != one["sha256"]:
+                    made = f"{key(record)} made {out['size']} bytes, sha256 {out['sha256']:.12}"
+                    said.append(f"{path} is damaged: {made}; here are {one['size']}, {one['sha256']:.12}; {AGAIN}")
+        return said
 
     def parts(self, wildcard: str | None = None) -> list[Part]:
         """The instances of the rule that this job is: one, or with a wildcard one for each of its numbers.
@@ -114,6 +132,7 @@ class Begun:
         store, job, params = Store(), self.snakemake, plain(dict(self.snakemake.params.items()))
         lock = next((one["sha256"] for one in self.inputs if one["path"] == capture.LOCK), None)
         sources = [one for one in self.inputs if one["role"] in LOGIC]
+        installed = Installed()
         runner = "dvc" if "DVC_STAGE" in os.environ else "snakemake"
         shared = {
             "schema": SCHEMAS[0],
@@ -122,14 +141,16 @@ class Begun:
             "changed_inputs": changed,
             "code": capture.code(store, sources),
             "params": {"values": params, "sha256": digest(canonical(params))},
-            "environment": capture.environment(store, lock),
+            "environment": capture.environment(store, lock, installed),
             "seeds": _seeds(params),
             "determinism": capture.determinism(),
             "hardware": capture.hardware(),
             "agent": {"user": user(), "runner": runner, "snakemake": version("snakemake")},
             "model": _model(params, self.inputs),
+            "foreign": foreign((one["path"] for one in self.inputs), installed),
             "cached_from": None,
         }
+        installed.keep()
         time = {"start": self.start, "end": capture.now()}
         written = []
         for part in parts:
@@ -138,6 +159,7 @@ class Begun:
                 "outputs": [capture.hashed(role, path, md5=True) for role, path in part.outputs],
                 "time": time | part.used,
                 "split": part.split,
+                "taken": part.taken,
                 "metrics": headline(part.output) if headline else {},
                 "number": store.count(),
             }

@@ -6,13 +6,13 @@ the workspace in its environment (`MARK`, set by rules/common.smk), so such orph
 
 import os
 import shutil
-import sys
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
 from joblineage.store import Store
+from joblineage.telling import say
 
 MARK = "LINEAGE_WORKSPACE"
 """Environment variable of every job: the workspace it works for."""
@@ -74,6 +74,16 @@ def survey(workspace: Path) -> tuple[list[psutil.Process], list[psutil.Process]]
     return healthy, orphans + [process for process in marked if not alive & _ancestors(process).keys()]
 
 
+def holding(workspace: Path, program: str = "dvc") -> int | None:
+    """The id of a process of another program that writes files in this workspace, such as `dvc pull`; None: there is none."""
+    place, own = str(workspace.resolve()), {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    for process in psutil.process_iter():
+        command, folder, _ = _read(process)
+        if process.pid not in own and folder == place and _runs(command, program):
+            return int(process.pid)
+    return None
+
+
 def stale_lock(workspace: Path) -> bool:
     """Whether a lock of Snakemake lies in the workspace while no run is at work there."""
     locks = workspace / ".snakemake" / "locks"
@@ -86,7 +96,7 @@ def mark(root: Path, how_to_go_on: str) -> None:
         return
     os.environ[MARK] = str(root.resolve())
     if stale_lock(root):
-        print(f"A run in this folder was killed and left its lock. {how_to_go_on}", file=sys.stderr)
+        say(f"A run in this folder was killed and left its lock. {how_to_go_on}", err=True)
 
 
 def recover(store: Store) -> list[str]:

@@ -8,30 +8,25 @@ fetched, and no job is run: what Snakemake has to make again is only named.
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+import pickletools
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from joblineage.checks import claims, structure
-from joblineage.files import parse_json, parse_yaml, write_bytes, write_text
+from joblineage import documents
+from joblineage.checks import claims
+from joblineage.files import parse_json, write_bytes, write_text
 from joblineage.present import Kind, compare
-from joblineage.restoring import DVC, Cache, Status, status_of, whole
+from joblineage.recovery import holding
+from joblineage.restoring import DVC, LOCK, DvcCache, Status, locked, named, status_of, whole
 from joblineage.run import study_changes, version
-from joblineage.store import FOLDER, SIGNATURES, Store, digest
-from joblineage.verdict import Verdict
-from joblineage.workspace import STARTED, note, read_note, under_git
+from joblineage.store import FOLDER, Store
+from joblineage.workspace import STARTED, clear, note, read_note, under_git
 
 MEMORY = "cache/lineage/whole.json"
 """The status of all files when they were last found whole, and of each object of DVC's cache that was."""
-LOCK = "dvc.lock"
-KINDS = ("records", "runs", "objects")
-"""Folders of the lineage."""
 WATCHED = (FOLDER, ".snakemake/metadata", ".snakemake/incomplete", LOCK, f"{DVC}/tmp/rwlock")
-SHOWN = 5
-"""So many files are named in a line."""
 
 
 def repair(store: Store) -> list[str]:
@@ -40,10 +35,17 @@ def repair(store: Store) -> list[str]:
     Where no file's status changed since everything was found whole nothing is read.
     """
     memory = _remembered(store.root)
-    cache = Cache(store.root)
+    cache = DvcCache(store.root)
     if memory["all"] == _summary(store, cache):
         return []
-    done = [*_locks(store.root), *_cache(cache, memory["objects"]), *_lineage(store, cache)]
+    if held := holding(store.root):
+        return [f"a DVC command is at work here (process {held}): no file was looked at; recover again when it is done"]
+    done = [
+        *locks(store.root),
+        *_compiled(store),
+        *_cache(store, cache, memory["objects"]),
+        *documents.bring_back(store, cache),
+    ]
     store = Store(store.root, store.study)
     left: list[str] = []
     if store.records:
@@ -51,6 +53,7 @@ def repair(store: Store) -> list[str]:
         done += brought
         if not left:
             done += _versions(store, cache)
+    clear(store.root / MEMORY)
     told = {"all": None if left else _summary(store, cache), "objects": memory["objects"]}
     write_text(store.root / MEMORY, json.dumps(told))
     return done + left
@@ -64,9 +67,9 @@ def _remembered(root: Path) -> dict[str, Any]:
         return {"all": None, "objects": {}}
 
 
-def _summary(store: Store, cache: Cache) -> str:
+def _summary(store: Store, cache: DvcCache) -> str:
     """One hash of the status of all files that count; the time of change (ctime) cannot be set back by a program."""
-    places = [*WATCHED, *store.study.shared, store.study.raw, *store.study.files]
+    places = [*WATCHED, *store.study.shared, store.study.raw, *store.study.files, *store.study.sources]
     status = hashlib.sha256()
     for place in sorted({os.path.normpath(store.root / one) for one in places} | {str(cache.folder)}):
         for path, about in _below(place):
@@ -89,12 +92,7 @@ def _below(place: str) -> Iterator[tuple[str, os.stat_result]]:
             yield one.path, one.stat(follow_symlinks=False)
 
 
-def _named(paths: Iterable[str]) -> str:
-    names = sorted(paths)
-    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
-
-
-def _locks(root: Path) -> Iterator[str]:
+def locks(root: Path) -> Iterator[str]:
     """DVC reads its list of locks before each command, and stops at one that it cannot read."""
     path = root / DVC / "tmp/rwlock"
     try:
@@ -103,49 +101,45 @@ def _locks(root: Path) -> Iterator[str]:
             return
     except FileNotFoundError:
         return
-    except ValueError:
+    except (OSError, ValueError):
         pass
-    path.unlink()
+    clear(path)
     yield f"removed {DVC}/tmp/rwlock, DVC's list of locks, which could not be read"
 
 
-def _cache(cache: Cache, known: dict[str, Status]) -> Iterator[str]:
+def _compiled(store: Store) -> Iterator[str]:
+    """numba does not flush what it keeps of compiled functions, and ends at a file that is not whole. Nothing of one is run."""
+    tops = (store.root / one for one in store.study.sources)
+    bad = sorted(one for top in tops for one in top.rglob("*.nb[ci]") if not _is_pickle(one))
+    for path in bad:
+        clear(path)
+    if bad:
+        yield f"removed {len(bad)} damaged file(s) that numba compiled: {named(one.name for one in bad)}"
+
+
+def _is_pickle(path: Path) -> bool:
+    try:
+        with open(path, "rb") as file:
+            while True:
+                for _ in pickletools.genops(file):
+                    pass
+                if not file.peek(1):
+                    return True
+    except (OSError, ValueError, IndexError, EOFError):
+        return False
+
+
+def _cache(store: Store, cache: DvcCache, known: dict[str, Status]) -> Iterator[str]:
+    if store.root.resolve() not in cache.folder.resolve().parents:
+        return  # shared with others: `verify --cache` reads it
     bad = cache.damaged(known)
     for path in bad:
-        path.unlink()
+        clear(path)
     if bad:
-        yield f"removed {len(bad)} damaged object(s) of DVC's cache: {_named(f'{one.parent.name}/{one.name}' for one in bad)}"
+        yield f"removed {len(bad)} damaged object(s) of DVC's cache: {named(f'{one.parent.name}/{one.name}' for one in bad)}"
 
 
-def _lineage(store: Store, cache: Cache) -> Iterator[str]:
-    """Documents that do not have the hash which they bear as their name, and those that are spoken of and gone."""
-    files = [(f"{FOLDER}/{kind}/{one.name}", one) for kind in KINDS for one in (store.folder / kind).glob("*")]
-    hashed = {node: one for node, one in files if not one.name.endswith((SIGNATURES, ".tmp"))}
-    bad = {node for node, one in hashed.items() if digest(one.read_bytes()) != one.stem}
-    for node in bad:
-        hashed[node].unlink()
-    versioned = {f"{FOLDER}/{one}" for one in cache.listed((locked(store.root) or {}).get(FOLDER, ""))}
-    wanted = bad | {node for node in versioned if not (store.root / node).exists()}
-    restored: set[str] = set()
-    tried: set[str] = set()
-    while wanted := (wanted | _spoken_of(store)) - tried:  # a run that came back speaks of others
-        for node in wanted:
-            md5s = cache.ever.get(node.removeprefix(f"{FOLDER}/"), ())
-            restored |= {node for md5 in md5s if cache.copy(md5, store.root / node, Path(node).stem)}
-        tried |= wanted
-    if restored:
-        yield f"restored {len(restored)} document(s) of {FOLDER}/ from DVC's cache"
-    if lost := tried - restored:
-        yield f"lost, and not in DVC's cache: {_named(lost)}"
-
-
-def _spoken_of(store: Store) -> set[str]:
-    """Documents that others speak of and that are not here."""
-    found = structure.check(Store(store.root, store.study))
-    return {one.node for one in found if one.verdict is Verdict.MISSING}
-
-
-def _results(store: Store, cache: Cache) -> tuple[list[str], list[str]]:
+def _results(store: Store, cache: DvcCache) -> tuple[list[str], list[str]]:
     """What jobs made, and Snakemake's notes on it. What was done, and what is left for Snakemake."""
     changed = study_changes(store)
     now = compare(store).differences
@@ -161,13 +155,13 @@ def _results(store: Store, cache: Cache) -> tuple[list[str], list[str]]:
         # As old as it was: an input that was made since then is the newer one.
         os.utime(place, (seconds(record["time"]["end"]),) * 2)
         restored.append(one.path)
-    done = [f"restored {len(restored)} result(s) from DVC's cache: {_named(restored)}"] if restored else []
+    done = [f"restored {len(restored)} result(s) from DVC's cache: {named(restored)}"] if restored else []
     brought, lost = _notes(store, cache)
     if brought:
-        done.append(f"restored Snakemake's notes on {len(brought)} result(s) from DVC's cache: {_named(brought)}")
-    told = [f"lost or damaged, and to be made again: {_named(left)}"] if left else []
+        done.append(f"restored Snakemake's notes on {len(brought)} result(s) from DVC's cache: {named(brought)}")
+    told = [f"lost or damaged, and to be made again: {named(left)}"] if left else []
     if lost:
-        told.append(f"Snakemake's notes on {len(lost)} result(s) are lost; it writes them again: {_named(lost)}")
+        told.append(f"Snakemake's notes on {len(lost)} result(s) are lost; it writes them again: {named(lost)}")
     return done, told
 
 
@@ -176,7 +170,7 @@ def seconds(time: str) -> float:
     return datetime.fromisoformat(time).timestamp()
 
 
-def _notes(store: Store, cache: Cache) -> tuple[list[str], list[str]]:
+def _notes(store: Store, cache: DvcCache) -> tuple[list[str], list[str]]:
     """Outputs of which Snakemake's note came back, and those of which it did not: it is lost, or cannot be read."""
     brought, lost = [], []
     for path, name in store.makers.items():
@@ -187,32 +181,21 @@ def _notes(store: Store, cache: Cache) -> tuple[list[str], list[str]]:
         places = (cache.place(md5) for md5 in cache.ever.get(below, ()))
         right = next((one for one in places if claims.agrees(record, read_note(one)) and whole(one)), None)
         if right:
+            clear(place)
             write_bytes(place, right.read_bytes())
             brought.append(path)
         elif read_note(place) is None:
-            place.unlink(missing_ok=True)  # Snakemake ends at some of those that it cannot read
+            clear(place)  # Snakemake ends at some of those that it cannot read
             lost.append(path)
     return brought, lost
 
 
-def locked(root: Path) -> dict[str, str] | None:
-    """{path: md5} of every output in dvc.lock; None where that cannot be read."""
-    try:
-        stages = parse_yaml((root / LOCK).read_bytes())["stages"].values()
-        files = {
-            side: {one["path"]: one["md5"] for stage in stages for one in stage[side]} for side in ("deps", "outs")
-        }
-        return files["outs"]
-    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError):
-        return None
-
-
-def _versions(store: Store, cache: Cache) -> Iterator[str]:
+def _versions(store: Store, cache: DvcCache) -> Iterator[str]:
     """Have DVC version a finished study again where dvc.lock or its cache has not what it should."""
     root, outs = store.root, locked(store.root)
     last = store.last_run
     if (root / LOCK).exists() and outs is None:
-        (root / LOCK).unlink()
+        clear(root / LOCK)
         yield f"removed {LOCK}, which could not be read"
     if not under_git(root) or last is None or not last["complete"] or store.pending or study_changes(store):
         return

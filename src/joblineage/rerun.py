@@ -57,14 +57,17 @@ async def note_again(job: Any, store: Store) -> None:
     """Have Snakemake write its notes on a job again where some are lost or damaged. All is as the job's record says: the
     caller has looked, so no job has to run for it."""
     places = [store.root / note(str(path)) for path in job.output]
+    if all(read_note(place) is not None for place in places):
+        return
     made = [store.makers.get(str(path)) for path in job.output]
     begun = any((store.root / note(str(path), STARTED)).exists() for path in job.output)
-    if begun or made[0] is None or None in made or all(read_note(place) is not None for place in places):
+    if begun or made[0] is None or None in made:
         return
     for place in places:
         place.unlink(missing_ok=True)  # Snakemake ends at some that it cannot read
     persistence = job.dag.workflow.persistence
     await persistence.finished(job)
+    persistence._clear_cache()
     time = store.records[made[0]]["time"]
     for path in job.output:
         found = persistence.metadata(path)
@@ -108,13 +111,16 @@ def concerned(jobs: Iterable[Any], store: Store) -> Causes:
 def unfinished(dag: Any, store: Store) -> Causes:
     """The last job runs again where all was made and the run ended before it was written down: only a run with a job to do
     is. Stages of DVC that do not end a study leave that to the last one."""
-    made = {str(path): job for job in dag.jobs if job.rule.script is not None for path in job.output}
-    whole = store.study.target in {rule.name for rule in dag.targetrules} and made.keys() <= store.makers.keys()
-    pending = [path for path in made if store.makers.get(path) in store.pending]
-    if not whole or not pending or "DVC_STAGE" in os.environ:
+    jobs = {str(path): job for job in dag.jobs if job.rule.script is not None for path in job.output}
+    last = store.last_run
+    paths = [path for path in jobs if store.makers.get(path) in store.pending]
+    if not paths and last is not None and not last["complete"]:
+        paths = list(jobs)
+    whole = store.study.target in {rule.name for rule in dag.targetrules} and jobs.keys() <= store.makers.keys()
+    if not whole or not paths or "DVC_STAGE" in os.environ:
         return {}
-    last = made[max(pending, key=lambda path: store.records[store.makers[path]]["time"]["end"])]
-    return {"run(s) ended before they were written down": {named(last): [last]}}
+    job = jobs[max(paths, key=lambda path: store.records[store.makers[path]]["time"]["end"])]
+    return {"run(s) ended before they were written down": {named(job): [job]}}
 
 
 def told(causes: Causes) -> Iterable[str]:

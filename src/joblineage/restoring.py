@@ -5,16 +5,22 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 
-from joblineage.files import parse_json, sha256, whole_file
+import yaml
+
+from joblineage.files import parse_json, parse_yaml, sha256, whole_file
 from joblineage.store import Store, digest
+from joblineage.workspace import clear
 
 DVC = ".dvc"
 OBJECT = re.compile(r"[0-9a-f]{32}(\.dir)?")
 Status = list[int]
+LOCK = "dvc.lock"
+SHOWN = 5
+"""So many files are named in a line."""
 
 
 def status_of(about: os.stat_result) -> Status:
@@ -22,7 +28,7 @@ def status_of(about: os.stat_result) -> Status:
     return [about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino]
 
 
-class Cache:
+class DvcCache:
     """DVC's local cache of a workspace: every object bears the md5 of its content, that of a folder's list and ".dir"."""
 
     def __init__(self, root: Path):
@@ -59,7 +65,7 @@ class Cache:
         return found
 
     def damaged(self, known: dict[str, Status]) -> list[Path]:
-        """Objects whose content does not have the md5 that they bear as their name.
+        """DvcCache whose content does not have the md5 that they bear as their name.
 
         Parameters
         ----------
@@ -68,9 +74,9 @@ class Cache:
         """
         bad, found = [], {}
         for one in self.objects():
-            path, status = Path(one.path), status_of(one.stat())
+            path, status = Path(one.path), status_of(one.stat(follow_symlinks=False))
             name = path.relative_to(self.folder).as_posix()
-            if known.get(name) == status or whole(path):
+            if known.get(name) == status or (path.is_file() and whole(path)):
                 found[name] = status
             else:
                 bad.append(path)
@@ -85,7 +91,9 @@ class Cache:
                 shutil.copyfile(self.place(md5), temporary)
                 if sha256(temporary) != hashed:
                     raise ValueError(f"{self.place(md5)} is damaged")
-        except (FileNotFoundError, ValueError):
+                if target.is_dir():
+                    clear(target)
+        except (FileNotFoundError, IsADirectoryError, ValueError):
             return False
         return True
 
@@ -106,7 +114,7 @@ class Restorer:
     def find(self, path: str, sha256: str) -> bytes | None:
         """The file that had this sha256 at `path`; None where no workspace holds it."""
         for store in self.stores:
-            cache = Cache(store.root)
+            cache = DvcCache(store.root)
             for place in (store.root / path, *map(cache.place, _md5s(store, sha256))):
                 if place.is_file() and digest(data := place.read_bytes()) == sha256:
                     return data
@@ -131,3 +139,21 @@ def configuration(root: Path) -> configparser.ConfigParser:
     read = configparser.ConfigParser(interpolation=None)
     read.read([root / DVC / "config", root / DVC / "config.local"])
     return read
+
+
+def locked(root: Path) -> dict[str, str] | None:
+    """{path: md5} of every output in dvc.lock; None where that cannot be read."""
+    try:
+        stages = parse_yaml((root / LOCK).read_bytes())["stages"].values()
+        files = {
+            side: {one["path"]: one["md5"] for stage in stages for one in stage[side]} for side in ("deps", "outs")
+        }
+        return files["outs"]
+    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def named(paths: Iterable[str]) -> str:
+    """The first of some files, and how many more."""
+    names = sorted(paths)
+    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")

@@ -7,15 +7,16 @@ finished is listed by the next one. A complete study is then verified and versio
 import hashlib
 import os
 import re
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import chdir
+from typing import Any
 
 from joblineage import capture
 from joblineage.errors import LineageError
 from joblineage.files import parse_yaml, sha256
 from joblineage.graph import reached
 from joblineage.store import Store, merkle_root
+from joblineage.telling import say
 from joblineage.workspace import forget, under_git
 
 SCHEMAS = ("joblineage-run/1", "blemore-run/1")
@@ -27,7 +28,9 @@ def digest(names: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(names).encode()).hexdigest()
 
 
-def end(store: Store, made: Sequence[re.Pattern], targets: Sequence[str], last_stage: str) -> bool | None:
+def end(
+    store: Store, made: Sequence[re.Pattern], targets: Sequence[str], last_stage: str, jobs: Iterable[Any] = ()
+) -> bool | None:
     """After the last job: write the run's record and version a complete study with DVC.
 
     A partial run is not committed: dvc.lock would claim that stale files came from the new parameters; nor is a study
@@ -39,6 +42,8 @@ def end(store: Store, made: Sequence[re.Pattern], targets: Sequence[str], last_s
     made : the output patterns of every rule.
     targets : the files for whose sake the study is run, as `close` takes them.
     last_stage : the stage of dvc.yaml that ends a study.
+    jobs : of this run, as Snakemake has them. Within a stage their files are compared once more: DVC hashes what the stage
+        read when it has ended.
 
     Returns
     -------
@@ -46,15 +51,24 @@ def end(store: Store, made: Sequence[re.Pattern], targets: Sequence[str], last_s
 
     Raises
     ------
-    LineageError : the finished study does not verify; nothing was versioned.
+    LineageError : the finished study does not verify, or files changed while a stage was at work; nothing was versioned.
     """
     from joblineage.planned import up_to_date  # loads what a run with nothing to do goes without
+    from joblineage.rerun import concerned, told
 
     stage = os.environ.get("DVC_STAGE")
+    if stage is not None and (causes := concerned(jobs, Store(store.root, store.study))):
+        again = "this changed while the stage was at work: the same command again goes on from here"
+        raise LineageError(f"stage {stage}", [*told(causes), again])
     if stage not in (None, last_stage):
         return None
-    complete = stage == last_stage or up_to_date(store.root, store.study.target)
+    complete = up_to_date(store.root, store.study.target)
     close(store, made, targets, complete=complete)
+    if stage and not complete:
+        what = (
+            "the study is not up to date, it was changed while it ran: nothing was versioned, `dvc repro` again goes on"
+        )
+        raise LineageError("lineage", [what])
     if complete:
         forget(store.root, made)
         from joblineage.verify import verify  # every job's Snakemake loads this module, none of them verifies
@@ -89,21 +103,31 @@ def version(store: Store) -> None:
     """Have DVC version the study, in this process: a new one would load for half a second."""
     from dvc.cli import main
 
+    from joblineage.repairing import locks
+
+    for done in locks(store.root):
+        print(done)
     with chdir(store.root):
         failed = main(["commit", "--force", "--quiet", *_stages_here(store)])
     if failed:
-        print("DVC did not version this study (`dvc commit` says why)", file=sys.stderr)
+        say("DVC did not version this study (`dvc commit` says why)", err=True)
 
 
 def study_files(store: Store) -> dict[str, str]:
     """{path: sha256} of the files that decide which jobs there are."""
-    paths = sorted(path for pattern in store.study.files for path in store.root.glob(pattern))
+    paths = sorted(path for pattern in store.study.files for path in store.root.glob(pattern) if path.is_file())
     return {path.relative_to(store.root).as_posix(): sha256(path) for path in paths}
 
 
 def study_changes(store: Store) -> dict[str, tuple[str, str]]:
-    """{path: sha256 at the last run and now, "" where it was not there} of those files that differ."""
+    """{path: sha256 at the last run and now, "" where it was not there} of those files that differ.
+
+    A folder of which the run kept nothing was not looked at then: it was recorded with an older version of this library.
+    """
     was, now = store.last_run["study"] if store.last_run else {}, study_files(store)
+    if was:
+        folders = {path.partition("/")[0] for path in was}
+        now = {path: sha256 for path, sha256 in now.items() if "/" not in path or path.partition("/")[0] in folders}
     pairs = {path: (was.get(path, ""), now.get(path, "")) for path in sorted({*was, *now})}
     return {path: (old, new) for path, (old, new) in pairs.items() if old != new}
 
@@ -130,7 +154,7 @@ def close(store: Store, made: Iterable[re.Pattern], targets: Iterable[str], *, c
     document = {
         "schema": SCHEMAS[0],
         "complete": complete,
-        "previous": list(store.runs)[-1] if store.runs else None,
+        "previous": store.line[0] if store.line else None,
         "time": {"start": min(record["time"]["start"] for record in store.pending.values()), "end": capture.now()},
         "study": study,
         "sources": source_sums(store),

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from joblineage.errors import DataError
+from joblineage.errors import DataError, escaped
 from joblineage.progress import never_fail_to_print, spoken, time_left
+from joblineage.telling import plain_console, say
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -131,10 +132,11 @@ class Screen(logging.Handler):
 
     def say(self, text: str) -> None:
         """Write lines, above the bar where there is one."""
+        lines = text.split("\n")
         if self.bar is None:
-            print(text, file=sys.stderr, flush=True)
+            say(*lines, err=True)
         else:
-            self.bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self.bar.console.print("\n".join(map(escaped, lines)), markup=False, highlight=False, soft_wrap=True)
 
     def left(self) -> str:
         """How much is left of the run."""
@@ -158,7 +160,7 @@ class Screen(logging.Handler):
         job = self.jobs.get(said["jobid"])
         if job is not None:
             self.failed.pop(said["jobid"], None)  # it is tried again
-            job.name = " ".join([said["rule_name"], *map(str, said["wildcards"].values())])
+            job.name = escaped(" ".join([said["rule_name"], *map(str, said["wildcards"].values())]))
             job.made, job.begun, job.over = said["output"], time.time(), False
             if self.bar is None and sys.stderr.isatty():
                 self.bar = _bar(self.view)
@@ -259,10 +261,9 @@ def _together(paths: Sequence[str]) -> str:
 
 def _bar(view: Callable[[], Any]) -> "Live | None":
     """`view` at the foot of the terminal, twice a second; None on one that knows no moving cursor."""
-    from rich.console import Console
     from rich.live import Live
 
-    console = Console(stderr=True)
+    console = plain_console(stderr=True)
     if console.is_dumb_terminal:
         return None
     bar = Live(get_renderable=view, console=console, refresh_per_second=2, transient=True)

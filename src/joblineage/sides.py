@@ -126,11 +126,11 @@ def find_run(said: str, store: Store) -> Side:
     DataError : no such run, or several; says which there are.
     """
     workspace, runs = store.root, list(store.runs)
-    named = {"last": -1, "previous": -2}
+    named = {"last": 0, "previous": 1}
     if said in named:
-        if len(runs) < -named[said]:
-            raise DataError(f"run {said!r}", [f"{workspace} has {len(runs)} run(s) in lineage/runs"])
-        return of_run(store, runs[named[said]])
+        if len(store.line) <= named[said]:
+            raise DataError(f"run {said!r}", [f"{workspace} has {len(store.line)} run(s) in lineage/runs"])
+        return of_run(store, store.line[named[said]])
     found = [name for name in runs if name.startswith(said)] if said else []
     if len(found) == 1:
         return of_run(store, found[0])

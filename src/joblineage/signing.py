@@ -20,6 +20,17 @@ MEANINGS = (b"joblineage run\n", b"blemore run\n")
 """What is signed before a run's id, so that the signature means nothing elsewhere: now, and before the library had a name."""
 
 
+def keep_outside(root: Path, private: Path) -> None:
+    """Refuse a key in the study's folder: git, DVC, an export or a copy of the folder would hand it on.
+
+    Raises
+    ------
+    DataError : `private` lies, or would lie, below `root`.
+    """
+    if root.resolve() in private.resolve().parents:
+        raise DataError(str(private), ["lies in the study's folder, which others get: keep the key elsewhere"])
+
+
 def make_keys(private: Path) -> Path:
     """Write a new key pair, `private` (readable by its owner only) and `private`.pub; the latter's path.
 
@@ -78,14 +89,14 @@ def check(store: Store, public: Path) -> list[Finding]:
 
 def _last(store: Store) -> tuple[Path, bytes]:
     """Where the last run's signature lies, and the run's id."""
-    name = list(store.runs)[-1]
+    name = store.line[0]
     return store.folder / "runs" / f"{name}{SIGNATURES}", name.encode()
 
 
 def _signed(key: Ed25519PublicKey, path: Path, message: bytes) -> bool:
     try:
         key.verify(b64decode(read_json(path)["signature"]), message)
-    except (InvalidSignature, ValueError, KeyError, TypeError):
+    except (InvalidSignature, OSError, ValueError, KeyError, TypeError):
         return False
     return True
 

@@ -238,6 +238,11 @@ class Store:
         return self._makers(self.records)
 
     @cached_property
+    def versions(self) -> set[tuple[str, str]]:
+        """(path, sha256) of everything that a record says was made, now or earlier."""
+        return {(out["path"], out["sha256"]) for one in self.records.values() for out in one["outputs"]}
+
+    @cached_property
     def makers(self) -> dict[str, str]:
         """{path: id of the newest record that made it}, of the last run's records and those pending."""
         last = self.last_run
@@ -246,6 +251,11 @@ class Store:
 
     def _makers(self, names: Iterable[str]) -> dict[str, str]:
         return {out["path"]: name for name in self.by_age(names) for out in self.records[name]["outputs"]}
+
+    def made_by(self, run: Document) -> dict[str, str]:
+        """{path: md5} of what the study held at the end of a run."""
+        names = [name for part in ("reused", "executed") for name in run[part] if name in self.records]
+        return {out["path"]: out["md5"] for name in names for out in self.records[name]["outputs"]}
 
     @cached_property
     def current(self) -> dict[str, str]:

@@ -30,6 +30,9 @@ class Study:
     settings : the file of parameters.
     files : patterns of the files that decide which jobs there are; each run keeps a copy.
     sources : files and folders of source code that the stages of dvc.yaml depend on.
+    modules : files and packages of Python that its processes may import, scripts of rules aside. Nothing else may lie
+        in src/ then.
+    variables : environment variables that its runs set, where they are not set already.
     raw : folder of data from outside, and of what is made in their place.
     results : patterns of what an export may hold. private : of what it never holds. outside : of what is not the
         project's to hand on.
@@ -54,8 +57,13 @@ class Study:
     command: str = "python study.py"
     target: str = "all"
     settings: str = "params.yaml"
-    files: Sequence[str] = ("params.yaml", "Snakefile", "dvc.yaml", "requirements.lock", "rules/*.smk")
+    files: Sequence[str] = (
+        *("params.yaml", "Snakefile", "dvc.yaml", "requirements.lock"),
+        *("rules/*.smk", "profiles/*/*.yaml"),
+    )
     sources: Sequence[str] = ("Snakefile", "rules", "src", "workflow_scripts", "requirements.lock")
+    modules: Sequence[str] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
     raw: str = "data/"
     results: Sequence[str] = ("results/",)
     private: Sequence[str] = ("data/",)

@@ -5,9 +5,10 @@ from functools import cache
 from pathlib import Path
 
 from joblineage import capture, present
-from joblineage.checks import claims, endings, staleness, structure
+from joblineage.checks import claims, complete, endings, places, processes, staleness, structure
 from joblineage.errors import DataError
 from joblineage.graph import Graph
+from joblineage.planned import study_at_work
 from joblineage.store import FOLDER, Store, key
 from joblineage.verdict import WORST_FIRST, Finding, Verdict, worst
 
@@ -46,6 +47,7 @@ def verify(
     deep: bool = False,
     cache: bool = False,
     key_file: Path | None = None,
+    plan: bool | None = None,
 ) -> Report:
     """Check the whole study, or the chain that one of its files came from.
 
@@ -56,6 +58,8 @@ def verify(
     deep : read every byte instead of trusting the files' status.
     cache : read every object of DVC's local cache too.
     key_file : public key (PEM) with which the last run must be signed.
+    plan : whether Snakemake may be asked which jobs an edit concerns, which executes the study's Snakefile; None: where
+        code of the study is at work anyway (`planned.study_at_work`).
 
     Raises
     ------
@@ -72,14 +76,18 @@ def verify(
     chain = set(graph.chain(artifact)) if artifact else set(graph.records)
 
     now = present.compare(store, chain if artifact else None, deep=deep)
-    findings = [*structure.check(store), *present.findings(store, now.differences)]
-    findings += staleness.check(graph, chain, artifact)
-    notes = list(now.notes)
+    changed = [one for one in now.differences if one.kind is not present.Kind.FOREIGN]  # `places` looks closer
+    records = structure.check(store)
+    findings = [*records, *present.findings(store, changed)]
+    notes = [*now.notes, *complete.unnamed(store)]
     for bad, more in (
+        places.strangers(store) if artifact is None else ([], []),
+        staleness.check(graph, chain, artifact, ask=study_at_work(root) if plan is None else plan),
         endings.check(store) if artifact is None else ([], []),
         claims.snakemake(root, graph, chain, now.sums),
-        claims.dvc(store),
+        claims.dvc(store, whole=not records),
         claims.git(root, graph, chain),
+        processes.check(graph, chain),
     ):
         findings += bad
         notes += more
@@ -112,6 +120,7 @@ def environments(graph: Graph, chain: set[str]) -> list[str]:
             about = graph.store.get_json(name)
             then, now = about["packages"], here["packages"]
             differing = [package for package, version in then.items() if now.get(package) != version]
+            other_files = capture.edited(about, here)
             added = now.keys() - then.keys()
             parts = [part for part in ("python", "system") if about[part] != here[part]]
             others = [f"{part} {about[part]} (here {here[part]})" for part in parts]
@@ -120,6 +129,8 @@ def environments(graph: Graph, chain: set[str]) -> list[str]:
             continue  # named by `structure`
         if differing:
             others.append(f"{len(differing)} packages in other versions ({differing[0]}, ...)")
+        if other_files:
+            others.append(f"{len(other_files)} packages of the same version with other files ({other_files[0]}, ...)")
         if added:
             others.append(f"{len(added)} packages fewer than here")
         if others:

@@ -85,8 +85,11 @@ def start(modules: Iterable[str], jobs: int) -> None:
     PythonScript.execute_script = execute_script
 
 
-def serve(asked: socket.socket) -> None:
-    """Fork for every socket that comes in, until Snakemake has ended."""
+def serve(asked: socket.socket, given: dict[str, Any]) -> None:
+    """Fork for every socket that comes in, until Snakemake has ended.
+
+    given : {name: value} that each script finds among its own.
+    """
     heard = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the jobs hear it, and end
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no fork is waited for: each answers by itself
     while True:
@@ -96,10 +99,10 @@ def serve(asked: socket.socket) -> None:
         with socket.socket(fileno=sockets[0]) as answer:
             if os.fork() == 0:
                 asked.close()
-                wait_for_script(answer, heard)
+                wait_for_script(answer, heard, given)
 
 
-def wait_for_script(answer: socket.socket, heard: Any) -> None:
+def wait_for_script(answer: socket.socket, heard: Any, given: dict[str, Any]) -> None:
     """Fork once more, for the script that `answer` names; say how it ended, however it did.
 
     The script's process keeps `answer` open: where this one is killed, Snakemake waits until the script has ended.
@@ -113,14 +116,14 @@ def wait_for_script(answer: socket.socket, heard: Any) -> None:
     process = os.fork()
     if process == 0:
         signal.signal(signal.SIGINT, heard)
-        run_script(script, folder)
+        run_script(script, folder, given)
     code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
     with suppress(OSError):  # Snakemake was killed
         answer.sendall(f"{code}\n".encode())
     os._exit(0)
 
 
-def run_script(script: str, folder: str | None) -> None:
+def run_script(script: str, folder: str | None, given: dict[str, Any]) -> None:
     """Run the script as the main module, as `python script` would, and end the process.
 
     folder : for temporary files.
@@ -130,7 +133,7 @@ def run_script(script: str, folder: str | None) -> None:
     sys.argv = [script]
     code: Any = 0
     try:
-        runpy.run_path(script, run_name="__main__")
+        runpy.run_path(script, given, run_name="__main__")
     except SystemExit as end:
         code = end.code
     except BaseException:
@@ -143,6 +146,8 @@ def run_script(script: str, folder: str | None) -> None:
 
 def main() -> None:
     """`python -m joblineage.warm MODULE ...` in the study's folder; its standard input is the socket."""
+    from joblineage import loaded  # Snakemake imports this module and needs none of it
+
     environment = dict(os.environ)
     for name in sys.argv[1:]:
         with suppress(Exception):  # a job that needs it says so
@@ -150,12 +155,14 @@ def main() -> None:
     os.environ.clear()  # some libraries add to it
     os.environ |= environment
     warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)  # see `start`
+    given = {loaded.BEFORE: loaded.so_far()}
     for name in own_modules():
         del sys.modules[name]
+    sys.modules.pop("__mp_main__", None)  # some library's second name for this module
     asked = socket.socket(fileno=os.dup(0))
     with open(os.devnull, encoding="utf-8") as nothing:
         os.dup2(nothing.fileno(), 0)
-    serve(asked)
+    serve(asked, given)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -82,6 +83,14 @@ def remove(paths: Iterable[Path]) -> None:
             if folder == Path() or any(folder.iterdir()):
                 break
             folder.rmdir()
+
+
+def clear(path: Path) -> None:
+    """Remove what lies in a file's place: a file, a link, or a folder with all that is in it."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def added_later(files: Mapping[str, Sequence[str]], rule: str) -> list[str]:

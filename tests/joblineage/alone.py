@@ -21,6 +21,7 @@ class Blocked:
 
 
 sys.meta_path.insert(0, Blocked())
+del __file__  # no part of any project: a job's record would name it
 """
 """As `sitecustomize`, loaded by every Python at its start. An installed study stays out of sight too."""
 

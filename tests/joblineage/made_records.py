@@ -105,7 +105,16 @@ class Lineage:
         self.pending.append(written)
         return written
 
-    def run(self) -> str:
+    def relist(self, names: dict[str, str]) -> None:
+        """Have the one run list records under other names."""
+        (path,) = (self.root / "lineage/runs").glob("*.json")
+        run = json.loads(path.read_bytes())
+        run["executed"] = sorted(names[one] for one in run["executed"])
+        run["root"] = merkle_root(run["executed"])
+        path.unlink()
+        self.store.write("runs", run)
+
+    def run(self, complete: bool = True) -> str:
         """Write the run of the jobs since the last one; its id."""
         store = self.store
         last = store.last_run
@@ -114,15 +123,15 @@ class Lineage:
         reused = sorted(name for name in older if key(store.records[name]) not in made)
         document = {
             "schema": "blemore-run/1",
-            "complete": True,
-            "previous": list(store.runs)[-1] if last else None,
+            "complete": complete,
+            "previous": store.line[0] if last else None,
             "time": {"start": self.now(), "end": self.now()},
             "study": {path: store.put((self.root / path).read_bytes()) for path in study_files(store)},
             "sources": {},
-            "executed": sorted(self.pending),
+            "executed": (executed := sorted(set(self.pending) & set(store.current.values()))),
             "reused": reused,
-            "superseded": [],
-            "root": merkle_root([*sorted(self.pending), *reused]),
+            "superseded": sorted(set(self.pending) - set(executed)),
+            "root": merkle_root([*executed, *reused]),
         }
         self.pending = []
         return store.write("runs", document)
@@ -225,6 +234,7 @@ def chain(jobs: int, first: str = "start") -> SimpleNamespace:
     }
     return SimpleNamespace(
         records=records,
+        ranks={name: k for k, name in enumerate(records)},
         current={record["job"]["rule"]: name for name, record in records.items()},
         makers={record["outputs"][0]["path"]: name for name, record in records.items()},
     )

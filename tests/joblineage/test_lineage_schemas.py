@@ -14,6 +14,7 @@ from made_records import small_study
 
 from joblineage import declare, record
 from joblineage.files import read_json
+from joblineage.shapes import checker
 from joblineage.store import Store, canonical, digest, merkle_root
 
 SCHEMAS = Path(record.__file__).parent / "schemas"
@@ -139,6 +140,15 @@ def test_made_up_records_and_runs_of_these_tests_have_the_same_form(tmp_path):
 )
 def test_a_record_of_another_form_is_refused(written, where, value):
     assert faults(RECORD, written | {where: value})
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../x", "results/../../x", ".."])
+def test_an_output_lies_below_the_workspace(written, path):
+    """Who brings lost results back writes where a record says."""
+    out = written["outputs"][0]
+    with pytest.raises(ValueError, match="expected another text"):
+        checker("record")(written | {"outputs": [out | {"path": path}]})
+    checker("record")(written | {"outputs": [out | {"path": "results/..a/b..csv"}]})
 
 
 def test_a_record_is_named_by_the_hash_of_its_canonical_json(written):

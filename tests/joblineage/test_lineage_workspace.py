@@ -145,6 +145,18 @@ def test_a_healthy_run_is_never_touched(tmp_path: Path, sleeper) -> None:
     assert run.poll() is None
 
 
+def test_where_dvc_is_at_work_no_file_is_touched(tmp_path: Path, sleeper) -> None:
+    program = tmp_path / "dvc"
+    program.write_text("import time; time.sleep(60)")
+    pull = sleeper(tmp_path, [sys.executable, str(program)])
+    locks = tmp_path / ".dvc/tmp/rwlock"
+    locks.parent.mkdir(parents=True)
+    locks.write_text('{"read": {"/ho')  # DVC is writing it
+    (said,) = recovery.recover(Store(tmp_path))
+    assert said.startswith(f"a DVC command is at work here (process {pull.pid})")
+    assert locks.exists()
+
+
 def test_a_run_that_is_just_ending_is_waited_for(tmp_path: Path, sleeper) -> None:
     program = tmp_path / "snakemake"
     program.write_text("sleep 0.3")

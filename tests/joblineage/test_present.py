@@ -3,11 +3,14 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from made_records import Lineage, gather, small_study, train
 
 from joblineage.present import Kind, compare
+from joblineage.rerun import concerned, told
 from joblineage.store import key
 
 
@@ -103,3 +106,66 @@ def test_of_some_records_only_their_files_are_compared(made):
     (made.root / "results/fused").unlink()
     store = made.store
     assert compare(store, [store.makers["results/fold0"]]).differences == []
+
+
+class Files(list):
+    """Files as Snakemake gives them; none has a role."""
+
+    def items(self) -> list:
+        return []
+
+
+def job(name: str, inputs: list[str], outputs: list[str], script: str | None = "script.py", **params: object) -> Any:
+    """Snakemake's job "rule wildcard", as far as it is looked at."""
+    rule, *wildcards = name.split()
+    about = {"rule": SimpleNamespace(name=rule, script=script), "wildcards_dict": dict(enumerate(wildcards))}
+    return SimpleHashable(**about, input=Files(inputs), output=Files(outputs), params=params)
+
+
+class SimpleHashable(SimpleNamespace):
+    __hash__ = object.__hash__
+
+
+TRAINED = {"encoder": {"learning_rate": 0.1, "layers": [2, 4]}, "seed": 17}
+READ = ["results/media", "src/train.py", "requirements.lock"]
+FOLDS = ["results/fold0", "results/fold1"]
+
+
+def why(made: Lineage, *jobs: Any) -> list[str]:
+    return [*told(concerned(jobs, made.store))]
+
+
+def test_a_lost_part_reruns_the_job_that_makes_all_parts_together(made):
+    together = job("train", READ, FOLDS, **TRAINED)
+    assert why(made, together) == []
+    (made.root / "results/fold0").unlink()
+    assert why(made, together) == ["1 result(s) are gone (results/fold0): 1 job(s) run again (train)"]
+
+
+def test_each_cause_is_told_once_with_a_count_and_an_example(made):
+    for path in FOLDS:
+        (made.root / path).unlink()
+    made.file("src/train.py", "")
+    apart = [job(f"train {path[-1]}", READ, [path], **TRAINED) for path in FOLDS]
+    assert why(made, *apart) == [
+        "1 input(s) changed since they were read (src/train.py): 2 job(s) run again (train 0, ...)",
+        "2 result(s) are gone (results/fold0, ...): 2 job(s) run again (train 0, ...)",
+    ]
+
+
+def test_other_parameters_and_other_files_to_read_or_to_make_are_causes_too(made):
+    more = job("train", [*READ, "data/more"], [*FOLDS, "results/fold2"], **TRAINED | {"seed": 18})
+    assert why(made, more) == [
+        "1 job(s) differ: its parameters changed (train): 1 job(s) run again (train)",
+        "1 result(s) were not made yet (results/fold2): 1 job(s) run again (train)",
+    ]
+    assert "it reads other files now" in why(made, job("train", READ[:2], FOLDS, **TRAINED))[0]
+    assert "another rule makes its files now" in why(made, job("learn", READ, FOLDS, **TRAINED))[0]
+
+
+def test_what_was_never_made_or_has_no_script_is_left_to_snakemake(made):
+    assert why(made, job("new", [], ["results/new"]), job("all", FOLDS, [], script=None)) == []
+    made.file("results/new", "from elsewhere")
+    assert why(made, job("new", [], ["results/new"], script=None)) == []
+    (said,) = why(made, job("new", [], ["results/new"]))
+    assert said == "1 result(s) lie here that no recorded job made (results/new): 1 job(s) run again (new)"

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import pytest
 import yaml
 from made_records import Lineage, small_study
 
-from joblineage import repairing
-from joblineage.capture import dvc_md5
-from joblineage.restoring import Cache
+from joblineage import documents, repairing
+from joblineage.capture import dvc_md5, hashed
+from joblineage.files import sha256
+from joblineage.record import Begun
+from joblineage.restoring import DvcCache
 from joblineage.store import Store
 from joblineage.workspace import STARTED, note
 
@@ -21,7 +24,7 @@ FUSED = "results/fused"
 def put(root: Path, data: bytes, ending: str = "") -> str:
     """Put an object into DVC's cache; its name."""
     name = hashlib.md5(data).hexdigest() + ending
-    place = Cache(root).place(name)
+    place = DvcCache(root).place(name)
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(data)
     return name
@@ -128,7 +131,7 @@ def test_all_at_once_comes_back(made: Lineage):
 
 def test_a_damaged_object_of_dvc_is_removed_and_never_taken_for_a_result(made: Lineage):
     (out,) = made.store.records[made.store.makers[FUSED]]["outputs"]
-    place = Cache(made.root).place(out["md5"])
+    place = DvcCache(made.root).place(out["md5"])
     same_size(place)
     result(made.root).unlink()
     assert repairing.repair(made.store) == [
@@ -176,21 +179,60 @@ def test_a_dvc_lock_that_cannot_be_read_is_removed_and_the_lineage_comes_back_wi
     (made.root / "dvc.lock").write_text(text)
     record(made.root).unlink()
     assert repairing.repair(made.store) == [
-        "restored 1 document(s) of lineage/ from DVC's cache",
+        "restored 1 document(s) of lineage/",
         "removed dvc.lock, which could not be read",
     ]
     assert content(made.root) == before
 
 
-def test_what_nobody_has_is_named(made: Lineage):
-    for one in Cache(made.root).objects():
+@pytest.mark.parametrize("damage", ["cut", "emptied", "zeros"])
+def test_what_numba_keeps_goes_where_it_is_damaged_and_stays_where_it_is_not(made: Lineage, damage: str):
+    whole = pickle.dumps("0.61") + pickle.dumps({"stamp": 1, "code": b"machine code" * 100})
+    folder = made.root / "src/__pycache__"
+    folder.mkdir()
+    (folder / "good.nbi").write_bytes(whole)
+    (folder / "bad.1.nbc").write_bytes({"cut": whole[:-9], "emptied": b"", "zeros": bytes(len(whole))}[damage])
+    assert repairing.repair(made.store) == ["removed 1 damaged file(s) that numba compiled: bad.1.nbc"]
+    assert [one.name for one in folder.iterdir()] == ["good.nbi"]
+
+
+def without_cache(made: Lineage) -> None:
+    for one in DvcCache(made.root).objects():
         Path(one.path).unlink()
+
+
+def test_of_a_record_that_is_in_no_copy_nobody_speaks_any_more(made: Lineage):
+    without_cache(made)
     lost = record(made.root)
     lost.write_text("{")
-    noted(made.root).write_text("{")
+    (said,) = repairing.repair(made.store)
+    assert said == (
+        f"removed from lineage/ what is damaged or lost and in no copy: {lost.relative_to(made.root)} and 1 document(s) "
+        "that spoke of them: the next run writes what it needs anew"
+    )
+    assert FUSED not in made.store.makers
+    assert "results/fold0" in made.store.makers
+    assert documents.spoken_of(made.store) == set()
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+@pytest.mark.parametrize("where", [record, run, samples])
+def test_without_any_copy_the_lineage_is_whole_again_with_what_is_left(
+    made: Lineage, where: Callable[[Path], Path], damage: Callable[[Path], None]
+):
+    without_cache(made)
+    damage(where(made.root))
     said = repairing.repair(made.store)
-    assert said[0] == f"lost, and not in DVC's cache: {lost.relative_to(made.root)}"
-    assert not lost.exists()
+    assert [line for line in said if not line.startswith("removed from lineage/ what is damaged or lost")] == []
+    assert documents.spoken_of(made.store) == set()
+
+
+def test_a_lost_copy_of_a_source_file_is_taken_from_the_file(made: Lineage):
+    without_cache(made)
+    before = content(made.root)
+    made.store.place(sha256(made.root / "src/train.py")).unlink()
+    assert repairing.repair(made.store) == ["restored 1 document(s) of lineage/"]
+    assert content(made.root).items() >= before.items()
 
 
 @pytest.mark.parametrize("text", ["", "[1", "{}", '{"all": 3, "objects": [[1]]}', "null"])
@@ -205,3 +247,50 @@ def test_where_nothing_changed_no_file_is_read(made: Lineage, monkeypatch: pytes
     monkeypatch.setattr(Store, "records", None)
     monkeypatch.setattr(repairing, "whole", None)
     assert repairing.repair(made.store) == []
+
+
+def test_a_job_that_cannot_read_a_damaged_input_says_which_it_is_and_what_to_do(made: Lineage, monkeypatch):
+    monkeypatch.chdir(made.root)
+    Path("results/media").write_text("me")
+    inputs = [hashed("file", "results/media"), hashed("code", "src/train.py")]
+    (said,) = Begun(None, inputs, "").damaged()
+    assert said.startswith("results/media is damaged: prepare made 5 bytes, sha256 ")
+    assert "; here are 2, " in said
+    assert said.endswith("begin the run anew: what is damaged is brought back or made again first")
+
+
+def folder(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    (path / "inner").mkdir(parents=True)
+    (path / "inner/file").write_text("text")
+
+
+def dangling(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to("nowhere")
+
+
+@pytest.mark.parametrize("make", [folder, dangling])
+@pytest.mark.parametrize(
+    "name", ["record", "run", "samples", "noted", "result", "rwlock", "dvc.lock", "object", "memory", "status", "numba"]
+)
+def test_folders_and_links_in_place_of_files_end_no_repair(made: Lineage, make: Callable[[Path], None], name: str):
+    before = content(made.root)
+    places = {
+        "record": record(made.root),
+        "run": run(made.root),
+        "samples": samples(made.root),
+        "noted": noted(made.root),
+        "result": result(made.root),
+        "rwlock": made.root / ".dvc/tmp/rwlock",
+        "dvc.lock": made.root / "dvc.lock",
+        "object": Path(next(DvcCache(made.root).objects()).path),
+        "memory": made.root / repairing.MEMORY,
+        "status": made.root / "cache/lineage/status.json",
+        "numba": made.root / "src/__pycache__/code.nbi",
+    }
+    make(places[name])
+    said = repairing.repair(made.store)
+    assert all(isinstance(line, str) for line in said)
+    assert content(made.root) == before

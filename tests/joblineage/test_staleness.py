@@ -27,8 +27,8 @@ def test_about_one_file_only_its_own_chain_is_planned(changed, monkeypatch):
 
     monkeypatch.setattr(staleness, "planned", planned)
     graph = Graph(changed.store)
-    assert staleness.check(graph, set(graph.chain(FUSED)), FUSED) == []
-    assert staleness.check(graph, set(graph.records), None) == []
+    assert staleness.check(graph, set(graph.chain(FUSED)), FUSED, ask=True)[0] == []
+    assert staleness.check(graph, set(graph.records), None, ask=True)[0] == []
     assert asked == [FUSED, "all"]
 
 
@@ -38,7 +38,7 @@ def test_a_study_that_cannot_be_planned_is_stale_and_snakemakes_reason_is_said(c
 
     monkeypatch.setattr(staleness, "planned", planned)
     graph = Graph(changed.store)
-    (found,) = staleness.check(graph, set(graph.records), None)
+    (found,), _ = staleness.check(graph, set(graph.records), None, ask=True)
     assert (found.node, found.what) == (
         "params.yaml",
         "changed since the last run; Snakemake cannot plan this study: No rule to produce it",

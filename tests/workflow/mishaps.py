@@ -163,7 +163,7 @@ def _later_parameters(study: Study) -> None:
 
 
 def _source(study: Study) -> None:
-    path = study.folder / "src/blemore/fusion/choice.py"
+    path = study.folder / "src/blemore/fusion/simplex.py"
     path.write_text(path.read_text() + "# an edit\n")
 
 
@@ -345,14 +345,14 @@ def cloned(*options: str) -> Mishap:
 # -- strangers' files, other tools, another environment
 
 
-def left_by(*names: str, where: tuple[str, ...]) -> Mishap:
+def left_by(*names: str, where: tuple[str, ...], says: str = OK) -> Mishap:
     """Small files that a file manager or an editor leaves in folders."""
 
     def mishap(study: Study) -> Iterator[str]:
         for folder in where:
             for name in names:
                 (study.folder / folder / name).write_bytes(b"\0\0\0\1Bud1")
-        yield OK
+        yield says
         for folder in where:
             for name in names:
                 (study.folder / folder / name).unlink(missing_ok=True)
@@ -469,6 +469,7 @@ MISHAPS: dict[str, Mishap] = {
         ".DS_Store",
         "Thumbs.db",
         where=("results", "results/fusion", "data/demo", "lineage", "lineage/records", "src/blemore"),
+        says=HONEST,  # files that nobody made
     ),
     "strangers and tools/an editor's files": left_by(
         ".weights.json.swp", "weights.json~", "#weights.json#", where=("", "rules", "src/blemore")

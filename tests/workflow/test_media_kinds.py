@@ -25,7 +25,7 @@ def test_pieces_are_cut_when_gemini_is_switched_on_and_nothing_else_is_prepared_
     kept = clip.read_bytes()
     clip.write_bytes(kept + b"\0")
     jobs = study.would_run()
-    assert (jobs["prepare_shard"], jobs["prepare_later"]) == (1, 1)
+    assert jobs["prepare_shard"] == jobs["prepare_later"] > 0
     clip.write_bytes(kept)
     switch_gemini(study, False)
     assert study.would_run() == {**AFTER_ENCODE, "licences": 1}

@@ -144,12 +144,12 @@ def test_editing_a_module_that_no_rule_uses_reruns_nothing(study: Study) -> None
     assert study.repro() == []
 
 
-def test_a_changed_byte_of_a_clip_reruns_its_shard_only(study: Study) -> None:
+def test_a_changed_byte_of_a_generated_clip_has_its_actor_made_again_and_no_other(study: Study) -> None:
     clip = study.folder / "data/demo/train/A901_ang_int4_ver1.mov"
     clip.write_bytes(clip.read_bytes() + b"\0")
     jobs = study.would_run()
-    assert jobs["prepare_shard"] == 1
-    assert "demo_actor" not in jobs
+    assert jobs["demo_actor"] == 1
+    assert "demo_test" not in jobs
 
 
 def test_a_changed_clip_is_prepared_again_also_when_the_metadata_changed_with_it(study: Study) -> None:
@@ -158,7 +158,8 @@ def test_a_changed_clip_is_prepared_again_also_when_the_metadata_changed_with_it
     metadata = study.folder / "data/demo/train_metadata.csv"
     metadata.write_text(metadata.read_text() + "\n")
     jobs = study.would_run()
-    assert (jobs["roster"], jobs["prepare_shard"]) == (1, 1)
+    assert (jobs["demo_tables"], jobs["roster"], jobs["demo_actor"]) == (1, 1, 1)
+    assert jobs["prepare_shard"]
 
 
 def test_an_experiment_on_fusion_trains_nothing(study: Study) -> None:

@@ -5,17 +5,15 @@ import json
 from pathlib import Path
 
 import pytest
-import yaml
 
 from blemore.study import STUDY
-from joblineage.capture import dvc_md5
 from joblineage.replay import replay
 from joblineage.signing import make_keys, sign
-from joblineage.store import Store, canonical, digest, merkle_root
+from joblineage.store import Store, canonical, digest
 from joblineage.verdict import Verdict
 from joblineage.verify import verify
 
-from .attacks import edit, flip, found, linked, node_of, record_of, write
+from .attacks import edit, flip, found, linked, node_of, record_of, reforge, write
 from .conftest import Study
 
 pytestmark = pytest.mark.slow
@@ -134,31 +132,6 @@ def test_code_that_a_record_calls_clean_but_its_commit_does_not_have_is_found(fi
     edit(name, lambda one: one["code"].update(commit=forged))
     reforge(root, name)
     assert "src/blemore/fusion/run.py" in {one.node for one in verify(Store(root, STUDY), deep=True).findings}
-
-
-def reforge(root: Path, path: Path) -> None:
-    """Make everything fit an edited record again: its name, the run, dvc.lock."""
-    old, new = path.stem, digest(path.read_bytes())
-    path.rename(path.with_name(f"{new}.json"))
-    (run,) = (root / "lineage/runs").glob("*[0-9a-f].json")
-    value = json.loads(run.read_bytes())
-    value["executed"] = sorted(new if one == old else one for one in value["executed"])
-    value["root"] = merkle_root([*value["executed"], *value["reused"]])
-    run.unlink()
-    name = digest(canonical(value))
-    write(root / "lineage/runs" / f"{name}.json", canonical(value))
-    for signature in (root / "lineage/runs").glob("*.sig.json"):
-        signature.rename(signature.with_name(f"{name}.sig.json"))
-    relock(root)
-
-
-def relock(root: Path) -> None:
-    """Make dvc.lock fit, as `dvc commit` does."""
-    lock = yaml.safe_load((root / "dvc.lock").read_text())
-    for part in (part for stage in lock["stages"].values() for name in ("outs", "deps") for part in stage[name]):
-        if part["path"] in ("lineage", "results/report", "results/submission"):
-            part["md5"] = dvc_md5(root / part["path"])
-    write(root / "dvc.lock", yaml.safe_dump(lock, sort_keys=False))
 
 
 def test_a_chain_forged_as_a_whole_is_found_by_its_signature_only(root: Path, tmp_path: Path) -> None:

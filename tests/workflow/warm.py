@@ -111,14 +111,15 @@ def run(name: str, arguments: list[str], folder: str, environment: dict[str, str
     try:
         if name in COMMANDS:
             arguments = [str(programs / name), *arguments]
-        here = [] if arguments[0] == "-P" else [folder]
+        safe = arguments[0] == "-P" or environment.get("PYTHONSAFEPATH")
         arguments = arguments[1:] if arguments[0] == "-P" else arguments
+        here = [] if safe else [folder if arguments[0] == "-m" else str(Path(arguments[0]).parent)]
         if arguments[0] == "-m":
             sys.path[:] = [*here, *own, *path]
             sys.argv[:] = arguments[1:]
             runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
         else:
-            sys.path[:] = [str(Path(arguments[0]).parent), *own, *path]
+            sys.path[:] = [*here, *own, *path]
             sys.argv[:] = arguments
             runpy.run_path(arguments[0], run_name="__main__")
         code = 0

@@ -3,13 +3,13 @@
 Imports stand inside the commands: `blemore --help` must not wait for numpy.
 """
 
-import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 from joblineage.errors import DataError
+from joblineage.telling import say, say_json
 
 Probabilities = Annotated[
     Path, typer.Argument(help="Table with the columns clip, ang, disg, fea, hap, sad, neu (.csv or .parquet).")
@@ -51,7 +51,7 @@ def score(
     with Steps("persons' offsets beside their controls", CONTROLS, every=CONTROLS // 2, after=QUIET) as steps:
         found = api.score(given.probabilities(probabilities, logits), truth, seed=seed, step=lambda: steps.advance(1))
     if as_json:
-        typer.echo(json.dumps(found, indent=2, allow_nan=False))
+        say_json(found)
     else:
         _show(found)
 
@@ -119,13 +119,13 @@ def check_submission(
 
     faults = check(file, None if clips is None else asked_keys(clips))
     if as_json:
-        typer.echo(json.dumps({"ok": not faults, "faults": faults}, indent=2))
+        say_json({"ok": not faults, "faults": faults})
     elif faults:
-        typer.echo(f"{file}: {len(faults)} fault(s)")
+        say(f"{file}: {len(faults)} fault(s)")
         for fault in faults:
-            typer.echo(f"  - {fault}")
+            say(f"  - {fault}")
     else:
-        typer.echo(f"{file}: ok")
+        say(f"{file}: ok")
     if faults:
         raise typer.Exit(1)
 
@@ -157,17 +157,15 @@ def enroll(
     beside = out.with_suffix(".style.json")
     write_json(beside, style | {"spread": spread})
     said, labelled = ", ".join(f"{name} {value:+.2f}" for name, value in style["offsets"].items()), style["clips"]
-    typer.echo(f"enrolled with {labelled} of {len(table['clip'])} clips: {said}, slope {style['slope']:.2f}")
-    typer.echo(f"written: {out} and {beside}; decide with `blemore decode {out}`")
+    say(f"enrolled with {labelled} of {len(table['clip'])} clips: {said}, slope {style['slope']:.2f}")
+    say(f"written: {out} and {beside}; decide with `blemore decode {out}`")
     if labelled < ENOUGH:
-        typer.echo(
-            f"warning: {labelled} labelled clip(s) say little of a style; 12, spread over the emotions, say more"
-        )
+        say(f"warning: {labelled} labelled clip(s) say little of a style; 12, spread over the emotions, say more")
     if clips is not None and clips.is_file():
         study, own = read_columns(clips), {*table["clip"], *table.get("person", ())}
         rows = zip(study["clip"], study["person"], study["split"], strict=True)
         if seen := sorted({who for clip, who, split in rows if split == "train" and {clip, who} & own}):
-            typer.echo(
+            say(
                 f"warning: {', '.join(seen)} is a training person of {clips}: with probabilities of models that saw the "
                 "person, and thresholds fitted on the person, what follows is in-sample and flatters"
             )
@@ -179,13 +177,13 @@ def _show(found: dict[str, Any]) -> None:
     def line(name: str, one: dict[str, float], form: str, interval: list[float] | None, how: str) -> None:
         numbers = "".join(f"{one[key]:{form}}".rjust(10) for key in ACCURACIES)
         limits = f"{interval[0]:{form}} to {interval[1]:{form}}" if interval else ""
-        typer.echo(f"{name:<17}{numbers}  {limits:<17}{how}")
+        say(f"{name:<17}{numbers}  {limits:<17}{how}")
 
     honest, gain = found["honest"], found["person_offset"]
     folds = {"made": "made over persons: the truth has no column fold", "truth": "from the truth"}[found["folds_from"]]
-    typer.echo(f"{honest['clips']} clips ({honest['blends']} blends) of {found['persons']} persons")
-    typer.echo(f"{found['folds']} folds, {folds}\n")
-    typer.echo(f"{'':<17}{'presence':>10}{'salience':>10}{'Score':>10}  90 % interval of the Score, over persons")
+    say(f"{honest['clips']} clips ({honest['blends']} blends) of {found['persons']} persons")
+    say(f"{found['folds']} folds, {folds}", "")
+    say(f"{'':<17}{'presence':>10}{'salience':>10}{'Score':>10}  90 % interval of the Score, over persons")
     for name, how in (
         ("honest", "thresholds chosen on the other folds' persons"),
         ("trivial", "the other folds' commonest label for every clip"),
@@ -196,13 +194,13 @@ def _show(found: dict[str, Any]) -> None:
     line("optimism", found["optimism"], "+.3f", None, "in sample minus honest")
     line("person gain", gain["gain"], "+.3f", gain["interval"], gain["what"])
     for name, control in gain["controls"].items():
-        typer.echo(f"  {name.replace('_', ' '):<35}{control['mean']:+10.3f}  {'':<17}{control['what']}")
-    typer.echo("\nA person gain that its controls reach as well is none.")
+        say(f"  {name.replace('_', ' '):<35}{control['mean']:+10.3f}  {'':<17}{control['what']}")
+    say("", "A person gain that its controls reach as well is none.")
 
 
 def _tell(result: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(result, indent=2, allow_nan=False))
+        say_json(result)
         return
     for name, value in result.items():
-        typer.echo(f"{name:<14}{value:.6f}" if isinstance(value, float) else f"{name:<14}{value}")
+        say(f"{name:<14}{value:.6f}" if isinstance(value, float) else f"{name:<14}{value}")

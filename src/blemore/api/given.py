@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from blemore.challenge.files import as_truth, read_predictions, read_truth
 from blemore.datasets.names import TEST_NAME, parse_name
 from blemore.scoring.columns import Table, our_names, texts
+from blemore.scoring.formulas import guarded, quoting
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import true_saliences
 from blemore.scoring.reading import once
@@ -153,7 +155,9 @@ def write(table: Mapping[str, Any], path: Path) -> None:
             write_table(pa.table(dict(table)), temporary)
             return
         with open(temporary, "w", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerows([table, *zip(*table.values(), strict=True)])
+            rows = [table, *zip(*table.values(), strict=True)]
+            how = quoting(chain(*rows))
+            csv.writer(file, lineterminator="\n", quoting=how).writerows(map(guarded, row) for row in rows)
 
 
 def by_class(values: np.ndarray) -> dict[str, np.ndarray]:

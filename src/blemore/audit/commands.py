@@ -3,7 +3,7 @@
 Imports stand inside the commands: `blemore --help` must be fast.
 """
 
-import json
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path, PurePosixPath
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from joblineage.commands.find import by_checkpoint, by_name, by_sha256, look
+from joblineage.telling import plain_console, say, say_json
 
 if TYPE_CHECKING:
     from blemore.audit.leaks.audit import Audit
@@ -93,13 +94,12 @@ def leaks(
     from joblineage.verdict import worst
 
     found = check(Graph(Store(workspace, context.obj)), artifact)
-    typer.echo(json.dumps(asdict(found), indent=2, ensure_ascii=False)) if as_json else _tell(found)
+    say_json(asdict(found)) if as_json else _tell(found)
     if found.findings:
         raise typer.Exit(worst(found.findings).code)
 
 
 def _tell(found: "Audit", shown: int = 20) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from blemore.audit.leaks.matrix import PRETRAINING, SIGNS
@@ -108,24 +108,24 @@ def _tell(found: "Audit", shown: int = 20) -> None:
     table = Table("person", *steps, title="Persons x models: a sign per fold, then the model of the test clips")
     for name, *row in zip([*found.matrix.persons, PRETRAINING], *steps.values(), strict=True):
         table.add_row(name, *row, style="red" if SIGNS["leak"][0] in "".join(row) else None)
-    console = Console(highlight=False, markup=False)
-    console.width = max(console.width, Console(width=10_000).measure(table).maximum)
+    console = plain_console()
+    console.width = max(console.width, plain_console(width=10_000).measure(table).maximum)
     console.print(table)
-    typer.echo("  ".join(f"{sign} {words}" for sign, words in SIGNS.values()))
+    say("  ".join(f"{sign} {words}" for sign, words in SIGNS.values()))
     for one in found.findings[:shown]:
-        typer.secho(f"LEAK  {one.node}", fg="red")
-        typer.echo(f"  {one.what}")
+        say(f"LEAK  {one.node}", fg="red")
+        say(f"  {one.what}")
     if len(found.findings) > shown:
-        typer.echo(f"... and {len(found.findings) - shown} more (--json lists all)")
+        say(f"... and {len(found.findings) - shown} more (--json lists all)")
     for note in found.notes:
-        typer.echo(f"note: {note}")
+        say(f"note: {note}")
     for doubt in found.unknown:
-        typer.echo(f"unknown: {doubt}")
+        say(f"unknown: {doubt}")
     looked = ", ".join(f"{number} {what}" for what, number in found.checked.items())
     if found.findings:
-        typer.secho(f"LEAK: {len(found.findings)} found in {looked}", fg="red", bold=True)
+        say(f"LEAK: {len(found.findings)} found in {looked}", fg="red", bold=True)
     else:
-        typer.secho(
+        say(
             f"No leak: of {looked}, no model judged a person that it was fitted on; unknown: {len(found.unknown)}",
             fg="green",
             bold=True,
@@ -153,11 +153,11 @@ def report(
 
     check = Check(verify(Store(workspace, context.obj), artifact, deep=deep), now())
     if part:
-        typer.echo(page(workspace, check, artifact, inside=True))
+        sys.stdout.write(page(workspace, check, artifact, inside=True))  # a text for a page, not for a person
         return
     target = workspace / out
     write_text(target, page(workspace, check, artifact))
-    typer.echo(f"{target}: {check.report.verdict.value}")
+    say(f"{target}: {check.report.verdict.value}")
 
 
 def withdraw(
@@ -199,6 +199,6 @@ def withdraw(
         text = note(planned, "Dry run: nothing was changed")
     else:
         planned, text = carry_out(workspace.resolve(), planned)
-    typer.echo(text)
+    say(*text.split("\n"))
     if planned.away:
         raise typer.Exit(1)

@@ -5,13 +5,13 @@ Imports are inside the commands: `blemore --help` must not wait for pandas.
 """
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from joblineage.errors import DataError
+from joblineage.telling import say, say_json
 
 if TYPE_CHECKING:
     from blemore.datasets.completeness import Completeness
@@ -53,7 +53,7 @@ def import_command(
     except DataError as error:
         if not as_json:
             raise
-        typer.echo(json.dumps({"complete": False, "refused": error.faults}, indent=2))
+        say_json({"complete": False, "refused": error.faults})
         raise typer.Exit(1) from error
     _tell(report, as_json)
 
@@ -72,7 +72,7 @@ def check_command(
 def _tell(result: "Imported | Completeness", as_json: bool) -> NoReturn:
     """Print what was done or found, and exit with its code."""
     if as_json:
-        typer.echo(json.dumps({"complete": result.complete, **dataclasses.asdict(result)}, indent=2))
+        say_json({"complete": result.complete, **dataclasses.asdict(result)})
     else:
-        typer.echo("\n".join([*result.lines(), NEXT if result.complete else AGAIN]))
+        say(*result.lines(), NEXT if result.complete else AGAIN)
     raise typer.Exit(0 if result.complete else 1)

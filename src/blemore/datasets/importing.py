@@ -12,7 +12,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import track
 
 from blemore.datasets.completeness import BLEMORE, Completeness, Published, check_data, some
@@ -23,7 +22,8 @@ from blemore.datasets.template import MOST_BYTES, TEMPLATE, is_written_here
 from blemore.datasets.withdrawn import NOBODY, Withdrawn
 from blemore.scoring.reading import once
 from joblineage.errors import refuse
-from joblineage.files import whole_file
+from joblineage.files import close, whole_file
+from joblineage.telling import plain_console
 
 SPARE = ".import"
 """Folder below the root for zips unpacked out of zips, gone after the import."""
@@ -42,6 +42,7 @@ class Imported:
     ignored: list[str] = field(default_factory=list)  # found, but none of the challenge's files
     withdrawn: list[str] = field(default_factory=list)  # clips left out because consent was withdrawn
     broken: list[str] = field(default_factory=list)  # could not be read; all others were imported
+    notes: list[str] = field(default_factory=list)
     check: Completeness = field(default_factory=Completeness)
 
     @contextmanager
@@ -64,7 +65,8 @@ class Imported:
             lines.append(f"Ignored, {len(self.ignored)} (none of the challenge's files): {some(self.ignored)}")
         if self.withdrawn:
             lines.append(f"Left out, {len(self.withdrawn)} (consent withdrawn): {some(self.withdrawn)}")
-        return lines + [f"Broken: {fault}" for fault in self.broken] + self.check.lines()
+        lines += [f"Broken: {fault}" for fault in self.broken] + [f"Note: {note}" for note in self.notes]
+        return lines + self.check.lines()
 
 
 def import_data(
@@ -102,6 +104,9 @@ def import_data(
         chosen = _without(chosen, withdrawn, report)
         to_write = _plan(chosen, root, replace, report, show_progress)
         need_space(root, sum(source.size for source in to_write.values() if not (link and source.path)))
+        if to_write:
+            root.mkdir(parents=True, exist_ok=True)
+            report.notes = close([root], like=root.parent)
         for target, source in _shown(to_write, "Importing", show_progress):
             with report.naming():
                 if withdrawn.sha256 and target.suffix == ".mov" and source.sha256 in withdrawn.sha256:
@@ -114,7 +119,7 @@ def import_data(
 
 def _shown(sources: dict[Any, Source], doing: str, show_progress: bool) -> Iterable[tuple[Any, Source]]:
     """(place, source) one after the other, with a bar for people."""
-    return track(sources.items(), doing, console=Console(stderr=True), disable=not show_progress)
+    return track(sources.items(), doing, console=plain_console(stderr=True), disable=not show_progress)
 
 
 def _place(name: str) -> str | None:

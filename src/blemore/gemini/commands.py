@@ -5,7 +5,6 @@ are the ones that the workflow will look for. Imports stand inside the commands:
 """
 
 import dataclasses
-import json
 import threading
 from itertools import islice
 from pathlib import Path
@@ -25,6 +24,7 @@ from blemore.gemini.service import (
     is_local,
 )
 from joblineage.errors import refuse
+from joblineage.telling import say, say_json
 
 app = typer.Typer(help="Gemini Embedding 2: plan and pay for the vectors of pieces, once.", no_args_is_help=True)
 
@@ -109,7 +109,7 @@ def embed_command(
     check_url(base_url)
 
     total = sum(1 for _ in read_folder(pieces))
-    typer.echo(f"{total} pieces; those that are not in {cache} go to {service.base_url}", err=True)
+    say(f"{total} pieces; those that are not in {cache} go to {service.base_url}", err=True)
     run = Run(service, cache)
     names: list[str] = []
     reasons: list[str] = []
@@ -129,17 +129,17 @@ def embed_command(
             if out is not None:
                 parts.append(vectors)
     lost = [f"{clip}: {reason}" for clip, reason in zip(names, reasons, strict=True) if reason]
-    typer.echo(
+    say(
         f"{total} pieces: {run.made} vectors made, {total - run.made - len(lost)} were in the cache or are equal to "
         f"another piece, {len(lost)} cannot be embedded; ${run.ledger.spent():.4f} spent by this cache so far"
     )
     for line in lost:
-        typer.echo(f"  - {line}")
-    typer.echo(f"vectors   {cache / 'vectors'}\nledger    {run.ledger.path}")
+        say(f"  - {line}")
+    say(f"vectors   {cache / 'vectors'}", f"ledger    {run.ledger.path}")
     if out is not None:
         order = sorted(range(total), key=names.__getitem__)
         write_features(out, [names[k] for k in order], np.concatenate(parts)[order], [reasons[k] for k in order])
-        typer.echo(f"table     {out}")
+        say(f"table     {out}")
 
 
 def _show_plan(service: Service, pieces: Path, cache: Path, as_json: bool) -> None:
@@ -148,9 +148,9 @@ def _show_plan(service: Service, pieces: Path, cache: Path, as_json: bool) -> No
     plan = make_plan(read_folder(pieces), service, cache)
     if as_json:
         about = {"endpoint": service.base_url, "model": service.model, "dimensions": service.dimensions}
-        typer.echo(json.dumps({**dataclasses.asdict(plan), **about, "max_usd": service.max_usd}, indent=2))
+        say_json({**dataclasses.asdict(plan), **about, "max_usd": service.max_usd})
     else:
-        typer.echo("\n".join(plan.lines(service, cache)))
+        say(*plan.lines(service, cache))
 
 
 def _service(

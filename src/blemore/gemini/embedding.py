@@ -88,6 +88,8 @@ class Run:
         if tasks:
             self._ask(tasks, advance)
         found = [self.cache.vector(key, self.service.dimensions) for key in keys]
+        for key in keys:
+            self.cache.declare(key)
         nothing = np.full(self.service.dimensions, np.nan, np.float32)
         reasons = [self.cache.refusal(k) or "" if v is None else "" for k, v in zip(keys, found, strict=True)]
         return np.stack([nothing if vector is None else vector for vector in found]), reasons
@@ -115,6 +117,7 @@ class Run:
     def _ask(self, tasks: Sequence[Task], advance: Callable[[int], None]) -> None:
         with alone(self.folder, lambda: log.warning("waiting for another run that uses %s", self.folder)):
             self.budget.spent = self.ledger.spent()
+            self.cache.look_again()
             todo = deque(task for task in tasks if not self._known(task.key))  # that run may have made some
             advance(len(tasks) - len(todo))
             if todo:
@@ -206,8 +209,7 @@ class Run:
                 paid = task.usd if failure.maybe_paid else 0.0
                 self.ledger.failed(request, paid, failure.reason)
                 return failure
-            self.cache.keep(task.key, vector)
-            self.ledger.done(request, paid)
+            self.ledger.done(request, paid, self.cache.keep(task.key, vector))
         finally:
             self.budget.settle(task.usd, paid)
         with self._lock:

@@ -43,8 +43,8 @@ class Failure(Exception):
 def failure(status: int, body: Any, headers: Mapping[str, str]) -> Failure:
     """The failure behind an answer that is not 200.
 
-    Stops the run: a bad key (by its reason), 401, 403, 404, FAILED_PRECONDITION, the daily quota, and what is not
-    understood. Asked again: any other 429 (all workers wait), 408, 5xx. Costs one piece: any other 400, and 413.
+    Stops the run: a bad key (by its reason), 401, 403, 404, FAILED_PRECONDITION, the daily quota, a wait longer than LONGEST_WAIT, and
+    what is not understood. Asked again: any other 429 (all workers wait), 408, 5xx. Costs one piece: any other 400, and 413.
 
     Parameters
     ----------
@@ -70,6 +70,8 @@ def failure(status: int, body: Any, headers: Mapping[str, str]) -> Failure:
             return Failure(Meaning.stop, f"the quota is used up for {wait:.0f} s ({said})")
         return Failure(Meaning.again, said, wait=wait, everybody=True)
     if status == 408 or 500 <= status < 600:
+        if wait is not None and wait > LONGEST_WAIT:
+            return Failure(Meaning.stop, f"the service asks for {wait:.0f} s of patience ({said})")
         return Failure(Meaning.again, said, wait=wait, everybody=wait is not None)
     if status in (400, 413):
         return Failure(Meaning.leave, said)

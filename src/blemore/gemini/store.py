@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import io
 import json
+import logging
 import os
 import threading
 import uuid
@@ -21,11 +22,19 @@ from typing import Any
 import numpy as np
 
 from blemore.gemini.service import MIME, SAMPLED_FPS, Service
-from joblineage.files import parse_json, write_bytes
+from joblineage import declare
+from joblineage.files import close, parse_json, write_bytes
+
+log = logging.getLogger(__name__)
 
 SCHEMA = "blemore.gemini/1"
 SHOWN = 16
 """Digits of a piece's key that the ledger shows."""
+
+
+def digest(data: bytes) -> str:
+    """sha256 of a file's bytes, in hex."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def cache_key(mp4: bytes, service: Service) -> str:
@@ -46,16 +55,30 @@ def _key(mp4: bytes, origin: str, model: str, dimensions: int) -> str:
 
 
 class Cache:
-    """Vectors by key. A file that is not whole counts as absent."""
+    """Vectors by key. A file that is not whole, or not what the ledger says that came, counts as absent.
+
+    sums : {beginning of a key: sha256 of its vector's file}, as the ledger beside the vectors has it.
+    """
 
     def __init__(self, folder: Path):
         self.folder = folder
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Another process may have brought vectors since."""
+        self.sums = Ledger(self.folder / "ledger.jsonl").sums()
 
     def vector(self, key: str, dimensions: int) -> np.ndarray | None:
         """(dimensions,) float32, or None where there is none, or none that can be used."""
+        path = self._path(key, "npy")
         try:
-            vector = np.load(io.BytesIO(self._path(key, "npy").read_bytes()), allow_pickle=False)
+            data = path.read_bytes()
+            vector = np.load(io.BytesIO(data), allow_pickle=False)
         except (OSError, ValueError, EOFError):
+            return None
+        sha256 = hashlib.sha256(data).hexdigest()
+        if self.sums.get(key[:SHOWN], sha256) != sha256:
+            log.warning("%s: not the vector that came from the service; it is asked for again", path)
             return None
         right = vector.shape == (dimensions,) and vector.dtype == np.float32 and np.isfinite(vector).all()
         return vector if right else None
@@ -65,11 +88,18 @@ class Cache:
         path = self._path(key, "refused")
         return path.read_text("utf-8").strip() if path.is_file() else None
 
-    def keep(self, key: str, vector: np.ndarray) -> None:
-        """Write a vector: whole, flushed to the disk, then under its name."""
+    def keep(self, key: str, vector: np.ndarray) -> str:
+        """Write a vector: whole, flushed to the disk, then under its name; the file's sha256."""
         file = io.BytesIO()
         np.save(file, vector.astype(np.float32), allow_pickle=False)
         write_bytes(self._path(key, "npy"), file.getvalue())
+        self.sums[key[:SHOWN]] = hashlib.sha256(file.getvalue()).hexdigest()
+        return self.sums[key[:SHOWN]]
+
+    def declare(self, key: str) -> None:
+        """Tell the job's lineage record which file of this cache went into its result."""
+        path = next(path for path in (self._path(key, "npy"), self._path(key, "refused")) if path.is_file())
+        declare.took(path, hashlib.sha256(path.read_bytes()).hexdigest())
 
     def refuse(self, key: str, reason: str) -> None:
         """Remember that a piece is not taken: asking again would bring the same answer. Delete the file to ask again."""
@@ -93,9 +123,19 @@ class Ledger:
         self._write({"event": "sent", "request": request, "piece": key[:SHOWN], "usd": usd, **where})
         return request
 
-    def done(self, request: str, usd: float) -> None:
-        """A vector came, and is kept."""
-        self._write({"event": "done", "request": request, "usd": usd})
+    def done(self, request: str, usd: float, sha256: str) -> None:
+        """A vector came, and is kept in a file of this sha256."""
+        self._write({"event": "done", "request": request, "usd": usd, "sha256": sha256})
+
+    def sums(self) -> dict[str, str]:
+        """{beginning of a key: sha256 of the file of the last vector that came}; older lines say none."""
+        pieces, found = {}, {}
+        for line in self.lines():
+            if line["event"] == "sent":
+                pieces[line["request"]] = line["piece"]
+            elif "sha256" in line and line["request"] in pieces:
+                found[pieces[line["request"]]] = line["sha256"]
+        return found
 
     def failed(self, request: str, usd: float, reason: str) -> None:
         """No vector came; `usd` is what it may have cost all the same."""
@@ -161,6 +201,7 @@ def alone(folder: Path, waiting: Callable[[], object] = lambda: None) -> Iterato
     waiting : called once if another process has to be waited for. A killed process holds nothing back.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    close([folder], like=Path())
     with open(folder / "lock", "a", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

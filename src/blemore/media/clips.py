@@ -6,9 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from blemore.datasets.withdrawn import REASON as WITHDRAWN
-from blemore.tables import CLIPS_COLUMNS
+from blemore.tables import CLIPS_COLUMNS, write_csv
 from joblineage.errors import DataError, refuse
-from joblineage.files import whole_file
 
 WHOLE_NUMBERS = ("width", "height", "rotation", "audio_rate", "audio_channels", "bytes")
 
@@ -29,7 +28,8 @@ def gather(roster: pd.DataFrame, probes: Sequence[Path], max_bad_share: float) -
 
     Raises
     ------
-    DataError : clips without a probe, probed twice or unknown to the roster; too many quarantined clips.
+    DataError : clips without a probe, probed twice or unknown to the roster; too many quarantined clips; equal bytes under
+        two names, of which one would be judged by a model that was trained on the other.
     """
     probe = pd.concat([pd.read_parquet(path) for path in probes], ignore_index=True)
     doubled = probe.loc[probe["clip"].duplicated(), "clip"]
@@ -47,10 +47,13 @@ def gather(roster: pd.DataFrame, probes: Sequence[Path], max_bad_share: float) -
     if len(bad) > allowed:
         what = f"raw clips ({len(bad)} of {len(clips)} cannot be used, at most {allowed} may; fetch them again)"
         raise DataError(what, [f"{row.file}: {row.quarantine}" for row in bad.itertuples()])
+    usable = clips[clips["quarantine"] == ""]
+    copies = usable[usable["sha256"].duplicated(keep=False)].groupby("sha256", sort=False)["file"]
+    advice = "leave one in the data, also in its tables"
+    refuse("raw clips", [f"{' and '.join(files)} have the same bytes: {advice}" for _, files in copies])
     return clips[list(CLIPS_COLUMNS)]
 
 
 def write_quarantine(clips: pd.DataFrame, path: Path) -> None:
     """Write the quarantined clips of a clips table as CSV (clip, file, reason in `quarantine`), for people."""
-    with whole_file(path) as temporary:
-        clips.loc[clips["quarantine"] != "", ["clip", "file", "quarantine"]].to_csv(temporary, index=False)
+    write_csv(clips.loc[clips["quarantine"] != "", ["clip", "file", "quarantine"]], path)

@@ -4,13 +4,14 @@ import difflib
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 
 from blemore.params.families import family
-from blemore.params.parts import AUTO, DATA_SET, DESCRIPTOR, ENCODER_FAMILY, FUSION_METHOD, HEAD, OFF, Kind
+from blemore.params.parts import AUTO, DATA_SET, DESCRIPTOR, ENCODER_FAMILY, FUSION_METHOD, HEAD, OFF, PartKind
 from blemore.params.schema import Keys, dotted, expected, meaning, part, validator
 from joblineage.errors import MissingDataError, refuse
 from joblineage.files import read_yaml
@@ -79,7 +80,7 @@ def check_params(values: Mapping[str, Any], schema: Mapping[str, Any], where: st
         what the key means.
     """
     schema, faults = with_parts(schema, values)
-    validator = _Validator(schema, format_checker=_Validator.FORMAT_CHECKER)
+    validator = _Validator(schema, format_checker=_formats(Path(where).parent))
     errors = sorted(validator.iter_errors(values), key=lambda error: dotted(tuple(error.absolute_path)))
     faults += [fault for error in errors for fault in _explain(error, schema)]
     faults += list(_contradictions(values, {keys for keys, _, _ in faults}))
@@ -88,6 +89,25 @@ def check_params(values: Mapping[str, Any], schema: Mapping[str, Any], where: st
         words = meaning(schema, keys if meant is None else meant)
         sentences.append(f"{dotted(keys)}: {text}" + (f" (meaning: {words})" if words else ""))
     refuse(where, dict.fromkeys(sentences))
+
+
+def _formats(root: Path) -> jsonschema.FormatChecker:
+    """What the schema calls a date or a path: the latter leads out of its folder neither by "..", from "/" on nor by a link."""
+    known = jsonschema.FormatChecker(["date"])
+    for name, folder in (("path within the study", ""), ("path within outside/", "outside")):
+        place = root.resolve() / folder
+        known.checks(name)(partial(_lies_below, place, root))
+    return known
+
+
+def _lies_below(place: Path, root: Path, path: Any) -> bool:
+    if not isinstance(path, str):
+        return True
+    below = path.isprintable() and not Path(path).is_absolute() and ".." not in Path(path).parts
+    try:
+        return below and place in (root / path).resolve().parents
+    except (OSError, ValueError):  # a name that no file can have, a link to itself
+        return False
 
 
 TRAINING = (
@@ -105,7 +125,7 @@ Fault = tuple[Keys, str, Keys | None]
 def with_parts(schema: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
     """The schema with the numbers of every part that the values name, and names of parts that there are not.
 
-    A part's numbers are those of its signature (`parts.Kind.numbers`); what the schema says of one, such as its range,
+    A part's numbers are those of its signature (`parts.PartKind.numbers`); what the schema says of one, such as its range,
     takes the place of its annotation. Those of a fusion method, a data set and a head stand in a block of its name, those of an encoder family in the
     encoder's entry, or in its blocks for the scales, which must also have what the family says that it needs
     (`families.Family.needs`).
@@ -117,12 +137,12 @@ def with_parts(schema: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[di
         schema["properties"][name] = {**node, "properties": {**node.get("properties", {})}}
     faults: list[Fault] = []
 
-    def known(kind: Kind, name: Any, *keys: str) -> bool:
+    def known(kind: PartKind, name: Any, *keys: str) -> bool:
         fault = kind.missing(name)
         faults.extend([(keys, fault, None)] if fault else [])
         return not fault
 
-    def add_block(node: dict[str, Any], kind: Kind, name: str) -> None:
+    def add_block(node: dict[str, Any], kind: PartKind, name: str) -> None:
         numbers, old = kind.numbers(name), node["properties"].get(name, {})
         said = {key: old.get("properties", {}).get(key, number) for key, number in numbers["properties"].items()}
         node["properties"][name] = numbers | old | {"properties": said, "required": numbers["required"]}
@@ -214,7 +234,9 @@ def _yaml_advice(error: jsonschema.ValidationError) -> str:
     """YAML reads 1e-3 as text: say how to write it."""
     if error.validator == "type" and isinstance(error.instance, str) and "string" not in error.validator_value:
         with suppress(ValueError):
-            return f"; it is text to YAML, write {float(error.instance)}, without quotes and with a point before any e"
+            number = float(error.instance)
+            how = "without quotes and with a point before any e"
+            return f"; it is text to YAML, write {number}, {how}" if math.isfinite(number) else "; it is text to YAML"
     return ""
 
 

@@ -20,10 +20,13 @@ from joblineage.errors import DataError
 
 TYPES = {"int": "integer", "float": "number", "str": "string", "bool": "boolean", "None": "null"}
 """Annotation -> type in a JSON Schema."""
+NUMBERS = ("int", "float")
+BOUND = {"maximum": 10**9}
+"""Of a part's number of which the schema of params.yaml says nothing."""
 
 
 @dataclass(frozen=True)
-class Kind:
+class PartKind:
     """One kind of parts.
 
     what : its name in messages.
@@ -96,11 +99,11 @@ class Kind:
         }
 
 
-FUSION_METHOD = Kind("fusion method", "fusion", "fit", ("data",))
-HEAD = Kind("head", "learning/heads", "predictions", ("learned", "shown", "model", "name"))
-DATA_SET = Kind("data set", "datasets", "roster", ("root", "withdrawn"), ("folds",))
-ENCODER_FAMILY = Kind("encoder family", "encoders", "build", ("settings",))
-DESCRIPTOR = Kind("descriptor of faces", "individuals", "describe", ("face_shards",))
+FUSION_METHOD = PartKind("fusion method", "fusion", "fit", ("data",))
+HEAD = PartKind("head", "learning/heads", "predictions", ("learned", "shown", "model", "name"))
+DATA_SET = PartKind("data set", "datasets", "roster", ("root", "withdrawn"), ("folds",))
+ENCODER_FAMILY = PartKind("encoder family", "encoders", "build", ("settings",))
+DESCRIPTOR = PartKind("descriptor of faces", "individuals", "describe", ("face_shards",))
 
 OFF = ("off", False)
 """In place of a descriptor's name: nobody is told apart; YAML reads a bare off as False."""
@@ -117,7 +120,7 @@ def own(function: Callable, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @cache
-def _face(kind: Kind, name: str) -> ast.FunctionDef | None:
+def _face(kind: PartKind, name: str) -> ast.FunctionDef | None:
     """The function that makes a module a part; None if the module is not there or is no part."""
     file = kind.folder / f"{name}.py"
     text = file.read_text("utf-8") if file.is_file() else ""
@@ -135,9 +138,10 @@ def _type(annotation: ast.expr | None) -> dict[str, Any]:
     text = "" if annotation is None else ast.unparse(annotation)
     sides = text.split(" | ")
     if all(side in TYPES for side in sides):
-        return {"type": [TYPES[side] for side in sides]}
+        return {"type": [TYPES[side] for side in sides]} | (BOUND if {*NUMBERS} & {*sides} else {})
     if (listed := re.fullmatch(r"list\[(\w+)\]", text)) and listed[1] in TYPES:
-        return {"type": "array", "items": {"type": TYPES[listed[1]]}, "minItems": 0}
+        bound = BOUND if listed[1] in NUMBERS else {}
+        return {"type": "array", "items": {"type": TYPES[listed[1]]} | bound, "minItems": 0}
     if chosen := re.fullmatch(r"Literal(\[.*\])(?: \| None)?", text):  # None: the key may be left out
         return {"enum": ast.literal_eval(chosen[1])}
     return {}

@@ -121,6 +121,7 @@ def expected(node: Mapping[str, Any]) -> str:
         ("minimum", "from {}"),
         ("exclusiveMinimum", "above {}"),
         ("maximum", "to {}"),
+        ("exclusiveMaximum", "below {}"),
         ("multipleOf", "in steps of {}"),
         ("minLength", "of at least {} character(s)"),
         ("minProperties", "with at least {} entry"),

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from joblineage.progress import spoken
+from joblineage.telling import plain_console, say_json
 
 
 def plan(
@@ -21,7 +22,6 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """What the study will cost: jobs, CPU and GPU time, memory and disk (DVC's copy included), step by step."""
-    import json
 
     from blemore.params.check import read_params
     from blemore.planning.study import plan as planned
@@ -30,13 +30,12 @@ def plan(
     values = read_params(params, **what_if)
     found = planned(values, params.parent, gpu_memory=gpu_memory, gpu_tflops=gpu_tflops)
     if as_json:
-        typer.echo(json.dumps(found, indent=2))
+        say_json(found)
     else:
         _show(found, gpu_memory)
 
 
 def _show(found: dict[str, Any], gpu_memory: float) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     study, clips = found["study"], found["clips"]
@@ -55,7 +54,7 @@ def _show(found: dict[str, Any], gpu_memory: float) -> None:
         if step["step"] == "in all":
             table.add_section()
         table.add_row(step["step"], *(_cell(key, step[key]) for key in columns))
-    console = Console()
+    console = plain_console()
     console.print(table)
     disk = found["disk_gb"]
     parts = ", ".join(f"{kind} {size:g}" for kind, size in disk.items() if kind != "total")

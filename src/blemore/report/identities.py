@@ -14,6 +14,7 @@ from typing import Literal
 
 import pandas as pd
 
+from blemore.scoring.formulas import bare
 from blemore.scoring.labels import CLASSES
 from joblineage.errors import DataError, refuse
 
@@ -111,7 +112,7 @@ def text_rows(path: str | Path, columns: Sequence[str]) -> list[dict[str, str]]:
     """The named columns of a CSV file, row by row, as text."""
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     refuse(Path(path).name, [f"column {name!r} is missing" for name in columns if name not in table.columns])
-    return [{name: str(row[name]) for name in columns} for row in table.to_dict("records")]
+    return [{name: bare(row[name]) for name in columns} for row in table.to_dict("records")]
 
 
 def read_publications(path: str | Path) -> list[dict[str, str]]:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from blemore.params.schema import expected
 from blemore.report.numbers import Spot
+from blemore.scoring.formulas import bare
 from joblineage.errors import DataError, refuse
 from joblineage.files import parse_yaml, read_json
 
@@ -92,7 +93,8 @@ def read_encoders(path: str | Path) -> dict[str, dict[str, Any]]:
     if "encoder" not in table.columns:
         raise DataError(Path(path).name, ["column 'encoder' is missing"])
     plain = table.astype(object).where(table.notna(), None).set_index("encoder")  # cells as JSON knows them
-    return checked("encoders", Path(path).name, plain.to_dict("index"))
+    cells = {name: {key: bare(cell) for key, cell in row.items()} for name, row in plain.to_dict("index").items()}
+    return checked("encoders", Path(path).name, cells)
 
 
 def read_costs(paths: Sequence[str | Path]) -> dict[str, dict[str, Any]]:

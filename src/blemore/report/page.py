@@ -4,7 +4,7 @@ Every number on it is rendered by `numbers`, which adds the file and the place t
 """
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from blemore.report import inputs, numbers
 from blemore.report.examples import KINDS, examples
 from blemore.report.identities import GENERATED, ExampleFrames, Identities, identities, text_rows
 from blemore.report.numbers import Spot
+from blemore.report.policy import inline, policy
 from blemore.report.scales import scale
 from blemore.scoring.labels import CLASSES, NAMES
 from blemore.scoring.model_name import FINAL
@@ -50,6 +51,7 @@ def build(
     example_frames: ExampleFrames = "demo_only",
     sections: Mapping[str, str] = SECTIONS,
     more: Mapping[str, Any] | None = None,
+    folders: Sequence[Path] = (),
     **files: Any,
 ) -> str:
     """The page's HTML; the same inputs give the same bytes.
@@ -60,6 +62,7 @@ def build(
     uploads : summary of the ledger of uploads, {"uploads", "files", "scored", "best", "warning"}, or None.
     example_frames : whose frames and names are shown (`identities.identities`).
     sections : the tabs, as `SECTIONS`; a further one brings its template, and its data in `more`.
+    folders : further ones of templates, whose scripts and style sheets stand in `more`.
     files : paths by name. JSON files have the names of the blocks of `contract.yaml`; None, or an empty list, where the
         study makes none. The others: encoders (results/encoders.csv); probabilities, views (of fusion); decisions (of
         calibration); clips (clips table) and quarantine (CSV of the clips set aside); costs, a list of cost files; if
@@ -89,7 +92,10 @@ def build(
     inputs.same_study(read["metrics"].value, study)
     read["metrics"].value["persons"] = _persons(read["metrics"].value.get("persons"), who)
 
+    own = inline([Path(__file__).with_name("templates"), *folders])
     page = _rendered(
+        inline=own,
+        policy=policy(own),
         **read,
         sections=sections,
         generated=study["dataset"] == GENERATED,

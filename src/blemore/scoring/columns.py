@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from blemore.scoring import spelling
+from blemore.scoring.formulas import bare
 from blemore.scoring.reading import decoded, table_bytes
 from joblineage.errors import DataError, refuse
 
@@ -90,7 +91,7 @@ def _csv(data: bytes) -> tuple[list[str], list[list[Any]]]:
     try:
         for row in reader:
             if any(cell.strip() for cell in row):
-                rows.append(row)
+                rows.append([*map(bare, row)])
                 lines.append(read + 1)
             read = reader.line_num
     except csv.Error as error:

@@ -3,11 +3,12 @@
 Imports stand inside the commands: `blemore --help` must not wait for pandas.
 """
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from joblineage.telling import plain_console, say, say_json
 
 app = typer.Typer(help="Made-up studies: tables with a known style, and the power of a study.", no_args_is_help=True)
 
@@ -45,7 +46,7 @@ def study(
     settings = Settings(persons, new_persons, folds, encoders, correlation, offset_sd, gain_sd, confidence)
     made = simulate(settings, seed)
     write_study(made, out)
-    typer.echo(f"{out}: {len(made.clips)} clips of {persons + new_persons} persons, {encoders} encoders. {NOTE}")
+    say(f"{out}: {len(made.clips)} clips of {persons + new_persons} persons, {encoders} encoders. {NOTE}")
 
 
 @app.command()
@@ -63,7 +64,6 @@ def power(
     """How large a difference in Score so many persons can show, on the same persons and on different ones."""
     from dataclasses import asdict
 
-    from rich.console import Console
     from rich.table import Table
 
     from blemore.simulation.power import power
@@ -72,12 +72,12 @@ def power(
     settings = Settings(2, 0, 2, encoders, correlation, offset_sd, gain_sd, confidence)
     found = power(settings, persons, groups=groups, seed=seed)
     if as_json:
-        typer.echo(json.dumps([asdict(row) for row in found], indent=2))
+        say_json([asdict(row) for row in found])
         return
     table = Table("persons", "Score", "its sd", "paired difference", "its sd", "detectable", "on different persons")
     for row in found:
         numbers = (row.score, row.score_sd, row.difference, row.difference_sd, row.detectable, row.detectable_unpaired)
         table.add_row(str(row.persons), *(f"{number:.4f}" for number in numbers))
-    Console().print(table)
-    typer.echo("detectable: true difference that is found in 80 % of comparisons at the 5 % level.")
-    typer.echo(NOTE)
+    plain_console().print(table)
+    say("detectable: true difference that is found in 80 % of comparisons at the 5 % level.")
+    say(NOTE)

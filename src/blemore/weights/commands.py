@@ -4,7 +4,6 @@ Exit codes: 0 everything is there, 1 something is missing or wrong.
 Imports stand inside the commands: `blemore --help` must be fast.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from joblineage.errors import DataError
+from joblineage.telling import plain_console, say_json
 
 app = typer.Typer(help="Checkpoints of the encoders: sources, licences, what is there.", no_args_is_help=True)
 
@@ -27,7 +27,7 @@ def list_command(as_json: AsJson = False) -> None:
     from blemore.weights.known import checkpoints
 
     if as_json:
-        typer.echo(json.dumps(checkpoints(), indent=2))
+        say_json(checkpoints())
         return
     rows = [(f"{name}\n{entry['module']}", _lines(entry)) for name, entry in checkpoints().items()]
     rows += [(name, f"none needed: {note}") for name in ENCODER_FAMILY.names() if (note := family(name).note)]
@@ -52,7 +52,7 @@ def check_command(
     chosen = study_settings(values) if encoder is None else [encoder_settings(values, encoder)]
     states = [state(settings) for settings in chosen]
     if as_json:
-        typer.echo(json.dumps(states, indent=2))
+        say_json(states)
     else:
         _show(states)
     if any(one["state"] in ("missing", "wrong") for one in states):
@@ -92,11 +92,10 @@ def _show(states: list[dict[str, Any]]) -> None:
 
 
 def _table(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(*columns, title=title, show_lines=True)
     for row in rows:
         table.add_row(*(Text(cell, overflow="fold") for cell in row))
-    Console().print(table)
+    plain_console().print(table)

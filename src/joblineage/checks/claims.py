@@ -4,7 +4,7 @@ import ast
 import os
 import subprocess
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from functools import cache
@@ -14,18 +14,23 @@ from typing import Any
 import yaml
 
 from joblineage import capture
+from joblineage.checks import complete
 from joblineage.checks.content import Sums
 from joblineage.checks.endings import METADATA, marked
-from joblineage.files import parse_json, parse_yaml, read_bytes
+from joblineage.files import parse_json, parse_yaml, read_bytes, sha256
 from joblineage.graph import Graph
 from joblineage.record import plain
-from joblineage.restoring import Cache
+from joblineage.restoring import DvcCache
 from joblineage.shapes import compiled
 from joblineage.store import FOLDER, SIGNATURES, Store, canonical, digest, key
 from joblineage.verdict import Finding, Verdict
 
+CONFIG = ".dvc/config"
+"""What DVC is told of caches and stores: no record knows it, git does."""
 OF_RUNS = (METADATA, FOLDER)
 """Outputs in dvc.lock that no job makes."""
+GIT_ALONE = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none", "GIT_NO_REPLACE_OBJECTS": "1"}
+"""Environment in which git fetches nothing (the study's .git/config could name a program for it), and reads what was committed."""
 SLACK = 120.0
 """Seconds by which clocks may differ before a note says it: a job is loaded and waited for in between."""
 TEXTS = {"type": "array", "items": {"type": "string"}}
@@ -38,7 +43,6 @@ CLAIM = {
         "rule": {"type": "string"},
         "input_checksums": {"type": ["object", "null"], "additionalProperties": {"type": "string"}},
     },
-    "additionalProperties": {},
 }
 """Form of Snakemake's metadata of a file, as far as they are compared."""
 FILES = {
@@ -51,7 +55,7 @@ FILES = {
 }
 STAGE = {
     "type": "object",
-    "required": ["cmd", "deps", "outs"],
+    "required": ["cmd"],
     "properties": {
         "deps": FILES,
         "outs": FILES,
@@ -74,7 +78,8 @@ def snakemake(root: Path, graph: Graph, chain: set[str], found: Sums) -> tuple[l
     ----------
     found : of every file that the records name.
     """
-    said, has_form, store = _metadata(root / METADATA), compiled(CLAIM, {}), graph.store
+    said: dict[str, Any] = _metadata(root / METADATA)
+    has_form, store = compiled(CLAIM, {}), graph.store
     early = store.last_run is None or not store.last_run["complete"]
     findings, other_clock = [], []
 
@@ -83,17 +88,18 @@ def snakemake(root: Path, graph: Graph, chain: set[str], found: Sums) -> tuple[l
         return Counter(canonical(value) for value in graph.records[name]["params"]["values"].values())
 
     for path in sorted(path for path, name in store.makers.items() if name in chain):
-        name, claim = store.makers[path], said.get(path)
+        name = store.makers[path]
         one = graph.records[name]
         node = f"{METADATA} of {path}"
-        if claim is None:
+        if path not in said:
             what = f"Snakemake's metadata of this file, which {key(one)} made, is gone"
             findings.append(Finding(Verdict.MISSING, node, what))
             continue
+        claim = said[path]
         try:
             has_form(claim)
             wrong, late = _disagreement(one, params(name), claim, found)
-            if _other_clock(one, claim):
+            if not wrong and _other_clock(one, claim):
                 other_clock.append(path)
         except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
             wrong, late = "is no metadata of Snakemake's making", False
@@ -118,11 +124,11 @@ def agrees(one: dict[str, Any], claim: Any) -> bool:
 
 
 def _metadata(folder: Path) -> dict[str, Any]:
-    """{path: metadata}, as far as it can be read."""
-    found = {}
+    """{path: metadata}, as far as it can be read; None of a path that has two."""
+    found: dict[str, Any] = {}
     for file, path in marked(folder):
         with suppress(OSError, ValueError):
-            found[path] = parse_json(read_bytes(file))
+            found[path] = None if path in found else parse_json(read_bytes(file))
     return found
 
 
@@ -161,13 +167,18 @@ def _param(text: str) -> bytes:
     return canonical(plain(ast.literal_eval(text)))
 
 
-def dvc(store: Store) -> tuple[list[Finding], list[str]]:
+def dvc(store: Store, *, whole: bool = True) -> tuple[list[Finding], list[str]]:
     """dvc.lock agrees with the last complete run: outputs by the md5 in the records, sources by those of the run.
-    Findings, and notes on what could not be compared."""
+    Findings, and notes on what could not be compared, or need not be the same.
+
+    Parameters
+    ----------
+    whole : whether nothing is wrong with the records themselves; else nothing is compared with them.
+    """
     root, run = store.root, store.last_run
     file = root / "dvc.lock"
     if not file.exists():
-        return [], ["there is no dvc.lock to compare with"]
+        return complete.gone(store), ["there is no dvc.lock to compare with"]
     unfinished = ["dvc.lock was not compared: the last run did not finish the study"]
     finished = run is not None and run["complete"] and not store.pending
     try:
@@ -176,46 +187,82 @@ def dvc(store: Store) -> tuple[list[Finding], list[str]]:
     except (OSError, yaml.YAMLError, ValueError) as error:
         return ([_wrong(f"cannot be read: {error}")], []) if finished else ([], unfinished)
     stages = lock["stages"]
-    outs = {out["path"]: (stage, out["md5"]) for stage, one in stages.items() for out in one["outs"]}
-    deps = [(stage, dep["path"], dep["md5"]) for stage, one in stages.items() for dep in one["deps"]]
+    listed = [(stage, out) for stage, one in stages.items() for out in one.get("outs", [])]
+    outs = {out["path"]: (stage, out["md5"]) for stage, out in listed}
+    deps = [(stage, dep["path"], dep["md5"]) for stage, one in stages.items() for dep in one.get("deps", [])]
     params = {stage: one.get("params", {}).get(store.study.settings, {}) for stage, one in stages.items()}
     commands = {stage: one["cmd"] for stage, one in stages.items()}
-    gone = _gone(root, outs[FOLDER][1]) if FOLDER in outs else []
-    if gone:
-        return gone, []
-    if run is None or not finished:
-        return [], unfinished
+    versioned = _versioned(root, outs[FOLDER][1]) if FOLDER in outs else None
+    lost = [one for one in versioned or () if not (root / FOLDER / one).exists()]
+    if lost:
+        return [Finding(Verdict.MISSING, f"{FOLDER}/{one}", "DVC versioned it, and it is gone") for one in lost], []
     written = ((name, out) for name in store.current.values() for out in store.records[name]["outputs"])
     made = {out["path"]: out["md5"] for name, out in written if store.makers[out["path"]] == name}
-    findings = [_output(store, made, path, *claim) for path, claim in outs.items()]
+    if run is None or not finished:
+        versions = [made, *map(store.made_by, store.runs.values())]
+        odd = [
+            path
+            for path, claim in outs.items()
+            if path not in OF_RUNS and all(_output(store, one, path, *claim) for one in versions)
+        ]
+        return complete.unfinished(store, FOLDER in outs, odd), unfinished
+    if not whole:
+        return [], ["dvc.lock was not compared: something is wrong with the records themselves"]
+    if versioned is not None and f"runs/{store.line[0]}.json" not in versioned:
+        what = "of an earlier run: DVC has not versioned the last one, `dvc commit --force` does"
+        return [Finding(Verdict.INCOMPLETE, "dvc.lock", what)], []
+    # Metadata are compared one by one: a job that failed has changed them, and times in them are nobody's concern.
+    told = METADATA in outs and outs[METADATA][1] not in (_here(root, METADATA), _here(root, METADATA, litter=True))
+    notes = [f"{METADATA} is another than DVC versioned: it was compared file by file"] if told else []
+    findings = [_output(store, made, path, *claim) for path, claim in outs.items() if path != METADATA]
     findings += [_dependency(store, made, outs, *dep) for dep in deps]
-    findings += _settings(store, run, params, commands)
-    return [finding for finding in findings if finding], []
+    findings += complete.sizes(store, [out for _, out in listed if out["path"] not in OF_RUNS])
+    findings += _settings(store, run, stages, params, commands)
+    return [finding for finding in findings if finding], notes
 
 
 def _wrong(what: str) -> Finding:
     return Finding(Verdict.TAMPERED, "dvc.lock", what)
 
 
-def _gone(root: Path, md5: str) -> list[Finding]:
-    """Records, runs and objects that DVC versioned and that are gone; DVC's list of them is in its cache."""
+def _versioned(root: Path, md5: str) -> list[str] | None:
+    """Files of a folder that DVC versioned under that md5, by the list in its cache; None where that is not here."""
     try:
-        listed = parse_json(read_bytes(root / ".dvc/cache/files/md5" / md5[:2] / md5[2:]))
-        lost = sorted(one["relpath"] for one in listed if not (root / FOLDER / one["relpath"]).exists())
-    except (OSError, ValueError, KeyError, TypeError):
-        return []  # no list to compare with
-    return [Finding(Verdict.MISSING, f"{FOLDER}/{one}", "DVC versioned it, and it is gone") for one in lost]
+        data = read_bytes(root / ".dvc/cache/files/md5" / md5[:2] / md5[2:])
+        files = {one["relpath"]: one["md5"] for one in parse_json(data)}
+        return sorted(files) if capture.dvc_folder_md5(files) == md5 else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def _output(store: Store, made: dict[str, str], path: str, stage: str, md5: str) -> Finding | None:
-    if path.startswith(store.study.raw) and not _made(made, path):
+    if f"{path}/".startswith(store.study.raw) and not _made(made, path):
         return None  # raw files that no job made: records know them by sha256, as inputs
-    true, place = _sum_of(made, path), store.root / path
-    if path in OF_RUNS:
-        true = capture.dvc_md5(place) if place.exists() else "nothing"
-    if md5 == true or (path == FOLDER and md5 == capture.dvc_md5(place, without=SIGNATURES)):  # signed since
+    true = _here(store.root, path) or "nothing" if path == FOLDER else _sum_of(made, path)
+    if md5 == true or (path == FOLDER and _grown(store, md5)):
         return None
     return _wrong(f"stage {stage} claims md5 {md5[:12]} of {path}, the records say {true[:12]}")
+
+
+def _grown(store: Store, md5: str) -> bool:
+    """Whether lineage/ has honestly become another than DVC versioned under that md5."""
+    if md5 in (_here(store.root, FOLDER, litter=True), _here(store.root, FOLDER, without=SIGNATURES)):  # signed since
+        return True
+    versioned = _versioned(store.root, md5)
+    there = (one for one in store.folder.rglob("*") if one.is_file() and not one.name.endswith((".tmp", SIGNATURES)))
+    more = {one.relative_to(store.folder).as_posix() for one in there} - set(versioned or ())
+    # A job that was ended may have kept copies of sources, but no record of itself.
+    return versioned is not None and all(one.startswith("objects/") for one in more)
+
+
+def _here(root: Path, path: str, **options: Any) -> str | None:
+    """DVC's md5 of a file or folder of the study as it is now, by `capture.dvc_md5`; None where it cannot be read."""
+    if path.startswith("/") or ".." in Path(path).parts:
+        return None
+    try:
+        return capture.dvc_md5(root / path, **options) if (root / path).exists() else None
+    except (OSError, ValueError):  # the latter: no name that a file can have
+        return None
 
 
 def _sum_of(made: dict[str, str], path: str) -> str:
@@ -229,12 +276,11 @@ def _dependency(
 ) -> Finding | None:
     """A source may have changed since the run without any job to rerun; then dvc.lock has the present one. Where what is
     private is not here, the stages that need it keep what an earlier run said."""
-    if path.startswith(store.study.raw) or any(f"{path}/".startswith(f"{out}/") for out in outs):
+    if f"{path}/".startswith(store.study.raw) or any(f"{path}/".startswith(f"{out}/") for out in outs):
         right = md5 == _sum_of(made, path) or not _made(made, path)
     else:
-        place = store.root / path
         right = any(run["sources"].get(path) == md5 for run in store.runs.values())
-        right = right or (place.exists() and md5 == capture.dvc_md5(place))
+        right = right or md5 == _here(store.root, path)
     what = f"stage {stage} claims that it read {path} with md5 {md5[:12]}, which neither a run nor the present has"
     return None if right else _wrong(what)
 
@@ -244,9 +290,13 @@ def _made(made: dict[str, str], path: str) -> bool:
 
 
 def _settings(
-    store: Store, run: dict[str, Any], params: dict[str, dict[str, Any]], commands: dict[str, str]
+    store: Store,
+    run: dict[str, Any],
+    locked: dict[str, Any],
+    params: dict[str, dict[str, Any]],
+    commands: dict[str, str],
 ) -> Iterator[Finding]:
-    """Parameters and commands that dvc.lock names are those of the run, or the present ones."""
+    """Parameters and commands that dvc.lock names are those of the run, or the present ones, and it names all."""
     try:
         known, plans = (
             [parse_yaml(text) for text in (store.get(run["study"][path]), (store.root / path).read_bytes())]
@@ -255,6 +305,7 @@ def _settings(
         stages = [one["stages"] for one in plans]
     except (OSError, KeyError, yaml.YAMLError):
         return  # lost copies are named by `structure`
+    yield from complete.left_out(zip(stages, known, strict=True), locked, store.study.settings)
     for stage, values in params.items():
         for name, value in values.items():
             if not any(name in one and _same(one[name], value) for one in known):
@@ -284,7 +335,7 @@ def _same(one: Any, other: Any) -> bool:
 
 def stored(store: Store) -> tuple[list[Finding], list[str]]:
     """Every object of DVC's local cache has the content that its name says. Findings, and how much was read."""
-    objects, makers = Cache(store.root), store.makers
+    objects, makers = DvcCache(store.root), store.makers
     copies = {out["md5"]: out["path"] for name in makers.values() for out in store.records[name]["outputs"]}
     findings, known = [], dict[str, list[int]]()
     for place in objects.damaged(known):
@@ -311,8 +362,11 @@ def git(root: Path, graph: Graph, chain: set[str]) -> tuple[list[Finding], list[
                 asked.setdefault((commit, file["path"]), []).append((file["sha256"], key(one)))
     if not asked:
         return [], ["no record names a commit"] if chain else []
+    commit = graph.records[max(chain, key=lambda name: graph.records[name]["time"]["end"])]["code"]["commit"]
+    if commit and os.path.isfile(root / CONFIG):
+        asked[commit, CONFIG] = [(sha256(root / CONFIG), CONFIG)]
     names = "".join(f"{commit}:./{path}\n" for commit, path in asked)
-    quietly: dict[str, Any] = {"cwd": root, "capture_output": True, "check": False}
+    quietly: dict[str, Any] = {"cwd": root, "capture_output": True, "check": False, "env": os.environ | GIT_ALONE}
     try:
         done = subprocess.run(["git", "cat-file", "--batch"], input=names.encode(), **quietly)
     except FileNotFoundError:
@@ -320,18 +374,26 @@ def git(root: Path, graph: Graph, chain: set[str]) -> tuple[list[Finding], list[
     if done.returncode:
         said = done.stderr.decode(errors="replace").partition("\n")[0]
         return [], [f"git does not read this folder ({said}): commits were not compared"]
-    findings, unknown, rest = [], set(), done.stdout
+    findings, unknown, odd, rest = [], set(), list[str](), done.stdout
     for (commit, path), uses in asked.items():
         (head, _, rest), data = rest.partition(b"\n"), None
         if not head.endswith(b"missing"):
             size = int(head.split()[-1])
             data, rest = digest(rest[:size]), rest[size + 1 :]
-        elif subprocess.run(["git", "cat-file", "-e", commit], **quietly).returncode:
+        elif _cannot_tell(commit, path, quietly):
             unknown.add(commit)
             continue
-        wrong = sorted({job for sha256, job in uses if sha256 != data})
-        if wrong:
+        wrong = sorted({job for used, job in uses if used != data})
+        if wrong and path == CONFIG:
+            odd.append(f"{CONFIG} is not the one of commit {commit[:12]}, which the newest record names")
+        elif wrong:
             what = f"{wrong[0]} used another {path} than commit {commit[:12]} has, and calls it clean"
             findings.append(Finding(Verdict.TAMPERED, path, what))
     notes = [f"commit {commit[:12]} is not in this clone: its files were not compared" for commit in sorted(unknown)]
-    return findings, notes
+    return findings, odd + notes
+
+
+def _cannot_tell(commit: str, path: str, quietly: Mapping[str, Any]) -> bool:
+    """Whether a file that git does not give may be in the commit: the commit, or what it has there, is not in this clone."""
+    done = subprocess.run(["git", "ls-tree", commit, f"./{path}"], **quietly)
+    return bool(done.returncode or done.stdout)

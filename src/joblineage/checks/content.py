@@ -27,7 +27,7 @@ def sums(root: Path, paths: Iterable[str], *, deep: bool) -> tuple[Sums, int, li
     ----------
     deep : read every byte, whatever the status says.
     """
-    known = {} if deep else _read(root / CACHE)
+    known = _read(root / CACHE)
     found: Sums = {}
     status, ask, hidden, notes = {}, [], [], []
     for path in sorted(set(paths)):
@@ -41,7 +41,7 @@ def sums(root: Path, paths: Iterable[str], *, deep: bool) -> tuple[Sums, int, li
             continue
         status[path] = [about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino]
         old = known.get(path)
-        if old and old[:4] == status[path]:
+        if old and old[:4] == status[path] and not deep:
             found[path] = old[4]
         elif not stat.S_ISREG(about.st_mode):
             found[path] = None
@@ -51,15 +51,19 @@ def sums(root: Path, paths: Iterable[str], *, deep: bool) -> tuple[Sums, int, li
             hidden.append(path)
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # hashing lets other threads run
         found.update(zip(ask, pool.map(lambda path: _sum(root / path), ask), strict=True))
-    if ask:
-        known |= {path: [*status[path], found[path]] for path in ask if found[path]}
+    read = sum(status[path][0] for path in ask)
+    new = {path: [*status[path], found[path]] for path in ask if found[path]}
+    unseen = [path for path in new if path in known and _looks_the_same(known[path], new[path])]
+    if unseen and not make_dvc_look(root, unseen):
+        new = {path: new[path] for path in new if path not in unseen}  # the next look finds them again
+    if new:
         try:
-            write_text(root / CACHE, json.dumps({path: known[path] for path in sorted(known)}))
+            write_text(root / CACHE, json.dumps(dict(sorted((known | new).items()))))
         except OSError as error:
             notes.append(f"{CACHE} cannot be written ({error.strerror}): each look reads every file anew")
     if hidden:
         notes.append(f"{len(hidden)} files may not be read by this user and were not compared: {hidden[0]}, ...")
-    return found, sum(status[path][0] for path in ask), notes
+    return found, read, notes
 
 
 def _sum(path: Path) -> str | None:
@@ -82,3 +86,23 @@ def _read(path: Path) -> dict[str, list]:
 
 def _is_sum(value: object) -> bool:
     return isinstance(value, str) and OBJECT.fullmatch(value) is not None
+
+
+def _looks_the_same(old: list, new: list) -> bool:
+    """Whether there are other bytes under the old size, time and inode, which is all that DVC looks at."""
+    return (old[0], old[1], old[3]) == (new[0], new[1], new[3]) and old[4] != new[4]
+
+
+def make_dvc_look(root: Path, paths: Iterable[str]) -> bool:
+    """Have DVC read these files when it next needs their hash, instead of taking them for unchanged; whether it will."""
+    if not (root / ".dvc").is_dir():
+        return True
+    try:
+        from dvc.repo import Repo  # half a second, for what hardly ever happens
+
+        with Repo(root) as repo:
+            for path in paths:
+                repo.state.hashes.pop(os.path.join(repo.root_dir, path), None)
+    except Exception:  # a DVC that is broken, or that this user may not write to
+        return False
+    return True

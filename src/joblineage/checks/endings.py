@@ -1,6 +1,6 @@
 """What a run leaves that ended early, by a signal, a failed job or a kill: no tampering, and the next run finishes it."""
 
-from base64 import urlsafe_b64decode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as BadBase64
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -13,6 +13,11 @@ from joblineage.verdict import Finding, Verdict
 BEGUN = ".snakemake/incomplete"
 """Where Snakemake keeps a mark for every output of a job that has begun; it goes when the job has ended."""
 METADATA = ".snakemake/metadata"
+OLD = (
+    "recorded by an older version of this library, whose jobs did not count the records before them: which of two that no "
+    "run lists is the newer one, only their clocks say"
+)
+"""Said of a study with such records."""
 EARLY = (Verdict.TAMPERED, Verdict.MISSING, Verdict.UNRECORDED)
 """What is found of a file that a job was about to make."""
 
@@ -20,12 +25,15 @@ EARLY = (Verdict.TAMPERED, Verdict.MISSING, Verdict.UNRECORDED)
 def marked(folder: Path) -> Iterator[tuple[Path, str]]:
     """(file, path of the study that it speaks of) below a folder of Snakemake's.
 
-    Names are base64, parted by folders beginning with @ where they are long; others are passed over.
+    Names are base64, parted by folders beginning with @ where they are long; others are passed over. Base64 can be spelled
+    in several ways: Snakemake reads one, so another must not stand in for it.
     """
     for file in (one for one in folder.rglob("*") if not one.is_dir()):
         name = "".join(part.removeprefix("@") for part in file.relative_to(folder).parts)
         try:
-            yield file, urlsafe_b64decode(name).decode()
+            path = urlsafe_b64decode(name)
+            if urlsafe_b64encode(path).decode() == name:
+                yield file, path.decode()
         except (BadBase64, ValueError):
             continue
 
@@ -36,21 +44,20 @@ def begun(root: Path) -> set[str]:
 
 
 def check(store: Store) -> tuple[list[Finding], list[str]]:
-    """Whether the last run finished the study. Findings, and a note on what was tried and set aside again."""
-    last, target = store.last_run, f"`snakemake {store.study.target}`"
-    pending = store.by_age(store.pending)
+    """Whether the last run finished the study. Findings, and notes: on what was tried and set aside, on old records."""
+    last, pending = store.last_run, store.by_age(store.pending)
+    notes = [OLD] if any("number" not in store.records[name] for name in store.current.values()) else []
+    goes_on = f"what is finished is kept, `snakemake {store.study.target}` goes on"
     if pending:
         said = f"{len(pending)} jobs have ended that no run lists, {key(store.records[pending[-1]])} the last"
         if _set_aside(store, pending):
-            return [], [
-                f"{said}: of a study that was tried and set aside; the next run that executes a job removes them"
-            ]
-        what = f"{said}: a run is at work, or it ended early. What is finished is kept, {target} goes on"
-        return [Finding(Verdict.INCOMPLETE, f"{FOLDER}/runs", what)], []
+            return [], [*notes, f"{said}: of a study that was tried and set aside; the next run removes what they made"]
+        what = f"{said}: a run is at work, or it ended early; {goes_on}"
+        return [Finding(Verdict.INCOMPLETE, f"{FOLDER}/runs", what)], notes
     if last is not None and not last["complete"]:
-        node = f"{FOLDER}/runs/{store.line[0]}.json"
-        return [Finding(Verdict.INCOMPLETE, node, f"the last run did not finish the study: {target} does")], []
-    return [], []
+        what = f"the last run did not finish the study; {goes_on}"
+        return [Finding(Verdict.INCOMPLETE, f"{FOLDER}/runs/{store.line[0]}.json", what)], notes
+    return [], notes
 
 
 def _set_aside(store: Store, pending: Iterable[str]) -> bool:
@@ -69,12 +76,13 @@ def explained(findings: Iterable[Finding], store: Store) -> list[Finding]:
     """The findings, with another verdict for what a job leaves that began and did not end."""
     found, started = list(findings), begun(store.root)
     gone = {one.node for one in found if one.verdict is Verdict.MISSING}
+    other = {one.node for one in found if one.node.startswith(METADATA)}
     tried = {out["path"] for name in store.pending for out in _outputs(store, name)}
 
     def early(one: Finding) -> bool:
         path = one.node.removeprefix(f"{METADATA} of ")
-        both = {path, f"{METADATA} of {path}"} <= gone  # as Snakemake leaves it after a failed job
-        return one.verdict in EARLY and (path in started or (one.node in gone and (both or path in tried)))
+        failed = path in gone and f"{METADATA} of {path}" in other  # which is lost, or of the try, after a failed job
+        return one.verdict in EARLY and (path in started or failed or (one.node in gone and path in tried))
 
     ended = "; a job that makes it began and did not end"
     return [replace(one, verdict=Verdict.INCOMPLETE, what=one.what + ended) if early(one) else one for one in found]

@@ -6,7 +6,8 @@ from functools import cache, partial
 from typing import Any
 
 from joblineage import capture, record
-from joblineage.files import parse_json, read_bytes
+from joblineage.checks import complete, places
+from joblineage.files import LITTER, parse_json, read_bytes
 from joblineage.store import FOLDER, NAME, OBJECT, SIGNATURES, Store, canonical, digest, key, merkle_root
 from joblineage.verdict import Finding, Verdict
 
@@ -18,8 +19,10 @@ def check(store: Store) -> list[Finding]:
     """Findings on lineage/: edited, broken, strange, lost or unlisted documents, sums that do not follow."""
     environment = cache(partial(_environment, store))  # many records are of one environment
     return [
+        *places.lineage(store),
         *_names(store),
         *_runs(store),
+        *complete.lists(store),
         *_listing(store),
         *(finding for name, one in store.records.items() for finding in _record(store, name, one, environment)),
     ]
@@ -31,7 +34,7 @@ def _names(store: Store) -> Iterator[Finding]:
     for path in sorted(path for path in folder.rglob("*") if path.suffix != ".tmp" and not path.is_dir()):
         part, kind = path.relative_to(folder).as_posix(), path.parent.name
         node = f"{FOLDER}/{part}"
-        if kind == "runs" and path.name.endswith(SIGNATURES):
+        if (kind == "runs" and path.name.endswith(SIGNATURES)) or LITTER.fullmatch(path.name):
             continue
         fitting = NAMES.get(kind)
         if path.parent.parent != folder or fitting is None or not fitting.fullmatch(path.name):
@@ -70,6 +73,8 @@ def _edited(node: str, data: bytes) -> Finding:
 def _not_canonical(store: Store, name: str, data: bytes) -> str | None:
     """Whether a document is spelled as it is written. Python's own JSON is tried first: it differs in some numbers only."""
     value = store.records.get(name) or store.runs.get(name)
+    if value is None:  # a job that is at work wrote it since the others were read
+        return None
     spelled = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     return None if spelled == data or canonical(value) == data else "no canonical JSON"
 
@@ -112,12 +117,16 @@ def _record(
     node, title = f"{FOLDER}/records/{name}.json", f"record of {key(one)}"
     if one["params"]["sha256"] != digest(canonical(one["params"]["values"])):
         yield Finding(Verdict.TAMPERED, node, f"{title}: the parameters' hash is not theirs")
+    if one["code"]["dirty"] and not one["code"]["diff"]:
+        yield Finding(Verdict.TAMPERED, node, f"{title}: files differed from its commit, and it keeps no difference")
     spoken = {one["environment"]: "environment"}
     if one["code"]["diff"]:
         spoken[one["code"]["diff"]] = "difference from its commit"
     changed = {file["path"] for file in one["changed_inputs"]}
     sources = (file for file in one["inputs"] if file["role"] in record.LOGIC and file["path"] not in changed)
     spoken |= {file["sha256"]: f"copy of {file['path']}" for file in sources}
+    if one.get("taken"):
+        spoken[one["taken"]] = "list of files taken from caches"
     for model in one["split"].get("models", []):
         spoken |= {model[side]: "list of samples" for side in ("on", "judges") if side in model}
     for sha256, what in spoken.items():

@@ -1,6 +1,6 @@
 """The commands of the library for one study: every command is a function; nothing heavy is imported at start."""
 
-import json
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
@@ -12,8 +12,10 @@ from typer.core import TyperGroup
 
 from joblineage.commands.find import AsJson, Workspace, find
 from joblineage.errors import DataError
+from joblineage.progress import never_fail_to_print
 from joblineage.store import Store
 from joblineage.study import Study
+from joblineage.telling import plain_console, say, say_json
 
 if TYPE_CHECKING:
     from joblineage.verify import Report
@@ -33,17 +35,16 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
+        never_fail_to_print()
         try:
             return super().invoke(ctx)
         except DataError as error:
-            from rich.console import Console
-
-            Console(stderr=True).print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+            say(*str(error).split("\n"), err=True, fg="red")
             raise typer.Exit(1) from None
 
 
 def commands(study: Study, *own: Callable[..., Any]) -> typer.Typer:
-    """The commands `show`, `find`, `why`, `verify`, `sign`, `diff` and `export`.
+    """The commands `show`, `find`, `why`, `verify`, `recover`, `sign`, `diff` and `export`.
 
     Parameters
     ----------
@@ -58,7 +59,7 @@ def commands(study: Study, *own: Callable[..., Any]) -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"obj": study},
     )
-    every: tuple[Callable[..., Any], ...] = (show, find, why, verify, sign, diff, export, *own)
+    every: tuple[Callable[..., Any], ...] = (show, find, why, verify, recover, sign, diff, export, *own)
     for command in {one.__name__: one for one in every}.values():
         app.command()(command)
     return app
@@ -77,13 +78,10 @@ def show(
     store = Store(workspace, context.obj)
     found = finding.find(artifact, store)
     if as_json:
-        typer.echo(json.dumps(showing.as_dict(found, store, depth), indent=2))
+        say_json(showing.as_dict(found, store, depth))
         return
-    from rich.console import Console
-
-    console = Console()
-    console = console if console.is_terminal else Console(width=WIDTH)
-    console.print(showing.tree(found, store, depth))
+    wide = {} if sys.stdout.isatty() else {"width": WIDTH}
+    plain_console(**wide).print(showing.tree(found, store, depth))
 
 
 def why(
@@ -105,10 +103,10 @@ def why(
     told = [explaining.now(found, store)] if against is None else []
     told += [explaining.then(found, store, older)] if older else []
     if as_json:
-        typer.echo(json.dumps([one.as_dict() for one in told], indent=2))
+        say_json([one.as_dict() for one in told])
         return
     for one in told:
-        typer.echo("\n".join(one.lines()))
+        say(*one.lines())
 
 
 def verify(
@@ -118,17 +116,20 @@ def verify(
     cache: Annotated[bool, typer.Option("--cache", help="Read every object of DVC's local cache too.")] = False,
     replay: Annotated[int, typer.Option(help="Rerun so many cheap jobs in a scratch folder and compare.", min=0)] = 0,
     key: Annotated[Path | None, typer.Option(help="Public key with which the last run must be signed.")] = None,
+    plan: Annotated[
+        bool | None, typer.Option(help="Ask the study's Snakefile which jobs an edit concerns; it is executed.")
+    ] = None,
     as_json: AsJson = False,
     workspace: Workspace = Path(),
 ) -> None:
     """Is everything still what its records say? Names the first bad node and what follows from it.
 
-    Exit codes: OK 0, STALE 10, TAMPERED 11, MISSING 12, UNRECORDED 13, TAINTED 14, LEAK 15, WITHDRAWN 16.
+    Exit codes: OK 0, STALE 10, TAMPERED 11, MISSING 12, UNRECORDED 13, TAINTED 14, LEAK 15, WITHDRAWN 16, INCOMPLETE 17.
     """
     from joblineage.verify import verify
 
     store = Store(workspace, context.obj)
-    report = verify(store, artifact, deep=deep, cache=cache, key_file=key)
+    report = verify(store, artifact, deep=deep, cache=cache, key_file=key, plan=plan)
     if replay:
         from joblineage.replay import replayed
 
@@ -136,7 +137,7 @@ def verify(
     if as_json:
         about = asdict(report)
         said = {"verdict": report.verdict, **{part: about[part] for part in ("level", "checked", "notes", "findings")}}
-        typer.echo(json.dumps(said, indent=2, ensure_ascii=False))
+        say_json(said)
     else:
         _tell(report)
     if report.verdict.code:
@@ -145,26 +146,42 @@ def verify(
 
 def _tell(report: "Report", shown: int = 20) -> None:
     for one in report.findings[:shown]:
-        typer.secho(f"{one.verdict.value}  {one.node}", fg="red")
-        typer.echo(f"  {one.what}")
+        say(f"{one.verdict.value}  {one.node}", fg="red")
+        say(f"  {one.what}")
         if one.follows:
             more = f" and {len(one.follows) - 6} more" if len(one.follows) > 6 else ""
-            typer.echo(f"  from it follow: {', '.join(one.follows[:6])}{more}")
+            say(f"  from it follow: {', '.join(one.follows[:6])}{more}")
     if len(report.findings) > shown:
-        typer.echo(f"... and {len(report.findings) - shown} more findings (--json lists all)")
+        say(f"... and {len(report.findings) - shown} more findings (--json lists all)")
     for note in report.notes:
-        typer.echo(f"note: {note}")
+        say(f"note: {note}")
     done, bad = report.checked, bool(report.verdict.code)
     how = f"{done['bytes'] / 1e6:.1f} MB read" + ("" if report.level == "deep" else ", unchanged files by their status")
     other = not bad and any(note.startswith("other environment") for note in report.notes)
     word = f"{report.verdict.value}{', other environment' * other}"
     said = f"{word}: {done['records']} records, {done['files']} files ({how})"
-    typer.secho(said, fg="red" if bad else "green", bold=True)
+    say(said, fg="red" if bad else "green", bold=True)
+
+
+def recover(context: typer.Context, workspace: Workspace = Path()) -> None:
+    """After a kill, a power cut or a wrong hand: end what a run left running, bring back what is lost or damaged.
+
+    It says what it did, and what the next run has to make again; it runs no job. Finished work is kept.
+    """
+    from joblineage.recovery import RunActive, recover
+
+    try:
+        done = recover(Store(workspace, context.obj))
+    except RunActive as error:
+        say(str(error), err=True)
+        raise typer.Exit(1) from None
+    for line in done:
+        say(line)
 
 
 def sign(
     context: typer.Context,
-    key: Annotated[Path, typer.Argument(help="Private key file (PEM); keep it outside the study's folder.")],
+    key: Annotated[Path, typer.Argument(help="Private key file (PEM), outside the study's folder.")],
     new_key: Annotated[bool, typer.Option(help="Make a new pair first: KEY and KEY.pub.")] = False,
     workspace: Workspace = Path(),
 ) -> None:
@@ -172,12 +189,13 @@ def sign(
     from joblineage import signing
     from joblineage.verify import verify
 
+    signing.keep_outside(workspace, key)
     if new_key:
-        typer.echo(f"made {key} (keep it secret) and {signing.make_keys(key)} (give it to who verifies)")
+        say(f"made {key} (keep it secret) and {signing.make_keys(key)} (give it to who verifies)")
     store = Store(workspace, context.obj)
     verify(store).refuse("signed", workspace)
-    typer.echo(f"signed: {signing.sign(store, key)}")
-    typer.echo("`dvc commit` keeps the signature with the study")
+    say(f"signed: {signing.sign(store, key)}")
+    say("`dvc commit` keeps the signature with the study")
 
 
 def diff(
@@ -207,7 +225,10 @@ def diff(
         divided = store.study.divide(outcome, seeds)
         said["attribution"] = divided.as_dict()
         lines += ["", *divided.lines()]
-    typer.echo(json.dumps(said, indent=2, allow_nan=False) if as_json else "\n".join(lines))
+    if as_json:
+        say_json(said)
+    else:
+        say(*lines)
 
 
 def export(
@@ -229,7 +250,7 @@ def export(
     from joblineage.export.crate import check_crate, write_crate
 
     if check is not None:
-        typer.echo(f"{check}: {check_crate(check)} files, each is what the metadata says")
+        say(f"{check}: {check_crate(check)} files, each is what the metadata says")
         return
     from joblineage.export.payload import MANIFEST, WHY
     from joblineage.export.pseudonyms import Names, salt_from
@@ -245,15 +266,15 @@ def export(
     if ro_crate:
         counted = Counter(why for _, _, why in write_crate(told, ro_crate).absent.values())
         size = f"RO-Crate of {check_crate(ro_crate)} files ({ro_crate.stat().st_size / 1e6:.1f} MB)"
-        typer.echo(f"{ro_crate}: {size}, each compared with its sha256")
-        typer.echo(f"not in it, known by their sha256 in its {MANIFEST}:")
+        say(f"{ro_crate}: {size}, each compared with its sha256")
+        say(f"not in it, known by their sha256 in its {MANIFEST}:")
         for reason in filter(counted.get, WHY):
-            typer.echo(f"  {counted[reason]:5d} {WHY[reason]}")
+            say(f"  {counted[reason]:5d} {WHY[reason]}")
     if slsa:
         write_json(slsa, statement(told))
-        typer.echo(f"{slsa}: SLSA v1 provenance of the products")
+        say(f"{slsa}: SLSA v1 provenance of the products")
     if with_names:
-        typer.echo(f"private names: all {len(names.private)} may be in it")
+        say(f"private names: all {len(names.private)} may be in it")
     else:
         kept = f"their salt is in {pseudonyms}: keep it apart" if pseudonyms else "their salt is not kept"
-        typer.echo(f"private names: none is in it; pseudonyms stand for {len(names.private)}, {kept}")
+        say(f"private names: none is in it; pseudonyms stand for {len(names.private)}, {kept}")

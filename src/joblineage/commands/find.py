@@ -1,6 +1,5 @@
 """`find`: everything that came from some bytes, a name or a checkpoint."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from itertools import groupby
@@ -11,6 +10,7 @@ import typer
 
 from joblineage.finding import SHORTEST, Finder, Match
 from joblineage.store import Store
+from joblineage.telling import say, say_json
 
 NAMED = 4
 """So many files of a job are named; more are counted. `--json` names all."""
@@ -69,15 +69,15 @@ def look(store: Store, ways: Mapping[str, tuple[str | None, Way]], down: bool, a
     asked, records = f"{option.removeprefix('--')} {value}", len(store.records)
     if as_json:
         found = {"matches": [asdict(one) for one in matches], "below": [asdict(one) for one in below]}
-        typer.echo(json.dumps(found, indent=2))
+        say_json(found)
     elif matches:
-        typer.echo(f"{asked}: touched by {len({one.record for one in matches})} of {records} recorded jobs")
+        say(f"{asked}: touched by {len({one.record for one in matches})} of {records} recorded jobs")
         _list(matches)
         if down:
-            typer.echo(f"came from it: {len(below)} files of {len({one.record for one in below})} jobs")
+            say(f"came from it: {len(below)} files of {len({one.record for one in below})} jobs")
             _list(below)
     else:
-        typer.echo(f"{asked}: nothing found in {records} records")
+        say(f"{asked}: nothing found in {records} records")
     if not matches:
         raise typer.Exit(1)
 
@@ -90,4 +90,4 @@ def _list(found: list[Match]) -> None:
         whats = [f"{one.what} {(one.sha256 or '')[:8]}".rstrip() for one in group]
         more = f" and {len(whats) - NAMED} more" if len(whats) > NAMED else ""
         earlier = f" (earlier, record {record[:12]})" if old else ""
-        typer.echo(f"  {job}{earlier} {how}: {', '.join(whats[:NAMED])}{more}")
+        say(f"  {job}{earlier} {how}: {', '.join(whats[:NAMED])}{more}")

@@ -17,6 +17,7 @@ from blemore.audit.page.matrix import seen
 from blemore.report import numbers
 from blemore.report.identities import GENERATED, NOBODY, WITHHELD, Identities, read_publications
 from blemore.report.numbers import Spot
+from blemore.report.policy import inline, policy
 from blemore.tables import read_clips
 from joblineage.errors import DataError
 from joblineage.files import parse_yaml, sha256
@@ -25,6 +26,7 @@ from joblineage.store import Store
 from joblineage.verdict import Verdict
 from joblineage.verify import Report
 
+FOLDER = Path(__file__).with_name("templates")
 PARAMS = "params.yaml"
 MEANING = {
     Verdict.OK: "Files, records, code and parameters agree.",
@@ -34,6 +36,7 @@ MEANING = {
     Verdict.UNRECORDED: "There are files that no job is known to have made.",
     Verdict.TAINTED: "An input changed while a job was reading it.",
     Verdict.LEAK: "A model judged a person, or a clip, that it had been fitted on.",
+    Verdict.INCOMPLETE: "A run ended early, or is at work: some parts are still to be made.",
     Verdict.WITHDRAWN: "Something still depends on a person or a clip whose consent was withdrawn.",
 }
 """What a verdict says, in a sentence."""
@@ -68,7 +71,10 @@ def page(root: Path, check: Check, artifact: str | None = None, *, inside: bool 
     clips = _clips(root, shown)
     who, scrub = _names(params, clips, root)
     facts = answers.answers(store, shown, params, clips)
+    own = inline([Path(numbers.__file__).with_name("templates"), FOLDER])
     html = _environment(scrub).get_template(template).render(
+        inline=own,
+        policy=policy(own),
         facts=Spot(answers.FILE, facts),
         block=facts,
         params=Spot(PARAMS, params),
@@ -121,8 +127,7 @@ def _names(params: dict[str, Any], clips: pd.DataFrame | None, root: Path) -> tu
 
 
 def _environment(scrub: Callable[[str], str]) -> jinja2.Environment:
-    own, report = (jinja2.PackageLoader(f"blemore.{room}", "templates") for room in ("audit.page", "report"))
-    environment = numbers.environment(jinja2.ChoiceLoader([own, jinja2.PrefixLoader({"report": report})]))
+    environment = numbers.environment(jinja2.FileSystemLoader(FOLDER))
     environment.filters.update(scrub=scrub, moment=moment, span=span, size=size)
     return environment
 

@@ -4,8 +4,10 @@ Asked in a process of its own, as `job.run_first` does: what looks at a job's ch
 hangs on, and records are no input of a job.
 """
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
@@ -13,6 +15,8 @@ from markupsafe import Markup
 from blemore.report.page import SECTIONS
 
 TAB = {"lineage": "Lineage"}
+FOLDER = Path(__file__).with_name("templates")
+"""Of the tab's templates."""
 
 
 def with_lineage(artifact: str) -> dict[str, Any]:
@@ -21,8 +25,9 @@ def with_lineage(artifact: str) -> dict[str, Any]:
     Where there are no records (results that came without them) the tab says so.
     """
     command = [sys.executable, "-m", "blemore.cli", "lineage", "report", artifact, "--part"]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
+    about = os.environ | {"PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(command, env=about, capture_output=True, encoding="utf-8", errors="replace", check=False)
     found: dict[str, Any] = {"lineage": Markup(done.stdout), "fault": None}
     if done.returncode:
         found = {"lineage": None, "fault": done.stderr.strip().splitlines()[-3:]}
-    return {"sections": SECTIONS | TAB, "more": found}
+    return {"sections": SECTIONS | TAB, "more": found, "folders": [FOLDER]}

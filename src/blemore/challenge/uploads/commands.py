@@ -4,13 +4,14 @@ Exit codes: 0 logged or listed, 1 the file or the log is wrong (then nothing was
 Imports stand inside the commands: `blemore --help` must be fast.
 """
 
-import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
+
+from joblineage.telling import plain_console, say, say_json
 
 app = typer.Typer(help="Uploads to the challenge: log them with what came back, list them.", no_args_is_help=True)
 
@@ -88,7 +89,7 @@ def log_command(
         keys=None if clips is None else asked_keys(clips),
     )
     if as_json:
-        typer.echo(json.dumps({"action": done.action, "entry": done.entry, "twins": done.twins}, indent=2))
+        say_json({"action": done.action, "entry": done.entry, "twins": done.twins})
         return
     entry = done.entry
     said = {
@@ -96,12 +97,12 @@ def log_command(
         "completed": f"upload {entry['number']} is completed, no new upload",
         "known": f"nothing new: upload {entry['number']} says so already",
     }[done.action]
-    typer.echo(f"{workspace / FILE}: {said}")
-    typer.echo(f"{entry['file']}, {entry['variant']}, uploaded {entry['uploaded']}, sha256 {entry['sha256']}")
+    say(f"{workspace / FILE}: {said}")
+    say(f"{entry['file']}, {entry['variant']}, uploaded {entry['uploaded']}, sha256 {entry['sha256']}")
     returned = entry["returned"] or {"score": None}
-    typer.echo(", ".join(f"{key} {_number(value)}" for key, value in returned.items()))
+    say(", ".join(f"{key} {_number(value)}" for key, value in returned.items()))
     if done.twins:
-        typer.echo(f"the same bytes were uploaded as {', '.join(f'upload {number}' for number in done.twins)}")
+        say(f"the same bytes were uploaded as {', '.join(f'upload {number}' for number in done.twins)}")
 
 
 @app.command("list")
@@ -112,17 +113,15 @@ def list_command(workspace: Workspace = Path(), as_json: AsJson = False) -> None
     entries = read_uploads(workspace / FILE)
     counts = summary(entries)
     if as_json:
-        typer.echo(json.dumps({"uploads": entries, "summary": counts}, indent=2))
+        say_json({"uploads": entries, "summary": counts})
         return
     if entries:
         _table(entries)
-    typer.echo(
-        f"{counts['uploads']} upload(s) of {counts['files']} different file(s), {counts['scored']} with a score."
-    )
+    say(f"{counts['uploads']} upload(s) of {counts['files']} different file(s), {counts['scored']} with a score.")
     if counts["best"]:
         best = counts["best"]
-        typer.echo(f"Best Score: {_number(best['returned']['score'])}, upload {best['number']} ({best['variant']}).")
-    typer.echo(counts["warning"])
+        say(f"Best Score: {_number(best['returned']['score'])}, upload {best['number']} ({best['variant']}).")
+    say(counts["warning"])
 
 
 def _number(value: float | None) -> str:
@@ -130,7 +129,6 @@ def _number(value: float | None) -> str:
 
 
 def _table(entries: list[dict[str, Any]]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -144,4 +142,4 @@ def _table(entries: list[dict[str, Any]]) -> None:
         when = f"{entry['uploaded'][:16].replace('T', ' ')}\n{entry['variant']}"
         what = "\n".join(filter(None, (entry["file"], entry["sha256"][:12], entry["note"])))
         table.add_row(*map(Text, (str(entry["number"]), when, *numbers, what)))
-    Console().print(table)
+    plain_console().print(table)

@@ -11,6 +11,7 @@ import typer
 
 from joblineage.errors import DataError, MissingDataError
 from joblineage.files import read_yaml
+from joblineage.telling import say
 
 if TYPE_CHECKING:
     from blemore.evaluate.layers.study import LayerStudy
@@ -57,12 +58,12 @@ def layers(
         found = study_layers(path, table, names[name], seed=seed)
         save_png(out / f"{names[name]}.png", draw_layers(found), note)
         tables.append(found.table)
-        typer.echo("\n".join(_lines(names[name], found)))
+        say(*_lines(names[name], found))
     write_csv(pd.concat(tables, ignore_index=True), out / "layers.csv")
-    typer.echo(SELECTION)
+    say(SELECTION)
     if note is not None:
-        typer.echo(note)
-    typer.echo(f"written: {out / 'layers.csv'} and a picture of each encoder")
+        say(note)
+    say(f"written: {out / 'layers.csv'} and a picture of each encoder")
 
 
 def _params() -> dict[str, Any]:

@@ -31,10 +31,10 @@ from blemore.learning.training.state import Row, TrainingState
 from blemore.scoring.labels import CLASSES, soft_labels
 from blemore.scoring.model_name import ModelName
 from blemore.seeds import seed_of
-from blemore.tables import probability_rows, usable, write_probabilities
+from blemore.tables import probability_rows, usable, write_csv, write_probabilities
 from joblineage import declare
 from joblineage.errors import DataError
-from joblineage.files import whole_file, write_bytes
+from joblineage.files import write_bytes
 from joblineage.progress import Steps
 
 SAVE_EVERY = 10.0
@@ -139,8 +139,7 @@ def train_fold(
     if len(sets["inner"]):
         declare.fitted(model, "early stopping", sets["inner"].names)
     write_probabilities(probability_rows(clips[~learned], found), probabilities)
-    with whole_file(curve) as temporary:
-        pd.DataFrame(rows, columns=Row._fields).to_csv(temporary, index=False)
+    write_csv(pd.DataFrame(rows, columns=Row._fields), curve)
     tensors = {key: tensor.cpu().contiguous() for key, tensor in network.state_dict().items()}
     write_bytes(weights, safetensors_bytes(tensors))
 

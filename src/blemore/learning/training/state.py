@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from blemore.learning.training.recipe import best_epoch
-from joblineage.files import whole_file
+from joblineage import declare
+from joblineage.files import seal, sealed, whole_file
 
 logger = logging.getLogger(__name__)
 
@@ -48,10 +49,15 @@ class TrainingState:
         rows = [tuple(row) for row in self.rows]
         with whole_file(self.path) as temporary:
             torch.save({"identity": self.identity, "rows": rows, "best": self.best, **parts}, temporary)
+            seal(temporary)
 
     def load(self) -> None:
-        """Go back to what is kept, if anything of this training is."""
+        """Go back to what is kept, if anything of this training is. The job's lineage record names what was resumed."""
         if not self.path.exists():
+            return
+        sha256 = sealed(self.path)
+        if sha256 is None:
+            logger.warning("%s: not as it was written; the training begins anew", self.path)
             return
         kept = torch.load(self.path, map_location="cpu", weights_only=True)
         if kept["identity"] != self.identity:
@@ -60,6 +66,7 @@ class TrainingState:
             part.load_state_dict(kept[name])
         self.rows = [Row(*row) for row in kept["rows"]]
         self.best = kept["best"]
+        declare.took(self.path, sha256)
 
     @property
     def inner_losses(self) -> list[float]:

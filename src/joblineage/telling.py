@@ -1,0 +1,63 @@
+"""The one way to a screen or a log: what a file, a table or a service is called never moves a terminal's cursor or forges a line.
+
+Whatever is printed goes through `say`, messages of `DataError` are `escaped` where they are made, and so are the lines of logs.
+"""
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from joblineage.errors import escaped
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def say(*lines: str, err: bool = False, **style: Any) -> None:
+    """Print lines, in which everything but letters, signs and blanks is `escaped`.
+
+    Parameters
+    ----------
+    lines : one for each; a line feed within one is escaped too.
+    err : on the standard error stream.
+    style : as of `typer.secho`, for people at a terminal.
+    """
+    text = "\n".join(map(escaped, lines))
+    if style:
+        import typer  # the start of a workflow goes without
+
+        text = typer.style(text, **style) if (sys.stderr if err else sys.stdout).isatty() else text
+    print(text, file=sys.stderr if err else sys.stdout, flush=True)
+
+
+def say_json(value: Any) -> None:
+    """Print JSON."""
+    say(*json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False).split("\n"))
+
+
+def plain_console(**options: Any) -> "Console":
+    """A console of rich for tables, trees and bars: brackets in a text are no marks of style, and nothing moves the cursor but a bar.
+
+    Parameters
+    ----------
+    options : as of `rich.console.Console`.
+    """
+    from rich.console import Console
+    from rich.segment import Segment
+
+    class Escaping(Console):
+        def render(self, renderable: Any, options: Any = None) -> Iterator[Segment]:
+            for one in super().render(renderable, options):
+                yield one if one.control else Segment(escaped(one.text, kept="\n"), one.style)
+
+    return Escaping(**{"markup": False, "highlight": False} | options)
+
+
+class Plain(logging.Formatter):
+    """Lines of a log. A message's own line feeds stay, as in a list of faults; a traceback follows it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, and what follows it."""
+        return escaped(super().format(record), kept="\n\t")
