@@ -143,7 +143,7 @@ class Begun:
             "seeds": _seeds(params),
             "determinism": capture.determinism(),
             "hardware": capture.hardware(),
-            "agent": {"user": _user(), "runner": runner, "snakemake": version("snakemake")},
+            "agent": {"user": user(), "runner": runner, "snakemake": version("snakemake")},
             "model": _model(params, self.inputs),
             "foreign": loaded.foreign((one["path"] for one in self.inputs), installed),
             "cached_from": None,
@@ -206,7 +206,8 @@ def _model(params: Mapping[str, Any], inputs: list[File]) -> dict[str, Any]:
     return {"checkpoint": settings["checkpoint"], "revision": settings.get("revision"), "files": files}
 
 
-def _user() -> str | None:
+def user() -> str | None:
+    """Who is at work, by the name of the account; None where it has none."""
     with suppress(KeyError, OSError):
         return getpass.getuser()
     return None
