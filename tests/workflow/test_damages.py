@@ -36,9 +36,10 @@ def test_twelve_damages_at_once_are_repaired_without_a_job(finished: Study, stud
 
 
 def test_what_dvc_s_cache_has_damaged_too_is_made_again(finished: Study, study: Study) -> None:
-    cut(stored(study.folder, SUBMISSION))
+    copy = stored(study.folder, SUBMISSION)
+    cut(copy)
     found = study.run("blemore", "lineage", "verify", "--cache", check=False).stdout
-    assert f"DVC's copy of {SUBMISSION} is damaged" in found
+    assert f"MISSING  {copy.relative_to(study.folder)}" in found
     lost(study.folder / SUBMISSION)
     done = study.make()
     assert "removed 1 damaged object(s) of DVC's cache" in done.stdout
