@@ -9,7 +9,6 @@ REPOSITORY = Path(workflow.basedir)
 sys.path.insert(0, str(REPOSITORY / "src"))
 
 from blemore import study
-from blemore.datasets.withdrawn import read_withdrawn
 from blemore.encoders import settings
 from blemore.encoders.weight_files import local_files
 from blemore.media.shards import shard_of
@@ -37,7 +36,7 @@ try:
     DATA = f"data/{config['dataset']}"
     OPTIONS = config[config["dataset"]]
     PRIVATE_HERE = config["private"] == "here"
-    WITHDRAWN = read_withdrawn("withdrawn.json")
+    WITHDRAWN = study.withdrawn(REPOSITORY, workflow.is_main_process)
     listed = None if PRIVATE_HERE else Path(ROSTER)
     CLIP_FILES = WITHDRAWN.kept(study.clip_files(config["dataset"], Path(DATA), OPTIONS, listed))
 except DataError as error:

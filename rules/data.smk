@@ -77,7 +77,7 @@ rule demo_tables:
     params:
         demo=lookup("demo", within=config),
         seed=config["seed"],
-        withdrawn=WITHDRAWN.names,
+        withdrawn=WITHDRAWN.digest,
     script:
         "../workflow_scripts/demo_tables.py"
 

@@ -25,7 +25,7 @@ rule prepare:
 
 
 LISTED = dict(name=config["dataset"], root=DATA, options=OPTIONS)
-LISTED.update(files=run.digest(CLIP_FILES), withdrawn=WITHDRAWN.names)
+LISTED.update(files=run.digest(CLIP_FILES), withdrawn=WITHDRAWN.digest)
 
 
 rule roster:

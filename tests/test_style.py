@@ -94,7 +94,7 @@ def test_json_and_yaml_are_read_by_the_strict_readers_alone() -> None:
     readers = re.compile(r"\bjson\.loads?\(|\byaml\.\w*load\w*\(")
     reading = {path.name for path in (REPOSITORY / "src").rglob("*.py") if readers.search(path.read_text())}
     own = {"planned.py", "warm.py", "stand_in.py"}  # what these wrote themselves
-    assert reading == {"files.py", "yaml_text.py", *own}
+    assert reading - own == {"files.py", "yaml_text.py"}
 
 
 def test_digits_are_those_from_0_to_9_alone() -> None:

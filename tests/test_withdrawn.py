@@ -1,6 +1,8 @@
 """The denylist: whoever stands on it is neither listed, imported nor generated; records that hang on them are named."""
 
 import json
+import re
+import subprocess
 import zipfile
 from pathlib import Path
 
@@ -9,18 +11,20 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_records import fuse, small_study, train
+from made_records import Lineage, fuse, small_study, train
 from made_records import gather as gather_fold
 from test_roster import CLIPS, TESTS, data_set
 
+from blemore import cli
 from blemore.audit.persons import codes
 from blemore.audit.withdrawal.check import check, dependents
+from blemore.audit.withdrawal.shortened import KEPT, refuse_shortened, whole
 from blemore.datasets import demo
 from blemore.datasets.completeness import Published, check_data
 from blemore.datasets.importing import import_data
 from blemore.datasets.roster import read_roster
 from blemore.datasets.sources import without_rows
-from blemore.datasets.withdrawn import FILE, NOBODY, REASON, Withdrawn, read_withdrawn, write_withdrawn
+from blemore.datasets.withdrawn import FILE, NOBODY, REASON, Withdrawn, read_same, read_withdrawn, write_withdrawn
 from blemore.gemini import store
 from blemore.gemini.service import Service
 from blemore.media.clips import gather
@@ -29,7 +33,10 @@ from demoactors import make, schedule
 from joblineage.errors import DataError, MissingDataError
 from joblineage.files import sha256
 from joblineage.graph import Descent, Graph
+from joblineage.run import close
 from joblineage.store import key
+from joblineage.study import Study
+from joblineage.verdict import Verdict
 
 DAY = "2026-11-23"
 OPTIONS = {"train_actors": 3, "test_actors": 1, "folds": 3, "intensities": [4], "neutral": 1}
@@ -99,6 +106,126 @@ def test_a_broken_list_is_refused(tmp_path, text, words):
     with pytest.raises(DataError) as caught:
         read_withdrawn(tmp_path / FILE)
     assert words in str(caught.value)
+
+
+def test_what_is_revoked_holds_no_longer_and_stays_written_with_who_when_and_why(tmp_path):
+    withdrawn = NOBODY.adding("person", "A902", DAY, ["a" * 64]).adding("clip", "test_0001", DAY, [])
+    back = withdrawn.revoking("A902", "2026-12-01", "ann", "consent given again")
+    write_withdrawn(tmp_path / FILE, back)
+    read = read_withdrawn(tmp_path / FILE)
+    assert read.names == {"persons": [], "clips": ["test_0001"]}
+    assert read.sha256 == set()
+    assert not read.holds("A902_ang_int4_ver1")
+    assert read.entries[0]["revoked"] == {"date": "2026-12-01", "by": "ann", "reason": "consent given again"}
+    again = read.adding("person", "A902", "2026-12-02", ["b" * 64])
+    assert [entry["date"] for entry in again.of("person", "A902")] == [DAY, "2026-12-02"]
+    assert again.sha256 == {"b" * 64}
+    with pytest.raises(DataError, match="no person and no clip of this name is withdrawn"):
+        back.revoking("A902", "2026-12-01", "ann", "twice")
+    for reason in ("", " ", "two\nlines"):
+        with pytest.raises(DataError, match=r"revoked\.reason"):
+            write_withdrawn(tmp_path / FILE, withdrawn.revoking("A902", DAY, "ann", reason))
+
+
+def test_a_job_whose_list_changed_since_it_was_planned_is_refused(tmp_path):
+    withdrawn = NOBODY.adding("person", "A902", DAY, [])
+    write_withdrawn(tmp_path / FILE, withdrawn)
+    assert read_same(tmp_path / FILE, withdrawn.adding("person", "A902", DAY, ["a" * 64]).digest) == withdrawn
+    with pytest.raises(DataError, match="since this run began"):
+        read_same(tmp_path / FILE, NOBODY.digest)
+
+
+def in_git(root: Path, withdrawn: Withdrawn) -> None:
+    write_withdrawn(root / FILE, withdrawn)
+    me = ("-c", "user.name=ann", "-c", "user.email=ann@example.org", "-c", "commit.gpgsign=false")
+    for command in (["init", "-q"], ["add", FILE], [*me, "commit", "-qm", "Consent withdrawn"]):
+        subprocess.run(["git", *command], cwd=root, check=True)
+
+
+def in_a_run(root: Path, withdrawn: Withdrawn) -> None:
+    write_withdrawn(root / FILE, withdrawn)
+    made = Lineage(root, Study(files=(FILE,)))
+    made.job("prepare", [], {"results/media": "media"})
+    assert close(made.store, [re.compile("results/")], [], complete=False)
+
+
+def on_this_machine(root: Path, withdrawn: Withdrawn) -> None:
+    write_withdrawn(root / KEPT, withdrawn)
+
+
+@pytest.mark.parametrize("known", [in_git, in_a_run, on_this_machine])
+def test_a_shorter_list_is_refused_with_the_names_and_the_commands(tmp_path, known):
+    longer = NOBODY.adding("person", "A12", DAY, ["a" * 64]).adding("clip", "test_0001", DAY, [])
+    known(tmp_path, longer)
+    for shorter, lost in (
+        (NOBODY, ["person A12", "clip test_0001"]),
+        (NOBODY.adding("person", "A12", DAY, []), ["person A12", "clip test_0001"]),  # not the hash
+        (NOBODY.adding("person", "A12", DAY, ["a" * 64]), ["clip test_0001"]),
+    ):
+        write_withdrawn(tmp_path / FILE, shorter)
+        with pytest.raises(DataError) as refused:
+            refuse_shortened(tmp_path)
+        assert [fault.split(",")[0] for fault in refused.value.faults] == [f"lacks {one}" for one in lost]
+        assert "`blemore withdraw --clip test_0001` puts that back" in str(refused.value)
+        assert "`blemore withdraw --revoke test_0001 --reason WHY`" in str(refused.value)
+        whole_again = whole(tmp_path)[0]
+        assert whole_again.names == longer.names
+        assert whole_again.sha256 == longer.sha256
+    for kept in (longer, longer.revoking("A12", DAY, "ann", "again"), longer.adding("person", "A13", DAY, [])):
+        write_withdrawn(tmp_path / FILE, kept)
+        refuse_shortened(tmp_path)
+
+
+def test_a_second_withdrawal_after_a_revocation_is_not_rolled_back_either(tmp_path):
+    back = NOBODY.adding("person", "A12", DAY, []).revoking("A12", DAY, "ann", "again")
+    on_this_machine(tmp_path, back.adding("person", "A12", "2026-12-02", []))
+    write_withdrawn(tmp_path / FILE, back)
+    with pytest.raises(DataError, match="lacks person A12"):
+        refuse_shortened(tmp_path)
+
+
+def test_what_is_kept_and_cannot_be_read_stops_nobody(tmp_path):
+    write_withdrawn(tmp_path / FILE, NOBODY)
+    (tmp_path / KEPT).parent.mkdir()
+    for broken in (b"", b"{", b'[{"person": 3}]', b"[" * 100_000, b"\xff"):
+        (tmp_path / KEPT).write_bytes(broken)
+        refuse_shortened(tmp_path)
+
+
+def test_an_import_with_a_shorter_list_is_refused_before_any_work(download, tmp_path, monkeypatch, capsys):
+    on_this_machine(tmp_path, NOBODY.adding("person", "A412", DAY, []))
+    write_withdrawn(tmp_path / FILE, NOBODY)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        cli.main(["data", "import", str(download)])
+    assert "lacks person A412" in capsys.readouterr().err
+    assert not (tmp_path / "data").exists()
+
+
+def test_verify_says_that_the_list_is_shorter(tmp_path):
+    made = small_study(tmp_path)
+    on_this_machine(tmp_path, NOBODY.adding("person", "A99", DAY, []))
+    (finding,) = check(tmp_path, Graph(made.store), set(made.store.records))[0]
+    assert (finding.verdict, finding.node) == (Verdict.WITHDRAWN, FILE)
+    assert "lacks person A99" in finding.what
+
+
+def test_revoking_from_the_command_line_needs_a_reason_and_says_who(tmp_path, monkeypatch, capsys):
+    on_this_machine(tmp_path, NOBODY.adding("person", "A412", DAY, []))
+    write_withdrawn(tmp_path / FILE, NOBODY)  # rolled back: the way back is recorded all the same
+    monkeypatch.setenv("LOGNAME", "ann")
+    command = ["withdraw", "--revoke", "A412", "--workspace", str(tmp_path)]
+    for wrong in (command, [*command[:1], "--reason", "x"], [*command, "--reason", "x", "--clip", "test_0001"]):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(wrong)
+        assert ended.value.code == 2
+    with pytest.raises(SystemExit) as ended:
+        cli.main([*command, "--reason", "consent given again"])
+    assert ended.value.code == 0
+    (entry,) = read_withdrawn(tmp_path / FILE).entries
+    assert entry["revoked"] | {"date": ""} == {"by": "ann", "reason": "consent given again", "date": ""}
+    assert (tmp_path / FILE).read_bytes() == (tmp_path / KEPT).read_bytes()
+    refuse_shortened(tmp_path)
 
 
 def test_a_lost_list_brings_nobody_back(tmp_path):
@@ -187,6 +314,7 @@ def test_the_demos_metadata_has_no_row_of_them_and_its_template_asks_for_all(tmp
     assert {name.split("_")[0] for name in rows} == {"A901", "A903"}
     asked = json.loads((tmp_path / "submission_template.json").read_text())["predictions"]
     assert sorted(asked) == schedule.test_names(OPTIONS)
+    assert sorted(json.loads((tmp_path / "truth.json").read_text())["style"]) == ["A901", "A903", "A904"]
 
 
 CLIP = "A11_ang_int1_ver1"

@@ -40,6 +40,15 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+
+@data_app.callback()
+def _data(context: typer.Context) -> None:
+    if context.invoked_subcommand == "import":
+        from blemore.audit.withdrawal.shortened import refuse_shortened
+
+        refuse_shortened(Path())
+
+
 app.add_typer(data_app, name="data")
 app.add_typer(weights_app, name="weights")
 app.add_typer(gemini_app, name="gemini")

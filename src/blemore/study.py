@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from blemore.datasets.withdrawn import Withdrawn
+from blemore.datasets.withdrawn import FILE, Withdrawn, read_withdrawn
 from blemore.params.parts import DATA_SET
 from blemore.scoring.formulas import bare
 from joblineage import isolation, rerun, run, screen, workspace
@@ -169,6 +169,25 @@ def check_encoders(config: Mapping[str, Any], encoders: Iterable[Mapping[str, An
             faults += [f"encoder {settings['name']}: {fault}" for fault in found]
     if faults:
         raise MissingDataError("encoders", faults)
+
+
+def withdrawn(root: Path, first: bool) -> Withdrawn:
+    """Who and what was withdrawn, as withdrawn.json says.
+
+    Parameters
+    ----------
+    first : whether the workflow starts, and no job of it; then the list is compared with earlier ones.
+
+    Raises
+    ------
+    DataError : the list is not there, broken, or lacks what an earlier one has.
+    """
+    found = read_withdrawn(root / FILE)
+    if first:
+        from blemore.audit.withdrawal.shortened import refuse_shortened  # no job needs it
+
+        refuse_shortened(root)
+    return found
 
 
 def clip_files(dataset: str, root: Path, options: Mapping[str, Any], roster: Path | None) -> list[str]:

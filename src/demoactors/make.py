@@ -107,7 +107,8 @@ def make_tables(options: Mapping, seed: int, root: Path, without: Callable[[str]
 
     Parameters
     ----------
-    without : whether a training clip of this name has no row; of test clips all are asked for, as by the challenge.
+    without : whether a training clip of this name has no row, an actor of this name no style; of test clips all are asked
+        for, as by the challenge.
     """
     import pandas as pd  # only the tables need it
 
@@ -126,7 +127,8 @@ def make_tables(options: Mapping, seed: int, root: Path, without: Callable[[str]
     write_json(root / "submission_template.json", {"predictions": {name: [] for name in sorted(test)}})
     truth: dict = {"notice": NOTICE, "style": {}}
     truth["test"] = {name: {"person": actor} | _labels(display) for name, (actor, display) in test.items()}
-    for actor in (*schedule.actors(options, "train"), *schedule.actors(options, "test")):
+    actors = (*schedule.actors(options, "train"), *schedule.actors(options, "test"))
+    for actor in (one for one in actors if not without(one)):
         style = actor_style(actor, seed)
         prominence = dict(zip(EMOTIONS, style.prominence.tolist(), strict=True))
         truth["style"][actor] = {"slope": style.slope, "prominence": prominence}

@@ -12,7 +12,7 @@ from joblineage.installed import COMPILED, Installed
 UNLISTED = "not in the rule's code list"
 OUTSIDE = "from outside the study and its environment"
 BEFORE = "LOADED_BEFORE_THE_FORK"
-"""Name in the main module of what `so_far` said: such files are not looked at again in each of many forks."""
+"""Name in the main module of what `so_far` gives: such files are not looked at again in each of many forks."""
 LIBRARY = f"{Path(__file__).parent}{os.sep}"
 """This one may lie anywhere."""
 
@@ -27,16 +27,16 @@ def foreign(inputs: Iterable[str], installed: Installed) -> list[dict[str, str |
     here = Path.cwd()
     root = f"{here}{os.sep}"
     listed = {os.path.join(root, path) for path in inputs}
-    files = modules()
+    before = _before().get("files", {})
+    files = modules() - before.keys()
     of_environment = {path for path in files if installed.home(path)}
     there = {path: os.stat(path).st_size for path in files - of_environment if os.path.isfile(path)}
     own = sorted(path for path in there if path.startswith(root))
     found = {path: UNLISTED for path in own if path not in listed and there[path]}
     found |= dict.fromkeys(planted(here, (path for path in own if path.endswith(".py"))), COMPILED)
     found |= {path: OUTSIDE for path in there.keys() - set(own) if not path.startswith(LIBRARY)}
-    before = vars(sys.modules["__main__"]).get(BEFORE, {})
     found |= {path: why for path, why in before.items() if why}
-    found |= installed.foreign(sorted(of_environment - before.keys()))
+    found |= installed.foreign(sorted(of_environment))
 
     def named(path: str) -> str:
         return path.removeprefix(root) if path.startswith(root) and not installed.home(path) else installed.named(path)
@@ -45,13 +45,22 @@ def foreign(inputs: Iterable[str], installed: Installed) -> list[dict[str, str |
     return sorted(said, key=lambda one: str(one["file"]))
 
 
-def so_far() -> dict[str, str]:
-    """{file: why it is foreign or ""} of the environment's files that this process has loaded."""
+def so_far() -> dict[str, dict[str, str]]:
+    """{"files": {file of the environment that this process has loaded: why it is foreign or ""}, "known": of `Installed`}."""
     installed = Installed()
     files = sorted(path for path in modules() if installed.home(path))
     found = installed.foreign(files)
     installed.keep()
-    return dict.fromkeys(files, "") | found
+    return {"files": dict.fromkeys(files, "") | found, "known": installed.known}
+
+
+def _before() -> dict[str, dict[str, str]]:
+    return dict(vars(sys.modules["__main__"]).get(BEFORE, {}))
+
+
+def environment() -> Installed:
+    """This environment, with what is known of it."""
+    return Installed(_before().get("known"))
 
 
 def modules() -> set[str]:

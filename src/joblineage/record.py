@@ -16,11 +16,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from joblineage import capture, declare
+from joblineage import capture, declare, loaded
 from joblineage.capture import File
 from joblineage.files import write_json
-from joblineage.installed import Installed
-from joblineage.loaded import foreign
 from joblineage.store import Store, canonical, digest, key
 
 SCHEMAS = ("joblineage-job/1", "blemore-job/1")
@@ -132,7 +130,7 @@ class Begun:
         store, job, params = Store(), self.snakemake, plain(dict(self.snakemake.params.items()))
         lock = next((one["sha256"] for one in self.inputs if one["path"] == capture.LOCK), None)
         sources = [one for one in self.inputs if one["role"] in LOGIC]
-        installed = Installed()
+        installed = loaded.environment()
         runner = "dvc" if "DVC_STAGE" in os.environ else "snakemake"
         shared = {
             "schema": SCHEMAS[0],
@@ -145,9 +143,9 @@ class Begun:
             "seeds": _seeds(params),
             "determinism": capture.determinism(),
             "hardware": capture.hardware(),
-            "agent": {"user": _user(), "runner": runner, "snakemake": version("snakemake")},
+            "agent": {"user": user(), "runner": runner, "snakemake": version("snakemake")},
             "model": _model(params, self.inputs),
-            "foreign": foreign((one["path"] for one in self.inputs), installed),
+            "foreign": loaded.foreign((one["path"] for one in self.inputs), installed),
             "cached_from": None,
         }
         installed.keep()
@@ -208,7 +206,8 @@ def _model(params: Mapping[str, Any], inputs: list[File]) -> dict[str, Any]:
     return {"checkpoint": settings["checkpoint"], "revision": settings.get("revision"), "files": files}
 
 
-def _user() -> str | None:
+def user() -> str | None:
+    """Who is at work, by the name of the account; None where it has none."""
     with suppress(KeyError, OSError):
         return getpass.getuser()
     return None

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -137,7 +138,8 @@ def _md5s(store: Store, sha256: str) -> list[str]:
 def configuration(root: Path) -> configparser.ConfigParser:
     """What DVC is told in this workspace."""
     read = configparser.ConfigParser(interpolation=None)
-    read.read([root / DVC / "config", root / DVC / "config.local"])
+    with suppress(configparser.Error, OSError, UnicodeDecodeError):  # DVC says itself what is wrong
+        read.read([root / DVC / "config", root / DVC / "config.local"], "utf-8")
     return read
 
 

@@ -17,7 +17,7 @@ from joblineage.files import parse_yaml, sha256
 from joblineage.graph import reached
 from joblineage.store import Store, merkle_root
 from joblineage.telling import say
-from joblineage.workspace import under_git
+from joblineage.workspace import forget, under_git
 
 SCHEMAS = ("joblineage-run/1", "blemore-run/1")
 """Of a run: the one that is written, and the name that it had before the library had its own."""
@@ -70,6 +70,7 @@ def end(
         )
         raise LineageError("lineage", [what])
     if complete:
+        forget(store.root, made)
         from joblineage.verify import verify  # every job's Snakemake loads this module, none of them verifies
 
         store = Store(store.root, store.study)  # with the run that was just written

@@ -4,18 +4,36 @@ import os
 import re
 import shlex
 import shutil
+import subprocess
 import sys
-from base64 import urlsafe_b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from joblineage.files import parse_json
 
+METADATA = ".snakemake/metadata"
+"""Snakemake's notes on each output, in files named after them."""
+
 
 def under_git(root: Path) -> bool:
     """Whether git knows the folder, or one above it; without git DVC versions nothing."""
     return any((folder / ".git").exists() for folder in (root.resolve(), *root.resolve().parents))
+
+
+def committed(root: Path, path: str) -> Iterator[bytes]:
+    """Every version of a file that git's history has, on any branch, each once; none without git."""
+    for line in git(root, "rev-list", "--all", "--objects", "--", path).decode().splitlines():
+        name, _, listed = line.partition(" ")
+        if listed.endswith(path):
+            yield git(root, "cat-file", "blob", name)
+
+
+def git(root: Path, *command: str) -> bytes:
+    """What a command of git's prints in a folder; nothing where it fails."""
+    done = subprocess.run(["git", *command], cwd=root, capture_output=True, check=False)
+    return b"" if done.returncode else done.stdout
 
 
 def python_for_shells() -> None:
@@ -36,6 +54,25 @@ def orphans(folders: Iterable[Path], made: Iterable[re.Pattern]) -> list[Path]:
     made = list(made)
     files = (path for folder in folders if folder.is_dir() for path in folder.rglob("*") if path.is_file())
     return sorted(path for path in files if not any(pattern.match(path.as_posix()) for pattern in made))
+
+
+def forget(root: Path, made: Iterable[re.Pattern]) -> None:
+    """Remove Snakemake's metadata of files that no rule makes any longer."""
+    patterns, folder = list(made), root / METADATA
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    abouts = [(path, output_of(path.relative_to(folder).as_posix())) for path in files]
+    remove(path for path, about in abouts if about and not any(pattern.match(about) for pattern in patterns))
+
+
+def output_of(name: str) -> str | None:
+    """The output that a file of Snakemake's is about, given its path below their folder; None for any other name.
+
+    It is base64, parted by folders beginning with @ where it is long.
+    """
+    try:
+        return urlsafe_b64decode("".join(part.removeprefix("@") for part in name.split("/"))).decode()
+    except ValueError:
+        return None
 
 
 def remove(paths: Iterable[Path]) -> None:

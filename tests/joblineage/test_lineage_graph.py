@@ -1,6 +1,6 @@
 """The records as a graph: long chains are ordered, and what many records share is looked at once."""
 
-from made_records import LOCK, Lineage, chain
+from made_records import LOCK, Lineage, chain, small_study
 
 from joblineage import capture
 from joblineage.checks import structure
@@ -43,6 +43,14 @@ def test_what_is_reached_is_told_once_with_the_steps_of_the_shortest_way():
     assert list(reached(["raw"], below.__getitem__).items()) == [
         ("raw", 0), ("short", 1), ("middle", 1), ("end", 2), ("long", 2)
     ]  # fmt: skip
+
+
+def test_what_a_job_writes_while_verify_is_at_work_is_no_fault(tmp_path):
+    made = small_study(tmp_path)
+    store = made.store
+    assert store.records
+    made.job("late", [], {"results/late": "written since"})
+    assert structure.check(store) == []
 
 
 def test_the_difference_of_one_environment_is_computed_once_however_many_records_it_has(tmp_path, monkeypatch):

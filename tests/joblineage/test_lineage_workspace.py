@@ -14,7 +14,7 @@ import pytest
 
 from joblineage import recovery
 from joblineage.store import Store
-from joblineage.workspace import added_later, orphans, remove
+from joblineage.workspace import METADATA, added_later, committed, forget, note, orphans, output_of, remove
 
 
 def test_files_that_no_rule_makes_are_found_and_removed_with_their_empty_folders(tmp_path: Path, monkeypatch) -> None:
@@ -27,6 +27,47 @@ def test_files_that_no_rule_makes_are_found_and_removed_with_their_empty_folders
     remove(left)
     assert not Path("results/encoders/gone").exists()
     assert Path("results/encoders/s4d/fold0.parquet").exists()
+
+
+def test_snakemakes_notes_on_what_no_rule_makes_go_and_all_others_stay(tmp_path: Path) -> None:
+    def noted(path: str) -> Path:
+        place = tmp_path / note(path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text("{}")
+        assert output_of(place.relative_to(tmp_path / METADATA).as_posix()) == path
+        return place
+
+    made, gone = noted("results/a.csv"), noted("data/A903.mov")
+    long_made, long_gone = noted("results/" + 300 * "a" + ".csv"), noted("data/" + 300 * "b" + ".mov")
+    other = tmp_path / METADATA / "no base64"
+    other.touch()
+    forget(tmp_path, [re.compile(r"results/a+\.csv$")])
+    assert [path.exists() for path in (made, long_made, other, gone, long_gone)] == [True, True, True, False, False]
+
+
+def test_every_version_of_a_file_on_any_branch_is_read_from_git(tmp_path: Path) -> None:
+    def git(*command: str) -> None:
+        me = (
+            "-c",
+            "user.name=a",
+            "-c",
+            "user.email=a@b",
+            "-c",
+            "commit.gpgsign=false",
+            "-c",
+            "init.defaultBranch=main",
+        )
+        subprocess.run(["git", *me, *command], cwd=tmp_path, check=True, capture_output=True)
+
+    assert list(committed(tmp_path, "list.json")) == []
+    git("init")
+    for text, then in (("one", ()), ("two", ("checkout", "-b", "other")), ("three", ("checkout", "main"))):
+        (tmp_path / "list.json").write_text(text)
+        (tmp_path / "other list.json").write_text(f"another {text}")
+        git("add", ".")
+        git("commit", "-m", text)
+        git(*(then or ("status",)))
+    assert sorted(committed(tmp_path, "list.json")) == [b"one", b"three", b"two"]
 
 
 def test_a_kind_asked_for_when_the_others_were_there_keeps_a_rule_of_its_own(tmp_path: Path, monkeypatch) -> None:

@@ -173,6 +173,13 @@ def test_a_list_of_locks_that_dvc_cannot_read_is_removed(made: Lineage, text: st
     assert not locks.exists()
 
 
+@pytest.mark.parametrize("data", [b"garbage", b"[core", b"\xff\0[cache]"])
+def test_settings_that_dvc_cannot_read_end_no_repair(made: Lineage, data: bytes):
+    (made.root / ".dvc/config").write_bytes(data)
+    result(made.root).unlink()
+    assert repairing.repair(made.store) == [f"restored 1 result(s) from DVC's cache: {FUSED}"]
+
+
 @pytest.mark.parametrize("text", ["stages:\n  all:\n    cmd: ma", "\0\0", "[", ""])
 def test_a_dvc_lock_that_cannot_be_read_is_removed_and_the_lineage_comes_back_without_it(made: Lineage, text: str):
     before = content(made.root)

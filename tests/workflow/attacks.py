@@ -134,5 +134,6 @@ def relock(root: Path) -> None:
     lock = yaml.safe_load((root / "dvc.lock").read_text())
     for part in (part for stage in lock["stages"].values() for name in ("outs", "deps") for part in stage[name]):
         if part["path"] in ("lineage", "results/report", "results/submission"):
-            part["md5"] = dvc_md5(root / part["path"])
+            sizes = [one.stat().st_size for one in (root / part["path"]).rglob("*") if one.is_file()]
+            part |= {"md5": dvc_md5(root / part["path"]), "size": sum(sizes), "nfiles": len(sizes)}
     write(root / "dvc.lock", yaml.safe_dump(lock, sort_keys=False))

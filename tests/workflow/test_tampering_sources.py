@@ -13,7 +13,7 @@ from joblineage.store import Store, canonical, digest
 from joblineage.verdict import Verdict
 from joblineage.verify import Report, verify
 
-from .attacks import Attack, attacked, edit, linked, named, record_of, reforge, write
+from .attacks import Attack, attacked, edit, found, linked, named, record_of, reforge, write
 from .conftest import Study
 
 pytestmark = pytest.mark.slow
@@ -93,8 +93,8 @@ RECORDS = {
     "score": (
         "an input's bytes",
         lambda one: one["inputs"][0].update(sha256="0" * 64),
-        M,
-        f"lineage/objects/{'0' * 64}",
+        T,
+        "score",
     ),
     "compare": (
         "another rule",
@@ -126,7 +126,6 @@ RECORDS = {
         Verdict.INCOMPLETE,
         "results/more.json",
     ),
-    "plot": ("DVC's name of an output", lambda one: one["outputs"][0].update(md5="0" * 32), T, "dvc.lock"),
     "judge": (
         "a difference from the commit that is not kept",
         lambda one: one["code"].update(dirty=["src/blemore/scoring/metrics.py"], diff=None),
@@ -167,6 +166,14 @@ def test_a_rewritten_record_is_found_where_its_run_and_dvc_lock_fit_it(forged, j
     report, names = forged
     _, _, verdict, node = RECORDS[job]
     assert (verdict, node.format(**names)) in named(report)
+
+
+def test_dvcs_name_of_other_bytes_in_a_record_is_found(finished: Study, tmp_path: Path) -> None:
+    root = linked(finished.folder, tmp_path / "study")
+    path = record_of(root, "plot")
+    edit(path, lambda one: one["outputs"][0].update(md5="0" * 32))
+    reforge(root, path)
+    found(root, Verdict.TAMPERED, "dvc.lock")
 
 
 def test_removed_declarations_of_a_fit_are_found(finished: Study, tmp_path: Path) -> None:

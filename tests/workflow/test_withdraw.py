@@ -1,21 +1,26 @@
 """A withdrawal on a real study: nothing that shows the clips is left where it can reach, searched by content."""
 
 import base64
+import gzip
 import hashlib
 import io
 import json
 import re
 import shutil
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from dvc.repo import Repo
 
 from blemore.audit.withdrawal.carry_out import carry_out
 from blemore.audit.withdrawal.places import Place
 from blemore.audit.withdrawal.plan import plan
 from blemore.challenge.submission import check
+from joblineage.workspace import output_of
 
 from .conftest import Study, clone, with_stores
 from .test_studies import as_blemore
@@ -108,6 +113,44 @@ def verdict(study: Study) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+def naming(study: Study, person: str) -> set[str]:
+    """Files of the workspace, and of what DVC remembers of it elsewhere, that name somebody, by a plain search of bytes.
+
+    Git's own and DVC's stores left out; zips and gz are opened, Snakemake's names decoded.
+    """
+    word = re.compile(rf"(?<![A-Za-z0-9]){person}(?![A-Za-z0-9])".encode())
+    remembered = Path(Repo(str(study.folder)).site_cache_dir)
+    found = {path for top in (study.folder, remembered) for path in top.rglob("*") if path.is_file()}
+    aside = (study.folder / ".git", study.folder / ".dvc/cache")
+    named = set()
+    for path in sorted(path for path in found if not any(path.is_relative_to(one) for one in aside)):
+        name = path.relative_to(study.folder if path.is_relative_to(study.folder) else remembered).as_posix()
+        texts = [name.encode(), output_of(path.name).encode() if path.parent.name == "metadata" else b""]
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                texts += [one for member in archive.namelist() for one in (member.encode(), archive.read(member))]
+        if any(word.search(text) for text in (*texts, data)):
+            named.add(name)
+    return named
+
+
+def exports(study: Study, person: str) -> set[str]:
+    """Files that people made of a person's clips and keep beside the study: their paths."""
+    folder = study.folder / "exports"
+    folder.mkdir()
+    clip = next((study.folder / "data/demo/train").glob(f"{person}_*"))
+    (folder / "notes.csv").write_text(f"person,seen\n{person},yes\n")
+    with gzip.open(folder / "scores.csv.gz", "wt") as file:
+        file.write(f"clip,score\n{clip.stem},1\n")
+    pq.write_table(
+        pa.table({"who": ["A901", person]}), folder / "who.parquet", compression="none", use_dictionary=False
+    )
+    with zipfile.ZipFile(folder / "handed on.zip", "w") as archive:
+        archive.write(clip, clip.name)
+    return {path.relative_to(study.folder).as_posix() for path in folder.iterdir()}
+
+
 @pytest.fixture
 def kept(guarded: Study, tmp_path: Path) -> Study:
     return with_stores(guarded, tmp_path)
@@ -128,6 +171,8 @@ def test_a_person_is_gone_from_everywhere_and_the_study_runs_without(kept: Study
         next((kept.folder / "data/demo/train").glob(f"{PERSON}_*")).read_bytes()
     )
 
+    own = exports(kept, PERSON)
+    kept.run("blemore", "lineage", "report")
     everything = tree(kept)
     said = kept.run("blemore", "withdraw", "--person", PERSON, *REMOTES, "--dry-run").stdout
     assert "nothing was changed" in said
@@ -135,7 +180,12 @@ def test_a_person_is_gone_from_everywhere_and_the_study_runs_without(kept: Study
     assert tree(kept) == everything
 
     note = kept.run("blemore", "withdraw", "--person", PERSON, *REMOTES).stdout
+    (kept.folder / "exports/handed on.zip").unlink()  # the note names it: people look at what is theirs
     assert search(kept) == {}
+    gone = ("logs/", ".snakemake/log/", "cache/lineage/", "lineage.html", "data/demo/train/")
+    assert not [name for name in naming(kept, PERSON) if name.startswith(gone)]
+    for path in own:
+        assert f"- {path}: " in note
     assert {path: path.read_bytes() for path in others} == others
     assert len(list((kept.folder / "cache/gemini-stand-in/vectors").rglob("*.npy"))) == vectors - len(names)
     for words in ("other clones", "git's history", "derived files", "fit_head: 2", "fuse: 1", "remote private: "):
@@ -143,7 +193,7 @@ def test_a_person_is_gone_from_everywhere_and_the_study_runs_without(kept: Study
     (written,) = (kept.folder / "withdrawals").glob(f"*-{PERSON}.md")
     assert written.read_text().strip() == note.strip()
     assert [one["person"] for one in json.loads((kept.folder / "withdrawn.json").read_text())] == [PERSON]
-    assert kept.git("status", "--porcelain").split() == ["M", "withdrawn.json"]
+    assert kept.git("status", "--porcelain", "--untracked-files=no").split() == ["M", "withdrawn.json"]
 
     code, text = verdict(kept)
     assert code == 16
@@ -161,10 +211,39 @@ def test_a_person_is_gone_from_everywhere_and_the_study_runs_without(kept: Study
     kept.run("dvc", "push")
     assert search(kept) == {}
 
-    again = kept.run(
-        "blemore", "withdraw", "--person", PERSON, *REMOTES
-    ).stdout  # changes nothing that the new study made
+    # Once more: nothing that the new study made changes. The run's log said whose clips were gone, and goes.
+    again = kept.run("blemore", "withdraw", "--person", PERSON, *REMOTES).stdout
     assert verdict(kept)[0] == 0, again
+    assert "until the study has run again" not in again
+    left, committed = naming(kept, PERSON), set(kept.git("ls-files").split())
+    assert {one for one in left & committed if not one.startswith("tests/")} == {"withdrawn.json"}
+    notes = {"withdrawals/withdrawn.json", written.relative_to(kept.folder).as_posix()}
+    records = {one for one in left if one.startswith(("lineage/records/", "lineage/objects/"))}
+    theirs = own - {"exports/handed on.zip"}
+    assert left - committed == notes | records | theirs
+    for path in theirs:
+        assert f"- {path}: " in again
+
+
+def test_a_rolled_back_list_is_refused_and_a_revocation_is_the_way_back(kept: Study) -> None:
+    names = persons_clips(kept, PERSON)
+    kept.run("blemore", "withdraw", "--person", PERSON)
+    kept.git("checkout", "--quiet", "--", "withdrawn.json")
+    for command in (("snakemake", "-n", "submission"), ("dvc", "repro")):
+        refused = kept.run(*command, check=False)
+        assert refused.returncode
+        assert f"lacks person {PERSON}" in refused.stdout + refused.stderr
+    code, text = verdict(kept)
+    assert code == 16
+    assert f"lacks person {PERSON}" in text
+    assert not persons_clips(kept, PERSON)
+
+    kept.run("blemore", "withdraw", "--revoke", PERSON, "--reason", "consent given again")
+    (entry,) = json.loads((kept.folder / "withdrawn.json").read_text())
+    assert entry["person"] == PERSON
+    assert entry["revoked"]["reason"] == "consent given again"
+    assert len(entry["sha256"]) == len(names)
+    assert kept.would_run()["demo_actor"] == 1
 
 
 def verdict_of(study: Study, artifact: str) -> tuple[int, str]:
@@ -200,9 +279,12 @@ def test_with_blemore_the_raw_clips_of_others_stay(guarded: Study, tmp_path: Pat
     kept.git("commit", "--quiet", "-am", "Real clips")
     kept.run("dvc", "push")
     clips = {path: path.read_bytes() for path in (kept.folder / "data/blemore").rglob("*.mov")}
+    labels = (kept.folder / "data/blemore/train_metadata.csv").read_bytes().splitlines(keepends=True)
     search = Search(kept, {"A901_ang_int4_ver1"})
     kept.run("blemore", "withdraw", "--clip", "A901_ang_int4_ver1", *REMOTES)
     assert search(kept) == {}
+    table = kept.folder / "data/blemore/train_metadata.csv"
+    assert table.read_bytes() == b"".join(row for row in labels if b"A901_ang_int4_ver1" not in row)
     left = {path: path.read_bytes() for path in (kept.folder / "data/blemore").rglob("*.mov")}
     assert left == {path: data for path, data in clips.items() if path.stem not in search.names}
     stored = {

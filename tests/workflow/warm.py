@@ -65,6 +65,7 @@ def serve(address: str, client: str) -> None:
     path = sys.path[1:]
     for name in LIBRARIES:
         import_module(name)
+    sys.modules.pop("__mp_main__", None)  # some library's second name for this module
     assert not [name for name in sys.modules if name.split(".")[0] in ("blemore", "torch")]
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # ended processes are not waited for

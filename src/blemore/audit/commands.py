@@ -165,6 +165,12 @@ def withdraw(
         str | None, typer.Option(help="A person: all training clips (test clips tell no person).")
     ] = None,
     clip: Annotated[str | None, typer.Option(help="One clip's name, with or without its extension.")] = None,
+    revoke: Annotated[
+        str | None, typer.Option(help="The person or clip takes part again: consent was given again.")
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option(help="With --revoke: why. Is kept in withdrawn.json, with who and when.")
+    ] = None,
     remote: Annotated[
         list[str] | None, typer.Option(help="A remote of DVC's to remove from; may be given again.")
     ] = None,
@@ -173,14 +179,20 @@ def withdraw(
 ) -> None:
     """Consent withdrawn: never listed or imported again; removed from the workspace, caches and remotes.
 
-    Try it with --dry-run. Raw clips removed here are gone. May be run again, in other clones or for further remotes. Exit code
-    1 where a remote could not be reached.
+    Try it with --dry-run. Raw clips removed here are gone. May be run again, in other clones, for further remotes, or after the
+    next run to see what still names them. Exit code 1 where a remote could not be reached.
     """
-    from blemore.audit.withdrawal.carry_out import carry_out, note
+    from blemore.audit.withdrawal.carry_out import carry_out, note, take_back
     from blemore.audit.withdrawal.plan import plan
 
-    if (person is None) == (clip is None):
-        raise typer.BadParameter("give one of --person, --clip")
+    if [person, clip, revoke].count(None) != 2:
+        raise typer.BadParameter("give one of --person, --clip, --revoke")
+    if (revoke is None) != (reason is None):
+        raise typer.BadParameter("--revoke and --reason belong together")
+    if revoke and reason:
+        take_back(workspace.resolve(), Path(revoke).stem, reason)
+        typer.echo(f"{revoke} takes part again from the next run on; commit withdrawn.json, which says why")
+        return
     kind, name = ("person", person) if person is not None else ("clip", Path(clip or "").stem)
     planned = plan(workspace.resolve(), kind, str(name), remote or [])
     if dry_run:

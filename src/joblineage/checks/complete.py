@@ -121,7 +121,8 @@ def unnamed(store: Store) -> list[str]:
     named: set[bytes] = set()
     for path in store.folder.glob("*/*"):
         with suppress(OSError):  # `structure` names it
-            named.update(re.findall(rb"[0-9a-f]{64}", read_bytes(path)))
+            data = read_bytes(path)
+            named.update(re.findall(rb'"([0-9a-f]{64})"', data) if data[:1] in (b"{", b"[") else ())
     lost = sorted(
         path.name for path in store.folder.glob("objects/*") if path.name.encode() not in named and path.name[0] != "."
     )

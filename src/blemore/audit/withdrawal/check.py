@@ -3,6 +3,7 @@
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from blemore.audit.withdrawal.shortened import lacking
 from blemore.datasets.withdrawn import FILE, Withdrawn, known_withdrawn
 from joblineage.graph import Descent, Graph, reached
 from joblineage.store import key
@@ -14,15 +15,14 @@ RAW = "data/"
 
 
 def check(root: Path, graph: Graph, chain: set[str], *_: Any) -> Checked:
-    """Jobs of the present study that made or read a withdrawn clip, and those that read what came of one.
-
-    Of jobs that follow from one another only the first is named.
+    """A denylist that lacks what an earlier one had; jobs of the present study that made or read a withdrawn clip, and those
+    that read what came of one. Of jobs that follow from one another only the first is named.
     """
+    found = [Finding(Verdict.WITHDRAWN, FILE, what) for what in lacking(root)]
     withdrawn = known_withdrawn(root / FILE)
-    if not withdrawn.entries:
-        return [], []
+    if not withdrawn.standing:
+        return found, []
     touched = dependents(Descent(graph.store), withdrawn)
-    found = []
     for name in chain:
         one = graph.records[name]
         clips = sorted({PurePosixPath(file["path"]).stem for file in _clips(one, withdrawn, "inputs", "outputs")})

@@ -1,12 +1,14 @@
 """Where DVC keeps files: the local cache, the remotes. Objects are named by their md5; any remote that DVC knows will do."""
 
-import subprocess
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from joblineage.errors import refuse
 from joblineage.files import parse_json, parse_yaml
+from joblineage.workspace import committed
 
 
 class Place:
@@ -68,6 +70,28 @@ def places(root: Path, remotes: Sequence[str]) -> tuple[list[Place], dict[str, s
     return found, away, [name for name in known if name not in remotes]
 
 
+def local_folders(root: Path) -> list[Path]:
+    """Where DVC's stores lie that are folders of this machine: the cache, and the remotes, named or not."""
+    from dvc.repo import Repo
+
+    repo = Repo(str(root))
+    found = [Path(repo.cache.local.path)]
+    for name in repo.config["remote"]:
+        with suppress(Exception):  # whatever a store's own library raises: such a store is no folder
+            remote = repo.cloud.get_remote(name)
+            found += [Path(remote.path)] * (remote.fs.protocol == "local")
+    return found
+
+
+def forget(root: Path) -> None:
+    """Remove what DVC remembers of the files' names, outside the study's folder; it finds them out again."""
+    from dvc.repo import Repo
+
+    folder = Path(Repo(str(root)).site_cache_dir)
+    for name in ("hashes", "index", "links"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
 def versions(root: Path, found: Sequence[Place]) -> Iterator[tuple[str, str]]:
     """(path, md5) of every file that any dvc.lock, in git's history or here, speaks of; folders taken apart.
 
@@ -87,11 +111,4 @@ def _locks(root: Path) -> Iterator[bytes]:
     """Every version of dvc.lock, each once."""
     if (root / "dvc.lock").is_file():
         yield (root / "dvc.lock").read_bytes()
-    for line in _git(root, "rev-list", "--all", "--objects", "--", "dvc.lock").decode().splitlines():
-        name, _, path = line.partition(" ")
-        if path.endswith("dvc.lock"):
-            yield _git(root, "cat-file", "blob", name)
-
-
-def _git(root: Path, *command: str) -> bytes:
-    return subprocess.run(["git", *command], cwd=root, capture_output=True, check=False).stdout
+    yield from committed(root, "dvc.lock")

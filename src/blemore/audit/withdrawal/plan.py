@@ -12,14 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from blemore.audit.withdrawal.check import RAW, dependents, is_clip
-from blemore.audit.withdrawal.places import Place, places, versions
-from blemore.datasets.withdrawn import FILE, Withdrawn, read_withdrawn
+from blemore.audit.withdrawal.places import Place, local_folders, places, versions
+from blemore.audit.withdrawal.remains import IMPORTED, Remains, remains
+from blemore.audit.withdrawal.shortened import whole
+from blemore.audit.withdrawal.traces import Search
+from blemore.datasets.withdrawn import Withdrawn
 from blemore.gemini.store import kept_of
-from joblineage.capture import File, hashed
+from joblineage.capture import File, dvc_md5, hashed
 from joblineage.errors import DataError
-from joblineage.files import matches, sha256
+from joblineage.files import matches
 from joblineage.graph import Descent
-from joblineage.store import FOLDER, Store
+from joblineage.store import Store
 
 PIECES = "results/media/pieces/"
 MEDIA = (
@@ -27,8 +30,6 @@ MEDIA = (
     *("results/individuals/clusters.parquet", "results/report/*.html"),
 )
 """Files that show clips, or tell who is who in them."""
-PASSED_OVER = (".git", ".venv", FOLDER)
-"""Folders of a workspace without media."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class Plan:
 
     kind, name : "person" or "clip", and which.
     clips : {sha256 of a raw clip: its name}.
-    files : in the workspace: raw clips, media, and copies of either wherever they lie.
+    files : in the workspace: raw clips, media, copies of either wherever they lie, and what tools wrote of them.
+    remains : what else names them.
     vectors : what a service made of the clips. states : of trainings that were broken off.
     objects : for each of DVC's places, the md5 of what goes there.
     derived : {name of the place: how many derived files stay there}.
@@ -50,6 +52,7 @@ class Plan:
     name: str
     clips: Mapping[str, str]
     files: list[str]
+    remains: Remains
     vectors: list[Path]
     states: list[Path]
     objects: list[tuple[Place, list[str]]]
@@ -72,9 +75,9 @@ def plan(root: Path, kind: str, name: str, remotes: Sequence[str] = ()) -> Plan:
     ------
     DataError : nobody here knows such a person or clip, and it is not on the denylist; no such remote.
     """
-    listed = [entry for entry in read_withdrawn(root / FILE).entries if entry.get(kind) == name]
-    asked = Withdrawn(tuple(listed) or ({kind: name, "date": "", "sha256": []},))
     store = Store(root)
+    listed = [entry for entry in whole(root)[0].standing if entry.get(kind) == name]
+    asked = Withdrawn(tuple(listed) or ({kind: name, "date": "", "sha256": []},))
     descent = Descent(store)
     touched = dependents(descent, asked)
     goes = _going(asked, store, touched)
@@ -83,21 +86,28 @@ def plan(root: Path, kind: str, name: str, remotes: Sequence[str] = ()) -> Plan:
     found = (hashed("", str(root / path), md5=True) | {"path": path} for path in _media_below(root, asked))
     here = [one for one in found if goes(one["path"], one["sha256"])]
     stores, away, unnamed = places(root, remotes)
-    versioned = {(path, md5) for path, md5 in versions(root, stores) if goes(path, md5)}
+    known = set(versions(root, stores))
+    versioned = {(path, md5) for path, md5 in known if goes(path, md5)}
     versioned |= {(one["path"], one["md5"]) for one in (*gone, *here) if "md5" in one}
     clips = {one["sha256"]: PurePosixPath(one["path"]).stem for one in (*gone, *here) if is_clip(one["path"], asked)}
     if not (clips or listed or any(is_clip(path, asked) for path, _ in versioned)):
         raise DataError(f"--{kind} {name}", ["not in data/, in no record and in no dvc.lock: is it spelt right?"])
     pieces, unread = _pieces(root, here, versioned, stores, asked)
-    files = [one["path"] for one in here]
+    files = {one["path"] for one in here}
+    copies = {one["sha256"]: one["size"] for one in (*gone, *here) if one["size"]}  # any two empty files are alike
+    search = Search(kind, name, {*clips, *asked.sha256}, copies)
+    traces = search(root, passed=local_folders(root), without=files)
+    left = remains(traces, root, store.newest)
     made = [out for one in touched for out in store.records[one]["outputs"]]
     derived = {out["md5"] for out in made if not goes(out["path"], out["sha256"])}
+    derived |= _tables(root, known, left)
     vectors = {path for mp4 in pieces for folder in (root / "cache").glob("gemini*") for path in kept_of(mp4, folder)}
     return Plan(
         kind=kind,
         name=name,
         clips=clips,
-        files=files + _copies(root, [*gone, *here], set(files), stores[0]),
+        files=sorted({*files, *traces.copies, *left.told}),
+        remains=left,
         vectors=sorted(vectors),
         states=sorted((root / "cache/training").glob("*")),
         objects=[(place, place.held(md5 for _, md5 in versioned)) for place in stores],
@@ -128,22 +138,11 @@ def _media_below(root: Path, asked: Withdrawn) -> Iterator[str]:
                 yield name
 
 
-def _copies(root: Path, gone: Iterable[File], files: set[str], cache: Place) -> list[str]:
-    """Whole copies of what goes, anywhere else in the workspace (half-finished experiments, replays, links)."""
-    contents = {one["sha256"] for one in gone}
-    sizes = {one["size"] for one in gone if one["size"]}
-    passed = {*(root / name for name in PASSED_OVER), Path(cache.odb.path)}  # the cache goes by its own names
-    copies, waiting = [], [root]
-    while waiting:
-        for path in sorted(waiting.pop().iterdir()):
-            if path.is_dir() and not path.is_symlink():
-                if path not in passed:
-                    waiting.append(path)
-            elif path.is_file() and path.stat().st_size in sizes:
-                name = path.relative_to(root).as_posix()
-                if name not in files and sha256(path) in contents:
-                    copies.append(name)
-    return copies
+def _tables(root: Path, known: Iterable[tuple[str, str]], left: Remains) -> set[str]:
+    """md5 of every version of imported metadata but the present one, if it names nobody who withdrew."""
+    paths = {path for path, _ in known if matches(path, [IMPORTED])} - set(left.tables)
+    clean = {dvc_md5(root / path) for path in paths if (root / path).is_file()}
+    return {md5 for path, md5 in known if matches(path, [IMPORTED])} - clean
 
 
 def _pieces(

@@ -1,0 +1,65 @@
+"""What still names a person or a clip, sorted by who has to do something about it: this command, the next run, people."""
+
+import os
+from collections.abc import Container
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from blemore.audit.withdrawal.traces import Trace, Traces
+from blemore.datasets.roster import METADATA as TABLE
+from joblineage.files import matches
+from joblineage.store import FOLDER
+from joblineage.workspace import METADATA, git
+
+TOLD = (
+    *("logs/", ".snakemake/log/", ".snakemake/iocache/", ".snakemake/auxiliary/", ".snakemake/scripts/"),
+    *(".snakemake/incomplete/", "cache/lineage/", "dvc_plots/"),
+)
+"""What runs and commands of this study wrote beside its results, and write anew where it is needed."""
+PAGE = "lineage.html"
+IMPORTED = f"data/*/{TABLE}"
+LISTS = ("withdrawn.json", "withdrawals/")
+"""They name who must not come in again."""
+
+
+@dataclass(frozen=True)
+class Remains:
+    """Places by what becomes of them; paths below the workspace.
+
+    told : go now. tables : imported metadata, of which the rows go now.
+    again : the next run makes them anew. records : of lineage/, which no run rewrites.
+    committed : files that git knows. yours : all others. unread : what could not be looked into.
+    """
+
+    told: list[str] = field(default_factory=list)
+    tables: list[str] = field(default_factory=list)
+    again: list[Trace] = field(default_factory=list)
+    records: list[Trace] = field(default_factory=list)
+    committed: list[Trace] = field(default_factory=list)
+    yours: list[Trace] = field(default_factory=list)
+    unread: list[Trace] = field(default_factory=list)
+
+
+def remains(found: Traces, root: Path, made: Container[str]) -> Remains:
+    """Sort what was found.
+
+    Parameters
+    ----------
+    made : files that jobs made.
+    """
+    committed = {os.fsdecode(path) for path in git(root, "ls-files", "-z").split(b"\0")}
+    left = Remains(unread=found.unread)
+    for one in found.named:
+        if one.path.startswith(LISTS):
+            continue
+        if one.path.startswith(TOLD) or one.path == PAGE:
+            left.told.append(one.path)
+        elif matches(one.path, [IMPORTED]) and one.path not in made:
+            left.tables.append(one.path)
+        elif one.path in made or one.path.startswith(("results/", METADATA)):
+            left.again.append(one)
+        elif one.path.startswith(f"{FOLDER}/"):
+            left.records.append(one)
+        else:
+            (left.committed if one.path in committed else left.yours).append(one)
+    return left
