@@ -214,7 +214,7 @@ def dvc(store: Store, *, whole: bool = True) -> tuple[list[Finding], list[str]]:
     # Metadata are compared one by one: a job that failed has changed them, and times in them are nobody's concern.
     told = METADATA in outs and not any(outs[METADATA][1] == _here(root, METADATA, litter=one) for one in (False, True))
     notes = [f"{METADATA} is another than DVC versioned: it was compared file by file"] if told else []
-    findings = [_output(store, made, path, *claim) for path, claim in outs.items() if path != METADATA]
+    findings = [_output(store, made, path, *claim) for path, claim in outs.items()]
     findings += [_dependency(store, made, outs, *dep) for dep in deps]
     findings += complete.sizes(store, [out for _, out in listed if out["path"] not in OF_RUNS])
     findings += _settings(store, run, stages, params, commands)
@@ -238,10 +238,15 @@ def _versioned(root: Path, md5: str) -> list[str] | None:
 def _output(store: Store, made: dict[str, str], path: str, stage: str, md5: str) -> Finding | None:
     if f"{path}/".startswith(store.study.raw) and not _made(made, path):
         return None  # raw files that no job made: records know them by sha256, as inputs
-    true = _here(store.root, path) or "nothing" if path == FOLDER else _sum_of(made, path)
-    if md5 == true or (path == FOLDER and _grown(store, md5)):
+    true = _here(store.root, path) or "nothing" if path in OF_RUNS else _sum_of(made, path)
+    if md5 == true or (path == FOLDER and _grown(store, md5)) or (path == METADATA and _was_there(store.root, md5)):
         return None
     return _wrong(f"stage {stage} claims md5 {md5[:12]} of {path}, the records say {true[:12]}")
+
+
+def _was_there(root: Path, md5: str) -> bool:
+    """Whether DVC may have versioned other metadata than the present ones under that md5: its cache has their list, or no list."""
+    return _versioned(root, md5) is not None or not any((root / ".dvc/cache/files/md5").glob("*/*.dir"))
 
 
 def _grown(store: Store, md5: str) -> bool:
