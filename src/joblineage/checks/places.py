@@ -13,9 +13,9 @@ from joblineage.store import FOLDER, SIGNATURES, Store
 from joblineage.study import Checked
 from joblineage.verdict import Finding, Verdict
 
-HALF_WRITTEN = re.compile(r"\..+\.\d+\.tmp")
+HALF_WRITTEN = re.compile(r"\..+\.[0-9]+\.tmp")
 """Name of a file that a job was writing (`files.whole_file`)."""
-DOCUMENT = re.compile(r"\.[0-9a-f]{64}(\.sig)?(\.json)?\.\d+\.tmp")
+DOCUMENT = re.compile(r"\.[0-9a-f]{64}(\.sig)?(\.json)?\.[0-9]+\.tmp")
 """The same of a document in lineage/."""
 
 
