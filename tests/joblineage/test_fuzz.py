@@ -61,3 +61,11 @@ def test_any_bytes_in_any_file_end_in_a_verdict(tmp_path, block):
                 with suppress(DataError):  # says what is wrong
                     ask(Store(root))
     assert verify(Store(root)).findings == []
+
+
+def test_a_link_to_itself_in_place_of_an_object_ends_in_a_verdict(tmp_path):
+    root = twice_run(tmp_path).root
+    place = min((root / "lineage/objects").iterdir())
+    place.unlink()
+    place.symlink_to(place.name)
+    assert verify(Store(root)).verdict is not Verdict.OK
