@@ -38,8 +38,8 @@ IN_A_STUDY = (
     "blemore lineage find --clip A901_ang_int4_ver1 --down",
     "blemore lineage report",
     "blemore lineage export --ro-crate study.zip --slsa study.intoto.json",
-    "blemore lineage sign KEY --new-key",
-    "blemore lineage verify --key KEY.pub",
+    "blemore lineage sign ../KEY --new-key",
+    "blemore lineage verify --key ../KEY.pub",
     "blemore withdraw --person A901 --dry-run",
 )
 """By workflow/test_readme.py, in this order, after one run; `dvc exp run` is the second one."""
