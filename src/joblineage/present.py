@@ -4,6 +4,7 @@ Only content counts. Files that have not changed since the last look are known b
 """
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -151,7 +152,7 @@ def foreign(store: Store) -> list[Difference]:
     return [
         Difference(Kind.FOREIGN, path)
         for top in sorted(tops)
-        for path in sorted(one.relative_to(root).as_posix() for one in (root / top).rglob("*") if one.is_file())
+        for path in sorted(one.relative_to(root).as_posix() for one in _files(root / top))
         if path not in store.makers and not path.endswith(".tmp") and not LITTER.fullmatch(Path(path).name)
     ]
 
@@ -166,6 +167,14 @@ SAID = {
     Kind.FOREIGN: "result(s) lie here that no recorded job made",
 }
 """What is said of files before a run."""
+
+
+def _files(top: Path) -> Iterator[Path]:
+    """All files below a folder, but for what is closed to this user."""
+    paths = (Path(folder, name) for folder, _, names in os.walk(top) for name in names)
+    return (path for path in paths if path.is_file())
+
+
 VERDICTS = {
     Kind.CHANGED: (Verdict.STALE, "changed since {job} read it"),
     Kind.GONE: (Verdict.MISSING, "{job} read it, and it is gone"),

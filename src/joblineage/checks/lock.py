@@ -122,7 +122,8 @@ def _output(store: Store, made: dict[str, str], path: str, stage: str, md5: str)
 
 def _was_there(root: Path, md5: str) -> bool:
     """Whether DVC may have versioned other metadata than the present ones under that md5: its cache has their list, or no list."""
-    return _versioned(root, md5) is not None or not any((root / ".dvc/cache/files/md5").glob("*/*.dir"))
+    cache = root / ".dvc/cache/files/md5"  # may be closed to this user
+    return _versioned(root, md5) is not None or not os.access(cache, os.X_OK) or not any(cache.glob("*/*.dir"))
 
 
 def _grown(store: Store, md5: str) -> bool:

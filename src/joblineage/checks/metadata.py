@@ -2,7 +2,6 @@
 
 import ast
 from collections import Counter
-from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -41,7 +40,7 @@ def check(root: Path, graph: Graph, chain: set[str], found: Sums) -> tuple[list[
     ----------
     found : of every file that the records name.
     """
-    said: dict[str, Any] = _metadata(root / METADATA)
+    said, closed = _metadata(root / METADATA)
     has_form, store = compiled(CLAIM, {}), graph.store
     early = store.last_run is None or not store.last_run["complete"]
     findings, other_clock = [], []
@@ -54,6 +53,8 @@ def check(root: Path, graph: Graph, chain: set[str], found: Sums) -> tuple[list[
         name = store.makers[path]
         one = graph.records[name]
         node = f"{METADATA} of {path}"
+        if path in closed:
+            continue
         if path not in said:
             what = f"Snakemake's metadata of this file, which {key(one)} made, is gone"
             findings.append(Finding(Verdict.MISSING, node, what))
@@ -70,10 +71,11 @@ def check(root: Path, graph: Graph, chain: set[str], found: Sums) -> tuple[list[
             # A run that ended early has not told Snakemake of all its jobs; one whose parameters change is not complete.
             verdict = Verdict.INCOMPLETE if early or name in store.pending or late else Verdict.TAMPERED
             findings.append(Finding(verdict, node, f"{wrong} (record of {key(one)})"))
-    if not other_clock:
-        return findings, []
-    what = f"Snakemake's clock was another than that of the jobs which made {other_clock[0]}"
-    return findings, [what + (f" and {len(other_clock) - 1} other files" if other_clock[1:] else "")]
+    notes = [f"{len(closed)} files of {METADATA} may not be read by this user and were not compared"] if closed else []
+    if other_clock:
+        more = f" and {len(other_clock) - 1} other files" if other_clock[1:] else ""
+        notes.append(f"Snakemake's clock was another than that of the jobs which made {other_clock[0]}{more}")
+    return findings, notes
 
 
 def agrees(one: dict[str, Any], claim: Any) -> bool:
@@ -86,13 +88,17 @@ def agrees(one: dict[str, Any], claim: Any) -> bool:
         return False
 
 
-def _metadata(folder: Path) -> dict[str, Any]:
-    """{path: metadata}, as far as it can be read; None of a path that has two."""
-    found: dict[str, Any] = {}
+def _metadata(folder: Path) -> tuple[dict[str, Any], set[str]]:
+    """{path: metadata}, as far as it can be read, None of a path that has two; and paths whose metadata this user may not read."""
+    found, closed = dict[str, Any](), set[str]()
     for file, path in marked(folder):
-        with suppress(OSError, ValueError):
+        try:
             found[path] = None if path in found else parse_json(read_bytes(file))
-    return found
+        except PermissionError:
+            closed.add(path)
+        except (OSError, ValueError):
+            continue
+    return found, closed
 
 
 def _disagreement(
