@@ -72,7 +72,9 @@ def test_the_short_answers_are_those_of_the_records(made: Lineage, html: str) ->
     assert "changes that were not committed in 1 jobs: src/train.py" in answer(html, "Which code?")
     assert "seed 17, fusion simplex" in answer(html, "Which parameters?")
     assert hashlib.sha256(b"content of weights/vit.pt").hexdigest() in answer(html, "Which checkpoints?")
-    assert "Python 3.11.9, Linux, 1 packages, no lock file (9 jobs on a processor)" in answer(html, "Which environment?")
+    assert "Python 3.11.9, Linux, 1 packages, no lock file (9 jobs on a processor)" in answer(
+        html, "Which environment?"
+    )
     assert "as the lock file says (2 jobs on a processor)" in answer(html, "Which environment?")
     assert "Of 2 fitted models, none judged any of the 4 persons" in answer(html, "Trained on whom?")
     assert "pretrained networks had seen is unknown" in answer(html, "Trained on whom?")

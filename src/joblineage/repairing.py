@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from joblineage import documents
-from joblineage.checks import claims
+from joblineage.checks import lock, metadata
+from joblineage.checks.endings import METADATA
 from joblineage.files import parse_json, write_bytes, write_text
 from joblineage.present import Kind, compare
 from joblineage.recovery import holding
@@ -175,11 +176,11 @@ def _notes(store: Store, cache: DvcCache) -> tuple[list[str], list[str]]:
     brought, lost = [], []
     for path, name in store.makers.items():
         place, record = store.root / note(path), store.records[name]
-        if not (store.root / path).exists() or claims.agrees(record, read_note(place)):
+        if not (store.root / path).exists() or metadata.agrees(record, read_note(place)):
             continue
-        below = place.relative_to(store.root / claims.METADATA).as_posix()
+        below = place.relative_to(store.root / METADATA).as_posix()
         places = (cache.place(md5) for md5 in cache.ever.get(below, ()))
-        right = next((one for one in places if claims.agrees(record, read_note(one)) and whole(one)), None)
+        right = next((one for one in places if metadata.agrees(record, read_note(one)) and whole(one)), None)
         if right:
             clear(place)
             write_bytes(place, right.read_bytes())
@@ -201,7 +202,7 @@ def _versions(store: Store, cache: DvcCache) -> Iterator[str]:
         return
     held = {md5 for md5 in (outs or {}).values()}
     held |= {md5 for one in held if one.endswith(".dir") for md5 in cache.listed(one).values()}
-    if outs and all(cache.place(md5).is_file() for md5 in held) and not claims.dvc(store)[0]:
+    if outs and all(cache.place(md5).is_file() for md5 in held) and not lock.check(store)[0]:
         return
     from joblineage.verify import verify
 

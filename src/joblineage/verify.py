@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from joblineage import capture, present
-from joblineage.checks import claims, complete, endings, places, processes, staleness, structure
+from joblineage.checks import commits, complete, endings, lock, metadata, places, processes, staleness, structure
 from joblineage.errors import DataError
 from joblineage.graph import Graph
 from joblineage.planned import study_at_work
@@ -84,9 +84,9 @@ def verify(
         places.strangers(store) if artifact is None else ([], []),
         staleness.check(graph, chain, artifact, ask=study_at_work(root) if plan is None else plan),
         endings.check(store) if artifact is None else ([], []),
-        claims.snakemake(root, graph, chain, now.sums),
-        claims.dvc(store, whole=not records),
-        claims.git(root, graph, chain),
+        metadata.check(root, graph, chain, now.sums),
+        lock.check(store, whole=not records),
+        commits.check(root, graph, chain),
         processes.check(graph, chain),
     ):
         findings += bad
@@ -96,7 +96,7 @@ def verify(
     if now.absent:
         notes.append(f"{len(now.absent)} files are not here (they lie in the private store): {now.absent[0]}, ...")
     if cache:
-        stored, more = claims.stored(store)
+        stored, more = lock.stored(store)
         findings += stored
         notes += more
     if key_file is not None:
@@ -150,7 +150,7 @@ def _sorted(findings: list[Finding], graph: Graph) -> list[Finding]:
 
     def start(finding: Finding) -> list[str]:
         """Records that the finding strikes first."""
-        path = finding.node.removeprefix(f"{claims.METADATA} of ")
+        path = finding.node.removeprefix(f"{endings.METADATA} of ")
         record = path.removeprefix(f"{FOLDER}/records/").removesuffix(".json")
         known = made_by.get(path, record)
         if known in graph.records:
@@ -168,6 +168,6 @@ def _sorted(findings: list[Finding], graph: Graph) -> list[Finding]:
         names = tuple(key(graph.records[name]) for name in later if key(graph.records[name]) != node)
         unplaced = len(order) if node == "dvc.lock" else -1  # what it claims follows from the rest
         place = min((order[name] for name in struck), default=unplaced)
-        where = (place, not node.startswith(FOLDER), node.startswith(claims.METADATA), node)
+        where = (place, not node.startswith(FOLDER), node.startswith(endings.METADATA), node)
         placed.append((WORST_FIRST.index(finding.verdict), where, replace(finding, follows=names)))
     return [finding for *_, finding in sorted(placed, key=lambda one: one[:2])]

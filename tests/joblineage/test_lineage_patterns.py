@@ -4,7 +4,7 @@ import pytest
 import yaml
 from made_records import small_study
 
-from joblineage.checks import claims
+from joblineage.checks import lock
 from joblineage.files import matches
 
 
@@ -33,6 +33,6 @@ def test_a_source_whose_name_begins_like_that_of_the_results_is_compared_all_the
     deps = [{"path": path, "md5": "0" * 32} for path in ("results_of_others", "data/raw")]
     stage = {"cmd": "snakemake fuse", "deps": deps, "outs": []}
     made.file("dvc.lock", yaml.safe_dump({"stages": {"fuse": stage}}))
-    said = [one.what for one in claims.dvc(made.store)[0]]
+    said = [one.what for one in lock.check(made.store)[0]]
     assert any("that it read results_of_others" in what for what in said)
     assert not any("data/raw" in what for what in said)

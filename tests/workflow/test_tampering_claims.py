@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from blemore.study import STUDY
-from joblineage.checks import claims
+from joblineage.checks import lock
 from joblineage.store import Store, digest
 from joblineage.verdict import Verdict
 from joblineage.verify import Report, verify
@@ -220,7 +220,7 @@ def relocked(finished: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def told(relocked: Path) -> list[tuple[Verdict, str]]:
-    return [(one.verdict, one.what) for one in claims.dvc(Store(relocked, STUDY))[0]]
+    return [(one.verdict, one.what) for one in lock.check(Store(relocked, STUDY))[0]]
 
 
 @pytest.mark.parametrize("what", LOCK)

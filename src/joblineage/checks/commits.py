@@ -1,0 +1,68 @@
+"""Are the source files that a record calls clean those of its commit, and DVC's settings too?"""
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from joblineage.files import sha256
+from joblineage.graph import Graph
+from joblineage.store import digest, key
+from joblineage.verdict import Finding, Verdict
+
+CONFIG = ".dvc/config"
+"""What DVC is told of caches and stores: no record knows it, git does."""
+GIT_ALONE = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none", "GIT_NO_REPLACE_OBJECTS": "1"}
+"""Environment in which git fetches nothing (the study's .git/config could name a program for it), and reads what was committed."""
+
+
+def check(root: Path, graph: Graph, chain: set[str]) -> tuple[list[Finding], list[str]]:
+    """Source files that a record says were clean are those of its commit. Findings, and notes on what could not be
+    compared."""
+    asked: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for name in sorted(chain):
+        one = graph.records[name]
+        commit, dirty = one["code"]["commit"], set(one["code"]["dirty"])
+        if commit is None:
+            continue
+        for file in one["inputs"]:
+            if file["role"] == "code" and file["path"] not in dirty and "\n" not in file["path"]:
+                asked.setdefault((commit, file["path"]), []).append((file["sha256"], key(one)))
+    if not asked:
+        return [], ["no record names a commit"] if chain else []
+    commit = graph.records[max(chain, key=lambda name: graph.records[name]["time"]["end"])]["code"]["commit"]
+    if commit and os.path.isfile(root / CONFIG):
+        asked[commit, CONFIG] = [(sha256(root / CONFIG), CONFIG)]
+    names = "".join(f"{commit}:./{path}\n" for commit, path in asked)
+    quietly: dict[str, Any] = {"cwd": root, "capture_output": True, "check": False, "env": os.environ | GIT_ALONE}
+    try:
+        done = subprocess.run(["git", "cat-file", "--batch"], input=names.encode(), **quietly)
+    except FileNotFoundError:
+        return [], ["git is not installed: commits were not compared"]
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").partition("\n")[0]
+        return [], [f"git does not read this folder ({said}): commits were not compared"]
+    findings, unknown, odd, rest = [], set(), list[str](), done.stdout
+    for (commit, path), uses in asked.items():
+        (head, _, rest), data = rest.partition(b"\n"), None
+        if not head.endswith(b"missing"):
+            size = int(head.split()[-1])
+            data, rest = digest(rest[:size]), rest[size + 1 :]
+        elif _cannot_tell(commit, path, quietly):
+            unknown.add(commit)
+            continue
+        wrong = sorted({job for used, job in uses if used != data})
+        if wrong and path == CONFIG:
+            odd.append(f"{CONFIG} is not the one of commit {commit[:12]}, which the newest record names")
+        elif wrong:
+            what = f"{wrong[0]} used another {path} than commit {commit[:12]} has, and calls it clean"
+            findings.append(Finding(Verdict.TAMPERED, path, what))
+    notes = [f"commit {commit[:12]} is not in this clone: its files were not compared" for commit in sorted(unknown)]
+    return findings, odd + notes
+
+
+def _cannot_tell(commit: str, path: str, quietly: Mapping[str, Any]) -> bool:
+    """Whether a file that git does not give may be in the commit: the commit, or what it has there, is not in this clone."""
+    done = subprocess.run(["git", "ls-tree", commit, f"./{path}"], **quietly)
+    return bool(done.returncode or done.stdout)

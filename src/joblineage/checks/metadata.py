@@ -1,0 +1,136 @@
+"""Do Snakemake's metadata agree with the records? They are claims; the records decide."""
+
+import ast
+from collections import Counter
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from joblineage.checks.content import Sums
+from joblineage.checks.endings import METADATA, marked
+from joblineage.files import parse_json, read_bytes
+from joblineage.graph import Graph
+from joblineage.record import plain
+from joblineage.shapes import compiled
+from joblineage.store import canonical, key
+from joblineage.verdict import Finding, Verdict
+
+SLACK = 120.0
+"""Seconds by which clocks may differ before a note says it: a job is loaded and waited for in between."""
+TEXTS = {"type": "array", "items": {"type": "string"}}
+CLAIM = {
+    "type": "object",
+    "required": ["rule", "incomplete", "input", "input_checksums", "params", "starttime", "endtime"],
+    "properties": {
+        **{name: {"type": "number"} for name in ("starttime", "endtime")},
+        **{name: TEXTS for name in ("input", "params")},
+        "rule": {"type": "string"},
+        "input_checksums": {"type": ["object", "null"], "additionalProperties": {"type": "string"}},
+    },
+}
+"""Form of Snakemake's metadata of a file, as far as they are compared."""
+
+
+def check(root: Path, graph: Graph, chain: set[str], found: Sums) -> tuple[list[Finding], list[str]]:
+    """Snakemake's metadata of every output agrees with its record: rule, inputs and their hashes, parameters. Findings,
+    and a note on its clock, which may be another.
+
+    Parameters
+    ----------
+    found : of every file that the records name.
+    """
+    said, closed = _metadata(root / METADATA)
+    has_form, store = compiled(CLAIM, {}), graph.store
+    early = store.last_run is None or not store.last_run["complete"]
+    findings, other_clock = [], []
+
+    @cache
+    def params(name: str) -> Counter[bytes]:
+        return Counter(canonical(value) for value in graph.records[name]["params"]["values"].values())
+
+    for path in sorted(path for path, name in store.makers.items() if name in chain):
+        name = store.makers[path]
+        one = graph.records[name]
+        node = f"{METADATA} of {path}"
+        if path in closed:
+            continue
+        if path not in said:
+            what = f"Snakemake's metadata of this file, which {key(one)} made, is gone"
+            findings.append(Finding(Verdict.MISSING, node, what))
+            continue
+        claim = said[path]
+        try:
+            has_form({field: claim[field] for field in CLAIM["required"]})
+            wrong, late = _disagreement(one, params(name), claim, found)
+            if not wrong and _other_clock(one, claim):
+                other_clock.append(path)
+        except (ValueError, LookupError, TypeError, SyntaxError, RecursionError, MemoryError):
+            wrong, late = "is no metadata of Snakemake's making", False
+        if wrong:
+            # A run that ended early has not told Snakemake of all its jobs; one whose parameters change is not complete.
+            verdict = Verdict.INCOMPLETE if early or name in store.pending or late else Verdict.TAMPERED
+            findings.append(Finding(verdict, node, f"{wrong} (record of {key(one)})"))
+    notes = [f"{len(closed)} files of {METADATA} may not be read by this user and were not compared"] if closed else []
+    if other_clock:
+        more = f" and {len(other_clock) - 1} other files" if other_clock[1:] else ""
+        notes.append(f"Snakemake's clock was another than that of the jobs which made {other_clock[0]}{more}")
+    return findings, notes
+
+
+def agrees(one: dict[str, Any], claim: Any) -> bool:
+    """Whether Snakemake's metadata of an output say what the record of its job says."""
+    try:
+        compiled(CLAIM, {})(claim)
+        params = Counter(canonical(value) for value in one["params"]["values"].values())
+        return _disagreement(one, params, claim, {})[0] is None
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        return False
+
+
+def _metadata(folder: Path) -> tuple[dict[str, Any], set[str]]:
+    """{path: metadata}, as far as it can be read, None of a path that has two; and paths whose metadata this user may not read."""
+    found, closed = dict[str, Any](), set[str]()
+    for file, path in marked(folder):
+        try:
+            found[path] = None if path in found else parse_json(read_bytes(file))
+        except PermissionError:
+            closed.add(path)
+        except (OSError, ValueError):
+            continue
+    return found, closed
+
+
+def _disagreement(
+    one: dict[str, Any], params: Counter[bytes], claim: dict[str, Any], found: Sums
+) -> tuple[str | None, bool]:
+    """What Snakemake says otherwise than the record with these parameters (None: nothing), and whether it is that inputs
+    changed between the end of the job and the look that Snakemake then took at them."""
+    if claim["rule"] != one["job"]["rule"]:
+        return f"names the rule {claim['rule']}", False
+    if claim["incomplete"]:
+        return "says that the job did not end", False
+    read = {file["path"]: file["sha256"] for file in one["inputs"]}
+    if sorted(claim["input"]) != sorted(read):
+        other = sorted(set(claim["input"]) ^ set(read))
+        return f"lists other inputs: {', '.join(other[:3])}", False
+    sums = {path: value.removeprefix("sha256:") for path, value in (claim["input_checksums"] or {}).items()}
+    after = read | {file["path"]: file["sha256"] for file in one["changed_inputs"]}
+    differing = [path for path in sums if sums[path] not in (read.get(path), after.get(path))]
+    if differing or set(sums) != set(read):
+        late = bool(differing) and all(sums[path] == found.get(path) for path in differing)
+        return f"has another hash of {(differing or sorted(set(sums) ^ set(read)))[0]}", late
+    if params != Counter(map(_param, claim["params"])):
+        return "has other parameters", False
+    return None, False
+
+
+def _other_clock(one: dict[str, Any], claim: dict[str, Any]) -> bool:
+    start, end = (datetime.fromisoformat(one["time"][name]).timestamp() for name in ("start", "end"))
+    return not (start - SLACK <= claim["starttime"] <= end and claim["endtime"] <= end + SLACK)
+
+
+@cache  # the outputs of a job have the same ones
+def _param(text: str) -> bytes:
+    """A parameter as Snakemake spells it, as canonical JSON."""
+    return canonical(plain(ast.literal_eval(text)))
