@@ -7,7 +7,9 @@ the workspace in its environment (`MARK`, set by rules/common.smk), so such orph
 import os
 import shutil
 from contextlib import suppress
+from functools import wraps
 from pathlib import Path
+from threading import Thread
 
 import psutil
 
@@ -90,11 +92,26 @@ def stale_lock(workspace: Path) -> bool:
     return locks.is_dir() and any(locks.iterdir()) and not survey(workspace)[0]
 
 
+def heed_sigterm() -> None:
+    """Have SIGTERM end this Snakemake at any moment: what it does then waits for a lock, for ever where the code that the
+    signal interrupts holds it (9.27). A thread waits until that code has gone on."""
+    from snakemake.scheduling.job_scheduler import JobScheduler
+
+    inner = getattr(JobScheduler.exit_gracefully, "__wrapped__", JobScheduler.exit_gracefully)
+
+    @wraps(inner)
+    def exit_gracefully(scheduler: JobScheduler, *signalled: object) -> None:
+        Thread(target=inner, args=(scheduler, *signalled), daemon=True).start()
+
+    JobScheduler.exit_gracefully = exit_gracefully
+
+
 def mark(root: Path, how_to_go_on: str) -> None:
     """Mark this run's jobs as the workspace's own, and say how to go on where a killed run left its lock."""
     if MARK in os.environ:  # a job of a run that is already marked
         return
     os.environ[MARK] = str(root.resolve())
+    heed_sigterm()
     if stale_lock(root):
         say(f"A run in this folder was killed and left its lock. {how_to_go_on}", err=True)
 
