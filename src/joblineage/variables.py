@@ -28,7 +28,9 @@ def of_start() -> dict[str, str]:
     except OSError:
         return dict(os.environ)
     pairs = (os.fsdecode(one).partition("=") for one in said.split(b"\0") if one)
-    return {name: value for name, _, value in pairs}
+    found = {name: value for name, _, value in pairs}
+    cut = {"GLIBC_TUNABLES"} & os.environ.keys()  # glibc reads it by cutting it apart, in this very place
+    return found | {name: os.environ[name] for name in cut}
 
 
 def changing(environment: Mapping[str, str]) -> dict[str, str]:

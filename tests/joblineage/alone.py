@@ -33,7 +33,11 @@ def alone(
     if library:
         shutil.copytree(library, folder / library.name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     (folder / "sitecustomize.py").write_text(BLOCK.replace("BLOCKED", repr(tuple(blocked))))
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "GIT_", "LINEAGE_"))}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("DVC_", "GIT_", "KMP_", "LD_", "LINEAGE_"))
+    }
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     nobody = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
     return kept | IDENTITY | nobody | {"PYTHONPATH": str(folder), "PATH": path, "DVC_NO_ANALYTICS": "1"}

@@ -30,7 +30,9 @@ class Words:
         (self.site / "tool/__init__.py").write_text("VALUE = 1\n")
         install(self.site)
         self.environment = {
-            name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "LINEAGE_"))
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("DVC_", "KMP_", "LD_", "LINEAGE_"))
         }
         self.environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         self.environment["PYTHONPATH"] = os.pathsep.join([str(LIBRARY.parent), str(self.site)])

@@ -9,7 +9,7 @@ from made_records import Lineage, fuse, small_study
 from mutations import mutated
 
 from joblineage import explaining, finding, showing
-from joblineage.checks import claims
+from joblineage.checks import metadata
 from joblineage.comparing import Comparison
 from joblineage.errors import DataError
 from joblineage.files import read_bytes
@@ -83,7 +83,7 @@ def test_metadata_that_this_user_may_not_read_are_a_note(tmp_path, monkeypatch):
             raise PermissionError(13, "Permission denied", str(path))
         return read_bytes(path)
 
-    monkeypatch.setattr(claims, "read_bytes", read)
+    monkeypatch.setattr(metadata, "read_bytes", read)
     report = verify(Store(root))
     assert report.findings == []
     assert any("metadata may not be read by this user" in note for note in report.notes)

@@ -16,7 +16,7 @@ import yaml
 from . import warm
 
 REPOSITORY = Path(__file__).parents[2]
-OURS = ("BLEMORE_", "DVC_", "GIT_", "MAKE", "MFLAGS", "PYTEST_")
+OURS = ("BLEMORE_", "DVC_", "GIT_", "KMP_", "LD_", "MAKE", "MFLAGS", "PYTEST_")
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith(OURS)}
 ENVIRONMENT["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 for who in ("AUTHOR", "COMMITTER"):  # a newcomer has told git no name yet
