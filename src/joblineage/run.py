@@ -70,10 +70,10 @@ def end(
         )
         raise LineageError("lineage", [what])
     if complete:
-        forget(store.root, made)
         from joblineage.verify import verify  # every job's Snakemake loads this module, none of them verifies
 
         store = Store(store.root, store.study)  # with the run that was just written
+        forget(store.root, made, store.makers)
         found = [one for one in verify(store).findings if one.node != "dvc.lock"]  # which is about to be written anew
         if found:
             said = [f"{one.verdict.value} {one.node}: {one.what}" for one in found]

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +56,13 @@ def orphans(folders: Iterable[Path], made: Iterable[re.Pattern]) -> list[Path]:
     return sorted(path for path in files if not any(pattern.match(path.as_posix()) for pattern in made))
 
 
-def forget(root: Path, made: Iterable[re.Pattern]) -> None:
-    """Remove Snakemake's metadata of files that no rule makes any longer."""
+def forget(root: Path, made: Iterable[re.Pattern], known: Collection[str]) -> None:
+    """Remove Snakemake's metadata of files that no rule makes any longer, and that are not `known` from the study's records."""
     patterns, folder = list(made), root / METADATA
     files = [path for path in folder.rglob("*") if path.is_file()]
     abouts = [(path, output_of(path.relative_to(folder).as_posix())) for path in files]
-    remove(path for path, about in abouts if about and not any(pattern.match(about) for pattern in patterns))
+    others = [(path, about) for path, about in abouts if about and about not in known]
+    remove(path for path, about in others if not any(pattern.match(about) for pattern in patterns))
 
 
 def output_of(name: str) -> str | None:

@@ -41,7 +41,7 @@ def test_snakemakes_notes_on_what_no_rule_makes_go_and_all_others_stay(tmp_path:
     long_made, long_gone = noted("results/" + 300 * "a" + ".csv"), noted("data/" + 300 * "b" + ".mov")
     other = tmp_path / METADATA / "no base64"
     other.touch()
-    forget(tmp_path, [re.compile(r"results/a+\.csv$")])
+    forget(tmp_path, [re.compile(r"results/a+\.csv$")], [])
     assert [path.exists() for path in (made, long_made, other, gone, long_gone)] == [True, True, True, False, False]
 
 
