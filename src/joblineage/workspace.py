@@ -15,6 +15,8 @@ from joblineage.files import parse_json
 
 METADATA = ".snakemake/metadata"
 """Snakemake's notes on each output, in files named after them."""
+GIT_ALONE = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none", "GIT_NO_REPLACE_OBJECTS": "1"}
+"""Environment in which git fetches nothing (the study's .git/config could name a program for it), and reads what was committed."""
 
 
 def under_git(root: Path) -> bool:
@@ -32,7 +34,7 @@ def committed(root: Path, path: str) -> Iterator[bytes]:
 
 def git(root: Path, *command: str) -> bytes:
     """What a command of git's prints in a folder; nothing where it fails."""
-    done = subprocess.run(["git", *command], cwd=root, capture_output=True, check=False)
+    done = subprocess.run(["git", *command], cwd=root, env=os.environ | GIT_ALONE, capture_output=True, check=False)
     return b"" if done.returncode else done.stdout
 
 

@@ -15,6 +15,7 @@ from joblineage.graph import Graph
 from joblineage.store import Store
 from joblineage.verdict import Verdict
 from joblineage.verify import Report, verify
+from joblineage.workspace import note
 
 from .attacks import flip, found, linked, metadata, with_old_times, write
 from .conftest import Study
@@ -266,18 +267,24 @@ def test_the_command_names_the_node_and_ends_with_the_verdicts_code(study: Study
     assert said.returncode == 0  # what is upstream of the edit is sound
 
 
+def forge_note(study: Study, output: str) -> None:
+    """Have Snakemake's note on an output name another rule: no run makes that good by itself."""
+    path = study.folder / note(output)
+    write(path, json.dumps(json.loads(path.read_bytes()) | {"rule": "mine"}))
+
+
 def test_a_submission_is_not_written_from_a_chain_that_does_not_verify(study: Study) -> None:
-    flip(study.folder / "results/fusion/probabilities.parquet")
+    forge_note(study, "results/fusion/probabilities.parquet")
     (study.folder / "results/submission/submission.zip").unlink()
     done = study.run("snakemake", "--cores", "2", "submission", check=False)
     assert done.returncode
-    assert "TAMPERED  results/fusion/probabilities.parquet" in done.stdout + done.stderr
+    assert "TAMPERED  .snakemake/metadata of results/fusion/probabilities.parquet" in done.stdout + done.stderr
     assert not (study.folder / "results/submission/submission.zip").exists()
 
 
 def test_a_study_is_not_versioned_from_a_chain_that_does_not_verify(study: Study) -> None:
     before = (study.folder / "dvc.lock").read_bytes()
-    flip(study.folder / "results/fusion/methods.parquet")  # the submission does not hang on it
+    forge_note(study, "results/fusion/methods.parquet")  # the submission does not depend on it
     (study.folder / "results/licences.json").unlink()
     done = study.run("snakemake", "--cores", "2", "submission", check=False)
     assert done.returncode

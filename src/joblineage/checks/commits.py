@@ -10,11 +10,10 @@ from joblineage.files import sha256
 from joblineage.graph import Graph
 from joblineage.store import digest, key
 from joblineage.verdict import Finding, Verdict
+from joblineage.workspace import GIT_ALONE
 
 CONFIG = ".dvc/config"
 """What DVC is told of caches and stores: no record knows it, git does."""
-GIT_ALONE = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none", "GIT_NO_REPLACE_OBJECTS": "1"}
-"""Environment in which git fetches nothing (the study's .git/config could name a program for it), and reads what was committed."""
 
 
 def check(root: Path, graph: Graph, chain: set[str]) -> tuple[list[Finding], list[str]]:
