@@ -78,8 +78,9 @@ class Scored:
         metrics = self.score or self.scores(self.tables)
         study = self.study()
         read = [self.file("clips", CLIPS), *(self.file("tables", path) for path in paths.values())]
+        read = [{name: said for name, said in one.items() if name != "md5"} for one in read]  # which outputs alone have
         module = made.file("src/blemore/scoring/metrics.py", Path(metrics_module.__file__).read_text() + self.code)
-        inputs = [*read, self.file("code", module)]
+        inputs = [*read, hashed("code", str(root / module)) | {"path": module}]
         made.job("fuse", [], {"results/views": str(study)}, inputs=inputs, params={"study": study})
         made.job("decide", ["results/views"], {"results/decisions": "d"}, params={"kappas": self.kappas})
         made.job("score", ["results/decisions"], {"results/metrics.json": str(metrics)}, metrics=metrics)
