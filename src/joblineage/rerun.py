@@ -4,7 +4,6 @@ Snakemake compares checksums of inputs that look newer than the output alone, ne
 file that no job to run reads. What differs here is forced, whatever the times say; Snakemake plans what follows from it.
 """
 
-import os
 from collections.abc import Iterable
 from datetime import datetime
 from functools import wraps
@@ -110,14 +109,14 @@ def concerned(jobs: Iterable[Any], store: Store) -> Causes:
 
 def unfinished(dag: Any, store: Store) -> Causes:
     """The last job runs again where all was made and the run ended before it was written down: only a run with a job to do
-    is. Stages of DVC that do not end a study leave that to the last one."""
+    is. Stages of DVC that do not end a study have other targets."""
     jobs = {str(path): job for job in dag.jobs if job.rule.script is not None for path in job.output}
     last = store.last_run
     paths = [path for path in jobs if store.makers.get(path) in store.pending]
     if not paths and last is not None and not last["complete"]:
         paths = list(jobs)
     whole = store.study.target in {rule.name for rule in dag.targetrules} and jobs.keys() <= store.makers.keys()
-    if not whole or not paths or "DVC_STAGE" in os.environ:
+    if not whole or not paths:
         return {}
     job = jobs[max(paths, key=lambda path: store.records[store.makers[path]]["time"]["end"])]
     return {"run(s) ended before they were written down": {named(job): [job]}}
