@@ -5,6 +5,7 @@ new ones each time, to look for what nobody has thought of; `make campaign PART=
 """
 
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ settings.register_profile("same", derandomize=True, **NOT_TIMED)
 settings.register_profile("search", print_blob=True, **NOT_TIMED)
 settings.register_profile("campaign", print_blob=True, database=None, **NOT_TIMED)
 settings.load_profile("same")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background; what tests start would ignore it too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
