@@ -190,6 +190,7 @@ def test_what_is_kept_and_cannot_be_read_stops_nobody(tmp_path):
     for broken in (b"", b"{", b'[{"person": 3}]', b"[" * 100_000, b"\xff"):
         (tmp_path / KEPT).write_bytes(broken)
         refuse_shortened(tmp_path)
+        assert (tmp_path / KEPT).read_bytes() == broken
 
 
 def test_an_import_with_a_shorter_list_is_refused_before_any_work(download, tmp_path, monkeypatch, capsys):

@@ -1,12 +1,10 @@
 """The study: what the lineage library must know of it, and what happens before its first job and after its last."""
 
-import configparser
 import csv
 import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -303,10 +301,9 @@ def end(root: Path, workflow: Any, made: Sequence[re.Pattern], targets: Sequence
 
 def _close(root: Path) -> None:
     """Close to others what shows persons, DVC's copies of it among it; say what cannot be closed."""
-    stores = configparser.ConfigParser(interpolation=None)
-    with suppress(configparser.Error):  # DVC itself says what is wrong with it
-        stores.read([root / ".dvc/config", root / ".dvc/config.local"], "utf-8")
-    remote = stores.get("'remote \"private\"'", "url", fallback="private")
+    from joblineage.restoring import configuration  # only where a job runs
+
+    remote = configuration(root).get("'remote \"private\"'", "url", fallback="private")
     places = [root / ".dvc/cache", *([] if "://" in remote else [root / ".dvc" / remote])]
     for note in close([*(root / folder for folder in CLOSED), *places], root):
         say(f"Note: {note}", err=True)

@@ -8,18 +8,17 @@ from collections.abc import Iterable
 from importlib.util import MAGIC_NUMBER, cache_from_source, source_hash
 from pathlib import Path
 
-from joblineage.files import parse_json, write_text
+from joblineage.files import parse_json, status_of, write_text
 
 CACHE = "cache/lineage/bytecode.json"
 
 
 def status(path: str | Path) -> str | None:
-    """Size, time of content, time of change and inode of a file in one word; None where there is none."""
+    """`files.status_of` in one word; None where there is no file."""
     try:
-        about = os.stat(path)
+        return " ".join(map(str, status_of(os.stat(path))))
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return f"{about.st_size} {about.st_mtime_ns} {about.st_ctime_ns} {about.st_ino}"
 
 
 def compiled(source: str) -> str:

@@ -18,6 +18,8 @@ LITTER = re.compile(
     r"\.DS_Store|Thumbs\.db|desktop\.ini|\._.+|\.nfs\w+|\..+\.sw[a-z]|.+~|#.+#|\.#.+|\.~lock\..+#", re.I
 )
 """Names of files that file browsers, file servers and editors leave beside others; .dvcignore names them too."""
+Status = list[int]
+"""Of a file: size, time of content, time of change, inode."""
 DEEPEST = 100
 """Lists and mappings that may lie within one another in JSON or YAML; more ends readers of the value in a RecursionError."""
 TOO_DEEP = f"it is nested too deeply (more than {DEEPEST} lists and mappings within one another)"
@@ -166,6 +168,11 @@ def close(paths: Iterable[Path], like: Path) -> list[str]:
         if path.stat().st_mode & 0o777 & ~allowed:  # also on a disk that keeps no modes, and says nothing
             notes.append(f"{path} is open to others, and its owner or its disk lets nobody close it here")
     return notes
+
+
+def status_of(about: os.stat_result) -> Status:
+    """What tells a changed file without reading it: a program cannot set back the time of change (ctime)."""
+    return [about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino]
 
 
 def sha256(path: str | Path) -> str:

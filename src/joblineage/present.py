@@ -99,9 +99,9 @@ def compare(store: Store, names: Iterable[str] | None = None, *, deep: bool = Fa
         for difference in (*_inputs(store, name, one, found, chain), *_outputs(store, name, one, found))
     ]
     lost = {Kind.LOST, Kind.GONE}
-    gone = [one for one in differences if one.kind in lost and _below(one.path, away)]
-    kept = [one for one in differences if one not in gone]
-    absent = sorted({one.path for one in gone if one.kind is Kind.LOST})
+    private = {one.path for one in differences if one.kind in lost and _below(one.path, away)}
+    kept = [one for one in differences if one.kind not in lost or one.path not in private]
+    absent = sorted({one.path for one in differences if one.kind is Kind.LOST and one.path in private})
     others = foreign(store) if names is None else []
     if ends := [one.path for one in differences if one.kind is Kind.CHANGED and _line_ends(store, one)]:
         how = "`git config core.autocrlf false`, then `git rm -rq --cached . && git reset -q --hard` brings them back"
@@ -157,6 +157,12 @@ def foreign(store: Store) -> list[Difference]:
     ]
 
 
+def _files(top: Path) -> Iterator[Path]:
+    """All files below a folder, but for what is closed to this user."""
+    paths = (Path(folder, name) for folder, _, names in os.walk(top) for name in names)
+    return (path for path in paths if path.is_file())
+
+
 EMPTY = hashlib.sha256().hexdigest()
 SAID = {
     Kind.CHANGED: "input(s) changed since they were read",
@@ -167,12 +173,6 @@ SAID = {
     Kind.FOREIGN: "result(s) lie here that no recorded job made",
 }
 """What is said of files before a run."""
-
-
-def _files(top: Path) -> Iterator[Path]:
-    """All files below a folder, but for what is closed to this user."""
-    paths = (Path(folder, name) for folder, _, names in os.walk(top) for name in names)
-    return (path for path in paths if path.is_file())
 
 
 VERDICTS = {

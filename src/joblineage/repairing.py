@@ -10,20 +10,18 @@ import json
 import os
 import pickletools
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from joblineage import documents
 from joblineage.checks import lock, metadata
-from joblineage.checks.endings import METADATA
-from joblineage.files import parse_json, write_bytes, write_text
+from joblineage.files import Status, parse_json, status_of, write_bytes, write_text
 from joblineage.present import Kind, compare
 from joblineage.recovery import holding
-from joblineage.restoring import DVC, LOCK, DvcCache, Status, locked, named, status_of, whole
+from joblineage.restoring import DVC, LOCK, DvcCache, locked, named, whole
 from joblineage.run import study_changes, version
-from joblineage.store import FOLDER, Store
-from joblineage.workspace import STARTED, clear, note, read_note, under_git
+from joblineage.store import FOLDER, Store, seconds
+from joblineage.workspace import METADATA, STARTED, clear, note, read_note, under_git
 
 MEMORY = "cache/lineage/whole.json"
 """The status of all files when they were last found whole, and of each object of DVC's cache that was."""
@@ -164,11 +162,6 @@ def _results(store: Store, cache: DvcCache) -> tuple[list[str], list[str]]:
     if lost:
         told.append(f"Snakemake's notes on {len(lost)} result(s) are lost; it writes them again: {named(lost)}")
     return done, told
-
-
-def seconds(time: str) -> float:
-    """A record's time as that of a file."""
-    return datetime.fromisoformat(time).timestamp()
 
 
 def _notes(store: Store, cache: DvcCache) -> tuple[list[str], list[str]]:

@@ -5,12 +5,11 @@ file that no job to run reads. What differs here is forced, whatever the times s
 """
 
 from collections.abc import Iterable
-from datetime import datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from joblineage.store import Store
+from joblineage.store import Store, seconds
 from joblineage.workspace import STARTED, note, read_note
 
 Causes = dict[str, dict[str, list[Any]]]
@@ -70,7 +69,7 @@ async def note_again(job: Any, store: Store) -> None:
     time = store.records[made[0]]["time"]
     for path in job.output:
         found = persistence.metadata(path)
-        found.starttime, found.endtime = (datetime.fromisoformat(time[one]).timestamp() for one in ("start", "end"))
+        found.starttime, found.endtime = (seconds(time[one]) for one in ("start", "end"))
         persistence._write_record(str(path), found)
 
 

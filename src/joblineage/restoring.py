@@ -12,21 +12,15 @@ from pathlib import Path
 
 import yaml
 
-from joblineage.files import parse_json, parse_yaml, sha256, whole_file
+from joblineage.files import Status, parse_json, parse_yaml, sha256, status_of, whole_file
 from joblineage.store import Store, digest
 from joblineage.workspace import clear
 
 DVC = ".dvc"
 OBJECT = re.compile(r"[0-9a-f]{32}(\.dir)?")
-Status = list[int]
 LOCK = "dvc.lock"
 SHOWN = 5
 """So many files are named in a line."""
-
-
-def status_of(about: os.stat_result) -> Status:
-    """What tells a changed file without reading it: a program cannot set back the time of change (ctime)."""
-    return [about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino]
 
 
 class DvcCache:
@@ -34,9 +28,7 @@ class DvcCache:
 
     def __init__(self, root: Path):
         said = configuration(root).get("cache", "dir", fallback="cache")
-        self.folder = Path(
-            os.path.normpath(root / DVC / said / "files" / "md5")
-        )  # counts from the configuration's place
+        self.folder = Path(os.path.normpath(root / DVC / said / "files/md5"))  # counts from the configuration's place
 
     def place(self, md5: str) -> Path:
         """Where the object of that name lies, or would lie."""
@@ -66,7 +58,7 @@ class DvcCache:
         return found
 
     def damaged(self, known: dict[str, Status]) -> list[Path]:
-        """DvcCache whose content does not have the md5 that they bear as their name.
+        """Objects whose content does not have the md5 that they bear as their name.
 
         Parameters
         ----------

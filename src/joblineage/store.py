@@ -12,6 +12,7 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,11 @@ def merkle_root(ids: list[str]) -> str:
         odd = level[-1:] if len(level) % 2 else []
         level = [hashlib.sha256(b"\1" + a + b).digest() for a, b in zip(level[::2], level[1::2], strict=False)] + odd
     return level[0].hex()
+
+
+def seconds(time: str) -> float:
+    """A record's time as that of a file."""
+    return datetime.fromisoformat(time).timestamp()
 
 
 def key(record: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from joblineage.graph import Graph
 from joblineage.planned import study_at_work
 from joblineage.store import FOLDER, Store, key
 from joblineage.verdict import WORST_FIRST, Finding, Verdict, worst
+from joblineage.workspace import METADATA
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ def _sorted(findings: list[Finding], graph: Graph) -> list[Finding]:
 
     def start(finding: Finding) -> list[str]:
         """Records that the finding strikes first."""
-        path = finding.node.removeprefix(f"{endings.METADATA} of ")
+        path = finding.node.removeprefix(f"{METADATA} of ")
         record = path.removeprefix(f"{FOLDER}/records/").removesuffix(".json")
         known = made_by.get(path, record)
         if known in graph.records:
@@ -168,6 +169,6 @@ def _sorted(findings: list[Finding], graph: Graph) -> list[Finding]:
         names = tuple(key(graph.records[name]) for name in later if key(graph.records[name]) != node)
         unplaced = len(order) if node == "dvc.lock" else -1  # what it claims follows from the rest
         place = min((order[name] for name in struck), default=unplaced)
-        where = (place, not node.startswith(FOLDER), node.startswith(endings.METADATA), node)
+        where = (place, not node.startswith(FOLDER), node.startswith(METADATA), node)
         placed.append((WORST_FIRST.index(finding.verdict), where, replace(finding, follows=names)))
     return [finding for *_, finding in sorted(placed, key=lambda one: one[:2])]

@@ -73,9 +73,25 @@ def output_of(name: str) -> str | None:
     It is base64, parted by folders beginning with @ where it is long.
     """
     try:
-        return urlsafe_b64decode("".join(part.removeprefix("@") for part in name.split("/"))).decode()
+        return urlsafe_b64decode(_joined(name)).decode()
     except ValueError:
         return None
+
+
+def marked(folder: Path) -> Iterator[tuple[Path, str]]:
+    """(file, path of the study that it speaks of) below a folder of Snakemake's; files of other names are passed over.
+
+    Base64 can be spelled in several ways: Snakemake reads one, so another must not stand in for it.
+    """
+    for file in (one for one in folder.rglob("*") if not one.is_dir()):
+        name = file.relative_to(folder).as_posix()
+        path = output_of(name)
+        if path is not None and urlsafe_b64encode(path.encode()).decode() == _joined(name):
+            yield file, path
+
+
+def _joined(name: str) -> str:
+    return "".join(part.removeprefix("@") for part in name.split("/"))
 
 
 def remove(paths: Iterable[Path]) -> None:

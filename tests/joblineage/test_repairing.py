@@ -15,7 +15,7 @@ from joblineage.capture import dvc_md5, hashed
 from joblineage.files import sha256
 from joblineage.record import Begun
 from joblineage.restoring import DvcCache
-from joblineage.store import Store
+from joblineage.store import Store, seconds
 from joblineage.workspace import STARTED, note
 
 FUSED = "results/fused"
@@ -51,8 +51,8 @@ def made(tmp_path: Path) -> Lineage:
             "input": sorted({one["path"] for one in record["inputs"]}),
             "input_checksums": {one["path"]: f"sha256:{one['sha256']}" for one in record["inputs"]},
             "params": [repr(one) for one in record["params"]["values"].values()],
-            "starttime": repairing.seconds(record["time"]["start"]),
-            "endtime": repairing.seconds(record["time"]["end"]),
+            "starttime": seconds(record["time"]["start"]),
+            "endtime": seconds(record["time"]["end"]),
         }
         made.file(note(path).as_posix(), json.dumps(said))
     folders = [
@@ -146,7 +146,7 @@ def test_a_result_comes_back_with_the_time_of_its_job_so_that_newer_inputs_are_n
     result(made.root).unlink()
     repairing.repair(made.store)
     end = made.store.records[made.store.makers[FUSED]]["time"]["end"]
-    assert result(made.root).stat().st_mtime == repairing.seconds(end)
+    assert result(made.root).stat().st_mtime == seconds(end)
 
 
 def test_a_result_of_other_inputs_does_not_come_back(made: Lineage):

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from joblineage.files import parse_json, read_bytes, sha256, write_text
+from joblineage.files import parse_json, read_bytes, sha256, status_of, write_text
 from joblineage.store import OBJECT
 
 CACHE = "cache/lineage/status.json"
@@ -39,7 +39,7 @@ def sums(root: Path, paths: Iterable[str], *, deep: bool) -> tuple[Sums, int, li
         except (OSError, ValueError):  # the latter: no name that a file can have
             found[path] = None
             continue
-        status[path] = [about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino]
+        status[path] = status_of(about)
         old = known.get(path)
         if old and old[:4] == status[path] and not deep:
             found[path] = old[4]

@@ -1,18 +1,14 @@
 """What a run leaves that ended early, by a signal, a failed job or a kill: no tampering, and the next run finishes it."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error as BadBase64
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from joblineage.run import study_changes
 from joblineage.store import FOLDER, Store, key
 from joblineage.verdict import Finding, Verdict
+from joblineage.workspace import METADATA, STARTED, marked
 
-BEGUN = ".snakemake/incomplete"
-"""Where Snakemake keeps a mark for every output of a job that has begun; it goes when the job has ended."""
-METADATA = ".snakemake/metadata"
 OLD = (
     "recorded by an older version of this library, whose jobs did not count the records before them: which of two that no "
     "run lists is the newer one, only their clocks say"
@@ -22,25 +18,9 @@ EARLY = (Verdict.TAMPERED, Verdict.MISSING, Verdict.UNRECORDED)
 """What is found of a file that a job was about to make."""
 
 
-def marked(folder: Path) -> Iterator[tuple[Path, str]]:
-    """(file, path of the study that it speaks of) below a folder of Snakemake's.
-
-    Names are base64, parted by folders beginning with @ where they are long; others are passed over. Base64 can be spelled
-    in several ways: Snakemake reads one, so another must not stand in for it.
-    """
-    for file in (one for one in folder.rglob("*") if not one.is_dir()):
-        name = "".join(part.removeprefix("@") for part in file.relative_to(folder).parts)
-        try:
-            path = urlsafe_b64decode(name)
-            if urlsafe_b64encode(path).decode() == name:
-                yield file, path.decode()
-        except (BadBase64, ValueError):
-            continue
-
-
 def begun(root: Path) -> set[str]:
     """Outputs of jobs that have begun and of which Snakemake has seen no end."""
-    return {path for _, path in marked(root / BEGUN)}
+    return {path for _, path in marked(root / ".snakemake" / STARTED)}
 
 
 def check(store: Store) -> tuple[list[Finding], list[str]]:

@@ -9,12 +9,12 @@ import yaml
 
 from joblineage import capture
 from joblineage.checks import complete
-from joblineage.checks.endings import METADATA
 from joblineage.files import parse_json, parse_yaml, read_bytes
 from joblineage.restoring import DvcCache
 from joblineage.shapes import compiled
 from joblineage.store import FOLDER, SIGNATURES, Store
 from joblineage.verdict import Finding, Verdict
+from joblineage.workspace import METADATA
 
 OF_RUNS = (METADATA, FOLDER)
 """Outputs in dvc.lock that no job makes."""

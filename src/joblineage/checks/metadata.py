@@ -2,19 +2,18 @@
 
 import ast
 from collections import Counter
-from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from joblineage.checks.content import Sums
-from joblineage.checks.endings import METADATA, marked
 from joblineage.files import parse_json, read_bytes
 from joblineage.graph import Graph
 from joblineage.record import plain
 from joblineage.shapes import compiled
-from joblineage.store import canonical, key
+from joblineage.store import canonical, key, seconds
 from joblineage.verdict import Finding, Verdict
+from joblineage.workspace import METADATA, marked
 
 SLACK = 120.0
 """Seconds by which clocks may differ before a note says it: a job is loaded and waited for in between."""
@@ -126,7 +125,7 @@ def _disagreement(
 
 
 def _other_clock(one: dict[str, Any], claim: dict[str, Any]) -> bool:
-    start, end = (datetime.fromisoformat(one["time"][name]).timestamp() for name in ("start", "end"))
+    start, end = (seconds(one["time"][name]) for name in ("start", "end"))
     return not (start - SLACK <= claim["starttime"] <= end and claim["endtime"] <= end + SLACK)
 
 
