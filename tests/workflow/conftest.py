@@ -193,7 +193,7 @@ def clone(folder: Path, *, cold: bool = False) -> Study:
 @pytest.fixture(scope="session", autouse=True)
 def warm_commands() -> Iterator[Path]:
     """A warm server for this process, at work from the first of these tests on; the folder of its commands."""
-    with tempfile.TemporaryDirectory() as folder, warm.commands(Path(folder)) as commands:
+    with tempfile.TemporaryDirectory() as folder, warm.commands(Path(folder), ENVIRONMENT) as commands:
         WARM["PATH"] = f"{commands}{os.pathsep}{ENVIRONMENT['PATH']}"
         yield commands
 

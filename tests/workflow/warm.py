@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -45,8 +45,8 @@ os._exit(code[0] if code else 1)
 
 
 @contextmanager
-def commands(folder: Path) -> Iterator[Path]:
-    """A server at work; yields the folder of its commands, which belongs at the front of PATH."""
+def commands(folder: Path, environment: Mapping[str, str]) -> Iterator[Path]:
+    """A server at work, started with that environment; yields the folder of its commands, which belongs at the front of PATH."""
     bin = folder / "bin"
     bin.mkdir()
     client = bin / "python"
@@ -55,7 +55,7 @@ def commands(folder: Path) -> Iterator[Path]:
     for name in COMMANDS:
         (bin / name).symlink_to("python")
     command = [sys.executable, __file__, str(folder / "socket"), str(client)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout.readline() == "ready\n"
         yield bin
 
