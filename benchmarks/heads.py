@@ -18,6 +18,7 @@ import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,7 +31,8 @@ from blemore.learning.heads.inner import standardised
 from blemore.learning.heads.run import fold_probabilities
 from blemore.scoring.decoding import decode
 from blemore.scoring.labels import CLASSES, EMOTIONS, soft_labels
-from blemore.scoring.metrics import score, scores, true_saliences
+from blemore.scoring.metrics import scores, true_saliences
+from blemore.scoring.persons import INTERVAL, accuracies, draw_persons, sums_of_persons
 from blemore.scoring.rows import Rows
 from blemore.scoring.surface import OFFICIAL_GRID, official_grid
 from blemore.scoring.thresholds import leave_one_fold_out
@@ -45,7 +47,9 @@ EPOCHS, FINAL_EPOCHS, BATCH = 200, 100, 32
 
 def simulate_clips(number: int, rng: np.random.Generator) -> pd.DataFrame:
     """Train clips of `PERSONS` persons, each with 20 emotional and 4 neutral singles and 30 blends, cut to `number`."""
-    shown = [(name, None, 100.0, None) for name in EMOTIONS for _ in range(4)] + [("neu", None, 100.0, None)] * 4
+    shown: list[tuple[Any, ...]] = [(name, None, 100.0, None) for name in EMOTIONS for _ in range(4)] + [
+        ("neu", None, 100.0, None)
+    ] * 4
     shown += [
         (one, two, share, 100 - share)
         for i, one in enumerate(EMOTIONS)
@@ -162,13 +166,14 @@ def ours(x: np.ndarray, clips: pd.DataFrame) -> Result:
     return Result("our linear head", time.process_time() - start, 0, honest)
 
 
-def advantage(head: Result, kit: Result, clips: pd.DataFrame, draws: int = 1000) -> str:
-    """Score of our head minus that of the kit, both honest, and its 90 % interval over persons drawn."""
-    truth, (person, persons) = true_saliences(clips), pd.factorize(clips["person"])
-    drawn = np.random.default_rng(1).multinomial(len(persons), np.full(len(persons), 1 / len(persons)), size=draws)
-    differences = [score(head.honest, truth, w[person]) - score(kit.honest, truth, w[person]) for w in drawn]
-    low, high = np.quantile(differences, [0.05, 0.95])
-    return f"{score(head.honest, truth) - score(kit.honest, truth):+.3f} ({low:+.3f} to {high:+.3f})"
+def advantage(ours: np.ndarray, kit: np.ndarray, clips: pd.DataFrame, draws: int = 1000) -> str:
+    """Score of our head's decisions (n, 6) minus that of the kit's, both honest, and its 90 % interval over persons drawn."""
+    rows = Rows.of(clips)
+    drawn = draw_persons(len(rows.persons), seed=1, draws=draws)
+    sums = [sums_of_persons(rows, decided) for decided in (ours, kit)]
+    low, high = np.quantile(np.subtract(*(accuracies(drawn @ one)[2] for one in sums)), INTERVAL)
+    difference = np.subtract(*(accuracies(one.sum(axis=0))[2] for one in sums))
+    return f"{difference:+.3f} ({low:+.3f} to {high:+.3f})"
 
 
 def plain_grid_seconds(clips: pd.DataFrame, alphas: int = 2) -> float:
@@ -208,13 +213,13 @@ def main() -> None:
         slow = result.seconds + result.grids * grid
         line = [result.name, f"{result.seconds:,.1f}", f"{result.seconds / head.seconds:,.1f}"]
         line += [f"{slow:,.0f}", f"{slow / head.seconds:,.0f}"] if result.grids else ["", ""]
-        if result.honest is None:
+        if result.honest is None or head.honest is None:
             line += [""] * 4
         else:
             found = scores(result.honest, truth)
             line += [f"{found['acc_presence']:.3f} / {found['acc_salience']:.3f}", f"{found['score']:.3f}"]
             if result.own is not None:
-                line += [f"{score(result.own, truth):.3f}", advantage(head, result, clips)]
+                line += [f"{scores(result.own, truth)['score']:.3f}", advantage(head.honest, result.honest, clips)]
             else:
                 line += ["", ""]
         print("| " + " | ".join(line) + " |", flush=True)

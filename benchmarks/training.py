@@ -97,12 +97,12 @@ def measure(name: str, clips: int, steps: int, rounds: int, device: torch.device
     optimizer = Recipe(epochs=1, batch=size, learning_rate=1e-6).optimizer(network)
     scaler = torch.amp.GradScaler(device.type, enabled=False)
     batches = examples.batches(size, network.preprocessing, torch.Generator().manual_seed(0), device)
-    batch = [to_device(tensor, device) for tensor in next(batches)]
+    clips, changes, labels = (to_device(tensor, device) for tensor in next(batches))
 
     def bare() -> float:
         start = synchronised(device)
         for _ in range(steps):
-            find_gradients(size, network, *batch, scaler, "x")
+            find_gradients(size, network, clips, changes, labels, scaler, "x")
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimizer.step()
         return synchronised(device) - start
@@ -114,6 +114,7 @@ def measure(name: str, clips: int, steps: int, rounds: int, device: torch.device
     found = {"batch": size, "ours": number / ours, "bare": number / best}
     if full_size:
         constant = network_of(settings)
+        assert constant is not None  # known for every network at full size
         found["tflops"] = (1 + BACKWARD) * constant["forward_gflop"] / 1e3 * number / best
         free, total = torch.cuda.mem_get_info()
         own = total - free - torch.cuda.memory_reserved()

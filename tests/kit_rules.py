@@ -5,7 +5,7 @@ import numpy as np
 from blemore.scoring.labels import CLASSES
 
 
-def decide(row, alpha, beta) -> dict[str, float]:
+def decide(row: np.ndarray, alpha: float, beta: float) -> dict[str, float]:
     """One clip's decision, as {emotion: salience}; follows the kit's text step by step."""
     order = sorted(range(6), key=lambda k: (-row[k], k))
     kept = [row[k] if k in order[:2] else 0.0 for k in range(6)]
@@ -49,7 +49,9 @@ def accuracies(decisions: list[dict[str, float]], labels: list[dict[str, float]]
     return (np.mean(presence).item() if presence else 0.0, np.mean(salience).item() if salience else 0.0)
 
 
-def grid_search(probabilities, truth, alphas, betas) -> tuple[float, float, float, float, float]:
+def grid_search(
+    probabilities: np.ndarray, truth: np.ndarray, alphas: np.ndarray, betas: np.ndarray
+) -> tuple[float, float, float, float, float]:
     """alpha, beta, presence, salience, score of the largest score; the first one in grid order."""
     labels, grid = as_labels(truth), []
     for alpha in alphas:

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import demo
+import lineage
 from made_records import Lineage
 
 REPOSITORY = Path(__file__).parents[1]
@@ -36,3 +37,14 @@ def test_folds_of_one_process_count_once_and_their_seconds_add_up(tmp_path, monk
         "1.0 minutes on 2 cores, 100 CPU seconds, at most 900 MB of memory for one job (2026-01-01)\n"
     )
     assert "| libraries imported once, for all jobs | 1 | 20.0 | | | 20% |" in text
+
+
+def test_every_file_of_the_records_is_hashed_beside_sha256sum(tmp_path, monkeypatch):
+    made = Lineage(tmp_path)
+    made.job("one", [], {"made": "twelve bytes"})
+    made.job("two", ["made"], {"further": "x"})
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(lineage, "RUNS", 1)
+    ours, theirs, size = lineage.deep_against_sha256sum(made.store)
+    assert min(ours, theirs) > 0
+    assert size == sum(Path(name).stat().st_size for name in ("made", "further"))
