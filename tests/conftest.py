@@ -4,8 +4,10 @@ Examples are the same ones for the same code, so that one commit has one verdict
 new ones each time, to look for what nobody has thought of; `make campaign PART=fuzz` those of fixed seeds.
 """
 
+import os
 import shutil
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background; what
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The slow files first: at the end of a run the short ones keep every worker busy."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.fixture(autouse=True)
+def _same_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What runs a workflow in this process may name Python anew (`workspace.python_for_shells`): not for the next test."""
+    monkeypatch.setattr(sys, "executable", sys.executable)
+    monkeypatch.setenv("PATH", os.environ["PATH"])
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,8 @@ from importlib import import_module
 from pathlib import Path
 
 COMMANDS = ("snakemake", "dvc", "blemore")
+PYTHON = sys.executable
+"""As it was when the tests began: a workflow in this process may name it by PATH, where the client would find itself."""
 # Not torch: whether it is loaded, and with how many threads, is part of a job's record.
 LIBRARIES = (
     *("av", "cma", "cv2", "matplotlib.pyplot", "numba", "numpy", "pandas", "psutil", "pyarrow.dataset"),
@@ -50,11 +52,11 @@ def commands(folder: Path, environment: Mapping[str, str]) -> Iterator[Path]:
     bin = folder / "bin"
     bin.mkdir()
     client = bin / "python"
-    client.write_text(CLIENT.format(python=sys.executable, address=str(folder / "socket")))
+    client.write_text(CLIENT.format(python=PYTHON, address=str(folder / "socket")))
     client.chmod(0o755)
     for name in COMMANDS:
         (bin / name).symlink_to("python")
-    command = [sys.executable, __file__, str(folder / "socket"), str(client)]
+    command = [PYTHON, __file__, str(folder / "socket"), str(client)]
     with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout.readline() == "ready\n"
         yield bin
