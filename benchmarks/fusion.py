@@ -1,4 +1,4 @@
-"""How long the nested evaluation of all fusion methods takes, and how long the controls of personal calibration.
+"""How long the nested evaluation of all fusion methods takes, and how long calibration and its controls.
 
     OMP_NUM_THREADS=1 python benchmarks/fusion.py [--persons 47]
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 
 from blemore.decide.run import calibrate, rows_of_views
-from blemore.evaluate.gains import gains, style
+from blemore.evaluate.gains import gain, style
 from blemore.fusion.run import fuse
 from blemore.simulation.study import Settings, simulate
 
@@ -31,13 +31,14 @@ def main() -> None:
             f"| nested fusion, {'all methods and the choice' if name == 'auto' else name} | {time.process_time() - start:.1f} |"
         )
     start = time.process_time()
-    calibrate(fused.views, fused.probabilities, made.clips, options["kappas"])
-    print(f"| thresholds and offsets | {time.process_time() - start:.1f} |")
+    study = {"decoding": params["decoding"], "personal": options["personal"]}
+    calibrate(fused.views, fused.probabilities, made.clips, **study)
+    print(f"| decoders and personal models | {time.process_time() - start:.1f} |")
     start = time.process_time()
     rows = rows_of_views(fused.views, made.clips)
-    gains(rows, options, seed=seed)
+    gain(rows, **study, controls=options["controls"], seed=seed)
     style(rows, draws=options["controls"], seed=seed)
-    print(f"| gains and their {options['controls']} controls each | {time.process_time() - start:.1f} |")
+    print(f"| the gain and {options['controls']} draws of each control | {time.process_time() - start:.1f} |")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ The kit: scaler on the other folds, a linear layer or one hidden layer, Adam, 20
 after each of them (our vectorised one; its own, row by row, is timed on a few grids and multiplied), and a last model
 for test clips, 100 epochs on everything. Batches are cut from tensors in memory, which is faster than the kit's loader.
 Its own Score takes epoch and thresholds of each fold on that fold. Honest Scores choose them on the other folds, as
-`scoring.thresholds.leave_one_fold_out` does: the epoch that is best for the other folds' models, then thresholds.
+`scoring.decoders.leave_one_fold_out` does: the epoch that is best for the other folds' models, then thresholds.
 A variant that is only timed runs `--timed-epochs` epochs of one fold, scaled up to all of them.
 """
 
@@ -29,13 +29,13 @@ from torch import nn
 
 from blemore.learning.heads.inner import standardised
 from blemore.learning.heads.run import fold_probabilities
+from blemore.scoring.decoders import leave_one_fold_out
 from blemore.scoring.decoding import decode
 from blemore.scoring.labels import CLASSES, EMOTIONS, soft_labels
 from blemore.scoring.metrics import scores, true_saliences
 from blemore.scoring.persons import INTERVAL, accuracies, draw_persons, sums_of_persons
 from blemore.scoring.rows import Rows
 from blemore.scoring.surface import OFFICIAL_GRID, official_grid
-from blemore.scoring.thresholds import leave_one_fold_out
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from kit_rules import grid_search
@@ -145,7 +145,7 @@ class Kit:
         for fold in range(FOLDS):
             epoch = int(np.argmax(np.delete(best, fold, axis=1).mean(axis=1)))
             shown = self.fold == fold
-            honest[shown] = leave_one_fold_out(replace(self.rows, values=said[epoch]))[0][shown]
+            honest[shown] = leave_one_fold_out(replace(self.rows, values=said[epoch]), kind="exact")[0][shown]
         return Result(self.name, seconds, EPOCHS * FOLDS, honest, own)
 
     def measure(self, epochs: int) -> Result:
@@ -162,7 +162,7 @@ def ours(x: np.ndarray, clips: pd.DataFrame) -> Result:
     """The linear head, all folds, with honest thresholds."""
     start = time.process_time()
     probabilities = fold_probabilities(x, clips, {"name": "simulated"}, seed=0)
-    honest, _ = leave_one_fold_out(Rows.of(clips, probabilities))
+    honest, _ = leave_one_fold_out(Rows.of(clips, probabilities), kind="exact")
     return Result("our linear head", time.process_time() - start, 0, honest)
 
 

@@ -6,29 +6,26 @@ from typing import Any
 
 import numpy as np
 
-from blemore.decide import enrolment, person_offset
+from blemore.decide.chains import decide_persons, inductive, transductive
+from blemore.decide.controls import random_groups
 from blemore.decide.person_offset import apply_offsets, fit_offsets
-from blemore.decide.problem import Decided, decide_shared, decide_with, random_groups
 from blemore.decide.run import rows_of_views
 from blemore.fusion import scaling
 from blemore.fusion.base import Labelled
 from blemore.fusion.run import fuse
-from blemore.learning.heads.inner import cross_entropy
 from blemore.params.parts import FUSION_METHOD
-from blemore.scoring.decoding import decode
+from blemore.scoring.answers import numbers_of
 from blemore.scoring.exact import exact_optimum
 from blemore.scoring.labels import CLASSES
-from blemore.scoring.logits import logarithm, softmax
 from blemore.scoring.metrics import score
 from blemore.scoring.model_name import FINAL
-from blemore.scoring.rows import Rows
 from blemore.seeds import generator
 from blemore.simulation.study import Settings, Study, simulate
 
 UNIFORM = {"method": "uniform", "candidates": ["uniform"], "scaling": False}
 """Raw uniform fusion, the plainest thing to do."""
-STYLE_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25)
-"""How much of a person's true offsets, and power of the true gain, the oracle takes away; the best is chosen by loss."""
+CLIPS, LABELS = (2, 5, 10, 20, 54), (0, 2, 6, 12)
+"""Clips of a person, and how many of these are labelled, at most half."""
 
 
 def trial(settings: Settings, seed: int, fusion: Mapping[str, Any], calibration: Mapping[str, Any]) -> dict[str, float]:
@@ -40,12 +37,13 @@ def trial(settings: Settings, seed: int, fusion: Mapping[str, Any], calibration:
 
     Returns
     -------
-    Scores of new persons: "uniform" (raw, global thresholds), "global" (chosen fusion, global thresholds), "chosen"
-    (with person offsets), "random_groups" (the same with random groups of clips in place of the persons, for training
-    and new persons alike), "mistaken" (persons' strength, random groups of new clips). Estimates from the training
-    persons: "nested_global", "nested_chosen", "paper" (thresholds and fusion on the clips they are reported on).
-    "luck": how much easier the training persons are than the new ones to a system that was fitted on third persons, as
-    many as the training ones; zero on average, so what it says may be taken off a difference between the two groups.
+    Scores of new persons: "uniform" (raw, thresholds), "thresholds" (chosen fusion, exact thresholds), "inductive" (the
+    study's decoder), "transductive" (all clips of a person together), "random_groups" (the same with random groups of clips
+    in place of the persons, for training and new persons alike), "mistaken" (the persons' model, random groups of new
+    clips). Estimates from the training persons: "nested_thresholds", "nested_inductive", "nested_transductive", "paper"
+    (thresholds and fusion on the clips they are reported on). "luck": how much easier the training persons are than the new
+    ones to a system that was fitted on third persons, as many as the training ones; zero on average, so what it says
+    may be taken off a difference between the two groups.
     """
     made = simulate(replace(settings, new_persons=settings.new_persons + settings.persons), seed)
     third = np.isin(made.person, np.unique(made.person)[-settings.persons :])
@@ -57,23 +55,60 @@ def trial(settings: Settings, seed: int, fusion: Mapping[str, Any], calibration:
     fused = fuse(made.tables, made.clips, fusion, families=made.families, seed=seed)
     values = fused.probabilities.set_index("clip").loc[names, list(CLASSES)].to_numpy()
     rows = rows_of_views(fused.views, made.clips)
-    prior = rows.truth.mean(axis=0) / 100
-    everybody = decide_shared(rows)
-    persons, _ = person_offset.decide(rows, calibration["kappas"])
-    groups, _ = person_offset.decide(random_groups(rows, f"{seed}/groups"), calibration["kappas"])
+    thresholds, alone = inductive(rows, "exact"), inductive(rows, "auto")
+    persons = transductive(rows, alone, calibration["personal"])
+    groups = transductive(random_groups(rows, f"{seed}/groups"), alone, calibration["personal"], [FINAL])
+    single = alone.models[FINAL]
     paper = rows.lookup(fused.methods[fused.methods["protocol"] == "paper"])
     method = fused.weights["method"]["final"]
     return {
         "luck": _luck(made, third, new, method, fusion.get(method, {})),
         "uniform": _plain(made, new, seed),
-        "global": score(decode(values, *everybody.thresholds[FINAL]), truth),
-        "chosen": score(person_offset.decide_new(values, who, prior, persons)[0], truth),
-        "random_groups": score(person_offset.decide_new(values, mixed, prior, groups)[0], truth),
-        "mistaken": score(person_offset.decide_new(values, mixed, prior, persons)[0], truth),
-        "nested_global": score(everybody.saliences[0], rows.truth),
-        "nested_chosen": score(persons.saliences[0], rows.truth),
+        "thresholds": score(thresholds.models[FINAL].decoder.decide(values), truth),
+        "inductive": score(single.decoder.decide(values), truth),
+        "transductive": score(decide_persons(persons.models[FINAL], single, values, who)[0], truth),
+        "random_groups": score(decide_persons(groups.models[FINAL], single, values, mixed)[0], truth),
+        "mistaken": score(decide_persons(persons.models[FINAL], single, values, mixed)[0], truth),
+        "nested_thresholds": score(thresholds.saliences, rows.truth),
+        "nested_inductive": score(alone.saliences, rows.truth),
+        "nested_transductive": score(persons.saliences, rows.truth),
         "paper": score(paper, rows.truth),
     }
+
+
+def few_clips_trial(
+    settings: Settings, seed: int, fusion: Mapping[str, Any], calibration: Mapping[str, Any]
+) -> dict[str, float]:
+    """Gain in Score over deciding each clip by itself, on new persons with few clips, some of them labelled.
+
+    Returns
+    -------
+    {"5 clips, 2 labelled": gain on the unlabelled ones, ...}.
+    """
+    made = simulate(settings, seed)
+    fused = fuse(made.tables, made.clips, fusion, families=made.families, seed=seed)
+    rows = rows_of_views(fused.views, made.clips)
+    alone = inductive(rows, "auto", [FINAL])
+    model = transductive(rows, alone, calibration["personal"], [FINAL]).models[FINAL]
+    new = (made.clips["split"] == "test").to_numpy()
+    values = fused.probabilities.set_index("clip").loc[made.clips.loc[new, "clip"], list(CLASSES)].to_numpy()
+    truth, who = made.truth[new], np.unique(made.person[new], return_inverse=True)[1]
+    place = np.empty(len(who), int)  # of a clip among its person's, in random order
+    for person in np.unique(who):
+        own = np.flatnonzero(who == person)
+        place[own] = generator(f"{seed}/few/{person}").permutation(len(own))
+    single, found = alone.models[FINAL], {}
+    for clips in CLIPS:
+        shown = place < clips
+        by_itself = single.decoder.decide(values[shown])
+        for labels in (one for one in LABELS if one <= clips / 2):
+            labelled = place[shown] < labels
+            known = np.where(labelled, numbers_of(truth[shown]), -1)
+            together, _ = decide_persons(model, single, values[shown], who[shown], known)
+            judged = truth[shown][~labelled]
+            gain = score(together[~labelled], judged) - score(by_itself[~labelled], judged)
+            found[f"{clips} clips, {labels} labelled"] = gain
+    return found
 
 
 def _luck(made: Study, third: np.ndarray, new: np.ndarray, method: str, options: Mapping[str, Any]) -> float:
@@ -94,61 +129,8 @@ def _luck(made: Study, third: np.ndarray, new: np.ndarray, method: str, options:
 
 
 def _plain(made: Study, new: np.ndarray, seed: int) -> float:
-    """Score of new persons by raw uniform fusion with global thresholds."""
+    """Score of new persons by raw uniform fusion with exact thresholds."""
     fused = fuse(made.tables, made.clips, UNIFORM, seed=seed)
-    chosen = decide_shared(rows_of_views(fused.views, made.clips)).thresholds[FINAL]
+    chosen = inductive(rows_of_views(fused.views, made.clips), "exact", [FINAL]).models[FINAL]
     values = fused.probabilities.set_index("clip").loc[made.clips.loc[new, "clip"], list(CLASSES)]
-    return score(decode(values.to_numpy(), *chosen), made.truth[new])
-
-
-def enrolment_trial(
-    settings: Settings, seed: int, fusion: Mapping[str, Any], calibration: Mapping[str, Any]
-) -> dict[str, float]:
-    """Gains in Score over shared thresholds on persons that nothing was fitted on, counted on the same clips.
-
-    Returns
-    -------
-    "enrolled": by labelled clips of the person; "another_person": the same with the style of another person; "known_style": by the person's true offsets and gain, as far as they help on the other folds; "label_free":
-    by the person offset.
-    """
-    made = simulate(settings, seed)
-    fused = fuse(made.tables, made.clips, fusion, families=made.families, seed=seed)
-    rows = rows_of_views(fused.views, made.clips)
-    options = calibration["enrolment"] | {"clips": calibration["labelled_clips"], "name": f"{seed}/enrolled"}
-    enrolled = enrolment.decide(rows, **options)
-    base = decide_shared(rows)
-    others = np.roll(np.arange(len(rows.persons)), 1)
-    return {
-        "enrolled": _gain(enrolled, base, rows, enrolled.judged),
-        "another_person": _gain(enrolment.decide(rows, **options, whose=others), base, rows, enrolled.judged),
-        "known_style": _gain(_known_style(rows, made), base, rows, enrolled.judged),
-        "label_free": _gain(person_offset.decide(rows, calibration["kappas"])[0], base, rows, enrolled.judged),
-    }
-
-
-def _known_style(rows: Rows, made: Study) -> Decided:
-    offsets = np.stack([made.offsets[name] for name in rows.persons])[rows.person]
-    gains = np.array([made.gains[name] for name in rows.persons])[rows.person, None]
-    views, strengths = [], {}
-    for outer in rows.outers:
-        others = rows.fold != outer
-        logs = logarithm(rows.view(outer).values)
-
-        def corrected(share: float, power: float, logs: np.ndarray = logs) -> np.ndarray:
-            return softmax((logs - share * offsets) / gains**power)
-
-        best = min(
-            ((share, power) for share in STYLE_SHARES for power in STYLE_SHARES),
-            key=lambda pair: np.sum(cross_entropy(rows.truth[others] / 100, corrected(*pair)[others])),
-        )
-        views.append(corrected(*best))
-        strengths[outer] = best[0]
-    return decide_with(replace(rows, values=np.stack(views)), strengths)
-
-
-def _gain(decided: Decided, base: Decided, rows: Rows, judged: np.ndarray) -> float:
-    """Gain in Score over all (draw, clip) pairs of `judged` (draws, n)."""
-    shape = (*judged.shape, len(CLASSES))
-    truth = np.broadcast_to(rows.truth, shape)[judged]
-    own, other = (np.broadcast_to(made.saliences, shape)[judged] for made in (base, decided))
-    return score(other, truth) - score(own, truth)
+    return score(chosen.decoder.decide(values.to_numpy()), made.truth[new])

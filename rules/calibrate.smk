@@ -1,22 +1,23 @@
 """
-Fused probabilities to decisions: presence and salience thresholds, the label-free offset per individual, and controls.
+Fused probabilities to decisions: every clip by itself, and all clips of an individual together, beside controls.
 
 NEEDS   results/fusion/probabilities.parquet, views.parquet, results/clips/clips.parquet, results/individuals/
-MAKES   results/calibration/thresholds.json, decisions.parquet, offsets.parquet, gains.json
+MAKES   results/calibration/models.json, decisions.parquet, offsets.parquet, gain.json
 """
 
 CALIBRATION = {
-    "thresholds": "results/calibration/thresholds.json",
+    "models": "results/calibration/models.json",
     "decisions": "results/calibration/decisions.parquet",
     "offsets": "results/calibration/offsets.parquet",
 }
-GAINS = "results/calibration/gains.json"
+GAIN = "results/calibration/gain.json"
+CALIBRATE = dict(decoding=config["decoding"], personal=config["calibration"]["personal"])
 
 
 rule calibrate:
     input:
         **CALIBRATION,
-        gains=GAINS,
+        gain=GAIN,
 
 
 rule decide:
@@ -30,7 +31,7 @@ rule decide:
     log:
         "logs/decide.log",
     params:
-        kappas=lookup("calibration/kappas", within=config),
+        study=CALIBRATE,
     script:
         "../workflow_scripts/decide.py"
 
@@ -41,11 +42,12 @@ rule measure_gains:
         clips=CLIPS,
         code=code("measure_gains"),
     output:
-        GAINS,
+        GAIN,
     log:
         "logs/measure_gains.log",
     params:
-        calibration=lookup("calibration", within=config),
+        study=CALIBRATE,
+        controls=lookup("calibration/controls", within=config),
         seed=config["seed"],
     script:
         "../workflow_scripts/measure_gains.py"

@@ -10,7 +10,7 @@ CURVES = collect(FOLD["curve"], finetuned=FINETUNED, fold=FOLDS)
 PLOTS = {plot: f"results/plots/{plot}.png" for plot in ["surface", "encoders", "weights", "confusion", "curves"]}
 PLOTS["table"] = "results/plots/curves.csv"
 
-STUDY = {key: config[key] for key in ("dataset", "weights", "seed")}
+STUDY = {key: config[key] for key in ("dataset", "weights", "seed", "decoding")}
 STUDY["origins"] = {name: settings.origin(config, name) for name in ENCODERS}
 STUDY["unknown"] = settings.unknown_disjointness(config)
 
@@ -33,7 +33,7 @@ SCORED = {
     **FUSION,
     **CALIBRATION,
     "methods": "results/fusion/methods.parquet",
-    "gains": GAINS,
+    "gain": GAIN,
     "clips": CLIPS,
     "tables": PROBABILITIES,
 }
@@ -50,7 +50,7 @@ rule score:
         "logs/score.log",
     params:
         study=STUDY,
-        known={"fusion": FUSE, "kappas": config["calibration"]["kappas"]},
+        known={"fusion": FUSE, "personal": CALIBRATE["personal"]},
     script:
         "../workflow_scripts/score.py"
 

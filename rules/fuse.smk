@@ -14,6 +14,7 @@ METHODS = config["fusion"]["candidates"] if config["fusion"]["method"] == "auto"
 FUSION_CODE = [f"fusion/{method}" for method in METHODS]
 FUSE = dict(
     options=config["fusion"],
+    decoding=config["decoding"],
     families={name: ENTRIES[name]["module"] for name in ENCODERS},
     seed=config["seed"],
 )

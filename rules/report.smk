@@ -45,7 +45,7 @@ REPORTED = {
     "weights": FUSION["weights"],
     "probabilities": FUSION["probabilities"],
     "views": FUSION["views"],
-    "thresholds": CALIBRATION["thresholds"],
+    "models": CALIBRATION["models"],
     "decisions": CALIBRATION["decisions"],
     "individuals": KNOWN_INDIVIDUALS["summary"],
     "held_back": HELD_BACK,

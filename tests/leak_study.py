@@ -13,10 +13,11 @@ import pandas as pd
 import pytest
 import small_study
 import torch
+from simulated import PERSONAL
 
-from blemore.decide import enrolment
 from blemore.decide.run import calibrate, rows_of_views
 from blemore.encoders.precomputed import take_over
+from blemore.evaluate.gains import gain
 from blemore.evaluate.summary import summarise
 from blemore.fusion.run import fuse
 from blemore.learning.folds import check_persons, declare_outside, gather_folds
@@ -31,7 +32,6 @@ PERSONS, FOLDS = 6, 3
 ENCODERS = ("net", "voice", "given")
 NET = {"name": "net", "epochs": 1, "batch": 8, "learning_rate": 1e-3, "early_stopping": {"persons": 0.4, "patience": 1}}
 FUSION = {"method": "auto", "candidates": ["uniform", "simplex"], "scaling": True, "simplex": {"l2": 0.05}}
-KAPPAS = [0.0, 5.0]
 CLIPS = "results/clips/clips.parquet"
 USED = {"seconds": 1.0, "cpu_seconds": 1.0, "peak_mb": 1, "device": "cpu", "peak_gpu_mb": 0}
 
@@ -97,7 +97,7 @@ class Study:
         self.outside()
         self.fuse()
         self.decide()
-        self.enrol()
+        self.measure()
         self.score()
 
     def prepare(self) -> None:
@@ -180,20 +180,20 @@ class Study:
             fused = read_probabilities("results/fusion/probabilities.parquet")
             test = self.clips.loc[self.clips["split"] == "test", "clip"]
             clusters = pd.DataFrame({"clip": test, "cluster": np.arange(len(test)) % 2})
-            made = calibrate(self.views(), fused, self.clips, KAPPAS, individuals=clusters)
+            made = calibrate(self.views(), fused, self.clips, decoding="auto", personal=PERSONAL, individuals=clusters)
             write_table(made.decisions, "results/calibration/decisions.parquet")
 
         inputs = {"clips": CLIPS, "probabilities": "results/fusion/probabilities.parquet"}
         self.job("decide", work, inputs, {"decisions": "results/calibration/decisions.parquet"})
 
-    def enrol(self) -> None:
+    def measure(self) -> None:
         def work() -> None:
             rows = rows_of_views(self.views(), self.clips)
-            enrolment.decide(rows, clips=3, draws=2, spreads=[0.5], name="e")
-            write_json(Path("results/calibration/gains.json"), {})
+            found = gain(rows, PERSONAL, decoding="auto", controls=2, seed=1)
+            write_json(Path("results/calibration/gain.json"), found)
 
         inputs = {"clips": CLIPS, "views": "results/fusion/views.parquet"}
-        self.job("measure_gains", work, inputs, {"gains": "results/calibration/gains.json"})
+        self.job("measure_gains", work, inputs, {"gain": "results/calibration/gain.json"})
 
     def score(self) -> None:
         def work() -> None:

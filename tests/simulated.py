@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from blemore.scoring.labels import CLASSES, EMOTIONS, soft_labels
 
+PERSONAL = {"candidates": ["offset"], "kappas": [2], "weights": [20], "ks": [5]}
+"""Personal models to choose from, few of them."""
 GRID = [float(value) for value in np.linspace(0.05, 0.95, 20)]
 DECISIONS = [
     *(tuple(100.0 if k == one else 0.0 for k in range(6)) for one in range(6)),

@@ -345,7 +345,7 @@ def test_what_is_forgotten_of_a_step_is_told_with_the_file_it_belongs_to(checkou
     with_step(checkout)
     schema = checkout.folder / "schemas/params.schema.yaml"
     schema.write_text(
-        schema.read_text().replace("fusion, calibration, report]", "fusion, loudness, calibration, report]")
+        schema.read_text().replace("decoding, calibration, report]", "decoding, loudness, calibration, report]")
     )
     assert checkout.start() == ""
     forget(checkout, path, old, new)

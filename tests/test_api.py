@@ -136,7 +136,7 @@ def test_rows_are_matched_by_clip_and_not_by_place(made):
     found = blemore.score(frame, clips)
     turned = blemore.score(frame[::-1], clips[::-1])
     assert found["honest"] == turned["honest"]
-    assert found["person_offset"]["gain"] == turned["person_offset"]["gain"]
+    assert found["together"]["gain"] == turned["together"]["gain"]
 
 
 def test_a_clip_that_one_side_lacks_is_refused_by_name(made):

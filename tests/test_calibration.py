@@ -7,29 +7,30 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from simulated import DECISIONS, problems, study
+from simulated import DECISIONS, PERSONAL, problems, study
 
 from blemore.decide.person_offset import LIMIT, apply_offsets, fit_offsets, strength_of
-from blemore.decide.problem import OFF
 from blemore.decide.run import DECISION_COLUMNS, calibrate
 from blemore.fusion.run import fuse
+from blemore.scoring.commonest import commonest_decision
+from blemore.scoring.conditional import ConditionalLogit
+from blemore.scoring.decoders import Decoder, leave_one_fold_out
 from blemore.scoring.decoding import decode
 from blemore.scoring.exact import exact_optimum
 from blemore.scoring.labels import CLASSES, soft_labels
 from blemore.scoring.metrics import true_saliences
 from blemore.scoring.model_name import FINAL
 from blemore.scoring.rows import Rows
-from blemore.scoring.thresholds import commonest_decision, leave_one_fold_out
 from joblineage.errors import DataError
 
 FUSION = {"method": "simplex", "scaling": False, "simplex": {"l2": 0.05}}
-KAPPAS = [5.0, 20.0, 80.0]
+OPTIONS = {"decoding": "auto", "personal": PERSONAL}
 LABELS = ["emotion_1", "emotion_2", "emotion_1_salience", "emotion_2_salience"]
 
 
 def calibrated(clips, tables):
     fused = fuse(tables, clips, FUSION)
-    return calibrate(fused.views, fused.probabilities, clips, KAPPAS), fused
+    return calibrate(fused.views, fused.probabilities, clips, **OPTIONS), fused
 
 
 def posteriors(seed: int, persons: int = 4, clips: int = 20) -> tuple[np.ndarray, np.ndarray]:
@@ -60,7 +61,6 @@ def test_few_clips_move_a_person_less():
     assert strength_of(20.0, person).tolist() == [[0.5]] * 4  # of 20 clips each
     assert strength_of(80.0, person).tolist() == [[0.2]] * 4
     assert strength_of(0.0, person).tolist() == [[1.0]] * 4
-    assert strength_of(OFF, person).tolist() == [[0.0]] * 4
 
 
 def test_certain_posteriors_give_bounded_offsets():
@@ -81,14 +81,20 @@ def test_a_class_missing_from_training_is_made_rare_not_impossible():
 
 @given(problems(min_rows=6), st.data())
 @settings(max_examples=30)
-def test_a_folds_thresholds_come_from_the_other_folds(problem, data):
+def test_a_folds_decoder_comes_from_the_other_folds(problem, data):
     probabilities, truth = problem
     fold = np.arange(len(truth)) % 3
-    saliences, chosen = leave_one_fold_out(Rows(probabilities, truth, fold, fold))
+    rows = Rows(probabilities, truth, fold, fold)
     outer = data.draw(st.integers(0, 2))
-    expected = exact_optimum(probabilities[fold != outer], truth[fold != outer])
-    assert chosen[outer] == expected
-    assert np.array_equal(saliences[fold == outer], decode(probabilities[fold == outer], expected.alpha, expected.beta))
+    others, own = fold != outer, fold == outer
+    saliences, made = leave_one_fold_out(rows, kind="exact")
+    expected = exact_optimum(probabilities[others], truth[others])
+    assert made[outer] == Decoder("exact", expected)
+    assert np.array_equal(saliences[own], decode(probabilities[own], expected.alpha, expected.beta))
+    saliences, made = leave_one_fold_out(rows)
+    logit = ConditionalLogit.fit(probabilities[others], truth[others])
+    assert made[outer].to_json() == Decoder("expected", logit).to_json()
+    assert np.array_equal(saliences[own], logit.decide(probabilities[own]))
 
 
 def test_the_commonest_decision_is_the_commonest_set_then_its_commonest_saliences():
@@ -114,11 +120,16 @@ def test_every_clip_is_decided_and_every_decision_is_allowed():
     result, _ = calibrated(clips, tables)
     assert tuple(result.decisions.columns) == DECISION_COLUMNS
     by_variant = result.decisions.groupby("variant")["clip"].apply(sorted)
-    assert by_variant["global"] == sorted(clips["clip"])
-    assert by_variant["person_offset"] == sorted(clips.loc[clips["split"] == "train", "clip"])
+    assert by_variant["inductive"] == sorted(clips["clip"])
+    assert by_variant["transductive"] == sorted(clips.loc[clips["split"] == "train", "clip"])
     assert {tuple(row) for row in result.decisions[list(CLASSES)].to_numpy(float)} <= set(DECISIONS)
-    assert json.loads(json.dumps(result.thresholds, allow_nan=False)) == result.thresholds
-    assert set(result.thresholds["person_offset"]["folds"]) == set("01234")
+    assert json.loads(json.dumps(result.models, allow_nan=False)) == result.models
+    assert set(result.models["transductive"]["folds"]) == set("01234")
+    chances = result.decisions[["p_presence", "p_salience", "p_blend"]]
+    assert ((chances >= 0) & (chances <= 1 + 1e-12)).all(axis=None)
+    blend = (result.decisions[list(CLASSES)] > 0).sum(axis=1) == 2
+    assert (chances["p_salience"][~blend] == 0).all()
+    assert (chances["p_salience"] <= chances["p_presence"] + 1e-12).all()
 
 
 def test_no_decision_of_a_fold_changes_when_that_folds_labels_change():
@@ -136,30 +147,30 @@ def test_no_decision_of_a_fold_changes_when_that_folds_labels_change():
     pd.testing.assert_frame_equal(
         before.offsets[before.offsets["fold"] == 2], after.offsets[after.offsets["fold"] == 2]
     )
-    assert before.thresholds["global"]["folds"]["2"] == after.thresholds["global"]["folds"]["2"]
-    assert before.thresholds["global"]["final"] != after.thresholds["global"]["final"]
+    assert before.models["inductive"]["folds"]["2"] == after.models["inductive"]["folds"]["2"]
+    assert before.models["inductive"]["final"] != after.models["inductive"]["final"]
 
 
-def test_a_folds_decisions_use_the_view_and_thresholds_of_that_fold():
+def test_a_folds_decisions_use_the_view_and_decoder_of_that_fold():
     clips, tables = study()
     result, fused = calibrated(clips, tables)
     labelled = clips[clips["split"] == "train"].sort_values("clip")
     truth, fold = true_saliences(labelled), labelled["fold"].to_numpy()
     view = fused.views[fused.views["outer"] == 3].set_index("clip").loc[labelled["clip"], list(CLASSES)].to_numpy()
-    expected = exact_optimum(view[fold != 3], truth[fold != 3])
-    assert result.thresholds["global"]["folds"]["3"] == {"alpha": expected.alpha, "beta": expected.beta}
-    said = result.decisions.query("variant == 'global' and fold == 3").sort_values("clip")[list(CLASSES)].to_numpy()
-    assert np.array_equal(said, decode(view[fold == 3], expected.alpha, expected.beta))
+    expected = Decoder("expected", ConditionalLogit.fit(view[fold != 3], truth[fold != 3]))
+    assert result.models["inductive"]["folds"]["3"] == expected.to_json()
+    said = result.decisions.query("variant == 'inductive' and fold == 3").sort_values("clip")[list(CLASSES)].to_numpy()
+    assert np.array_equal(said, expected.decide(view[fold == 3]))
 
 
-def test_test_clips_are_decided_with_the_final_thresholds():
+def test_test_clips_are_decided_with_the_final_decoder():
     clips, tables = study()
     result, fused = calibrated(clips, tables)
     test = fused.probabilities[fused.probabilities["split"] == "test"]
-    pair = result.thresholds["global"]["final"]
+    decoder = Decoder.from_json(result.models["inductive"]["final"])
     said = result.decisions[result.decisions["split"] == "test"]
     assert said["clip"].tolist() == test["clip"].tolist()
-    assert np.array_equal(said[list(CLASSES)], decode(test[list(CLASSES)].to_numpy(), pair["alpha"], pair["beta"]))
+    assert np.array_equal(said[list(CLASSES)], decoder.decide(test[list(CLASSES)].to_numpy()))
 
 
 def test_a_quarantined_test_clip_gets_the_commonest_label_of_training():
@@ -190,4 +201,4 @@ def test_a_view_that_lacks_a_clip_is_refused_naming_it():
     fused = fuse(tables, clips, FUSION)
     views = fused.views[~((fused.views["outer"] == FINAL) & (fused.views["clip"] == "A100_04"))]
     with pytest.raises(DataError, match="view -1: no row for clip A100_04"):
-        calibrate(views, fused.probabilities, clips, KAPPAS)
+        calibrate(views, fused.probabilities, clips, **OPTIONS)

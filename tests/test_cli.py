@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from simulated import study
 
+import blemore
 from blemore.cli import main
 from blemore.scoring.exact import exact_optimum
 from blemore.scoring.labels import CLASSES
@@ -205,15 +206,30 @@ def test_help_starts_without_the_heavy_libraries_and_without_numpy(tmp_path):
         "evaluate first.json --truth truth.csv",
         "check-submission first.json --clips truth.csv",
         "score p.parquet --truth truth.csv",
-        "enroll one.csv --truth truth.csv --out corrected.csv",
+        "decoder p.csv --truth truth.csv --out decoder.json",
+        "decode p.csv --decoder decoder.json --out said.json",
+        "enroll one.csv --truth truth.csv --model model.json --out said.json",
     ],
 )
-def test_a_command_does_its_work_without_the_heavy_libraries(files, arguments):
+def test_a_command_does_its_work_without_the_heavy_libraries(files, capsys, arguments):
     folder, clips, table = files
     table.to_parquet(folder / "p.parquet", index=False)
     table[table["person"] == "A100"].to_csv(folder / "one.csv", index=False)
     said = {f"{clip}.mov": [{"emotion": "ang", "salience": 100.0}] for clip in clips["clip"]}
     (folder / "first.json").write_text(json.dumps({"predictions": said}))
+    if "decoder.json" in arguments and arguments.startswith("decode "):
+        run(
+            "decoder",
+            folder / "p.csv",
+            "--truth",
+            folder / "truth.csv",
+            "--out",
+            folder / "decoder.json",
+            capsys=capsys,
+        )
+    if "model.json" in arguments:
+        model = blemore.fit_personal_model(folder / "p.csv", folder / "truth.csv")
+        (folder / "model.json").write_text(json.dumps(model.to_json()))
     assert not loaded(folder, arguments) & HEAVY
 
 

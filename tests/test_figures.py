@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from simulated import study
+from simulated import PERSONAL, study
 
 import blemore
 from blemore.decide.run import calibrate
@@ -31,18 +31,21 @@ def drawings():
     """{name: function that draws it} on a small study."""
     clips, tables = study(persons=5, encoders=2)
     fused = fuse(tables, clips, {"method": "simplex", "scaling": False, "simplex": {"l2": 0.05}})
-    result = calibrate(fused.views, fused.probabilities, clips, [20.0])
+    result = calibrate(fused.views, fused.probabilities, clips, decoding="auto", personal=PERSONAL)
     summary = summarise(
         result.decisions, tables, clips, dataset="demo", weights="tiny", seed=1, draws=50, permutations=50,
         origins={"e0": "finetuned", "e1": "random"}, unknown=["e0"],
     )  # fmt: skip
     rows = Rows.of(labelled(clips))
     values, truth = rows.lookup(fused.views[fused.views["outer"] == FINAL]), rows.truth
-    decided = rows.lookup(result.decisions[result.decisions["variant"] == "global"])
+    decided = rows.lookup(result.decisions[result.decisions["variant"] == "inductive"])
     classes = reliability(fused.probabilities, clips, note=None)["classes"]
-    trained, plateau = curves([1.7, 1.5, 1.4]), {"score": 0.4, "standard_error": 0.03}
+    trained, plateau = (
+        curves([1.7, 1.5, 1.4]),
+        {"alpha": 0.2, "beta": 0.3, "score": 0.4, "standard_error": 0.03, "folds": {"0": {"alpha": 0.1, "beta": 0.2}}},
+    )
     return {
-        "surface": lambda: figures.draw_surface(values, truth, result.thresholds["global"], plateau),
+        "surface": lambda: figures.draw_surface(values, truth, plateau),
         "encoders": lambda: figures.draw_encoders(summary),
         "weights": lambda: figures.draw_weights(fused.weights),
         "confusion": lambda: figures.draw_confusion(decided, truth),

@@ -154,11 +154,11 @@ def test_a_method_that_is_clearly_better_is_chosen_and_else_the_simplest():
     data = labelled()
     good = replace(data, values=0.7 * data.soft + 0.3 / 6)
     poor = replace(data, values=np.random.default_rng(3).dirichlet(np.ones(6), len(data)))
-    chosen, table = choose({"plain": poor, "rich": good}, FINAL, ["plain", "rich"])
+    chosen, table = choose({"plain": poor, "rich": good}, FINAL, ["plain", "rich"], "exact")
     assert chosen == "rich"
     assert table["rich"]["behind"] == 0
     assert table["plain"]["behind"] > table["plain"]["standard_error"] > 0
-    same, table = choose({"plain": good, "rich": good}, FINAL, ["plain", "rich"])
+    same, table = choose({"plain": good, "rich": good}, FINAL, ["plain", "rich"], "exact")
     assert same == "plain"
     assert table["plain"]["behind"] == 0
 
@@ -167,7 +167,7 @@ def test_with_one_fold_or_one_person_to_choose_on_the_simplest_is_taken():
     data = labelled()
     for alike in ("fold", "person"):
         rows = replace(data, values=data.soft, **{alike: np.zeros_like(data.fold)})
-        assert choose({"plain": rows, "rich": rows}, FINAL, ["plain", "rich"]) == ("plain", {})
+        assert choose({"plain": rows, "rich": rows}, FINAL, ["plain", "rich"], "exact") == ("plain", {})
 
 
 FAMILIES = {"e0": "a", "e1": "a", "e2": "b"}

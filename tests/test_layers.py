@@ -18,10 +18,10 @@ from blemore.evaluate.layers.commands import layers
 from blemore.evaluate.layers.study import draw_layers, study_layers
 from blemore.evaluate.summary import DEMO_NOTE
 from blemore.learning.heads.run import fit_head
+from blemore.scoring.decoders import leave_one_fold_out
 from blemore.scoring.labels import CLASSES, soft_labels
 from blemore.scoring.metrics import scores, true_saliences
 from blemore.scoring.rows import Rows
-from blemore.scoring.thresholds import leave_one_fold_out
 from blemore.tables import write_clips
 from joblineage.errors import DataError
 

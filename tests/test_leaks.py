@@ -17,7 +17,7 @@ from blemore.audit.leaks.audit import Audit, check
 from blemore.audit.leaks.content import copies, same_media
 from blemore.audit.leaks.matrix import Matrix
 from blemore.audit.leaks.models import ClipsTable
-from blemore.decide import enrolment, person_offset, problem, run
+from blemore.decide import chains, run
 from blemore.fusion.nested import _candidate, fit_all
 from blemore.fusion.run import choose, fuse
 from blemore.learning.folds import check_persons, gather_folds
@@ -314,44 +314,38 @@ def test_reported_rows_out_of_the_view_that_saw_every_fold_are_found(study, monk
     assert_told("fusion/final/uniform recalibrated", "whom it judges (scaling")
 
 
-def test_thresholds_that_were_fitted_on_the_judged_fold_are_found(study, monkeypatch):
-    mutate(monkeypatch, problem.decide_with, ("fit(view, outer, model)", "fit(view, -1, model)"))
+def test_a_decoder_that_was_fitted_on_the_judged_fold_is_found(study, monkeypatch):
+    mutate(monkeypatch, chains.inductive, ('outside(outer, model, "decoder")', 'outside(-1, model, "decoder")'))
     study.decide()
-    assert_told("calibration/fold2/global", "fitted on A902, A905, whom it judges (thresholds")
+    assert_told("calibration/fold2/inductive", "fitted on A902, A905, whom it judges (decoder")
 
 
-def test_a_strength_of_person_offsets_that_was_chosen_on_the_judged_persons_is_found(study, monkeypatch):
-    mutate(monkeypatch, person_offset.decide, ('outside(outer, model, "strength")', 'outside(-1, model, "strength")'))
-    study.decide()
-    assert_told("calibration/fold0/person_offset", "fitted on A900, A903, whom it judges (strength")
-
-
-def test_final_thresholds_that_decide_training_clips_are_found(study, monkeypatch):
+def test_a_personal_model_that_was_fitted_on_the_judged_persons_is_found(study, monkeypatch):
     mutate(
         monkeypatch,
-        problem.decide_with,
-        ("view.inside(outer, model)", "view.inside(outer, ModelName.of('calibration', -1, name))"),
+        chains.transductive,
+        ('outside(outer, model, "personal model")', 'outside(-1, model, "personal model")'),
     )
     study.decide()
-    assert_told("calibration/final/global", "whom it judges (thresholds")
+    assert_told("calibration/fold0/transductive", "fitted on A900, A903, whom it judges (personal model")
+
+
+def test_a_final_decoder_that_decides_training_clips_is_found(study, monkeypatch):
+    mutate(
+        monkeypatch,
+        chains.inductive,
+        ("view.inside(outer, model)", "view.inside(outer, ModelName.of('calibration', -1, INDUCTIVE))"),
+    )
+    study.decide()
+    assert_told("calibration/final/inductive", "whom it judges (decoder")
     assert_told(
         "results/calibration/decisions.parquet",
-        "global: rows whose judges were all fitted on clips of the same fold",
+        "inductive: rows whose judges were all fitted on clips of the same fold",
     )
-
-
-def test_an_enrolled_clip_among_those_that_count_is_found(study, monkeypatch):
-    mutate(
-        monkeypatch,
-        enrolment.decide,
-        ("Decided(saliences, ~masks, strengths, {})", "Decided(saliences, masks | True, strengths, {})"),
-    )
-    study.enrol()
-    assert_told("calibration/fold1/enrolment/draw0", "with clips that it judges")
 
 
 def test_decisions_of_a_calibration_that_declares_nothing_are_found(study, monkeypatch):
-    real = person_offset.decide
+    real = chains.transductive
 
     def silent(*arguments):
         heard, declare._said = declare._said, None
@@ -360,9 +354,9 @@ def test_decisions_of_a_calibration_that_declares_nothing_are_found(study, monke
         finally:
             declare._said = heard
 
-    monkeypatch.setattr(run.person_offset, "decide", silent)
+    monkeypatch.setattr(run, "transductive", silent)
     study.decide()
-    assert_told("results/calibration/decisions.parquet", "person_offset: rows that no declared model judged: A900_0")
+    assert_told("results/calibration/decisions.parquet", "transductive: rows that no declared model judged: A900_0")
 
 
 # The command, and what is said outside of a job

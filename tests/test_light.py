@@ -98,8 +98,10 @@ COMMANDS = {
     "decode made/e00.parquet --alpha 0.15 --beta 0.02 --out said.json": "blends",
     "evaluate said.json --truth made/train_metadata.csv": "acc_presence",
     "check-submission said.json --clips made/train_metadata.csv": "ok",
-    "enroll one.csv --truth made/train_metadata.csv --out corrected.parquet": "enrolled with 54 of 54 clips",
+    "enroll one.csv --model model.json --out one.json --probabilities-out corrected.parquet": "54 clips decided together",
     "decode corrected.parquet --alpha 0.15 --beta 0.02 --out again.json": "54",
+    "decoder made/e00.parquet --truth made/train_metadata.csv --out decoder.json": "decoder.json",
+    "decode made/e00.parquet --decoder decoder.json --out said.json": "blends",
     "submission list": "0 upload(s)",
     "--help": "lineage",
 }
@@ -108,6 +110,8 @@ ONE = """
 import blemore
 table = blemore.read_probabilities("made/e00.parquet")
 table[table["person"] == "A1000"].to_csv("one.csv", index=False)
+from joblineage.files import write_json
+write_json("model.json", blemore.fit_personal_model(table, "made/train_metadata.csv").to_json())
 print(blemore.score(table, "made/train_metadata.csv")["folds"])
 """
 MISSING = {"plan": "study", "weights check": "study", "lineage verify": "audit"}

@@ -13,12 +13,12 @@ from blemore.audit.attribution import split as attribution
 from blemore.audit.attribution.divided import divide
 from blemore.audit.attribution.split import Split
 from blemore.cli import main
-from blemore.decide.run import calibrate
+from blemore.decide.chains import inductive
+from blemore.decide.run import rows_of_views
 from blemore.fusion.run import fuse
 from blemore.scoring.metrics import combine
-from blemore.scoring.rows import Rows
 from blemore.study import STUDY
-from blemore.tables import labelled, write_clips, write_probabilities
+from blemore.tables import write_clips, write_probabilities
 from joblineage.capture import hashed
 from joblineage.comparing import Comparison
 from joblineage.errors import DataError
@@ -41,7 +41,7 @@ class Scored:
         self.made = Lineage(root)
         self.size = {"persons": persons, "folds": persons // 2, "test": 4}
         self.clips, self.tables = simulated.study(**self.size, encoders=encoders, seed=3)
-        self.options, self.seed, self.kappas = OPTIONS, 1, [0, 5]
+        self.options, self.seed, self.decoding = OPTIONS, 1, "expected"
         self.score: dict[str, float] | None = None
         self.code = ""
 
@@ -54,14 +54,18 @@ class Scored:
         self.tables = self.tables | {name: table}
 
     def study(self) -> dict:
-        return {"options": self.options, "seed": self.seed, "families": dict.fromkeys(self.tables, "one")}
+        return {
+            "options": self.options,
+            "seed": self.seed,
+            "decoding": self.decoding,
+            "families": dict.fromkeys(self.tables, "one"),
+        }
 
     def scores(self, tables: dict[str, pd.DataFrame]) -> dict[str, float]:
         """The accuracies that the study's own steps find for some tables."""
         fused = fuse(tables, self.clips, **self.study())
-        decided = calibrate(fused.views, fused.probabilities, self.clips, self.kappas).decisions
-        here = Rows.of(labelled(self.clips))
-        found = metrics_module.scores(here.lookup(decided[decided["variant"] == "global"]), here.truth)
+        here = rows_of_views(fused.views, self.clips)
+        found = metrics_module.scores(inductive(here, self.decoding).saliences, here.truth)
         return {name: found[name] for name in ("acc_presence", "acc_salience")}
 
     def run(self) -> "Scored":
@@ -82,7 +86,7 @@ class Scored:
         module = made.file("src/blemore/scoring/metrics.py", Path(metrics_module.__file__).read_text() + self.code)
         inputs = [*read, hashed("code", str(root / module)) | {"path": module}]
         made.job("fuse", [], {"results/views": str(study)}, inputs=inputs, params={"study": study})
-        made.job("decide", ["results/views"], {"results/decisions": "d"}, params={"kappas": self.kappas})
+        made.job("decide", ["results/views"], {"results/decisions": "d"}, params={"study": {}})
         made.job("score", ["results/decisions"], {"results/metrics.json": str(metrics)}, metrics=metrics)
         made.run()
         return self
@@ -125,12 +129,12 @@ def scored(tmp_path, first_scores) -> Scored:
 def test_the_score_of_real_runs_is_divided_over_what_changed_without_a_rest(scored):
     scored.other("e0", seed=9)
     scored.options = OPTIONS | {"method": "greedy"}
-    scored.seed, scored.kappas = 2, [0]
+    scored.seed, scored.decoding = 2, "exact"
     split = scored.run().divided()
     assert [one.factor for one in split.shares] == [
         "e0",
         "fusion options",
-        "calibration options",
+        "decoding",
         "seed of the fusion",
     ]
     assert split.replayed == (split.before, split.after)
@@ -140,7 +144,7 @@ def test_the_score_of_real_runs_is_divided_over_what_changed_without_a_rest(scor
     shares = {one.factor: one for one in split.shares}
     assert shares["e0"].low <= shares["e0"].share <= shares["e0"].high
     assert shares["e0"].share > 0.05  # the mean of two independent encoders knows more than one
-    assert shares["calibration options"].share == 0  # the person offset is another variant than the one scored
+    assert shares["decoding"].behind == ["study.decoding of fuse: expected -> exact"]
     assert shares["fusion options"].behind == ["study.options.method of fuse: auto -> greedy"]
     assert shares["seed of the fusion"].behind == ["study.seed of fuse: 1 -> 2"]
 

@@ -228,13 +228,13 @@ def test_what_a_study_did_not_compute_is_said_and_does_not_fail(study: dict[str,
 
 
 @pytest.mark.parametrize(("name", "pointer", "value", "told"), [
-    ("metrics", "/variants/global/score", "much", r"metrics\.json.*\n.*/variants/global/score: expected a number, found 'much'"),
-    ("metrics", "/variants/global", KeyError, r"metrics\.json.*\n.*/variants: 'global' is missing"),
-    ("metrics", "/gains/enrolment/controls/random_groups/mean", KeyError, r"metrics.*\n.*/gains/enrolment/controls/random_groups: 'mean'"),
+    ("metrics", "/variants/inductive/score", "much", r"metrics\.json.*\n.*/variants/inductive/score: expected a number, found 'much'"),
+    ("metrics", "/variants/inductive", KeyError, r"metrics\.json.*\n.*/variants: 'inductive' is missing"),
+    ("metrics", "/gain/controls/random_groups/mean", KeyError, r"metrics.*\n.*/gain/controls/random_groups: 'mean'"),
     ("metrics", "/persons/2/offsets", [1, 2], r"metrics.*\n.*/persons/2/offsets: expected a block of keys"),
     ("metrics", "/encoders/s4d/origin", "magic", r"metrics.*\n.*/encoders/s4d/origin: expected one of .*, found 'magic'"),
     ("weights", "/folds/0/s4d", None, r"weights\.json.*\n.*/folds/0/s4d: expected a number, found None"),
-    ("thresholds", "/global/final/beta", KeyError, r"thresholds\.json.*\n.*/global/final: 'beta' is missing"),
+    ("models", "/inductive/final", KeyError, r"models\.json.*\n.*/inductive: 'final' is missing"),
     ("reliability", "/classes/ang/0/low", None, r"reliability\.json.*\n.*/classes/ang/0/low"),
     ("individuals", "/trusted", "yes", r"summary\.json.*\n.*/trusted: expected true or false"),
     ("held_back", "/variants/inductive/interval", KeyError, r"held_back\.json.*\n.*/variants/inductive: 'interval'"),

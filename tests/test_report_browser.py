@@ -153,7 +153,7 @@ def test_the_drawings_text_is_large_enough_to_read_on_a_phone(browser: Any, page
     show(browser, pages["full"], 390)
     heights = """return [...document.querySelectorAll("section:not([hidden]) svg text")]
         .map(one => parseFloat(getComputedStyle(one).fontSize) * Math.hypot(one.getScreenCTM().a, one.getScreenCTM().b))"""
-    for name in ("thresholds", "reliability"):
+    for name in ("decoders", "reliability"):
         browser.execute_script("location.hash = arguments[0]", name)
         assert visible(browser) == [name]
         assert min(browser.execute_script(heights)) >= 8.5

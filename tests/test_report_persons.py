@@ -128,7 +128,7 @@ def test_neutral_numbers_do_not_follow_the_order_of_names(real: dict[str, Any]) 
 def test_what_alone_tells_persons_apart_is_left_out(real_html: str) -> None:
     sources = [one.attributes["data-source"] for one in Page(real_html).numbers()]
     told = {source.rsplit("/", 1)[-1] for source in sources if "#/persons/" in source}
-    assert told == {"acc_presence", "acc_salience", "score", "score_with_offset", *CLASSES}
+    assert told == {"acc_presence", "acc_salience", "score", "score_transductive", *CLASSES}
 
 
 def test_a_page_that_would_name_somebody_is_refused(real: dict[str, Any], tmp_path: Path) -> None:

@@ -7,21 +7,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from simulated import PERSONAL as FEW
 from simulated import study
 
 import blemore
 from blemore.cli import main
 from blemore.decide.run import calibrate
-from blemore.evaluate.gains import gains
-from blemore.evaluate.score import CONTROLS, KAPPAS, folds_over_persons
+from blemore.evaluate.gains import gain
+from blemore.evaluate.score import CONTROLS, PERSONAL
 from blemore.evaluate.summary import summarise
 from blemore.fusion.run import fuse
+from blemore.scoring.decoders import leave_one_fold_out
 from blemore.scoring.exact import exact_optimum
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import true_saliences
-from blemore.scoring.persons import draw_persons, entry
+from blemore.scoring.persons import draw_persons, entry, folds_over_persons
 from blemore.scoring.rows import Rows
-from blemore.scoring.thresholds import leave_one_fold_out
 from blemore.tables import labelled
 from joblineage.errors import DataError
 from joblineage.progress import Steps
@@ -51,16 +52,17 @@ def run(*arguments, code: int = 0) -> None:
     assert (ended.value.code or 0) == code
 
 
+@pytest.mark.thorough
 def test_the_score_of_an_encoder_s_table_is_what_the_study_reports(case):
     clips, tables, fused = case
-    decisions = calibrate(fused.views, fused.probabilities, clips, KAPPAS).decisions
+    decisions = calibrate(fused.views, fused.probabilities, clips, decoding="auto", personal=FEW).decisions
     origins = dict.fromkeys(tables, "finetuned")
     said = summarise(decisions, tables, clips, dataset="demo", weights="tiny", seed=17, origins=origins, permutations=2)
     for name, table in tables.items():
         found = blemore.score(table, clips)
         reported = said["encoders"][name]
         assert found["honest"] == {key: reported[key] for key in found["honest"]}
-        assert found["thresholds"] == reported["thresholds"]
+        assert found["decoders"] == reported["decoders"]
         assert found["trivial"] == said["trivial"]
 
 
@@ -72,35 +74,26 @@ def test_the_score_of_the_fused_table_is_that_of_the_study_s_functions(case):
     found = blemore.score(fused.probabilities, clips, seed=5)
     decided, chosen = leave_one_fold_out(rows)
     assert found["honest"] == entry(rows, decided, draw_persons(len(rows.persons), 5))
-    assert found["thresholds"] == {str(k): {"alpha": one.alpha, "beta": one.beta} for k, one in chosen.items()}
-    best = exact_optimum(rows.values, rows.truth)
-    assert (found["in_sample"]["score"], found["in_sample"]["alpha"]) == (best.score, best.alpha)
-    assert found["optimism"]["score"] == best.score - found["honest"]["score"]
+    assert found["decoders"] == {str(k): one.to_json() for k, one in chosen.items()}
+    best, shown = exact_optimum(rows.values, rows.truth), found["thresholds"]
+    assert (shown["in_sample"]["score"], shown["in_sample"]["alpha"]) == (best.score, best.alpha)
+    by_thresholds, _ = leave_one_fold_out(rows, kind="exact")
+    assert shown["honest"] == entry(rows, by_thresholds, draw_persons(len(rows.persons), 5))
+    assert shown["optimism"]["score"] == best.score - shown["honest"]["score"]
     views = replace(rows, values=np.stack([rows.values] * len(rows.outers)))
-    options = {"kappas": KAPPAS, "controls": CONTROLS}
-    assert found["person_offset"] == gains(views, options, seed=5, only=["person_offset"])["person_offset"]
+    assert found["together"] == gain(views, PERSONAL, decoding="expected", controls=CONTROLS, seed=5)
     assert (found["persons"], found["folds"], found["folds_from"]) == (8, 4, "truth")
 
 
-def test_one_calibration_alone_gains_what_it_gains_beside_the_others(case):
-    clips, _, fused = case
-    rows = Rows.of(labelled(clips))
-    rows = replace(rows, values=np.stack([rows.lookup(fused.probabilities)] * len(rows.outers)), clip=None)
-    options = {"kappas": [0, 10], "controls": 2, "labelled_clips": 6}
-    options |= {"enrolment": {"draws": 1, "spreads": [0.5]}, "person_thresholds": {"draws": 1, "weights": [5]}}
-    every = gains(rows, options, seed=1)
-    assert gains(rows, options, seed=1, only=["person_offset"]) == {"person_offset": every["person_offset"]}
-
-
-def test_the_numbers_of_the_person_gain_are_those_of_the_study():
+def test_the_personal_model_is_one_that_the_study_chooses_from():
     calibration = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())["calibration"]
-    assert (list(KAPPAS), CONTROLS) == (calibration["kappas"], calibration["controls"])
+    assert all(set(values) <= set(calibration["personal"][name]) for name, values in PERSONAL.items())
 
 
 def test_a_table_of_pure_chance_gains_nothing_but_optimism(case):
     clips, tables, _ = case
     found = blemore.score(tables["e2"], clips)
-    assert found["in_sample"]["score"] > found["honest"]["score"]
+    assert found["thresholds"]["in_sample"]["score"] > found["thresholds"]["honest"]["score"]
     low, high = found["honest"]["interval"]["score"]
     assert low <= found["honest"]["score"] <= high
 
@@ -137,7 +130,7 @@ def test_a_person_in_two_folds_is_refused(files, capsys):
         blemore.score("fused.parquet", clips)
     with pytest.raises(DataError, match="at least two folds"):
         blemore.score("fused.parquet", clips.assign(fold=0))
-    with pytest.raises(DataError, match=r"found one person only \(A1\): thresholds are chosen on other persons"):
+    with pytest.raises(DataError, match=r"found one person only \(A1\): decoders are fitted on other persons"):
         blemore.score("fused.parquet", clips.assign(person="A1"))
     with pytest.raises(DataError, match=r"clip A100_00: fold must be a whole number from 0, found 0\.5"):
         blemore.score("fused.parquet", clips.assign(fold=0.5))

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from simulated import PERSONAL
 from trials import trial
 
 from blemore.cli import main
@@ -58,14 +59,45 @@ def test_style_moves_a_persons_mean_posterior_and_its_absence_does_not():
     assert spread(0.9) > 2 * spread(0.0)
 
 
+def test_persons_show_the_schedule_that_is_asked_for():
+    exact, usual, mixed = (
+        simulate(Settings(47, 0, encoders=1, schedule=one), 2) for one in ("exact", "usual", "random")
+    )
+    assert set(np.unique(exact.person, return_counts=True)[1]) == {54}
+    names, counts = np.unique(usual.person, return_counts=True)
+    assert sorted(counts)[:6] == [26, 26, 26, 27, 49, 50]
+    assert (counts == 54).sum() == 36
+    blends = (usual.truth > 0).sum(axis=1) == 2
+    assert sorted(int(blends[usual.person == name].sum()) for name in names)[:4] == [0, 0, 0, 27]
+    shown = [len(np.unique(mixed.truth[mixed.person == name], axis=0)) for name in np.unique(mixed.person)]
+    assert max(shown) < 36
+
+
+def test_the_mean_of_several_models_is_calmer_than_one():
+    made = simulate(Settings(5, 5, encoders=1, models=5, model_sd=1.5, offset_sd=0, gain_sd=0), 2)
+    test = (made.clips["split"] == "test").to_numpy()
+    spread = np.log(rows(made, "e00")).std(axis=1)
+    assert spread[test].mean() < 0.8 * spread[~test].mean()
+
+
+def test_another_generator_makes_another_study_with_heavier_tails():
+    one, other = (
+        simulate(Settings(20, 0, encoders=1, generator=name, offset_sd=0), 2) for name in ("offsets", "other")
+    )
+    logs = [np.log(rows(made, "e00")) for made in (one, other)]
+    tails = [np.abs(log - np.median(log)).max() / log.std() for log in logs]
+    assert tails[1] > 1.3 * tails[0]
+
+
 def test_a_trial_reports_the_estimate_the_truth_and_the_controls():
     fusion = {"method": "uniform", "scaling": True}
-    found = trial(Settings(persons=10, new_persons=10, encoders=3), 1, fusion, {"kappas": [10.0]})
+    found = trial(Settings(persons=10, new_persons=10, encoders=3), 1, fusion, {"personal": PERSONAL})
     assert set(found) == {
-        "luck", "uniform", "global", "chosen", "random_groups", "mistaken", "nested_global", "nested_chosen", "paper",
+        "luck", "uniform", "thresholds", "inductive", "transductive", "random_groups", "mistaken",
+        "nested_thresholds", "nested_inductive", "nested_transductive", "paper",
     }  # fmt: skip
     assert all(-1 < value < 1 for value in found.values())
-    assert found["paper"] >= found["nested_global"]
+    assert found["paper"] >= found["nested_thresholds"]
 
 
 @pytest.mark.thorough

@@ -4,22 +4,22 @@ import json
 
 import numpy as np
 import pytest
-from simulated import study
+from simulated import PERSONAL, study
 
 from blemore.decide.run import calibrate
 from blemore.evaluate.summary import decisions_without, summarise
 from blemore.fusion.run import fuse
+from blemore.scoring.decoders import leave_one_fold_out
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import acc_presence, acc_salience, true_saliences
 from blemore.scoring.rows import Rows
-from blemore.scoring.thresholds import leave_one_fold_out
 
 
 @pytest.fixture(scope="module")
 def case():
     clips, tables = study(persons=12, seed=4)
     fused = fuse(tables, clips, {"method": "simplex", "scaling": False, "simplex": {"l2": 0.05}})
-    decisions = calibrate(fused.views, fused.probabilities, clips, [20.0]).decisions
+    decisions = calibrate(fused.views, fused.probabilities, clips, decoding="auto", personal=PERSONAL).decisions
     return decisions, tables, clips
 
 
@@ -36,7 +36,7 @@ def test_scores_are_those_of_the_decisions(case):
     summary = summary_of(case)
     train = clips[clips["split"] == "train"].sort_values("clip")
     truth = true_saliences(train)
-    for variant in ("global", "person_offset"):
+    for variant in ("inductive", "transductive"):
         said = decisions[(decisions["variant"] == variant) & (decisions["split"] == "train")].sort_values("clip")
         entry = summary["variants"][variant]
         assert entry["acc_presence"] == acc_presence(said[list(CLASSES)].to_numpy(), truth)
@@ -62,7 +62,7 @@ def test_intervals_hold_the_score_and_come_from_persons(case):
     decisions, tables, clips = case
     clips = clips.copy()
     clips.loc[clips["split"] == "train", "person"] = "A1"  # one person only: nothing to draw, no width
-    low, high = summary_of((decisions, tables, clips))["variants"]["global"]["interval"]["score"]
+    low, high = summary_of((decisions, tables, clips))["variants"]["inductive"]["interval"]["score"]
     assert low == high
 
 
@@ -76,7 +76,7 @@ def test_the_fusion_is_compared_with_the_best_single_encoder(case):
     summary = summary_of(case)
     paired = summary["fused_minus_best_single"]
     assert paired["best_single"] == "e0"
-    expected = summary["variants"]["global"]["acc_presence"] - summary["encoders"]["e0"]["acc_presence"]
+    expected = summary["variants"]["inductive"]["acc_presence"] - summary["encoders"]["e0"]["acc_presence"]
     assert paired["acc_presence"] == pytest.approx(expected)
     assert paired["lower_5_percent"] <= paired["acc_presence"]
 
@@ -92,7 +92,7 @@ def test_an_encoder_that_lacks_clips_is_scored_on_those_it_has(case):
     gappy = tables | {"e0": tables["e0"].iloc[:100]}
     summary = summary_of((decisions, gappy, clips))
     assert summary["encoders"]["e0"]["clips"] == 100
-    assert summary["fused_minus_best_single"]["clips"] in (100, summary["variants"]["global"]["clips"])
+    assert summary["fused_minus_best_single"]["clips"] in (100, summary["variants"]["inductive"]["clips"])
     assert np.isfinite(summary["fused_minus_best_single"]["lower_5_percent"])
 
 
@@ -101,15 +101,15 @@ def test_the_headline_is_repeated_without_encoders_of_unknown_disjointness(case)
     _, tables, clips = case
     options = {
         "fusion": {"options": {"method": "simplex", "scaling": False, "simplex": {"l2": 0.05}}},
-        "kappas": [20.0],
+        "personal": PERSONAL,
     }
     others = decisions_without(["e1"], tables, clips, **options)
     summary = summary_of(case, unknown=["e1"], without_unknown=others)
     fused = fuse({name: tables[name] for name in ("e0", "e2")}, clips, **options["fusion"])
-    said = calibrate(fused.views, fused.probabilities, clips, options["kappas"]).decisions
-    alone = summary_of((said, tables, clips))["variants"]["global"]
-    assert summary["without_unknown"] == alone
-    assert summary["without_unknown"] != summary["variants"]["global"]
+    said = calibrate(fused.views, fused.probabilities, clips, decoding="auto", personal=PERSONAL).decisions
+    alone = summary_of((said, tables, clips))["variants"]["inductive"]
+    assert summary["without_unknown"] == {key: alone[key] for key in alone if key != "expected"}
+    assert summary["without_unknown"]["score"] != summary["variants"]["inductive"]["score"]
     assert {name: entry["disjointness"] for name, entry in summary["encoders"].items()} == {
         "e0": "by fold", "e1": "unknown", "e2": "by fold",
     }  # fmt: skip
@@ -121,7 +121,7 @@ def test_nothing_is_repeated_where_nothing_is_unknown_or_nothing_would_be_left(c
     _, tables, clips = case
     options = {
         "fusion": {"options": {"method": "simplex", "scaling": False, "simplex": {"l2": 0.05}}},
-        "kappas": [20.0],
+        "personal": PERSONAL,
     }
     assert decisions_without([], tables, clips, **options) is None
     assert decisions_without(list(tables), tables, clips, **options) is None

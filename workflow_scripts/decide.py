@@ -1,4 +1,4 @@
-"""Fit thresholds and offsets per individual; decide every clip."""
+"""Fit decoders and personal models; decide every clip, by itself and together with the person's others."""
 
 import pandas as pd
 
@@ -12,7 +12,7 @@ with job(snakemake):
     views, clips = pd.read_parquet(snakemake.input.views), read_clips(snakemake.input.clips)
     fused = read_probabilities(snakemake.input.probabilities)
     individuals = usable_clusters(snakemake.input.clusters, snakemake.input.summary)
-    made = calibrate(views, fused, clips, snakemake.params.kappas, individuals=individuals)
-    write_json(snakemake.output.thresholds, made.thresholds)
+    made = calibrate(views, fused, clips, individuals=individuals, **snakemake.params.study)
+    write_json(snakemake.output.models, made.models)
     write_table(made.decisions, snakemake.output.decisions)
     write_table(made.offsets, snakemake.output.offsets)

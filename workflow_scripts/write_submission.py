@@ -3,6 +3,7 @@
 import pandas as pd
 
 from blemore.challenge.submission import read_template, write_checked
+from blemore.decide.chains import INDUCTIVE, TRANSDUCTIVE
 from joblineage.job import job
 
 VERIFY = ("-m", "blemore.cli", "lineage", "verify")
@@ -10,6 +11,6 @@ VERIFY = ("-m", "blemore.cli", "lineage", "verify")
 with job(snakemake, first=[*VERIFY, snakemake.input.decisions]):
     decisions, out = pd.read_parquet(snakemake.input.decisions), snakemake.output
     test, keys = decisions[decisions["split"] == "test"], read_template(snakemake.input.template)
-    write_checked(test[test["variant"] == "global"], keys, out.json, out.zip)
+    write_checked(test[test["variant"] == INDUCTIVE], keys, out.json, out.zip)
     if "transductive_json" in out.keys():  # noqa: SIM118  (a Namedlist, not a dict)
-        write_checked(test[test["variant"] == "person_offset"], keys, out.transductive_json, out.transductive_zip)
+        write_checked(test[test["variant"] == TRANSDUCTIVE], keys, out.transductive_json, out.transductive_zip)

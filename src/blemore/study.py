@@ -318,17 +318,21 @@ def summary(root: Path) -> list[str]:
     second = (root / "results/submission/submission_transductive.zip").is_file()
     # Of some encoders nobody knows whether their models have seen the persons whom they judge.
     unknown = [name for name, entry in metrics["encoders"].items() if entry["disjointness"] == "unknown"]
-    both, known = (
+    alone, together, known = (
         f"ACC_presence {one['acc_presence']:.3f}, ACC_salience {one['acc_salience']:.3f}" if one else "nothing is left"
-        for one in (metrics["variants"]["global"], metrics["without_unknown"])
+        for one in (
+            *(metrics["variants"].get(way) for way in ("inductive", "transductive")),
+            metrics["without_unknown"],
+        )
     )
     lines = [
         "The study is finished.",
         f"  submission   results/submission/submission.zip ({len(predictions)} test clips, checked)",
-        "               submission_transductive.zip beside it uses all clips of each individual together"
+        "               submission_transductive.zip beside it decides all clips of an individual together"
         if second
         else "",
-        f"  scores       results/metrics.json: {both} (out-of-fold, no individual seen in training)",
+        f"  scores       results/metrics.json: {alone} (out-of-fold, no individual seen in training)",
+        f"               transductive: {together}" if second else "",
         f"               without {', '.join(unknown)} (disjointness unknown): {known}" if unknown else "",
         "  report       results/report/index.html: all of it on one page, with controls and intervals",
         "  encoders     results/encoders.csv: each alone, its weight and cost; licences in results/licences.json",

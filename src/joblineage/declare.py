@@ -14,10 +14,8 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-LABEL_FREE = ("offsets", "clusters")
+LABEL_FREE = ("adaptation", "clusters")
 """Kinds that look at no label: they may be fitted on the very samples that they serve (transductive)."""
-ENROLMENT = "enrolment"
-"""Kind that is shown labelled samples of the group that it judges: no sample may be among both."""
 IN_SAMPLE = "in sample"
 """Kind of a use on the very samples of the fit: rows that others are fitted on, or figures that are shown as optimism."""
 UNKNOWN = "unknown"
@@ -39,7 +37,7 @@ def fitted(model: object, kind: str, on: Iterable[str] | None, judges: Iterable[
     Parameters
     ----------
     model : its name within the study, or what `str` makes one of.
-    kind : what was fitted: "network", "early stopping", "scaler", "selection", "head", "weights", "thresholds", ..., or
+    kind : what was fitted: "network", "early stopping", "scaler", "selection", "head", "weights", "decoder", ..., or
         one of the kinds above, which have a meaning of their own.
     on : samples whose labels or statistics went in; None where the data bear no names: nothing is said then.
     judges : samples whose outputs it makes, besides those that `judged` adds.

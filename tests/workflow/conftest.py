@@ -149,7 +149,7 @@ def make_tiny(values: dict) -> None:
             entry["tiny"]["epochs"] = 1
     values["fusion"]["cmaes"]["evaluations"] = 40
     values["fusion"]["greedy"].update(bags=2, members=4)
-    values["calibration"]["enrolment"].update(draws=1, spreads=[0.3, 1.0])
+    values["calibration"]["personal"].update(kappas=[2], ks=[5])
     values["calibration"]["controls"] = 2
 
 

@@ -99,7 +99,7 @@ def failed_job(study: Study) -> Iterator[str]:
 
 def failed_job_again(study: Study) -> Iterator[str]:
     """A result is lost, and the job that makes it fails because of what lies in its place."""
-    place = study.folder / "results/calibration/thresholds.json"
+    place = study.folder / "results/calibration/models.json"
     place.unlink()
     place.mkdir()
     (place / "file").touch()
@@ -193,7 +193,7 @@ def another_run_with_clock(seconds: int) -> Mishap:
 
     def mishap(study: Study) -> Iterator[str]:
         before = (study.folder / "params.yaml").read_bytes()
-        study.edit_params(lambda values: values["calibration"].update(kappas=[0, 3]))
+        study.edit_params(lambda values: values["calibration"]["personal"].update(kappas=[3]))
         with_clock(study, seconds).make()
         yield OK
         (study.folder / "params.yaml").write_bytes(before)

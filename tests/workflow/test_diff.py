@@ -82,8 +82,8 @@ CHANGES: dict[str, tuple[Edit, str]] = {
     "fusion method": (param("fusion", "method", value="simplex"), "fusion.method: auto -> simplex; "),
     "fusion strength": (param("fusion", "simplex", "l2", value=0.1), "fusion.simplex.l2: 0.05 -> 0.1; "),
     "offset strengths": (
-        param("calibration", "kappas", value=[0, 10]),
-        "calibration.kappas: [0,2,5,10,20,40,80] -> [0,10]; ",
+        param("calibration", "personal", "kappas", value=[10]),
+        "calibration.personal.kappas: [2] -> [10]; ",
     ),
     "encoder added": (param("encoders", "hubert", "enabled", value=True), "encoders.hubert.enabled: false -> true; "),
     "encoder removed": (param("encoders", "s4d", "enabled", value=False), "encoders.s4d.enabled: true -> false; "),

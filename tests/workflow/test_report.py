@@ -29,14 +29,14 @@ def files_of(study: Study, folder: Path) -> dict[str, Any]:
         "encoders": "encoders.csv",
         "weights": "fusion/weights.json",
         "probabilities": "fusion/probabilities.parquet",
-        "thresholds": "calibration/thresholds.json",
+        "models": "calibration/models.json",
         "individuals": "individuals/summary.json",
         "held_back": "report/held_back.json",
         "clips": "clips/clips.parquet",
         "quarantine": "clips/quarantine.csv",
     }
     decisions = pd.read_parquet(results / "calibration/decisions.parquet")
-    decisions[decisions["variant"] == "global"].to_parquet(folder / "decisions.parquet")
+    decisions[decisions["variant"] == "inductive"].to_parquet(folder / "decisions.parquet")
     params = yaml.safe_load((study.folder / "params.yaml").read_text())
     found = {name: results / path for name, path in names.items()}
     return found | {

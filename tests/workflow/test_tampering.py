@@ -44,10 +44,7 @@ KINDS = [
         f"results/fusion/{name}"
         for name in ("weights.json", "probabilities.parquet", "views.parquet", "methods.parquet")
     ),
-    *(
-        f"results/calibration/{name}"
-        for name in ("thresholds.json", "decisions.parquet", "offsets.parquet", "gains.json")
-    ),
+    *(f"results/calibration/{name}" for name in ("models.json", "decisions.parquet", "offsets.parquet", "gain.json")),
     "results/individuals/clusters.parquet",
     "results/individuals/summary.json",
     "results/metrics.json",
@@ -189,7 +186,7 @@ def test_code_edited_after_the_run_is_found_with_its_jobs(root: Path) -> None:
 
 def test_a_changed_parameter_is_found_with_its_jobs(root: Path) -> None:
     write(root / "params.yaml", (root / "params.yaml").read_bytes())
-    Study(root).edit_params(lambda values: values["calibration"].update(kappas=[0, 3]))
+    Study(root).edit_params(lambda values: values["calibration"]["personal"].update(kappas=[3]))
     found(root, Verdict.STALE, "decide", plan=True)
 
 

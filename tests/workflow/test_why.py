@@ -113,8 +113,8 @@ CHANGES = {
         ["score"],
     ),
     "the grid of kappas": (
-        params(lambda values: values["calibration"].update(kappas=[0, 5])),
-        ("parameter", "known.kappas", [0, 2, 5, 10, 20, 40, 80], [0, 5]),
+        params(lambda values: values["calibration"]["personal"].update(kappas=[5])),
+        ("parameter", "known.personal.kappas", [2], [5]),
         ["score"],
     ),
     "an encoder removed": (

@@ -16,10 +16,17 @@ Probabilities = Annotated[
 ]
 Truth = Annotated[Path, typer.Option(help="Labels in the form of the challenge's train_metadata.csv.")]
 Logits = Annotated[bool, typer.Option("--logits", help="The table holds logits: take their softmax.")]
+Kind = Annotated[
+    Literal["expected", "exact", "official"],
+    typer.Option(
+        help="The answer of the largest expected Score, or two thresholds: the best of all, or of the challenge's grid."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
+IN_SAMPLE = "chosen on these very clips; `blemore score` gives the honest accuracies"
 ENOUGH = 6
-"""With fewer labelled clips a person's style is mostly the prior: said, not refused."""
+"""Fewer clips say little of a person: said, not refused."""
 QUIET = 2.0
 """Seconds after which progress is shown."""
 
@@ -34,13 +41,14 @@ def score(
     truth: Annotated[
         Path, typer.Option(help="Labels in the form of the challenge's train_metadata.csv, with its column fold.")
     ],
+    decoder: Kind = "expected",
     logits: Logits = False,
     seed: Annotated[int, typer.Option(min=0, help="Of the persons drawn for intervals and controls.")] = 17,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
-    """The honest score of a table: nested thresholds, interval, trivial baseline, optimism, and what persons' offsets gain.
+    """The honest score of a table: nested decoders, interval, trivial baseline, optimism, and what a person's clips together gain.
 
-    Thresholds of a fold are chosen on the other folds' persons. The probabilities must be out-of-fold too: from models that did
+    The decoder of a fold is fitted on the other folds' persons. The probabilities must be out-of-fold too: from models that did
     not see the clip's person. No table shows whether they are.
     """
     from blemore.api import functions as api
@@ -48,8 +56,9 @@ def score(
     from blemore.evaluate.score import CONTROLS
     from joblineage.progress import Steps
 
-    with Steps("persons' offsets beside their controls", CONTROLS, every=CONTROLS // 2, after=QUIET) as steps:
-        found = api.score(given.probabilities(probabilities, logits), truth, seed=seed, step=lambda: steps.advance(1))
+    side = given.probabilities(probabilities, logits)
+    with Steps("a person's clips together, beside controls", CONTROLS, every=CONTROLS // 2, after=QUIET) as steps:
+        found = api.score(side, truth, decoding=decoder, seed=seed, step=lambda: steps.advance(1))
     if as_json:
         say_json(found)
     else:
@@ -74,6 +83,7 @@ def thresholds(
         Literal["official", "exact"],
         typer.Option(help="The challenge's 20 x 20 grid, or every value that can differ."),
     ] = "exact",
+    out: Annotated[Path | None, typer.Option(help="Also write them here, for `blemore decode --decoder`.")] = None,
     logits: Logits = False,
     as_json: AsJson = False,
 ) -> None:
@@ -82,25 +92,56 @@ def thresholds(
 
     from blemore.api import functions as api
     from blemore.api import given
+    from blemore.scoring.decoders import Decoder
+    from joblineage.files import write_json
 
     side = given.probabilities(probabilities, logits)
-    said = "chosen on these very clips; `blemore score` gives the honest accuracies"
-    _tell(asdict(api.fit_thresholds(side, truth, grid=grid)) | {"in sample": said}, as_json)
+    found = api.fit_thresholds(side, truth, grid=grid)
+    if out is not None:
+        write_json(out, Decoder(grid, found).to_json())
+    _tell(asdict(found) | {"in sample": IN_SAMPLE}, as_json)
+
+
+def decoder(
+    probabilities: Probabilities,
+    truth: Truth,
+    out: Annotated[Path, typer.Option(help="The decoder to write, for `blemore decode --decoder`.")],
+    kind: Kind = "expected",
+    logits: Logits = False,
+    as_json: AsJson = False,
+) -> None:
+    """Fit the rule that turns probabilities into answers, with the accuracies on the clips it is fitted on."""
+    from blemore.api import functions as api
+    from blemore.api import given
+    from joblineage.files import write_json
+
+    side = given.probabilities(probabilities, logits)
+    made = api.fit_decoder(side, truth, kind=kind)
+    write_json(out, made.to_json())
+    shown = given.labels(truth)
+    reached = api.evaluate_predictions(made.decide(given.matched(side, shown).values), shown.values)
+    _tell(reached | {"decoder": str(out), "in sample": IN_SAMPLE}, as_json)
 
 
 def decode(
     probabilities: Probabilities,
-    alpha: Annotated[float, typer.Option(min=0, max=1, help="Presence threshold.")],
-    beta: Annotated[float, typer.Option(min=0, max=1, help="Salience threshold: up to this difference 50/50.")],
     out: Annotated[Path, typer.Option(help="The predictions file to write, in the challenge's form.")],
+    alpha: Annotated[float | None, typer.Option(min=0, max=1, help="Presence threshold.")] = None,
+    beta: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Salience threshold: up to this difference 50/50.")
+    ] = None,
+    decoder: Annotated[
+        Path | None,
+        typer.Option(help="In place of both: a file of `blemore decoder`, or results/calibration/models.json."),
+    ] = None,
     logits: Logits = False,
     as_json: AsJson = False,
 ) -> None:
-    """Probabilities to predictions, by the challenge's rules."""
+    """Probabilities to predictions, by the challenge's two thresholds or by a fitted decoder."""
     from blemore.api import functions as api
     from blemore.tables import class_values, probability_columns
 
-    decided = api.decode(probability_columns(probabilities, logits=logits), alpha, beta)
+    decided = api.decode(probability_columns(probabilities, logits=logits), alpha, beta, decoder=decoder)
     api.write_predictions(decided, out)
     blends = int((class_values(decided).max(axis=1) < 100).sum())
     _tell({"clips": len(decided["clip"]), "blends": blends, "predictions": str(out)}, as_json)
@@ -134,40 +175,48 @@ def enroll(
     probabilities: Annotated[
         Path, typer.Argument(help="Fused probabilities of the person's clips: clip, ang, disg, fea, hap, sad, neu.")
     ],
-    truth: Annotated[Path, typer.Option(help="Labels of the clips to enrol with, in the form of train_metadata.csv.")],
-    out: Annotated[Path, typer.Option(help="Where the corrected probabilities go (.parquet or .csv).")],
+    out: Annotated[Path, typer.Option(help="The predictions file to write, in the challenge's form.")],
+    truth: Annotated[
+        Path | None,
+        typer.Option(help="Labels of some of the clips, if there are any, in the form of train_metadata.csv."),
+    ] = None,
+    model: Annotated[Path, typer.Option(help="The personal model: a study's results/calibration/models.json.")] = Path(
+        "results/calibration/models.json"
+    ),
+    probabilities_out: Annotated[
+        Path | None, typer.Option(help="Also write the corrected probabilities here (.parquet or .csv).")
+    ] = None,
     logits: Logits = False,
-    spread: Annotated[
-        float, typer.Option(min=1e-6, help="Expected spread of offsets between persons, in logits.")
-    ] = 0.6,
     clips: Annotated[
         Path | None, typer.Option(help="Clips table of the study behind the probabilities, to see who trained it.")
     ] = Path("results/clips/clips.parquet"),
 ) -> None:
-    """Fit one person's emotion offsets and slope on labelled clips; write all clips' corrected probabilities."""
+    """Decide all clips of one person together; labels of some of them are taken as known."""
+    from blemore.api import files, given
     from blemore.api import functions as api
-    from blemore.api import given
     from blemore.scoring.columns import read_columns
-    from joblineage.files import write_json
 
-    if out.suffix not in (".parquet", ".csv"):
-        raise DataError(str(out), ["a probabilities table is a .csv or a .parquet file"])
-    style, table = api.enroll(given.probabilities(probabilities, logits), truth, spread=spread)
-    given.write(table, out)
-    beside = out.with_suffix(".style.json")
-    write_json(beside, style | {"spread": spread})
-    said, labelled = ", ".join(f"{name} {value:+.2f}" for name, value in style["offsets"].items()), style["clips"]
-    say(f"enrolled with {labelled} of {len(table['clip'])} clips: {said}, slope {style['slope']:.2f}")
-    say(f"written: {out} and {beside}; decide with `blemore decode {out}`")
-    if labelled < ENOUGH:
-        say(f"warning: {labelled} labelled clip(s) say little of a style; 12, spread over the emotions, say more")
+    if probabilities_out is not None and probabilities_out.suffix not in (".parquet", ".csv"):
+        raise DataError(str(probabilities_out), ["a probabilities table is a .csv or a .parquet file"])
+    fitted, side = files.personal_model_of(model), given.probabilities(probabilities, logits)
+    decided, table = api.enroll(side, truth, model=fitted)
+    api.write_predictions(decided, out)
+    if probabilities_out is not None:
+        given.write(table, probabilities_out)
+    say(f"{len(table['clip'])} clips decided together by {fitted.choice}; written: {out}")
+    if fitted.choice.kind == "off":
+        say(
+            f"{model} holds no personal model: none was better than deciding every clip by itself, which is what was done"
+        )
+    elif len(table["clip"]) < ENOUGH:
+        say(f"warning: {len(table['clip'])} clip(s) say little of a person; the gain grows up to some 40")
     if clips is not None and clips.is_file():
         study, own = read_columns(clips), {*table["clip"], *table.get("person", ())}
         rows = zip(study["clip"], study["person"], study["split"], strict=True)
         if seen := sorted({who for clip, who, split in rows if split == "train" and {clip, who} & own}):
             say(
-                f"warning: {', '.join(seen)} is a training person of {clips}: with probabilities of models that saw the "
-                "person, and thresholds fitted on the person, what follows is in-sample and flatters"
+                f"warning: {', '.join(seen)} is a training person of {clips}: with probabilities, or a personal model, that "
+                "saw the person, what follows is in-sample and flatters"
             )
 
 
@@ -179,20 +228,27 @@ def _show(found: dict[str, Any]) -> None:
         limits = f"{interval[0]:{form}} to {interval[1]:{form}}" if interval else ""
         say(f"{name:<17}{numbers}  {limits:<17}{how}")
 
-    honest, gain = found["honest"], found["person_offset"]
+    honest, gain, by_thresholds = found["honest"], found["together"], found["thresholds"]
     folds = {"made": "made over persons: the truth has no column fold", "truth": "from the truth"}[found["folds_from"]]
+    kind = next(iter(found["decoders"].values()))["decoder"]
     say(f"{honest['clips']} clips ({honest['blends']} blends) of {found['persons']} persons")
     say(f"{found['folds']} folds, {folds}", "")
     say(f"{'':<17}{'presence':>10}{'salience':>10}{'Score':>10}  90 % interval of the Score, over persons")
-    for name, how in (
-        ("honest", "thresholds chosen on the other folds' persons"),
-        ("trivial", "the other folds' commonest label for every clip"),
-        ("in_sample", "thresholds chosen on the very clips: too high"),
+    for name, one, how in (
+        ("honest", honest, f"decoder ({kind}) fitted on the other folds' persons"),
+        ("thresholds", by_thresholds["honest"], "thresholds chosen on the other folds' persons"),
+        ("trivial", found["trivial"], "the other folds' commonest label for every clip"),
+        ("in sample", by_thresholds["in_sample"], "thresholds chosen on the very clips: too high"),
     ):
-        one = found[name]
-        line(name.replace("_", " "), one, ".3f", one["interval"]["score"] if "interval" in one else None, how)
-    line("optimism", found["optimism"], "+.3f", None, "in sample minus honest")
-    line("person gain", gain["gain"], "+.3f", gain["interval"], gain["what"])
+        line(name, one, ".3f", one["interval"]["score"] if "interval" in one else None, how)
+    line("optimism", by_thresholds["optimism"], "+.3f", None, "in sample minus thresholds")
+    line(
+        "person gain",
+        gain["gain"],
+        "+.3f",
+        gain["interval"],
+        "all clips of a person decided together; no label of the person",
+    )
     for name, control in gain["controls"].items():
         say(f"  {name.replace('_', ' '):<35}{control['mean']:+10.3f}  {'':<17}{control['what']}")
     say("", "A person gain that its controls reach as well is none.")

@@ -1,13 +1,17 @@
 """The tables and predictions that people hand in, read and written as DataFrames."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from blemore.api import given
 from blemore.scoring.columns import Table
+from blemore.scoring.reading import load_json, read_bytes
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from blemore.decide.personal.choice import Fitted
+    from blemore.scoring.decoders import Decoder
 
 
 def read_probabilities(path: str | Path) -> "pd.DataFrame":
@@ -117,3 +121,29 @@ def write_predictions(predictions: Table, path: str | Path) -> None:
     rows = zip(side.columns["clip"], side.values, strict=True)
     said = {f"{clip}{EXTENSION}": emotions_of(row) for clip, row in rows}
     write_json(path, {"predictions": said})
+
+
+def decoder_of(decoder: "Decoder | str | Path") -> "Decoder":
+    """The decoder of a file as `Decoder.to_json` gives it, or of a study's models.json; a decoder as it is."""
+    from blemore.scoring.decoders import Decoder
+
+    if isinstance(decoder, Decoder):
+        return decoder
+    return Decoder.from_json(_final(decoder, "inductive"), str(decoder))
+
+
+def personal_model_of(model: "Fitted | str | Path") -> "Fitted":
+    """The personal model of a file as `Fitted.to_json` gives it, or of a study's models.json; a model as it is."""
+    from blemore.decide.personal.choice import Fitted
+
+    if isinstance(model, Fitted):
+        return model
+    return Fitted.from_json(_final(model, "transductive"), str(model))
+
+
+def _final(path: str | Path, variant: str) -> Any:
+    """What a JSON file holds; of a study's models that of the test clips."""
+    value = load_json(read_bytes(path), str(path))
+    if isinstance(value, dict) and isinstance(value.get(variant), dict):
+        return value[variant].get("final")
+    return value

@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from blemore.api import given
+from blemore.api import files, given
 from blemore.api.files import read_predictions, read_probabilities, read_truth, write_predictions
 from blemore.api.given import Given
-from blemore.scoring.columns import numbers, texts
-from blemore.scoring.labels import EMOTIONS
+from blemore.scoring.columns import texts
 from blemore.scoring.surface import Chosen
-from joblineage.errors import DataError, refuse
+from joblineage.errors import DataError
 
 if TYPE_CHECKING:
+    from blemore.decide.personal.choice import Fitted
+    from blemore.scoring.decoders import Decoder
     from blemore.simulation.study import Study
 
 __all__ = [
@@ -30,6 +31,8 @@ __all__ = [
     "decode",
     "enroll",
     "evaluate_predictions",
+    "fit_decoder",
+    "fit_personal_model",
     "fit_thresholds",
     "person_offsets",
     "read_predictions",
@@ -41,14 +44,22 @@ __all__ = [
 ]
 
 
-def decode(probabilities: Given, alpha: float, beta: float) -> Any:
-    """Decide what each clip shows, by the challenge's rules.
+def decode(
+    probabilities: Given,
+    alpha: float | None = None,
+    beta: float | None = None,
+    *,
+    decoder: "Decoder | str | Path | None" = None,
+) -> Any:
+    """Decide what each clip shows, by the challenge's two thresholds or by a fitted decoder.
 
     Parameters
     ----------
     probabilities : n rows of six probabilities.
     alpha : presence threshold, 0..1: a blend needs a second largest probability of at least this.
     beta : salience threshold, 0..1: a blend is 50/50 where the two differ by at most this, 70/30 otherwise.
+    decoder : in place of both: what `fit_decoder` gave, or the path of a file with one (also a study's
+        results/calibration/models.json, whose inductive decoder for test clips is taken).
 
     Returns
     -------
@@ -64,7 +75,12 @@ def decode(probabilities: Given, alpha: float, beta: float) -> Any:
     from blemore.scoring.decoding import decode
 
     side = given.probabilities(probabilities)
-    saliences = decode(side.values, alpha, beta)
+    if decoder is not None and alpha is None and beta is None:
+        saliences = files.decoder_of(decoder).decide(side.values)
+    elif decoder is None and alpha is not None and beta is not None:
+        saliences = decode(side.values, alpha, beta)
+    else:
+        raise DataError("decode", ["expected alpha and beta, or a decoder"])
     return given.like(probabilities, {"clip": side.columns["clip"]}, saliences) if side.columns else saliences
 
 
@@ -125,18 +141,49 @@ def fit_thresholds(probabilities: Given, truth: Given, *, grid: Literal["exact",
     return (official_grid if grid == "official" else exact_optimum)(side.values, shown.values)
 
 
+def fit_decoder(
+    probabilities: Given, truth: Given, *, kind: Literal["expected", "exact", "official"] = "expected"
+) -> "Decoder":
+    """Fit the rule that turns probabilities into answers, on labelled clips.
+
+    Parameters
+    ----------
+    probabilities : n rows of six probabilities; a table's test clips without a label are left aside.
+    truth : labels, or (n, 6) saliences in percent.
+    kind : "expected", the answer of the largest expected Score; "exact" or "official", two thresholds.
+
+    Returns
+    -------
+    `decide(probabilities)`, (n, 6) saliences in percent; `to_json()`, to be written to a file that `decode` reads.
+
+    Examples
+    --------
+    >>> import blemore
+    >>> made = blemore.simulate(persons=4, folds=2, encoders=1)
+    >>> decoder = blemore.fit_decoder(made.tables["e00"], made.clips)
+    >>> sorted(decoder.to_json())
+    ['blend_share', 'coefficients', 'decoder']
+    """
+    from blemore.scoring.decoders import KINDS, Decoder
+
+    shown = given.labels(truth)
+    side = given.matched(given.probabilities(probabilities), shown)
+    return Decoder(kind, KINDS[kind](side.values, shown.values))
+
+
 def score(
     probabilities: Given,
     truth: Given,
     *,
     person: Any = None,
     fold: Any = None,
+    decoding: Literal["expected", "exact", "official"] = "expected",
     seed: int = 17,
     step: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """The honest score of one's own probabilities, beside what it should be compared with.
 
-    Thresholds of a fold are chosen on the other folds' persons. Probabilities must come from models that did not see the
+    The decoder of a fold is fitted on the other folds' persons. Probabilities must come from models that did not see the
     clip's person: this cannot be checked here.
 
     Parameters
@@ -146,12 +193,13 @@ def score(
     person : (n,) who shows each clip. None: the column person of the truth, or of the probabilities, or the clips' names,
         as far as these are BLEMORE's.
     fold : (n,) whole numbers. None: the column fold of the truth; where there is none, folds are made over persons.
+    decoding : kind of decoder (`fit_decoder`).
     seed : of the persons drawn for the intervals, and of the controls.
     step : called while the person's gain is computed, `evaluate.score.CONTROLS` times.
 
     Returns
     -------
-    As `evaluate.score.score`: "honest", "thresholds", "trivial", "in_sample", "optimism", "person_offset". Besides
+    As `evaluate.score.score`: "honest", "decoders", "trivial", "thresholds", "together". Besides
     "persons", how many; "folds", how many; "folds_from": "given", "truth" or "made".
 
     Raises
@@ -163,34 +211,16 @@ def score(
     >>> import blemore
     >>> made = blemore.simulate(persons=6, folds=3, encoders=1)
     >>> found = blemore.score(made.tables["e00"], made.clips)
-    >>> print(f"honest {found['honest']['score']:.3f}, in sample {found['in_sample']['score']:.3f}")
-    honest 0.240, in sample 0.271
-    >>> print(f"person offset {found['person_offset']['gain']['score']:+.3f}")
-    person offset +0.065
+    >>> print(f"{found['honest']['score']:.3f}, by thresholds {found['thresholds']['honest']['score']:.3f}")
+    0.245, by thresholds 0.240
+    >>> print(f"a person's clips together {found['together']['gain']['score']:+.3f}")
+    a person's clips together +0.048
     """
-    from blemore.evaluate.score import folds_over_persons
     from blemore.evaluate.score import score as judge
-    from blemore.scoring.rows import Rows
 
-    shown = given.labels(truth)
-    side = given.matched(given.probabilities(probabilities), shown)
-    names, who = np.unique(given.persons(shown, side) if person is None else texts(person), return_inverse=True)
-    source = "given" if fold is not None else "truth" if "fold" in shown.columns else "made"
-    if source == "made":
-        place = folds_over_persons(who)
-    else:
-        number, clips = (
-            numbers(shown.columns["fold"] if fold is None else fold),
-            shown.columns.get("clip", range(len(who))),
-        )
-        wrong = np.flatnonzero(~(number >= 0) | (number % 1 != 0))
-        refuse(
-            shown.where, (f"clip {clips[k]}: fold must be a whole number from 0, found {number[k]:g}" for k in wrong)
-        )
-        place = number.astype(int)
-    rows = Rows(side.values, shown.values, place, who, tuple(names.tolist()))
-    counts = {"persons": len(names), "folds": len(rows.folds), "folds_from": source}
-    return counts | judge(rows, seed=seed, step=step)
+    rows, source = given.rows(probabilities, truth, person, fold)
+    counts = {"persons": len(rows.persons), "folds": len(rows.folds), "folds_from": source}
+    return counts | judge(rows, decoding=decoding, seed=seed, step=step)
 
 
 def person_offsets(
@@ -231,52 +261,87 @@ def person_offsets(
     return found, given.like(probabilities, side.columns, corrected) if side.columns else corrected
 
 
-def enroll(probabilities: Given, labels: Given, *, spread: float = 0.6) -> tuple[dict[str, Any], Any]:
-    """Fit one person's style on a few labelled clips, and correct all of the person's probabilities with it.
+def fit_personal_model(probabilities: Given, truth: Given, *, person: Any = None, fold: Any = None) -> "Fitted":
+    """Fit the model that decides all clips of a person together, on labelled clips of other persons.
+
+    Its kind and its constants are chosen on folds of persons left out in turn.
 
     Parameters
     ----------
-    probabilities : a table of one person's clips, with their names.
-    labels : of some of these clips; other clips' labels are left aside.
-    spread : > 0, how far persons' offsets are expected to lie apart, in logits.
+    probabilities, truth, person, fold : as for `score`.
 
     Returns
     -------
-    The style, {"offsets": {"ang", ..., "sad": in logits}, "slope", "clips": how many were labelled}, and the corrected
-    probabilities, as a table of the given kind.
+    `choice`, what was chosen; `to_json()`, to be written to a file that `enroll` reads.
 
     Raises
     ------
-    DataError : no clip is labelled, or there is more than one person.
+    DataError : as for `score`.
 
     Examples
     --------
     >>> import blemore
-    >>> made = blemore.simulate(persons=2, folds=2, encoders=1)
-    >>> own = made.tables["e00"].query("person == 'A1000'")
-    >>> style, corrected = blemore.enroll(own, made.clips[::4])
-    >>> style["clips"], len(corrected)
-    (14, 54)
+    >>> made = blemore.simulate(persons=12, folds=3, encoders=2)
+    >>> print(blemore.fit_personal_model(made.tables["e00"], made.clips).choice)
+    both (kappa 2, weight 20, k 5)
     """
-    from blemore.decide.enrolment import apply_styles, fit_styles
+    from dataclasses import replace
 
-    side, shown = given.probabilities(probabilities), given.labels(labels)
+    from blemore.decide.personal.choice import choose
+    from blemore.evaluate.score import PERSONAL
+
+    rows, _ = given.rows(probabilities, truth, person, fold)
+    return choose(replace(rows, clip=None), PERSONAL)[0]
+
+
+def enroll(probabilities: Given, labels: Given | None = None, *, model: "Fitted | str | Path") -> tuple[Any, Any]:
+    """Decide all of one person's clips together; labels of some of them, where there are any, are taken as known.
+
+    Parameters
+    ----------
+    probabilities : a table of one person's clips, with their names.
+    labels : of some of these clips; other clips' labels are left aside. None: no clip is labelled.
+    model : what `fit_personal_model` gave, or the path of a file with one (also a study's
+        results/calibration/models.json).
+
+    Returns
+    -------
+    Saliences in percent, and the probabilities that the person's clips together give, each as a table of the given kind.
+
+    Raises
+    ------
+    DataError : labels of no clip of the table, more than one person, a file without a personal model.
+
+    Examples
+    --------
+    >>> import blemore
+    >>> made = blemore.simulate(persons=12, folds=3, encoders=2)
+    >>> model = blemore.fit_personal_model(made.tables["e00"].query("fold != 0"), made.clips.query("fold != 0"))
+    >>> own = made.tables["e00"].query("person == 'A1000'")
+    >>> decided, corrected = blemore.enroll(own, made.clips[::9], model=model)
+    >>> len(decided), len(corrected)
+    (54, 54)
+    """
+    from blemore.decide.chains import decide_together
+    from blemore.scoring.answers import mean_labels, numbers_of
+
+    fitted, side = files.personal_model_of(model), given.probabilities(probabilities)
     names = sorted(set(texts(side.columns.get("person", []))) - {""})
     if len(names) > 1:
         several = f"{len(names)} persons ({', '.join(names[:5])}, ...)"
         raise DataError(side.where, [f"holds clips of {several}, expected those of one: enrol each alone"])
-    place = {clip: row for row, clip in enumerate(side.columns["clip"])}
-    rows = [(place[clip], k) for k, clip in enumerate(shown.columns["clip"]) if clip in place]
-    if not rows:
-        raise DataError(shown.where, [f"labels no clip of {side.where}: nothing to enrol with"])
-    own, said = map(list, zip(*rows, strict=True))
-    mask = np.ones((1, len(rows)), bool)
-    *offsets, slope = fit_styles(side.values[own][None], shown.values[said][None] / 100, mask, spread=spread)[
-        0
-    ].tolist()
-    corrected = apply_styles(side.values, np.tile([*offsets, slope], (len(side.values), 1)))
-    style = {"offsets": dict(zip(EMOTIONS, offsets, strict=True)), "slope": slope, "clips": len(rows)}
-    return style, given.like(probabilities, side.columns, corrected)
+    known = np.full(len(side.values), -1)
+    if labels is not None:
+        shown = given.labels(labels)
+        place = {clip: row for row, clip in enumerate(side.columns["clip"])}
+        rows = [(place[clip], k) for k, clip in enumerate(shown.columns["clip"]) if clip in place]
+        if not rows:
+            raise DataError(shown.where, [f"labels no clip of {side.where}: nothing to enrol with"])
+        own, said = map(list, zip(*rows, strict=True))
+        known[own] = numbers_of(shown.values[said])
+    saliences, posterior = decide_together(fitted, side.values, np.zeros(len(known), int), known)
+    decided = given.like(probabilities, {"clip": side.columns["clip"]}, saliences)
+    return decided, given.like(probabilities, side.columns, mean_labels(posterior))
 
 
 def check_submission(path: str | Path, clips: Iterable[str] | None = None) -> list[str]:

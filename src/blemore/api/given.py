@@ -11,11 +11,13 @@ import numpy as np
 
 from blemore.challenge.files import as_truth, read_predictions, read_truth
 from blemore.datasets.names import TEST_NAME, parse_name
-from blemore.scoring.columns import Table, our_names, texts
+from blemore.scoring.columns import Table, numbers, our_names, texts
 from blemore.scoring.formulas import guarded, quoting
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import true_saliences
+from blemore.scoring.persons import folds_over_persons
 from blemore.scoring.reading import once
+from blemore.scoring.rows import Rows
 from blemore.tables import as_probabilities, class_values, probability_columns
 from joblineage.errors import DataError, refuse
 from joblineage.files import whole_file
@@ -54,6 +56,25 @@ def probabilities(given: Given, logits: bool = False) -> Side:
     else:
         columns = as_probabilities(_columns(given, where), where, logits=logits)
     return Side(where, columns, class_values(columns))
+
+
+def rows(probabilities_: Given, truth: Given, person: Any, fold: Any) -> tuple[Rows, str]:
+    """Labelled clips, values (n, 6), with persons and folds; and where the folds come from: "given", "truth" or "made"."""
+    shown = labels(truth)
+    side = matched(probabilities(probabilities_), shown)
+    names, who = np.unique(persons(shown, side) if person is None else texts(person), return_inverse=True)
+    source = "given" if fold is not None else "truth" if "fold" in shown.columns else "made"
+    if source == "made":
+        place = folds_over_persons(who)
+    else:
+        number = numbers(shown.columns["fold"] if fold is None else fold)
+        clips = shown.columns.get("clip", range(len(who)))
+        wrong = np.flatnonzero(~(number >= 0) | (number % 1 != 0))
+        refuse(
+            shown.where, (f"clip {clips[k]}: fold must be a whole number from 0, found {number[k]:g}" for k in wrong)
+        )
+        place = number.astype(int)
+    return Rows(side.values, shown.values, place, who, tuple(names.tolist())), source
 
 
 def labels(given: Given) -> Side:

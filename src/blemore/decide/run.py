@@ -1,29 +1,31 @@
 """From fused probabilities to decisions, honestly: what decides a fold's clips was fitted on the other folds.
 
-Two variants. "global": one pair of thresholds for everybody. "person_offset": each person's posteriors are first
-moved towards the training prior, without looking at labels (`person_offset`). A test clip's name carries no identity: it gets
-the second variant only where individuals were found among the test clips.
+Two variants (`chains`). "inductive": every clip by itself. "transductive": all clips of a person together, no label of the
+person being looked at. A test clip's name carries no identity: it is decided with others only where individuals were
+found among the test clips.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from blemore.decide import person_offset
-from blemore.decide.problem import Decided, decide_shared
-from blemore.scoring.decoding import decode
+from blemore.decide.chains import INDUCTIVE, TRANSDUCTIVE, Decided, Single, decide_persons, inductive, transductive
+from blemore.decide.person_offset import fit_offsets
+from blemore.decide.personal.choice import Fitted
+from blemore.scoring.answers import SINGLES, numbers_of, worth
+from blemore.scoring.commonest import commonest_decision
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.model_name import FINAL, ModelName
 from blemore.scoring.rows import Rows
-from blemore.scoring.thresholds import commonest_decision
 from blemore.tables import class_rows, labelled
 from joblineage.errors import refuse
 
-VARIANTS = ("global", "person_offset")
-DECISION_COLUMNS = ("clip", "split", "person", "fold", "variant", "decided_by", *CLASSES)
+VARIANTS = (INDUCTIVE, TRANSDUCTIVE)
+CHANCES = ("p_presence", "p_salience", "p_blend")
+DECISION_COLUMNS = ("clip", "split", "person", "fold", "variant", "decided_by", *CLASSES, *CHANCES)
 OFFSET_COLUMNS = ("person", "fold", "clips", *CLASSES)
 
 
@@ -31,15 +33,19 @@ OFFSET_COLUMNS = ("person", "fold", "clips", *CLASSES)
 class Calibrated:
     """What calibration makes.
 
-    thresholds : {variant: {"final": {"alpha", "beta"}, "folds": {"0": {"alpha", "beta"}, ...}}}
+    models : {variant: {"final": model, "folds": {"0": model, ...}}}; an inductive model is a decoder (`Decoder.to_json`), a
+        transductive one the personal model that was chosen, with its constants, "final" with all its numbers (`Fitted.to_json`).
     decisions : one row per usable clip and variant, saliences in percent as integers; test clips have the variant
-        "person_offset" only where individuals were given. `decided_by` is "model", or "prior" for a quarantined test
-        clip: the commonest label of the training clips.
-    offsets : one row per training person, the offsets that moved the person's own decisions, and the number of clips;
-        then one row per individual of the test clips, named "test 0", ..., with fold NO_FOLD.
+        "transductive" only where individuals were given. `decided_by` is "model", or "prior" for a quarantined test
+        clip: the commonest label of the training clips. Under the variant's posterior, `p_presence` is the probability
+        that the set of emotions is right, `p_salience` that the clip is a blend with these saliences, `p_blend` that it is
+        a blend; NaN for "prior".
+    offsets : one row per training person: the class offsets that would bring the person's mean probabilities to the
+        training prior, and the number of clips; then one row per individual of the test clips, named "test 0", ..., with
+        fold NO_FOLD. They describe a person; what decides is the personal model.
     """
 
-    thresholds: dict[str, Any]
+    models: dict[str, Any]
     decisions: pd.DataFrame
     offsets: pd.DataFrame
 
@@ -48,19 +54,21 @@ def calibrate(
     views: pd.DataFrame,
     probabilities: pd.DataFrame,
     clips: pd.DataFrame,
-    kappas: Sequence[float],
     *,
+    decoding: str,
+    personal: Mapping[str, Any],
     individuals: pd.DataFrame | None = None,
 ) -> Calibrated:
-    """Fit thresholds and offsets for each fold left out and for all train clips, and decide with them.
+    """Fit decoders and personal models for each fold left out and for all train clips, and decide with them.
 
     Parameters
     ----------
     views : as made by `fusion.run.fuse`: all train clips for each outer fold, and for the final one.
-    probabilities : the fused probabilities table; its test rows are decided with the final thresholds.
+    probabilities : the fused probabilities table; its test rows are decided with the final models.
     clips : clips table of the study.
-    kappas : strengths of the person offset to choose from besides off (`person_offset.decide`).
-    individuals : clip and cluster, who is who among the test clips; a clip without a row is decided as in "global".
+    decoding : kind of decoder, or "auto" (`scoring.decoders`).
+    personal : which personal models to choose from (`decide.personal.choice.choose`).
+    individuals : clip and cluster, who is who among the test clips; a clip without a row is decided by itself.
         Without any row (nobody could be told apart) all are. None: nobody knows, or nobody may know.
 
     Raises
@@ -68,20 +76,26 @@ def calibrate(
     DataError : a view is missing, or holds other clips than the usable train clips of the study.
     """
     rows = rows_of_views(views, clips)
-    decided = {"global": decide_shared(rows)}
-    decided["person_offset"], offsets = person_offset.decide(rows, kappas)
-    tables = [_decisions(labelled(clips), made.saliences[0], variant, "model") for variant, made in decided.items()]
-    fold = np.zeros(len(rows.persons), dtype=np.int64)
-    fold[rows.person] = rows.fold
-    judging = np.stack([offsets[outer][number] for number, outer in enumerate(fold.tolist())])
-    of_train = _offset_table(rows.persons, fold, rows.person, judging)
-    test, own_offsets = _test_decisions(probabilities, clips, rows, decided, individuals)
+    alone = inductive(rows, decoding)
+    together = transductive(rows, alone, personal)
+    decided: dict[str, Decided[Any]] = {INDUCTIVE: alone, TRANSDUCTIVE: together}
+    tables = [
+        _decisions(labelled(clips), made.saliences, variant, "model", made.posterior)
+        for variant, made in decided.items()
+    ]
+    test, own_offsets = _test_decisions(
+        probabilities, clips, rows, alone.models[FINAL], together.models[FINAL], individuals
+    )
     return Calibrated(
-        thresholds={variant: _thresholds(made) for variant, made in decided.items()},
+        models={
+            INDUCTIVE: _models(alone, lambda one: one.decoder.to_json()),
+            TRANSDUCTIVE: _models(together, lambda one: one.choice.to_json())
+            | {"final": together.models[FINAL].to_json()},
+        },
         decisions=pd.concat([*tables, *test], ignore_index=True).sort_values(
             ["clip", "variant"], kind="stable", ignore_index=True
         ),
-        offsets=pd.concat([of_train, own_offsets], ignore_index=True),
+        offsets=pd.concat([_offsets_of_train(rows), own_offsets], ignore_index=True),
     )
 
 
@@ -105,7 +119,8 @@ def _test_decisions(
     probabilities: pd.DataFrame,
     clips: pd.DataFrame,
     rows: Rows,
-    decided: Mapping[str, Decided],
+    alone: Single,
+    together: Fitted,
     individuals: pd.DataFrame | None,
 ) -> tuple[list[pd.DataFrame], pd.DataFrame]:
     """Decisions of all test clips (those with probabilities by the model, the quarantined ones by the prior) for each
@@ -116,35 +131,62 @@ def _test_decisions(
     refuse("fused probabilities", [f"test clip {name}: no row" for name in lost["clip"]])
     by_model, quarantined = test[known], test[~known]
     values = probabilities.set_index("clip").loc[by_model["clip"], list(CLASSES)].to_numpy(float)
-    shown = Rows.of(by_model, values).to_judge(ModelName.of("calibration", FINAL, "global"))
-    saliences = {"global": decode(shown.values, *decided["global"].thresholds[FINAL])}
+    shown = Rows.of(by_model, values).to_judge(ModelName.of("calibration", FINAL, INDUCTIVE))
+    made = {INDUCTIVE: (alone.decoder.decide(values), alone.logit.posterior(values))}
     offsets = pd.DataFrame(columns=list(OFFSET_COLUMNS))
     if individuals is not None:
         number = individuals.set_index("clip")["cluster"].reindex(by_model["clip"]).to_numpy(float)
         found = np.isfinite(number)
         groups, who = np.unique(number[found].astype(int), return_inverse=True)
-        prior = rows.truth.mean(axis=0) / 100
-        personal = saliences["global"].copy()
-        own = shown.to_judge(ModelName.of("calibration", FINAL, "person_offset"), found)
-        as_global = ModelName.of("calibration", FINAL, "person_offset as global")
-        rows.to_fit(as_global, "thresholds")
-        shown.to_judge(as_global, ~found)
-        transductive = ModelName.of("calibration", FINAL, "offsets")
-        own.to_fit(transductive, "offsets").to_judge(transductive)
-        personal[found], moved = person_offset.decide_new(own.values, who, prior, decided["person_offset"])
-        saliences["person_offset"] = personal
+        own = shown.to_judge(ModelName.of("calibration", FINAL, TRANSDUCTIVE), found)
+        # A clip whose individual nobody knows is decided by itself.
+        unknown = ModelName.of("calibration", FINAL, "transductive as inductive")
+        rows.to_fit(unknown, "decoder")
+        shown.to_judge(unknown, ~found)
+        adaptation = ModelName.of("calibration", FINAL, "adaptation")
+        own.to_fit(adaptation, "adaptation").to_judge(adaptation)
+        saliences, posterior = (part.copy() for part in made[INDUCTIVE])
+        if found.any():
+            saliences[found], posterior[found] = decide_persons(together, alone, own.values, who)
+        made[TRANSDUCTIVE] = saliences, posterior
+        moved = fit_offsets(own.values, who, rows.truth.mean(axis=0) / 100)
         offsets = _offset_table([f"test {group}" for group in groups], FINAL, who, moved)
     commonest = ModelName.of("calibration", FINAL, "commonest label")
     prior_label = commonest_decision(rows.to_fit(commonest, "prior").truth)
     Rows.of(quarantined).to_judge(commonest)
     by_prior = np.tile(prior_label, (len(quarantined), 1))
-    tables = [_decisions(by_model, made, variant, "model") for variant, made in saliences.items()]
-    return [*tables, *(_decisions(quarantined, by_prior, variant, "prior") for variant in saliences)], offsets
+    tables = [
+        _decisions(by_model, saliences, variant, "model", posterior) for variant, (saliences, posterior) in made.items()
+    ]
+    return [*tables, *(_decisions(quarantined, by_prior, variant, "prior") for variant in made)], offsets
 
 
-def _decisions(clips: pd.DataFrame, saliences: np.ndarray, variant: str, decided_by: str) -> pd.DataFrame:
+def _decisions(
+    clips: pd.DataFrame,
+    saliences: np.ndarray,
+    variant: str,
+    decided_by: str,
+    posterior: np.ndarray | None = None,
+) -> pd.DataFrame:
     table = class_rows(clips, saliences).assign(variant=variant, decided_by=decided_by)
+    chances = np.full((len(table), len(CHANCES)), np.nan)
+    if posterior is not None and len(table):
+        at = np.arange(len(table)), numbers_of(saliences)
+        presence, salience = worth(posterior, 1.0)
+        chances = np.stack([presence[at], salience[at], posterior[:, SINGLES:].sum(axis=1)], axis=1)
+    table[list(CHANCES)] = chances
     return table[list(DECISION_COLUMNS)]
+
+
+def _offsets_of_train(rows: Rows) -> pd.DataFrame:
+    """Each person's offsets on the rows of the person's own fold, towards the prior of the others."""
+    offsets, fold = np.zeros((len(rows.persons), len(CLASSES))), np.zeros(len(rows.persons), dtype=np.int64)
+    fold[rows.person] = rows.fold
+    for outer in rows.folds:
+        inside = rows.fold == outer
+        who, numbers = np.unique(rows.person[inside], return_inverse=True)
+        offsets[who] = fit_offsets(rows.view(outer).values[inside], numbers, rows.truth[~inside].mean(axis=0) / 100)
+    return _offset_table(rows.persons, fold, rows.person, offsets)
 
 
 def _offset_table(persons: Sequence[str], fold: np.ndarray | int, who: np.ndarray, offsets: np.ndarray) -> pd.DataFrame:
@@ -153,6 +195,6 @@ def _offset_table(persons: Sequence[str], fold: np.ndarray | int, who: np.ndarra
     )
 
 
-def _thresholds(decided: Decided) -> dict[str, Any]:
-    pairs = {outer: dict(zip(("alpha", "beta"), pair, strict=True)) for outer, pair in decided.thresholds.items()}
-    return {"final": pairs.pop(FINAL), "folds": {str(outer): pair for outer, pair in pairs.items()}}
+def _models(decided: Decided[Any], as_json: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+    models = {outer: as_json(model) for outer, model in decided.models.items()}
+    return {"final": models.pop(FINAL), "folds": {str(outer): model for outer, model in models.items()}}

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from blemore.decide.chains import INDUCTIVE, TRANSDUCTIVE
 from blemore.scoring.exact import exact_optimum, plateau
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import ACCURACIES, scores
@@ -24,25 +25,25 @@ def evidence(
     weights: Mapping[str, Any],
     views: pd.DataFrame,
     offsets: pd.DataFrame,
-    gains: Mapping[str, Any],
+    gain: Mapping[str, Any],
     *,
     seed: int,
 ) -> dict[str, Any]:
-    """The blocks "protocols", "fusion", "surface", "persons", "gains" and "style" of results/metrics.json.
+    """The blocks "protocols", "fusion", "surface", "persons", "gain" and "style" of results/metrics.json.
 
     Parameters
     ----------
     clips : clips table of the study; decisions, offsets : as made by `decide.run.calibrate`.
     methods, weights, views : as made by `fusion.run.fuse`.
-    gains : {"gains": as `gains.gains`, "style": as `gains.style`}.
+    gain : {"gain": as `gains.gain`, "style": as `gains.style`}.
     seed : of the persons drawn for the intervals.
 
     Returns
     -------
     "protocols": {"nested": entry, "paper": scores, "optimism": paper minus nested}; "fusion": {"chosen": {"final",
     "folds"}, "methods": {name: {"in_sample": scores, "nested": entry}}}; "surface": {"alpha", "beta", "score",
-    "standard_error", "plateau" {"alpha", "beta", "area"}} of the final view, the standard error by the jackknife over
-    persons; "persons": one dict per training person.
+    "folds" {fold: the best alpha and beta without it}, "standard_error", "plateau" {"alpha", "beta", "area"}} of the final
+    view, the standard error by the jackknife over persons; "persons": one dict per training person.
     """
     rows = Rows.of(labelled(clips))
     drawn = draw_persons(len(rows.persons), seed)
@@ -51,7 +52,7 @@ def evidence(
     }
     made = {key: rows.lookup(part) for key, part in methods.groupby(["method", "protocol"], sort=True)}
     final = weights["method"]["final"]
-    nested, paper = entry(rows, decided["global"], drawn), scores(made[final, "paper"], rows.truth)
+    nested, paper = entry(rows, decided[INDUCTIVE], drawn), scores(made[final, "paper"], rows.truth)
     names = [name for name, protocol in made if protocol == "nested"]
     return {
         "protocols": {
@@ -69,29 +70,35 @@ def evidence(
                 for name in names
             },
         },
-        "surface": _surface(replace(rows, values=rows.lookup(views[views["outer"] == FINAL]))),
+        "surface": _surface(rows, views),
         "persons": _persons(rows, decided, offsets),
-        **gains,
+        **gain,
     }
 
 
-def _surface(rows: Rows) -> dict[str, Any]:
+def _surface(rows: Rows, views: pd.DataFrame) -> dict[str, Any]:
+    folds = {}
+    for fold in rows.folds:
+        others = replace(rows, values=rows.lookup(views[views["outer"] == fold])).where(rows.fold != fold)
+        best = exact_optimum(others.values, others.truth)
+        folds[str(fold)] = {"alpha": best.alpha, "beta": best.beta}
+    rows = replace(rows, values=rows.lookup(views[views["outer"] == FINAL]))
     model = ModelName("score", None, ("in sample", "surface"))
     rows.to_fit(model, declare.IN_SAMPLE).to_judge(model)
     best = exact_optimum(rows.values, rows.truth)
     of_persons = sums_of_persons(rows, best.decide(rows.values))
     error = jackknife_error(accuracies(of_persons.sum(axis=0) - of_persons)[2])
     chosen = {name: getattr(best, name) for name in ("alpha", "beta", "score")}
-    return chosen | {"standard_error": error, "plateau": plateau(rows.values, rows.truth, error)}
+    return chosen | {"folds": folds, "standard_error": error, "plateau": plateau(rows.values, rows.truth, error)}
 
 
 def _persons(rows: Rows, decided: Mapping[str, np.ndarray], offsets: pd.DataFrame) -> list[dict[str, Any]]:
-    """One dict per training person: "person", "fold", "clips", "blends", the accuracies, "score_with_offset", "offsets"."""
-    of_persons = sums_of_persons(rows, decided["global"])
+    """One dict per training person: "person", "fold", "clips", "blends", the accuracies, "score_transductive", "offsets"."""
+    of_persons = sums_of_persons(rows, decided[INDUCTIVE])
     own = offsets.set_index("person").loc[list(rows.persons)]
     table = pd.DataFrame({"person": rows.persons, "fold": own["fold"].to_numpy()})
     table[["clips", "blends"]] = of_persons[:, [1, 3]].astype(int)
     table[list(ACCURACIES)] = np.transpose(accuracies(of_persons))
-    table["score_with_offset"] = accuracies(sums_of_persons(rows, decided["person_offset"]))[2]
+    table["score_transductive"] = accuracies(sums_of_persons(rows, decided[TRANSDUCTIVE]))[2]
     table["offsets"] = own[list(CLASSES)].to_dict("records")
     return table.to_dict("records")

@@ -50,17 +50,15 @@ HIGHEST_ALPHA = 0.55
 """Alpha above 0.5 never yields a blend: the surface is flat beyond."""
 
 
-def draw_surface(
-    values: np.ndarray, truth: np.ndarray, thresholds: Mapping[str, Any], best: Mapping[str, Any] | None = None
-) -> Figure:
-    """Score over alpha and beta, the thresholds chosen for test clips and without each fold, and the plateau.
+def draw_surface(values: np.ndarray, truth: np.ndarray, best: Mapping[str, Any] | None = None) -> Figure:
+    """Score over alpha and beta, the best thresholds of all clips and without each fold, and the plateau.
 
     Parameters
     ----------
     values : (n, 6) fused probabilities of labelled clips under the final weights.
     truth : (n, 6) saliences in percent.
-    thresholds : {"final": {"alpha", "beta"}, "folds": {fold: the same}} of one variant.
-    best : {"score", "standard_error"} of the best thresholds; a line encloses what lies within one standard error.
+    best : "alpha", "beta", "score", "standard_error" of the best thresholds, and "folds" {fold: {"alpha", "beta"}}; a line
+        encloses what lies within one standard error. None: the surface alone.
     """
     alphas, betas = np.linspace(0, HIGHEST_ALPHA, STEPS), np.linspace(0, 1, STEPS)
     scores = surface(Attainable(values, truth), alphas, betas).score()
@@ -68,17 +66,18 @@ def draw_surface(
     axes = figure.subplots()
     image = axes.pcolormesh(alphas, betas, scores.T, cmap="viridis", shading="nearest", rasterized=True)
     colour_bar(figure, image, "Score on all train clips, out-of-fold", location="bottom", aspect=30)
-    final, folds = thresholds["final"], list(thresholds["folds"].values())
-    axes.plot(
-        [fold["alpha"] for fold in folds], [fold["beta"] for fold in folds], "o", color="white", markersize=5.5,
-        markeredgecolor=ON_COLOUR, markeredgewidth=0.9, label="thresholds without one fold",
-    )  # fmt: skip
-    axes.plot(
-        final["alpha"], final["beta"], "*", color=WARNING, markersize=13, markeredgecolor="white",
-        label="thresholds for test clips",
-    )  # fmt: skip
-    handles, _ = axes.get_legend_handles_labels()
+    handles: list[Any] = []
     if best is not None:
+        folds = list(best["folds"].values())
+        axes.plot(
+            [fold["alpha"] for fold in folds], [fold["beta"] for fold in folds], "o", color="white", markersize=5.5,
+            markeredgecolor=ON_COLOUR, markeredgewidth=0.9, label="best without one fold",
+        )  # fmt: skip
+        axes.plot(
+            best["alpha"], best["beta"], "*", color=WARNING, markersize=13, markeredgecolor="white",
+            label="best of all clips",
+        )  # fmt: skip
+        handles, _ = axes.get_legend_handles_labels()
         inside = (scores >= best["score"] - best["standard_error"]).T
         if inside.any() and not inside.all():
             axes.contour(alphas, betas, inside.astype(float), levels=[0.5], colors=ON_COLOUR, linewidths=1.2)

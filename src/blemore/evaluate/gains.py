@@ -1,100 +1,100 @@
-"""What each personal calibration gains over shared thresholds, beside controls in which there is no person to find.
+"""What a person's clips together gain over each by itself, beside controls in which there is no person to find.
 
-The objective is flat: random groups of clips reach other "best" thresholds too, so a gain is nothing without its control.
+The objective is flat, and whatever looks at many clips at once also sees the schedule and the models of a fold: so a gain is
+nothing without its controls.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from blemore.decide import enrolment, person_offset, person_thresholds
+from blemore.decide.chains import Decided, Single, inductive, transductive
+from blemore.decide.controls import one_group, permuted_labels, random_groups
 from blemore.decide.person_offset import fit_offsets
-from blemore.decide.problem import Decided, decide_shared, permuted_labels, random_groups
+from blemore.scoring import decoders
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import ACCURACIES
 from blemore.scoring.model_name import FINAL
 from blemore.scoring.persons import INTERVAL, accuracies, draw_persons, sums_of_persons
 from blemore.scoring.rows import Rows
+from joblineage import declare
 
-WHAT = {
-    "person_offset": "class offsets that move each person's mean posterior to the training prior; no label of the person",
-    "person_thresholds": "thresholds of each person's own, shrunk towards everybody's; from labelled clips of the person",
-    "enrolment": "five emotion-prominence offsets and one slope of each person; from labelled clips of the person",
+CONTROLS: dict[str, tuple[str, Callable[[Rows, str], Rows]]] = {
+    "random_groups": ("random groups of clips in place of the persons, of the same sizes", random_groups),
+    "random_groups_within_folds": (
+        "the same, each group's clips from one fold",
+        lambda rows, name: random_groups(rows, name, within_folds=True),
+    ),
+    "one_group": ("all clips of a fold as if one person showed them", lambda rows, name: one_group(rows)),
+    "permuted_labels": ("labels dealt out anew among the clips of each fold", permuted_labels),
 }
-CONTROLS = {
-    "random_groups": "random groups of clips in place of the persons, of the same sizes",
-    "permuted_labels": "labels dealt out anew among the clips of each fold",
-}
-LABELLED = ("person_thresholds", "enrolment")
-"""Calibrations that are shown labels of the very person."""
+"""{control: what it is in words, and the clips that it gives}."""
+NOT_DRAWN = ("one_group",)
+"""Controls that are the same each time."""
 
 
-def gains(
+def gain(
     rows: Rows,
-    options: Mapping[str, Any],
+    personal: Mapping[str, Any],
     *,
+    decoding: str,
+    controls: int,
     seed: int,
-    only: Sequence[str] = tuple(WHAT),
     step: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
-    """Gain, interval and controls of every personal calibration.
+    """Gain of deciding a person's clips together, its interval, and its controls.
 
     Parameters
     ----------
-    options : "kappas"; "labelled_clips" that a person is enrolled with; "enrolment" {"draws", "spreads"};
-        "person_thresholds" {"draws", "weights"}; "controls", how often each control is drawn (at least 2). What only
-        calibrations that are left out need may be missing.
-    only : which calibrations; all of `WHAT`.
-    step : called after each draw of a control.
+    rows : values (outers, n, 6).
+    personal : which personal models to choose from (`decide.personal.choice.choose`); decoding : as for `inductive`.
+    controls : how often each control is drawn (at least 2).
+    step : called after each draw of the controls.
 
     Returns
     -------
-    {variant: {"what", "uses_labels", "strength" {"final", "folds"}, "clips", "persons", "gain" {"acc_presence",
-    "acc_salience", "score"}, "interval" [low, high] of the Score's gain, "controls" {name: {"what", "mean",
-    "standard_error", "draws"}}}}. Gains are counted on the clips whose labels were not shown, the same for both sides.
+    {"chosen" {"final", "folds"}, "clips", "persons", "gain" {"acc_presence", "acc_salience", "score"}, "interval" [low,
+    high] of the Score's gain, "controls" {name: {"what", "mean", "standard_error",
+    "draws"}}}. A control that is not drawn has one draw, and no standard error.
     """
-    labelled: dict[str, Any] = {"clips": options.get("labelled_clips"), "name": f"{seed}/enrolled"}
-    calibrations: dict[str, Callable[[Rows], Decided]] = {
-        "person_offset": lambda rows: person_offset.decide(rows, options["kappas"])[0],
-        "person_thresholds": lambda rows: person_thresholds.decide(rows, **options["person_thresholds"], **labelled),
-        "enrolment": lambda rows: enrolment.decide(rows, **options["enrolment"], **labelled),
-    }
-    base, found = decide_shared(rows), {}
+    with declare.within("gain"):  # its models are not those whose decisions the study reports
+        base = inductive(rows, decoding)
+        together = transductive(rows, base, personal)
+    sums = [sums_of_persons(rows, made.saliences) for made in (base, together)]
     drawn = draw_persons(len(rows.persons), seed)
-    for name in only:
-        calibrate = calibrations[name]
-        decided = calibrate(rows)
-        sums = _sums(rows, base, decided)
-        of_draws = [accuracies(drawn @ part)[2] for part in sums]
-        controls: dict[str, list[float]] = {control: [] for control in CONTROLS}
-        for draw in range(options["controls"]):
-            tag = f"{seed}/{name}/{draw}"
-            mixed = random_groups(rows, tag, within_folds=name == "person_thresholds")
-            controls["random_groups"].append(_gain(_sums(mixed, base, calibrate(mixed)))[2])
-            mixed = permuted_labels(rows, tag)
-            controls["permuted_labels"].append(_gain(_sums(mixed, decide_shared(mixed), calibrate(mixed)))[2])
-            step()
-        strengths = {str(o): one if isinstance(one, str) else f"{one:g}" for o, one in decided.strengths.items()}
-        found[name] = {
-            "what": WHAT[name],
-            "uses_labels": name in LABELLED,
-            "strength": {"final": strengths.pop(str(FINAL)), "folds": strengths},
-            "clips": int(decided.judged.any(axis=0).sum()),
-            "persons": int((sums[0][:, 1] > 0).sum()),
-            "gain": dict(zip(ACCURACIES, _gain(sums), strict=True)),
-            "interval": np.quantile(of_draws[1] - of_draws[0], INTERVAL).tolist(),
-            "controls": {
-                control: {
-                    "what": CONTROLS[control],
-                    "mean": float(np.mean(values)),
-                    "standard_error": float(np.std(values, ddof=1) / np.sqrt(len(values))),
-                    "draws": len(values),
-                }
-                for control, values in controls.items()
-            },
-        }
-    return found
+    before, after = (accuracies(drawn @ part)[2] for part in sums)
+    values: dict[str, list[float]] = {name: [] for name in CONTROLS}
+    for draw in range(controls):
+        for name, (_, made) in CONTROLS.items():
+            if draw == 0 or name not in NOT_DRAWN:
+                values[name].append(_of_control(rows, made(rows, f"{seed}/person/{draw}"), base, personal, decoding))
+        step()
+    chosen = {str(outer): str(model.choice) for outer, model in together.models.items()}
+    return {
+        "chosen": {"final": chosen.pop(str(FINAL)), "folds": chosen},
+        "clips": len(rows),
+        "persons": len(rows.persons),
+        "gain": dict(zip(ACCURACIES, _gain(*sums), strict=True)),
+        "interval": np.quantile(after - before, INTERVAL).tolist(),
+        "controls": {
+            name: {
+                "what": CONTROLS[name][0],
+                "mean": float(np.mean(found)),
+                "standard_error": float(np.std(found, ddof=1) / np.sqrt(len(found))) if len(found) > 1 else None,
+                "draws": len(found),
+            }
+            for name, found in values.items()
+        },
+    }
+
+
+def _of_control(rows: Rows, mixed: Rows, base: Decided[Single], personal: Mapping[str, Any], decoding: str) -> float:
+    """The gain in Score among the mixed clips. Groups change nothing about the clips by themselves, labels do."""
+    same = mixed.truth is rows.truth
+    alone = base if same else inductive(mixed, decoders.preferred(decoding), rows.folds)
+    together = transductive(mixed, alone, personal, rows.folds)
+    return _gain(*(sums_of_persons(mixed, made.saliences) for made in (alone, together)))[2]
 
 
 def style(rows: Rows, *, draws: int, seed: int) -> dict[str, dict[str, float]]:
@@ -102,8 +102,8 @@ def style(rows: Rows, *, draws: int, seed: int) -> dict[str, dict[str, float]]:
 
     Returns
     -------
-    {"offset_sd": {class: standard deviation over persons of the unshrunk offset, in logits}, "offset_sd_random": the
-    mean of the same over `draws` random groupings}.
+    {"offset_sd": {class: standard deviation over persons of the offset, in logits}, "offset_sd_random": the mean of the
+    same over `draws` random groupings}.
     """
     values, prior = rows.view(FINAL).values, rows.truth.mean(axis=0) / 100
 
@@ -117,17 +117,7 @@ def style(rows: Rows, *, draws: int, seed: int) -> dict[str, dict[str, float]]:
     }
 
 
-def _gain(sums: Sequence[np.ndarray]) -> list[float]:
-    """Gains in the three accuracies, of the base's and the calibration's sums (persons, 4)."""
-    own, other = (np.stack(accuracies(part.sum(axis=0))) for part in sums)
+def _gain(before: np.ndarray, after: np.ndarray) -> list[float]:
+    """Gains in the three accuracies, of sums (persons, 4)."""
+    own, other = (np.stack(accuracies(part.sum(axis=0))) for part in (before, after))
     return (other - own).tolist()
-
-
-def _sums(rows: Rows, base: Decided, decided: Decided) -> tuple[np.ndarray, np.ndarray]:
-    """(persons, 4) sums of the base's and of the calibration's decisions, over the clips judged in each draw."""
-
-    def sums(saliences: np.ndarray) -> np.ndarray:
-        draws = zip(saliences, decided.judged, strict=True)
-        return np.sum([sums_of_persons(rows.where(judged), made[judged]) for made, judged in draws], axis=0)
-
-    return sums(np.broadcast_to(base.saliences[0], decided.saliences.shape)), sums(decided.saliences)

@@ -1,35 +1,35 @@
-"""The honest score of one table: thresholds from other persons, an interval over persons, and what the usual shortcut adds.
+"""The honest score of one table: decoders from other persons, an interval over persons, and what the usual shortcut adds.
 
-It is what the study says of each encoder alone (`summary.summarise`) and of the person offset (`gains.gains`).
+It is what the study says of each encoder alone (`summary.summarise`) and of the person's clips together (`gains.gain`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from blemore.evaluate.gains import gains
+from blemore.evaluate.gains import gain
+from blemore.scoring import decoders
+from blemore.scoring.commonest import commonest_of_others
 from blemore.scoring.exact import exact_optimum
 from blemore.scoring.metrics import ACCURACIES, scores
 from blemore.scoring.persons import draw_persons, entry
 from blemore.scoring.rows import Rows
-from blemore.scoring.thresholds import commonest_of_others, leave_one_fold_out
 from joblineage.errors import DataError, refuse
 
-KAPPAS = (0, 2, 5, 10, 20, 40, 80)
-"""Strengths of the person offset to choose from, as in the study (`params.yaml`)."""
-CONTROLS = 10
-"""How often each control of the person's gain is drawn, as in the study."""
-FOLDS = 5
-"""Folds that are made where there are none."""
+PERSONAL = {"candidates": ["both"], "kappas": [2], "weights": [20], "ks": [5]}
+"""Personal models to choose from besides off: that of the study (`params.yaml`) which is never far from the best."""
+CONTROLS = 2
+"""How often each control of the person's gain is drawn."""
 
 
 def score(
     rows: Rows,
     *,
     seed: int,
-    kappas: Sequence[float] = KAPPAS,
+    decoding: str = decoders.AUTO,
+    personal: Mapping[str, Any] = PERSONAL,
     controls: int = CONTROLS,
     step: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
@@ -39,15 +39,17 @@ def score(
     ----------
     rows : labelled clips with probabilities (n, 6), folds and persons; a person's clips lie in one fold.
     seed : of the persons drawn for the intervals, and of the controls.
-    kappas : strengths of the person offset to choose from; controls : how often each control is drawn (at least 2).
+    decoding : kind of decoder (`scoring.decoders`); "auto" is "expected".
+    personal : which personal models to choose from; controls : how often each control is drawn (at least 2).
     step : called after each draw of a control.
 
     Returns
     -------
-    "honest" entry and "thresholds" {fold: {"alpha", "beta"}}, both chosen on the other folds; "trivial" entry, for
-    each fold the other folds' commonest label; "in_sample" scores with the best thresholds of all
-    clips, "alpha" and "beta"; "optimism" in_sample minus honest {accuracy: difference}; "person_offset" as
-    `gains.gains` says it. An entry holds acc_presence, acc_salience, score, clips, blends and "interval", 90 %, over persons.
+    "honest" entry and "decoders" {fold: decoder}, fitted on the other folds; "trivial" entry, for each fold the other
+    folds' commonest label; "thresholds" {"honest" entry, "in_sample" scores with the best thresholds of all clips,
+    "alpha" and "beta", "optimism" in_sample minus honest {accuracy: difference}}; "together", what all clips of a
+    person together gain, as `gains.gain` says it. An entry holds acc_presence, acc_salience, score, clips, blends and
+    "interval", 90 %, over persons.
 
     Raises
     ------
@@ -55,37 +57,28 @@ def score(
     """
     number = len(rows.persons)
     if number < 2:
-        raise DataError("score", [f"found one person only ({rows.persons[0]}): thresholds are chosen on other persons"])
+        raise DataError("score", [f"found one person only ({rows.persons[0]}): decoders are fitted on other persons"])
     folds = [np.unique(rows.fold[rows.person == k]) for k in range(number)]
     several = [(rows.persons[k], own.tolist()) for k, own in enumerate(folds) if len(own) > 1]
     refuse(
-        "folds", (f"person {name}: in folds {own}; thresholds would have seen whom they judge" for name, own in several)
+        "folds", (f"person {name}: in folds {own}; decoders would have seen whom they judge" for name, own in several)
     )
 
-    decided, chosen = leave_one_fold_out(rows)
+    kind = decoders.preferred(decoding)
     drawn = draw_persons(number, seed)
-    honest, best = entry(rows, decided, drawn), exact_optimum(rows.values, rows.truth)
-    in_sample = scores(best.decide(rows.values), rows.truth)
+    decided, made = decoders.leave_one_fold_out(rows, kind=kind)
+    by_thresholds = entry(rows, decoders.leave_one_fold_out(rows, kind="exact")[0], drawn)
+    best = exact_optimum(rows.values, rows.truth)
+    in_sample = scores(best.decide(rows.values), rows.truth) | {"alpha": best.alpha, "beta": best.beta}
     views = replace(rows, values=np.broadcast_to(rows.values, (len(rows.outers), *rows.values.shape)))
-    gain = gains(views, {"kappas": kappas, "controls": controls}, seed=seed, only=["person_offset"], step=step)
     return {
-        "honest": honest,
-        "thresholds": {str(fold): {"alpha": one.alpha, "beta": one.beta} for fold, one in chosen.items()},
+        "honest": entry(rows, decided, drawn),
+        "decoders": {str(fold): one.to_json() for fold, one in made.items()},
         "trivial": entry(rows, commonest_of_others(rows), drawn),
-        "in_sample": in_sample | {"alpha": best.alpha, "beta": best.beta},
-        "optimism": {name: in_sample[name] - honest[name] for name in ACCURACIES},
-        **gain,
+        "thresholds": {
+            "honest": by_thresholds,
+            "in_sample": in_sample,
+            "optimism": {name: in_sample[name] - by_thresholds[name] for name in ACCURACIES},
+        },
+        "together": gain(views, personal, decoding=kind, controls=controls, seed=seed, step=step),
     }
-
-
-def folds_over_persons(person: np.ndarray, folds: int = FOLDS) -> np.ndarray:
-    """(n,) folds 0.. of rows whose person is numbered in `person` (n,); all of a person's rows lie in one.
-
-    The person with most clips comes first, to the emptiest fold; no more folds than persons.
-    """
-    sizes = np.bincount(person)
-    filled, fold = np.zeros(min(folds, len(sizes)), int), np.zeros(len(sizes), int)
-    for one in np.argsort(-sizes, kind="stable"):
-        fold[one] = filled.argmin()
-        filled[fold[one]] += sizes[one]
-    return fold[person]

@@ -49,14 +49,14 @@ def fit(data: Labelled, *, l2: float) -> LogPool:
     """
     there, complete = complete_clips(data.values)
     logs, soft = logits.logarithm(data.values[:, complete]), data.soft[complete]  # (E, n, 6)
-    biases = np.broadcast_to(np.eye(6), (len(soft), 6, 6))
+    biases = np.broadcast_to(np.eye(6)[:, None], (6, len(soft), 6))
     weights = np.zeros(len(there))
     while True:
         used = np.flatnonzero(there)
-        inputs = np.concatenate([logs[used].transpose(1, 2, 0), biases], axis=2)  # (n, 6, used + 6)
+        inputs = np.concatenate([logs[used], biases])  # (used + 6, n, 6)
         centre = np.array([*np.full(len(used), 1 / len(there)), *np.zeros(6)])
         precision = np.full(len(centre), 2 * l2 * len(soft))
-        numbers = logits.fit(inputs[None], soft[None], centre, precision)[0]
+        numbers = logits.fit(inputs, soft, centre, precision)
         negative = numbers[: len(used)] < 0
         if not negative.any() or negative.all():
             weights[used] = np.maximum(numbers[: len(used)], 0.0)

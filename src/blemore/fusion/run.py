@@ -1,7 +1,7 @@
 """Fuse the encoders' tables: every method fitted in nested folds, one chosen, none judged on clips it was fitted on.
 
-Fold f is judged by a model fitted on the other folds; the method, and whatever is fitted later on fused rows (thresholds,
-strengths), is chosen on rows whose models saw neither f nor the row's own fold (`nested`).
+Fold f is judged by a model fitted on the other folds; the method, and whatever is fitted later on fused rows (decoders,
+personal models), is chosen on rows whose models saw neither f nor the row's own fold (`nested`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,14 +14,13 @@ import pandas as pd
 from blemore.fusion.base import Labelled
 from blemore.fusion.nested import Candidate, fit_all
 from blemore.params.parts import AUTO, FUSION_METHOD
-from blemore.scoring.exact import exact_optimum
+from blemore.scoring import decoders
+from blemore.scoring.decoders import KINDS, fit, leave_one_fold_out, preferred, within_one_error
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.model_name import FINAL, ModelName
-from blemore.scoring.persons import accuracies, jackknife_error, sums_of_persons
 from blemore.scoring.reading import once
 from blemore.scoring.rows import Rows
 from blemore.scoring.surface import official_grid
-from blemore.scoring.thresholds import fit, leave_one_fold_out
 from blemore.tables import check_probabilities, class_rows, foreign_rows, usable
 from joblineage import declare
 from joblineage.errors import DataError, refuse
@@ -39,7 +38,7 @@ class Fused:
         left out; each row is fused by a model that saw neither that fold nor the row's own. Whoever fits something for
         fold f takes the rows of view f that lie in other folds.
     methods : decisions on train clips, saliences in percent, with the columns clip, method, protocol and the classes;
-        protocol "nested", "in_sample" (model and thresholds fitted on the very clips), and, for the final method,
+        protocol "nested", "in_sample" (model and decoder fitted on the very clips), and, for the final method,
         "paper": models fitted on all clips, thresholds of the kit's grid chosen on each fold that they are reported on.
     """
 
@@ -54,6 +53,7 @@ def fuse(
     clips: pd.DataFrame,
     options: Mapping[str, Any],
     *,
+    decoding: str = decoders.AUTO,
     families: Mapping[str, str] | None = None,
     seed: int = 0,
 ) -> Fused:
@@ -65,6 +65,7 @@ def fuse(
     clips : clips table of the study; quarantined clips are left out.
     options : "method", a name or `AUTO`; "candidates", the names to choose from, simplest first; "scaling", whether the
         confidence of encoders and fused rows is set right (`nested.fit_all`); and under a method's name that method's own options.
+    decoding : kind of decoder that methods are compared with, or AUTO (`scoring.decoders`).
     families : family of each encoder; None: each is a family of its own.
     seed : of the methods that draw at random.
 
@@ -74,6 +75,7 @@ def fuse(
         table, only one fold, an unknown method.
     """
     names = list(options["candidates"]) if options["method"] == AUTO else [options["method"]]
+    kind = preferred(decoding)
     methods = {name: (FUSION_METHOD.load(name), options.get(name, {})) for name in names}
     clips = usable(clips).sort_values("clip", kind="stable").reset_index(drop=True)
     encoders = sorted(tables)
@@ -93,7 +95,7 @@ def fuse(
     chosen, tables_of_choice = {}, {}
     for outer in data.outers:
         rows = {name: candidate.views[outer] for name, candidate in candidates.items()}
-        chosen[outer], tables_of_choice[outer] = choose(rows, outer, names)
+        chosen[outer], tables_of_choice[outer] = choose(rows, outer, names, kind)
     test.to_judge(ModelName.of("fusion", FINAL, "choice"))
     final = candidates[chosen[FINAL]]
 
@@ -118,23 +120,23 @@ def fuse(
         },
         probabilities=class_rows(clips, fused),
         views=pd.concat(views, ignore_index=True),
-        methods=_decisions_of_methods(candidates, chosen[FINAL], data),
+        methods=_decisions_of_methods(candidates, chosen[FINAL], data, kind),
     )
 
 
 def choose(
-    views: Mapping[str, Rows], outer: int, simplest_first: Sequence[str]
+    views: Mapping[str, Rows], outer: int, simplest_first: Sequence[str], kind: str
 ) -> tuple[str, dict[str, dict[str, float]]]:
-    """The one-standard-error rule on the Score: the first method whose Score lies within one standard error of the best.
+    """The method to fuse with: the first whose Score lies within one standard error of the best (`within_one_error`).
 
-    Thresholds are fitted on the other folds of those chosen on. The standard error is that of the paired difference to
-    the best method, by the jackknife over persons.
+    Decoders are fitted on the other folds of those chosen on.
 
     Parameters
     ----------
     views : {method: all labelled clips (n, 6)}, each clip fused by a fit that did not see it.
     outer : the fold to choose for, on the clips of the others.
     simplest_first : the methods; the first is taken where nothing can be chosen (one fold or one person only).
+    kind : of decoder.
 
     Returns
     -------
@@ -146,27 +148,12 @@ def choose(
     views[simplest_first[0]].inside(outer, model)
     if len(first.folds) < 2 or len(np.unique(first.person)) < 2:
         return simplest_first[0], {}
-    scores = {name: _leave_one_out(one) for name, one in rows.items()}
-    best = max(simplest_first, key=lambda name: scores[name][0])  # ties: the simpler one
-    most, best_without = scores[best]
-    table = {
-        name: {"score": one, "behind": most - one, "standard_error": jackknife_error(best_without - without)}
-        for name, (one, without) in scores.items()
-    }
-    chosen = next(name for name in simplest_first if table[name]["behind"] <= table[name]["standard_error"])
-    return chosen, table
+    # The choice is declared as a whole.
+    decided = {name: leave_one_fold_out(replace(one, clip=None), kind=kind)[0] for name, one in rows.items()}
+    return within_one_error(decided, first)
 
 
-def _leave_one_out(rows: Rows) -> tuple[float, np.ndarray]:
-    """The Score of all clips, and (persons,) the Scores without each person."""
-    saliences, _ = leave_one_fold_out(replace(rows, clip=None))  # the choice is declared as a whole
-    sums = sums_of_persons(rows, saliences)
-    sums = sums[sums[:, 1] > 0]  # persons who have clips here
-    whole = sums.sum(axis=0)
-    return float(accuracies(whole)[2]), accuracies(whole - sums)[2]
-
-
-def _decisions_of_methods(candidates: Mapping[str, Candidate], final: str, data: Labelled) -> pd.DataFrame:
+def _decisions_of_methods(candidates: Mapping[str, Candidate], final: str, data: Labelled, kind: str) -> pd.DataFrame:
     """The table `Fused.methods`."""
     parts = []
 
@@ -177,14 +164,14 @@ def _decisions_of_methods(candidates: Mapping[str, Candidate], final: str, data:
     for name, candidate in candidates.items():
         nested = np.zeros(data.truth.shape, dtype=np.int64)
         for outer in data.folds:
-            model = ModelName.of("fusion", outer, f"{name} thresholds")
-            best = fit(candidate.views[outer], outer, model)
+            model = ModelName.of("fusion", outer, f"{name} decoder")
+            best = fit(candidate.views[outer], outer, model, kind)
             nested[data.fold == outer] = best.decide(candidate.held_out(outer, outer).to_judge(model).values)
         add(name, "nested", nested)
         in_sample = ModelName("fusion", None, ("in sample", name))
         data.to_fit(in_sample, declare.IN_SAMPLE).to_judge(in_sample)
         values = candidate.apply(replace(data, clip=None))
-        add(name, "in_sample", exact_optimum(values, data.truth).decide(values))
+        add(name, "in_sample", KINDS[kind](values, data.truth).decide(values))
         if name == final:
             paper = np.zeros(data.truth.shape, dtype=np.int64)
             for outer in data.folds:

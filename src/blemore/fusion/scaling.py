@@ -42,9 +42,9 @@ def fit(probabilities: np.ndarray, soft: np.ndarray) -> Scaling:
         known = np.isfinite(rows).all(axis=1)
         if known.any():
             logs = logits.logarithm(rows[known])
-            biases = np.broadcast_to(np.eye(6), (len(logs), 6, 6))
-            inputs = np.concatenate([logs[:, :, None], biases], axis=2)  # (n, 6, 7)
+            biases = np.broadcast_to(np.eye(6)[:, None], (6, *logs.shape))
+            inputs = np.concatenate([logs[None], biases])  # (7, n, 6)
             precision = np.full(7, PULL * len(logs))
-            numbers = logits.fit(inputs[None], soft[None, known], centre, precision, low=low, high=high)[0]
+            numbers = logits.fit(inputs, soft[known], centre, precision, low=low, high=high)
             found.slopes[e], found.biases[e] = numbers[0], numbers[1:]
     return found

@@ -13,6 +13,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
+from blemore.decide.chains import INDUCTIVE
 from blemore.evaluate import figures
 from blemore.evaluate.drawing import svg
 from blemore.report import inputs, numbers
@@ -28,14 +29,11 @@ from blemore.tables import labelled, read_clips, read_probabilities
 from joblineage.errors import DataError
 
 TEMPLATES = "src/blemore/report/templates"
-DECIDED = "global"
-"""The variant of decisions that test clips get."""
-
 
 SECTIONS = {
     "overview": "Overview",
     "encoders": "Encoders and fusion",
-    "thresholds": "Thresholds",
+    "decoders": "Decoders",
     "individuals": "Individuals",
     "reliability": "Reliability",
     "examples": "Examples",
@@ -76,7 +74,7 @@ def build(
     inputs.check_names(files)
     clips, fused = read_clips(files["clips"]), read_probabilities(files["probabilities"])
     decided = pd.read_parquet(files["decisions"])
-    decided = decided[decided["variant"] == DECIDED]
+    decided = decided[decided["variant"] == INDUCTIVE]
     who = identities(study["dataset"], clips, fused, example_frames, files.get("published") or None)
 
     quarantine = text_rows(files["quarantine"], ("clip", "file", "quarantine"))  # a reason may name the clip too
@@ -153,11 +151,11 @@ def _drawings(
     """The page's SVG figures by name."""
     rows = Rows.of(labelled(clips))
     values, decided = rows.lookup(views[views["outer"] == FINAL]), rows.lookup(decisions)
-    metrics, thresholds = read["metrics"].value, read["thresholds"].value[DECIDED]
+    metrics = read["metrics"].value
     drawings = {
         "surface": (
-            figures.draw_surface(values, rows.truth, thresholds, metrics.get("surface")),
-            "Heat map of the Score over alpha and beta; the table below holds the thresholds that are marked in it.",
+            figures.draw_surface(values, rows.truth, metrics.get("surface")),
+            "Heat map of the Score over alpha and beta; the best thresholds stand beside it.",
         ),
         "outcomes": (
             figures.draw_outcomes(decided, rows.truth),

@@ -1,6 +1,6 @@
-"""Conditional logit models on soft labels: logits that are linear in a few numbers, fitted for many problems at once.
+"""Conditional logit models on soft labels: logits that are linear in a few numbers.
 
-Minimises for each problem   sum over clips of cross_entropy(soft, softmax(inputs @ x))  +  1/2 sum_k precision_k (x_k - centre_k)^2,
+Minimises   sum over clips of cross_entropy(soft, softmax(inputs @ x))  +  1/2 sum_k precision_k (x_k - centre_k)^2,
 which is convex, by Newton's method with halved steps, projected where a number is held (Bertsekas 1982).
 """
 
@@ -8,7 +8,7 @@ import numpy as np
 
 MOST_STEPS = 100
 TOLERANCE = 1e-9
-"""The steps end when none promises to lower an objective by more than this, in nats."""
+"""The steps end when the next one promises to lower the objective by less than this, in nats."""
 SHORTEST = 1e-6
 """Least length of a halved step."""
 TINY = 1e-300
@@ -24,56 +24,51 @@ def fit(
     *,
     low: np.ndarray | float = -np.inf,
     high: np.ndarray | float = np.inf,
+    start: np.ndarray | None = None,
 ) -> np.ndarray:
-    """The numbers x of each of P problems.
+    """The numbers x, (K,) float64.
 
     Parameters
     ----------
-    inputs : (P, n, 6, K) derivative of each clip's logits by x; zeros for places without a clip.
-    soft : (P, n, 6) soft labels; zeros for places without a clip, which then counts nothing.
+    inputs : (K, n, C) derivative of each clip's C logits by each number.
+    soft : (n, C) soft labels, rows sum to 1.
     centre, precision : (K,) what x is drawn to, and how strongly (> 0).
     low, high : (K,) or one number: where x is held; the optimum is that within these bounds.
-
-    Returns
-    -------
-    (P, K) float64.
+    start : (K,) where to begin, for fewer steps; None: at the centre.
     """
-    there = soft.sum(axis=2, keepdims=True)  # 1, or 0 without a clip
-    now = np.tile(np.asarray(centre, float), (len(inputs), 1))
-    value, shown = _objective(inputs, soft, now, centre, precision)
+    numbers, clips, classes = inputs.shape
+    flat = np.ascontiguousarray(inputs.reshape(numbers, -1), float)  # (K, n * C)
+    wanted, now = soft.ravel(), np.array(centre if start is None else start, float)
+    value, shown = _objective(flat, soft, now, centre, precision)
     for _ in range(MOST_STEPS):
-        slope = np.einsum("pnck,pnc->pk", inputs, shown * there - soft) + precision * (now - centre)
-        weighted = shown[..., None] * inputs
-        means = weighted.sum(axis=2)
-        hessian = np.einsum("pnck,pncl->pkl", weighted, inputs) - np.einsum("pnk,pnl->pkl", means, means)
+        slope = np.einsum("km,m->k", flat, shown - wanted) + precision * (now - centre)
+        weighted = shown * flat
+        means = weighted.reshape(numbers, clips, classes).sum(axis=2)  # (K, n)
+        hessian = np.einsum("km,lm->kl", weighted, flat) - np.einsum("kn,ln->kl", means, means) + np.diag(precision)
         # A number that is held at a bound leaves the step to the others.
         free = ~((now <= low) & (slope > 0) | (now >= high) & (slope < 0))
-        system = np.where(free[:, :, None] & free[:, None, :], hessian + np.diag(precision), np.eye(len(precision)))
-        step = np.linalg.solve(system, (slope * free)[..., None])[..., 0]
-        going = np.sum(slope * step, axis=1) >= TOLERANCE
-        if not going.any():
+        step = np.linalg.solve(np.where(free[:, None] & free, hessian, np.eye(numbers)), slope * free)
+        if slope @ step < TOLERANCE:
             break
-        step[~going] = 0.0
-        length = np.ones(len(now))
-        while True:  # halve the steps that do not descend
-            moved = np.clip(now - length[:, None] * step, low, high)
-            new, shown = _objective(inputs, soft, moved, centre, precision)
-            worse = (new > value) & (length > SHORTEST)
-            if not worse.any():
+        length = 1.0
+        while True:  # halve the step until it descends
+            moved = np.clip(now - length * step, low, high)
+            new, shown = _objective(flat, soft, moved, centre, precision)
+            if new <= value or length <= SHORTEST:
                 break
-            length = np.where(worse, length / 2, length)
+            length /= 2
         now, value = moved, new
     return now
 
 
 def _objective(
-    inputs: np.ndarray, soft: np.ndarray, at: np.ndarray, centre: np.ndarray, precision: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """(P,) objectives and (P, n, 6) probabilities."""
+    flat: np.ndarray, soft: np.ndarray, at: np.ndarray, centre: np.ndarray, precision: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """The objective, and (n * C,) probabilities."""
     # einsum and not @: a threaded matrix product can change the last bits with the number of cores.
-    shown = softmax(np.einsum("pnck,pk->pnc", inputs, at))
-    loss = -np.einsum("pnc,pnc->p", soft, np.log(np.maximum(shown, TINY)))
-    return loss + 0.5 * np.sum(precision * (at - centre) ** 2, axis=1), shown
+    shown = softmax(np.einsum("km,k->m", flat, at).reshape(soft.shape))
+    loss = -np.sum(soft * np.log(np.maximum(shown, TINY)))
+    return float(loss + 0.5 * np.sum(precision * (at - centre) ** 2)), shown.ravel()
 
 
 def logarithm(probabilities: np.ndarray) -> np.ndarray:

@@ -11,6 +11,8 @@ from blemore.seeds import generator
 INTERVAL = (0.05, 0.95)
 """Quantiles of a 90 % interval."""
 DRAWS = 1000
+FOLDS = 5
+"""Folds that are made where there are none."""
 
 
 def sums_of_persons(rows: Rows, saliences: np.ndarray) -> np.ndarray:
@@ -46,3 +48,35 @@ def entry(rows: Rows, saliences: np.ndarray, drawn: np.ndarray) -> dict[str, Any
 def jackknife_error(values: np.ndarray) -> float:
     """Standard error of a statistic from its values (persons,) without each person."""
     return float(np.sqrt((len(values) - 1) * np.mean((values - values.mean()) ** 2)))
+
+
+class SumsOfPersons:
+    """Sums over each person's clips, `who` (n,) 0..persons - 1, in the order of the clips.
+
+    clips : (persons, 1) how many clips each has, at least 1.
+    """
+
+    def __init__(self, who: np.ndarray):
+        self.clips = np.maximum(np.bincount(who), 1)[:, None]
+        self._order = np.argsort(who, kind="stable")
+        self._persons, self._starts = np.unique(who[self._order], return_index=True)
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """(persons, d) of values (n, d); 0 for numbers without a clip."""
+        sums = np.zeros((len(self.clips), values.shape[1]))
+        if len(values):
+            sums[self._persons] = np.add.reduceat(values[self._order], self._starts, axis=0)
+        return sums
+
+
+def folds_over_persons(person: np.ndarray, folds: int = FOLDS) -> np.ndarray:
+    """(n,) folds 0.. of rows whose person is numbered in `person` (n,); all of a person's rows lie in one.
+
+    The person with most clips comes first, to the emptiest fold; no more folds than persons.
+    """
+    sizes = np.bincount(person)
+    filled, fold = np.zeros(min(folds, len(sizes)), int), np.zeros(len(sizes), int)
+    for one in np.argsort(-sizes, kind="stable"):
+        fold[one] = filled.argmin()
+        filled[fold[one]] += sizes[one]
+    return fold[person]

@@ -14,7 +14,7 @@ persons, drawn the same way, stand in the tables as test clips whose person is k
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -45,6 +45,12 @@ class Settings:
     correlation : rho, 0..1, share of the noise's variance that encoders of strength 1 have in common.
     offset_sd, gain_sd : style: standard deviations of the class offsets (logits) and of the log of the gain; 0 for none.
     confidence : factor on the logits of the most over-confident encoder; the others lie between 1 and it.
+    models, model_sd : a training clip's row comes from one fold's model, a test clip's is the mean of so many; each adds
+        noise of its own to the logits, with this standard deviation.
+    schedule : what persons show: "exact", the challenge's usual 54 clips; "usual", 36 of 47 persons those, 8 others fewer
+        or more, 3 no blend; "random", 54 clips of a random mixture of answers.
+    generator : "offsets", as above; "other", style that depends on the label, and noise with heavy tails (Student's t, 4
+        degrees of freedom): nothing that a model here assumes.
     """
 
     persons: int = 47
@@ -57,6 +63,10 @@ class Settings:
     confidence: float = 2.0
     strongest: float = 1.0
     weakest: float = 0.3
+    models: int = 1
+    model_sd: float = 0.0
+    schedule: Literal["exact", "usual", "random"] = "exact"
+    generator: Literal["offsets", "other"] = "offsets"
 
 
 @dataclass(frozen=True)
@@ -80,30 +90,37 @@ class Study:
 def simulate(settings: Settings, seed: int) -> Study:
     """Make a study; the same settings and seed give the same numbers.
 
-    Every person shows the challenge's usual schedule of 54 clips: 5 emotions x 4 intensities, 4 neutral, 30 blends.
+    The usual schedule has 54 clips: 5 emotions x 4 intensities, 4 neutral, 30 blends.
     """
     drawn = generator(f"{seed}/persons")
     names = [f"A{1000 + k}" for k in range(settings.persons + settings.new_persons)]
     raw = drawn.normal(0, 1, (len(names), len(EMOTIONS)))
     offsets = np.hstack([settings.offset_sd * raw, np.zeros((len(names), 1))])
     gains = np.exp(settings.gain_sd * drawn.normal(0, 1, len(names)))
-    clips, person = _clips(names, settings)
+    clips, person = _clips(names, settings, seed)
     labels = soft_labels(clips)
     who = np.searchsorted(names, person)  # (n_clips,) the person's number
     shown = EVIDENCE * gains[who, None] * labels**ROOT + offsets[who]
+    draw = _normal
+    if settings.generator == "other":
+        draw = _heavy
+        own_style = settings.offset_sd * generator(f"{seed}/style").normal(
+            0, 1, (len(names), len(CLASSES), len(CLASSES))
+        )
+        shown = EVIDENCE * gains[who, None] * labels**ROOT + np.einsum("nc,ncd->nd", labels, own_style[who])
 
-    common = generator(f"{seed}/common").normal(0, NOISE, labels.shape)
+    common = NOISE * draw(generator(f"{seed}/common"), labels.shape)
     strengths = np.linspace(settings.strongest, settings.weakest, settings.encoders)
     confidences = np.linspace(1, settings.confidence, settings.encoders)
     tables = {}
     for e, strength in enumerate(strengths):
         own = generator(f"{seed}/encoder {e}")
         seen = strength * (shown + np.sqrt(settings.correlation) * common)
-        noise = np.sqrt(1 - settings.correlation) * own.normal(0, NOISE, labels.shape)
+        noise = np.sqrt(1 - settings.correlation) * NOISE * draw(own, labels.shape)
         # The confidences are dealt out so that the strongest encoder is not the calmest one.
         confidence = confidences[(5 * e) % settings.encoders]
         logits = confidence * (seen + noise + own.normal(0, BIAS, len(CLASSES)))
-        tables[f"e{e:02d}"] = class_rows(clips, softmax(logits))
+        tables[f"e{e:02d}"] = class_rows(clips, _of_models(logits, clips, settings, f"{seed}/models of encoder {e}"))
     clips.loc[clips["split"] == "test", LABELS] = None
     return Study(
         clips=clips,
@@ -116,22 +133,66 @@ def simulate(settings: Settings, seed: int) -> Study:
     )
 
 
-def _clips(names: list[str], settings: Settings) -> tuple[pd.DataFrame, np.ndarray]:
+def _normal(draw: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    return draw.normal(0, 1, shape)
+
+
+def _heavy(draw: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Noise of variance 1 with heavy tails."""
+    return draw.standard_t(4, shape) / np.sqrt(2)
+
+
+def _of_models(logits: np.ndarray, clips: pd.DataFrame, settings: Settings, name: str) -> np.ndarray:
+    """(n, 6) probabilities: of one model for training clips, the mean of all models' for test clips."""
+    if not settings.model_sd:
+        return softmax(logits)
+    draw = generator(name)
+    made = [softmax(logits + draw.normal(0, settings.model_sd, logits.shape)) for _ in range(settings.models)]
+    return np.where((clips["split"] == "test").to_numpy()[:, None], np.mean(made, axis=0), made[0])
+
+
+Labels = tuple[int, str, str | None, float, float | None]
+OTHERS = ((27, 27), (49, 29), (50, 30), (55, 29), (56, 30), (63, 31), (64, 40), (70, 30))
+"""Clips, and blends among them, of BLEMORE's persons with another schedule than the usual one."""
+SINGLES_ONLY, PERSONS = 26, 47
+
+
+def _schedule(number: int, settings: Settings, draw: np.random.Generator) -> list[Labels]:
+    """What a person shows."""
+    singles: list[Labels] = [(0, name, None, 100.0, None) for name in CLASSES for _ in range(4)]
+    blends: list[Labels] = [
+        (1, one, two, share, 100 - share) for one, two in combinations(EMOTIONS, 2) for share in (30.0, 50.0, 70.0)
+    ]
+    if settings.schedule == "random":
+        answers = [*singles[::4], *blends]
+        return [answers[k] for k in draw.choice(len(answers), 54, p=draw.dirichlet(np.ones(len(answers))))]
+    place = number % PERSONS - (PERSONS - len(OTHERS) - 3)  # from 0 on another schedule than the usual one
+    if settings.schedule == "exact" or place < 0:
+        return [*singles, *blends]
+    clips, mixed = OTHERS[place] if place < len(OTHERS) else (SINGLES_ONLY, 0)
+
+    def some(of: list[Labels], count: int) -> list[Labels]:
+        order = [k for _ in range(-(-count // len(of))) for k in draw.permutation(len(of)).tolist()]
+        return [of[k] for k in order[:count]]
+
+    return [*some(singles, clips - mixed), *some(blends, mixed)]
+
+
+def _clips(names: list[str], settings: Settings, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
     """The clips table with all labels, and (n_clips,) who shows each clip."""
-    schedule: list[tuple[Any, ...]] = [(0, name, None, 100.0, None) for name in CLASSES for _ in range(4)]
-    for one, two in combinations(EMOTIONS, 2):
-        schedule += [(1, one, two, share, 100 - share) for share in (30.0, 50.0, 70.0)]
-    rows: list[dict[str, Any]] = []
+    rows, person = list[dict[str, Any]](), list[str]()
+    tests = 0
     for number, name in enumerate(names):
         new = number >= settings.persons
-        for k, labels in enumerate(schedule):
-            place = len(rows) - settings.persons * len(schedule)
-            clip = f"test_{place + 1:05d}" if new else f"{name}_{k:02d}"
+        for k, labels in enumerate(_schedule(number, settings, generator(f"{seed}/schedule of {name}"))):
+            tests += new
+            clip = f"test_{tests:05d}" if new else f"{name}_{k:02d}"
             whose = ("test", None, NO_FOLD) if new else ("train", name, number % settings.folds)
             rows.append(dict(zip(["clip", "split", "person", "fold", *LABELS], [clip, *whose, *labels], strict=True)))
+            person.append(name)
     clips = pd.DataFrame(rows)
     file = clips["split"] + "/" + clips["clip"] + ".mov"
-    return clips.assign(file=file, quarantine=""), np.repeat(names, len(schedule))
+    return clips.assign(file=file, quarantine=""), np.array(person)
 
 
 def write_study(made: Study, folder: Path) -> None:

@@ -57,9 +57,9 @@ def _behind(outcome: Outcome, members: frozenset[str], a: Found, b: Found) -> li
     for cause in outcome.causes:
         reached = {*cause.began, *outcome.comparison.following(cause.began)}
         begins = {
-            parts.OPTIONS: "fuse" in cause.began and _of_the_study(cause),
+            parts.OPTIONS: "fuse" in cause.began and _of_the_study(cause) and not _of_decoding(cause),
             parts.SEED: "fuse" in cause.began and cause.change.kind == "seed",
-            parts.CALIBRATION: "decide" in cause.began and _of_the_study(cause),
+            parts.DECODING: _of_decoding(cause),
             parts.CLIPS: "clips" in reached,
         }
         if any(begins[one] if one in begins else makers.get(files[one]["path"]) in reached for one in sorted(members)):
@@ -71,6 +71,11 @@ def _of_the_study(cause: Cause) -> bool:
     """Whether a cause is a parameter, and not one by which an encoder takes part."""
     name = cause.change.name
     return cause.change.kind == "parameter" and (not name.startswith("encoders.") or name.endswith(".module"))
+
+
+def _of_decoding(cause: Cause) -> bool:
+    """Whether a cause is the parameter `decoding`."""
+    return cause.change.kind == "parameter" and cause.change.name.partition(" of ")[0].split(".")[-1] == "decoding"
 
 
 def _unstored(outcome: Outcome, part: str, letter: str, side: Side, file: Document, restorer: Restorer) -> str:

@@ -18,20 +18,19 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from blemore.decide.run import calibrate
-from blemore.evaluate.summary import FUSED
+from blemore.decide.chains import inductive
+from blemore.decide.run import rows_of_views
 from blemore.fusion.run import Fused, fuse
 from blemore.params.parts import AUTO, FUSION_METHOD
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.persons import sums_of_persons
-from blemore.scoring.rows import Rows
-from blemore.tables import ROSTER_COLUMNS, check_probabilities, labelled, usable
+from blemore.tables import ROSTER_COLUMNS, check_probabilities, usable
 from joblineage import declare
 from joblineage.restoring import Restorer
 from joblineage.sides import Side
 from joblineage.store import Document
 
-CLIPS, OPTIONS, CALIBRATION, SEED = "clips table", "fusion options", "calibration options", "seed of the fusion"
+CLIPS, OPTIONS, DECODING, SEED = "clips table", "fusion options", "decoding", "seed of the fusion"
 COUNTED = [*ROSTER_COLUMNS, "quarantine"]
 """Columns of the clips table that fusion, calibration and score look at."""
 STAGES = ("fuse", "decide", "score")
@@ -43,7 +42,7 @@ class Found:
 
     files : the probabilities table of each encoder, and the clips table under `CLIPS`: {"path", "sha256"} of each.
     tables : those of them whose bytes are to be had.
-    families : family of each encoder; options, seed : as for `fusion.run.fuse`; kappas : as for `decide.run.calibrate`.
+    families : family of each encoder; options, seed : as for `fusion.run.fuse`; decoding : as for `decide.chains.inductive`.
     """
 
     files: Mapping[str, Document]
@@ -51,7 +50,7 @@ class Found:
     families: Mapping[str, str]
     options: Mapping[str, Any]
     seed: int
-    kappas: list[float]
+    decoding: str
 
     def has(self, part: str) -> bool:
         """Whether what the run says of an encoder, or of the clips, is stored: its table, or that it has none."""
@@ -65,7 +64,7 @@ def found(side: Side, restorer: Restorer) -> Found:
     ------
     KeyError : the run has no record of fusion or calibration.
     """
-    fuse, decide = side.records["fuse"], side.records["decide"]
+    fuse = side.records["fuse"]
     files = {PurePath(one["path"]).parent.name: one for one in fuse["inputs"] if one["role"] == "tables"}
     files[CLIPS] = next(one for one in fuse["inputs"] if one["role"] == "clips")
     tables = {}
@@ -76,8 +75,8 @@ def found(side: Side, restorer: Restorer) -> Found:
             if name != CLIPS:
                 check_probabilities(tables[name], file["path"])
     study = fuse["params"]["values"]["study"]
-    kappas = decide["params"]["values"]["kappas"]
-    return Found(files, tables, study["families"], study["options"], study["seed"], kappas)
+    decoding = study.get("decoding", "exact")  # before there was a choice
+    return Found(files, tables, study["families"], study["options"], study["seed"], decoding)
 
 
 def factors(a: Found, b: Found) -> dict[str, frozenset[str]]:
@@ -104,7 +103,7 @@ def factors(a: Found, b: Found) -> dict[str, frozenset[str]]:
     common = {*a.families} & {*b.families} - {*changed}
     same_families = all(a.families[name] == b.families[name] for name in common)
     others = {OPTIONS: a.options != b.options or not same_families}
-    others |= {CALIBRATION: a.kappas != b.kappas, SEED: a.seed != b.seed}
+    others |= {DECODING: a.decoding != b.decoding, SEED: a.seed != b.seed}
     groups |= {name: {name} for name, differs in others.items() if differs}
     return {name: frozenset(parts) for name, parts in groups.items()}
 
@@ -131,7 +130,7 @@ def mixed(a: Found, b: Found, at_b: Collection[str]) -> Found | None:
             files[name], tables[name] = side.files[name], side.tables[name]
             if name != CLIPS:
                 families[name] = (side if _differs(a, b, name) else of(OPTIONS)).families[name]
-    return Found(files, tables, families, of(OPTIONS).options, of(SEED).seed, of(CALIBRATION).kappas)
+    return Found(files, tables, families, of(OPTIONS).options, of(SEED).seed, of(DECODING).decoding)
 
 
 def persons(a: Found, b: Found) -> list[str]:
@@ -152,22 +151,23 @@ def fusion(study: Found) -> tuple[pd.DataFrame, Fused]:
     there = {clip for table in tables.values() for clip in table["clip"]}
     clips = clips[(clips["quarantine"] != "") | clips["clip"].isin(there)].reset_index(drop=True)
     with _as_in_a_job():
-        return clips, fuse(tables, clips, study.options, families=study.families, seed=study.seed)
+        return clips, fuse(
+            tables, clips, study.options, decoding=study.decoding, families=study.families, seed=study.seed
+        )
 
 
-def sums(fused: tuple[pd.DataFrame, Fused], kappas: Sequence[float], persons: Sequence[str]) -> np.ndarray:
-    """(persons, 4) as `persons.sums_of_persons`, of the out-of-fold decisions of variant "global".
+def sums(fused: tuple[pd.DataFrame, Fused], decoding: str, persons: Sequence[str]) -> np.ndarray:
+    """(persons, 4) as `persons.sums_of_persons`, of the out-of-fold decisions of variant "inductive".
 
     Parameters
     ----------
-    fused : as `fusion` gives it; kappas : as for `decide.run.calibrate`.
+    fused : as `fusion` gives it; decoding : as for `decide.chains.inductive`.
     persons : names in a fixed order; one without a clip here has a row of 0.
     """
     clips, made = fused
     with _as_in_a_job():
-        decisions = calibrate(made.views, made.probabilities, clips, kappas).decisions
-    rows = Rows.of(labelled(clips))
-    found = sums_of_persons(rows, rows.lookup(decisions[decisions["variant"] == FUSED]))
+        rows = rows_of_views(made.views, clips)
+        found = sums_of_persons(rows, inductive(rows, decoding, rows.folds).saliences)
     return pd.DataFrame(found, index=rows.persons).reindex(persons, fill_value=0.0).to_numpy()
 
 

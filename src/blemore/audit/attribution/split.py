@@ -1,6 +1,6 @@
 """Which change moved the Score by how much: a Shapley split over replays of the cheap stages from stored probabilities.
 
-Score : (ACC_presence + ACC_salience) / 2 of the fused out-of-fold decisions, variant "global", as results/metrics.json
+Score : (ACC_presence + ACC_salience) / 2 of the fused out-of-fold decisions, variant "inductive", as results/metrics.json
 has it. What cannot be replayed here (probabilities that are not stored, other code) is told apart as "the rest".
 """
 
@@ -12,11 +12,9 @@ from math import factorial
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from blemore.audit.attribution import factors as parts
 from blemore.audit.attribution.factors import Found, draws_at_random, fusion, sums
-from blemore.fusion.run import Fused
 from blemore.scoring.persons import INTERVAL, accuracies, draw_persons
 from joblineage.outcome import DISTINCT
 from joblineage.progress import Steps
@@ -169,13 +167,9 @@ def split(a: Found, b: Found, before: float, after: float, *, seeds: int) -> Spl
         return mixture
 
     @cache
-    def fused(parts_of_b: frozenset[str]) -> tuple[pd.DataFrame, Fused]:
-        return fusion(start(parts_of_b))
-
-    @cache
     def replay(parts_of_b: frozenset[str]) -> np.ndarray:  # (persons, 4) right sets, clips, right blends, blends
-        # Fusion, the slow part, is shared by the mixtures that differ in calibration.
-        return sums(fused(parts_of_b - {parts.CALIBRATION}), start(parts_of_b).kappas, persons)
+        mixture = start(parts_of_b)
+        return sums(fusion(mixture), mixture.decoding, persons)
 
     if parts.mixed(a, b, []) is None:
         return Split(before, after, None, [], after - before, [], Noise(methods, 0, None if methods else 0.0))
@@ -195,7 +189,7 @@ def split(a: Found, b: Found, before: float, after: float, *, seeds: int) -> Spl
         for members, own in ((none, of_sets[0]), (none.union(*groups), of_sets[-1])):
             mixture, others = start(members), []
             for by in tried:
-                others.append(sums(fusion(replace(mixture, seed=mixture.seed + by)), mixture.kappas, persons))
+                others.append(sums(fusion(replace(mixture, seed=mixture.seed + by)), mixture.decoding, persons))
                 steps.advance(1)
             widths.append(float(np.ptp(accuracies(np.stack([own, *others]).sum(axis=1))[2])))
     made = np.stack(of_sets)  # (2^k, persons, 4)

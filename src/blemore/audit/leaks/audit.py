@@ -1,7 +1,7 @@
 """Was anybody judged by a model that had seen them? Answered from what every fit declared (`joblineage.declare`).
 
-What is proved: by the declarations, which the masks made that selected the data, no model was fitted on a person (an
-enrolment: on a clip) whom it judges, its early stopping, scaler and choices included; each stays with its fold; every
+What is proved: by the declarations, which the masks made that selected the data, no model was fitted on a person
+whom it judges, its early stopping, scaler and choices included; each stays with its fold; every
 row of a table has a declared judge; no content stands in two folds. What is not: that a declaration is honest, what a
 network had seen before the study, and that two clips of other content do not show the same person.
 """
@@ -31,10 +31,11 @@ PREPARING = ("prepare_shard", "prepare_later")
 BY_DESIGN = {
     "weights": "second order: fusion and calibration for a fold are fitted on rows of other folds, whose encoders "
     "had been trained on that fold's persons (the usual shortcut of stacking; not fully nested)",
-    declare.IN_SAMPLE: "in sample: rows that thresholds are fitted on, and the figures called in-sample, paper and "
+    declare.IN_SAMPLE: "in sample: rows that decoders are fitted on, and the figures called in-sample, paper and "
     "surface; no reported row comes from them",
-    **dict.fromkeys(declare.LABEL_FREE, "without labels: offsets and clusters look at the very clips that they serve"),
-    declare.ENROLMENT: "enrolment: shown some labelled clips of the person, judged on the others",
+    **dict.fromkeys(
+        declare.LABEL_FREE, "without labels: personal models and clusters look at the very clips that they serve"
+    ),
 }
 """{kind of fit: what such a fit looks at, and may}."""
 Record = Mapping[str, Any]

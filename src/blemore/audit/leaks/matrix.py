@@ -84,7 +84,7 @@ def matrix(
 
 def _order(item: tuple[tuple[str, tuple[int, ...]], Any]) -> tuple[int, str, bool, tuple[int, ...]]:
     """Encoders first, then the other steps in their order; folds in theirs, the model of the test clips last."""
-    later = ("individuals", "fusion", "calibration", "score", "known fusion", "known calibration")
+    later = ("individuals", "fusion", "calibration", "score", "known fusion", "known calibration", "gain calibration")
     step, folds = item[0]
     return (later.index(step) + 1 if step in later else 0, step, not folds, folds)
 

@@ -78,7 +78,7 @@ class Declared:
     @cached_property
     def labelled(self) -> dict[str, set[str]]:
         """Fits that looked at labels, or at statistics, of other persons' clips: {kind: clips}."""
-        not_these = (*NO_FIT, *declare.LABEL_FREE, declare.ENROLMENT)
+        not_these = (*NO_FIT, *declare.LABEL_FREE)
         return {kind: on for kind, on in self.fits.items() if kind not in not_these}
 
     @cached_property
@@ -121,9 +121,8 @@ def findings(models: Iterable[Declared], clips: ClipsTable, follows: Follows) ->
 
 
 def met(model: Declared, clips: ClipsTable) -> set[str]:
-    """Persons whom the model was fitted on and judges (by clips for an enrolment); `TEST` if it was fitted on test clips."""
+    """Persons whom the model was fitted on and judges; `TEST` if it was fitted on test clips."""
     both = clips.persons(model.learned) & clips.persons(model.judges)
-    both |= clips.persons(model.fits.get(declare.ENROLMENT, set()) & model.judges)
     return both | ({TEST} if clips.test(model.learned) else set())
 
 
@@ -133,8 +132,6 @@ def _overlap(model: Declared, clips: ClipsTable) -> Iterator[str]:
         if both := clips.persons(on) & judged:
             its = [clip for clip in model.judges if clips.person.get(clip) in both]
             yield f"fitted on {_list(both)}, whom it judges ({kind}; clips {some(its)})"
-    if same := model.fits.get(declare.ENROLMENT, set()) & model.judges:
-        yield f"enrolled {_list(clips.persons(same))} with clips that it judges: {some(same)}"
 
 
 def _strays(model: Declared, clips: ClipsTable) -> Iterator[str]:

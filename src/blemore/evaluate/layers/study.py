@@ -12,9 +12,9 @@ from matplotlib.ticker import MaxNLocator
 
 from blemore.evaluate.drawing import INK, WARNING, colour_bar, dressed, legend, new_figure
 from blemore.learning.heads.run import fold_probabilities, read_layers
+from blemore.scoring.decoders import leave_one_fold_out
 from blemore.scoring.persons import INTERVAL, accuracies, draw_persons, sums_of_persons
 from blemore.scoring.rows import Rows
-from blemore.scoring.thresholds import leave_one_fold_out
 from blemore.tables import labelled
 from joblineage.errors import DataError
 from joblineage.progress import Steps

@@ -1,45 +1,9 @@
-"""Decision thresholds that never saw the clips they decide: one pair per fold left out, one for test clips."""
+"""The trivial decision: the commonest label of other persons, whatever a clip shows."""
 
 import numpy as np
 
-from blemore.scoring.exact import exact_optimum
-from blemore.scoring.labels import CLASSES
 from blemore.scoring.model_name import ModelName
 from blemore.scoring.rows import Rows
-from blemore.scoring.surface import Chosen
-from joblineage.errors import DataError
-
-
-def fit(rows: Rows, outer: int, model: ModelName) -> Chosen:
-    """The thresholds of the exact optimum of the Score on the rows outside fold `outer` (see `exact.exact_optimum`)."""
-    learned = rows.outside(outer, model, "thresholds")
-    return exact_optimum(learned.values, learned.truth)
-
-
-def leave_one_fold_out(rows: Rows, name: str = "") -> tuple[np.ndarray, dict[int, Chosen]]:
-    """Decide each fold's clips with thresholds fitted on all other folds.
-
-    Parameters
-    ----------
-    rows : out-of-fold probabilities (n, 6) of at least two folds.
-    name : of what is decided here.
-
-    Returns
-    -------
-    (n, 6) int64 saliences in percent, and the thresholds used for each fold.
-
-    Raises
-    ------
-    DataError : one fold only.
-    """
-    saliences, chosen = np.zeros((len(rows), len(CLASSES)), dtype=np.int64), {}
-    if len(rows.folds) == 1:
-        raise DataError("thresholds", [f"honest thresholds need at least two folds, found only {rows.folds[0]}"])
-    for outer in rows.folds:
-        model = ModelName.of("score", outer, name)
-        chosen[outer] = fit(rows, outer, model)
-        saliences[rows.fold == outer] = chosen[outer].decide(rows.inside(outer, model).values)
-    return saliences, chosen
 
 
 def commonest_of_others(rows: Rows) -> np.ndarray:

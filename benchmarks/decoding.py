@@ -1,0 +1,112 @@
+"""What the decoder by expected Score and the personal models gain on new persons: simulated studies of several kinds.
+
+    python benchmarks/decoding.py [--replicates 10] [--jobs 2] [--seed 100] [--only KIND ...]
+
+47 training persons, 150 new ones whose rows are means of five models, 12 correlated encoders, uniform fusion, personal
+models as in params.yaml. Prints Markdown tables: differences in Score, means over replicates with standard errors, paired
+by replicate. Seeds below 100 are for development.
+"""
+
+import argparse
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from blemore.decide.chains import decide_persons, inductive, transductive
+from blemore.decide.controls import random_groups
+from blemore.decide.run import rows_of_views
+from blemore.fusion.run import fuse
+from blemore.scoring.labels import CLASSES
+from blemore.scoring.metrics import score
+from blemore.scoring.model_name import FINAL
+from blemore.seeds import generator
+from blemore.simulation.study import Settings, simulate
+from joblineage.progress import Steps
+
+FUSION = {"method": "uniform", "scaling": True}
+STYLED = Settings(new_persons=150, models=5, model_sd=0.3)
+KINDS = {
+    "style": STYLED,
+    "mild style": replace(STYLED, offset_sd=0.3, gain_sd=0.15),
+    "no style": replace(STYLED, offset_sd=0.0, gain_sd=0.0),
+    "style, usual schedules": replace(STYLED, schedule="usual"),
+    "no style, usual schedules": replace(STYLED, schedule="usual", offset_sd=0.0, gain_sd=0.0),
+    "style, random mixtures": replace(STYLED, schedule="random"),
+    "another generator": replace(STYLED, generator="other"),
+    "style, models that differ by .6": replace(STYLED, model_sd=0.6),
+    "style, models that differ by 1": replace(STYLED, model_sd=1.0),
+}
+FEW = (2, 5, 10, 20)
+"""Clips of a person at a time."""
+
+
+def trial(settings: Settings, seed: int, personal: Mapping[str, Any]) -> dict[str, float]:
+    """Differences in Score of one study."""
+    made = simulate(settings, seed)
+    fused = fuse(made.tables, made.clips, FUSION, families=made.families, seed=seed)
+    rows = rows_of_views(fused.views, made.clips)
+    exact, alone = inductive(rows, "exact"), inductive(rows, "expected")
+    together = transductive(rows, alone, personal)
+    mixed = random_groups(rows, f"{seed}/control", within_folds=True)
+    control = transductive(mixed, alone, personal, rows.folds)
+
+    new = (made.clips["split"] == "test").to_numpy()
+    values = fused.probabilities.set_index("clip").loc[made.clips.loc[new, "clip"], list(CLASSES)].to_numpy()
+    truth, who = made.truth[new], np.unique(made.person[new], return_inverse=True)[1]
+    single, model = alone.models[FINAL], together.models[FINAL]
+    by_itself = score(single.decoder.decide(values), truth)
+
+    def gain(groups: np.ndarray) -> float:
+        return score(decide_persons(model, single, values, groups)[0], truth) - by_itself
+
+    draw = generator(f"{seed}/identities")
+    wrong = np.where(draw.random(len(who)) < 0.1, draw.permutation(who), who)
+    found = {
+        "expected - exact": by_itself - score(exact.models[FINAL].decoder.decide(values), truth),
+        "inductive, nested - new persons": score(alone.saliences, rows.truth) - by_itself,
+        "transductive, nested - new persons": score(together.saliences, rows.truth) - by_itself - gain(who),
+        "transductive - inductive": gain(who),
+        "10 % of identities wrong": gain(wrong),
+        "persons merged in pairs": gain(who // 2),
+        "control: random groups within folds": score(control.saliences, rows.truth)
+        - score(alone.saliences, rows.truth),
+    }
+    place = np.empty(len(who), int)  # of a clip among its person's, in random order
+    for person in np.unique(who):
+        own = np.flatnonzero(who == person)
+        place[own] = draw.permutation(len(own))
+    for clips in FEW:
+        found[f"{clips} clips at a time"] = gain(np.unique(who * 1000 + place // clips, return_inverse=True)[1])
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--replicates", type=int, default=10)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=100)
+    parser.add_argument("--only", choices=list(KINDS), nargs="+", default=list(KINDS))
+    wanted = parser.parse_args()
+    personal = yaml.safe_load(Path("params.yaml").read_text())["calibration"]["personal"]
+    seeds = range(wanted.seed, wanted.seed + wanted.replicates)
+    with ProcessPoolExecutor(wanted.jobs) as pool, Steps("replicates", len(wanted.only) * len(seeds)) as steps:
+        for kind in wanted.only:
+            made = []
+            for one in pool.map(partial(trial, KINDS[kind], personal=personal), seeds):
+                made.append(one)
+                steps.advance(1)
+            print(f"\n| {kind}, {len(made)} studies | mean | standard error |\n| --- | ---: | ---: |", flush=True)
+            for name in made[0]:
+                values = np.array([one[name] for one in made])
+                error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else float("nan")
+                print(f"| {name} | {values.mean():+.4f} | {error:.4f} |")
+
+
+if __name__ == "__main__":
+    main()

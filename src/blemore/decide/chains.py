@@ -1,0 +1,125 @@
+"""The two ways to decide: every clip by itself (inductive), or all clips of a person together (transductive).
+
+Each gets the labelled clips of a study as `Rows`, whose values (outers, n, 6) are the fused rows for each outer fold
+(`fusion.run.Fused.views`). What decides a fold's clips was fitted, and chosen, on the other folds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from blemore.decide.personal import choice as personal
+from blemore.decide.personal.choice import OFF, Fitted
+from blemore.scoring import decoders
+from blemore.scoring.answers import ANSWERS, best_answers
+from blemore.scoring.conditional import ConditionalLogit
+from blemore.scoring.decoders import Decoder
+from blemore.scoring.labels import CLASSES
+from blemore.scoring.model_name import ModelName
+from blemore.scoring.rows import Rows
+
+INDUCTIVE, TRANSDUCTIVE = "inductive", "transductive"
+Model = TypeVar("Model")
+
+
+@dataclass(frozen=True)
+class Decided(Generic[Model]):
+    """What one way decides about the clips of every fold, and about new ones.
+
+    saliences : (n, 6) percent; posterior : (n, 36) of the answers, NaN where it was not asked for.
+    models : {outer: what was fitted without that fold}.
+    tables : {outer: what it was chosen by}, Scores or log likelihoods of the candidates.
+    """
+
+    saliences: np.ndarray
+    posterior: np.ndarray
+    models: Mapping[int, Model]
+    tables: Mapping[int, Mapping[Any, Any]]
+
+
+@dataclass(frozen=True)
+class Single:
+    """How a clip is decided by itself. decoder : the rule; logit : the posterior over its answers."""
+
+    decoder: Decoder
+    logit: ConditionalLogit
+
+
+def inductive(rows: Rows, decoding: str, outers: list[int] | None = None) -> Decided[Single]:
+    """Decide every clip by itself.
+
+    Parameters
+    ----------
+    rows : values (outers, n, 6).
+    decoding : a kind of decoder, or `decoders.AUTO`.
+    outers : the folds to decide, and FINAL for a model of all clips; None: all of them.
+    """
+    saliences, posterior = _nothing(rows)
+    models, tables = {}, {}
+    for outer in rows.outers if outers is None else outers:
+        view, model = rows.view(outer), ModelName.of("calibration", outer, INDUCTIVE)
+        others = view.outside(outer, model, "decoder")
+        kind, tables[outer] = decoders.choose(others, decoding)
+        logit = ConditionalLogit.fit(others.values, others.truth)
+        rule = logit if kind == "expected" else decoders.KINDS[kind](others.values, others.truth)
+        models[outer] = Single(Decoder(kind, rule), logit)
+        inside, own = view.inside(outer, model), rows.fold == outer
+        saliences[own] = models[outer].decoder.decide(inside.values)
+        posterior[own] = logit.posterior(inside.values)
+    return Decided(saliences, posterior, models, tables)
+
+
+def transductive(
+    rows: Rows, base: Decided[Single], options: Mapping[str, Any], outers: list[int] | None = None
+) -> Decided[Fitted]:
+    """Decide all clips of a person together; as `base` does where no personal model was chosen.
+
+    Parameters
+    ----------
+    rows, outers : as for `inductive`, which made `base` of them.
+    options : of `personal.choice.choose`.
+    """
+    saliences, posterior = _nothing(rows)
+    models, tables = {}, {}
+    for outer in rows.outers if outers is None else outers:
+        view, model = rows.view(outer), ModelName.of("calibration", outer, TRANSDUCTIVE)
+        others = view.outside(outer, model, "personal model")
+        models[outer], tables[outer] = personal.choose(others, options)
+        view.to_fit(ModelName.of("calibration", outer, "adaptation"), "adaptation", view.fold == outer)
+        view.inside(outer, ModelName.of("calibration", outer, "adaptation"))
+        inside, own = view.inside(outer, model), rows.fold == outer
+        saliences[own], posterior[own] = decide_persons(models[outer], base.models[outer], inside.values, inside.person)
+    return Decided(saliences, posterior, models, tables)
+
+
+def decide_persons(
+    model: Fitted, alone: Single, values: np.ndarray, who: np.ndarray, known: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Decide clips of some persons, and give the posterior (n, 36) of their answers.
+
+    Parameters
+    ----------
+    model : of persons; alone : what decides where it is OFF.
+    values : (n, 6) probabilities; who : (n,) numbers of the persons; known : (n,) answers of labelled clips, else -1.
+
+    Returns
+    -------
+    (n, 6) saliences in percent, and the posterior.
+    """
+    if model.choice.kind == OFF:
+        return alone.decoder.decide(values), alone.logit.posterior(values)
+    return decide_together(model, values, who, known)
+
+
+def decide_together(
+    model: Fitted, values: np.ndarray, who: np.ndarray, known: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `decide_persons`; where the model is OFF, each clip's answer of the largest expected Score."""
+    posterior = model.posterior(values, np.unique(who, return_inverse=True)[1], known)
+    return ANSWERS[best_answers(posterior, model.logit.blend_share)], posterior
+
+
+def _nothing(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    return np.zeros((len(rows), len(CLASSES)), dtype=np.int64), np.full((len(rows), len(ANSWERS)), np.nan)

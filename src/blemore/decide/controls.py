@@ -1,0 +1,41 @@
+"""Controls of the gain that persons bring: the same clips with no person, or no label, to be found.
+
+What is drawn at random for a person depends on the person's name alone.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from blemore.scoring.rows import Rows
+from blemore.seeds import generator
+
+
+def random_groups(rows: Rows, name: str, *, within_folds: bool = False) -> Rows:
+    """The same clips in random groups of the persons' sizes: a control that no person stands behind.
+
+    within_folds : a group's clips come from its person's fold alone; they then share what the fold's persons have in
+        common on average, and what the fold's models have of their own.
+    """
+    mixed = _shuffled(rows, rows.person, name) if within_folds else generator(name).permutation(rows.person)
+    return replace(rows, person=mixed, clip=None)
+
+
+def one_group(rows: Rows) -> Rows:
+    """The same clips, each fold's as if one person showed them: what is gained is the bias of the fold's own models."""
+    folds = np.unique(rows.fold)
+    names = tuple(f"fold {fold}" for fold in folds.tolist())
+    return replace(rows, person=np.searchsorted(folds, rows.fold), persons=names, clip=None)
+
+
+def permuted_labels(rows: Rows, name: str) -> Rows:
+    """The same clips with their labels dealt out anew within each fold: a control in which nothing can be learned."""
+    return replace(rows, truth=rows.truth[_shuffled(rows, np.arange(len(rows)), name)], clip=None)
+
+
+def _shuffled(rows: Rows, values: np.ndarray, name: str) -> np.ndarray:
+    draw, mixed = generator(f"{name}/folds"), values.copy()
+    for fold in rows.folds:
+        inside = rows.fold == fold
+        mixed[inside] = draw.permutation(values[inside])
+    return mixed

@@ -1,0 +1,168 @@
+"""Which personal model, and how strong: the one under which labels of persons that nothing was fitted on are likeliest.
+
+Models of a person, over the 36 answers, are fitted on labelled training persons and adapted to the unlabelled clips of
+a new one: `offset`, `discriminant`, and the geometric mean of `both`. The first two are a file each, with
+
+    fit(rows, constant)                        a model, from labelled clips of several persons
+    model.adapted(values, who, known=None)     posteriors (`balancing.Balanced`) of the clips of each of some persons
+
+All of them trust that a person shows the training clips' mix of answers; `balancing` says how strongly.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from blemore.decide.personal import discriminant, offset
+from blemore.decide.personal.balancing import Balanced
+from blemore.decide.personal.both import Mean
+from blemore.decide.personal.discriminant import Discriminant
+from blemore.decide.personal.offset import Offset
+from blemore.scoring.answers import numbers_of
+from blemore.scoring.conditional import ConditionalLogit
+from blemore.scoring.rows import Rows
+from joblineage.errors import DataError
+
+OFF = "off"
+CONSTANTS = {"offset": ("kappa",), "discriminant": ("weight",), "both": ("kappa", "weight")}
+"""{kind of personal model: the constants that it has besides k}."""
+LEAST = 1e-12
+"""Least probability whose logarithm is taken."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A kind of personal model, or OFF, with its constants; None where the kind has no such constant."""
+
+    kind: str = OFF
+    kappa: float | None = None
+    weight: float | None = None
+    k: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """ "model" and the constants that it has."""
+        named = {"model": self.kind, "kappa": self.kappa, "weight": self.weight, "k": self.k}
+        return {name: value for name, value in named.items() if value is not None}
+
+    def __str__(self) -> str:
+        constants = [f"{name} {value:g}" for name, value in self.to_json().items() if name != "model"]
+        return f"{self.kind} ({', '.join(constants)})" if constants else self.kind
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What was chosen, fitted.
+
+    logit : the posterior that knows no person; offset, discriminant : the personal models that the choice needs, or None.
+    """
+
+    choice: Choice
+    logit: ConditionalLogit = field(repr=False)
+    offset: Offset | None = field(repr=False, default=None)
+    discriminant: Discriminant | None = field(repr=False, default=None)
+
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` reads: the choice, and the models' numbers."""
+        parts = {"logit": self.logit, "offset": self.offset, "discriminant": self.discriminant}
+        return self.choice.to_json() | {name: part.to_json() for name, part in parts.items() if part is not None}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any], where: str = "personal model") -> "Fitted":
+        """As `to_json` wrote it. Raises DataError, naming `where`, for anything else."""
+        try:
+            choice = Choice(value["model"], *(value.get(name) for name in ("kappa", "weight", "k")))
+            own = Offset.from_json(value["offset"]) if "offset" in value else None
+            other = Discriminant.from_json(value["discriminant"]) if "discriminant" in value else None
+            if (choice.kind == OFF) != (own is None and other is None) or choice.kind not in (OFF, *CONSTANTS):
+                raise ValueError
+            return cls(choice, ConditionalLogit.from_json(value["logit"]), own, other)
+        except (KeyError, TypeError, ValueError) as error:
+            expected = "expected the numbers of a personal model, as results/calibration/models.json holds them"
+            raise DataError(where, [f"{expected} ({type(error).__name__}: {error})"]) from None
+
+    def posterior(self, values: np.ndarray, who: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:
+        """(n, 36) posteriors of clips with probabilities `values` (n, 6) of persons `who` (n,), ints 0.. .
+
+        known : (n,) the answer of a labelled clip, else -1; None: no clip is labelled. OFF has no use for it.
+        """
+        models = [model for model in (self.offset, self.discriminant) if model is not None]
+        if not models:
+            return self.logit.posterior(values)
+        return _joined([model.adapted(values, who, known) for model in models]).at(self.choice.k or 0.0)
+
+
+def choose(rows: Rows, options: Mapping[str, Any]) -> tuple[Fitted, dict[Choice, float]]:
+    """Fit the likeliest candidate, judged on folds left out in turn; OFF, the first, on a tie and with one fold only.
+
+    Parameters
+    ----------
+    rows : labelled clips, values (n, 6), each made without the clip's own fold.
+    options : "candidates", kinds besides OFF; "kappas", "weights", "ks", what to choose their constants from.
+
+    Returns
+    -------
+    The choice, fitted on all rows, and {candidate: mean log likelihood of the clips' labels, in nats}; empty where
+    nothing could be chosen.
+    """
+    whole = _Models.fit(rows, options)
+    if len(rows.folds) < 2:
+        return whole.of(Choice()), {}
+    found: dict[Choice, float] = {}
+    for fold in rows.folds:
+        judged = rows.where(rows.fold == fold)
+        at = np.arange(len(judged)), numbers_of(judged.truth)
+        learned = _Models.fit(rows.where(rows.fold != fold), options, like=whole)
+        for choice, posterior in learned.posteriors(judged, options):
+            found[choice] = found.get(choice, 0.0) + float(np.log(np.maximum(posterior[at], LEAST)).sum())
+    means = {choice: total / len(rows) for choice, total in found.items()}
+    return whole.of(max(means, key=lambda choice: means[choice])), means
+
+
+@dataclass(frozen=True)
+class _Models:
+    """Every model that a candidate needs, fitted once: {constant: model}."""
+
+    logit: ConditionalLogit
+    offsets: Mapping[float, Offset]
+    discriminants: Mapping[float, Discriminant]
+
+    @classmethod
+    def fit(cls, rows: Rows, options: Mapping[str, Any], like: "_Models | None" = None) -> "_Models":
+        """like : models of nearly the same rows, from which the fits start."""
+        needed = {name for kind in options["candidates"] for name in CONSTANTS[kind]}
+        return cls(
+            ConditionalLogit.fit(rows.values, rows.truth, like=like.logit if like else None),
+            {
+                kappa: offset.fit(rows, kappa, like=like.offsets[kappa] if like else None)
+                for kappa in (options["kappas"] if "kappa" in needed else ())
+            },
+            {weight: discriminant.fit(rows, weight) for weight in (options["weights"] if "weight" in needed else ())},
+        )
+
+    def of(self, choice: Choice) -> Fitted:
+        """The choice with its models."""
+        own = self.offsets[choice.kappa] if choice.kappa is not None else None
+        return Fitted(choice, self.logit, own, None if choice.weight is None else self.discriminants[choice.weight])
+
+    def posteriors(self, judged: Rows, options: Mapping[str, Any]) -> Iterator[tuple[Choice, np.ndarray]]:
+        """Every candidate with its posteriors (m, 36) of the judged clips; each model is adapted once."""
+        _, who = np.unique(judged.person, return_inverse=True)
+        yield Choice(), self.logit.posterior(judged.values)
+        adapted = {("kappa", kappa): model.adapted(judged.values, who) for kappa, model in self.offsets.items()}
+        adapted |= {
+            ("weight", weight): model.adapted(judged.values, who) for weight, model in self.discriminants.items()
+        }
+        grids = {"kappa": self.offsets, "weight": self.discriminants}
+        for kind in options["candidates"]:
+            for values in product(*(grids[name] for name in CONSTANTS[kind])):
+                constants = dict(zip(CONSTANTS[kind], values, strict=True))
+                made = _joined([adapted[one] for one in constants.items()])
+                for k in options["ks"]:
+                    yield Choice(kind, **constants, k=k), made.at(k)
+
+
+def _joined(parts: list[Balanced]) -> Balanced | Mean:
+    return parts[0] if len(parts) == 1 else Mean(*parts)

@@ -1,0 +1,126 @@
+"""The personal discriminant model: linear discriminant analysis of the answers, with a random shift of each person.
+
+In the log-ratio space of six probabilities, five numbers (Aitchison 1982), a clip of a person is
+
+    z = mu(answer) + b(person) + noise,    noise ~ N(0, within),  b ~ N(0, between)
+
+All of it is fitted on labelled clips of training persons; mu is drawn towards a form that is additive in the saliences. A
+new person's b is found by EM from the person's unlabelled clips, the training frequencies being the prior of the answers.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from blemore.decide.personal.balancing import Balanced, nothing_known, positive, shaped, usual_clips, with_known
+from blemore.scoring import logits
+from blemore.scoring.answers import ANSWERS, frequencies_of, numbers_of
+from blemore.scoring.labels import CLASSES
+from blemore.scoring.persons import SumsOfPersons
+from blemore.scoring.rows import Rows
+
+DIMENSIONS = len(CLASSES) - 1
+BASIS = np.linalg.svd(np.eye(len(CLASSES)) - 1 / len(CLASSES))[0][:, :DIMENSIONS]
+"""(6, 5) orthonormal, each column sums to 0."""
+ROUNDS_OF_FIT, ROUNDS = 20, 50
+TOLERANCE = 1e-5
+"""EM ends when no shift moves further than this, in standard deviations of the noise."""
+LEAST_VARIANCE = 1e-3
+RIDGE = 1e-6
+SHAPES = {
+    "whitening": (DIMENSIONS, DIMENSIONS),
+    "means": (len(ANSWERS), DIMENSIONS),
+    "precision": (DIMENSIONS, DIMENSIONS),
+    "frequencies": (len(ANSWERS),),
+}
+
+
+@dataclass(frozen=True)
+class Discriminant:
+    """A fitted model, in coordinates in which the noise is spherical with variance 1.
+
+    whitening : (5, 5), from log ratios to these coordinates; means : (36, 5) of the answers.
+    precision : (5, 5) of persons' shifts; frequencies : (36,) of the answers; usual : clips of a training person.
+    """
+
+    whitening: np.ndarray
+    means: np.ndarray
+    precision: np.ndarray
+    frequencies: np.ndarray
+    usual: float
+
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` reads."""
+        return {name: getattr(self, name).tolist() for name in SHAPES} | {"usual": self.usual}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Discriminant":
+        """As `to_json` wrote it; a KeyError, TypeError or ValueError for anything else."""
+        arrays = {name: shaped(value[name], shape) for name, shape in SHAPES.items()}
+        return cls(**arrays, usual=positive(value["usual"]))
+
+    def adapted(self, values: np.ndarray, who: np.ndarray, known: np.ndarray | None = None) -> Balanced:
+        """Posteriors of clips with probabilities `values` (n, 6) of persons `who` (n,), whose answers may be `known` (n,)."""
+        known = nothing_known(len(who)) if known is None else known
+        z, sums = np.einsum("nd,de->ne", log_ratios(values), self.whitening), SumsOfPersons(who)
+        systems = self.precision + sums.clips[:, :, None] * np.eye(DIMENSIONS)  # (persons, 5, 5)
+        shifts = np.zeros((len(sums.clips), DIMENSIONS))
+        posterior = self._posterior(z, shifts[who], known)
+        for _ in range(ROUNDS):
+            left = sums(z - np.einsum("na,ad->nd", posterior, self.means))
+            moved = np.linalg.solve(systems, left[..., None])[..., 0]
+            furthest = np.abs(moved - shifts).max(initial=0.0)
+            shifts = moved
+            posterior = self._posterior(z, shifts[who], known)
+            if furthest < TOLERANCE:
+                break
+        return Balanced(posterior, self.frequencies, who, known, self.usual)
+
+    def _posterior(self, z: np.ndarray, shift: np.ndarray, known: np.ndarray) -> np.ndarray:
+        bias = np.log(self.frequencies) - 0.5 * (self.means**2).sum(axis=1)
+        return with_known(logits.softmax(np.einsum("nd,ad->na", z - shift, self.means) + bias), known)
+
+
+def fit(rows: Rows, weight: float) -> Discriminant:
+    """Fit the model on labelled clips; of one person nothing can be learned about how persons differ.
+
+    Parameters
+    ----------
+    rows : values (n, 6).
+    weight : clips that the additive form counts against the mean of an answer's own clips.
+    """
+    z, answer, frequencies = log_ratios(rows.values), numbers_of(rows.truth), frequencies_of(rows.truth)
+    _, who = np.unique(rows.person, return_inverse=True)
+    of_persons, of_answers = SumsOfPersons(who), np.eye(len(ANSWERS))[answer]  # (n, 36)
+    counts = of_answers.sum(axis=0)[:, None]
+    clips, shift = of_persons.clips, np.zeros((len(of_persons.clips), DIMENSIONS))
+    additive = ANSWERS / 100 @ np.linalg.pinv(ANSWERS[answer] / 100)  # (36, n): least squares on the saliences
+    for _ in range(ROUNDS_OF_FIT):
+        left = z - shift[who]
+        means = (of_answers.T @ left + weight * (additive @ left)) / (counts + weight)
+        errors = z - means[answer]
+        of_person = of_persons(errors) / clips
+        inside = errors - of_person[who]
+        within = inside.T @ inside / max(1, len(z) - len(clips)) + RIDGE * np.eye(DIMENSIONS)
+        spread = np.cov(of_person.T) if len(clips) > 1 else np.zeros_like(within)  # one person says nothing of others
+        between = _at_least(spread - within / clips.mean(), LEAST_VARIANCE)
+        noise = np.linalg.inv(within)
+        systems = np.linalg.inv(between) + clips[:, :, None] * noise  # (persons, 5, 5)
+        shift = np.linalg.solve(systems, (clips * of_person @ noise)[..., None])[..., 0]
+    whitening = np.linalg.cholesky(np.linalg.inv(within))
+    return Discriminant(
+        whitening, means @ whitening, np.linalg.inv(whitening.T @ between @ whitening), frequencies, usual_clips(who)
+    )
+
+
+def log_ratios(probabilities: np.ndarray) -> np.ndarray:
+    """(n, 5) isometric log ratios of probabilities (n, 6) (Egozcue et al. 2003)."""
+    return np.einsum("nc,cd->nd", logits.logarithm(np.asarray(probabilities, float)), BASIS)
+
+
+def _at_least(covariance: np.ndarray, least: float) -> np.ndarray:
+    """The covariance with no eigenvalue below `least`."""
+    values, vectors = np.linalg.eigh(covariance)
+    return (vectors * np.maximum(values, least)) @ vectors.T

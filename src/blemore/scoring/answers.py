@@ -1,0 +1,107 @@
+"""The 36 answers that the challenge knows, and which of them to give when each has a probability.
+
+A posterior is a row of 36 probabilities: 6 single emotions, then 10 pairs x (50/50, 70/30, 30/70). The Score is the mean
+of ACC_presence, over all clips, and ACC_salience, over blends alone. So an answer is worth the probability of its set of
+emotions, and a blend besides that of its very saliences, divided by the share of blends.
+"""
+
+from itertools import combinations
+
+import numpy as np
+
+from blemore.scoring.labels import CLASSES, EMOTIONS
+from blemore.scoring.metrics import combine
+
+PAIRS = tuple(combinations(range(len(EMOTIONS)), 2))
+RATIOS = ((50, 50), (70, 30), (30, 70))
+SINGLES = len(CLASSES)
+
+
+def _answers() -> np.ndarray:
+    answers = np.zeros((SINGLES + len(PAIRS) * len(RATIOS), len(CLASSES)), dtype=np.int64)
+    answers[:SINGLES] = 100 * np.eye(SINGLES, dtype=np.int64)
+    for number, (pair, ratio) in enumerate(((pair, ratio) for pair in PAIRS for ratio in RATIOS), SINGLES):
+        answers[number, pair] = ratio
+    answers.flags.writeable = False
+    return answers
+
+
+ANSWERS = _answers()
+"""(36, 6) saliences in percent."""
+_PLACE = np.full((len(CLASSES), len(CLASSES)), -1)
+for _k, _pair in enumerate(PAIRS):
+    _PLACE[_pair] = SINGLES + _k * len(RATIOS)
+UNSEEN = 0.1
+"""Clips that each answer counts in addition to those seen: what training never shows is rare, not impossible."""
+
+
+def numbers_of(truth: np.ndarray) -> np.ndarray:
+    """Which answer each label is.
+
+    Parameters
+    ----------
+    truth : (n, 6) saliences in percent of labelled clips. A blend whose saliences are none of the challenge's is the nearest
+        of its pair (60/40 is 50/50).
+
+    Returns
+    -------
+    (n,) ints, rows of ``ANSWERS``.
+    """
+    truth = np.asarray(truth, float)
+    shown = truth > 0
+    first, last = shown.argmax(axis=1), len(CLASSES) - 1 - shown[:, ::-1].argmax(axis=1)
+    rows = np.arange(len(truth))
+    lead = truth[rows, first] - truth[rows, last]  # percent points; 0 for a single
+    ratio = np.where(np.abs(lead) <= 20, 0, np.where(lead > 0, 1, 2))
+    return np.where(first == last, first, _PLACE[first, last] + ratio)
+
+
+def frequencies_of(truth: np.ndarray) -> np.ndarray:
+    """(36,) how often each answer is shown among labelled clips (n, 6); above 0, sums to 1."""
+    counts = np.bincount(numbers_of(truth), minlength=len(ANSWERS)) + UNSEEN
+    return counts / counts.sum()
+
+
+def blend_share_of(frequencies: np.ndarray) -> float:
+    """The share of blends, 0..1, of answers with these frequencies (36,)."""
+    return float(frequencies[SINGLES:].sum())
+
+
+def worth(posterior: np.ndarray, blend_share: float) -> tuple[np.ndarray, np.ndarray]:
+    """What each answer is expected to bring to ACC_presence, and to ACC_salience where a share of the clips are blends.
+
+    Parameters
+    ----------
+    posterior : (n, 36) probabilities; blend_share : above 0, at most 1.
+
+    Returns
+    -------
+    presence, salience : (n, 36) each. Their means over clips, at the answers given, are the expected accuracies.
+    """
+    pairs = posterior[:, SINGLES:].reshape(len(posterior), len(PAIRS), len(RATIOS))  # (n, 10, 3)
+    of_pair = np.broadcast_to(pairs.sum(axis=2, keepdims=True), pairs.shape)
+    presence = np.concatenate([posterior[:, :SINGLES], of_pair.reshape(len(pairs), len(PAIRS) * len(RATIOS))], axis=1)
+    salience = posterior / blend_share
+    salience[:, :SINGLES] = 0.0
+    return presence, salience
+
+
+def best_answers(posterior: np.ndarray, blend_share: float) -> np.ndarray:
+    """(n,) number of the answer with the largest expected Score; the first of equals. Parameters as for `worth`."""
+    return np.asarray(combine(*worth(posterior, blend_share))).argmax(axis=1)
+
+
+def expected_scores(posterior: np.ndarray, numbers: np.ndarray, blend_share: float) -> tuple[float, float, float]:
+    """Expected ACC_presence, ACC_salience and Score of the answers `numbers` (n,), no label being known.
+
+    They are as good as the posterior, and no score. Two sets of answers can be compared under one posterior, never two
+    posteriors. Parameters as for `worth`.
+    """
+    at = np.arange(len(numbers)), numbers
+    presence, salience = (float(part[at].mean()) if len(numbers) else 0.0 for part in worth(posterior, blend_share))
+    return presence, salience, float(combine(presence, salience))
+
+
+def mean_labels(posterior: np.ndarray) -> np.ndarray:
+    """(n, 6) mean soft label of posteriors (n, 36): probabilities of the six classes."""
+    return posterior @ (ANSWERS / 100)

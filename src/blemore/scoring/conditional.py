@@ -1,0 +1,94 @@
+"""A posterior over the 36 answers from six probabilities: a conditional logit with eight numbers (McFadden 1974).
+
+With z the logarithms of a clip's probabilities, less their mean, an answer's logit is
+
+    single emotion c        s_single z_c
+    neutral                 s_neutral z_neu + b_neutral
+    50/50 of c and d        s_even (z_c + z_d) + b_even
+    70/30 of c and d        s_stronger z_c + s_weaker z_d + b_uneven
+
+The eight numbers are tied over emotions: so few clips of each answer there are (22 of a blend among BLEMORE's 2,456).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from blemore.scoring import logits
+from blemore.scoring.answers import ANSWERS, best_answers, blend_share_of, frequencies_of, numbers_of
+from blemore.scoring.labels import NEUTRAL
+
+COEFFICIENTS = (
+    "single", "neutral", "even", "stronger", "weaker",  # slopes
+    "neutral_bias", "even_bias", "uneven_bias",
+)  # fmt: skip
+PULL = 1e-3
+"""Precision of the normal prior of each number around 0, for every clip."""
+
+_STRONGER = ANSWERS.argmax(axis=1)
+_WEAKER = (ANSWERS > 0) @ np.arange(ANSWERS.shape[1]) - _STRONGER  # of a pair; a single has none
+_EVEN = ANSWERS.max(axis=1) == 50
+_UNEVEN = ANSWERS.max(axis=1) == 70
+_IS_NEUTRAL = ANSWERS[:, NEUTRAL] > 0
+_SINGLE = ~(_EVEN | _UNEVEN | _IS_NEUTRAL)
+
+
+@dataclass(frozen=True)
+class ConditionalLogit:
+    """A posterior over the answers, and the decoder by expected Score that follows from it.
+
+    coefficients : (8,) in the order of ``COEFFICIENTS``; blend_share : share of blends among the clips fitted on, 0..1.
+    """
+
+    coefficients: np.ndarray
+    blend_share: float
+
+    @classmethod
+    def fit(
+        cls, probabilities: np.ndarray, truth: np.ndarray, *, like: "ConditionalLogit | None" = None
+    ) -> "ConditionalLogit":
+        """By penalised likelihood, on labelled clips: probabilities (n, 6), truth (n, 6) saliences in percent.
+
+        like : a fit to nearly the same clips, from which this one starts.
+        """
+        shown = np.eye(len(ANSWERS))[numbers_of(truth)]
+        precision = np.full(len(COEFFICIENTS), PULL * max(1, len(shown)))
+        zero, start = np.zeros(len(COEFFICIENTS)), None if like is None else like.coefficients
+        found = logits.fit(features(probabilities), shown, zero, precision, start=start)
+        return cls(found, blend_share_of(frequencies_of(truth)))
+
+    def posterior(self, probabilities: np.ndarray) -> np.ndarray:
+        """(n, 36) probabilities of the answers, of clips with probabilities (n, 6)."""
+        return logits.softmax(np.einsum("kna,k->na", features(probabilities), self.coefficients))
+
+    def decide(self, probabilities: np.ndarray) -> np.ndarray:
+        """(n, 6) saliences in percent: the answers of the largest expected Score."""
+        return ANSWERS[best_answers(self.posterior(probabilities), self.blend_share)]
+
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` reads."""
+        named = dict(zip(COEFFICIENTS, self.coefficients.tolist(), strict=True))
+        return {"coefficients": named, "blend_share": self.blend_share}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "ConditionalLogit":
+        """As `to_json` wrote it."""
+        return cls(np.array([float(value["coefficients"][name]) for name in COEFFICIENTS]), float(value["blend_share"]))
+
+
+def features(probabilities: np.ndarray) -> np.ndarray:
+    """(8, n, 36) derivative of each answer's logit by the coefficients, of probabilities (n, 6)."""
+    z = logits.logarithm(np.asarray(probabilities, float))
+    z = z - z.mean(axis=1, keepdims=True)
+    stronger, weaker = z[:, _STRONGER], z[:, _WEAKER]  # (n, 36)
+    columns = [
+        stronger * _SINGLE,
+        stronger * _IS_NEUTRAL,
+        (stronger + weaker) * _EVEN,
+        stronger * _UNEVEN,
+        weaker * _UNEVEN,
+    ]
+    columns += [np.broadcast_to(kind.astype(float), stronger.shape) for kind in (_IS_NEUTRAL, _EVEN, _UNEVEN)]
+    return np.stack(columns)

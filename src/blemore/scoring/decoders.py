@@ -1,0 +1,150 @@
+"""From fused probabilities to answers, by a rule that never saw the clips it decides.
+
+`expected` gives the answer of the largest expected Score (`conditional`); `exact` and `official` are the challenge's rule
+with two thresholds, at the exact optimum of the Score (`exact`) and on the challenge's grid (`surface`).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from blemore.scoring.conditional import ConditionalLogit
+from blemore.scoring.exact import exact_optimum
+from blemore.scoring.labels import CLASSES
+from blemore.scoring.model_name import ModelName
+from blemore.scoring.persons import accuracies, jackknife_error, sums_of_persons
+from blemore.scoring.rows import Rows
+from blemore.scoring.surface import Chosen, official_grid
+from joblineage.errors import DataError
+
+KINDS: dict[str, Callable[[np.ndarray, np.ndarray], ConditionalLogit | Chosen]] = {
+    "expected": ConditionalLogit.fit,
+    "exact": exact_optimum,
+    "official": official_grid,
+}
+"""{kind: what fits it on probabilities (n, 6) and saliences (n, 6)}; the first is preferred."""
+AUTO = "auto"
+"""In place of a kind: `expected`, unless another is better by more than one standard error."""
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """A fitted rule.
+
+    kind : a key of ``KINDS``; rule : what its function gave.
+    """
+
+    kind: str
+    rule: ConditionalLogit | Chosen
+
+    def decide(self, probabilities: np.ndarray) -> np.ndarray:
+        """(n, 6) saliences in percent, of probabilities (n, 6)."""
+        return self.rule.decide(probabilities)
+
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` reads: "decoder", and the rule's numbers."""
+        rule = self.rule
+        numbers = {"alpha": rule.alpha, "beta": rule.beta} if isinstance(rule, Chosen) else rule.to_json()
+        return {"decoder": self.kind, **numbers}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any], where: str = "decoder") -> "Decoder":
+        """As `to_json` wrote it. Raises DataError, naming `where`, for anything else."""
+        try:
+            if value["decoder"] == "expected":
+                return cls("expected", ConditionalLogit.from_json(value))
+            alpha, beta = float(value["alpha"]), float(value["beta"])
+            if value["decoder"] not in KINDS or not (np.isfinite(alpha) and np.isfinite(beta)):
+                raise ValueError
+        except (KeyError, TypeError, ValueError):
+            expected = (
+                '{"decoder": "expected", "coefficients": {...}, "blend_share"} or {"decoder": "exact", "alpha", "beta"}'
+            )
+            raise DataError(
+                where, [f"is no decoder: expected {expected}, as `blemore thresholds --out` writes it"]
+            ) from None
+        return cls(value["decoder"], Chosen.of(alpha, beta, np.nan, np.nan))
+
+
+def preferred(wanted: str) -> str:
+    """The kind that is meant before anything is chosen: `expected` for ``AUTO``."""
+    return next(iter(KINDS)) if wanted == AUTO else wanted
+
+
+def fit(rows: Rows, outer: int, model: ModelName, kind: str) -> Decoder:
+    """The decoder of that kind, fitted on the rows outside fold `outer`, values (n, 6)."""
+    learned = rows.outside(outer, model, "decoder")
+    return Decoder(kind, KINDS[kind](learned.values, learned.truth))
+
+
+def leave_one_fold_out(rows: Rows, name: str = "", kind: str = "expected") -> tuple[np.ndarray, dict[int, Decoder]]:
+    """Decide each fold's clips with a decoder fitted on all other folds.
+
+    Parameters
+    ----------
+    rows : out-of-fold probabilities (n, 6) of at least two folds.
+    name : of what is decided here; kind : of the decoder.
+
+    Returns
+    -------
+    (n, 6) int64 saliences in percent, and the decoder used for each fold.
+
+    Raises
+    ------
+    DataError : one fold only.
+    """
+    saliences, made = np.zeros((len(rows), len(CLASSES)), dtype=np.int64), {}
+    if len(rows.folds) == 1:
+        raise DataError("decoders", [f"an honest decoder needs at least two folds, found only {rows.folds[0]}"])
+    for outer in rows.folds:
+        model = ModelName.of("score", outer, name)
+        made[outer] = fit(rows, outer, model, kind)
+        saliences[rows.fold == outer] = made[outer].decide(rows.inside(outer, model).values)
+    return saliences, made
+
+
+def choose(rows: Rows, wanted: str) -> tuple[str, dict[str, dict[str, float]]]:
+    """The kind to decode with, on folds left out in turn: the first of ``KINDS`` within one standard error of the best.
+
+    Parameters
+    ----------
+    rows : labelled clips, values (n, 6), each made without the clip's own fold.
+    wanted : a kind, which is then taken, or ``AUTO``. With one fold or one person nothing can be chosen: `expected`.
+
+    Returns
+    -------
+    The kind, and as `within_one_error` says it; empty where nothing was chosen.
+    """
+    if wanted != AUTO or len(rows.folds) < 2 or len(np.unique(rows.person)) < 2:
+        return preferred(wanted), {}
+    return within_one_error({kind: leave_one_fold_out(rows, kind=kind)[0] for kind in KINDS}, rows)
+
+
+def within_one_error(decided: Mapping[str, np.ndarray], rows: Rows) -> tuple[str, dict[str, dict[str, float]]]:
+    """The first candidate whose Score lies within one standard error of the best one's.
+
+    The standard error is that of the paired difference to the best, by the jackknife over persons.
+
+    Parameters
+    ----------
+    decided : {candidate: (n, 6) saliences of the rows}, the preferred one first.
+
+    Returns
+    -------
+    Its name, and {candidate: {"score", "behind", "standard_error"}}.
+    """
+    scores: dict[str, tuple[float, np.ndarray]] = {}
+    for name, saliences in decided.items():
+        sums = sums_of_persons(rows, saliences)
+        sums = sums[sums[:, 1] > 0]  # persons who have clips here
+        whole = sums.sum(axis=0)
+        scores[name] = float(accuracies(whole)[2]), accuracies(whole - sums)[2]
+    best = max(scores, key=lambda name: scores[name][0])  # ties: the first
+    most, best_without = scores[best]
+    table = {
+        name: {"score": one, "behind": most - one, "standard_error": jackknife_error(best_without - without)}
+        for name, (one, without) in scores.items()
+    }
+    return next(name for name in table if table[name]["behind"] <= table[name]["standard_error"]), table
