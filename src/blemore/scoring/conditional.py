@@ -74,8 +74,14 @@ class ConditionalLogit:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "ConditionalLogit":
-        """As `to_json` wrote it."""
-        return cls(np.array([float(value["coefficients"][name]) for name in COEFFICIENTS]), float(value["blend_share"]))
+        """As `to_json` wrote it; a KeyError, TypeError or ValueError for anything else."""
+        found, share = (
+            np.array([float(value["coefficients"][name]) for name in COEFFICIENTS]),
+            float(value["blend_share"]),
+        )
+        if not np.isfinite(found).all() or not 0 < share <= 1:
+            raise ValueError(f"expected finite coefficients and a share of blends in 0..1, found {share}")
+        return cls(found, share)
 
 
 def features(probabilities: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from blemore.decide.personal import discriminant, offset
-from blemore.decide.personal.balancing import Balanced
+from blemore.decide.personal.balancing import Balanced, shaped
 from blemore.decide.personal.both import Mean
 from blemore.decide.personal.discriminant import Discriminant
 from blemore.decide.personal.offset import Offset
@@ -73,11 +73,11 @@ class Fitted:
     def from_json(cls, value: Mapping[str, Any], where: str = "personal model") -> "Fitted":
         """As `to_json` wrote it. Raises DataError, naming `where`, for anything else."""
         try:
-            choice = Choice(value["model"], *(value.get(name) for name in ("kappa", "weight", "k")))
-            own = Offset.from_json(value["offset"]) if "offset" in value else None
-            other = Discriminant.from_json(value["discriminant"]) if "discriminant" in value else None
-            if (choice.kind == OFF) != (own is None and other is None) or choice.kind not in (OFF, *CONSTANTS):
-                raise ValueError
+            kind = value["model"]
+            names = () if kind == OFF else (*CONSTANTS[kind], "k")
+            choice = Choice(kind, **{name: float(shaped(value[name], ())) for name in names})
+            own = Offset.from_json(value["offset"]) if "kappa" in names else None
+            other = Discriminant.from_json(value["discriminant"]) if "weight" in names else None
             return cls(choice, ConditionalLogit.from_json(value["logit"]), own, other)
         except (KeyError, TypeError, ValueError) as error:
             expected = "expected the numbers of a personal model, as results/calibration/models.json holds them"
