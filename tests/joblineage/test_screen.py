@@ -182,10 +182,12 @@ def test_a_folder_below_a_repository_is_under_git(tmp_path: Path) -> None:
 SNAKEFILE = """
 import sys
 from pathlib import Path
-from joblineage import screen
+from joblineage import screen, workspace
 from joblineage.errors import DataError
 from joblineage.expected import expected
 from joblineage.store import Store
+
+workspace.python_for_shells()
 
 def check(jobs):
     if any(job.rule.name == "forbidden" for job in jobs):

@@ -16,7 +16,7 @@ import pytest
 from snakemake.script import PythonScript
 from snakemake.shell import shell
 
-from joblineage import warm
+from joblineage import warm, workspace
 
 Run = Callable[..., None]
 
@@ -106,6 +106,7 @@ def test_a_job_has_the_surroundings_of_one_that_starts_by_itself(run: Run, tmp_p
     resources = {"tmpdir": str(tmp_path)}
     run(ABOUT, resources=resources)
     warm_one = json.loads((tmp_path / "said").read_text())
+    workspace.python_for_shells()
     shell("{sys.executable} {tmp_path}/scripts/script.py", resources=resources)
     assert warm_one == json.loads((tmp_path / "said").read_text())
 

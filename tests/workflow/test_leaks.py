@@ -16,7 +16,7 @@ def test_the_finished_study_has_no_leak_and_every_model_of_it_is_declared(finish
     said = json.loads(finished.run("blemore", "lineage", "leaks", "--json").stdout)
     assert said["findings"] == []
     cells = {(one["step"], one["place"]): one["cells"] for one in said["matrix"]["columns"]}
-    steps = {"s4d", "videomae", "wav2vec2_prosody", "individuals", "fusion", "calibration", "score"}
+    steps = {"s4d", "videomae", "wav2vec2_prosody", "individuals", "fusion", "calibration", "gain calibration", "score"}
     assert {step for step, _ in cells} == steps
     clips = pd.read_parquet(finished.folder / "results/clips/clips.parquet")
     train = clips[clips["split"] == "train"].drop_duplicates(["person", "fold"])

@@ -5,7 +5,7 @@ with two thresholds, at the exact optimum of the Score (`exact`) and on the chal
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -119,7 +119,8 @@ def choose(rows: Rows, wanted: str) -> tuple[str, dict[str, dict[str, float]]]:
     """
     if wanted != AUTO or len(rows.folds) < 2 or len(np.unique(rows.person)) < 2:
         return preferred(wanted), {}
-    return within_one_error({kind: leave_one_fold_out(rows, kind=kind)[0] for kind in KINDS}, rows)
+    nameless = replace(rows, clip=None)  # the choice is declared as a whole
+    return within_one_error({kind: leave_one_fold_out(nameless, kind=kind)[0] for kind in KINDS}, rows)
 
 
 def within_one_error(decided: Mapping[str, np.ndarray], rows: Rows) -> tuple[str, dict[str, dict[str, float]]]:
