@@ -66,8 +66,9 @@ def show(workflow: Any, expected: Callable[[dict[int, Any]], dict[int, float]]) 
     settings, logger = workflow.output_settings, logging.getLogger(LOGGER)
     as_ever = settings.dryrun or settings.quiet or settings.verbose or settings.printshellcmds or settings.debug_dag
     theirs = [handler for handler in logger.handlers if handler.name == SCREEN]
+    if workflow.is_main_process:
+        never_fail_to_print()  # in a dry run too, where the folder's name has letters that the terminal lacks
     if workflow.is_main_process and not as_ever and theirs:
-        never_fail_to_print()
         logger.removeHandler(theirs[0])
         logger.addHandler(Screen(workflow, expected))
 

@@ -33,6 +33,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     (tmp_path / "src/own").mkdir()
     (tmp_path / "src/own/__init__.py").write_text("import os\nSTARTED = os.getpid()\n")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "executable", sys.executable)
+    monkeypatch.setenv("PATH", os.environ["PATH"])
+    workspace.python_for_shells()
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'src'}{os.pathsep}{Path(warm.__file__).parents[1]}")
     monkeypatch.setattr(PythonScript, "execute_script", lambda script, *_: pytest.fail(f"{script} started by itself"))
     warm.start(["not_installed", "broken", "adds", "with_thread", "xml.dom", "own"], warm.LEAST_JOBS)
@@ -106,7 +109,6 @@ def test_a_job_has_the_surroundings_of_one_that_starts_by_itself(run: Run, tmp_p
     resources = {"tmpdir": str(tmp_path)}
     run(ABOUT, resources=resources)
     warm_one = json.loads((tmp_path / "said").read_text())
-    workspace.python_for_shells()
     shell("{sys.executable} {tmp_path}/scripts/script.py", resources=resources)
     assert warm_one == json.loads((tmp_path / "said").read_text())
 
