@@ -264,7 +264,8 @@ with job(snakemake):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("screen")
+    folder = tmp_path_factory.mktemp("screen") / "für alle"  # a space, and a letter that not every terminal has
+    folder.mkdir()
     (folder / "Snakefile").write_text(SNAKEFILE)
     (folder / "script.py").write_text(SCRIPT)
     (folder / "raw").mkdir()
