@@ -19,7 +19,7 @@ from joblineage.files import Status, parse_json, status_of, write_bytes, write_t
 from joblineage.present import Kind, compare
 from joblineage.recovery import holding
 from joblineage.restoring import DVC, LOCK, DvcCache, locked, named, whole
-from joblineage.run import study_changes, version
+from joblineage.run import DVC_SAYS, study_changes, version
 from joblineage.store import FOLDER, Store, seconds
 from joblineage.workspace import METADATA, STARTED, clear, note, read_note, under_git
 
@@ -200,5 +200,7 @@ def _versions(store: Store, cache: DvcCache) -> Iterator[str]:
     from joblineage.verify import verify
 
     if all(one.node == LOCK for one in verify(store).findings):
-        version(store)
-        yield f"had DVC version the study again: its cache, or {LOCK}, had lost something"
+        if version(store):
+            yield f"had DVC version the study again: its cache, or {LOCK}, had lost something"
+        else:
+            yield f"DVC did not version the study again, {LOCK} is of an earlier one ({DVC_SAYS})"

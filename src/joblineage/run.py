@@ -16,11 +16,13 @@ from joblineage.errors import LineageError
 from joblineage.files import parse_yaml, sha256
 from joblineage.graph import reached
 from joblineage.store import Store, merkle_root
-from joblineage.telling import say
 from joblineage.workspace import forget, under_git
 
 SCHEMAS = ("joblineage-run/1", "blemore-run/1")
 """Of a run: the one that is written, and the name that it had before the library had its own."""
+
+
+DVC_SAYS = "`dvc commit` says why"
 
 
 def digest(names: Iterable[str]) -> str:
@@ -51,7 +53,8 @@ def end(
 
     Raises
     ------
-    LineageError : the finished study does not verify, or files changed while a stage was at work; nothing was versioned.
+    LineageError : the finished study does not verify, files changed while a stage was at work, or DVC failed; nothing was
+        versioned.
     """
     from joblineage.planned import up_to_date  # loads what a run with nothing to do goes without
     from joblineage.rerun import concerned, told
@@ -78,8 +81,11 @@ def end(
         if found:
             said = [f"{one.verdict.value} {one.node}: {one.what}" for one in found]
             raise LineageError("lineage", [*said, f"nothing was versioned; `{store.study.command} verify` says more"])
-        if stage is None and under_git(store.root):
-            version(store)
+        if stage is None and under_git(store.root) and not version(store):
+            kept = "results and records are kept; once DVC can, the same command, or `dvc commit`, versions them"
+            raise LineageError(
+                "DVC", [f"did not version this study, dvc.lock is of an earlier one ({DVC_SAYS}); {kept}"]
+            )
     return complete
 
 
@@ -99,8 +105,8 @@ def _stages_here(store: Store) -> list[str]:
     ]
 
 
-def version(store: Store) -> None:
-    """Have DVC version the study, in this process: a new one would load for half a second."""
+def version(store: Store) -> bool:
+    """Have DVC version the study, in this process: a new one would load for half a second. Whether it could."""
     from dvc.cli import main
 
     from joblineage.repairing import locks
@@ -108,9 +114,7 @@ def version(store: Store) -> None:
     for done in locks(store.root):
         print(done)
     with chdir(store.root):
-        failed = main(["commit", "--force", "--quiet", *_stages_here(store)])
-    if failed:
-        say("DVC did not version this study (`dvc commit` says why)", err=True)
+        return main(["commit", "--force", "--quiet", *_stages_here(store)]) == 0
 
 
 def study_files(store: Store) -> dict[str, str]:

@@ -87,3 +87,22 @@ def test_make_goes_on_where_dvc_cannot_begin(finished: Study, study: Study) -> N
     assert study.run("dvc", "repro", check=False).returncode
     study.make()
     assert study.repro() == []
+
+
+def test_a_run_whose_study_dvc_could_not_version_fails_and_says_what_is_kept(finished: Study, study: Study) -> None:
+    before = (study.folder / "dvc.lock").read_bytes()
+    report = study.folder / "src/blemore/report/scales.py"
+    report.write_text(report.read_text() + "# changed\n")
+    cache = study.folder / ".dvc/cache/files"
+    cache.rename(cache.with_name("kept"))
+    cache.touch()  # DVC can keep nothing here
+    said = study.run("snakemake", "--cores", "2", "submission", check=False)
+    assert said.returncode
+    assert "did not version this study, dvc.lock is of an earlier one" in said.stdout + said.stderr
+    assert "The study is finished" not in said.stdout + said.stderr
+    assert (study.folder / "dvc.lock").read_bytes() == before
+    cache.unlink()
+    cache.with_name("kept").rename(cache)
+    study.make()
+    assert (study.folder / "dvc.lock").read_bytes() != before
+    assert study.repro() == []
