@@ -82,10 +82,8 @@ def end(
             said = [f"{one.verdict.value} {one.node}: {one.what}" for one in found]
             raise LineageError("lineage", [*said, f"nothing was versioned; `{store.study.command} verify` says more"])
         if stage is None and under_git(store.root) and not version(store):
-            kept = "results and records are kept; once DVC can, the same command, or `dvc commit`, versions them"
-            raise LineageError(
-                "DVC", [f"did not version this study, dvc.lock is of an earlier one ({DVC_SAYS}); {kept}"]
-            )
+            what = f"DVC did not version this study ({DVC_SAYS}): dvc.lock is of an earlier one"
+            raise LineageError("dvc.lock", [f"{what}; results and records are kept, and `recover` tries again"])
     return complete
 
 

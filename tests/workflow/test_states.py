@@ -98,7 +98,10 @@ def test_a_run_whose_study_dvc_could_not_version_fails_and_says_what_is_kept(fin
     cache.touch()  # DVC can keep nothing here
     said = study.run("snakemake", "--cores", "2", "submission", check=False)
     assert said.returncode
-    assert "did not version this study, dvc.lock is of an earlier one" in said.stdout + said.stderr
+    assert (
+        "DVC did not version this study (`dvc commit` says why): dvc.lock is of an earlier one"
+        in said.stdout + said.stderr
+    )
     assert "The study is finished" not in said.stdout + said.stderr
     assert (study.folder / "dvc.lock").read_bytes() == before
     cache.unlink()
