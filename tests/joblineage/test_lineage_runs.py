@@ -61,7 +61,7 @@ def test_a_finished_study_outside_git_is_not_handed_to_dvc(made, monkeypatch):
     monkeypatch.delenv("DVC_STAGE", raising=False)
     monkeypatch.setattr("joblineage.planned.up_to_date", lambda root, target: True)
     monkeypatch.setattr("joblineage.verify.verify", lambda store: SimpleNamespace(findings=[]))
-    monkeypatch.setattr(run, "version", versioned.append)
+    monkeypatch.setattr(run, "version", lambda store: versioned.append(store) or True)
     assert run.end(Store(made.root), [re.compile(".*")], ["results/judged"], "judge")
     assert versioned == []
     (made.root / ".git").mkdir()

@@ -56,7 +56,7 @@ def chance(name: str) -> random.Random:
 def verified(study: Study) -> tuple[str, str]:
     """The word in which `blemore lineage verify` ends, and all that it says."""
     done = study.run("blemore", "lineage", "verify", check=False)
-    words = re.findall(r"^([A-Z][A-Z ]+)(?=:|$)", done.stdout, re.M)
+    words = re.findall(r"^([A-Z][A-Z ]+)(?=[:,]|$)", done.stdout, re.M)
     assert words, f"verify gave no verdict:\n{done.stdout}\n{done.stderr}"
     assert "Traceback" not in done.stderr, done.stderr
     return words[-1], done.stdout
