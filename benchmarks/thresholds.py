@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from blemore.scoring.exact import ExactSurface, exact_optimum, weighted_optima
+from blemore.scoring.exact import ExactSurface, exact_optimum
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.surface import OFFICIAL_GRID, official_grid
 
@@ -96,8 +96,6 @@ def main() -> None:
     plain = median_ms(lambda: grid_search(probabilities, truth, alphas, OFFICIAL_GRID), 1) * 20 / len(alphas)
     cells = ExactSurface(probabilities, truth).cells
     best = exact_optimum(probabilities, truth).score - official_grid(probabilities, truth).score
-    draws = np.random.default_rng(1).multinomial(options.rows, np.full(options.rows, 1 / options.rows), 1000)
-    bootstrap = median_ms(lambda: weighted_optima(probabilities, truth, draws.astype(float)), 3)
     scaled = "" if options.plain_cells == 400 else f", scaled up from {options.plain_cells} cells"
 
     print(f"| {options.rows} rows | cells | CPU ms | times the plain reading's speed |")
@@ -105,9 +103,6 @@ def main() -> None:
     print(f"| kit's rules, row by row{scaled} | 400 | {plain:,.0f} | 1 |")
     print(f"| official grid, vectorised | 400 | {official:.2f} | {plain / official:,.0f} |")
     print(f"| exact surface and its optimum | {cells:,} | {exact:.1f} | {plain / exact:,.0f} |")
-    print(
-        f"| exact optimum of 1,000 bootstrap weightings | {cells:,} each | {bootstrap:,.0f} | {1000 * plain / bootstrap:,.0f} |"
-    )
     print(f"\nThe exact optimum's Score lies {best:.4f} above the grid's, on the clips that both were chosen on.")
 
     print("\n| whole command | CPU s |\n| --- | ---: |")

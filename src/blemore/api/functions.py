@@ -285,13 +285,11 @@ def fit_personal_model(probabilities: Given, truth: Given, *, person: Any = None
     >>> print(blemore.fit_personal_model(made.tables["e00"], made.clips).choice)
     both (kappa 2, weight 20, k 5)
     """
-    from dataclasses import replace
-
     from blemore.decide.personal.choice import choose
     from blemore.evaluate.score import PERSONAL
 
     rows, _ = given.rows(probabilities, truth, person, fold)
-    return choose(replace(rows, clip=None), PERSONAL)[0]
+    return choose(rows, PERSONAL)[0]
 
 
 def enroll(probabilities: Given, labels: Given | None = None, *, model: "Fitted | str | Path") -> tuple[Any, Any]:

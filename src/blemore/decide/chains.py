@@ -30,13 +30,11 @@ class Decided(Generic[Model]):
 
     saliences : (n, 6) percent; posterior : (n, 36) of the answers, NaN where it was not asked for.
     models : {outer: what was fitted without that fold}.
-    tables : {outer: what it was chosen by}, Scores or log likelihoods of the candidates.
     """
 
     saliences: np.ndarray
     posterior: np.ndarray
     models: Mapping[int, Model]
-    tables: Mapping[int, Mapping[Any, Any]]
 
 
 @dataclass(frozen=True)
@@ -57,18 +55,18 @@ def inductive(rows: Rows, decoding: str, outers: list[int] | None = None) -> Dec
     outers : the folds to decide, and FINAL for a model of all clips; None: all of them.
     """
     saliences, posterior = _nothing(rows)
-    models, tables = {}, {}
+    models = {}
     for outer in rows.outers if outers is None else outers:
         view, model = rows.view(outer), ModelName.of("calibration", outer, INDUCTIVE)
         others = view.outside(outer, model, "decoder")
-        kind, tables[outer] = decoders.choose(others, decoding)
+        kind, _ = decoders.choose(others, decoding)
         logit = ConditionalLogit.fit(others.values, others.truth)
         rule = logit if kind == "expected" else decoders.KINDS[kind](others.values, others.truth)
         models[outer] = Single(Decoder(kind, rule), logit)
         inside, own = view.inside(outer, model), rows.fold == outer
         saliences[own] = models[outer].decoder.decide(inside.values)
         posterior[own] = logit.posterior(inside.values)
-    return Decided(saliences, posterior, models, tables)
+    return Decided(saliences, posterior, models)
 
 
 def transductive(
@@ -82,16 +80,16 @@ def transductive(
     options : of `personal.choice.choose`.
     """
     saliences, posterior = _nothing(rows)
-    models, tables = {}, {}
+    models = {}
     for outer in rows.outers if outers is None else outers:
         view, model = rows.view(outer), ModelName.of("calibration", outer, TRANSDUCTIVE)
         others = view.outside(outer, model, "personal model")
-        models[outer], tables[outer] = personal.choose(others, options)
+        models[outer], _ = personal.choose(others, options)
         view.to_fit(ModelName.of("calibration", outer, "adaptation"), "adaptation", view.fold == outer)
         view.inside(outer, ModelName.of("calibration", outer, "adaptation"))
         inside, own = view.inside(outer, model), rows.fold == outer
         saliences[own], posterior[own] = decide_persons(models[outer], base.models[outer], inside.values, inside.person)
-    return Decided(saliences, posterior, models, tables)
+    return Decided(saliences, posterior, models)
 
 
 def decide_persons(

@@ -5,6 +5,8 @@ nothing without its controls.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ import numpy as np
 from blemore.decide.chains import Decided, Single, inductive, transductive
 from blemore.decide.controls import one_group, permuted_labels, random_groups
 from blemore.decide.person_offset import fit_offsets
+from blemore.decide.personal.choice import Fitted
 from blemore.scoring import decoders
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import ACCURACIES
@@ -20,18 +23,31 @@ from blemore.scoring.persons import INTERVAL, accuracies, draw_persons, sums_of_
 from blemore.scoring.rows import Rows
 from joblineage import declare
 
-CONTROLS: dict[str, tuple[str, Callable[[Rows, str], Rows]]] = {
-    "random_groups": ("random groups of clips in place of the persons, of the same sizes", random_groups),
-    "random_groups_within_folds": (
-        "the same, each group's clips from one fold",
-        lambda rows, name: random_groups(rows, name, within_folds=True),
+
+@dataclass(frozen=True)
+class Control:
+    """The same clips with no person, or no label, to be found.
+
+    what : in words; made : the clips, of the study's rows and the name of a draw.
+    drawn : False where each draw would be the same; relabels : True where clips by themselves are decided anew, too.
+    """
+
+    what: str
+    made: Callable[[Rows, str], Rows]
+    drawn: bool = True
+    relabels: bool = False
+
+
+CONTROLS = {
+    "random_groups": Control("random groups of clips in place of the persons, of the same sizes", random_groups),
+    "random_groups_within_folds": Control(
+        "the same, each group's clips from one fold", partial(random_groups, within_folds=True)
     ),
-    "one_group": ("all clips of a fold as if one person showed them", lambda rows, name: one_group(rows)),
-    "permuted_labels": ("labels dealt out anew among the clips of each fold", permuted_labels),
+    "one_group": Control(
+        "all clips of a fold as if one person showed them", lambda rows, _: one_group(rows), drawn=False
+    ),
+    "permuted_labels": Control("labels dealt out anew among the clips of each fold", permuted_labels, relabels=True),
 }
-"""{control: what it is in words, and the clips that it gives}."""
-NOT_DRAWN = ("one_group",)
-"""Controls that are the same each time."""
 
 
 def gain(
@@ -66,9 +82,11 @@ def gain(
     before, after = (accuracies(drawn @ part)[2] for part in sums)
     values: dict[str, list[float]] = {name: [] for name in CONTROLS}
     for draw in range(controls):
-        for name, (_, made) in CONTROLS.items():
-            if draw == 0 or name not in NOT_DRAWN:
-                values[name].append(_of_control(rows, made(rows, f"{seed}/person/{draw}"), base, personal, decoding))
+        for name, control in CONTROLS.items():
+            if draw == 0 or control.drawn:
+                mixed = control.made(rows, f"{seed}/person/{draw}")
+                alone = inductive(mixed, decoders.preferred(decoding), rows.folds) if control.relabels else base
+                values[name].append(_score_gain(mixed, alone, transductive(mixed, alone, personal, rows.folds)))
         step()
     chosen = {str(outer): str(model.choice) for outer, model in together.models.items()}
     return {
@@ -79,7 +97,7 @@ def gain(
         "interval": np.quantile(after - before, INTERVAL).tolist(),
         "controls": {
             name: {
-                "what": CONTROLS[name][0],
+                "what": CONTROLS[name].what,
                 "mean": float(np.mean(found)),
                 "standard_error": float(np.std(found, ddof=1) / np.sqrt(len(found))) if len(found) > 1 else None,
                 "draws": len(found),
@@ -89,12 +107,8 @@ def gain(
     }
 
 
-def _of_control(rows: Rows, mixed: Rows, base: Decided[Single], personal: Mapping[str, Any], decoding: str) -> float:
-    """The gain in Score among the mixed clips. Groups change nothing about the clips by themselves, labels do."""
-    same = mixed.truth is rows.truth
-    alone = base if same else inductive(mixed, decoders.preferred(decoding), rows.folds)
-    together = transductive(mixed, alone, personal, rows.folds)
-    return _gain(*(sums_of_persons(mixed, made.saliences) for made in (alone, together)))[2]
+def _score_gain(rows: Rows, alone: Decided[Single], together: Decided[Fitted]) -> float:
+    return _gain(*(sums_of_persons(rows, made.saliences) for made in (alone, together)))[2]
 
 
 def style(rows: Rows, *, draws: int, seed: int) -> dict[str, dict[str, float]]:

@@ -169,62 +169,13 @@ def plateau(probabilities: np.ndarray, truth: np.ndarray, margin: float) -> dict
     }
 
 
-def weighted_optima(probabilities: np.ndarray, truth: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The exact optimum under each of many weightings of the same clips (bootstrap draws, persons).
-
-    The cells are found once; a weighting then costs one histogram and two cumulative sums.
-
-    Parameters
-    ----------
-    probabilities : (n, 6) float64; truth : (n, 6) saliences in percent.
-    weights : (weightings, n) how much each clip counts, >= 0.
-
-    Returns
-    -------
-    (2, weightings) alpha and beta, the middle of the first best cell (smallest alpha, then beta).
-    """
-    rows = Attainable(probabilities, truth)
-    alphas, betas = edges_of(rows)
-    reached, equal_from = first_cells(rows, alphas, betas)
-    pairs = np.flatnonzero(rows.pair_right)
-    starts = band_starts(reached[pairs], len(alphas))
-    bands = np.searchsorted(starts, reached[pairs], side="left")  # a pair is a blend in this many bands
-    shape = (len(starts) + 1, len(betas) + 1)
-    cell = bands * shape[1] + equal_from[pairs]
-    turns = rows.even_right[pairs].astype(float) - rows.uneven_right[pairs]  # 50/50 right, 70/30 wrong from there on
-    gains = rows.pair_right.astype(float) - rows.single_right
-
-    best = np.zeros((2, len(weights)))
-    for k, weight in enumerate(np.asarray(weights, float)):
-        clips, all_blends = weight.sum(), weight[rows.is_blend].sum()
-        per_clip, per_blend = (0.5 / total if total > 0 else 0.0 for total in (clips, all_blends))
-        presence = np.bincount(reached, weight * gains * per_clip, minlength=len(alphas) + 1)[::-1].cumsum()[::-1][1:]
-        cells = np.bincount(cell, weight[pairs] * turns * per_blend, minlength=shape[0] * shape[1])
-        cells = cells.astype(float, copy=False).reshape(shape)  # without any pair bincount gives integers
-        # What counts for all betas is laid into the first column, so that it is summed with the rest.
-        cells[:, 0] += np.bincount(bands, weight[pairs] * rows.uneven_right[pairs] * per_blend, minlength=shape[0])
-        np.cumsum(cells[::-1], axis=0, out=cells[::-1])
-        cells = cells[1:, :-1]
-        cells[:, 0] += np.maximum.reduceat(presence, starts)
-        np.cumsum(cells, axis=1, out=cells)
-        # The first of equals in the order of alpha, then beta, up to the rounding of the sums.
-        band, b = divmod(int(np.argmax(cells)), cells.shape[1])
-        inside = slice(starts[band], starts[band + 1] if band + 1 < len(starts) else None)
-        a = starts[band] + int(np.argmax(presence[inside]))
-        # Clips without weight must not even split a cell: the middle is that of the cell which the others make.
-        edges, lows = edges_of(rows, weight > 0)
-        at = np.searchsorted(edges, alphas[a], side="left"), np.searchsorted(lows, betas[b], side="right") - 1
-        best[:, k] = middle(edges, lows, *map(np.asarray, at))
-    return best
-
-
-def edges_of(rows: Attainable, counted: np.ndarray | bool = True) -> tuple[np.ndarray, np.ndarray]:
-    """Ascending alphas and betas of all cells that can differ, as `ExactSurface` means them; of the rows `counted`."""
-    changes = counted & rows.can_blend & (rows.pair_right | rows.single_right)
+def edges_of(rows: Attainable) -> tuple[np.ndarray, np.ndarray]:
+    """Ascending alphas and betas of all cells that can differ, as `ExactSurface` means them."""
+    changes = rows.can_blend & (rows.pair_right | rows.single_right)
     edges = np.unique(rows.second_largest[changes])
     beyond = np.nextafter(edges[-1], np.inf) if len(edges) else 0.0
     alphas = np.append(edges, max(1.0, beyond))
-    return alphas, np.unique(np.append(0.0, rows.difference[counted & (rows.even_right | rows.uneven_right)]))
+    return alphas, np.unique(np.append(0.0, rows.difference[rows.even_right | rows.uneven_right]))
 
 
 def band_starts(reached: np.ndarray, alphas: int) -> np.ndarray:
