@@ -24,8 +24,7 @@ include: "rules/report.smk"
 rule submission:
     default_target: True
     input:
-        SUBMISSION.values(),
-        TRANSDUCTIVE.values(),
+        SUBMISSIONS.values(),
         EVALUATION,
         PAGE,
         HELD_BACK,

@@ -59,7 +59,7 @@ def trial(settings: Settings, seed: int, personal: Mapping[str, Any]) -> dict[st
     new = (made.clips["split"] == "test").to_numpy()
     values = fused.probabilities.set_index("clip").loc[made.clips.loc[new, "clip"], list(CLASSES)].to_numpy()
     truth, who = made.truth[new], np.unique(made.person[new], return_inverse=True)[1]
-    single, model = alone.models[FINAL], together.models[FINAL]
+    single, model = alone.models[FINAL], together.models[FINAL].model
     by_itself = score(single.decoder.decide(values), truth)
 
     def gain(groups: np.ndarray) -> float:

@@ -84,8 +84,8 @@ def row(made: pd.DataFrame, faces: Path, learned: list[str], clustered: list[str
     found = find_individuals(clips, [faces], **options)
     seconds = time.monotonic() - start
     said = found.summary
-    truth = made.set_index("clip")["person"].loc[found.clusters["clip"]]
-    clusters = found.clusters["cluster"].to_numpy()
+    test = found.clusters[found.clusters["split"] == "test"]
+    truth, clusters = made.set_index("clip")["person"].loc[test["clip"]], test["cluster"].to_numpy()
     cells = [
         len(learned), said["train"]["clips"], f"{said['train']['adjusted_rand']:.3f}", truth.nunique(), len(truth),
         said["test"]["clusters"], f"{purity(truth.to_numpy(str), clusters):.3f}",

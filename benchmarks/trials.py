@@ -66,9 +66,9 @@ def trial(settings: Settings, seed: int, fusion: Mapping[str, Any], calibration:
         "uniform": _plain(made, new, seed),
         "thresholds": score(thresholds.models[FINAL].decoder.decide(values), truth),
         "inductive": score(single.decoder.decide(values), truth),
-        "transductive": score(decide_persons(persons.models[FINAL], single, values, who)[0], truth),
-        "random_groups": score(decide_persons(groups.models[FINAL], single, values, mixed)[0], truth),
-        "mistaken": score(decide_persons(persons.models[FINAL], single, values, mixed)[0], truth),
+        "transductive": score(decide_persons(persons.models[FINAL].model, single, values, who)[0], truth),
+        "random_groups": score(decide_persons(groups.models[FINAL].model, single, values, mixed)[0], truth),
+        "mistaken": score(decide_persons(persons.models[FINAL].model, single, values, mixed)[0], truth),
         "nested_thresholds": score(thresholds.saliences, rows.truth),
         "nested_inductive": score(alone.saliences, rows.truth),
         "nested_transductive": score(persons.saliences, rows.truth),
@@ -89,7 +89,7 @@ def few_clips_trial(
     fused = fuse(made.tables, made.clips, fusion, families=made.families, seed=seed)
     rows = rows_of_views(fused.views, made.clips)
     alone = inductive(rows, "auto", [FINAL])
-    model = transductive(rows, alone, calibration["personal"], [FINAL]).models[FINAL]
+    model = transductive(rows, alone, calibration["personal"], [FINAL]).models[FINAL].model
     new = (made.clips["split"] == "test").to_numpy()
     values = fused.probabilities.set_index("clip").loc[made.clips.loc[new, "clip"], list(CLASSES)].to_numpy()
     truth, who = made.truth[new], np.unique(made.person[new], return_inverse=True)[1]

@@ -2,13 +2,14 @@
 Fused probabilities to decisions: every clip by itself, and all clips of an individual together, beside controls.
 
 NEEDS   results/fusion/probabilities.parquet, views.parquet, results/clips/clips.parquet, results/individuals/
-MAKES   results/calibration/models.json, decisions.parquet, offsets.parquet, gain.json
+MAKES   results/calibration/models.json, decisions.parquet, offsets.parquet, trust.json, gain.json
 """
 
 CALIBRATION = {
     "models": "results/calibration/models.json",
     "decisions": "results/calibration/decisions.parquet",
     "offsets": "results/calibration/offsets.parquet",
+    "trust": "results/calibration/trust.json",
 }
 GAIN = "results/calibration/gain.json"
 CALIBRATE = dict(decoding=config["decoding"], personal=config["calibration"]["personal"])
@@ -32,6 +33,8 @@ rule decide:
         "logs/decide.log",
     params:
         study=CALIBRATE,
+        controls=lookup("calibration/controls", within=config),
+        seed=config["seed"],
     script:
         "../workflow_scripts/decide.py"
 

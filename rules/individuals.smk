@@ -5,7 +5,7 @@ NEEDS   results/clips/clips.parquet, results/media/faces/{shard}.parquet
 MAKES   results/individuals/clusters.parquet, summary.json
 """
 
-from blemore.individuals.permission import why_off
+from blemore.params.permission import why_off
 
 INDIVIDUALS = {
     "clusters": "results/individuals/clusters.parquet",

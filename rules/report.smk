@@ -22,8 +22,7 @@ if HELD_BACK:
 
     rule judge:
         input:
-            submission=SUBMISSION["json"],
-            transductive=TRANSDUCTIVE.get("transductive_json", []),
+            **{variant: SUBMISSIONS[f"{variant}_json"] for variant in VARIANTS},
             clusters=INDIVIDUALS["clusters"],
             truth="data/demo/truth.json",
             code=code("judge"),
@@ -54,7 +53,7 @@ REPORTED = {
     "costs": COSTS,
     "faces": collect(MEDIA["faces"], shard=SHARDS) if PRIVATE_HERE else [],
     "published": config["report"]["publication_list"] or [],
-    "submission": SUBMISSION["json"],  # whose lineage the page tells
+    "submission": SUBMISSIONS[f"{PREFERRED}_json"],  # whose lineage the page tells
 }
 
 

@@ -1,23 +1,24 @@
 """
-The challenge's files, checked as the challenge would. submission.zip is inductive: no test clip's decision uses another
-test clip. submission_transductive.zip, only where individuals may be told apart, uses all clips of each together.
+The challenge's files, checked as the challenge would. Inductive: no test clip's decision uses another test clip.
+Transductive, only where individuals may be told apart: all clips of each together. submission.zip is the preferred
+variant; the other one stands beside it under its own name.
 
 NEEDS   results/calibration/decisions.parquet, results/clips/submission_template.json
-MAKES   results/submission/submission.json, submission.zip (one root file, submission_template.json), and the same _transductive
+MAKES   results/submission/submission.json, submission.zip (one root file, submission_template.json), and the other variant's
 """
 
-SUBMISSION = {"json": "results/submission/submission.json", "zip": "results/submission/submission.zip"}
-TRANSDUCTIVE = (
-    {f"transductive_{kind}": f"results/submission/submission_transductive.{kind}" for kind in SUBMISSION}
-    if INDIVIDUALS_ON
-    else {}
-)
+VARIANTS = ["inductive", "transductive"] if INDIVIDUALS_ON else ["inductive"]
+PREFERRED = config["submission"]["prefer"] if INDIVIDUALS_ON else "inductive"
+SUBMISSIONS = {
+    f"{variant}_{kind}": f"results/submission/submission{'' if variant == PREFERRED else '_' + variant}.{kind}"
+    for variant in VARIANTS
+    for kind in ("json", "zip")
+}
 
 
 rule submit:
     input:
-        **SUBMISSION,
-        **TRANSDUCTIVE,
+        **SUBMISSIONS,
 
 
 rule write_submission:
@@ -26,8 +27,7 @@ rule write_submission:
         template=TEMPLATE,
         code=code("write_submission"),
     output:
-        **SUBMISSION,
-        **TRANSDUCTIVE,
+        **SUBMISSIONS,
     log:
         "logs/write_submission.log",
     script:

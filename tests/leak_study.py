@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import small_study
 import torch
-from simulated import PERSONAL
+from simulated import PERSONAL, true_clusters
 
 from blemore.decide.run import calibrate, rows_of_views
 from blemore.encoders.precomputed import take_over
@@ -178,8 +178,7 @@ class Study:
     def decide(self) -> None:
         def work() -> None:
             fused = read_probabilities("results/fusion/probabilities.parquet")
-            test = self.clips.loc[self.clips["split"] == "test", "clip"]
-            clusters = pd.DataFrame({"clip": test, "cluster": np.arange(len(test)) % 2})
+            clusters = true_clusters(self.clips, np.arange(len(self.clips)) % 2)
             made = calibrate(self.views(), fused, self.clips, decoding="auto", personal=PERSONAL, individuals=clusters)
             write_table(made.decisions, "results/calibration/decisions.parquet")
 

@@ -81,6 +81,14 @@ def new_blocks(metrics: Mapping[str, Any], clips: pd.DataFrame, rng: np.random.G
                                     "standard_error": 0.0009, "draws": 200},
             },
         },
+        "clusters": {
+            "trusted": True,
+            "over": {"random_clusters": {"difference": 0.0161, "standard_error": 0.0052},
+                     "one_cluster": {"difference": 0.0143, "standard_error": 0.0049}},
+            "folds": {fold: {"trusted": True, "over": {}} for fold in folds},
+            "gain": {"acc_presence": 0.0271, "acc_salience": 0.0093, "score": 0.0182},
+            "interval": [0.0024, 0.0351],
+        },
         "persons": [
             {
                 "person": row.Index, "fold": int(row.fold), "clips": int(row.clips), "blends": int(row.blends),
@@ -131,8 +139,8 @@ def reliability(rng: np.random.Generator) -> dict[str, Any]:
 def individuals() -> dict[str, Any]:
     return {
         "active": True, "reason": "Groups on train clips reach the purity asked for.", "descriptor": "face geometry",
-        "approved": None, "trusted": True, "trust": 0.93,
-        "train": {"persons": 8, "clips": 336, "purity": 0.964, "adjusted_rand": 0.927, "splits": 20},
+        "approved": None,
+        "train": {"persons": 8, "clips": 336, "purity": 0.964, "adjusted_rand": 0.927},
         "test": {"clips": 84, "without_face": 1, "clusters": 2, "sizes": [42, 41]},
     }  # fmt: skip
 

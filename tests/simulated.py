@@ -5,6 +5,7 @@ import pandas as pd
 from hypothesis import strategies as st
 
 from blemore.scoring.labels import CLASSES, EMOTIONS, soft_labels
+from blemore.scoring.model_name import FINAL
 
 PERSONAL = {"candidates": ["offset"], "kappas": [2], "weights": [20], "ks": [5]}
 """Personal models to choose from, few of them."""
@@ -43,6 +44,16 @@ def problems(min_rows: int = 1, max_rows: int = 30):
     return st.lists(rows, min_size=min_rows, max_size=max_rows).map(
         lambda pairs: (np.array([p for p, _ in pairs]).reshape(-1, 6), np.array([t for _, t in pairs]).reshape(-1, 6))
     )
+
+
+def true_clusters(clips: pd.DataFrame, person: np.ndarray) -> pd.DataFrame:
+    """Clusters of individuals (`individuals.run.COLUMNS`) that are the persons (n,) of the clips."""
+    named = clips.assign(cluster=person)
+    train, test = (named[named["split"] == split] for split in ("train", "test"))
+    train, test = (part.assign(cluster=pd.factorize(part["cluster"])[0]) for part in (train, test))
+    outers = [FINAL, *sorted(train["fold"].unique())]
+    parts = [test.assign(outer=FINAL), *(train[train["fold"] != outer].assign(outer=outer) for outer in outers)]
+    return pd.concat(parts, ignore_index=True)[["clip", "split", "outer", "cluster"]]
 
 
 def study(

@@ -1,4 +1,4 @@
-"""Individuals of test clips are found by their faces, only where that is allowed, and are trusted only where it works."""
+"""Individuals of test clips are found by their faces, only where that is allowed; training clips are clustered as test clips are."""
 
 import json
 import logging
@@ -15,11 +15,10 @@ from sklearn.metrics import adjusted_rand_score
 
 from blemore.individuals import run
 from blemore.individuals.clustering import cut, merges
-from blemore.individuals.permission import why_off
-from blemore.individuals.quality import FEWEST_PERSONS, agreement, best_threshold, fit, halves, purity, quality
+from blemore.individuals.quality import PersonClusters, agreement, best_threshold, fit, halves, purity
 from blemore.individuals.space import PersonSpace
 from blemore.params.parts import DESCRIPTOR
-from blemore.scoring.rows import Rows
+from blemore.params.permission import why_off
 from blemore.tables import NO_FOLD
 from demoactors.actor import Pose
 from demoactors.expressions import UNITS
@@ -28,7 +27,8 @@ from demoactors.style import generator
 from joblineage.errors import DataError
 
 APPROVED = {"by": "the board", "date": "2026-03-01", "basis": "consent"}
-ON = {"descriptor": "builtin", "approved": None, "dataset": "demo", "trust": 0.9, "seed": 17}
+FOLDS = 4
+ON = {"descriptor": "builtin", "approved": None, "dataset": "demo", "seed": 17}
 
 
 def descriptors(sizes, seed: int = 0, apart: float = 3.0, numbers: int = 30) -> tuple[np.ndarray, np.ndarray]:
@@ -42,12 +42,16 @@ def descriptors(sizes, seed: int = 0, apart: float = 3.0, numbers: int = 30) -> 
     return places[number] + shown + rng.normal(size=(len(person), numbers)), person
 
 
+def of_test(found: run.Individuals) -> pd.DataFrame:
+    return found.clusters[found.clusters["split"] == "test"]
+
+
 def clips_table(train: np.ndarray, test: int) -> pd.DataFrame:
     """Usable train clips of the persons `train` (n,), and so many test clips."""
     names = [f"{who}_{k:03d}" for k, who in enumerate(train)] + [f"test_{k:04d}" for k in range(test)]
     split = np.where(np.arange(len(names)) < len(train), "train", "test")
     person = [*train, *[None] * test]
-    fold = np.where(split == "train", 0, NO_FOLD)
+    fold = np.concatenate([np.unique(train, return_inverse=True)[1] % FOLDS, np.full(test, NO_FOLD)])
     return pd.DataFrame({"clip": names, "split": split, "person": person, "fold": fold, "quarantine": ""})
 
 
@@ -59,35 +63,29 @@ def described_by(monkeypatch: pytest.MonkeyPatch, clips: pd.DataFrame, values: n
 
 
 def simulated_study(
-    monkeypatch, train_sizes, test_sizes, seed: int = 0, faceless=()
+    monkeypatch, train_sizes, test_sizes, seed: int = 0, faceless=(), apart: float = 3.0
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """A clips table whose descriptors are simulated, and who the test clips really show."""
-    learned, person = descriptors(train_sizes, seed)
-    shown, truth = descriptors(test_sizes, seed + 1)
+    learned, person = descriptors(train_sizes, seed, apart)
+    shown, truth = descriptors(test_sizes, seed + 1, apart)
     clips = clips_table(person, sum(test_sizes))
     described_by(monkeypatch, clips, np.concatenate([learned, shown]), faceless)
     return clips, truth
 
 
 @cache
-def quality_once(descriptors: bytes, person: tuple, columns: int, **named):
-    return quality(rows_of(np.frombuffer(descriptors).reshape(-1, columns), np.array(person)), **named)
-
-
-def rows_of(values: np.ndarray, person: np.ndarray) -> Rows:
-    """Rows of persons, by name or number, of whom nothing else is known."""
-    nothing = np.zeros(len(values), int)
-    return Rows(values, np.zeros((len(values), 6)), nothing, np.unique(person, return_inverse=True)[1])
+def fit_once(values: bytes, person: tuple[int, ...], numbers: int, *, seed: str) -> PersonClusters:
+    return fit(np.frombuffer(values).reshape(-1, numbers), np.array(person), seed=seed)
 
 
 @pytest.fixture
-def judged_once(monkeypatch) -> None:
-    """Let tests share the quality that the same training persons come to, which takes longer than all else."""
+def fitted_once(monkeypatch) -> None:
+    """Let tests share what the same training persons teach, which takes longer than all else."""
 
-    def known(rows, *, seed):
-        return quality_once(rows.values.tobytes(), tuple(rows.person), rows.values.shape[1], seed=seed)
+    def known(values, person, *, seed):
+        return fit_once(values.tobytes(), tuple(person), values.shape[1], seed=seed)
 
-    monkeypatch.setattr(run, "quality", known)
+    monkeypatch.setattr(run, "fit", known)
 
 
 @pytest.mark.thorough
@@ -177,61 +175,82 @@ def test_halves_share_no_person_and_do_not_depend_on_the_order_of_rows():
 
 
 @pytest.mark.thorough
-def test_quality_is_high_where_persons_differ_and_low_where_they_do_not():
-    assert quality(rows_of(*descriptors([15] * 8, seed=5)), seed="s").adjusted_rand > 0.95
-    alike, person = descriptors([15] * 8, seed=5, apart=0.0)
-    found = quality(rows_of(alike, person), seed="s")
-    assert found.adjusted_rand < 0.2
-    assert found.splits == 10
+@pytest.mark.parametrize(("apart", "low", "high"), [(3.0, 0.95, 1.0), (0.0, -0.1, 0.3)])
+def test_agreement_is_high_where_persons_differ_and_low_where_they_do_not(monkeypatch, apart, low, high):
+    clips, _ = simulated_study(monkeypatch, [15] * 8, [], apart=apart)
+    found = run.find_individuals(clips, [], **ON).summary["train"]
+    assert low <= found["adjusted_rand"] <= high
 
 
-@pytest.mark.parametrize("persons", [2, FEWEST_PERSONS - 1])
-def test_quality_is_unknown_and_nothing_is_trusted_with_few_training_persons(monkeypatch, persons):
-    clips, truth = simulated_study(monkeypatch, [12] * persons, [10, 10])
+def test_agreement_is_unknown_where_every_fold_holds_one_person(monkeypatch):
+    clips, truth = simulated_study(monkeypatch, [12] * FOLDS, [10, 10])
     found = run.find_individuals(clips, [], **ON)
     assert found.summary["train"]["adjusted_rand"] is None
-    assert found.summary["train"]["splits"] == 0
     assert found.summary["active"]
-    assert not found.summary["trusted"]
-    assert "not trusted" in found.summary["reason"]
-    assert len(found.clusters) == len(truth)
+    assert (found.clusters["split"] == "test").sum() == len(truth)
+
+
+@pytest.mark.thorough
+def test_clips_of_a_fold_are_clustered_by_what_others_taught(monkeypatch):
+    """Another fold's clips change nothing where that fold is left out, however wild they are."""
+    clips, _ = simulated_study(monkeypatch, [9] * 8, [4])
+    before = run.find_individuals(clips, [], **ON).clusters
+    values, _ = descriptors([9] * 8 + [4])
+    wild = (clips["fold"] == 1).to_numpy()
+    described_by(monkeypatch, clips, np.where(wild[:, None], np.roll(values, 5, axis=1) * 7, values))
+    after = run.find_individuals(clips, [], **ON).clusters
+
+    def of_others(table: pd.DataFrame) -> list[tuple[str, int]]:
+        rows = table[(table["split"] == "train") & (table["outer"] == 1)]
+        return list(zip(rows["clip"], rows["cluster"], strict=True))
+
+    assert len(of_others(before)) == (clips["fold"] >= 0).sum() - wild.sum()
+    assert of_others(before) == of_others(after)
+
+
+def test_no_cluster_reaches_over_folds_and_each_outer_fold_has_all_others(monkeypatch, fitted_once):
+    clips, _ = simulated_study(monkeypatch, [12] * 8, [5])
+    fold = clips.set_index("clip")["fold"]
+    train = run.find_individuals(clips, [], **ON).clusters.query("split == 'train'")
+    for outer, table in train.groupby("outer"):
+        assert sorted(table["clip"]) == sorted(fold.index[(fold >= 0) & (fold != outer)])
+        assert (table["clip"].map(fold).groupby(table["cluster"]).agg(lambda folds: len(set(folds))) == 1).all()
+    assert sorted(train["outer"].unique()) == [NO_FOLD, *range(FOLDS)]
 
 
 def test_without_two_training_persons_nobody_is_told_apart(monkeypatch):
     clips, _ = simulated_study(monkeypatch, [12, 1], [10, 10])
     found = run.find_individuals(clips, [], **ON)
     assert found.clusters.empty
-    assert not found.summary["trusted"]
     assert found.summary["test"] == {"clips": 20, "without_face": 0, "clusters": 0, "sizes": []}
 
 
 @pytest.mark.thorough
-def test_eight_training_persons_are_enough_to_be_trusted(monkeypatch, judged_once):
+def test_eight_training_persons_teach_enough_to_tell_two_others_apart(monkeypatch, fitted_once):
     clips, truth = simulated_study(monkeypatch, [12] * 8, [15, 6])
     found = run.find_individuals(clips, [], **ON)
-    assert found.summary["trusted"]
     assert found.summary["train"]["persons"] == 8
     assert found.summary["test"]["sizes"] == [15, 6]
-    assert adjusted_rand_score(truth, found.clusters["cluster"]) == 1
+    assert adjusted_rand_score(truth, of_test(found)["cluster"]) == 1
 
 
-def test_the_table_holds_test_clips_only_numbered_by_their_first_names(monkeypatch, judged_once):
+def test_clusters_of_test_clips_are_numbered_by_their_first_names(monkeypatch, fitted_once):
     clips, _ = simulated_study(monkeypatch, [12] * 8, [5, 5, 5])
-    table = run.find_individuals(clips, [], **ON).clusters
+    table = of_test(run.find_individuals(clips, [], **ON))
     assert table["clip"].str.startswith("test_").all()
     assert table["clip"].is_monotonic_increasing
     assert list(dict.fromkeys(table["cluster"])) == [0, 1, 2]
     assert table["cluster"].dtype == np.int64
 
 
-def test_a_test_cluster_is_never_linked_to_a_training_person(monkeypatch, judged_once):
+def test_a_test_cluster_is_never_linked_to_a_training_person(monkeypatch, fitted_once):
     values, person = descriptors([12] * 8, seed=0)
     clips = clips_table(person, 12)
     described_by(monkeypatch, clips, np.concatenate([values, values[:12]]))  # the first person, once more
     found = run.find_individuals(clips, [], **ON)
     assert found.summary["test"]["sizes"] == [12]
-    assert list(found.clusters.columns) == ["clip", "cluster"]
-    told = found.clusters.to_csv() + json.dumps(found.summary)
+    assert list(found.clusters.columns) == ["clip", "split", "outer", "cluster"]
+    told = of_test(found).to_csv() + json.dumps(found.summary)
     assert not [who for who in np.unique(person) if who in told]
 
 
@@ -239,23 +258,23 @@ def test_a_test_cluster_is_never_linked_to_a_training_person(monkeypatch, judged
 def test_a_clip_without_a_face_has_no_cluster(monkeypatch):
     clips, _ = simulated_study(monkeypatch, [12] * 8, [10, 10], faceless=["test_0003", "P01_013"])
     found = run.find_individuals(clips, [], **ON)
-    assert "test_0003" not in set(found.clusters["clip"])
+    assert "test_0003" not in set(of_test(found)["clip"])
     assert found.summary["test"]["without_face"] == 1
     assert found.summary["train"]["clips"] == 12 * 8 - 1
 
 
-def test_a_quarantined_clip_is_left_out(monkeypatch, judged_once):
+def test_a_quarantined_clip_is_left_out(monkeypatch, fitted_once):
     clips, _ = simulated_study(monkeypatch, [12] * 8, [10, 10])
     clips.loc[clips["clip"] == "test_0004", "quarantine"] = "cannot be decoded"
     found = run.find_individuals(clips, [], **ON)
-    assert "test_0004" not in set(found.clusters["clip"])
+    assert "test_0004" not in set(of_test(found)["clip"])
     assert found.summary["test"]["clips"] == 19
 
 
-def test_a_study_without_test_clips_is_no_fault(monkeypatch, judged_once):
+def test_a_study_without_test_clips_is_no_fault(monkeypatch, fitted_once):
     clips, _ = simulated_study(monkeypatch, [12] * 8, [])
     found = run.find_individuals(clips, [], **ON)
-    assert found.clusters.empty
+    assert of_test(found).empty
     assert found.summary["train"]["adjusted_rand"] > 0.9
 
 
@@ -284,27 +303,15 @@ def test_it_is_off_without_approval_or_by_wish_and_no_face_is_read(descriptor, a
     assert found.clusters.empty
     assert found.clusters["cluster"].dtype == np.int64
     assert not found.summary["active"]
-    assert not found.summary["trusted"]
     assert word in found.summary["reason"]
 
 
-def test_with_approval_real_people_may_be_told_apart_and_the_approval_is_kept(monkeypatch, judged_once):
+def test_with_approval_real_people_may_be_told_apart_and_the_approval_is_kept(monkeypatch, fitted_once):
     clips, _ = simulated_study(monkeypatch, [12] * 8, [10, 10])
     found = run.find_individuals(clips, [], **ON | {"dataset": "blemore", "approved": APPROVED})
     assert found.summary["active"]
     assert json.loads(json.dumps(found.summary))["approved"] == APPROVED
-    assert len(found.clusters) == 20
-
-
-@pytest.mark.thorough
-def test_below_the_asked_quality_clusters_are_listed_but_not_trusted(monkeypatch):
-    values, person = descriptors([12] * 8, apart=0.3)
-    clips = clips_table(person, 12)
-    described_by(monkeypatch, clips, np.concatenate([values, values[:12]]))
-    found = run.find_individuals(clips, [], **ON)
-    assert found.summary["train"]["adjusted_rand"] < 0.9
-    assert not found.summary["trusted"]
-    assert len(found.clusters) == 12
+    assert len(of_test(found)) == 20
 
 
 def test_nothing_of_a_descriptor_is_written_or_logged(monkeypatch, tmp_path, caplog, capsys):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from simulated import PERSONAL, study
+from simulated import PERSONAL, study, true_clusters
 
 from blemore.decide import chains
 from blemore.decide.chains import decide_together, inductive, transductive
@@ -66,7 +66,7 @@ def test_with_style_it_gains_and_its_controls_do_not(styled):
 @pytest.mark.parametrize("kind", ["offset", "discriminant", "both"])
 def test_every_kind_of_model_gains_with_style(styled, alone, kind):
     decided = transductive(styled, alone, ALL | {"candidates": [kind]}, styled.folds)
-    assert {model.choice.kind for model in decided.models.values()} == {kind}
+    assert {one.model.choice.kind for one in decided.models.values()} == {kind}
     assert score(decided.saliences, styled.truth) > score(alone.saliences, styled.truth) + 0.03
     assert decided.posterior.sum(axis=1) == pytest.approx(1)
 
@@ -80,7 +80,7 @@ def test_style_is_wider_than_in_random_groups_and_absent_without_style(styled):
 
 def test_off_decides_as_each_clip_by_itself(styled, alone):
     decided = transductive(styled, alone, ALL | {"candidates": []}, styled.folds)
-    assert {model.choice.kind for model in decided.models.values()} == {OFF}
+    assert {one.model.choice.kind for one in decided.models.values()} == {OFF}
     assert np.array_equal(decided.saliences, alone.saliences)
     assert np.array_equal(decided.posterior, alone.posterior)
 
@@ -101,7 +101,7 @@ def test_no_decision_of_a_fold_changes_with_labels_of_that_fold(styled, of):
 
 
 def test_a_person_is_decided_the_same_alone_and_among_others(styled):
-    model, _ = choose(styled.view(0).where(styled.fold != 0), ALL)
+    model = choose(styled.view(0).where(styled.fold != 0), ALL).model
     shown = styled.view(0).where(styled.fold == 0)
     _, together = decide_together(model, shown.values, shown.person)
     for person in np.unique(shown.person):
@@ -112,7 +112,7 @@ def test_a_person_is_decided_the_same_alone_and_among_others(styled):
 
 def test_a_fitted_model_survives_its_file_and_anything_else_is_refused(styled):
     for kind in ("offset", "discriminant", "both"):
-        model, _ = choose(styled.view(0), ALL | {"candidates": [kind]})
+        model = choose(styled.view(0), ALL | {"candidates": [kind]}).model
         text = json.dumps(model.to_json(), allow_nan=False)
         again = Fitted.from_json(json.loads(text))
         values, who = styled.values[0][:60], styled.person[:60] - styled.person[:60].min()
@@ -149,7 +149,7 @@ def test_balancing_brings_a_person_s_mean_posterior_to_the_frequencies(seed, per
 @pytest.mark.parametrize("kind", ["offset", "discriminant", "both"])
 def test_a_labelled_clip_is_certain_and_tells_of_the_others(styled, kind):
     rows = styled.view(0)
-    model, _ = choose(rows, ALL | {"candidates": [kind]})
+    model = choose(rows, ALL | {"candidates": [kind]}).model
     own = rows.where(rows.person == 0)
     who, answers = np.zeros(len(own), int), numbers_of(own.truth)
     known = np.where(np.arange(len(own)) % 3 == 0, answers, -1)
@@ -173,8 +173,12 @@ def test_a_person_with_one_clip_equal_clips_and_zeros_are_adapted_to(styled, fit
 def test_a_model_of_one_person_expects_little_of_others(styled):
     rows = styled.view(0).where(styled.person == 3)
     for candidates in (["offset"], ["discriminant"], ["both"]):
-        model, table = choose(rows, ALL | {"candidates": candidates})
-        assert (model.choice.kind, table) == (OFF, {})  # one fold: nothing can be chosen
+        chosen = choose(rows, ALL | {"candidates": candidates})
+        assert (chosen.model.choice.kind, chosen.likelihoods, chosen.left_out) == (
+            OFF,
+            {},
+            {},
+        )  # one fold: nothing can be chosen
     alone = discriminant.fit(rows, 20)
     assert np.isfinite(alone.adapted(rows.values, np.zeros(len(rows), int)).at(5)).all()
 
@@ -242,9 +246,9 @@ def test_new_individuals_are_decided_together_only_where_they_were_found():
     made = simulate(Settings(persons=20, new_persons=4, encoders=3, offset_sd=0.9), 2)
     fused = fuse(made.tables, made.clips, FUSION)
     test = made.clips["split"] == "test"
-    names, person = made.clips.loc[test, "clip"], made.person[test.to_numpy()]
-    found = names.to_frame().assign(cluster=np.unique(person, return_inverse=True)[1])
-    some = found.iloc[:-54]  # nobody knows who the last one is
+    names = made.clips.loc[test, "clip"]
+    found = true_clusters(made.clips, made.person)
+    some = found[~found["clip"].isin(names.iloc[-54:])]  # nobody knows who the last one is
 
     def decisions(individuals):
         done = calibrate(
@@ -258,15 +262,21 @@ def test_new_individuals_are_decided_together_only_where_they_were_found():
     for name in CLASSES:
         assert (table.loc[rest, (name, "inductive")] == table.loc[rest, (name, "transductive")]).all()
     by_itself, together = (
-        [table.loc[some["clip"], (name, variant)].tolist() for name in CLASSES]
+        [table.loc[names.iloc[:-54], (name, variant)].tolist() for name in CLASSES]
         for variant in ("inductive", "transductive")
     )
     assert by_itself != together
     assert done.offsets["person"].tolist()[-3:] == ["test 0", "test 1", "test 2"]
-    nobody, _ = decisions(found.iloc[:0])
-    assert all((nobody[name, "inductive"] == nobody[name, "transductive"]).all() for name in CLASSES)
-    off, _ = decisions(None)
+    assert done.trust["trusted"]
+    draw = np.random.default_rng(0)
+    shuffled = found.assign(cluster=found.groupby(["split", "outer"])["cluster"].transform(draw.permutation))
+    for unknown in (found.iloc[:0], shuffled):
+        nobody, untrusted = decisions(unknown)
+        assert not untrusted.trust["trusted"]
+        assert all((nobody[name, "inductive"] == nobody[name, "transductive"]).all() for name in CLASSES)
+    off, nothing = decisions(None)
     assert ("ang", "transductive") not in off.columns
+    assert nothing.trust is None
 
 
 def test_decisions_of_test_individuals_use_no_label_of_test_clips():

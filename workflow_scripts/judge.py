@@ -2,12 +2,14 @@
 
 import pandas as pd
 
+from blemore.decide.run import VARIANTS
 from blemore.evaluate.held_back import judge
 from joblineage.files import write_json
 from joblineage.job import job
 
 with job(snakemake):
-    files = {"inductive": snakemake.input.submission, "transductive": snakemake.input.transductive}
-    submissions = {variant: str(path) for variant, path in files.items() if path}
-    clusters = pd.read_parquet(snakemake.input.clusters) if snakemake.input.clusters else None
+    submissions = {variant: snakemake.input[variant] for variant in VARIANTS if variant in snakemake.input.keys()}  # noqa: SIM118
+    clusters = None
+    if snakemake.input.clusters:
+        clusters = pd.read_parquet(snakemake.input.clusters, filters=[("split", "==", "test")])
     write_json(snakemake.output[0], judge(submissions, snakemake.input.truth, clusters, snakemake.params.seed))

@@ -18,7 +18,7 @@ with job(snakemake, headline=headline):
     read = {name: pd.read_parquet(found[name]) for name in ("decisions", "methods", "views", "offsets")}
     without = decisions_without(study["unknown"], tables, clips, **snakemake.params.known)
     metrics = summarise(read["decisions"], tables, clips, without_unknown=without, **study)
-    read |= {name: read_json(found[name]) for name in ("weights", "gain")}
+    read |= {name: read_json(found[name]) for name in ("weights", "gain", "trust")}
     metrics |= evidence(clips, **read, seed=study["seed"])
     write_json(made.metrics, metrics)
     write_json(made.reliability, reliability(read_probabilities(found.probabilities), clips, metrics["note"]))

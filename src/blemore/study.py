@@ -315,7 +315,9 @@ def summary(root: Path) -> list[str]:
     predictions = read_json(root / "results/submission/submission.json")["predictions"]
     with open(root / "results/clips/quarantine.csv", encoding="utf-8", newline="") as file:
         bad = [{name: bare(cell) for name, cell in row.items()} for row in csv.DictReader(file)]
-    second = (root / "results/submission/submission_transductive.zip").is_file()
+    made = root / "results/submission"
+    other = [name for name in ("inductive", "transductive") if (made / f"submission_{name}.zip").is_file()]
+    clusters = metrics["clusters"]
     # Of some encoders nobody knows whether their models have seen the persons whom they judge.
     unknown = [name for name, entry in metrics["encoders"].items() if entry["disjointness"] == "unknown"]
     alone, together, known = (
@@ -328,11 +330,15 @@ def summary(root: Path) -> list[str]:
     lines = [
         "The study is finished.",
         f"  submission   results/submission/submission.zip ({len(predictions)} test clips, checked)",
-        "               submission_transductive.zip beside it decides all clips of an individual together"
-        if second
+        *(
+            f"               {'transductive' if name == 'inductive' else 'inductive'}; beside it submission_{name}.zip"
+            for name in other
+        ),
+        "               clusters of test clips are not trusted: both decide each clip by itself"
+        if clusters and not clusters["trusted"]
         else "",
         f"  scores       results/metrics.json: {alone} (out-of-fold, no individual seen in training)",
-        f"               transductive: {together}" if second else "",
+        f"               transductive: {together}" if other else "",
         f"               without {', '.join(unknown)} (disjointness unknown): {known}" if unknown else "",
         "  report       results/report/index.html: all of it on one page, with controls and intervals",
         "  encoders     results/encoders.csv: each alone, its weight and cost; licences in results/licences.json",

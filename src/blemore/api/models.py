@@ -186,7 +186,7 @@ def fit_personal_model(probabilities: Given, truth: Given, *, person: Any = None
     from blemore.evaluate.score import PERSONAL
 
     rows, _ = given.rows(probabilities, truth, person, fold)
-    return choose(rows, PERSONAL)[0]
+    return choose(rows, PERSONAL).model
 
 
 def enroll(probabilities: Given, labels: Given | None = None, *, model: "Fitted | str | Path") -> tuple[Any, Any]:

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from blemore.decide.personal import choice as personal
-from blemore.decide.personal.choice import OFF, Fitted
+from blemore.decide.personal.choice import OFF, Chosen, Fitted
 from blemore.scoring import decoders
 from blemore.scoring.answers import ANSWERS, best_answers
 from blemore.scoring.conditional import ConditionalLogit
@@ -71,7 +71,7 @@ def inductive(rows: Rows, decoding: str, outers: list[int] | None = None) -> Dec
 
 def transductive(
     rows: Rows, base: Decided[Single], options: Mapping[str, Any], outers: list[int] | None = None
-) -> Decided[Fitted]:
+) -> Decided[Chosen]:
     """Decide all clips of a person together; as `base` does where no personal model was chosen.
 
     Parameters
@@ -84,11 +84,13 @@ def transductive(
     for outer in rows.outers if outers is None else outers:
         view, model = rows.view(outer), ModelName.of("calibration", outer, TRANSDUCTIVE)
         others = view.outside(outer, model, "personal model")
-        models[outer], _ = personal.choose(others, options)
+        models[outer] = personal.choose(others, options)
         view.to_fit(ModelName.of("calibration", outer, "adaptation"), "adaptation", view.fold == outer)
         view.inside(outer, ModelName.of("calibration", outer, "adaptation"))
         inside, own = view.inside(outer, model), rows.fold == outer
-        saliences[own], posterior[own] = decide_persons(models[outer], base.models[outer], inside.values, inside.person)
+        saliences[own], posterior[own] = decide_persons(
+            models[outer].model, base.models[outer], inside.values, inside.person
+        )
     return Decided(saliences, posterior, models)
 
 

@@ -15,15 +15,19 @@ import pandas as pd
 from blemore.decide.chains import INDUCTIVE, TRANSDUCTIVE, Decided, Single, decide_persons, inductive, transductive
 from blemore.decide.person_offset import fit_offsets
 from blemore.decide.personal.choice import Fitted
+from blemore.decide.trust import ALONE, Trust, by_clusters
 from blemore.scoring.answers import SINGLES, numbers_of, worth
 from blemore.scoring.commonest import commonest_decision
 from blemore.scoring.labels import CLASSES
+from blemore.scoring.metrics import ACCURACIES
 from blemore.scoring.model_name import FINAL, ModelName
+from blemore.scoring.persons import INTERVAL, accuracies, draw_persons, gains, sums_of_persons
 from blemore.scoring.rows import Rows
 from blemore.tables import class_rows, labelled
 from joblineage.errors import refuse
 
 VARIANTS = (INDUCTIVE, TRANSDUCTIVE)
+CONTROLS = 5
 CHANCES = ("p_presence", "p_salience", "p_blend")
 DECISION_COLUMNS = ("clip", "split", "person", "fold", "variant", "decided_by", *CLASSES, *CHANCES)
 OFFSET_COLUMNS = ("person", "fold", "clips", *CLASSES)
@@ -40,6 +44,9 @@ class Calibrated:
         clip: the commonest label of the training clips. Under the variant's posterior, `p_presence` is the probability
         that the set of emotions is right, `p_salience` that the clip is a blend with these saliences, `p_blend` that it is
         a blend; NaN for "prior".
+    trust : of the clusters among the test clips, None without any: "trusted" and "over" each control (`trust.Trust`); "folds",
+        the same without each fold; "gain" in the three accuracies over deciding each clip by itself, and the "interval" of the
+        Score's, where training clips are decided as test clips are: by clusters, where these are trusted without the fold.
     offsets : one row per training person: the class offsets that would bring the person's mean probabilities to the
         training prior, and the number of clips; then one row per individual of the test clips, named "test 0", ..., with
         fold NO_FOLD. They describe a person; what decides is the personal model.
@@ -48,6 +55,7 @@ class Calibrated:
     models: dict[str, Any]
     decisions: pd.DataFrame
     offsets: pd.DataFrame
+    trust: dict[str, Any] | None
 
 
 def calibrate(
@@ -58,6 +66,8 @@ def calibrate(
     decoding: str,
     personal: Mapping[str, Any],
     individuals: pd.DataFrame | None = None,
+    controls: int = CONTROLS,
+    seed: int = 0,
 ) -> Calibrated:
     """Fit decoders and personal models for each fold left out and for all train clips, and decide with them.
 
@@ -68,8 +78,9 @@ def calibrate(
     clips : clips table of the study.
     decoding : kind of decoder, or "auto" (`scoring.decoders`).
     personal : which personal models to choose from (`decide.personal.choice.choose`).
-    individuals : clip and cluster, who is who among the test clips; a clip without a row is decided by itself.
-        Without any row (nobody could be told apart) all are. None: nobody knows, or nobody may know.
+    individuals : the clusters of `individuals.run.Individuals`; None: nobody knows, or nobody may know. A test clip
+        is decided by itself if it has no row, and all of them are if the clusters are not trusted (`trust.trust`).
+    controls : random clusters that trust is measured against; seed : decides them, and the persons drawn for an interval.
 
     Raises
     ------
@@ -83,20 +94,50 @@ def calibrate(
         _decisions(labelled(clips), made.saliences, variant, "model", made.posterior)
         for variant, made in decided.items()
     ]
+    trust = groups = None
+    if individuals is not None:
+        by_cluster = by_clusters(rows, alone, together, _by_outer(rows, individuals), draws=controls, seed=seed)
+        trust = _trust(rows, alone, by_cluster, seed)
+        here = (individuals["split"] == "test") & trust["trusted"]
+        groups = individuals[here].set_index("clip")["cluster"]
     test, own_offsets = _test_decisions(
-        probabilities, clips, rows, alone.models[FINAL], together.models[FINAL], individuals
+        probabilities, clips, rows, alone.models[FINAL], together.models[FINAL].model, groups
     )
     return Calibrated(
         models={
             INDUCTIVE: _models(alone, lambda one: one.decoder.to_json()),
-            TRANSDUCTIVE: _models(together, lambda one: one.choice.to_json())
-            | {"final": together.models[FINAL].to_json()},
+            TRANSDUCTIVE: _models(together, lambda one: one.model.choice.to_json())
+            | {"final": together.models[FINAL].model.to_json()},
         },
         decisions=pd.concat([*tables, *test], ignore_index=True).sort_values(
             ["clip", "variant"], kind="stable", ignore_index=True
         ),
         offsets=pd.concat([_offsets_of_train(rows), own_offsets], ignore_index=True),
+        trust=trust,
     )
+
+
+def _by_outer(rows: Rows, individuals: pd.DataFrame) -> dict[int, np.ndarray]:
+    """{outer: (n,) clusters of the rows, or ALONE}."""
+    train = individuals[individuals["split"] == "train"]
+    table = train.pivot_table(index="clip", columns="outer", values="cluster").reindex(rows.clip)
+    return {
+        outer: table[outer].fillna(ALONE).to_numpy(int) if outer in table else np.full(len(rows), ALONE)
+        for outer in rows.outers
+    }
+
+
+def _trust(rows: Rows, alone: Decided[Single], found: Decided[Trust], seed: int) -> dict[str, Any]:
+    sums = [sums_of_persons(rows, made.saliences) for made in (alone, found)]
+    drawn = draw_persons(len(rows.persons), seed)
+    before, after = (accuracies(drawn @ part)[2] for part in sums)
+    verdicts = _models(found, Trust.to_json)
+    return {
+        **verdicts["final"],
+        "folds": verdicts["folds"],
+        "gain": dict(zip(ACCURACIES, gains(*sums), strict=True)),
+        "interval": np.quantile(after - before, INTERVAL).tolist(),
+    }
 
 
 def rows_of_views(views: pd.DataFrame, clips: pd.DataFrame) -> Rows:
@@ -121,10 +162,10 @@ def _test_decisions(
     rows: Rows,
     alone: Single,
     together: Fitted,
-    individuals: pd.DataFrame | None,
+    individuals: pd.Series | None,
 ) -> tuple[list[pd.DataFrame], pd.DataFrame]:
     """Decisions of all test clips (those with probabilities by the model, the quarantined ones by the prior) for each
-    variant that they can have, and the offsets of their individuals."""
+    variant that they can have, and the offsets of their individuals: clip -> cluster."""
     test = clips[clips["split"] == "test"]
     known = test["clip"].isin(probabilities["clip"])
     lost = test[~known & (test["quarantine"] == "")]
@@ -135,7 +176,7 @@ def _test_decisions(
     made = {INDUCTIVE: (alone.decoder.decide(values), alone.logit.posterior(values))}
     offsets = pd.DataFrame(columns=list(OFFSET_COLUMNS))
     if individuals is not None:
-        number = individuals.set_index("clip")["cluster"].reindex(by_model["clip"]).to_numpy(float)
+        number = individuals.reindex(by_model["clip"]).to_numpy(float)
         found = np.isfinite(number)
         groups, who = np.unique(number[found].astype(int), return_inverse=True)
         own = shown.to_judge(ModelName.of("calibration", FINAL, TRANSDUCTIVE), found)

@@ -26,14 +26,15 @@ def evidence(
     views: pd.DataFrame,
     offsets: pd.DataFrame,
     gain: Mapping[str, Any],
+    trust: Mapping[str, Any] | None,
     *,
     seed: int,
 ) -> dict[str, Any]:
-    """The blocks "protocols", "fusion", "surface", "persons", "gain" and "style" of results/metrics.json.
+    """The blocks "protocols", "fusion", "surface", "persons", "gain", "style" and "clusters" of results/metrics.json.
 
     Parameters
     ----------
-    clips : clips table of the study; decisions, offsets : as made by `decide.run.calibrate`.
+    clips : clips table of the study; decisions, offsets, trust : as made by `decide.run.calibrate`.
     methods, weights, views : as made by `fusion.run.fuse`.
     gain : {"gain": as `gains.gain`, "style": as `gains.style`}.
     seed : of the persons drawn for the intervals.
@@ -43,7 +44,7 @@ def evidence(
     "protocols": {"nested": entry, "paper": scores, "optimism": paper minus nested}; "fusion": {"chosen": {"final",
     "folds"}, "methods": {name: {"in_sample": scores, "nested": entry}}}; "surface": {"alpha", "beta", "score",
     "folds" {fold: the best alpha and beta without it}, "standard_error", "plateau" {"alpha", "beta", "area"}} of the final
-    view, the standard error by the jackknife over persons; "persons": one dict per training person.
+    view, the standard error by the jackknife over persons; "persons": one dict per training person; "clusters": `trust`.
     """
     rows = Rows.of(labelled(clips))
     drawn = draw_persons(len(rows.persons), seed)
@@ -72,6 +73,7 @@ def evidence(
         },
         "surface": _surface(rows, views),
         "persons": _persons(rows, decided, offsets),
+        "clusters": trust,
         **gain,
     }
 

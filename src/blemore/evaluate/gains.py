@@ -14,12 +14,12 @@ import numpy as np
 from blemore.decide.chains import Decided, Single, inductive, transductive
 from blemore.decide.controls import one_group, permuted_labels, random_groups
 from blemore.decide.person_offset import fit_offsets
-from blemore.decide.personal.choice import Fitted
+from blemore.decide.personal.choice import Chosen
 from blemore.scoring import decoders
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import ACCURACIES
 from blemore.scoring.model_name import FINAL
-from blemore.scoring.persons import INTERVAL, accuracies, draw_persons, sums_of_persons
+from blemore.scoring.persons import INTERVAL, accuracies, draw_persons, gains, sums_of_persons
 from blemore.scoring.rows import Rows
 from joblineage import declare
 
@@ -88,12 +88,12 @@ def gain(
                 alone = inductive(mixed, decoders.preferred(decoding), rows.folds) if control.relabels else base
                 values[name].append(_score_gain(mixed, alone, transductive(mixed, alone, personal, rows.folds)))
         step()
-    chosen = {str(outer): str(model.choice) for outer, model in together.models.items()}
+    chosen = {str(outer): str(model.model.choice) for outer, model in together.models.items()}
     return {
         "chosen": {"final": chosen.pop(str(FINAL)), "folds": chosen},
         "clips": len(rows),
         "persons": len(rows.persons),
-        "gain": dict(zip(ACCURACIES, _gain(*sums), strict=True)),
+        "gain": dict(zip(ACCURACIES, gains(*sums), strict=True)),
         "interval": np.quantile(after - before, INTERVAL).tolist(),
         "controls": {
             name: {
@@ -107,8 +107,8 @@ def gain(
     }
 
 
-def _score_gain(rows: Rows, alone: Decided[Single], together: Decided[Fitted]) -> float:
-    return _gain(*(sums_of_persons(rows, made.saliences) for made in (alone, together)))[2]
+def _score_gain(rows: Rows, alone: Decided[Single], together: Decided[Chosen]) -> float:
+    return gains(*(sums_of_persons(rows, made.saliences) for made in (alone, together)))[2]
 
 
 def style(rows: Rows, *, draws: int, seed: int) -> dict[str, dict[str, float]]:
@@ -129,9 +129,3 @@ def style(rows: Rows, *, draws: int, seed: int) -> dict[str, dict[str, float]]:
         "offset_sd": dict(zip(CLASSES, spread(rows.person).tolist(), strict=True)),
         "offset_sd_random": dict(zip(CLASSES, np.mean(random, axis=0).tolist(), strict=True)),
     }
-
-
-def _gain(before: np.ndarray, after: np.ndarray) -> list[float]:
-    """Gains in the three accuracies, of sums (persons, 4)."""
-    own, other = (np.stack(accuracies(part.sum(axis=0))) for part in (before, after))
-    return (other - own).tolist()

@@ -1,10 +1,10 @@
-"""How much evidence joins two clusters, and how good the clusters are: both judged on persons that nothing was fitted on.
+"""What tells persons apart, learned on some; and how good the clusters of others are.
 
-Persons are split into halves, again and again: the space is learned on one half, clusters are found in the other. A half
-holds several persons where a fold may hold one or two, and clustering one person says nothing.
+How much evidence joins two clusters is judged on halves of the persons, again and again: the space is learned on one half,
+clusters are found in the other. A half holds several persons where a fold may hold one or two.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,13 +13,11 @@ from sklearn.metrics.cluster import contingency_matrix
 
 from blemore.individuals.clustering import cut, merges
 from blemore.individuals.space import PersonSpace
-from blemore.scoring.model_name import ModelName
-from blemore.scoring.rows import Rows
 from blemore.seeds import digest_generator
 
 FEWEST_PERSONS = 4
 """Two to learn from, two to tell apart."""
-THRESHOLD_SPLITS, QUALITY_SPLITS = 8, 10
+SPLITS = 8
 TOLERANCE = 0.005
 """Thresholds whose mean adjusted Rand index is so close to the best are all as good."""
 
@@ -36,15 +34,6 @@ class PersonClusters:
         return cut(merges(self.space.transform(descriptors), self.space.spread_), self.threshold)
 
 
-@dataclass(frozen=True)
-class Quality:
-    """Means over splits; None where there are too few persons."""
-
-    purity: float | None
-    adjusted_rand: float | None
-    splits: int
-
-
 def fit(descriptors: np.ndarray, person: np.ndarray, *, seed: str) -> PersonClusters:
     """Learn space and threshold from descriptors (n, d) of persons (n,) str.
 
@@ -53,29 +42,21 @@ def fit(descriptors: np.ndarray, person: np.ndarray, *, seed: str) -> PersonClus
     """
     space = PersonSpace().fit(descriptors, person)
     curves = []
-    for learned, judged in halves(person, THRESHOLD_SPLITS, f"{seed}/threshold"):
+    for learned, judged in halves(person, SPLITS, f"{seed}/threshold"):
         half = PersonSpace().fit(descriptors[learned], person[learned])
         curves.append(agreement(half.transform(descriptors[judged]), half.spread_, person[judged]))
     return PersonClusters(space, best_threshold(curves) if curves else 0.0)
 
 
-def quality(rows: Rows, *, seed: str) -> Quality:
-    """How well persons are told apart by what was fitted, threshold included, on other persons.
-
-    Parameters
-    ----------
-    rows : values (n, d), the descriptors.
-    """
-    found = []
-    for number, (learned, judged) in enumerate(halves(rows.person, QUALITY_SPLITS, f"{seed}/quality")):
-        model = ModelName("individuals", None, (f"quality{number}",))
-        known, others = rows.to_fit(model, "space", learned), rows.to_judge(model, judged)
-        clusters = fit(known.values, known.person, seed=f"{seed}/quality/{number}").clusters(others.values)
-        found.append((purity(others.person, clusters), adjusted_rand_score(others.person, clusters)))
-    if not found:
-        return Quality(None, None, 0)
-    pure, rand = np.mean(found, axis=0)
-    return Quality(float(pure), float(rand), len(found))
+def purity_and_index(folds: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[float | None, float | None]:
+    """Means over (persons, clusters) of each fold with several persons of their purity and adjusted Rand index."""
+    found = [
+        (purity(person, clusters), adjusted_rand_score(person, clusters))
+        for person, clusters in folds
+        if len(np.unique(person)) > 1
+    ]
+    pure, rand = np.mean(found, axis=0).tolist() if found else (None, None)
+    return pure, rand
 
 
 def halves(person: np.ndarray, splits: int, seed: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -12,6 +12,7 @@ import jsonschema
 
 from blemore.params.families import family
 from blemore.params.parts import AUTO, DATA_SET, DESCRIPTOR, ENCODER_FAMILY, FUSION_METHOD, HEAD, OFF, PartKind
+from blemore.params.permission import why_off
 from blemore.params.schema import Keys, dotted, expected, meaning, part, validator
 from joblineage.errors import MissingDataError, refuse
 from joblineage.files import read_yaml
@@ -257,6 +258,12 @@ def _contradictions(values: Mapping[str, Any], faulty: set[Keys]) -> Iterator[Fa
             yield ("demo", "test_actors"), text, None
         if demo["seconds"][0] > demo["seconds"][1]:
             yield ("demo", "seconds"), f"found {demo['seconds']}, expected the shorter one first", None
+    if sound("submission") and sound("individuals") and values["submission"]["prefer"] == "transductive":
+        individuals = values["individuals"]
+        reason = why_off(individuals["descriptor"], individuals["approved"], values["dataset"])
+        if reason or values["private"] == "absent":
+            text = f"found transductive, which needs individuals to be told apart. {reason or 'private: absent'}"
+            yield ("submission", "prefer"), text, ("individuals",)
     if sound("fusion", "method") and sound("fusion", "candidates"):
         fusion = values["fusion"]
         used = {fusion["method"], *fusion["candidates"]} - {"auto"}

@@ -29,6 +29,12 @@ def accuracies(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return presence, salience, np.asarray(combine(presence, salience))
 
 
+def gains(before: np.ndarray, after: np.ndarray) -> list[float]:
+    """Gains in the three accuracies, of sums (persons, 4)."""
+    own, other = (np.stack(accuracies(part.sum(axis=0))) for part in (before, after))
+    return (other - own).tolist()
+
+
 def draw_persons(persons: int, seed: int, draws: int = DRAWS) -> np.ndarray:
     """(draws, persons) how often each person is drawn, with replacement; the same for all that is compared."""
     chances = np.full(persons, 1 / persons)

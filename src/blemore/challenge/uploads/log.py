@@ -105,12 +105,12 @@ def record(
 
 
 def variant_of(file: Path) -> str:
-    """The variant that a submission's name shows: `submission_transductive.zip`, `submission.zip`."""
+    """The variant that a submission's name shows: `submission_transductive.zip`; `submission.zip` is the other of the two."""
     for variant in reversed(VARIANTS):
         if variant in file.stem:
             return variant
     if file.stem == "submission":
-        return VARIANTS[0]
+        return VARIANTS[file.with_stem(f"submission_{VARIANTS[0]}").exists()]
     raise DataError(str(file), [f"the name shows no variant: say which of {', '.join(VARIANTS)} it is (--variant)"])
 
 

@@ -94,31 +94,41 @@ class Fitted:
         return _joined([model.adapted(values, who, known) for model in models]).at(self.choice.k or 0.0)
 
 
-def choose(rows: Rows, options: Mapping[str, Any]) -> tuple[Fitted, dict[Choice, float]]:
+@dataclass(frozen=True)
+class Chosen:
+    """What `choose` finds.
+
+    model : the choice, fitted on all rows; left_out : {fold: the same choice, fitted on the rows of the other folds}.
+    likelihoods : {candidate: mean log likelihood of the clips' labels, in nats}.
+    The last two are empty where nothing could be chosen.
+    """
+
+    model: Fitted
+    left_out: Mapping[int, Fitted] = field(default_factory=dict)
+    likelihoods: Mapping[Choice, float] = field(default_factory=dict)
+
+
+def choose(rows: Rows, options: Mapping[str, Any]) -> Chosen:
     """Fit the likeliest candidate, judged on folds left out in turn; OFF, the first, on a tie and with one fold only.
 
     Parameters
     ----------
     rows : labelled clips, values (n, 6), each made without the clip's own fold.
     options : "candidates", kinds besides OFF; "kappas", "weights", "ks", what to choose their constants from.
-
-    Returns
-    -------
-    The choice, fitted on all rows, and {candidate: mean log likelihood of the clips' labels, in nats}; empty where
-    nothing could be chosen.
     """
     whole = _Models.fit(rows, options)
     if len(rows.folds) < 2:
-        return whole.of(Choice()), {}
+        return Chosen(whole.of(Choice()))
+    learned = {fold: _Models.fit(rows.where(rows.fold != fold), options, like=whole) for fold in rows.folds}
     found: dict[Choice, float] = {}
-    for fold in rows.folds:
+    for fold, models in learned.items():
         judged = rows.where(rows.fold == fold)
         at = np.arange(len(judged)), numbers_of(judged.truth)
-        learned = _Models.fit(rows.where(rows.fold != fold), options, like=whole)
-        for choice, posterior in learned.posteriors(judged, options):
+        for choice, posterior in models.posteriors(judged, options):
             found[choice] = found.get(choice, 0.0) + float(np.log(np.maximum(posterior[at], LEAST)).sum())
     means = {choice: total / len(rows) for choice, total in found.items()}
-    return whole.of(max(means, key=lambda choice: means[choice])), means
+    best = max(means, key=lambda choice: means[choice])
+    return Chosen(whole.of(best), {fold: models.of(best) for fold, models in learned.items()}, means)
 
 
 @dataclass(frozen=True)

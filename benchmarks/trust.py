@@ -1,0 +1,78 @@
+"""How often clusters are trusted that should not be, and not trusted that should: simulated studies.
+
+    python benchmarks/trust.py [--replicates 200] [--jobs 2] [--seed 100]
+
+47 training persons in 5 folds, rows from 5 models a fold, personal models as in params.yaml. Prints a Markdown table: the
+share of studies in which random clusters of the persons' sizes within folds, and clusters that are the persons, pass
+`decide.trust.trust`. Seeds below 100 are for development.
+"""
+
+import argparse
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from blemore.decide.controls import random_groups
+from blemore.decide.personal.choice import choose
+from blemore.decide.run import rows_of_views
+from blemore.decide.trust import trust
+from blemore.fusion.run import fuse
+from blemore.scoring.model_name import FINAL
+from blemore.simulation.study import Settings, simulate
+from joblineage.progress import Steps
+
+FUSION = {"method": "uniform", "scaling": True}
+STYLED = Settings(new_persons=2, models=5, model_sd=0.3)
+KINDS = {
+    "style": STYLED,
+    "no style": replace(STYLED, offset_sd=0.0, gain_sd=0.0),
+    "style, usual schedules": replace(STYLED, schedule="usual"),
+    "no style, usual schedules": replace(STYLED, schedule="usual", offset_sd=0.0, gain_sd=0.0),
+}
+
+
+def trial(settings: Settings, seed: int, calibration: Mapping[str, Any]) -> tuple[bool, bool]:
+    """Whether random clusters, and true ones, are trusted in one study."""
+    made = simulate(settings, seed)
+    fused = fuse(made.tables, made.clips, FUSION, families=made.families, seed=seed)
+    rows = rows_of_views(fused.views, made.clips).view(FINAL)
+    chosen = choose(rows, calibration["personal"])
+    random = random_groups(rows, f"{seed}/random", within_folds=True).person
+    passed = [
+        bool(trust(rows, clusters, chosen, draws=calibration["controls"], name=str(seed)))
+        for clusters in (random, rows.person)
+    ]
+    return passed[0], passed[1]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--replicates", type=int, default=200)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=100)
+    parser.add_argument("--only", choices=list(KINDS), nargs="+", default=list(KINDS))
+    wanted = parser.parse_args()
+    calibration = yaml.safe_load(Path("params.yaml").read_text())["calibration"]
+    seeds = range(wanted.seed, wanted.seed + wanted.replicates)
+    print(
+        "| studies | number | random clusters trusted | true clusters trusted |\n| --- | ---: | ---: | ---: |",
+        flush=True,
+    )
+    with ProcessPoolExecutor(wanted.jobs) as pool, Steps("replicates", len(wanted.only) * len(seeds)) as steps:
+        for kind in wanted.only:
+            passed = []
+            for one in pool.map(partial(trial, KINDS[kind], calibration=calibration), seeds):
+                passed.append(one)
+                steps.advance(1)
+            random, true = np.mean(passed, axis=0)
+            print(f"| {kind} | {len(passed)} | {random:.1%} | {true:.1%} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
