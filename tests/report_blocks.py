@@ -73,6 +73,7 @@ def new_blocks(metrics: Mapping[str, Any], clips: pd.DataFrame, rng: np.random.G
             "persons": len(persons),
             "gain": {"acc_presence": 0.0304, "acc_salience": 0.0104, "score": 0.0204},
             "interval": [0.0031, 0.0379],
+            "persons_gaining": 5, "persons_losing": 2, "persons_unusual": 1,
             "controls": {
                 "random_groups": {"what": "groups of the same sizes, drawn at random", "mean": -0.0021,
                                   "standard_error": 0.0011, "draws": 200},
@@ -94,6 +95,7 @@ def new_blocks(metrics: Mapping[str, Any], clips: pd.DataFrame, rng: np.random.G
                 "person": row.Index, "fold": int(row.fold), "clips": int(row.clips), "blends": int(row.blends),
                 **accuracies(*map(float, drawn[k])),
                 "score_transductive": float(drawn[k].mean() + rng.normal(0.02, 0.02)),
+                "usual": None if k == 1 else float(rng.uniform()),
                 "offsets": {name: float(offsets.loc[row.Index, name]) for name in CLASSES},
             }
             for k, row in enumerate(persons.itertuples())

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from blemore.scoring.labels import CLASSES, EMOTIONS, soft_labels
 from blemore.scoring.model_name import FINAL
 
-PERSONAL = {"candidates": ["offset"], "kappas": [2], "weights": [20], "ks": [5]}
+PERSONAL = {"candidates": ["offset"], "kappas": [2], "weights": [20], "ks": [5], "powers": [1]}
 """Personal models to choose from, few of them."""
 GRID = [float(value) for value in np.linspace(0.05, 0.95, 20)]
 DECISIONS = [

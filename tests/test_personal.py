@@ -28,7 +28,13 @@ from blemore.simulation.study import Settings, simulate
 from joblineage.errors import DataError
 
 FUSION = {"method": "uniform", "scaling": True}
-ALL = {"candidates": ["offset", "discriminant", "both"], "kappas": [2], "weights": [20], "ks": [5, 20]}
+ALL = {
+    "candidates": ["offset", "discriminant", "both"],
+    "kappas": [2],
+    "weights": [20],
+    "ks": [5, 20],
+    "powers": [1, 2],
+}
 STYLED = Settings(persons=20, encoders=3, offset_sd=0.9, strongest=1.2, weakest=0.8)
 
 
@@ -138,7 +144,7 @@ def test_balancing_brings_a_person_s_mean_posterior_to_the_frequencies(seed, per
     draw = np.random.default_rng(seed)
     posterior, who = draw.dirichlet(np.full(36, 0.7), 60 * persons), np.repeat(np.arange(persons), 60)
     frequencies = frequencies_of(ANSWERS)
-    whole = Balanced(posterior, frequencies, who, nothing_known(len(who)), 60)
+    whole = Balanced(posterior, frequencies, who, nothing_known(len(who)), np.ones((persons, 1)))
     for person in range(persons):
         own = who == person
         off = np.abs(posterior[own].mean(axis=0) - frequencies).max()
@@ -164,7 +170,7 @@ def test_a_person_with_one_clip_equal_clips_and_zeros_are_adapted_to(styled, fit
     zeros = np.eye(6)[[0, 3, 5]]
     values = np.concatenate([styled.values[0][:1], np.full((5, 6), 1 / 6), zeros])
     who = np.array([0, 1, 1, 1, 1, 1, 2, 2, 2])
-    posterior = model.adapted(values, who).at(5)
+    posterior = model.adapted(values, who, nothing_known(len(who)), np.ones((3, 1))).at(5)
     assert np.isfinite(posterior).all()
     assert posterior.sum(axis=1) == pytest.approx(1)
     assert np.ptp(posterior[1:6], axis=0).max() < 1e-12
@@ -180,7 +186,9 @@ def test_a_model_of_one_person_expects_little_of_others(styled):
             {},
         )  # one fold: nothing can be chosen
     alone = discriminant.fit(rows, 20)
-    assert np.isfinite(alone.adapted(rows.values, np.zeros(len(rows), int)).at(5)).all()
+    assert np.isfinite(
+        alone.adapted(rows.values, np.zeros(len(rows), int), nothing_known(len(rows)), np.ones((1, 1))).at(5)
+    ).all()
 
 
 def test_sums_of_persons_are_those_of_a_loop():

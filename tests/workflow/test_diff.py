@@ -92,7 +92,10 @@ CHANGES: dict[str, tuple[Edit, str]] = {
         param("media", "samples", "faces", "quality", value=80),
         "media.samples.faces.quality: 92 -> 80; 3 jobs and ",
     ),
-    "trust in individuals": (param("individuals", "trust", value=0.8), "individuals.trust: 0.9 -> 0.8; "),
+    "preferred submission": (
+        param("submission", "prefer", value="transductive"),
+        "submission.prefer: inductive -> transductive; ",
+    ),
     "folds": (param("demo", "folds", value=4), "demo.folds: 2 -> 4; "),
     "a person more": (param("demo", "train_actors", value=5), "demo.train_actors: 4 -> 5; "),
     "persons of an outside model": (content("outside/theirs.json"), "input outside/theirs.json: "),

@@ -180,7 +180,7 @@ def fit_personal_model(probabilities: Given, truth: Given, *, person: Any = None
     >>> import blemore
     >>> made = blemore.simulate(persons=12, folds=3, encoders=2)
     >>> print(blemore.fit_personal_model(made.tables["e00"], made.clips).choice)
-    both (kappa 2, weight 20, k 5)
+    both (kappa 2, weight 20, k 5, power 1)
     """
     from blemore.decide.personal.choice import choose
     from blemore.evaluate.score import PERSONAL

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from blemore.decide.personal import choice as personal
-from blemore.decide.personal.choice import OFF, Chosen, Fitted
+from blemore.decide.personal.choice import OFF, Fitted, Selected
 from blemore.scoring import decoders
 from blemore.scoring.answers import ANSWERS, best_answers
 from blemore.scoring.conditional import ConditionalLogit
@@ -71,7 +71,7 @@ def inductive(rows: Rows, decoding: str, outers: list[int] | None = None) -> Dec
 
 def transductive(
     rows: Rows, base: Decided[Single], options: Mapping[str, Any], outers: list[int] | None = None
-) -> Decided[Chosen]:
+) -> Decided[Selected]:
     """Decide all clips of a person together; as `base` does where no personal model was chosen.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Controls of the gain that persons bring: the same clips with no person, or no label, to be found.
+"""Controls of the gain that persons bring: the same clips with no person, or no label, to be found, or with odd schedules.
 
 What is drawn at random for a person depends on the person's name alone.
 """
@@ -31,6 +31,16 @@ def one_group(rows: Rows) -> Rows:
 def permuted_labels(rows: Rows, name: str) -> Rows:
     """The same clips with their labels dealt out anew within each fold: a control in which nothing can be learned."""
     return replace(rows, truth=rows.truth[_shuffled(rows, np.arange(len(rows)), name)], clip=None)
+
+
+def random_mixture(rows: Rows, name: str) -> np.ndarray:
+    """(n,) bool, some clips of each person, drawn so that what the person shows is a random mixture of the classes."""
+    draw = generator(f"{name}/mixture")
+    wanted = draw.dirichlet(np.full(rows.soft.shape[1], 0.5), size=len(rows.persons))  # (persons, 6)
+    weights = (rows.soft * wanted[rows.person]).sum(axis=1)
+    most = np.zeros(len(rows.persons))
+    np.maximum.at(most, rows.person, weights)
+    return draw.random(len(rows)) * most[rows.person] < weights
 
 
 def _shuffled(rows: Rows, values: np.ndarray, name: str) -> np.ndarray:

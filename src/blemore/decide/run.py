@@ -14,7 +14,7 @@ import pandas as pd
 
 from blemore.decide.chains import INDUCTIVE, TRANSDUCTIVE, Decided, Single, decide_persons, inductive, transductive
 from blemore.decide.person_offset import fit_offsets
-from blemore.decide.personal.choice import Fitted
+from blemore.decide.personal.choice import Fitted, Selected
 from blemore.decide.trust import ALONE, Trust, by_clusters
 from blemore.scoring.answers import SINGLES, numbers_of, worth
 from blemore.scoring.commonest import commonest_decision
@@ -30,7 +30,7 @@ VARIANTS = (INDUCTIVE, TRANSDUCTIVE)
 CONTROLS = 5
 CHANCES = ("p_presence", "p_salience", "p_blend")
 DECISION_COLUMNS = ("clip", "split", "person", "fold", "variant", "decided_by", *CLASSES, *CHANCES)
-OFFSET_COLUMNS = ("person", "fold", "clips", *CLASSES)
+OFFSET_COLUMNS = ("person", "fold", "clips", "usual", *CLASSES)
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,8 @@ class Calibrated:
         the same without each fold; "gain" in the three accuracies over deciding each clip by itself, and the "interval" of the
         Score's, where training clips are decided as test clips are: by clusters, where these are trusted without the fold.
     offsets : one row per training person: the class offsets that would bring the person's mean probabilities to the
-        training prior, and the number of clips; then one row per individual of the test clips, named "test 0", ..., with
+        training prior, the number of clips, and how usual their mix of answers looks (`Schedule.usualness`; NaN where no
+        personal model was chosen); then one row per individual of the test clips, named "test 0", ..., with
         fold NO_FOLD. They describe a person; what decides is the personal model.
     """
 
@@ -112,7 +113,7 @@ def calibrate(
         decisions=pd.concat([*tables, *test], ignore_index=True).sort_values(
             ["clip", "variant"], kind="stable", ignore_index=True
         ),
-        offsets=pd.concat([_offsets_of_train(rows), own_offsets], ignore_index=True),
+        offsets=pd.concat([_offsets_of_train(rows, together), own_offsets], ignore_index=True),
         trust=trust,
     )
 
@@ -191,7 +192,9 @@ def _test_decisions(
             saliences[found], posterior[found] = decide_persons(together, alone, own.values, who)
         made[TRANSDUCTIVE] = saliences, posterior
         moved = fit_offsets(own.values, who, rows.truth.mean(axis=0) / 100)
-        offsets = _offset_table([f"test {group}" for group in groups], FINAL, who, moved)
+        offsets = _offset_table(
+            [f"test {group}" for group in groups], FINAL, who, together.usualness(own.values, who), moved
+        )
     commonest = ModelName.of("calibration", FINAL, "commonest label")
     prior_label = commonest_decision(rows.to_fit(commonest, "prior").truth)
     Rows.of(quarantined).to_judge(commonest)
@@ -219,21 +222,25 @@ def _decisions(
     return table[list(DECISION_COLUMNS)]
 
 
-def _offsets_of_train(rows: Rows) -> pd.DataFrame:
+def _offsets_of_train(rows: Rows, together: Decided[Selected]) -> pd.DataFrame:
     """Each person's offsets on the rows of the person's own fold, towards the prior of the others."""
     offsets, fold = np.zeros((len(rows.persons), len(CLASSES))), np.zeros(len(rows.persons), dtype=np.int64)
+    usual = np.full(len(rows.persons), np.nan)
     fold[rows.person] = rows.fold
     for outer in rows.folds:
         inside = rows.fold == outer
         who, numbers = np.unique(rows.person[inside], return_inverse=True)
-        offsets[who] = fit_offsets(rows.view(outer).values[inside], numbers, rows.truth[~inside].mean(axis=0) / 100)
-    return _offset_table(rows.persons, fold, rows.person, offsets)
+        values = rows.view(outer).values[inside]
+        offsets[who] = fit_offsets(values, numbers, rows.truth[~inside].mean(axis=0) / 100)
+        usual[who] = together.models[outer].model.usualness(values, numbers)
+    return _offset_table(rows.persons, fold, rows.person, usual, offsets)
 
 
-def _offset_table(persons: Sequence[str], fold: np.ndarray | int, who: np.ndarray, offsets: np.ndarray) -> pd.DataFrame:
-    return pd.DataFrame(
-        {"person": persons, "fold": fold, "clips": np.bincount(who), **dict(zip(CLASSES, offsets.T, strict=True))}
-    )
+def _offset_table(
+    persons: Sequence[str], fold: np.ndarray | int, who: np.ndarray, usual: np.ndarray, offsets: np.ndarray
+) -> pd.DataFrame:
+    counted = {"person": persons, "fold": fold, "clips": np.bincount(who), "usual": usual}
+    return pd.DataFrame(counted | dict(zip(CLASSES, offsets.T, strict=True)))
 
 
 def _models(decided: Decided[Any], as_json: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:

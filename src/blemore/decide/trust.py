@@ -12,7 +12,7 @@ import numpy as np
 
 from blemore.decide.chains import Decided, Single, decide_persons, decide_together
 from blemore.decide.controls import one_group, random_groups
-from blemore.decide.personal.choice import OFF, Chosen
+from blemore.decide.personal.choice import OFF, Selected
 from blemore.scoring.model_name import FINAL, ModelName
 from blemore.scoring.persons import accuracies, jackknife_error, sums_of_persons
 from blemore.scoring.rows import Rows
@@ -45,7 +45,7 @@ class Trust:
         return {"trusted": bool(self), "over": named}
 
 
-def trust(rows: Rows, clusters: np.ndarray, chosen: Chosen, *, draws: int, name: str) -> Trust:
+def trust(rows: Rows, clusters: np.ndarray, chosen: Selected, *, draws: int, name: str) -> Trust:
     """Apply the personal models of each fold to its clusters, to random ones, and to all its clips as one.
 
     Parameters
@@ -81,7 +81,7 @@ def trust(rows: Rows, clusters: np.ndarray, chosen: Chosen, *, draws: int, name:
 def by_clusters(
     rows: Rows,
     base: Decided[Single],
-    together: Decided[Chosen],
+    together: Decided[Selected],
     clusters: Mapping[int, np.ndarray],
     *,
     draws: int,

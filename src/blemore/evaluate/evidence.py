@@ -95,12 +95,13 @@ def _surface(rows: Rows, views: pd.DataFrame) -> dict[str, Any]:
 
 
 def _persons(rows: Rows, decided: Mapping[str, np.ndarray], offsets: pd.DataFrame) -> list[dict[str, Any]]:
-    """One dict per training person: "person", "fold", "clips", "blends", the accuracies, "score_transductive", "offsets"."""
+    """One dict per training person: "person", "fold", "clips", "blends", the accuracies, "score_transductive", "usual" (None: unknown), "offsets"."""
     of_persons = sums_of_persons(rows, decided[INDUCTIVE])
     own = offsets.set_index("person").loc[list(rows.persons)]
     table = pd.DataFrame({"person": rows.persons, "fold": own["fold"].to_numpy()})
     table[["clips", "blends"]] = of_persons[:, [1, 3]].astype(int)
     table[list(ACCURACIES)] = np.transpose(accuracies(of_persons))
     table["score_transductive"] = accuracies(sums_of_persons(rows, decided[TRANSDUCTIVE]))[2]
+    table["usual"] = [None if np.isnan(one) else one for one in own["usual"].tolist()]
     table["offsets"] = own[list(CLASSES)].to_dict("records")
     return table.to_dict("records")

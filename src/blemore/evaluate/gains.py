@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from blemore.decide.chains import Decided, Single, inductive, transductive
-from blemore.decide.controls import one_group, permuted_labels, random_groups
+from blemore.decide.chains import Decided, Single, decide_persons, inductive, transductive
+from blemore.decide.controls import one_group, permuted_labels, random_groups, random_mixture
 from blemore.decide.person_offset import fit_offsets
-from blemore.decide.personal.choice import Chosen
+from blemore.decide.personal.choice import Selected
+from blemore.decide.personal.schedule import UNUSUAL
 from blemore.scoring import decoders
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import ACCURACIES
@@ -25,28 +26,73 @@ from joblineage import declare
 
 
 @dataclass(frozen=True)
-class Control:
-    """The same clips with no person, or no label, to be found.
+class Decisions:
+    """The study's own decisions, and what they were made with."""
 
-    what : in words; made : the clips, of the study's rows and the name of a draw.
-    drawn : False where each draw would be the same; relabels : True where clips by themselves are decided anew, too.
+    rows: Rows
+    personal: Mapping[str, Any]
+    decoding: str
+    alone: Decided[Single]
+    together: Decided[Selected]
+
+
+@dataclass(frozen=True)
+class Control:
+    """The same clips with no person, or no label, to be found, or with other schedules.
+
+    what : in words; gained : the Score's gain, of the study and the name of a draw; drawn : False where each draw would be
+    the same.
     """
 
     what: str
-    made: Callable[[Rows, str], Rows]
+    gained: Callable[[Decisions, str], float]
     drawn: bool = True
-    relabels: bool = False
+
+
+def _refitted(change: Callable[[Rows, str], Rows], *, relabels: bool = False) -> Callable[[Decisions, str], float]:
+    """The gain with everything fitted anew on changed clips; relabels : so are clips by themselves.
+
+    Groups are as large as persons: which power counts for few clips makes no difference.
+    """
+
+    def gained(made: Decisions, name: str) -> float:
+        rows, alone = change(made.rows, name), made.alone
+        if relabels:
+            alone = inductive(rows, decoders.preferred(made.decoding), rows.folds)
+        personal = {**made.personal, "powers": made.personal["powers"][:1]}
+        together = transductive(rows, alone, personal, rows.folds)
+        return _score_gain(rows, alone.saliences, together.saliences)
+
+    return gained
+
+
+def _of_mixtures(made: Decisions, name: str) -> float:
+    """The gain of the study's own models on persons who show random mixtures of the answers."""
+    rows, kept = made.rows, random_mixture(made.rows, name)
+    together = np.zeros_like(made.alone.saliences)
+    for fold in rows.folds:
+        own, view = kept & (rows.fold == fold), rows.view(fold)
+        if own.any():
+            together[own], _ = decide_persons(
+                made.together.models[fold].model, made.alone.models[fold], view.values[own], rows.person[own]
+            )
+    return _score_gain(rows.where(kept), made.alone.saliences[kept], together[kept])
 
 
 CONTROLS = {
-    "random_groups": Control("random groups of clips in place of the persons, of the same sizes", random_groups),
+    "random_groups": Control(
+        "random groups of clips in place of the persons, of the same sizes", _refitted(random_groups)
+    ),
     "random_groups_within_folds": Control(
-        "the same, each group's clips from one fold", partial(random_groups, within_folds=True)
+        "the same, each group's clips from one fold", _refitted(partial(random_groups, within_folds=True))
     ),
     "one_group": Control(
-        "all clips of a fold as if one person showed them", lambda rows, _: one_group(rows), drawn=False
+        "all clips of a fold as if one person showed them", _refitted(lambda rows, _: one_group(rows)), drawn=False
     ),
-    "permuted_labels": Control("labels dealt out anew among the clips of each fold", permuted_labels, relabels=True),
+    "permuted_labels": Control(
+        "labels dealt out anew among the clips of each fold", _refitted(permuted_labels, relabels=True)
+    ),
+    "random_mixtures": Control("some clips of each person, so that each shows a mix of its own", _of_mixtures),
 }
 
 
@@ -71,8 +117,9 @@ def gain(
     Returns
     -------
     {"chosen" {"final", "folds"}, "clips", "persons", "gain" {"acc_presence", "acc_salience", "score"}, "interval" [low,
-    high] of the Score's gain, "controls" {name: {"what", "mean", "standard_error",
-    "draws"}}}. A control that is not drawn has one draw, and no standard error.
+    high] of the Score's gain, "persons_gaining" and "persons_losing" (in ACC_presence), "persons_unusual" (whose
+    mix of answers fewer than `UNUSUAL` of the others would show), "controls" {name: {"what", "mean",
+    "standard_error", "draws"}}}. A control that is not drawn has one draw, and no standard error.
     """
     with declare.within("gain"):  # its models are not those whose decisions the study reports
         base = inductive(rows, decoding)
@@ -81,13 +128,13 @@ def gain(
     drawn = draw_persons(len(rows.persons), seed)
     before, after = (accuracies(drawn @ part)[2] for part in sums)
     values: dict[str, list[float]] = {name: [] for name in CONTROLS}
+    made = Decisions(rows, personal, decoding, base, together)
     for draw in range(controls):
         for name, control in CONTROLS.items():
             if draw == 0 or control.drawn:
-                mixed = control.made(rows, f"{seed}/person/{draw}")
-                alone = inductive(mixed, decoders.preferred(decoding), rows.folds) if control.relabels else base
-                values[name].append(_score_gain(mixed, alone, transductive(mixed, alone, personal, rows.folds)))
+                values[name].append(control.gained(made, f"{seed}/person/{draw}"))
         step()
+    gained = np.subtract(*(accuracies(part)[0] for part in sums[::-1]))
     chosen = {str(outer): str(model.model.choice) for outer, model in together.models.items()}
     return {
         "chosen": {"final": chosen.pop(str(FINAL)), "folds": chosen},
@@ -95,6 +142,9 @@ def gain(
         "persons": len(rows.persons),
         "gain": dict(zip(ACCURACIES, gains(*sums), strict=True)),
         "interval": np.quantile(after - before, INTERVAL).tolist(),
+        "persons_gaining": int((gained > 0).sum()),
+        "persons_losing": int((gained < 0).sum()),
+        "persons_unusual": sum(int((_usualness(rows, together, fold) <= UNUSUAL).sum()) for fold in rows.folds),
         "controls": {
             name: {
                 "what": CONTROLS[name].what,
@@ -107,8 +157,13 @@ def gain(
     }
 
 
-def _score_gain(rows: Rows, alone: Decided[Single], together: Decided[Chosen]) -> float:
-    return gains(*(sums_of_persons(rows, made.saliences) for made in (alone, together)))[2]
+def _usualness(rows: Rows, together: Decided[Selected], fold: int) -> np.ndarray:
+    inside = rows.view(fold).where(rows.fold == fold)
+    return together.models[fold].model.usualness(inside.values, np.unique(inside.person, return_inverse=True)[1])
+
+
+def _score_gain(rows: Rows, alone: np.ndarray, together: np.ndarray) -> float:
+    return gains(*(sums_of_persons(rows, saliences) for saliences in (alone, together)))[2]
 
 
 def style(rows: Rows, *, draws: int, seed: int) -> dict[str, dict[str, float]]:

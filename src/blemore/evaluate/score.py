@@ -18,7 +18,7 @@ from blemore.scoring.persons import draw_persons, entry
 from blemore.scoring.rows import Rows
 from joblineage.errors import DataError, refuse
 
-PERSONAL = {"candidates": ["both"], "kappas": [2], "weights": [20], "ks": [5]}
+PERSONAL = {"candidates": ["both"], "kappas": [2], "weights": [20], "ks": [5], "powers": [1, 2]}
 """Personal models to choose from besides off: that of the study (`params.yaml`) which is never far from the best."""
 CONTROLS = 2
 """How often each control of the person's gain is drawn."""

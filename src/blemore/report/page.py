@@ -136,13 +136,20 @@ def _persons(persons: list[dict[str, Any]] | None, who: Identities) -> list[dict
     """
     if persons is None or not who.neutral:
         return persons
-    told = ("person", "fold", "clips", "blends")
+    told = ("person", "fold", "clips", "blends", "usual")
     return {
         who.label(entry["person"]): {
             key: value for key, value in entry.items() if key not in told or not who.hides(entry["person"])
         }
         for entry in sorted(persons, key=lambda entry: -entry["score"])
     }
+
+
+def by_gain(persons: Any) -> list[Any]:
+    """The persons, first who gains most when all of the person's clips are decided together."""
+    return sorted(
+        persons.each(), key=lambda one: one.value["score"] - (one.value["score_transductive"] or one.value["score"])
+    )
 
 
 def _drawings(
@@ -179,5 +186,5 @@ def _drawings(
 def _environment() -> jinja2.Environment:
     """With its compiled templates kept, for whoever makes several pages."""
     environment = numbers.environment(jinja2.PackageLoader("blemore.report", "templates"))
-    environment.globals.update(scale=scale, classes=CLASSES, class_names=NAMES)
+    environment.globals.update(by_gain=by_gain, scale=scale, classes=CLASSES, class_names=NAMES)
     return environment

@@ -1,8 +1,8 @@
 """Balancing: weights of the answers, a person's own, so that the person's mean posterior meets the training frequencies.
 
-q' ~ q * exp(n / (n + k) min(1, n / usual) w) after n clips, with the w of full strength found by iterative proportional
-fitting (Deming and Stephan 1940): what a person is thought to show too often becomes rarer in all of the person's clips.
-A person with fewer clips than usual has shown a part of the schedule, by chance of another mix: so the weights count less.
+q' ~ q * exp(n / (n + k) share w) after n clips, with the w of full strength found by iterative proportional fitting
+(Deming and Stephan 1940): what a person is thought to show too often becomes rarer in all of the person's clips. `share`
+says how far the person is trusted to show the training frequencies (`choice.Fitted.share`).
 """
 
 from dataclasses import dataclass
@@ -28,14 +28,14 @@ class Balanced:
     """Posteriors of the clips of some persons, to be balanced at any strength.
 
     posterior : (n, 36), unbalanced; frequencies : (36,) of the training answers; who : (n,) ints 0.., whose clip.
-    known : (n,) number of the answer of a labelled clip, else -1; usual : clips of a training person.
+    known : (n,) number of the answer of a labelled clip, else -1; share : (persons, 1) in 0..1.
     """
 
     posterior: np.ndarray
     frequencies: np.ndarray
     who: np.ndarray
     known: np.ndarray
-    usual: float
+    share: np.ndarray
 
     @cached_property
     def logs(self) -> np.ndarray:
@@ -58,7 +58,7 @@ class Balanced:
     def at(self, k: float) -> np.ndarray:
         """(n, 36) posteriors, balanced by n / (n + k) after n clips of a person; k infinite: unbalanced."""
         clips = np.bincount(self.who)[:, None]
-        strength = clips / np.maximum(clips + k, 1) * share_of_schedule(clips, self.usual)
+        strength = clips / np.maximum(clips + k, 1) * self.share
         return with_known(logits.softmax(self.logs + (self.weights * strength)[self.who]), self.known)
 
 
@@ -70,9 +70,9 @@ def with_known(posterior: np.ndarray, known: np.ndarray) -> np.ndarray:
     return posterior
 
 
-def share_of_schedule(clips: np.ndarray, usual: float) -> np.ndarray:
-    """How much of a schedule so many clips are, at most 1."""
-    return np.minimum(clips / usual, 1.0)
+def part_of_schedule(who: np.ndarray, usual: float) -> np.ndarray:
+    """(persons, 1) how much of the usual number of clips each of the persons `who` (n,), ints 0.., has, at most 1."""
+    return np.minimum(1.0, np.bincount(who)[:, None] / usual)
 
 
 def positive(value: Any) -> float:

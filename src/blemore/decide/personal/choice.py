@@ -4,31 +4,35 @@ Models of a person, over the 36 answers, are fitted on labelled training persons
 a new one: `offset`, `discriminant`, and the geometric mean of `both`. The first two are a file each, with
 
     fit(rows, constant)                        a model, from labelled clips of several persons
-    model.adapted(values, who, known=None)     posteriors (`balancing.Balanced`) of the clips of each of some persons
+    model.adapted(values, who, known, share)   posteriors (`balancing.Balanced`) of the clips of each of some persons
 
-All of them trust that a person shows the training clips' mix of answers; `balancing` says how strongly.
+All of them trust that a person shows the training clips' mix of answers; `schedule` says how far that can be.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
 import numpy as np
 
 from blemore.decide.personal import discriminant, offset
-from blemore.decide.personal.balancing import Balanced, shaped
+from blemore.decide.personal.balancing import Balanced, nothing_known, part_of_schedule, shaped, usual_clips
 from blemore.decide.personal.both import Mean
 from blemore.decide.personal.discriminant import Discriminant
 from blemore.decide.personal.offset import Offset
+from blemore.decide.personal.schedule import Schedule, departures
 from blemore.scoring.answers import numbers_of
 from blemore.scoring.conditional import ConditionalLogit
 from blemore.scoring.rows import Rows
+from blemore.seeds import generator
 from joblineage.errors import DataError
 
 OFF = "off"
 CONSTANTS = {"offset": ("kappa",), "discriminant": ("weight",), "both": ("kappa", "weight")}
 """{kind of personal model: the constants that it has besides k}."""
+PART = 10
+"""Clips of a person at a time, for which the power is chosen."""
 LEAST = 1e-12
 """Least probability whose logarithm is taken."""
 
@@ -41,10 +45,11 @@ class Choice:
     kappa: float | None = None
     weight: float | None = None
     k: float | None = None
+    power: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """ "model" and the constants that it has."""
-        named = {"model": self.kind, "kappa": self.kappa, "weight": self.weight, "k": self.k}
+        named = {"model": self.kind, "kappa": self.kappa, "weight": self.weight, "k": self.k, "power": self.power}
         return {name: value for name, value in named.items() if value is not None}
 
     def __str__(self) -> str:
@@ -57,28 +62,31 @@ class Fitted:
     """What was chosen, fitted.
 
     logit : the posterior that knows no person; offset, discriminant : the personal models that the choice needs, or None.
+    schedule : what training persons show; None where the choice is OFF.
     """
 
     choice: Choice
     logit: ConditionalLogit = field(repr=False)
     offset: Offset | None = field(repr=False, default=None)
     discriminant: Discriminant | None = field(repr=False, default=None)
+    schedule: Schedule | None = field(repr=False, default=None)
 
     def to_json(self) -> dict[str, Any]:
         """What `from_json` reads: the choice, and the models' numbers."""
-        parts = {"logit": self.logit, "offset": self.offset, "discriminant": self.discriminant}
-        return self.choice.to_json() | {name: part.to_json() for name, part in parts.items() if part is not None}
+        parts = ((name, getattr(self, name)) for name in ("logit", "offset", "discriminant", "schedule"))
+        return self.choice.to_json() | {name: part.to_json() for name, part in parts if part is not None}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any], where: str = "personal model") -> "Fitted":
         """As `to_json` wrote it. Raises DataError, naming `where`, for anything else."""
         try:
             kind = value["model"]
-            names = () if kind == OFF else (*CONSTANTS[kind], "k")
+            names = () if kind == OFF else (*CONSTANTS[kind], "k", "power")
             choice = Choice(kind, **{name: float(shaped(value[name], ())) for name in names})
             own = Offset.from_json(value["offset"]) if "kappa" in names else None
             other = Discriminant.from_json(value["discriminant"]) if "weight" in names else None
-            return cls(choice, ConditionalLogit.from_json(value["logit"]), own, other)
+            schedule = None if kind == OFF else Schedule.from_json(value["schedule"])
+            return cls(choice, ConditionalLogit.from_json(value["logit"]), own, other, schedule)
         except (KeyError, TypeError, ValueError) as error:
             expected = "expected the numbers of a personal model, as results/calibration/models.json holds them"
             raise DataError(where, [f"{expected} ({type(error).__name__}: {error})"]) from None
@@ -88,14 +96,27 @@ class Fitted:
 
         known : (n,) the answer of a labelled clip, else -1; None: no clip is labelled. OFF has no use for it.
         """
-        models = [model for model in (self.offset, self.discriminant) if model is not None]
-        if not models:
+        if self.schedule is None:
             return self.logit.posterior(values)
-        return _joined([model.adapted(values, who, known) for model in models]).at(self.choice.k or 0.0)
+        known = nothing_known(len(who)) if known is None else known
+        share = self.share(self.schedule, values, who, known)
+        models = [model for model in (self.offset, self.discriminant) if model is not None]
+        return _joined([model.adapted(values, who, known, share) for model in models]).at(self.choice.k or 0.0)
+
+    def usualness(self, values: np.ndarray, who: np.ndarray) -> np.ndarray:
+        """(persons,) `Schedule.usualness` of clips (n, 6) of persons `who` (n,); NaN where the choice is OFF."""
+        if self.schedule is None:
+            return np.full(len(np.bincount(who)), np.nan)
+        return self.schedule.usualness(values, who)
+
+    def share(self, schedule: Schedule, values: np.ndarray, who: np.ndarray, known: np.ndarray) -> np.ndarray:
+        """(persons, 1) in 0..1, how far each person is trusted to show the training clips' mix of answers."""
+        part = part_of_schedule(who, schedule.usual) ** (self.choice.power or 1.0)
+        return part * schedule.trusted(values, who, known)
 
 
 @dataclass(frozen=True)
-class Chosen:
+class Selected:
     """What `choose` finds.
 
     model : the choice, fitted on all rows; left_out : {fold: the same choice, fitted on the rows of the other folds}.
@@ -108,17 +129,18 @@ class Chosen:
     likelihoods: Mapping[Choice, float] = field(default_factory=dict)
 
 
-def choose(rows: Rows, options: Mapping[str, Any]) -> Chosen:
+def choose(rows: Rows, options: Mapping[str, Any]) -> Selected:
     """Fit the likeliest candidate, judged on folds left out in turn; OFF, the first, on a tie and with one fold only.
 
     Parameters
     ----------
     rows : labelled clips, values (n, 6), each made without the clip's own fold.
-    options : "candidates", kinds besides OFF; "kappas", "weights", "ks", what to choose their constants from.
+    options : "candidates", kinds besides OFF; "kappas", "weights", "ks", what to choose their constants from; "powers", what
+        to raise `part_of_schedule` to, chosen afterwards where a person's clips are judged `PART` at a time.
     """
     whole = _Models.fit(rows, options)
     if len(rows.folds) < 2:
-        return Chosen(whole.of(Choice()))
+        return Selected(whole.of(Choice()))
     learned = {fold: _Models.fit(rows.where(rows.fold != fold), options, like=whole) for fold in rows.folds}
     found: dict[Choice, float] = {}
     for fold, models in learned.items():
@@ -128,7 +150,56 @@ def choose(rows: Rows, options: Mapping[str, Any]) -> Chosen:
             found[choice] = found.get(choice, 0.0) + float(np.log(np.maximum(posterior[at], LEAST)).sum())
     means = {choice: total / len(rows) for choice, total in found.items()}
     best = max(means, key=lambda choice: means[choice])
-    return Chosen(whole.of(best), {fold: models.of(best) for fold, models in learned.items()}, means)
+    if best.kind == OFF:
+        return Selected(whole.of(best), {fold: models.of(best) for fold, models in learned.items()}, means)
+    schedule, schedules = _schedules(rows, whole, learned)
+    best = replace(
+        best, power=_power(rows, {fold: learned[fold].of(best, schedules[fold]) for fold in learned}, options)
+    )
+    left_out = {fold: models.of(best, schedules[fold]) for fold, models in learned.items()}
+    return Selected(whole.of(best, schedule), left_out, means)
+
+
+def _schedules(rows: Rows, whole: "_Models", learned: Mapping[int, "_Models"]) -> tuple[Schedule, dict[int, Schedule]]:
+    """What all persons show, and those of all folds but one; each person by a model that was fitted without the fold."""
+    shown, clips = {}, {}
+    for fold, models in learned.items():
+        judged = rows.where(rows.fold == fold)
+        who = np.unique(judged.person, return_inverse=True)[1]
+        shown[fold], clips[fold] = departures(models.simplest, judged.values, who)
+
+    def without(left: int | None, models: "_Models") -> Schedule:
+        persons, single = (
+            np.concatenate([part for fold, part in parts.items() if fold != left]) for parts in (shown, clips)
+        )
+        return Schedule.of(models.simplest, models.usual, persons, np.cov(single.T))
+
+    return without(None, whole), {fold: without(fold, models) for fold, models in learned.items()}
+
+
+def _power(rows: Rows, left_out: Mapping[int, Fitted], options: Mapping[str, Any]) -> float:
+    """The power under which labels are likeliest where a person's clips are seen a few at a time."""
+    found = dict.fromkeys(options["powers"], 0.0)
+    if len(found) == 1:
+        return float(next(iter(found)))
+    for fold, model in left_out.items():
+        judged = rows.where(rows.fold == fold)
+        at = np.arange(len(judged)), numbers_of(judged.truth)
+        who = in_parts(judged.person, PART, f"parts/{fold}")
+        for power in found:
+            posterior = replace(model, choice=replace(model.choice, power=power)).posterior(judged.values, who)
+            found[power] += float(np.log(np.maximum(posterior[at], LEAST)).sum())
+    return float(max(found, key=lambda power: found[power]))
+
+
+def in_parts(person: np.ndarray, clips: int, name: str) -> np.ndarray:
+    """(n,) numbers 0.. of parts of so many clips, or fewer, of each person (n,); `name` decides which clips."""
+    order = generator(name).permutation(len(person))
+    order = order[np.argsort(person[order], kind="stable")]
+    _, starts, counts = np.unique(person[order], return_index=True, return_counts=True)
+    place = np.empty(len(person), int)
+    place[order] = np.arange(len(person)) - np.repeat(starts, counts)
+    return np.unique(np.stack([person, place // clips]), axis=1, return_inverse=True)[1].reshape(-1)
 
 
 @dataclass(frozen=True)
@@ -138,33 +209,39 @@ class _Models:
     logit: ConditionalLogit
     offsets: Mapping[float, Offset]
     discriminants: Mapping[float, Discriminant]
+    simplest: Discriminant
+    usual: float
 
     @classmethod
     def fit(cls, rows: Rows, options: Mapping[str, Any], like: "_Models | None" = None) -> "_Models":
         """like : models of nearly the same rows, from which the fits start."""
         needed = {name for kind in options["candidates"] for name in CONSTANTS[kind]}
+        weights = options["weights"] if "weight" in needed else options["weights"][:1]
+        discriminants = {weight: discriminant.fit(rows, weight) for weight in weights}
         return cls(
             ConditionalLogit.fit(rows.values, rows.truth, like=like.logit if like else None),
             {
                 kappa: offset.fit(rows, kappa, like=like.offsets[kappa] if like else None)
                 for kappa in (options["kappas"] if "kappa" in needed else ())
             },
-            {weight: discriminant.fit(rows, weight) for weight in (options["weights"] if "weight" in needed else ())},
+            discriminants,
+            discriminants[options["weights"][0]],
+            usual_clips(np.unique(rows.person, return_inverse=True)[1]),
         )
 
-    def of(self, choice: Choice) -> Fitted:
+    def of(self, choice: Choice, schedule: Schedule | None = None) -> Fitted:
         """The choice with its models."""
         own = self.offsets[choice.kappa] if choice.kappa is not None else None
-        return Fitted(choice, self.logit, own, None if choice.weight is None else self.discriminants[choice.weight])
+        other = None if choice.weight is None else self.discriminants[choice.weight]
+        return Fitted(choice, self.logit, own, other, schedule)
 
     def posteriors(self, judged: Rows, options: Mapping[str, Any]) -> Iterator[tuple[Choice, np.ndarray]]:
         """Every candidate with its posteriors (m, 36) of the judged clips; each model is adapted once."""
         _, who = np.unique(judged.person, return_inverse=True)
         yield Choice(), self.logit.posterior(judged.values)
-        adapted = {("kappa", kappa): model.adapted(judged.values, who) for kappa, model in self.offsets.items()}
-        adapted |= {
-            ("weight", weight): model.adapted(judged.values, who) for weight, model in self.discriminants.items()
-        }
+        clips = judged.values, who, nothing_known(len(who)), part_of_schedule(who, self.usual)
+        adapted = {("kappa", kappa): model.adapted(*clips) for kappa, model in self.offsets.items()}
+        adapted |= {("weight", weight): model.adapted(*clips) for weight, model in self.discriminants.items()}
         grids = {"kappa": self.offsets, "weight": self.discriminants}
         for kind in options["candidates"]:
             for values in product(*(grids[name] for name in CONSTANTS[kind])):

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from blemore.decide.personal.balancing import Balanced, nothing_known, positive, shaped, usual_clips, with_known
+from blemore.decide.personal.balancing import Balanced, shaped, with_known
 from blemore.scoring import logits
 from blemore.scoring.answers import ANSWERS, frequencies_of, numbers_of
 from blemore.scoring.labels import CLASSES
@@ -42,28 +42,25 @@ class Discriminant:
     """A fitted model, in coordinates in which the noise is spherical with variance 1.
 
     whitening : (5, 5), from log ratios to these coordinates; means : (36, 5) of the answers.
-    precision : (5, 5) of persons' shifts; frequencies : (36,) of the answers; usual : clips of a training person.
+    precision : (5, 5) of persons' shifts; frequencies : (36,) of the answers.
     """
 
     whitening: np.ndarray
     means: np.ndarray
     precision: np.ndarray
     frequencies: np.ndarray
-    usual: float
 
     def to_json(self) -> dict[str, Any]:
         """What `from_json` reads."""
-        return {name: getattr(self, name).tolist() for name in SHAPES} | {"usual": self.usual}
+        return {name: getattr(self, name).tolist() for name in SHAPES}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Discriminant":
         """As `to_json` wrote it; a KeyError, TypeError or ValueError for anything else."""
-        arrays = {name: shaped(value[name], shape) for name, shape in SHAPES.items()}
-        return cls(**arrays, usual=positive(value["usual"]))
+        return cls(**{name: shaped(value[name], shape) for name, shape in SHAPES.items()})
 
-    def adapted(self, values: np.ndarray, who: np.ndarray, known: np.ndarray | None = None) -> Balanced:
-        """Posteriors of clips with probabilities `values` (n, 6) of persons `who` (n,), whose answers may be `known` (n,)."""
-        known = nothing_known(len(who)) if known is None else known
+    def adapted(self, values: np.ndarray, who: np.ndarray, known: np.ndarray, share: np.ndarray) -> Balanced:
+        """Posteriors of clips with probabilities `values` (n, 6), of persons `who` (n,); `known`, `share` as in `Balanced`."""
         z, sums = np.einsum("nd,de->ne", log_ratios(values), self.whitening), SumsOfPersons(who)
         systems = self.precision + sums.clips[:, :, None] * np.eye(DIMENSIONS)  # (persons, 5, 5)
         shifts = np.zeros((len(sums.clips), DIMENSIONS))
@@ -76,7 +73,7 @@ class Discriminant:
             posterior = self._posterior(z, shifts[who], known)
             if furthest < TOLERANCE:
                 break
-        return Balanced(posterior, self.frequencies, who, known, self.usual)
+        return Balanced(posterior, self.frequencies, who, known, share)
 
     def _posterior(self, z: np.ndarray, shift: np.ndarray, known: np.ndarray) -> np.ndarray:
         bias = np.log(self.frequencies) - 0.5 * (self.means**2).sum(axis=1)
@@ -110,9 +107,7 @@ def fit(rows: Rows, weight: float) -> Discriminant:
         systems = np.linalg.inv(between) + clips[:, :, None] * noise  # (persons, 5, 5)
         shift = np.linalg.solve(systems, (clips * of_person @ noise)[..., None])[..., 0]
     whitening = np.linalg.cholesky(np.linalg.inv(within))
-    return Discriminant(
-        whitening, means @ whitening, np.linalg.inv(whitening.T @ between @ whitening), frequencies, usual_clips(who)
-    )
+    return Discriminant(whitening, means @ whitening, np.linalg.inv(whitening.T @ between @ whitening), frequencies)
 
 
 def log_ratios(probabilities: np.ndarray) -> np.ndarray:

@@ -7,15 +7,7 @@ from typing import Any
 import numpy as np
 
 from blemore.decide.person_offset import apply_offsets, fit_offsets, strength_of
-from blemore.decide.personal.balancing import (
-    Balanced,
-    nothing_known,
-    positive,
-    shaped,
-    share_of_schedule,
-    usual_clips,
-    with_known,
-)
+from blemore.decide.personal.balancing import Balanced, part_of_schedule, shaped, usual_clips, with_known
 from blemore.scoring.answers import ANSWERS, frequencies_of
 from blemore.scoring.conditional import ConditionalLogit
 from blemore.scoring.labels import CLASSES
@@ -26,8 +18,7 @@ from blemore.scoring.rows import Rows
 class Offset:
     """A fitted model.
 
-    prior : (6,) mean soft label of the training clips. kappa : an offset counts n / (n + kappa) sqrt(min(1, n / usual))
-        after n clips; usual : clips of a training person.
+    prior : (6,) mean soft label of the training clips. kappa : an offset counts n / (n + kappa) sqrt(share) after n clips.
     logit : of corrected rows; frequencies : (36,) of the answers.
     """
 
@@ -35,7 +26,6 @@ class Offset:
     kappa: float
     logit: ConditionalLogit
     frequencies: np.ndarray
-    usual: float
 
     def to_json(self) -> dict[str, Any]:
         """What `from_json` reads."""
@@ -44,7 +34,6 @@ class Offset:
             "kappa": self.kappa,
             "logit": self.logit.to_json(),
             "frequencies": self.frequencies.tolist(),
-            "usual": self.usual,
         }
 
     @classmethod
@@ -55,28 +44,25 @@ class Offset:
             float(value["kappa"]),
             ConditionalLogit.from_json(value["logit"]),
             shaped(value["frequencies"], (len(ANSWERS),)),
-            positive(value["usual"]),
         )
 
-    def adapted(self, values: np.ndarray, who: np.ndarray, known: np.ndarray | None = None) -> Balanced:
-        """Posteriors of clips with probabilities `values` (n, 6) of persons `who` (n,), whose answers may be `known` (n,)."""
-        known = nothing_known(len(who)) if known is None else known
-        moved = corrected(values, who, self.prior, self.kappa, self.usual)
-        return Balanced(with_known(self.logit.posterior(moved), known), self.frequencies, who, known, self.usual)
+    def adapted(self, values: np.ndarray, who: np.ndarray, known: np.ndarray, share: np.ndarray) -> Balanced:
+        """Posteriors of clips with probabilities `values` (n, 6), of persons `who` (n,); `known`, `share` as in `Balanced`."""
+        moved = corrected(values, who, self.prior, self.kappa, share)
+        return Balanced(with_known(self.logit.posterior(moved), known), self.frequencies, who, known, share)
 
 
 def fit(rows: Rows, kappa: float, like: Offset | None = None) -> Offset:
     """Fit the model on labelled clips, values (n, 6); `like` one of nearly the same clips, from which the fit starts."""
     prior, (_, who) = rows.truth.mean(axis=0) / 100, np.unique(rows.person, return_inverse=True)
-    usual = usual_clips(who)
+    share = part_of_schedule(who, usual_clips(who))
     logit = ConditionalLogit.fit(
-        corrected(rows.values, who, prior, kappa, usual), rows.truth, like=like.logit if like else None
+        corrected(rows.values, who, prior, kappa, share), rows.truth, like=like.logit if like else None
     )
-    return Offset(prior, kappa, logit, frequencies_of(rows.truth), usual)
+    return Offset(prior, kappa, logit, frequencies_of(rows.truth))
 
 
-def corrected(values: np.ndarray, who: np.ndarray, prior: np.ndarray, kappa: float, usual: float) -> np.ndarray:
+def corrected(values: np.ndarray, who: np.ndarray, prior: np.ndarray, kappa: float, share: np.ndarray) -> np.ndarray:
     """(n, 6) values moved by each person's offsets."""
-    share = share_of_schedule(np.bincount(who)[:, None], usual)
     offsets = fit_offsets(values, who, prior) * strength_of(kappa, who) * np.sqrt(share)
     return apply_offsets(values, offsets[who])
