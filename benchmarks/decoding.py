@@ -19,12 +19,14 @@ import numpy as np
 import yaml
 
 from blemore.decide.chains import decide_persons, inductive, transductive
-from blemore.decide.controls import random_groups
+from blemore.decide.controls import random_groups, random_mixture
+from blemore.decide.personal.schedule import UNUSUAL
 from blemore.decide.run import rows_of_views
 from blemore.fusion.run import fuse
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import score
 from blemore.scoring.model_name import FINAL
+from blemore.scoring.rows import Rows
 from blemore.seeds import generator
 from blemore.simulation.study import Settings, simulate
 from joblineage.progress import Steps
@@ -38,9 +40,14 @@ KINDS = {
     "style, usual schedules": replace(STYLED, schedule="usual"),
     "no style, usual schedules": replace(STYLED, schedule="usual", offset_sd=0.0, gain_sd=0.0),
     "style, random mixtures": replace(STYLED, schedule="random"),
+    "style, new persons alone show random mixtures": replace(STYLED, new_schedule="random"),
+    "no style, new persons alone show random mixtures": replace(
+        STYLED, new_schedule="random", offset_sd=0.0, gain_sd=0.0
+    ),
     "another generator": replace(STYLED, generator="other"),
     "style, models that differ by .6": replace(STYLED, model_sd=0.6),
     "style, models that differ by 1": replace(STYLED, model_sd=1.0),
+    "the same, averaged in log space": replace(STYLED, model_sd=1.0, averaging="log mean"),
 }
 FEW = (2, 5, 10, 20)
 """Clips of a person at a time."""
@@ -77,6 +84,14 @@ def trial(settings: Settings, seed: int, personal: Mapping[str, Any]) -> dict[st
         "control: random groups within folds": score(control.saliences, rows.truth)
         - score(alone.saliences, rows.truth),
     }
+    everyone = Rows(values, truth, np.full(len(who), FINAL), who, tuple(map(str, range(who.max() + 1))))
+    odd = random_mixture(everyone, f"{seed}/mixture")
+    found["some clips, so that each person shows a random mixture"] = score(
+        decide_persons(model, single, values[odd], who[odd])[0], truth[odd]
+    ) - score(single.decoder.decide(values[odd]), truth[odd])
+    of_all, of_odd = (model.usualness(values[some], who[some]) for some in (np.full(len(who), True), odd))
+    found["share of new persons that look unusual"] = float(np.mean(of_all <= UNUSUAL))
+    found["share of such random mixtures that look unusual"] = float(np.mean(of_odd <= UNUSUAL))
     place = np.empty(len(who), int)  # of a clip among its person's, in random order
     for person in np.unique(who):
         own = np.flatnonzero(who == person)

@@ -1,4 +1,4 @@
-"""The numbers that a face is known by: the built-in descriptor on drawn faces, ArcFace through a stand-in."""
+"""The numbers that a face is known by: built-in ones and a network's on drawn faces, ArcFace through a stand-in."""
 
 import sys
 from pathlib import Path
@@ -6,15 +6,19 @@ from types import ModuleType, SimpleNamespace
 
 import cv2
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from onnx_file import write_face_network
 from sklearn.metrics import adjusted_rand_score
 
-from blemore.individuals import arcface, builtin
+from blemore.individuals import arcface, builtin, sface
 from blemore.individuals.quality import fit
+from blemore.individuals.run import find_individuals
 from blemore.media.crops import EYE_LINE, FACE_SIDE
 from blemore.media.schemas import FACES, POINTS
+from blemore.tables import NO_FOLD
 from joblineage.errors import MissingDataError
 
 
@@ -91,9 +95,11 @@ def test_what_lies_outside_the_face_does_not_matter_to_the_builtin_descriptor():
     np.testing.assert_allclose(builtin.describe_picture(other), builtin.describe_picture(picture), atol=0.05)
 
 
-@pytest.mark.parametrize("module", [builtin, arcface])
+@pytest.mark.parametrize("module", [builtin, arcface, sface])
 def test_a_clip_without_a_face_is_not_usable(module, tmp_path, monkeypatch):
     stand_in(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    write_face_network(sface.WEIGHTS)
     shown = {"a": None, "b": drawn_face(1, 1), "c": None}
     names, values, usable = module.describe([write_faces(tmp_path / "0.parquet", faces_rows(shown))])
     assert names == ["a", "b", "c"]
@@ -152,3 +158,47 @@ def test_weights_that_cannot_be_loaded_are_told_with_their_licence(monkeypatch):
     monkeypatch.setattr(sys.modules["uniface"], "ArcFace", fails)
     with pytest.raises(MissingDataError, match=r"no network.*non-commercial"):
         arcface.describe([])
+
+
+@pytest.mark.thorough
+def test_sface_finds_real_data_s_individuals_with_a_network_from_a_file_of_the_real_format(tmp_path, monkeypatch):
+    """The file has SFace's form, its weights are random: enough for drawn persons."""
+    monkeypatch.chdir(tmp_path)
+    write_face_network(sface.WEIGHTS)
+    shown = {f"{who:02d}_{k}": drawn_face(who, k) for who in range(12) for k in range(8)}
+    faces = write_faces(tmp_path / "faces.parquet", faces_rows(shown, samples=2))
+    person = [name[:2] for name in shown]
+    clips = pd.DataFrame(
+        {"clip": list(shown), "person": person, "split": np.where(np.array(person) < "08", "train", "test")}
+    )
+    clips["fold"] = np.where(clips["split"] == "train", clips["person"].astype(int) % 4, NO_FOLD)
+    approved = {"by": "the board", "date": "2026-03-01", "basis": "consent"}
+    found = find_individuals(
+        clips.assign(quarantine=""), [faces], descriptor="sface", approved=approved, dataset="blemore", seed=1
+    )
+    test = found.clusters[found.clusters["split"] == "test"]
+    assert len(test) == 32
+    assert adjusted_rand_score(test["clip"].str[:2], test["cluster"]) >= 0.9
+
+
+def test_an_embedding_of_sface_is_a_direction_that_the_landmarks_of_the_crop_decide(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_face_network(sface.WEIGHTS)
+    rows = faces_rows({"a": drawn_face(1, 1), "b": drawn_face(1, 1)}, samples=2)
+    turned = {name: row + 12 for name, row in rows[2].items() if name in ("nose_y", "mouth_left_y", "mouth_right_x")}
+    rows = [row | (turned if row["clip"] == "b" else {}) for row in rows]
+    _, values, _ = sface.describe([write_faces(tmp_path / "0.parquet", rows)])
+    assert np.linalg.norm(values, axis=1) == pytest.approx([1, 1])
+    assert abs(values[0] @ values[1]) < 0.9999
+
+
+@pytest.mark.parametrize("content", [None, b"", b"version https://git-lfs.github.com/spec/v1\n", b"<!doctype html>"])
+def test_weights_of_sface_that_are_missing_or_no_network_are_told_with_where_they_come_from(
+    tmp_path, monkeypatch, content
+):
+    monkeypatch.chdir(tmp_path)
+    sface.WEIGHTS.parent.mkdir()
+    if content is not None:
+        sface.WEIGHTS.write_bytes(content)
+    with pytest.raises(MissingDataError, match=r"(?s)face_recognition_sface_2021dec\.onnx.*opencv_zoo.*Apache"):
+        sface.describe([])

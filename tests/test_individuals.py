@@ -329,7 +329,9 @@ def test_nothing_of_a_descriptor_is_written_or_logged(monkeypatch, tmp_path, cap
 
 
 def test_an_unknown_descriptor_is_told():
-    with pytest.raises(DataError, match="'clustering', which is no descriptor of faces: there are arcface, builtin"):
+    with pytest.raises(
+        DataError, match="'clustering', which is no descriptor of faces: there are arcface, builtin, sface"
+    ):
         DESCRIPTOR.load("clustering")
     with pytest.raises(DataError, match="'magic', which is no descriptor of faces"):
         DESCRIPTOR.load("magic")

@@ -35,6 +35,8 @@ BIAS = 0.3
 """Standard deviation, in logits, of an encoder's own preference for classes."""
 LABELS = ["mix", "emotion_1", "emotion_2", "emotion_1_salience", "emotion_2_salience"]
 
+Schedule = Literal["exact", "usual", "random"]
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -46,9 +48,9 @@ class Settings:
     offset_sd, gain_sd : style: standard deviations of the class offsets (logits) and of the log of the gain; 0 for none.
     confidence : factor on the logits of the most over-confident encoder; the others lie between 1 and it.
     models, model_sd : a training clip's row comes from one fold's model, a test clip's is the mean of so many; each adds
-        noise of its own to the logits, with this standard deviation.
+        noise of its own to the logits, with this standard deviation. averaging : of probabilities, or of their logarithms.
     schedule : what persons show: "exact", the challenge's usual 54 clips; "usual", 36 of 47 persons those, 8 others fewer
-        or more, 3 no blend; "random", 54 clips of a random mixture of answers.
+        or more, 3 no blend; "random", 54 clips of a random mixture of answers. new_schedule : of the new persons; None: the same.
     generator : "offsets", as above; "other", style that depends on the label, and noise with heavy tails (Student's t, 4
         degrees of freedom): nothing that a model here assumes.
     """
@@ -65,7 +67,9 @@ class Settings:
     weakest: float = 0.3
     models: int = 1
     model_sd: float = 0.0
-    schedule: Literal["exact", "usual", "random"] = "exact"
+    averaging: Literal["mean", "log mean"] = "mean"
+    schedule: Schedule = "exact"
+    new_schedule: Schedule | None = None
     generator: Literal["offsets", "other"] = "offsets"
 
 
@@ -143,12 +147,13 @@ def _heavy(draw: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _of_models(logits: np.ndarray, clips: pd.DataFrame, settings: Settings, name: str) -> np.ndarray:
-    """(n, 6) probabilities: of one model for training clips, the mean of all models' for test clips."""
+    """(n, 6) probabilities: of one model for training clips, the average of all models' for test clips."""
     if not settings.model_sd:
         return softmax(logits)
     draw = generator(name)
     made = [softmax(logits + draw.normal(0, settings.model_sd, logits.shape)) for _ in range(settings.models)]
-    return np.where((clips["split"] == "test").to_numpy()[:, None], np.mean(made, axis=0), made[0])
+    average = np.mean(made, axis=0) if settings.averaging == "mean" else softmax(np.mean(np.log(made), axis=0))
+    return np.where((clips["split"] == "test").to_numpy()[:, None], average, made[0])
 
 
 Labels = tuple[int, str, str | None, float, float | None]
@@ -157,17 +162,17 @@ OTHERS = ((27, 27), (49, 29), (50, 30), (55, 29), (56, 30), (63, 31), (64, 40), 
 SINGLES_ONLY, PERSONS = 26, 47
 
 
-def _schedule(number: int, settings: Settings, draw: np.random.Generator) -> list[Labels]:
+def _schedule(number: int, schedule: Schedule, draw: np.random.Generator) -> list[Labels]:
     """What a person shows."""
     singles: list[Labels] = [(0, name, None, 100.0, None) for name in CLASSES for _ in range(4)]
     blends: list[Labels] = [
         (1, one, two, share, 100 - share) for one, two in combinations(EMOTIONS, 2) for share in (30.0, 50.0, 70.0)
     ]
-    if settings.schedule == "random":
+    if schedule == "random":
         answers = [*singles[::4], *blends]
         return [answers[k] for k in draw.choice(len(answers), 54, p=draw.dirichlet(np.ones(len(answers))))]
     place = number % PERSONS - (PERSONS - len(OTHERS) - 3)  # from 0 on another schedule than the usual one
-    if settings.schedule == "exact" or place < 0:
+    if schedule == "exact" or place < 0:
         return [*singles, *blends]
     clips, mixed = OTHERS[place] if place < len(OTHERS) else (SINGLES_ONLY, 0)
 
@@ -184,7 +189,8 @@ def _clips(names: list[str], settings: Settings, seed: int) -> tuple[pd.DataFram
     tests = 0
     for number, name in enumerate(names):
         new = number >= settings.persons
-        for k, labels in enumerate(_schedule(number, settings, generator(f"{seed}/schedule of {name}"))):
+        schedule = (settings.new_schedule if new else None) or settings.schedule
+        for k, labels in enumerate(_schedule(number, schedule, generator(f"{seed}/schedule of {name}"))):
             tests += new
             clip = f"test_{tests:05d}" if new else f"{name}_{k:02d}"
             whose = ("test", None, NO_FOLD) if new else ("train", name, number % settings.folds)

@@ -27,6 +27,8 @@ FEWEST_PERSONS = 8
 """With fewer training persons nobody looks unusual: a covariance of five numbers says nothing then."""
 UNUSUAL = 0.05
 """Beyond this share of training persons the assumption counts less, the further off the less."""
+STEEPNESS = 4
+"""Power of that distance; simulated persons with the usual mix lost nothing up to here, those with odd ones ever less."""
 SHAPES = {"bias": (len(CLASSES),), "persons": (len(CLASSES),) * 2, "clips": (len(CLASSES),) * 2}
 
 
@@ -89,7 +91,7 @@ class Schedule:
         if not len(self.squared):
             return np.ones((len(np.bincount(who)), 1))
         limit = np.quantile(self.squared, 1 - UNUSUAL)
-        return np.minimum(1.0, limit / np.maximum(self._off(values, who, known), 1e-12))[:, None]
+        return np.minimum(1.0, limit / np.maximum(self._off(values, who, known), 1e-12))[:, None] ** STEEPNESS
 
     def _off(self, values: np.ndarray, who: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:
         """(persons,) T squared."""
