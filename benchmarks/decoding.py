@@ -58,10 +58,10 @@ def trial(settings: Settings, seed: int, personal: Mapping[str, Any]) -> dict[st
     made = simulate(settings, seed)
     fused = fuse(made.tables, made.clips, FUSION, families=made.families, seed=seed)
     rows = rows_of_views(fused.views, made.clips)
-    exact, alone = inductive(rows, "exact"), inductive(rows, "expected")
+    exact, alone = inductive(rows, "exact", [FINAL]), inductive(rows, "expected")
     together = transductive(rows, alone, personal)
     mixed = random_groups(rows, f"{seed}/control", within_folds=True)
-    control = transductive(mixed, alone, personal, rows.folds)
+    control = transductive(mixed, alone, {**personal, "powers": [1]}, rows.folds)  # its groups are as large as persons
 
     new = (made.clips["split"] == "test").to_numpy()
     values = fused.probabilities.set_index("clip").loc[made.clips.loc[new, "clip"], list(CLASSES)].to_numpy()
