@@ -212,6 +212,21 @@ def test_a_wrong_key_is_named_with_what_was_expected_and_what_it_means(path, val
     assert [word for word in words if word not in faults[0]] == [], faults
 
 
+def test_a_transductive_submission_is_refused_where_individuals_may_not_be_told_apart():
+    wanted = changed("submission.prefer", "transductive")
+    check_params(wanted, SCHEMA)
+    for changes, reason in (
+        ({"dataset": "blemore"}, "biometric processing and needs individuals.approved; by, date, basis missing"),
+        ({"individuals": {"descriptor": "off", "approved": None}}, "Switched off by individuals.descriptor"),
+        ({"private": "absent"}, "private: absent"),
+    ):
+        (fault,) = faults_of(wanted | changes)
+        assert fault.startswith("submission.prefer: found transductive, which needs individuals to be told apart.")
+        assert reason in fault
+    approved = {"descriptor": "sface", "approved": {"by": "me", "date": "2026-01-02", "basis": "consent"}}
+    check_params(wanted | {"dataset": "blemore", "individuals": approved}, SCHEMA)
+
+
 def test_what_comes_from_outside_needs_its_files_in_place_of_media():
     values = changed("encoders.prosody.module", "precomputed")
     del values["encoders"]["prosody"]["media"]

@@ -8,6 +8,7 @@ import sys
 import zipfile
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -129,6 +130,13 @@ def test_a_second_score_that_contradicts_the_first_is_refused(study, first, seco
         assert words in str(error.value)
         assert "nothing was written" in str(error.value)
     assert (study / "uploads.json").read_bytes() == before
+
+
+def test_submission_zip_is_the_variant_that_no_other_file_beside_it_is_named_by(study):
+    upload(Path("results/submission_inductive.zip"), "hap")
+    Path("results/submission_transductive.zip").unlink()
+    assert record("uploads.json", "results/submission.zip").entry["variant"] == "transductive"
+    assert record("uploads.json", "results/submission_inductive.zip").entry["variant"] == "inductive"
 
 
 def test_the_same_bytes_cannot_be_two_variants(study):

@@ -14,7 +14,7 @@ from test_report import is_rounded
 from blemore.challenge.submission import check
 from blemore.challenge.uploads.entries import read_uploads, summary
 
-from .conftest import Study
+from .conftest import Study, executed
 
 pytestmark = pytest.mark.slow
 
@@ -77,3 +77,19 @@ def test_both_submissions_are_written_checked_and_judged(finished: Study) -> Non
     assert not json.loads((folder / "calibration/trust.json").read_text())["trusted"]
     texts = [(folder / f"submission/{name}.json").read_text() for name in ("submission", "submission_transductive")]
     assert texts[0] == texts[1]
+
+
+def test_the_preferred_variant_is_submission_zip_and_the_other_stands_under_its_own_name(
+    finished: Study, tmp_path: Path
+) -> None:
+    study = finished.copy(tmp_path / "study")
+    study.edit_params(lambda values: values["submission"].update(prefer="transductive"))
+    said = study.submission()
+    assert set(executed(said)) == {"write_submission", "judge", "write_report"}
+    names = {path.name for path in (study.folder / "results/submission").iterdir()}
+    assert names == {f"{stem}.{kind}" for stem in ("submission", "submission_inductive") for kind in ("json", "zip")}
+    assert "transductive; beside it submission_inductive.zip" in said
+    assert "clusters of test clips are not trusted: both decide each clip by itself" in said
+    judged = json.loads((study.folder / "results/report/held_back.json").read_text())
+    assert set(judged["variants"]) == {"inductive", "transductive"}
+    assert study.run("blemore", "lineage", "verify").returncode == 0
