@@ -93,6 +93,21 @@ def test_few_clips_are_said_to_say_little(study, capsys):
     assert "warning: 3 clip(s) say little" in capsys.readouterr().out
 
 
+@pytest.mark.thorough
+def test_an_unusual_mix_of_emotions_is_said(study, capsys):
+    made = simulate(Settings(persons=31, encoders=1, strongest=2.0, offset_sd=0.0, gain_sd=0.0), 1)
+    table, others = made.tables["e00"], made.clips["person"] != "A1003"
+    model = blemore.fit_personal_model(table[others], made.clips[others])
+    Path("model.json").write_text(json.dumps(model.to_json()))
+    happy = (made.clips["emotion_1"] == "hap") | (made.clips["emotion_2"] == "hap")
+    table[~others & happy].to_parquet("odd.parquet")
+    assert run("odd.parquet", "--model", "model.json", "--out", "said.json") == 0
+    assert "looks unlike the training persons' mix of emotions" in capsys.readouterr().out
+    table[table["person"] == "A1003"].to_parquet("usual.parquet")
+    assert run("usual.parquet", "--model", "model.json", "--out", "said.json") == 0
+    assert "looks unlike" not in capsys.readouterr().out
+
+
 def test_labels_of_other_clips_and_tables_of_several_persons_are_refused_and_nothing_is_written(
     study, tmp_path, capsys
 ):

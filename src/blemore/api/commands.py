@@ -192,8 +192,11 @@ def enroll(
     ] = Path("results/clips/clips.parquet"),
 ) -> None:
     """Decide all clips of one person together; labels of some of them are taken as known."""
+    import numpy as np
+
     from blemore.api import files, given
     from blemore.api import functions as api
+    from blemore.decide.personal.schedule import UNUSUAL
     from blemore.scoring.columns import read_columns
 
     if probabilities_out is not None and probabilities_out.suffix not in (".parquet", ".csv"):
@@ -210,6 +213,12 @@ def enroll(
         )
     elif len(table["clip"]) < ENOUGH:
         say(f"warning: {len(table['clip'])} clip(s) say little of a person; the gain grows up to some 40")
+    usual = fitted.usualness(side.values, np.zeros(len(side.values), int))[0]
+    if usual <= UNUSUAL:
+        say(
+            f"warning: what the person shows looks unlike the training persons' mix of emotions (so unlike are {usual:.0%} of them): "
+            "the personal model counts less"
+        )
     if clips is not None and clips.is_file():
         study, own = read_columns(clips), {*table["clip"], *table.get("person", ())}
         rows = zip(study["clip"], study["person"], study["split"], strict=True)
