@@ -99,8 +99,8 @@ def test_an_unusual_mix_of_emotions_is_said(study, capsys):
     table, others = made.tables["e00"], made.clips["person"] != "A1003"
     model = blemore.fit_personal_model(table[others], made.clips[others])
     Path("model.json").write_text(json.dumps(model.to_json()))
-    happy = (made.clips["emotion_1"] == "hap") | (made.clips["emotion_2"] == "hap")
-    table[~others & happy].to_parquet("odd.parquet")
+    angry = (made.clips["emotion_1"] == "ang") | (made.clips["emotion_2"] == "ang")
+    table[~others & angry].to_parquet("odd.parquet")
     assert run("odd.parquet", "--model", "model.json", "--out", "said.json") == 0
     assert "looks unlike the training persons' mix of emotions" in capsys.readouterr().out
     table[table["person"] == "A1003"].to_parquet("usual.parquet")
