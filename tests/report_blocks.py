@@ -74,6 +74,7 @@ def new_blocks(metrics: Mapping[str, Any], clips: pd.DataFrame, rng: np.random.G
             "gain": {"acc_presence": 0.0304, "acc_salience": 0.0104, "score": 0.0204},
             "interval": [0.0031, 0.0379],
             "persons_gaining": 5, "persons_losing": 2, "persons_unusual": 1,
+            "mixtures": {"what": "some clips of each person", "mean": -0.0043, "standard_error": 0.0021, "draws": 200},
             "controls": {
                 "random_groups": {"what": "groups of the same sizes, drawn at random", "mean": -0.0021,
                                   "standard_error": 0.0011, "draws": 200},

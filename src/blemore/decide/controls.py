@@ -1,4 +1,4 @@
-"""Controls of the gain that persons bring: the same clips with no person, or no label, to be found, or with odd schedules.
+"""Controls of the gain that persons bring: the same clips with no person, or no label, to be found.
 
 What is drawn at random for a person depends on the person's name alone.
 """

@@ -38,7 +38,7 @@ class Decisions:
 
 @dataclass(frozen=True)
 class Control:
-    """The same clips with no person, or no label, to be found, or with other schedules.
+    """The same clips with no person, or no label, to be found.
 
     what : in words; gained : the Score's gain, of the study and the name of a draw; drawn : False where each draw would be
     the same.
@@ -92,8 +92,9 @@ CONTROLS = {
     "permuted_labels": Control(
         "labels dealt out anew among the clips of each fold", _refitted(permuted_labels, relabels=True)
     ),
-    "random_mixtures": Control("some clips of each person, so that each shows a mix of its own", _of_mixtures),
 }
+MIXTURES = Control("some clips of each person, so that each shows a random mix of the classes", _of_mixtures)
+"""No control: persons are there, but not what the personal models assume of them."""
 
 
 def gain(
@@ -119,7 +120,7 @@ def gain(
     {"chosen" {"final", "folds"}, "clips", "persons", "gain" {"acc_presence", "acc_salience", "score"}, "interval" [low,
     high] of the Score's gain, "persons_gaining" and "persons_losing" (in ACC_presence), "persons_unusual" (whose
     mix of answers fewer than `UNUSUAL` of the others would show), "controls" {name: {"what", "mean",
-    "standard_error", "draws"}}}. A control that is not drawn has one draw, and no standard error.
+    "standard_error", "draws"}}, "mixtures" {the same of `MIXTURES`}}. A control that is not drawn has one draw, and no standard error.
     """
     with declare.within("gain"):  # its models are not those whose decisions the study reports
         base = inductive(rows, decoding)
@@ -127,14 +128,24 @@ def gain(
     sums = [sums_of_persons(rows, made.saliences) for made in (base, together)]
     drawn = draw_persons(len(rows.persons), seed)
     before, after = (accuracies(drawn @ part)[2] for part in sums)
-    values: dict[str, list[float]] = {name: [] for name in CONTROLS}
+    measured = CONTROLS | {"mixtures": MIXTURES}
+    values: dict[str, list[float]] = {name: [] for name in measured}
     made = Decisions(rows, personal, decoding, base, together)
     for draw in range(controls):
-        for name, control in CONTROLS.items():
+        for name, control in measured.items():
             if draw == 0 or control.drawn:
                 values[name].append(control.gained(made, f"{seed}/person/{draw}"))
         step()
     gained = np.subtract(*(accuracies(part)[0] for part in sums[::-1]))
+    shown = {
+        name: {
+            "what": measured[name].what,
+            "mean": float(np.mean(found)),
+            "standard_error": float(np.std(found, ddof=1) / np.sqrt(len(found))) if len(found) > 1 else None,
+            "draws": len(found),
+        }
+        for name, found in values.items()
+    }
     chosen = {str(outer): str(model.model.choice) for outer, model in together.models.items()}
     return {
         "chosen": {"final": chosen.pop(str(FINAL)), "folds": chosen},
@@ -145,15 +156,8 @@ def gain(
         "persons_gaining": int((gained > 0).sum()),
         "persons_losing": int((gained < 0).sum()),
         "persons_unusual": sum(int((_usualness(rows, together, fold) <= UNUSUAL).sum()) for fold in rows.folds),
-        "controls": {
-            name: {
-                "what": CONTROLS[name].what,
-                "mean": float(np.mean(found)),
-                "standard_error": float(np.std(found, ddof=1) / np.sqrt(len(found))) if len(found) > 1 else None,
-                "draws": len(found),
-            }
-            for name, found in values.items()
-        },
+        "mixtures": shown.pop("mixtures"),
+        "controls": shown,
     }
 
 

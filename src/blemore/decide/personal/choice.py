@@ -204,7 +204,10 @@ def in_parts(person: np.ndarray, clips: int, name: str) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Models:
-    """Every model that a candidate needs, fitted once: {constant: model}."""
+    """Every model that a candidate needs, fitted once: {constant: model}.
+
+    simplest : the discriminant model of the first weight, which sees what persons show; usual : clips of a person, the median.
+    """
 
     logit: ConditionalLogit
     offsets: Mapping[float, Offset]
