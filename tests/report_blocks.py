@@ -88,6 +88,7 @@ def new_blocks(metrics: Mapping[str, Any], clips: pd.DataFrame, rng: np.random.G
             "over": {"random_clusters": {"difference": 0.0161, "standard_error": 0.0052},
                      "one_cluster": {"difference": 0.0143, "standard_error": 0.0049}},
             "folds": {fold: {"trusted": True, "over": {}} for fold in folds},
+            "scores": shifted(fused, 0.0182),
             "gain": {"acc_presence": 0.0271, "acc_salience": 0.0093, "score": 0.0182},
             "interval": [0.0024, 0.0351],
         },

@@ -323,7 +323,8 @@ def summary(root: Path) -> list[str]:
     alone, together, known = (
         f"ACC_presence {one['acc_presence']:.3f}, ACC_salience {one['acc_salience']:.3f}" if one else "nothing is left"
         for one in (
-            *(metrics["variants"].get(way) for way in ("inductive", "transductive")),
+            metrics["variants"]["inductive"],
+            clusters["scores"] if clusters else None,
             metrics["without_unknown"],
         )
     )
@@ -338,7 +339,7 @@ def summary(root: Path) -> list[str]:
         if clusters and not clusters["trusted"]
         else "",
         f"  scores       results/metrics.json: {alone} (out-of-fold, no individual seen in training)",
-        f"               transductive: {together}" if other else "",
+        f"               transductive: {together} (by clusters, as the test clips)" if clusters else "",
         f"               without {', '.join(unknown)} (disjointness unknown): {known}" if unknown else "",
         "  report       results/report/index.html: all of it on one page, with controls and intervals",
         "  encoders     results/encoders.csv: each alone, its weight and cost; licences in results/licences.json",

@@ -21,7 +21,7 @@ from blemore.scoring.commonest import commonest_decision
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import ACCURACIES
 from blemore.scoring.model_name import FINAL, ModelName
-from blemore.scoring.persons import INTERVAL, accuracies, draw_persons, gains, sums_of_persons
+from blemore.scoring.persons import INTERVAL, accuracies, draw_persons, entry, gains, sums_of_persons
 from blemore.scoring.rows import Rows
 from blemore.tables import class_rows, labelled
 from joblineage.errors import refuse
@@ -45,8 +45,8 @@ class Calibrated:
         that the set of emotions is right, `p_salience` that the clip is a blend with these saliences, `p_blend` that it is
         a blend; NaN for "prior".
     trust : of the clusters among the test clips, None without any: "trusted" and "over" each control (`trust.Trust`); "folds",
-        the same without each fold; "gain" in the three accuracies over deciding each clip by itself, and the "interval" of the
-        Score's, where training clips are decided as test clips are: by clusters, where these are trusted without the fold.
+        the same without each fold; "scores" of training clips that are decided as test clips are: by clusters, where these are
+        trusted without the fold; their "gain" in the three accuracies over each clip by itself, and the "interval" of the Score's.
     offsets : one row per training person: the class offsets that would bring the person's mean probabilities to the
         training prior, the number of clips, and how usual their mix of answers looks (`Schedule.usualness`; NaN where no
         personal model was chosen); then one row per individual of the test clips, named "test 0", ..., with
@@ -136,6 +136,7 @@ def _trust(rows: Rows, alone: Decided[Single], found: Decided[Trust], seed: int)
     return {
         **verdicts["final"],
         "folds": verdicts["folds"],
+        "scores": entry(rows, found.saliences, drawn),
         "gain": dict(zip(ACCURACIES, gains(*sums), strict=True)),
         "interval": np.quantile(after - before, INTERVAL).tolist(),
     }
