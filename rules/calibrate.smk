@@ -13,6 +13,7 @@ CALIBRATION = {
 }
 GAIN = "results/calibration/gain.json"
 CALIBRATE = dict(decoding=config["decoding"], personal=config["calibration"]["personal"])
+CONTROLLED = CALIBRATE | dict(controls=config["calibration"]["controls"], seed=config["seed"])
 
 
 rule calibrate:
@@ -32,9 +33,7 @@ rule decide:
     log:
         "logs/decide.log",
     params:
-        study=CALIBRATE,
-        controls=lookup("calibration/controls", within=config),
-        seed=config["seed"],
+        study=CONTROLLED,
     script:
         "../workflow_scripts/decide.py"
 
@@ -49,8 +48,6 @@ rule measure_gains:
     log:
         "logs/measure_gains.log",
     params:
-        study=CALIBRATE,
-        controls=lookup("calibration/controls", within=config),
-        seed=config["seed"],
+        study=CONTROLLED,
     script:
         "../workflow_scripts/measure_gains.py"

@@ -16,6 +16,11 @@ MAY_BE_TOLD_APART = not why_off(TELLING_APART["descriptor"], TELLING_APART["appr
 DESCRIPTOR = [f"individuals/{TELLING_APART['descriptor']}"] if MAY_BE_TOLD_APART else []
 # The file that a descriptor's network is read from; what is missing is told by the job.
 NETWORK = ["weights/face_recognition_sface_2021dec.onnx"] if DESCRIPTOR == ["individuals/sface"] else []
+SEEN = {
+    "clips": CLIPS,
+    "faces": collect(MEDIA["faces"], shard=SHARDS),
+    "network": [path for path in NETWORK if Path(path).is_file()],
+}
 # Cluster numbers are private: without them no decision uses them, and there is no transductive submission.
 INDIVIDUALS_ON = MAY_BE_TOLD_APART and PRIVATE_HERE
 KNOWN_INDIVIDUALS = INDIVIDUALS if PRIVATE_HERE else dict.fromkeys(INDIVIDUALS, [])
@@ -28,9 +33,7 @@ rule individuals:
 
 rule find_individuals:
     input:
-        clips=CLIPS,
-        faces=collect(MEDIA["faces"], shard=SHARDS),
-        network=[path for path in NETWORK if Path(path).is_file()],
+        **SEEN,
         code=code("find_individuals", *DESCRIPTOR),
     output:
         **INDIVIDUALS,

@@ -30,5 +30,7 @@ rule write_submission:
         **SUBMISSIONS,
     log:
         "logs/write_submission.log",
+    params:
+        submission=lookup("submission", within=config),
     script:
         "../workflow_scripts/write_submission.py"

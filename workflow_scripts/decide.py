@@ -12,10 +12,7 @@ with job(snakemake):
     views, clips = pd.read_parquet(snakemake.input.views), read_clips(snakemake.input.clips)
     fused = read_probabilities(snakemake.input.probabilities)
     individuals = known_clusters(snakemake.input.clusters, snakemake.input.summary)
-    params = snakemake.params
-    made = calibrate(
-        views, fused, clips, individuals=individuals, controls=params.controls, seed=params.seed, **params.study
-    )
+    made = calibrate(views, fused, clips, individuals=individuals, **snakemake.params.study)
     write_json(snakemake.output.models, made.models)
     write_json(snakemake.output.trust, made.trust)
     write_table(made.decisions, snakemake.output.decisions)

@@ -10,6 +10,6 @@ from joblineage.job import job
 
 with job(snakemake):
     rows = rows_of_views(pd.read_parquet(snakemake.input.views), read_clips(snakemake.input.clips))
-    study, controls, seed = snakemake.params.study, snakemake.params.controls, snakemake.params.seed
-    found = {"gain": gain(rows, controls=controls, seed=seed, **study), "style": style(rows, draws=controls, seed=seed)}
+    study = snakemake.params.study
+    found = {"gain": gain(rows, **study), "style": style(rows, draws=study["controls"], seed=study["seed"])}
     write_json(snakemake.output[0], found)
