@@ -10,6 +10,7 @@ checked by who embeds (`encoders.embedding`) and by who reads them (`heads.run`)
 
 import json
 import logging
+import math
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
@@ -102,8 +103,10 @@ def check_probabilities(table: Table, where: str, clips: Iterable[str] | None = 
     unknown = ~np.isfinite(values).all(axis=1)
     tell(unknown, "a probability is NaN, infinite or no number", "; write numbers such as 0.25")
     outside = ~unknown & ((values < 0) | (values > 1 + SUM_TOLERANCE)).any(axis=1)
-    logits = "; if these are logits, say --logits or give their softmax" if (values < 0).any() else ""
-    tell(outside, "a probability lies outside 0..1", logits)
+    cure = "; if these are logits, say --logits or give their softmax" if (values < 0).any() else ""
+    if not cure and (np.abs(values[~unknown].sum(axis=1) - 100) < 1).all():
+        cure = "; these look like percent whose rows do not sum to 100: divide each row by its sum"
+    tell(outside, "a probability lies outside 0..1", cure)
     unlike = ~outside.any() & ~unknown & (np.abs(values.sum(axis=1) - 1) > SUM_TOLERANCE)
     tell(unlike, "the six probabilities do not sum to 1", "; divide each row by its sum, if that is what is meant")
     tell(names == "", "the clip has no name", numbers_too=False)
@@ -213,11 +216,15 @@ def as_probabilities(table: Table, where: str, *, logits: bool = False) -> dict[
     if logits:
         known = np.isfinite(values).all(axis=1)
         values[known] = softmax(values[known])
+    if logits or remark:  # else the faults show what is written, as those of cells without a number always do
+        cells = {
+            name: zip(numbers.tolist(), found[name], strict=True)
+            for name, numbers in zip(CLASSES, values.T, strict=True)
+        }
+        found |= {name: [one if math.isfinite(one) else written for one, written in cells[name]] for name in CLASSES}
+    check_probabilities(found, where)
     if remark:
         logging.getLogger(__name__).warning("%s: %s", where, remark)
-    if logits or is_exact(values):  # else the faults show what is written
-        found |= dict(zip(CLASSES, values.T.tolist(), strict=True))
-    check_probabilities(found, where)
     return found | dict(zip(CLASSES, values.T, strict=True))
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from joblineage.errors import DataError
+from joblineage.errors import DataError, MissingDataError
 from joblineage.telling import say, say_json
 
 Probabilities = Annotated[
@@ -29,6 +29,18 @@ ENOUGH = 6
 """Fewer clips say little of a person: said, not refused."""
 QUIET = 2.0
 """Seconds after which progress is shown."""
+
+
+def _to_write(path: Path | None, endings: tuple[str, ...], *read: Path | None) -> None:
+    """Refuse a file to write that has another ending, or that is one of those to be read: it would be lost."""
+    if path is None:
+        return
+    if path.suffix.lower() not in endings:
+        raise DataError(
+            str(path), [f"ends in {path.suffix or 'nothing'}, expected {' or '.join(endings)} for what is written"]
+        )
+    if any(one is not None and one.exists() and path.exists() and path.samefile(one) for one in read):
+        raise DataError(str(path), ["would be written over while it is read: give another name for what is written"])
 
 
 def score(
@@ -95,6 +107,7 @@ def thresholds(
     from blemore.scoring.decoders import Decoder
     from joblineage.files import write_json
 
+    _to_write(out, (".json",), probabilities, truth)
     side = given.probabilities(probabilities, logits)
     found = api.fit_thresholds(side, truth, grid=grid)
     if out is not None:
@@ -115,10 +128,10 @@ def decoder(
     from blemore.api import given
     from joblineage.files import write_json
 
-    side = given.probabilities(probabilities, logits)
-    made = api.fit_decoder(side, truth, kind=kind)
+    _to_write(out, (".json",), probabilities, truth)
+    side, shown = given.probabilities(probabilities, logits), given.labels(truth)
+    made = api.fit_decoder(side, shown, kind=kind)
     write_json(out, made.to_json())
-    shown = given.labels(truth)
     reached = api.evaluate_predictions(made.decide(given.matched(side, shown).values), shown.values)
     _tell(reached | {"decoder": str(out), "in sample": IN_SAMPLE}, as_json)
 
@@ -141,6 +154,9 @@ def decode(
     from blemore.api import functions as api
     from blemore.tables import class_values, probability_columns
 
+    if (decoder is None) == (alpha is None and beta is None) or (alpha is None) != (beta is None):
+        raise typer.BadParameter("give --alpha and --beta, or --decoder")
+    _to_write(out, (".json",), probabilities, decoder)
     decided = api.decode(probability_columns(probabilities, logits=logits), alpha, beta, decoder=decoder)
     api.write_predictions(decided, out)
     blends = int((class_values(decided).max(axis=1) < 100).sum())
@@ -165,6 +181,10 @@ def check_submission(
         say(f"{file}: {len(faults)} fault(s)")
         for fault in faults:
             say(f"  - {fault}")
+    elif clips is None:
+        say(
+            f"{file}: ok, as far as it goes without --clips: whether it holds each of the challenge's clips was not checked"
+        )
     else:
         say(f"{file}: ok")
     if faults:
@@ -199,18 +219,22 @@ def enroll(
     from blemore.decide.personal.schedule import UNUSUAL
     from blemore.scoring.columns import read_columns
 
-    if probabilities_out is not None and probabilities_out.suffix not in (".parquet", ".csv"):
-        raise DataError(str(probabilities_out), ["a probabilities table is a .csv or a .parquet file"])
+    _to_write(out, (".json",), probabilities, truth, model)
+    _to_write(probabilities_out, (".parquet", ".csv"), probabilities, truth)
+    if not model.exists():
+        need = "`--model` takes results/calibration/models.json of a finished study, or what `blemore.fit_personal_model` gave"
+        raise MissingDataError(str(model), [f"no such file; {need} (docs/api.md)"])
     fitted, side = files.personal_model_of(model), given.probabilities(probabilities, logits)
     decided, table = api.enroll(side, truth, model=fitted)
     api.write_predictions(decided, out)
     if probabilities_out is not None:
         given.write(table, probabilities_out)
-    say(f"{len(table['clip'])} clips decided together by {fitted.choice}; written: {out}")
-    if fitted.choice.kind == "off":
-        say(
-            f"{model} holds no personal model: none was better than deciding every clip by itself, which is what was done"
-        )
+    alone = fitted.choice.kind == "off"
+    say(
+        f"{len(table['clip'])} clips decided {'each by itself' if alone else f'together by {fitted.choice}'}; written: {out}"
+    )
+    if alone:
+        say(f"{model} holds no personal model: none was better than deciding every clip by itself")
     elif len(table["clip"]) < ENOUGH:
         say(f"warning: {len(table['clip'])} clip(s) say little of a person; the gain grows up to some 40")
     usual = fitted.usualness(side.values, np.zeros(len(side.values), int))[0]

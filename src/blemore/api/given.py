@@ -79,6 +79,8 @@ def rows(probabilities_: Given, truth: Given, person: Any, fold: Any) -> tuple[R
 
 def labels(given: Given) -> Side:
     """Labels as saliences, checked as a file's (`challenge.files.as_truth`); a table's test clips are left aside."""
+    if isinstance(given, Side):
+        return given
     where = _where(given, "truth")
     if isinstance(given, np.ndarray):
         return Side(where, {}, _six(given))
@@ -188,6 +190,11 @@ def by_class(values: np.ndarray) -> dict[str, np.ndarray]:
 
 def _columns(table: Any, where: str) -> dict[str, Any]:
     """Its columns, by our names."""
+    if not (isinstance(table, Mapping) or hasattr(table, "to_pydict") or hasattr(table, "columns")):
+        kinds = "a path, an array (n, 6), or a table: a DataFrame, a pyarrow Table, a mapping of columns"
+        raise TypeError(f"{where}: found {type(table).__name__}, expected {kinds}")
+    if getattr(getattr(table, "index", None), "name", None) is not None:  # clips in a DataFrame's index
+        table = table.reset_index()
     columns = table.to_pydict() if hasattr(table, "to_pydict") else {name: list(table[name]) for name in table}
     return dict(zip(our_names([*map(str, columns)], [*columns.values()], where), columns.values(), strict=True))
 

@@ -53,6 +53,8 @@ def decode(
     if decoder is not None and alpha is None and beta is None:
         saliences = files.decoder_of(decoder).decide(side.values)
     elif decoder is None and alpha is not None and beta is not None:
+        if not (0 <= alpha <= 1 and 0 <= beta <= 1):
+            raise DataError("decode", [f"found alpha {alpha:g} and beta {beta:g}, expected two numbers from 0 to 1"])
         saliences = decode(side.values, alpha, beta)
     else:
         raise DataError("decode", ["expected alpha and beta, or a decoder"])
@@ -221,13 +223,17 @@ def enroll(probabilities: Given, labels: Given | None = None, *, model: "Fitted 
     from blemore.scoring.answers import mean_labels, numbers_of
 
     fitted, side = files.personal_model_of(model), given.probabilities(probabilities)
-    names = sorted(set(texts(side.columns.get("person", []))) - {""})
+    known, who = np.full(len(side.values), -1), {*texts(side.columns.get("person", []))}
+    shown = None if labels is None else given.labels(labels)
+    if shown is not None and "person" in shown.columns:
+        ours = {*side.columns["clip"]}
+        pairs = zip(shown.columns["clip"], texts(shown.columns["person"]), strict=True)
+        who |= {name for clip, name in pairs if clip in ours}
+    names = sorted(who - {""})
     if len(names) > 1:
-        several = f"{len(names)} persons ({', '.join(names[:5])}, ...)"
+        several = f"{len(names)} persons ({', '.join(names[:5])}{', ...' if len(names) > 5 else ''})"
         raise DataError(side.where, [f"holds clips of {several}, expected those of one: enrol each alone"])
-    known = np.full(len(side.values), -1)
-    if labels is not None:
-        shown = given.labels(labels)
+    if shown is not None:
         place = {clip: row for row, clip in enumerate(side.columns["clip"])}
         rows = [(place[clip], k) for k, clip in enumerate(shown.columns["clip"]) if clip in place]
         if not rows:

@@ -14,6 +14,9 @@ SUM_TOLERANCE = 1e-6
 HALF_UNITS = 6
 """Each of the six numbers can be off by half a unit of its last digit."""
 
+MOST = 0.8
+"""Share of the rows that say how a table is rounded: a few edited by hand may have more digits."""
+
 
 def shares(columns: Sequence[Sequence[Any]]) -> tuple[np.ndarray, str]:
     """Probabilities of the numbers as written, and what was done to them.
@@ -26,20 +29,22 @@ def shares(columns: Sequence[Sequence[Any]]) -> tuple[np.ndarray, str]:
 
     Returns
     -------
-    (n, 6) float64, NaN where a cell is no number; and a remark, "" where nothing was done. Rows that cannot be explained
-    stay as they are: `tables.check_probabilities` refuses them.
+    (n, 6) float64, NaN where a cell is no number; and a remark, "" where nothing was done. Where most rows can be explained,
+    the others stay as they are, in parts of 1: `tables.check_probabilities` refuses them, and them alone.
     """
     values = np.stack([numbers(column) for column in columns], axis=1)
     sums = values.sum(axis=1)
-    if not len(sums) or not np.isfinite(sums).all() or (values < 0).any() or is_exact(values):
+    known = np.isfinite(sums)
+    if not known.any() or (values < 0).any() or is_exact(values):
         return values, ""
-    decimals, significant = _digits(columns)
+    decimals, significant = _digits(columns, known)
     for whole, name, digits in ((1, "", min(decimals, significant)), (100, "%", min(decimals, significant - 2))):
         slack = max(HALF_UNITS * 0.5 * 10.0**-digits * (1 + 1e-9), whole * SUM_TOLERANCE)
-        if digits >= (1 if whole == 1 else 0) and (np.abs(sums - whole) <= slack).all():
-            low, high = (f"{total:.7g}{name}" for total in (sums.min(), sums.max()))
+        explained = np.abs(np.where(known, sums, 0) - whole) <= slack
+        if digits >= (1 if whole == 1 else 0) and explained.sum() > len(sums) / 2:
+            low, high = (f"{total:.7g}{name}" for total in (sums[explained].min(), sums[explained].max()))
             remark = f"the six numbers of a row sum to {low} .. {high}: each row was divided by its sum"
-            return values / sums[:, None], remark
+            return values / np.where(explained, sums, whole)[:, None], remark
     return values, ""
 
 
@@ -48,10 +53,12 @@ def is_exact(values: np.ndarray) -> bool:
     return bool((values >= 0).all() and (np.abs(values.sum(axis=1) - 1) <= SUM_TOLERANCE).all())
 
 
-def _digits(columns: Sequence[Sequence[Any]]) -> tuple[int, int]:
-    """The most decimals, and the most significant digits, that a cell has."""
-    found = [_digits_of(cell) for column in columns for cell in column]
-    return max(decimals for decimals, _ in found), max(significant for _, significant in found)
+def _digits(columns: Sequence[Sequence[Any]], known: np.ndarray) -> tuple[int, int]:
+    """The most decimals, and significant digits, of a row's cells: a number that most of the `known` (n,) rows keep to."""
+    rows = [cells for cells, one in zip(zip(*columns, strict=True), known, strict=True) if one]
+    found = np.array([[_digits_of(cell) for cell in cells] for cells in rows]).max(axis=1)  # (rows, 2)
+    decimals, significant = np.quantile(found, MOST, axis=0, method="inverted_cdf").astype(int).tolist()
+    return decimals, significant
 
 
 def _digits_of(cell: Any) -> tuple[int, int]:

@@ -21,8 +21,10 @@ import pandas as pd
 
 from blemore.scoring.labels import CLASSES, EMOTIONS, soft_labels
 from blemore.scoring.logits import softmax
+from blemore.scoring.reading import once
 from blemore.seeds import generator
 from blemore.tables import NO_FOLD, class_rows, write_csv, write_probabilities, write_table
+from joblineage.errors import refuse
 from joblineage.files import write_json
 
 EVIDENCE = 2.0
@@ -204,9 +206,14 @@ def _clips(names: list[str], settings: Settings, seed: int) -> tuple[pd.DataFram
 def write_study(made: Study, folder: Path) -> None:
     """Write clips.parquet, train_metadata.csv, {encoder}.parquet and truth.json below `folder`.
 
+    Nothing is written over: a DataError where one of them is there.
+
     truth.json: {"style": {person: {"offsets": {class: logits}, "gain"}}, "clips": {clip: {"person", "saliences"
     {class: percent}}}}, of test clips too.
     """
+    names = ("clips.parquet", "train_metadata.csv", *(f"{name}.parquet" for name in made.tables), "truth.json")
+    there = [name for name in names if (folder / name).exists()]
+    refuse(folder, once(there, "is there already: give another folder, or remove it first"))
     write_table(made.clips, folder / "clips.parquet")
     train = made.clips[made.clips["split"] == "train"].rename(columns={"clip": "filename"})
     metadata = train[["filename", "fold", *LABELS]].astype(dict.fromkeys(LABELS[3:], float))
