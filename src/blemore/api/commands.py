@@ -282,9 +282,16 @@ def _show(found: dict[str, Any]) -> None:
         gain["interval"],
         "all clips of a person decided together; no label of the person",
     )
-    for name, control in gain["controls"].items():
+    for name, control in {**gain["controls"], "other mixes": gain["mixtures"]}.items():
         say(f"  {name.replace('_', ' '):<35}{control['mean']:+10.3f}  {'':<17}{control['what']}")
-    say("", "A person gain that its controls reach as well is none.")
+    say(
+        "",
+        "A person gain that its controls reach as well is none; it needs persons who show the usual mix of emotions.",
+    )
+    say(
+        f"In ACC_presence {gain['persons_gaining']} persons gain and {gain['persons_losing']} lose; "
+        f"the mix of {gain['persons_unusual']} looks unusual."
+    )
 
 
 def _tell(result: dict[str, Any], as_json: bool) -> None:
