@@ -282,9 +282,18 @@ def test_new_individuals_are_decided_together_only_where_they_were_found():
         nobody, untrusted = decisions(unknown)
         assert not untrusted.trust["trusted"]
         assert all((nobody[name, "inductive"] == nobody[name, "transductive"]).all() for name in CLASSES)
+    types = {
+        "person": "str",
+        "fold": "int64",
+        "clips": "int64",
+        "usual": "float64",
+        **dict.fromkeys(CLASSES, "float64"),
+    }
     off, nothing = decisions(None)
     assert ("ang", "transductive") not in off.columns
     assert nothing.trust is None
+    for one in (nothing, done):
+        assert one.offsets.dtypes.astype(str).to_dict() == types
 
 
 def test_decisions_of_test_individuals_use_no_label_of_test_clips():

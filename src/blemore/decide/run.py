@@ -30,7 +30,6 @@ VARIANTS = (INDUCTIVE, TRANSDUCTIVE)
 CONTROLS = 5
 CHANCES = ("p_presence", "p_salience", "p_blend")
 DECISION_COLUMNS = ("clip", "split", "person", "fold", "variant", "decided_by", *CLASSES, *CHANCES)
-OFFSET_COLUMNS = ("person", "fold", "clips", "usual", *CLASSES)
 
 
 @dataclass(frozen=True)
@@ -176,7 +175,7 @@ def _test_decisions(
     values = probabilities.set_index("clip").loc[by_model["clip"], list(CLASSES)].to_numpy(float)
     shown = Rows.of(by_model, values).to_judge(ModelName.of("calibration", FINAL, INDUCTIVE))
     made = {INDUCTIVE: (alone.decoder.decide(values), alone.logit.posterior(values))}
-    offsets = pd.DataFrame(columns=list(OFFSET_COLUMNS))
+    offsets = _offset_table([], FINAL, np.zeros(0, int), np.zeros(0), np.zeros((0, len(CLASSES))))
     if individuals is not None:
         number = individuals.reindex(by_model["clip"]).to_numpy(float)
         found = np.isfinite(number)
@@ -240,7 +239,7 @@ def _offsets_of_train(rows: Rows, together: Decided[Selected]) -> pd.DataFrame:
 def _offset_table(
     persons: Sequence[str], fold: np.ndarray | int, who: np.ndarray, usual: np.ndarray, offsets: np.ndarray
 ) -> pd.DataFrame:
-    counted = {"person": persons, "fold": fold, "clips": np.bincount(who), "usual": usual}
+    counted = {"person": pd.Series(persons, dtype="str"), "fold": fold, "clips": np.bincount(who), "usual": usual}
     return pd.DataFrame(counted | dict(zip(CLASSES, offsets.T, strict=True)))
 
 
