@@ -7,16 +7,12 @@ models as in params.yaml. Prints Markdown tables: differences in Score, means ov
 by replicate. Seeds below 100 are for development.
 """
 
-import argparse
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
+from replicates import FUSION, each, options
 
 from blemore.decide.chains import decide_persons, inductive, transductive
 from blemore.decide.controls import random_groups, random_mixture
@@ -29,9 +25,7 @@ from blemore.scoring.model_name import FINAL
 from blemore.scoring.rows import Rows
 from blemore.seeds import generator
 from blemore.simulation.study import Settings, simulate
-from joblineage.progress import Steps
 
-FUSION = {"method": "uniform", "scaling": True}
 STYLED = Settings(new_persons=150, models=5, model_sd=0.3)
 KINDS = {
     "style": STYLED,
@@ -53,8 +47,9 @@ FEW = (2, 5, 10, 20)
 """Clips of a person at a time."""
 
 
-def trial(settings: Settings, seed: int, personal: Mapping[str, Any]) -> dict[str, float]:
+def trial(settings: Settings, seed: int, calibration: Mapping[str, Any]) -> dict[str, float]:
     """Differences in Score of one study."""
+    personal = calibration["personal"]
     made = simulate(settings, seed)
     fused = fuse(made.tables, made.clips, FUSION, families=made.families, seed=seed)
     rows = rows_of_views(fused.views, made.clips)
@@ -102,25 +97,12 @@ def trial(settings: Settings, seed: int, personal: Mapping[str, Any]) -> dict[st
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--replicates", type=int, default=10)
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=100)
-    parser.add_argument("--only", choices=list(KINDS), nargs="+", default=list(KINDS))
-    wanted = parser.parse_args()
-    personal = yaml.safe_load(Path("params.yaml").read_text())["calibration"]["personal"]
-    seeds = range(wanted.seed, wanted.seed + wanted.replicates)
-    with ProcessPoolExecutor(wanted.jobs) as pool, Steps("replicates", len(wanted.only) * len(seeds)) as steps:
-        for kind in wanted.only:
-            made = []
-            for one in pool.map(partial(trial, KINDS[kind], personal=personal), seeds):
-                made.append(one)
-                steps.advance(1)
-            print(f"\n| {kind}, {len(made)} studies | mean | standard error |\n| --- | ---: | ---: |", flush=True)
-            for name in made[0]:
-                values = np.array([one[name] for one in made])
-                error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else float("nan")
-                print(f"| {name} | {values.mean():+.4f} | {error:.4f} |")
+    for kind, made in each(options(__doc__, KINDS, replicates=10), KINDS, trial):
+        print(f"\n| {kind}, {len(made)} studies | mean | standard error |\n| --- | ---: | ---: |", flush=True)
+        for name in made[0]:
+            values = np.array([one[name] for one in made])
+            error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else float("nan")
+            print(f"| {name} | {values.mean():+.4f} | {error:.4f} |")
 
 
 if __name__ == "__main__":

@@ -7,16 +7,12 @@ share of studies in which random clusters of the persons' sizes within folds, an
 `decide.trust.trust`. Seeds below 100 are for development.
 """
 
-import argparse
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
+from replicates import FUSION, each, options
 
 from blemore.decide.controls import random_groups
 from blemore.decide.personal.choice import choose
@@ -25,9 +21,7 @@ from blemore.decide.trust import trust
 from blemore.fusion.run import fuse
 from blemore.scoring.model_name import FINAL
 from blemore.simulation.study import Settings, simulate
-from joblineage.progress import Steps
 
-FUSION = {"method": "uniform", "scaling": True}
 STYLED = Settings(new_persons=2, models=5, model_sd=0.3)
 KINDS = {
     "style": STYLED,
@@ -52,26 +46,11 @@ def trial(settings: Settings, seed: int, calibration: Mapping[str, Any]) -> tupl
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--replicates", type=int, default=200)
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=100)
-    parser.add_argument("--only", choices=list(KINDS), nargs="+", default=list(KINDS))
-    wanted = parser.parse_args()
-    calibration = yaml.safe_load(Path("params.yaml").read_text())["calibration"]
-    seeds = range(wanted.seed, wanted.seed + wanted.replicates)
-    print(
-        "| studies | number | random clusters trusted | true clusters trusted |\n| --- | ---: | ---: | ---: |",
-        flush=True,
-    )
-    with ProcessPoolExecutor(wanted.jobs) as pool, Steps("replicates", len(wanted.only) * len(seeds)) as steps:
-        for kind in wanted.only:
-            passed = []
-            for one in pool.map(partial(trial, KINDS[kind], calibration=calibration), seeds):
-                passed.append(one)
-                steps.advance(1)
-            random, true = np.mean(passed, axis=0)
-            print(f"| {kind} | {len(passed)} | {random:.1%} | {true:.1%} |", flush=True)
+    wanted = options(__doc__, KINDS, replicates=200)
+    print("| studies | number | random clusters trusted | true clusters trusted |\n| --- | ---: | ---: | ---: |")
+    for kind, passed in each(wanted, KINDS, trial):
+        random, true = np.mean(passed, axis=0)
+        print(f"| {kind} | {len(passed)} | {random:.1%} | {true:.1%} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ NEEDS   results/clips/clips.parquet, results/media/faces/{shard}.parquet
 MAKES   results/individuals/clusters.parquet, summary.json
 """
 
+from blemore.params.parts import NETWORKS
 from blemore.params.permission import why_off
 
 INDIVIDUALS = {
@@ -14,12 +15,11 @@ INDIVIDUALS = {
 TELLING_APART = config["individuals"]
 MAY_BE_TOLD_APART = not why_off(TELLING_APART["descriptor"], TELLING_APART["approved"], config["dataset"])
 DESCRIPTOR = [f"individuals/{TELLING_APART['descriptor']}"] if MAY_BE_TOLD_APART else []
-# The file that a descriptor's network is read from; what is missing is told by the job.
-NETWORK = ["weights/face_recognition_sface_2021dec.onnx"] if DESCRIPTOR == ["individuals/sface"] else []
+NETWORK = [NETWORKS[name] for name in NETWORKS if DESCRIPTOR == [f"individuals/{name}"]]
 SEEN = {
     "clips": CLIPS,
     "faces": collect(MEDIA["faces"], shard=SHARDS),
-    "network": [path for path in NETWORK if Path(path).is_file()],
+    "network": [path for path in NETWORK if Path(path).is_file()],  # the job says where a missing one comes from
 }
 # Cluster numbers are private: without them no decision uses them, and there is no transductive submission.
 INDIVIDUALS_ON = MAY_BE_TOLD_APART and PRIVATE_HERE

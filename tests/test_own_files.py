@@ -40,6 +40,7 @@ def folder(tmp_path, monkeypatch) -> Path:
         "enroll p.csv --truth truth.csv --out truth.csv --model decoder.json",
         "enroll p.csv --out decoder.json --model decoder.json",
         "enroll p.csv --out x.json --probabilities-out p.csv --model decoder.json",
+        "enroll p.csv --out x.json --probabilities-out truth.csv --clips truth.csv --model decoder.json",
     ],
 )
 def test_what_is_read_is_never_written_over_and_json_gets_its_ending(folder, capsys, arguments):

@@ -154,7 +154,7 @@ def decode(
     from blemore.api import functions as api
     from blemore.tables import class_values, probability_columns
 
-    if (decoder is None) == (alpha is None and beta is None) or (alpha is None) != (beta is None):
+    if (alpha is None) != (beta is None) or (decoder is None) == (alpha is None):
         raise typer.BadParameter("give --alpha and --beta, or --decoder")
     _to_write(out, (".json",), probabilities, decoder)
     decided = api.decode(probability_columns(probabilities, logits=logits), alpha, beta, decoder=decoder)
@@ -220,7 +220,7 @@ def enroll(
     from blemore.scoring.columns import read_columns
 
     _to_write(out, (".json",), probabilities, truth, model)
-    _to_write(probabilities_out, (".parquet", ".csv"), probabilities, truth)
+    _to_write(probabilities_out, (".parquet", ".csv"), probabilities, truth, clips)
     if not model.exists():
         need = "`--model` takes results/calibration/models.json of a finished study, or what `blemore.fit_personal_model` gave"
         raise MissingDataError(str(model), [f"no such file; {need} (docs/api.md)"])

@@ -121,5 +121,15 @@ def decide_together(
     return ANSWERS[best_answers(posterior, model.logit.blend_share)], posterior
 
 
+def usualness(rows: Rows, together: Decided[Selected]) -> np.ndarray:
+    """(persons,) how usual each training person's mix of answers looks, by the model of the other folds; NaN: unknown."""
+    usual = np.full(len(rows.persons), np.nan)
+    for fold in rows.folds:
+        inside = rows.view(fold).where(rows.fold == fold)
+        who, numbers = np.unique(inside.person, return_inverse=True)
+        usual[who] = together.models[fold].model.usualness(inside.values, numbers)
+    return usual
+
+
 def _nothing(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
     return np.zeros((len(rows), len(CLASSES)), dtype=np.int64), np.full((len(rows), len(ANSWERS)), np.nan)

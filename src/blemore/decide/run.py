@@ -12,16 +12,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from blemore.decide.chains import INDUCTIVE, TRANSDUCTIVE, Decided, Single, decide_persons, inductive, transductive
+from blemore.decide.chains import (
+    INDUCTIVE,
+    TRANSDUCTIVE,
+    Decided,
+    Single,
+    decide_persons,
+    inductive,
+    transductive,
+    usualness,
+)
 from blemore.decide.person_offset import fit_offsets
 from blemore.decide.personal.choice import Fitted, Selected
 from blemore.decide.trust import ALONE, Trust, by_clusters
 from blemore.scoring.answers import SINGLES, numbers_of, worth
 from blemore.scoring.commonest import commonest_decision
 from blemore.scoring.labels import CLASSES
-from blemore.scoring.metrics import ACCURACIES
 from blemore.scoring.model_name import FINAL, ModelName
-from blemore.scoring.persons import INTERVAL, accuracies, draw_persons, entry, gains, sums_of_persons
+from blemore.scoring.persons import draw_persons, entry, gain_and_interval, sums_of_persons
 from blemore.scoring.rows import Rows
 from blemore.tables import class_rows, labelled
 from joblineage.errors import refuse
@@ -128,16 +136,13 @@ def _by_outer(rows: Rows, individuals: pd.DataFrame) -> dict[int, np.ndarray]:
 
 
 def _trust(rows: Rows, alone: Decided[Single], found: Decided[Trust], seed: int) -> dict[str, Any]:
-    sums = [sums_of_persons(rows, made.saliences) for made in (alone, found)]
-    drawn = draw_persons(len(rows.persons), seed)
-    before, after = (accuracies(drawn @ part)[2] for part in sums)
-    verdicts = _models(found, Trust.to_json)
+    before, after = (sums_of_persons(rows, made.saliences) for made in (alone, found))
+    drawn, verdicts = draw_persons(len(rows.persons), seed), _models(found, Trust.to_json)
     return {
         **verdicts["final"],
         "folds": verdicts["folds"],
         "scores": entry(rows, found.saliences, drawn),
-        "gain": dict(zip(ACCURACIES, gains(*sums), strict=True)),
-        "interval": np.quantile(after - before, INTERVAL).tolist(),
+        **gain_and_interval(before, after, drawn),
     }
 
 
@@ -225,15 +230,12 @@ def _decisions(
 def _offsets_of_train(rows: Rows, together: Decided[Selected]) -> pd.DataFrame:
     """Each person's offsets on the rows of the person's own fold, towards the prior of the others."""
     offsets, fold = np.zeros((len(rows.persons), len(CLASSES))), np.zeros(len(rows.persons), dtype=np.int64)
-    usual = np.full(len(rows.persons), np.nan)
     fold[rows.person] = rows.fold
     for outer in rows.folds:
         inside = rows.fold == outer
         who, numbers = np.unique(rows.person[inside], return_inverse=True)
-        values = rows.view(outer).values[inside]
-        offsets[who] = fit_offsets(values, numbers, rows.truth[~inside].mean(axis=0) / 100)
-        usual[who] = together.models[outer].model.usualness(values, numbers)
-    return _offset_table(rows.persons, fold, rows.person, usual, offsets)
+        offsets[who] = fit_offsets(rows.view(outer).values[inside], numbers, rows.truth[~inside].mean(axis=0) / 100)
+    return _offset_table(rows.persons, fold, rows.person, usualness(rows, together), offsets)
 
 
 def _offset_table(

@@ -11,16 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from blemore.decide.chains import Decided, Single, decide_persons, inductive, transductive
+from blemore.decide.chains import Decided, Single, decide_persons, inductive, transductive, usualness
 from blemore.decide.controls import one_group, permuted_labels, random_groups, random_mixture
 from blemore.decide.person_offset import fit_offsets
 from blemore.decide.personal.choice import Selected
 from blemore.decide.personal.schedule import UNUSUAL
 from blemore.scoring import decoders
 from blemore.scoring.labels import CLASSES
-from blemore.scoring.metrics import ACCURACIES
 from blemore.scoring.model_name import FINAL
-from blemore.scoring.persons import INTERVAL, accuracies, draw_persons, gains, sums_of_persons
+from blemore.scoring.persons import accuracies, draw_persons, gain_and_interval, gains, sums_of_persons
 from blemore.scoring.rows import Rows
 from joblineage import declare
 
@@ -125,9 +124,7 @@ def gain(
     with declare.within("gain"):  # its models are not those whose decisions the study reports
         base = inductive(rows, decoding)
         together = transductive(rows, base, personal)
-    sums = [sums_of_persons(rows, made.saliences) for made in (base, together)]
-    drawn = draw_persons(len(rows.persons), seed)
-    before, after = (accuracies(drawn @ part)[2] for part in sums)
+    before, after = (sums_of_persons(rows, made.saliences) for made in (base, together))
     measured = CONTROLS | {"mixtures": MIXTURES}
     values: dict[str, list[float]] = {name: [] for name in measured}
     made = Decisions(rows, personal, decoding, base, together)
@@ -136,7 +133,7 @@ def gain(
             if draw == 0 or control.drawn:
                 values[name].append(control.gained(made, f"{seed}/person/{draw}"))
         step()
-    gained = np.subtract(*(accuracies(part)[0] for part in sums[::-1]))
+    gained = accuracies(after)[0] - accuracies(before)[0]
     shown = {
         name: {
             "what": measured[name].what,
@@ -151,23 +148,17 @@ def gain(
         "chosen": {"final": chosen.pop(str(FINAL)), "folds": chosen},
         "clips": len(rows),
         "persons": len(rows.persons),
-        "gain": dict(zip(ACCURACIES, gains(*sums), strict=True)),
-        "interval": np.quantile(after - before, INTERVAL).tolist(),
+        **gain_and_interval(before, after, draw_persons(len(rows.persons), seed)),
         "persons_gaining": int((gained > 0).sum()),
         "persons_losing": int((gained < 0).sum()),
-        "persons_unusual": sum(int((_usualness(rows, together, fold) <= UNUSUAL).sum()) for fold in rows.folds),
+        "persons_unusual": int((usualness(rows, together) <= UNUSUAL).sum()),
         "mixtures": shown.pop("mixtures"),
         "controls": shown,
     }
 
 
-def _usualness(rows: Rows, together: Decided[Selected], fold: int) -> np.ndarray:
-    inside = rows.view(fold).where(rows.fold == fold)
-    return together.models[fold].model.usualness(inside.values, np.unique(inside.person, return_inverse=True)[1])
-
-
 def _score_gain(rows: Rows, alone: np.ndarray, together: np.ndarray) -> float:
-    return gains(*(sums_of_persons(rows, saliences) for saliences in (alone, together)))[2]
+    return gains(*(sums_of_persons(rows, saliences) for saliences in (alone, together)))["score"]
 
 
 def style(rows: Rows, *, draws: int, seed: int) -> dict[str, dict[str, float]]:

@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 
 from blemore.individuals.faces import Faces, described, read_faces
+from blemore.params.parts import NETWORKS
 from joblineage.errors import MissingDataError
 
-WEIGHTS = Path("weights/face_recognition_sface_2021dec.onnx")
+WEIGHTS = Path(NETWORKS["sface"])
 WHERE = "individuals.descriptor: sface"
 SIZE = 160
 """px of a face crop; the network sees 112 px, cut out along the landmarks."""

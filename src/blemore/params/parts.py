@@ -105,6 +105,8 @@ DATA_SET = PartKind("data set", "datasets", "roster", ("root", "withdrawn"), ("f
 ENCODER_FAMILY = PartKind("encoder family", "encoders", "build", ("settings",))
 DESCRIPTOR = PartKind("descriptor of faces", "individuals", "describe", ("face_shards",))
 
+NETWORKS = {"sface": "weights/face_recognition_sface_2021dec.onnx"}
+"""{descriptor: the file in the study that its network is read from}."""
 OFF = ("off", False)
 """In place of a descriptor's name: nobody is told apart; YAML reads a bare off as False."""
 AUTO = "auto"

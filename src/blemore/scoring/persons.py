@@ -29,10 +29,20 @@ def accuracies(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return presence, salience, np.asarray(combine(presence, salience))
 
 
-def gains(before: np.ndarray, after: np.ndarray) -> list[float]:
+def gains(before: np.ndarray, after: np.ndarray) -> dict[str, float]:
     """Gains in the three accuracies, of sums (persons, 4)."""
     own, other = (np.stack(accuracies(part.sum(axis=0))) for part in (before, after))
-    return (other - own).tolist()
+    return dict(zip(ACCURACIES, (other - own).tolist(), strict=True))
+
+
+def gain_and_interval(before: np.ndarray, after: np.ndarray, drawn: np.ndarray) -> dict[str, Any]:
+    """ "gain" in the accuracies, and "interval" [low, high] of the Score's, of sums (persons, 4) paired over persons.
+
+    drawn : (draws, persons) how often each person counts.
+    """
+    scores_of_draws = [accuracies(drawn @ part)[2] for part in (before, after)]
+    interval = np.quantile(scores_of_draws[1] - scores_of_draws[0], INTERVAL).tolist()
+    return {"gain": gains(before, after), "interval": interval}
 
 
 def draw_persons(persons: int, seed: int, draws: int = DRAWS) -> np.ndarray:

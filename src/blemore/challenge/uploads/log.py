@@ -110,7 +110,8 @@ def variant_of(file: Path) -> str:
         if variant in file.stem:
             return variant
     if file.stem == "submission":
-        return VARIANTS[file.with_stem(f"submission_{VARIANTS[0]}").exists()]
+        inductive, transductive = VARIANTS
+        return transductive if file.with_stem(f"submission_{inductive}").exists() else inductive
     raise DataError(str(file), [f"the name shows no variant: say which of {', '.join(VARIANTS)} it is (--variant)"])
 
 

@@ -2,7 +2,7 @@
 
 q' ~ q * exp(n / (n + k) share w) after n clips, with the w of full strength found by iterative proportional fitting
 (Deming and Stephan 1940): what a person is thought to show too often becomes rarer in all of the person's clips. `share`
-says how far the person is trusted to show the training frequencies (`choice.Fitted.share`).
+says how far the person is trusted to show the training frequencies (`schedule`).
 """
 
 from dataclasses import dataclass

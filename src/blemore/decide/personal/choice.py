@@ -9,7 +9,7 @@ a new one: `offset`, `discriminant`, and the geometric mean of `both`. The first
 All of them trust that a person shows the training clips' mix of answers; `schedule` says how far that can be.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
@@ -98,21 +98,29 @@ class Fitted:
         """
         if self.schedule is None:
             return self.logit.posterior(values)
+        return next(self.posteriors(values, who, known, self.schedule, [self.choice.power or 1.0]))
+
+    def posteriors(
+        self,
+        values: np.ndarray,
+        who: np.ndarray,
+        known: np.ndarray | None,
+        schedule: Schedule,
+        powers: Iterable[float],
+    ) -> Iterator[np.ndarray]:
+        """As `posterior`, for each power of `part_of_schedule`."""
         known = nothing_known(len(who)) if known is None else known
-        share = self.share(self.schedule, values, who, known)
+        part, trusted = part_of_schedule(who, schedule.usual), schedule.trusted(values, who, known)  # (persons, 1)
         models = [model for model in (self.offset, self.discriminant) if model is not None]
-        return _joined([model.adapted(values, who, known, share) for model in models]).at(self.choice.k or 0.0)
+        for power in powers:
+            parts = [model.adapted(values, who, known, part**power * trusted) for model in models]
+            yield _joined(parts).at(self.choice.k or 0.0)
 
     def usualness(self, values: np.ndarray, who: np.ndarray) -> np.ndarray:
         """(persons,) `Schedule.usualness` of clips (n, 6) of persons `who` (n,); NaN where the choice is OFF."""
         if self.schedule is None:
             return np.full(len(np.bincount(who)), np.nan)
         return self.schedule.usualness(values, who)
-
-    def share(self, schedule: Schedule, values: np.ndarray, who: np.ndarray, known: np.ndarray) -> np.ndarray:
-        """(persons, 1) in 0..1, how far each person is trusted to show the training clips' mix of answers."""
-        part = part_of_schedule(who, schedule.usual) ** (self.choice.power or 1.0)
-        return part * schedule.trusted(values, who, known)
 
 
 @dataclass(frozen=True)
@@ -121,7 +129,7 @@ class Selected:
 
     model : the choice, fitted on all rows; left_out : {fold: the same choice, fitted on the rows of the other folds}.
     likelihoods : {candidate: mean log likelihood of the clips' labels, in nats}.
-    The last two are empty where nothing could be chosen.
+    Where the choice is OFF, nothing is left out; where nothing could be chosen, the last is empty too.
     """
 
     model: Fitted
@@ -151,11 +159,9 @@ def choose(rows: Rows, options: Mapping[str, Any]) -> Selected:
     means = {choice: total / len(rows) for choice, total in found.items()}
     best = max(means, key=lambda choice: means[choice])
     if best.kind == OFF:
-        return Selected(whole.of(best), {fold: models.of(best) for fold, models in learned.items()}, means)
+        return Selected(whole.of(best), likelihoods=means)
     schedule, schedules = _schedules(rows, whole, learned)
-    best = replace(
-        best, power=_power(rows, {fold: learned[fold].of(best, schedules[fold]) for fold in learned}, options)
-    )
+    best = replace(best, power=_power(rows, best, learned, schedules, options["powers"]))
     left_out = {fold: models.of(best, schedules[fold]) for fold, models in learned.items()}
     return Selected(whole.of(best, schedule), left_out, means)
 
@@ -177,19 +183,24 @@ def _schedules(rows: Rows, whole: "_Models", learned: Mapping[int, "_Models"]) -
     return without(None, whole), {fold: without(fold, models) for fold, models in learned.items()}
 
 
-def _power(rows: Rows, left_out: Mapping[int, Fitted], options: Mapping[str, Any]) -> float:
+def _power(
+    rows: Rows,
+    choice: Choice,
+    learned: Mapping[int, "_Models"],
+    schedules: Mapping[int, Schedule],
+    powers: Sequence[float],
+) -> float:
     """The power under which labels are likeliest where a person's clips are seen a few at a time."""
-    found = dict.fromkeys(options["powers"], 0.0)
-    if len(found) == 1:
-        return float(next(iter(found)))
-    for fold, model in left_out.items():
+    if len(powers) == 1:
+        return float(powers[0])
+    found = np.zeros(len(powers))
+    for fold, models in learned.items():
         judged = rows.where(rows.fold == fold)
         at = np.arange(len(judged)), numbers_of(judged.truth)
         who = in_parts(judged.person, PART, f"parts/{fold}")
-        for power in found:
-            posterior = replace(model, choice=replace(model.choice, power=power)).posterior(judged.values, who)
-            found[power] += float(np.log(np.maximum(posterior[at], LEAST)).sum())
-    return float(max(found, key=lambda power: found[power]))
+        made = models.of(choice).posteriors(judged.values, who, None, schedules[fold], powers)
+        found += [np.log(np.maximum(posterior[at], LEAST)).sum() for posterior in made]
+    return float(powers[int(found.argmax())])
 
 
 def in_parts(person: np.ndarray, clips: int, name: str) -> np.ndarray:
