@@ -49,7 +49,7 @@ lint: .venv/developer
 	mypy
 
 benchmarks: .venv/developer
-	for name in decode demo faces individuals lineage memory noop thresholds throughput training; do echo "== $$name"; python benchmarks/$$name.py; done
+	for name in decode demo faces individuals interval_coverage lineage memory noop thresholds throughput training; do echo "== $$name"; python benchmarks/$$name.py; done
 	OMP_NUM_THREADS=1 python benchmarks/fusion.py
 	python benchmarks/heads.py --train linear --time 256 512
 

@@ -33,7 +33,7 @@ from blemore.scoring.decoders import leave_one_fold_out
 from blemore.scoring.decoding import decode
 from blemore.scoring.labels import CLASSES, EMOTIONS, soft_labels
 from blemore.scoring.metrics import scores, true_saliences
-from blemore.scoring.persons import INTERVAL, accuracies, draw_persons, sums_of_persons
+from blemore.scoring.persons import gain_and_interval, sums_of_persons
 from blemore.scoring.rows import Rows
 from blemore.scoring.surface import OFFICIAL_GRID, official_grid
 
@@ -166,14 +166,12 @@ def ours(x: np.ndarray, clips: pd.DataFrame) -> Result:
     return Result("our linear head", time.process_time() - start, 0, honest)
 
 
-def advantage(ours: np.ndarray, kit: np.ndarray, clips: pd.DataFrame, draws: int = 1000) -> str:
-    """Score of our head's decisions (n, 6) minus that of the kit's, both honest, and its 90 % interval over persons drawn."""
+def advantage(ours: np.ndarray, kit: np.ndarray, clips: pd.DataFrame) -> str:
+    """Score of our head's decisions (n, 6) minus that of the kit's, both honest, and its 90 % interval over persons."""
     rows = Rows.of(clips)
-    drawn = draw_persons(len(rows.persons), seed=1, draws=draws)
-    sums = [sums_of_persons(rows, decided) for decided in (ours, kit)]
-    low, high = np.quantile(np.subtract(*(accuracies(drawn @ one)[2] for one in sums)), INTERVAL)
-    difference = np.subtract(*(accuracies(one.sum(axis=0))[2] for one in sums))
-    return f"{difference:+.3f} ({low:+.3f} to {high:+.3f})"
+    found = gain_and_interval(*(sums_of_persons(rows, decided) for decided in (kit, ours)))
+    low, high = found["interval"]
+    return f"{found['gain']['score']:+.3f} ({low:+.3f} to {high:+.3f})"
 
 
 def plain_grid_seconds(clips: pd.DataFrame, alphas: int = 2) -> float:

@@ -10,7 +10,7 @@ CURVES = collect(FOLD["curve"], finetuned=FINETUNED, fold=FOLDS)
 PLOTS = {plot: f"results/plots/{plot}.png" for plot in ["surface", "encoders", "weights", "confusion", "curves"]}
 PLOTS["table"] = "results/plots/curves.csv"
 
-STUDY = {key: config[key] for key in ("dataset", "weights", "seed", "decoding")}
+STUDY = {key: config[key] for key in ("dataset", "weights", "decoding")}
 STUDY["origins"] = {name: settings.origin(config, name) for name in ENCODERS}
 STUDY["unknown"] = settings.unknown_disjointness(config)
 

@@ -30,8 +30,6 @@ if HELD_BACK:
             HELD_BACK,
         log:
             "logs/judge.log",
-        params:
-            seed=config["seed"],
         script:
             "../workflow_scripts/judge.py"
 

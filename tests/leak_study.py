@@ -197,8 +197,8 @@ class Study:
     def score(self) -> None:
         def work() -> None:
             decisions = pd.read_parquet("results/calibration/decisions.parquet")
-            about = {"dataset": "demo", "weights": "tiny", "seed": 1, "origins": dict.fromkeys(ENCODERS, "outside")}
-            summary = summarise(decisions, self.read(), self.clips, draws=5, permutations=2, **about)
+            about = {"dataset": "demo", "weights": "tiny", "origins": dict.fromkeys(ENCODERS, "outside")}
+            summary = summarise(decisions, self.read(), self.clips, **about)
             write_json(Path("results/scores.json"), summary)
 
         inputs = {"clips": CLIPS, "decisions": "results/calibration/decisions.parquet"}

@@ -29,11 +29,22 @@ def shifted(entry: Mapping[str, Any], by: float) -> dict[str, Any]:
     return {**entry, **{key: entry[key] + by for key in keys}, "interval": intervals}
 
 
+def gained(by: float) -> dict[str, Any]:
+    """A gain, as `scoring.persons.gain_and_interval` gives it."""
+    return {"gain": accuracies(by + 0.01, by - 0.01), "interval": [by - 0.0213, by + 0.0217], "persons": 8}
+
+
+def difference(column: str, one: Mapping[str, Any] | None) -> dict[str, float | None]:
+    """The columns of a gain in encoders.csv."""
+    value, (low, high) = (one["gain"]["score"], one["interval"]) if one else (None, (None, None))
+    return {column: value, f"{column}_low": low, f"{column}_high": high}
+
+
 def expected(entry: Mapping[str, Any]) -> dict[str, Any]:
     """What a posterior expects of itself."""
     keys = ("acc_presence", "acc_salience", "score")
     said = {key: entry[key] - 0.004 for key in keys}
-    return {"expected": said | {"realised_minus_expected": 0.004, "interval": [-0.011, 0.019]}}
+    return {"expected": said | {"realised_minus_expected": 0.004, "interval": [-0.011, 0.019], "persons": 8}}
 
 
 def new_blocks(metrics: Mapping[str, Any], clips: pd.DataFrame, rng: np.random.Generator) -> dict[str, Any]:
@@ -90,7 +101,7 @@ def new_blocks(metrics: Mapping[str, Any], clips: pd.DataFrame, rng: np.random.G
             "folds": {fold: {"trusted": True, "over": {}} for fold in folds},
             "scores": shifted(fused, 0.0182),
             "gain": {"acc_presence": 0.0271, "acc_salience": 0.0093, "score": 0.0182},
-            "interval": [0.0024, 0.0351],
+            "interval": [0.0024, 0.0351], "persons": 8,
         },
         "persons": [
             {
@@ -151,7 +162,7 @@ def individuals() -> dict[str, Any]:
 
 def held_back(metrics: Mapping[str, Any]) -> dict[str, Any]:
     inductive = metrics["variants"]["inductive"]
-    none = {"interval": None, "interval_reason": "2 person(s): an interval over persons needs at least 3"}
+    none = {"persons": 1, "interval": None, "interval_reason": "1 person(s): an interval over persons needs at least 2"}
     return {
         "variants": {"inductive": inductive | none, "transductive": shifted(inductive, 0.012) | none},
         "difference": {"acc_presence": 0.012, "acc_salience": 0.012, "score": 0.012, **none},

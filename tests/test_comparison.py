@@ -2,8 +2,6 @@
 
 import json
 
-import pandas as pd
-
 from blemore.evaluate.comparison import COLUMNS, compare, read_costs
 
 
@@ -11,7 +9,8 @@ def entry(score, origin="finetuned", disjointness="by fold"):
     interval = {"score": [score - 0.1, score + 0.1]}
     return {
         "acc_presence": score, "acc_salience": score, "score": score, "interval": interval, "clips": 10, "origin": origin,
-        "disjointness": disjointness, "permutation_p": 0.5,
+        "disjointness": disjointness, "persons": 8, "over_computed": None,
+        "over_commonest": {"gain": {"score": 0.1}, "interval": [0.05, 0.15]},
     }  # fmt: skip
 
 
@@ -28,8 +27,13 @@ def test_encoders_stand_in_order_of_score_with_their_weight_cost_and_doubts():
     assert "not judged" in rows.loc["b", "note"]
     assert "disjointness unknown" in rows.loc["c", "note"]
     assert "in place of the service" in rows.loc["d", "note"]
-    assert rows.loc["a", ["fusion_weight", "cpu_seconds", "score_low"]].tolist() == [0.5, 3.0, 0.1]
-    assert pd.isna(rows.loc["c", "cpu_seconds"])
+    assert rows.loc["a", ["fusion_weight", "cpu_seconds", "score_low", "over_commonest_low"]].tolist() == [
+        0.5,
+        3.0,
+        0.1,
+        0.05,
+    ]
+    assert rows.loc["c", ["cpu_seconds", "over_computed", "over_computed_high"]].isna().all()
 
 
 def test_costs_of_folds_add_up_and_the_largest_memory_counts(tmp_path):

@@ -33,7 +33,7 @@ def drawings():
     fused = fuse(tables, clips, {"method": "simplex", "scaling": False, "simplex": {"l2": 0.05}})
     result = calibrate(fused.views, fused.probabilities, clips, decoding="auto", personal=PERSONAL)
     summary = summarise(
-        result.decisions, tables, clips, dataset="demo", weights="tiny", seed=1, draws=50, permutations=50,
+        result.decisions, tables, clips, dataset="demo", weights="tiny",
         origins={"e0": "finetuned", "e1": "random"}, unknown=["e0"],
     )  # fmt: skip
     rows = Rows.of(labelled(clips))

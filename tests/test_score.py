@@ -21,7 +21,7 @@ from blemore.scoring.decoders import leave_one_fold_out
 from blemore.scoring.exact import exact_optimum
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import true_saliences
-from blemore.scoring.persons import draw_persons, entry, folds_over_persons
+from blemore.scoring.persons import entry, folds_over_persons
 from blemore.scoring.rows import Rows
 from blemore.tables import labelled
 from joblineage.errors import DataError
@@ -57,7 +57,7 @@ def test_the_score_of_an_encoder_s_table_is_what_the_study_reports(case):
     clips, tables, fused = case
     decisions = calibrate(fused.views, fused.probabilities, clips, decoding="auto", personal=FEW).decisions
     origins = dict.fromkeys(tables, "finetuned")
-    said = summarise(decisions, tables, clips, dataset="demo", weights="tiny", seed=17, origins=origins, permutations=2)
+    said = summarise(decisions, tables, clips, dataset="demo", weights="tiny", origins=origins)
     for name, table in tables.items():
         found = blemore.score(table, clips)
         reported = said["encoders"][name]
@@ -73,12 +73,12 @@ def test_the_score_of_the_fused_table_is_that_of_the_study_s_functions(case):
     rows = replace(rows, values=rows.lookup(fused.probabilities), clip=None)
     found = blemore.score(fused.probabilities, clips, seed=5)
     decided, chosen = leave_one_fold_out(rows)
-    assert found["honest"] == entry(rows, decided, draw_persons(len(rows.persons), 5))
+    assert found["honest"] == entry(rows, decided)
     assert found["decoders"] == {str(k): one.to_json() for k, one in chosen.items()}
     best, shown = exact_optimum(rows.values, rows.truth), found["thresholds"]
     assert (shown["in_sample"]["score"], shown["in_sample"]["alpha"]) == (best.score, best.alpha)
     by_thresholds, _ = leave_one_fold_out(rows, kind="exact")
-    assert shown["honest"] == entry(rows, by_thresholds, draw_persons(len(rows.persons), 5))
+    assert shown["honest"] == entry(rows, by_thresholds)
     assert shown["optimism"]["score"] == best.score - shown["honest"]["score"]
     views = replace(rows, values=np.stack([rows.values] * len(rows.outers)))
     assert found["together"] == gain(views, PERSONAL, decoding="expected", controls=CONTROLS, seed=5)

@@ -106,5 +106,6 @@ def test_by_true_clusters_training_clips_gain_what_persons_gain(made, fused):
     assert all(fold["trusted"] for fold in found["folds"].values())
     assert found["interval"][0] > 0
     assert found["interval"][0] < found["gain"]["score"] < found["interval"][1]
+    assert found["persons"] == 20
     nothing = calibrated(true_clusters(made.clips, made.person).query("split == 'test'"))
     assert (nothing["trusted"], nothing["gain"]["score"], nothing["interval"]) == (False, 0, [0, 0])

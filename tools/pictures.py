@@ -17,7 +17,7 @@ from blemore.evaluate.figures import draw_encoders
 from joblineage.files import read_json, write_json
 
 PICTURES = Path(__file__).parents[1] / "docs/pictures"
-NUMBERS = ("acc_presence", "acc_salience", "score", "interval", "origin", "disjointness")
+NUMBERS = ("acc_presence", "acc_salience", "score", "persons", "interval", "origin", "disjointness")
 """What is kept of an encoder's, and of the fusion's, entry in results/metrics.json."""
 SHOWN = (
     "neu_sit1",

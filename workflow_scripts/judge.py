@@ -12,4 +12,4 @@ with job(snakemake):
     clusters = None
     if snakemake.input.clusters:
         clusters = pd.read_parquet(snakemake.input.clusters, filters=[("split", "==", "test")])
-    write_json(snakemake.output[0], judge(submissions, snakemake.input.truth, clusters, snakemake.params.seed))
+    write_json(snakemake.output[0], judge(submissions, snakemake.input.truth, clusters))

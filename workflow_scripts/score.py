@@ -19,6 +19,6 @@ with job(snakemake, headline=headline):
     without = decisions_without(study["unknown"], tables, clips, **snakemake.params.known)
     metrics = summarise(read["decisions"], tables, clips, without_unknown=without, **study)
     read |= {name: read_json(found[name]) for name in ("weights", "gain", "trust")}
-    metrics |= evidence(clips, **read, seed=study["seed"])
+    metrics |= evidence(clips, **read)
     write_json(made.metrics, metrics)
     write_json(made.reliability, reliability(read_probabilities(found.probabilities), clips, metrics["note"]))

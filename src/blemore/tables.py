@@ -175,8 +175,12 @@ def usable(clips: "pd.DataFrame") -> "pd.DataFrame":
 
 def labelled(clips: "pd.DataFrame") -> "pd.DataFrame":
     """The usable train clips of a clips table, sorted by name."""
-    train = usable(clips)
-    return train[train["split"] == "train"].sort_values("clip", kind="stable").reset_index(drop=True)
+    return train_clips(usable(clips))
+
+
+def train_clips(clips: "pd.DataFrame") -> "pd.DataFrame":
+    """The train clips of a clips table, those in quarantine too, sorted by name."""
+    return clips[clips["split"] == "train"].sort_values("clip", kind="stable").reset_index(drop=True)
 
 
 def write_probabilities(table: "pd.DataFrame", path: str | Path) -> None:

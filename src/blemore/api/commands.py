@@ -55,7 +55,7 @@ def score(
     ],
     decoder: Kind = "expected",
     logits: Logits = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of the persons drawn for intervals and controls.")] = 17,
+    seed: Annotated[int, typer.Option(min=0, help="Of the controls.")] = 17,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
     """The honest score of a table: nested decoders, interval, trivial baseline, optimism, and what a person's clips together gain.

@@ -87,7 +87,7 @@ def score(
         as far as these are BLEMORE's.
     fold : (n,) whole numbers. None: the column fold of the truth; where there is none, folds are made over persons.
     decoding : kind of decoder (`fit_decoder`).
-    seed : of the persons drawn for the intervals, and of the controls.
+    seed : of the controls.
     step : called while the person's gain is computed, `evaluate.score.CONTROLS` times.
 
     Returns

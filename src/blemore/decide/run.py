@@ -29,7 +29,7 @@ from blemore.scoring.answers import SINGLES, numbers_of, worth
 from blemore.scoring.commonest import commonest_decision
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.model_name import FINAL, ModelName
-from blemore.scoring.persons import draw_persons, entry, gain_and_interval, sums_of_persons
+from blemore.scoring.persons import entry, gain_and_interval, sums_of_persons
 from blemore.scoring.rows import Rows
 from blemore.tables import class_rows, labelled
 from joblineage.errors import refuse
@@ -53,7 +53,7 @@ class Calibrated:
         a blend; NaN for "prior".
     trust : of the clusters among the test clips, None without any: "trusted" and "over" each control (`trust.Trust`); "folds",
         the same without each fold; "scores" of training clips that are decided as test clips are: by clusters, where these are
-        trusted without the fold; their "gain" in the three accuracies over each clip by itself, and the "interval" of the Score's.
+        trusted without the fold; their "gain" in the three accuracies over each clip by itself, the "interval" of the Score's, and "persons".
     offsets : one row per training person: the class offsets that would bring the person's mean probabilities to the
         training prior, the number of clips, and how usual their mix of answers looks (`Schedule.usualness`; NaN where no
         personal model was chosen); then one row per individual of the test clips, named "test 0", ..., with
@@ -88,7 +88,7 @@ def calibrate(
     personal : which personal models to choose from (`decide.personal.choice.choose`).
     individuals : the clusters of `individuals.run.Individuals`; None: nobody knows, or nobody may know. A test clip
         is decided by itself if it has no row, and all of them are if the clusters are not trusted (`trust.trust`).
-    controls : random clusters that trust is measured against; seed : decides them, and the persons drawn for an interval.
+    controls : random clusters that trust is measured against; seed : decides them.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def calibrate(
     trust = groups = None
     if individuals is not None:
         by_cluster = by_clusters(rows, alone, together, _by_outer(rows, individuals), draws=controls, seed=seed)
-        trust = _trust(rows, alone, by_cluster, seed)
+        trust = _trust(rows, alone, by_cluster)
         here = (individuals["split"] == "test") & trust["trusted"]
         groups = individuals[here].set_index("clip")["cluster"]
     test, own_offsets = _test_decisions(
@@ -135,14 +135,14 @@ def _by_outer(rows: Rows, individuals: pd.DataFrame) -> dict[int, np.ndarray]:
     }
 
 
-def _trust(rows: Rows, alone: Decided[Single], found: Decided[Trust], seed: int) -> dict[str, Any]:
+def _trust(rows: Rows, alone: Decided[Single], found: Decided[Trust]) -> dict[str, Any]:
     before, after = (sums_of_persons(rows, made.saliences) for made in (alone, found))
-    drawn, verdicts = draw_persons(len(rows.persons), seed), _models(found, Trust.to_json)
+    verdicts = _models(found, Trust.to_json)
     return {
         **verdicts["final"],
         "folds": verdicts["folds"],
-        "scores": entry(rows, found.saliences, drawn),
-        **gain_and_interval(before, after, drawn),
+        "scores": entry(rows, found.saliences),
+        **gain_and_interval(before, after),
     }
 
 

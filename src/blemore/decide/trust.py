@@ -13,8 +13,9 @@ import numpy as np
 from blemore.decide.chains import Decided, Single, decide_persons, decide_together
 from blemore.decide.controls import one_group, random_groups
 from blemore.decide.personal.choice import OFF, Selected
+from blemore.scoring.intervals import jackknife_error
 from blemore.scoring.model_name import FINAL, ModelName
-from blemore.scoring.persons import accuracies, jackknife_error, sums_of_persons
+from blemore.scoring.persons import accuracies, sums_of_persons
 from blemore.scoring.rows import Rows
 
 ALONE = -1
@@ -121,4 +122,4 @@ def _difference(own: np.ndarray, other: np.ndarray) -> tuple[float, float]:
         [accuracies(part)[2] for part in parts]
         for parts in ((own.sum(axis=0), other.sum(axis=0)), (own.sum(axis=0) - own, other.sum(axis=0) - other))
     )
-    return float(whole[0] - whole[1]), jackknife_error(without[0] - without[1])
+    return float(whole[0] - whole[1]), float(jackknife_error(without[0] - without[1]))

@@ -16,9 +16,15 @@ COLUMNS = (
     "acc_presence",
     "acc_salience",
     "score",
-    "score_low",  # 90 % interval, persons drawn with replacement
+    "score_low",  # 90 % interval over persons
     "score_high",
-    "permutation_p",  # of ACC_presence
+    "persons",
+    "over_commonest",  # Score minus that of the other folds' commonest label
+    "over_commonest_low",
+    "over_commonest_high",
+    "over_computed",  # Score minus that of the computed encoder that is best on the other folds
+    "over_computed_low",
+    "over_computed_high",
     "fusion_weight",
     "cpu_seconds",  # of embedding or of all folds' trainings, imports included; differs from run to run
     "peak_mb",
@@ -47,11 +53,19 @@ def compare(metrics: Mapping[str, Any], weights: Mapping[str, Any], costs: Mappi
         rows.append(
             {column: entry.get(column) for column in COLUMNS}
             | {"encoder": name, "score_low": low, "score_high": high, "note": "; ".join(said)}
+            | _difference("over_commonest", entry["over_commonest"])
+            | _difference("over_computed", entry["over_computed"])
             | {"fusion_weight": weights["final"][name]}
             | {key: costs.get(name, {}).get(key) for key in ("cpu_seconds", "peak_mb")}
         )
     table = pd.DataFrame(rows, columns=COLUMNS)
     return table.sort_values(["score", "encoder"], ascending=[False, True], ignore_index=True)
+
+
+def _difference(column: str, gained: Mapping[str, Any] | None) -> dict[str, float | None]:
+    """A gain in Score (`persons.gain_and_interval`) and its interval, as three columns; empty for None."""
+    value, ends = (gained["gain"]["score"], gained["interval"]) if gained else (None, (None, None))
+    return {column: value, f"{column}_low": ends[0], f"{column}_high": ends[1]}
 
 
 def read_costs(paths: Sequence[str | Path]) -> dict[str, dict[str, float]]:

@@ -9,10 +9,11 @@ import pandas as pd
 
 from blemore.decide.chains import INDUCTIVE, TRANSDUCTIVE
 from blemore.scoring.exact import exact_optimum, plateau
+from blemore.scoring.intervals import jackknife_error
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import ACCURACIES, scores
 from blemore.scoring.model_name import FINAL, ModelName
-from blemore.scoring.persons import accuracies, draw_persons, entry, jackknife_error, sums_of_persons
+from blemore.scoring.persons import accuracies, entry, sums_of_persons
 from blemore.scoring.rows import Rows
 from blemore.tables import labelled
 from joblineage import declare
@@ -27,8 +28,6 @@ def evidence(
     offsets: pd.DataFrame,
     gain: Mapping[str, Any],
     trust: Mapping[str, Any] | None,
-    *,
-    seed: int,
 ) -> dict[str, Any]:
     """The blocks "protocols", "fusion", "surface", "persons", "gain", "style" and "clusters" of results/metrics.json.
 
@@ -37,7 +36,6 @@ def evidence(
     clips : clips table of the study; decisions, offsets, trust : as made by `decide.run.calibrate`.
     methods, weights, views : as made by `fusion.run.fuse`.
     gain : {"gain": as `gains.gain`, "style": as `gains.style`}.
-    seed : of the persons drawn for the intervals.
 
     Returns
     -------
@@ -47,13 +45,12 @@ def evidence(
     view, the standard error by the jackknife over persons; "persons": one dict per training person; "clusters": `trust`.
     """
     rows = Rows.of(labelled(clips))
-    drawn = draw_persons(len(rows.persons), seed)
     decided = {
         name: rows.lookup(part) for name, part in decisions[decisions["split"] == "train"].groupby("variant", sort=True)
     }
     made = {key: rows.lookup(part) for key, part in methods.groupby(["method", "protocol"], sort=True)}
     final = weights["method"]["final"]
-    nested, paper = entry(rows, decided[INDUCTIVE], drawn), scores(made[final, "paper"], rows.truth)
+    nested, paper = entry(rows, decided[INDUCTIVE]), scores(made[final, "paper"], rows.truth)
     names = [name for name, protocol in made if protocol == "nested"]
     return {
         "protocols": {
@@ -66,7 +63,7 @@ def evidence(
             "methods": {
                 name: {
                     "in_sample": scores(made[name, "in_sample"], rows.truth),
-                    "nested": entry(rows, made[name, "nested"], drawn),
+                    "nested": entry(rows, made[name, "nested"]),
                 }
                 for name in names
             },
@@ -89,7 +86,7 @@ def _surface(rows: Rows, views: pd.DataFrame) -> dict[str, Any]:
     rows.to_fit(model, declare.IN_SAMPLE).to_judge(model)
     best = exact_optimum(rows.values, rows.truth)
     of_persons = sums_of_persons(rows, best.decide(rows.values))
-    error = jackknife_error(accuracies(of_persons.sum(axis=0) - of_persons)[2])
+    error = float(jackknife_error(accuracies(of_persons.sum(axis=0) - of_persons)[2]))
     chosen = {name: getattr(best, name) for name in ("alpha", "beta", "score")}
     return chosen | {"folds": folds, "standard_error": error, "plateau": plateau(rows.values, rows.truth, error)}
 

@@ -121,7 +121,8 @@ def draw_encoders(summary: Mapping[str, Any]) -> Figure:
         axes.set(xlabel=name, xlim=(0, 1.18 * max(entry["interval"][metric][1] for _, entry in entries) + 0.02))
         axes.set_yticks(places, [_label(name, entry) for name, entry in entries])
         axes.grid(axis="x", color=GRID, linewidth=0.8)
-    words = "on out-of-fold decisions of train clips; bars: 90 % interval over persons"
+    number = summary["trivial"]["persons"]
+    words = f"on out-of-fold decisions of train clips; bars: 90 % interval over {number} persons"
     figure.supxlabel(words, fontsize=9, color=MUTED)
     return dressed(figure)
 

@@ -19,7 +19,7 @@ from blemore.decide.personal.schedule import UNUSUAL
 from blemore.scoring import decoders
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.model_name import FINAL
-from blemore.scoring.persons import accuracies, draw_persons, gain_and_interval, gains, sums_of_persons
+from blemore.scoring.persons import accuracies, gain_and_interval, gains, sums_of_persons
 from blemore.scoring.rows import Rows
 from joblineage import declare
 
@@ -147,8 +147,7 @@ def gain(
     return {
         "chosen": {"final": chosen.pop(str(FINAL)), "folds": chosen},
         "clips": len(rows),
-        "persons": len(rows.persons),
-        **gain_and_interval(before, after, draw_persons(len(rows.persons), seed)),
+        **gain_and_interval(before, after),
         "persons_gaining": int((gained > 0).sum()),
         "persons_losing": int((gained < 0).sum()),
         "persons_unusual": int((usualness(rows, together) <= UNUSUAL).sum()),

@@ -10,27 +10,25 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import bootstrap
 from sklearn.metrics import adjusted_rand_score
 
 from blemore.challenge.files import EXTENSION
 from blemore.challenge.submission import check
 from blemore.datasets.template import read_submission
 from blemore.scoring.columns import clip_names
+from blemore.scoring.intervals import FEWEST_PERSONS, interval_over_persons
 from blemore.scoring.labels import CLASSES, check_labels
 from blemore.scoring.metrics import ACCURACIES, scores, true_saliences
 from blemore.scoring.model_name import FINAL
-from blemore.scoring.persons import DRAWS, accuracies, sums_of_persons
+from blemore.scoring.persons import accuracies, accuracy_intervals, sums_of_persons
 from blemore.scoring.rows import Rows
 from joblineage.errors import DataError, refuse
 
 NOTE = "The test clips show generated actors: these figures say that the workflow works, and nothing about BLEMORE."
-MIN_PERSONS = 3
-"""Fewer persons drawn with replacement give too few different draws for an interval (two persons: three)."""
 
 
 def judge(
-    submissions: Mapping[str, str | Path], truth_json: str | Path, clusters: pd.DataFrame | None, seed: int
+    submissions: Mapping[str, str | Path], truth_json: str | Path, clusters: pd.DataFrame | None
 ) -> dict[str, Any]:
     """Scores of submissions on the held-back truth, their difference, and how well persons were told apart.
 
@@ -39,16 +37,15 @@ def judge(
     submissions : variant ("inductive", "transductive") -> submission as .json or .zip, with every test clip.
     truth_json : the demo's truth.json: {"test": {"test_0001.mov": {"person", "mix", "emotion_1", ...}, ...}}.
     clusters : columns clip and cluster, one row per clip that was assigned; clips without a row are counted, not judged.
-    seed : of the persons drawn.
 
     Returns
     -------
     "variants" {variant: acc_presence, acc_salience, score, clips, blends, interval, interval_reason};
-    "difference" transductive minus inductive {acc_presence, acc_salience, score, interval, interval_reason}, paired: the
-        same persons are drawn for both; None unless both are there;
+    "difference" transductive minus inductive {acc_presence, acc_salience, score, interval, interval_reason}, paired
+        over persons; None unless both are there;
     "clusters" {purity, adjusted_rand, clusters, persons, clips, without_cluster} or None; "note" a sentence.
-    An interval holds [low, high] of each accuracy, 90 %, percentiles over persons drawn with replacement. It is None
-    with fewer than three persons, and "interval_reason" says so. Purity is the share of clips that show their cluster's
+    An interval holds [low, high] of each accuracy, 90 %, over "persons". It is None with fewer than two persons, and
+    "interval_reason" says so. Purity is the share of clips that show their cluster's
     commonest person: it rises with the number of clusters, the adjusted Rand index does not.
 
     Raises
@@ -64,32 +61,28 @@ def judge(
     for variant, path in submissions.items():
         said = _read_saliences(path, truth["clip"])
         sums[variant] = sums_of_persons(rows, said)
-        variants[variant] = scores(said, rows.truth) | _interval(seed, sums[variant])
+        variants[variant] = scores(said, rows.truth) | _interval(sums[variant])
     difference = None
     if {"inductive", "transductive"} <= set(variants):
         difference = {key: variants["transductive"][key] - variants["inductive"][key] for key in ACCURACIES}
-        difference |= _interval(seed, sums["transductive"], sums["inductive"])
+        difference |= _interval(sums["inductive"], sums["transductive"])
     found = None if clusters is None else _judge_clusters(clusters, truth)
     return {"variants": variants, "difference": difference, "clusters": found, "note": NOTE}
 
 
-def _interval(seed: int, sums: np.ndarray, less: np.ndarray | None = None) -> dict[str, Any]:
-    """ "interval" and "interval_reason" of the accuracies of sums (persons, 4), less those of others where given."""
-    if len(sums) < MIN_PERSONS:
-        reason = f"{len(sums)} person(s): an interval over persons needs at least {MIN_PERSONS}"
-        return {"interval": None, "interval_reason": reason}
+def _interval(sums: np.ndarray, after: np.ndarray | None = None) -> dict[str, Any]:
+    """ "persons", "interval" and "interval_reason" of the accuracies of sums (persons, 4), or of what others gain over them."""
+    if len(sums) < FEWEST_PERSONS:
+        reason = f"{len(sums)} person(s): an interval over persons needs at least {FEWEST_PERSONS}"
+        return {"persons": len(sums), "interval": None, "interval_reason": reason}
+    if after is None:
+        return accuracy_intervals(sums) | {"interval_reason": None}
 
-    def statistic(drawn: np.ndarray, axis: int) -> np.ndarray:  # (3, ...) from (..., persons)
-        found = np.stack(accuracies(sums[drawn].sum(axis=axis - 1)))
-        return found if less is None else found - accuracies(less[drawn].sum(axis=axis - 1))
+    def gained(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+        return np.stack(accuracies(after), axis=-1) - np.stack(accuracies(before), axis=-1)
 
-    # Seeded anew each time: the same persons are drawn for every variant.
-    found = bootstrap(
-        (np.arange(len(sums)),), statistic, n_resamples=DRAWS, confidence_level=0.9, method="percentile",
-        vectorized=True, rng=np.random.default_rng(seed),
-    )  # fmt: skip
-    limits = np.transpose(found.confidence_interval).tolist()
-    return {"interval": dict(zip(ACCURACIES, limits, strict=True)), "interval_reason": None}
+    limits = interval_over_persons(gained, sums, after).T.tolist()
+    return {"persons": len(sums), "interval": dict(zip(ACCURACIES, limits, strict=True)), "interval_reason": None}
 
 
 def _judge_clusters(clusters: pd.DataFrame, truth: pd.DataFrame) -> dict[str, Any]:

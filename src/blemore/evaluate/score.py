@@ -14,7 +14,7 @@ from blemore.scoring import decoders
 from blemore.scoring.commonest import commonest_of_others
 from blemore.scoring.exact import exact_optimum
 from blemore.scoring.metrics import ACCURACIES, scores
-from blemore.scoring.persons import draw_persons, entry
+from blemore.scoring.persons import entry
 from blemore.scoring.rows import Rows
 from joblineage.errors import DataError, refuse
 
@@ -38,7 +38,7 @@ def score(
     Parameters
     ----------
     rows : labelled clips with probabilities (n, 6), folds and persons; a person's clips lie in one fold.
-    seed : of the persons drawn for the intervals, and of the controls.
+    seed : of the controls.
     decoding : kind of decoder (`scoring.decoders`); "auto" is "expected".
     personal : which personal models to choose from; controls : how often each control is drawn (at least 2).
     step : called after each draw of a control.
@@ -48,8 +48,8 @@ def score(
     "honest" entry and "decoders" {fold: decoder}, fitted on the other folds; "trivial" entry, for each fold the other
     folds' commonest label; "thresholds" {"honest" entry, "in_sample" scores with the best thresholds of all clips,
     "alpha" and "beta", "optimism" in_sample minus honest {accuracy: difference}}; "together", what all clips of a
-    person together gain, as `gains.gain` says it. An entry holds acc_presence, acc_salience, score, clips, blends and
-    "interval", 90 %, over persons.
+    person together gain, as `gains.gain` says it. An entry holds acc_presence, acc_salience, score, clips, blends, persons
+    and "interval", 90 %, over persons.
 
     Raises
     ------
@@ -65,16 +65,15 @@ def score(
     )
 
     kind = decoders.preferred(decoding)
-    drawn = draw_persons(number, seed)
     decided, made = decoders.leave_one_fold_out(rows, kind=kind)
-    by_thresholds = entry(rows, decoders.leave_one_fold_out(rows, kind="exact")[0], drawn)
+    by_thresholds = entry(rows, decoders.leave_one_fold_out(rows, kind="exact")[0])
     best = exact_optimum(rows.values, rows.truth)
     in_sample = scores(best.decide(rows.values), rows.truth) | {"alpha": best.alpha, "beta": best.beta}
     views = replace(rows, values=np.broadcast_to(rows.values, (len(rows.outers), *rows.values.shape)))
     return {
-        "honest": entry(rows, decided, drawn),
+        "honest": entry(rows, decided),
         "decoders": {str(fold): one.to_json() for fold, one in made.items()},
-        "trivial": entry(rows, commonest_of_others(rows), drawn),
+        "trivial": entry(rows, commonest_of_others(rows)),
         "thresholds": {
             "honest": by_thresholds,
             "in_sample": in_sample,

@@ -12,9 +12,10 @@ import numpy as np
 
 from blemore.scoring.conditional import ConditionalLogit
 from blemore.scoring.exact import exact_optimum
+from blemore.scoring.intervals import jackknife_error
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.model_name import ModelName
-from blemore.scoring.persons import accuracies, jackknife_error, sums_of_persons
+from blemore.scoring.persons import accuracies, sums_of_persons
 from blemore.scoring.rows import Rows
 from blemore.scoring.surface import Chosen, official_grid
 from joblineage.errors import DataError
@@ -145,7 +146,7 @@ def within_one_error(decided: Mapping[str, np.ndarray], rows: Rows) -> tuple[str
     best = max(scores, key=lambda name: scores[name][0])  # ties: the first
     most, best_without = scores[best]
     table = {
-        name: {"score": one, "behind": most - one, "standard_error": jackknife_error(best_without - without)}
+        name: {"score": one, "behind": most - one, "standard_error": float(jackknife_error(best_without - without))}
         for name, (one, without) in scores.items()
     }
     return next(name for name in table if table[name]["behind"] <= table[name]["standard_error"]), table

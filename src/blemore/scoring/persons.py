@@ -1,16 +1,13 @@
-"""Accuracies as sums over persons, so that leaving persons out, or drawing them, costs one matrix product."""
+"""Accuracies as sums over persons, so that leaving persons out costs a subtraction."""
 
 from typing import Any
 
 import numpy as np
 
+from blemore.scoring.intervals import counted, interval_over_persons
 from blemore.scoring.metrics import ACCURACIES, blends, combine, presence_correct, salience_correct, scores
 from blemore.scoring.rows import Rows
-from blemore.seeds import generator
 
-INTERVAL = (0.05, 0.95)
-"""Quantiles of a 90 % interval."""
-DRAWS = 1000
 FOLDS = 5
 """Folds that are made where there are none."""
 
@@ -35,35 +32,33 @@ def gains(before: np.ndarray, after: np.ndarray) -> dict[str, float]:
     return dict(zip(ACCURACIES, (other - own).tolist(), strict=True))
 
 
-def gain_and_interval(before: np.ndarray, after: np.ndarray, drawn: np.ndarray) -> dict[str, Any]:
-    """ "gain" in the accuracies, and "interval" [low, high] of the Score's, of sums (persons, 4) paired over persons.
+def gain_and_interval(before: np.ndarray, after: np.ndarray) -> dict[str, Any]:
+    """ "gain" in the accuracies, "interval" [low, high] of the Score's, 90 %, and over how many "persons": of paired sums (persons, 4)."""
+    return {
+        "gain": gains(before, after),
+        "interval": interval_over_persons(score_gain, before, after).tolist(),
+        "persons": int(counted(before, after).sum()),
+    }
 
-    drawn : (draws, persons) how often each person counts.
+
+def score_gain(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """(...) gain in Score, of sums (..., 4)."""
+    return accuracies(after)[2] - accuracies(before)[2]
+
+
+def entry(rows: Rows, saliences: np.ndarray) -> dict[str, Any]:
+    """acc_presence, acc_salience, score, clips, blends, persons, and "interval" with [low, high] of each accuracy, 90 % over persons.
+
+    saliences : (n, 6) in percent.
     """
-    scores_of_draws = [accuracies(drawn @ part)[2] for part in (before, after)]
-    interval = np.quantile(scores_of_draws[1] - scores_of_draws[0], INTERVAL).tolist()
-    return {"gain": gains(before, after), "interval": interval}
+    return scores(saliences, rows.truth) | accuracy_intervals(sums_of_persons(rows, saliences))
 
 
-def draw_persons(persons: int, seed: int, draws: int = DRAWS) -> np.ndarray:
-    """(draws, persons) how often each person is drawn, with replacement; the same for all that is compared."""
-    chances = np.full(persons, 1 / persons)
-    return generator(f"{seed}/persons").multinomial(persons, chances, size=draws).astype(float)
-
-
-def entry(rows: Rows, saliences: np.ndarray, drawn: np.ndarray) -> dict[str, Any]:
-    """acc_presence, acc_salience, score, clips, blends, and "interval" with [low, high] of each accuracy over persons.
-
-    saliences : (n, 6) in percent; drawn : (draws, persons) how often each person counts.
-    """
-    each = zip(ACCURACIES, accuracies(drawn @ sums_of_persons(rows, saliences)), strict=True)
-    interval = {name: np.quantile(values, INTERVAL).tolist() for name, values in each}
-    return scores(saliences, rows.truth) | {"interval": interval}
-
-
-def jackknife_error(values: np.ndarray) -> float:
-    """Standard error of a statistic from its values (persons,) without each person."""
-    return float(np.sqrt((len(values) - 1) * np.mean((values - values.mean()) ** 2)))
+def accuracy_intervals(sums: np.ndarray) -> dict[str, Any]:
+    """ "persons", and "interval" {accuracy: [low, high]} within 0..1, of sums (persons, 4)."""
+    limits = interval_over_persons(lambda total: np.stack(accuracies(total), axis=-1), sums)  # (2, 3)
+    named = dict(zip(ACCURACIES, np.clip(limits, 0, 1).T.tolist(), strict=True))
+    return {"persons": int(counted(sums).sum()), "interval": named}
 
 
 class SumsOfPersons:

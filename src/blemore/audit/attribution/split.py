@@ -15,7 +15,8 @@ import numpy as np
 
 from blemore.audit.attribution import factors as parts
 from blemore.audit.attribution.factors import Found, draws_at_random, fusion, sums
-from blemore.scoring.persons import INTERVAL, accuracies, draw_persons
+from blemore.scoring.intervals import counted, interval_over_persons
+from blemore.scoring.persons import accuracies
 from joblineage.outcome import DISTINCT
 from joblineage.progress import Steps
 
@@ -27,8 +28,7 @@ MOST = 6
 class Share:
     """A factor's part of the change in Score, -1..1.
 
-    low, high : 90 % interval of it, persons drawn with replacement, the same for every replay; nothing is trained or
-        fused anew for a draw.
+    low, high : 90 % interval of it over persons, the same for every replay; nothing is trained or fused anew.
     behind : the changes that the factor came from.
     """
 
@@ -60,6 +60,7 @@ class Split:
     shares : sum to the replayed difference; rest : what is left of the recorded one; the two sum to after - before.
     merged : names of the factors that were put into one, the smallest, to keep MOST.
     unstored, code : why a rest may be left, one sentence each.
+    persons : over how many the intervals are; 0 where nothing was replayed.
     """
 
     before: float
@@ -71,12 +72,13 @@ class Split:
     noise: Noise
     unstored: list[str] = field(default_factory=list)
     code: list[str] = field(default_factory=list)
+    persons: int = 0
 
     def lines(self) -> Iterator[str]:
         """The text for people."""
         whole = self.after - self.before
         yield f"  Score {self.before:.4f} -> {self.after:.4f}, {whole:+.4f}, divided over what changed"
-        yield "  (Shapley over replays from the stored probabilities; [5 %, 95 %] over persons drawn anew, nothing refitted)"
+        yield f"  (Shapley over replays from the stored probabilities; [90 % interval] over {self.persons} persons, nothing refitted)"
         width = max([len("the rest"), *(len(one.factor) for one in self.shares)])
         for one in self.shares:
             behind = "; ".join(one.behind[:3])
@@ -193,17 +195,21 @@ def split(a: Found, b: Found, before: float, after: float, *, seeds: int) -> Spl
                 steps.advance(1)
             widths.append(float(np.ptp(accuracies(np.stack([own, *others]).sum(axis=1))[2])))
     made = np.stack(of_sets)  # (2^k, persons, 4)
-    drawn = draw_persons(len(persons), 0)
     scores = accuracies(made.sum(axis=1))[2]  # (2^k,)
-    spread = shapley(accuracies(np.einsum("dp,spc->sdc", drawn, made))[2])  # (k, draws)
+    of_persons = np.moveaxis(made, 1, 0)  # (persons, 2^k, 4)
+    low, high = interval_over_persons(_shares, of_persons).tolist()  # (k,) each
     shares = [
-        Share(name, float(share), *np.quantile(draws, INTERVAL).tolist())
-        for name, share, draws in zip(found, shapley(scores), spread, strict=True)
+        Share(name, float(share), *ends) for name, share, *ends in zip(found, shapley(scores), low, high, strict=True)
     ]
     replayed = (float(scores[0]), float(scores[-1]))
     rest = (after - before) - (replayed[1] - replayed[0])
     noise = Noise(methods, len(tried), max(widths) if tried or not methods else None)
-    return Split(before, after, replayed, shares, rest, merged, noise)
+    return Split(before, after, replayed, shares, rest, merged, noise, persons=int(counted(of_persons).sum()))
+
+
+def _shares(sums: np.ndarray) -> np.ndarray:
+    """(..., k) Shapley shares of the Score, of sums (..., 2^k, 4) of every set of the factors."""
+    return np.moveaxis(shapley(np.moveaxis(accuracies(sums)[2], -1, 0)), 0, -1)
 
 
 def _merged(

@@ -13,7 +13,8 @@ from matplotlib.ticker import MaxNLocator
 from blemore.evaluate.drawing import INK, WARNING, colour_bar, dressed, legend, new_figure
 from blemore.learning.heads.run import fold_probabilities, read_layers
 from blemore.scoring.decoders import leave_one_fold_out
-from blemore.scoring.persons import INTERVAL, accuracies, draw_persons, sums_of_persons
+from blemore.scoring.intervals import counted, interval_over_persons
+from blemore.scoring.persons import accuracies, score_gain, sums_of_persons
 from blemore.scoring.rows import Rows
 from blemore.tables import labelled
 from joblineage.errors import DataError
@@ -21,14 +22,14 @@ from joblineage.progress import Steps
 
 PAPER = (6, 12)
 """The layers that arXiv 2603.23650 found best for Wav2Vec2: here a hypothesis."""
-COLUMNS = ("encoder", "first", "last", "acc_presence", "acc_salience", "score", "score_low", "score_high")
+COLUMNS = ("encoder", "first", "last", "acc_presence", "acc_salience", "score", "score_low", "score_high", "persons")
 
 
 @dataclass(frozen=True)
 class LayerStudy:
     """What the ranges of one encoder's layers reach.
 
-    table : one row per range, columns as `COLUMNS`; the interval is 90 %, over persons drawn with replacement.
+    table : one row per range, columns as `COLUMNS`; the interval is 90 %, over `persons`, how many.
     best : the range with the largest Score; a tie goes to the earlier first, then last layer.
     picked : Score where each fold's range is the best one on the other folds: what picking by such a table is worth.
     paper : Score of `best` minus that of the paper's layers, with the ends of its paired 90 % interval; None where
@@ -50,8 +51,7 @@ def study_layers(features: Path, clips: pd.DataFrame, name: str, *, seed: int) -
     ----------
     features : features file of an encoder that keeps all layers, (layers, d) a clip.
     clips : clips table; usable train clips count, those without features are left out.
-    name : the encoder's, for the table; the persons drawn depend on the seed alone, so encoders can be paired.
-    seed : of the persons drawn.
+    name : the encoder's, for the table; seed : of the heads.
 
     Raises
     ------
@@ -81,9 +81,10 @@ def study_layers(features: Path, clips: pd.DataFrame, name: str, *, seed: int) -
 
     sums = np.stack(made)  # (n_ranges, persons, 4)
     presence, salience, scores = accuracies(sums.sum(axis=1))  # each (n_ranges,)
-    scores_drawn = accuracies(draw_persons(len(rows.persons), seed) @ sums)[2]  # (n_ranges, draws)
-    low, high = np.quantile(scores_drawn, INTERVAL, axis=1)
-    values = dict(acc_presence=presence, acc_salience=salience, score=scores, score_low=low, score_high=high)
+    of_persons = np.moveaxis(sums, 1, 0)  # (persons, n_ranges, 4)
+    low, high = np.clip(interval_over_persons(lambda total: accuracies(total)[2], of_persons), 0, 1)
+    values = dict(acc_presence=presence, acc_salience=salience, score=scores, score_low=low, score_high=high,
+        persons=int(counted(of_persons).sum()))  # fmt: skip
     table = pd.DataFrame(ranges, columns=["first", "last"]).assign(encoder=name, **values)
 
     best = int(np.argmax(scores))
@@ -94,7 +95,7 @@ def study_layers(features: Path, clips: pd.DataFrame, name: str, *, seed: int) -
     paper = None
     if PAPER in ranges:
         papers = ranges.index(PAPER)
-        low, high = np.quantile(scores_drawn[best] - scores_drawn[papers], INTERVAL)
+        low, high = interval_over_persons(score_gain, sums[papers], sums[best])
         paper = (float(scores[best] - scores[papers]), float(low), float(high))
     return LayerStudy(table[list(COLUMNS)], ranges[best], float(accuracies(picked)[2]), paper, seconds)
 
