@@ -1,4 +1,4 @@
-"""How long the nested evaluation of all fusion methods takes, and how long calibration and its controls.
+"""How long the nested evaluation of all fusion methods takes, and how long calibration, its controls, and the worth of the encoders.
 
     OMP_NUM_THREADS=1 python benchmarks/fusion.py [--persons 47]
 
@@ -13,6 +13,7 @@ import yaml
 
 from blemore.decide.run import calibrate, rows_of_views
 from blemore.evaluate.gains import gain, style
+from blemore.evaluate.worth import worth_of_tables
 from blemore.fusion.run import fuse
 from blemore.simulation.study import Settings, simulate
 
@@ -39,6 +40,10 @@ def main() -> None:
     gain(rows, **study, controls=options["controls"], seed=seed)
     style(rows, draws=options["controls"], seed=seed)
     print(f"| the gain and {options['controls']} draws of each control | {time.process_time() - start:.1f} |")
+    start = time.process_time()
+    origins = dict.fromkeys(made.tables, "pretrained") | {"e00": "finetuned"}
+    worth_of_tables(made.tables, made.clips, origins=origins, costs={}, seed=seed)
+    print(f"| the worth of each encoder | {time.process_time() - start:.1f} |")
 
 
 if __name__ == "__main__":

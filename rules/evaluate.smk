@@ -2,7 +2,7 @@
 What the study can honestly say of itself: out-of-fold, actor-disjoint scores with intervals, and the plots.
 
 NEEDS   results/calibration/, results/fusion/, results/encoders/*/, results/clips/clips.parquet, costs
-MAKES   results/metrics.json, reliability.json, encoders.csv, licences.json, results/plots/*
+MAKES   results/metrics.json, reliability.json, encoders.csv, worth.json, licences.json, results/plots/*
 """
 
 COSTS = collect(FEATURES["cost"], frozen=FROZEN) + collect(FOLD["cost"], finetuned=FINETUNED, fold=FOLDS)
@@ -14,11 +14,11 @@ STUDY = {key: config[key] for key in ("dataset", "weights", "decoding")}
 STUDY["origins"] = {name: settings.origin(config, name) for name in ENCODERS}
 STUDY["unknown"] = settings.unknown_disjointness(config)
 
-
 EVALUATION = [
     "results/metrics.json",
     "results/reliability.json",
     "results/encoders.csv",
+    "results/worth.json",
     "results/licences.json",
     *PLOTS.values(),
 ]
@@ -75,12 +75,17 @@ rule compare:
     input:
         metrics="results/metrics.json",
         weights=FUSION["weights"],
+        clips=CLIPS,
+        tables=PROBABILITIES,
         costs=COSTS,
         code=code("compare"),
     output:
-        "results/encoders.csv",
+        table="results/encoders.csv",
+        worth="results/worth.json",
     log:
         "logs/compare.log",
+    params:
+        study=dict(origins=STUDY["origins"], seed=config["seed"]),
     script:
         "../workflow_scripts/compare.py"
 

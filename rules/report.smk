@@ -38,6 +38,7 @@ REPORTED = {
     "metrics": "results/metrics.json",
     "reliability": "results/reliability.json",
     "encoders": "results/encoders.csv",
+    "worth": "results/worth.json",
     "licences": "results/licences.json",
     "weights": FUSION["weights"],
     "probabilities": FUSION["probabilities"],

@@ -13,6 +13,7 @@ IN_A_FOLDER = (
     "blemore simulate power 47 11",
     "blemore simulate study made-up",
     "blemore score made-up/e00.parquet --truth made-up/train_metadata.csv",
+    "blemore encoders made-up/e00.parquet made-up/e01.parquet --truth made-up/train_metadata.csv",
     "blemore thresholds made-up/e00.parquet --truth made-up/train_metadata.csv --grid official",
     "blemore decode made-up/e00.parquet --alpha 0.15 --beta 0.25 --out predictions.json",
     "blemore decoder made-up/e00.parquet --truth made-up/train_metadata.csv --out decoder.json",

@@ -120,6 +120,26 @@ def new_blocks(metrics: Mapping[str, Any], clips: pd.DataFrame, rng: np.random.G
     }  # fmt: skip
 
 
+def worth(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    fused, names = metrics["variants"]["inductive"], [*ORIGINS]
+    return {
+        "all": shifted(fused, -0.0041),
+        "encoders": {
+            name: {
+                "adds": gained(0.0117 - 0.006 * k),
+                "bias": {"offset_sd": 0.51, "offset_sd_random": 0.22, "excess": 0.29 - 0.05 * k, "interval": [0.07, 0.41], "persons": 8},
+            }
+            for k, name in enumerate(names)
+        },
+        "greedy": {
+            "steps": [shifted(fused, -0.03 / (k + 1)) | {"added": name, "cpu_seconds": 17.3 * (k + 1)} for k, name in enumerate(names)],
+            "folds": {"0": names, "1": names},
+            "smallest": {"encoders": names[:2], "behind": 0.0051, "standard_error": 0.0064},
+        },
+        "adapted": {"encoders": ["s4d"], "weight": 0.412, "interval": [0.31, 0.514], "persons": 8, "equal": 0.2, "paper": 0.62},
+    }  # fmt: skip
+
+
 def licences() -> dict[str, Any]:
     entry = {
         "scale": "tiny", "module": "speech", "checkpoint": None, "code": "MIT (this package)", "weights": None,

@@ -19,6 +19,7 @@ from report_blocks import (
     new_blocks,
     reliability,
     shifted,
+    worth,
 )
 from simulated import study
 from small_study import write_pictures
@@ -60,6 +61,7 @@ def write_study(root: Path, dataset: str = "demo", persons: int = 8, seed: int =
     files: dict[str, Any] = {
         "metrics": root / "metrics.json",
         "encoders": root / "encoders.csv",
+        "worth": root / "worth.json",
         "licences": root / "licences.json",
         "weights": root / "fusion/weights.json",
         "probabilities": root / "fusion/probabilities.parquet",
@@ -75,6 +77,7 @@ def write_study(root: Path, dataset: str = "demo", persons: int = 8, seed: int =
     }
     write_json(files["metrics"], metrics)
     write_csv(_encoders(metrics, fused["weights"], costs), files["encoders"])
+    write_json(files["worth"], worth(metrics))
     write_json(files["licences"], licences())
     write_json(files["weights"], fused["weights"])
     write_probabilities(fused["probabilities"], files["probabilities"])
@@ -223,6 +226,9 @@ def _encoders(metrics: Mapping[str, Any], weights: Mapping[str, Any], costs: Map
             "persons": entry["persons"],
             **difference("over_commonest", entry["over_commonest"]),
             **difference("over_computed", entry["over_computed"]),
+            **difference("adds", gained(0.01)),
+            **difference("personal_bias", gained(0.2)),
+            "greedy_rank": [*ORIGINS].index(name) + 1,
             "fusion_weight": weights["final"][name],
             "cpu_seconds": costs.get(name, {}).get("cpu_seconds"),
             "peak_mb": costs.get(name, {}).get("peak_mb"),

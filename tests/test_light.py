@@ -70,7 +70,7 @@ def every(folder: str) -> list[str]:
 
 
 def test_the_light_commands_and_the_api_import_only_what_the_light_distribution_asks_for() -> None:
-    light = imported("src/blemore/api/commands.py", "src/blemore/simulation/commands.py")
+    light = imported("src/blemore/api/commands.py", "src/blemore/api/encoders.py", "src/blemore/simulation/commands.py")
     assert light - {"yaml"} == LIGHT  # joblineage.files reads YAML too, for others
 
 
@@ -95,6 +95,7 @@ COMMANDS = {
     "simulate power 5 --groups 20 --encoders 2": "detectable",
     "thresholds made/e00.parquet --truth made/train_metadata.csv": "in sample",
     "score made/e00.parquet --truth made/train_metadata.csv": "from the truth",
+    "encoders made/e00.parquet made/e01.parquet --truth made/train_metadata.csv --finetuned e01": "weight of the finetuned",
     "decode made/e00.parquet --alpha 0.15 --beta 0.02 --out said.json": "blends",
     "evaluate said.json --truth made/train_metadata.csv": "acc_presence",
     "check-submission said.json --clips made/train_metadata.csv": "ok",

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from blemore.api.commands import check_submission, decode, decoder, enroll, evaluate, score, thresholds
+from blemore.api.encoders import encoders
 from blemore.audit.commands import find, leaks, report, withdraw
 from blemore.challenge.uploads.commands import app as submission_app
 from blemore.datasets.commands import app as data_app
@@ -56,7 +57,19 @@ app.add_typer(submission_app, name="submission")
 app.add_typer(simulation_app, name="simulate")
 app.add_typer(commands(STUDY, find, leaks, report), name="lineage")
 app.command(context_settings={"obj": STUDY})(recover)
-for command in (score, evaluate, thresholds, decoder, decode, enroll, check_submission, plan, layers, withdraw):
+for command in (
+    score,
+    encoders,
+    evaluate,
+    thresholds,
+    decoder,
+    decode,
+    enroll,
+    check_submission,
+    plan,
+    layers,
+    withdraw,
+):
     app.command()(command)
 
 Workspace = Annotated[Path, typer.Option(help="The study's folder (where the Snakefile is).")]

@@ -342,7 +342,7 @@ def summary(root: Path) -> list[str]:
         f"               transductive: {together} (by clusters, as the test clips)" if clusters else "",
         f"               without {', '.join(unknown)} (disjointness unknown): {known}" if unknown else "",
         "  report       results/report/index.html: all of it on one page, with controls and intervals",
-        "  encoders     results/encoders.csv: each alone, its weight and cost; licences in results/licences.json",
+        "  encoders     results/encoders.csv: each alone, its worth in the fusion, its cost; licences in results/licences.json",
         "  plots        results/plots/",
         f"  quarantine   {len(bad)} clip(s)" + (", listed in results/clips/quarantine.csv" if bad else ""),
         *(f"               {row['file'] or row['clip']}: {row['quarantine']}" for row in bad[:10]),

@@ -26,6 +26,13 @@ COLUMNS = (
     "over_computed_low",
     "over_computed_high",
     "fusion_weight",
+    "adds",  # Score that the mean of all encoders gains over that of all but this one
+    "adds_low",
+    "adds_high",
+    "greedy_rank",  # 1: the best alone; then always what adds most
+    "personal_bias",  # spread of persons' offsets beyond that of random groups, logits
+    "personal_bias_low",
+    "personal_bias_high",
     "cpu_seconds",  # of embedding or of all folds' trainings, imports included; differs from run to run
     "peak_mb",
     "note",
@@ -36,7 +43,9 @@ NOTES = {
 }
 
 
-def compare(metrics: Mapping[str, Any], weights: Mapping[str, Any], costs: Mapping[str, Mapping]) -> pd.DataFrame:
+def compare(
+    metrics: Mapping[str, Any], weights: Mapping[str, Any], costs: Mapping[str, Mapping], worth: Mapping[str, Any]
+) -> pd.DataFrame:
     """One row per encoder, best Score first.
 
     Parameters
@@ -44,10 +53,12 @@ def compare(metrics: Mapping[str, Any], weights: Mapping[str, Any], costs: Mappi
     metrics : as `evaluate.summary.summarise` makes them.
     weights : as `fusion.run.fuse` makes them; the final ones are shown.
     costs : encoder -> {"cpu_seconds", "peak_mb"}; an encoder from outside has none.
+    worth : as `evaluate.worth.worth` makes it.
     """
-    rows = []
+    rows, added = [], [step["added"] for step in worth["greedy"]["steps"]]
     for name, entry in metrics["encoders"].items():
         low, high = entry["interval"]["score"]
+        own = worth["encoders"][name]
         notes = [NOTES.get(entry["origin"]), "disjointness unknown" if entry["disjointness"] == "unknown" else None]
         said = [*filter(None, [*notes, metrics["note"]])]
         rows.append(
@@ -55,7 +66,9 @@ def compare(metrics: Mapping[str, Any], weights: Mapping[str, Any], costs: Mappi
             | {"encoder": name, "score_low": low, "score_high": high, "note": "; ".join(said)}
             | _difference("over_commonest", entry["over_commonest"])
             | _difference("over_computed", entry["over_computed"])
-            | {"fusion_weight": weights["final"][name]}
+            | _difference("adds", own["adds"])
+            | _ends("personal_bias", own["bias"]["excess"], own["bias"]["interval"])
+            | {"fusion_weight": weights["final"][name], "greedy_rank": added.index(name) + 1}
             | {key: costs.get(name, {}).get(key) for key in ("cpu_seconds", "peak_mb")}
         )
     table = pd.DataFrame(rows, columns=COLUMNS)
@@ -64,8 +77,12 @@ def compare(metrics: Mapping[str, Any], weights: Mapping[str, Any], costs: Mappi
 
 def _difference(column: str, gained: Mapping[str, Any] | None) -> dict[str, float | None]:
     """A gain in Score (`persons.gain_and_interval`) and its interval, as three columns; empty for None."""
-    value, ends = (gained["gain"]["score"], gained["interval"]) if gained else (None, (None, None))
-    return {column: value, f"{column}_low": ends[0], f"{column}_high": ends[1]}
+    return _ends(column, gained["gain"]["score"], gained["interval"]) if gained else _ends(column, None, (None, None))
+
+
+def _ends(column: str, value: float | None, interval: Sequence[float | None]) -> dict[str, float | None]:
+    low, high = interval
+    return {column: value, f"{column}_low": low, f"{column}_high": high}
 
 
 def read_costs(paths: Sequence[str | Path]) -> dict[str, dict[str, float]]:

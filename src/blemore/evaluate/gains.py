@@ -168,13 +168,21 @@ def style(rows: Rows, *, draws: int, seed: int) -> dict[str, dict[str, float]]:
     {"offset_sd": {class: standard deviation over persons of the offset, in logits}, "offset_sd_random": the mean of the
     same over `draws` random groupings}.
     """
-    values, prior = rows.view(FINAL).values, rows.truth.mean(axis=0) / 100
-
-    def spread(who: np.ndarray) -> np.ndarray:
-        return fit_offsets(values, who, prior).std(axis=0)
-
-    random = [spread(random_groups(rows, f"{seed}/style/{draw}").person) for draw in range(draws)]
+    rows = rows.view(FINAL)
+    own, random = offsets_of_persons(rows).std(axis=0), random_spread(rows, draws=draws, seed=seed)
     return {
-        "offset_sd": dict(zip(CLASSES, spread(rows.person).tolist(), strict=True)),
-        "offset_sd_random": dict(zip(CLASSES, np.mean(random, axis=0).tolist(), strict=True)),
+        "offset_sd": dict(zip(CLASSES, own.tolist(), strict=True)),
+        "offset_sd_random": dict(zip(CLASSES, random.tolist(), strict=True)),
     }
+
+
+def offsets_of_persons(rows: Rows) -> np.ndarray:
+    """(persons who have clips, 6) class offsets in logits that bring each person's mean of values (n, 6) to the prior."""
+    _, who = np.unique(rows.person, return_inverse=True)
+    return fit_offsets(rows.values, who, rows.truth.mean(axis=0) / 100)
+
+
+def random_spread(rows: Rows, *, draws: int, seed: int) -> np.ndarray:
+    """(6,) standard deviation of the offsets of random groups of the persons' sizes, mean over draws."""
+    groups = (random_groups(rows, f"{seed}/style/{draw}") for draw in range(draws))
+    return np.mean([offsets_of_persons(one).std(axis=0) for one in groups], axis=0)

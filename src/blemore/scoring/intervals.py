@@ -32,8 +32,12 @@ def interval_over_persons(statistic: Callable[..., np.ndarray], *sums: np.ndarra
         raise ValueError(f"{there.sum()} person(s): an interval over persons needs at least {FEWEST_PERSONS}")
     parts = [part[there] for part in sums]
     totals = [part.sum(axis=0) for part in parts]
-    whole = statistic(*totals)
-    without = statistic(*(total - part for total, part in zip(totals, parts, strict=True)))  # (persons, ...)
+    without = statistic(*(total - part for total, part in zip(totals, parts, strict=True)))
+    return interval_of(statistic(*totals), without)
+
+
+def interval_of(whole: np.ndarray, without: np.ndarray) -> np.ndarray:
+    """Both ends (2, ...) of the 90 % interval of a statistic (...), from its values (persons, ...) without each person."""
     reach = t_quantile((1 + LEVEL) / 2, len(without) - 1) * jackknife_error(without)
     return np.stack([whole - reach, whole + reach])
 
