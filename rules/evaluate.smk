@@ -14,14 +14,11 @@ STUDY = {key: config[key] for key in ("dataset", "weights", "decoding")}
 STUDY["origins"] = {name: settings.origin(config, name) for name in ENCODERS}
 STUDY["unknown"] = settings.unknown_disjointness(config)
 
-EVALUATION = [
-    "results/metrics.json",
-    "results/reliability.json",
-    "results/encoders.csv",
-    "results/worth.json",
-    "results/licences.json",
-    *PLOTS.values(),
-]
+WEIGHED = dict(
+    metrics="results/metrics.json", weights=FUSION["weights"], clips=CLIPS, tables=PROBABILITIES, costs=COSTS
+)
+MADE = ["metrics.json", "reliability.json", "encoders.csv", "worth.json", "licences.json"]
+EVALUATION = [*(f"results/{name}" for name in MADE), *PLOTS.values()]
 
 
 rule evaluate:
@@ -73,11 +70,7 @@ rule plot:
 
 rule compare:
     input:
-        metrics="results/metrics.json",
-        weights=FUSION["weights"],
-        clips=CLIPS,
-        tables=PROBABILITIES,
-        costs=COSTS,
+        **WEIGHED,
         code=code("compare"),
     output:
         table="results/encoders.csv",

@@ -27,6 +27,7 @@ def files_of(study: Study, folder: Path) -> dict[str, Any]:
         "licences": "licences.json",
         "reliability": "reliability.json",
         "encoders": "encoders.csv",
+        "worth": "worth.json",
         "weights": "fusion/weights.json",
         "probabilities": "fusion/probabilities.parquet",
         "models": "calibration/models.json",
