@@ -103,6 +103,11 @@ def new_blocks(metrics: Mapping[str, Any], clips: pd.DataFrame, rng: np.random.G
             "gain": {"acc_presence": 0.0271, "acc_salience": 0.0093, "score": 0.0182},
             "interval": [0.0024, 0.0351], "persons": 8,
         },
+        "sets": {
+            variant: {"ang": {"clips": 40, "right": 0}, "ang+sad": {"clips": 12, "right": 3}}
+            for variant in ("inductive", "transductive")
+        },
+        "tied_rows": 3,
         "persons": [
             {
                 "person": row.Index, "fold": int(row.fold), "clips": int(row.clips), "blends": int(row.blends),
@@ -168,7 +173,14 @@ def reliability(rng: np.random.Generator) -> dict[str, Any]:
          "towards_smaller": 0.15 - 0.02 * k}
         for k in range(5)
     ]  # fmt: skip
-    return {"classes": classes, "expected_calibration_error": 0.0413, "salience": salience, "note": None}
+    return {
+        "classes": classes,
+        "expected_calibration_error": 0.0413,
+        "interval": [0.0312, 0.0514],
+        "persons": 8,
+        "salience": salience,
+        "note": None,
+    }
 
 
 def individuals() -> dict[str, Any]:

@@ -126,7 +126,7 @@ def without_new_blocks(study: Mapping[str, Any]) -> dict[str, Any]:
     """The same study as if only today's files were there: no new block in metrics.json, no optional file."""
     path = Path(study["metrics"])
     metrics = json.loads(path.read_text())
-    for block in ("protocols", "fusion", "surface", "gain", "persons", "style"):
+    for block in ("protocols", "fusion", "surface", "sets", "tied_rows", "gain", "persons", "style"):
         metrics.pop(block)
     old = path.with_name("old") / "metrics.json"
     write_json(old, metrics | {"without_unknown": None})

@@ -131,6 +131,12 @@ def test_the_command_writes_table_and_pictures_and_says_what_is_selection_and_wh
     with pytest.raises(DataError, match=r"results/features/none.parquet: not there") as caught:
         CliRunner().invoke(app, ["none", "--clips", "no.parquet"], catch_exceptions=False)
     assert "no.parquet: not there" in str(caught.value)
+    assert "usual shortcut of stacking" in done.output
+    assert "over 6 persons" in done.output
+    values = pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(3 * len(clips), np.float32)), 3)
+    pq.write_table(pa.table({"clip": clips["clip"].tolist(), "features": values}), "results/features/clip.parquet")
+    with pytest.raises(DataError, match=r"clip.parquet: its features hold no layers"):
+        CliRunner().invoke(app, ["hubert", "clip"], catch_exceptions=False)
 
 
 @pytest.mark.parametrize("name", ["s4d", "clip", "s5d", "results/features/s4d.parquet"])

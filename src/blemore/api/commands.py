@@ -105,6 +105,7 @@ def thresholds(
     from blemore.api import functions as api
     from blemore.api import given
     from blemore.scoring.decoders import Decoder
+    from blemore.scoring.decoding import tied
     from joblineage.files import write_json
 
     _to_write(out, (".json",), probabilities, truth)
@@ -112,7 +113,7 @@ def thresholds(
     found = api.fit_thresholds(side, truth, grid=grid)
     if out is not None:
         write_json(out, Decoder(grid, found).to_json())
-    _tell(asdict(found) | {"in sample": IN_SAMPLE}, as_json)
+    _tell(asdict(found) | {"in sample": IN_SAMPLE, "tied rows": int(tied(side.values).sum())}, as_json)
 
 
 def decoder(

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from blemore.decide.chains import INDUCTIVE, TRANSDUCTIVE
+from blemore.scoring.decoding import tied
 from blemore.scoring.exact import exact_optimum, plateau
 from blemore.scoring.intervals import jackknife_error
 from blemore.scoring.labels import CLASSES
-from blemore.scoring.metrics import ACCURACIES, scores
+from blemore.scoring.metrics import ACCURACIES, presence_correct, scores
 from blemore.scoring.model_name import FINAL, ModelName
 from blemore.scoring.persons import accuracies, entry, sums_of_persons
 from blemore.scoring.rows import Rows
@@ -29,7 +30,7 @@ def evidence(
     gain: Mapping[str, Any],
     trust: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    """The blocks "protocols", "fusion", "surface", "persons", "gain", "style" and "clusters" of results/metrics.json.
+    """The blocks "protocols", "fusion", "surface", "sets", "tied_rows", "persons", "gain", "style" and "clusters" of results/metrics.json.
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ def evidence(
     "protocols": {"nested": entry, "paper": scores, "optimism": paper minus nested}; "fusion": {"chosen": {"final",
     "folds"}, "methods": {name: {"in_sample": scores, "nested": entry}}}; "surface": {"alpha", "beta", "score",
     "folds" {fold: the best alpha and beta without it}, "standard_error", "plateau" {"alpha", "beta", "area"}} of the final
-    view, the standard error by the jackknife over persons; "persons": one dict per training person; "clusters": `trust`.
+    view, the standard error by the jackknife over persons; "sets" {variant: {true set: {"clips", "right"}}}; "tied_rows" of the final view (`decoding.tied`); "persons": one dict per training person; "clusters": `trust`.
     """
     rows = Rows.of(labelled(clips))
     decided = {
@@ -69,6 +70,8 @@ def evidence(
             },
         },
         "surface": _surface(rows, views),
+        "sets": {variant: _sets(rows, saliences) for variant, saliences in decided.items()},
+        "tied_rows": int(tied(rows.lookup(views[views["outer"] == FINAL])).sum()),
         "persons": _persons(rows, decided, offsets),
         "clusters": trust,
         **gain,
@@ -89,6 +92,17 @@ def _surface(rows: Rows, views: pd.DataFrame) -> dict[str, Any]:
     error = float(jackknife_error(accuracies(of_persons.sum(axis=0) - of_persons)[2]))
     chosen = {name: getattr(best, name) for name in ("alpha", "beta", "score")}
     return chosen | {"folds": folds, "standard_error": error, "plateau": plateau(rows.values, rows.truth, error)}
+
+
+def _sets(rows: Rows, saliences: np.ndarray) -> dict[str, dict[str, int]]:
+    """{true set of emotions: {"clips", "right"}}, singles first, in the order of the classes."""
+    right, found = presence_correct(saliences, rows.truth), {}
+    shown = rows.truth > 0
+    for one in sorted({tuple(row) for row in shown.tolist()}, key=lambda row: (sum(row), np.flatnonzero(row).tolist())):
+        own = (shown == one).all(axis=1)
+        name = "+".join(name for name, there in zip(CLASSES, one, strict=True) if there)
+        found[name] = {"clips": int(own.sum()), "right": int(right[own].sum())}
+    return found
 
 
 def _persons(rows: Rows, decided: Mapping[str, np.ndarray], offsets: pd.DataFrame) -> list[dict[str, Any]]:

@@ -267,6 +267,11 @@ def draw_calibration(classes: Mapping[str, list[Mapping[str, Any]]]) -> Figure:
         axes.plot(x, y, color=PRESENCE, linewidth=1.4)
         sizes = [8 + 50 * part["clips"] / most for part in filled]
         axes.scatter(x, y, s=sizes, color=PRESENCE, zorder=3, clip_on=False)
+        for part, across, up in zip(filled, x, y, strict=True):
+            axes.annotate(
+                f"{part['clips']}", (across, up), (0, 7 if up < 0.85 else -12), textcoords="offset points", ha="center",
+                fontsize=6.5, color=MUTED,
+            )  # fmt: skip
         axes.set_title(NAMES[name], loc="left", fontsize=9.5, color=INK)
         axes.set(xlim=(0, 1), ylim=(0, 1), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
         axes.grid(color=GRID, linewidth=0.8)

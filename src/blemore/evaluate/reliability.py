@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from blemore.scoring.decoding import top_two
+from blemore.scoring.intervals import interval_over_persons
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.rows import Rows
 from blemore.tables import labelled
@@ -25,7 +26,7 @@ def reliability(probabilities: pd.DataFrame, clips: pd.DataFrame, note: str | No
     Returns
     -------
     {"classes": {class: [{"low", "high", "clips", "predicted", "shown"}]}, "expected_calibration_error",
-    "salience": [{"low", "high", "blends", "even", "towards_larger", "towards_smaller"}], "note"}.
+    "interval" of it [low, high], 90 % over "persons", "salience": [{"low", "high", "blends", "even", "towards_larger", "towards_smaller"}], "note"}.
 
     classes: for each tenth of the probability the mean prediction and the mean soft label of the clips in it; empty
     tenths are left out. Expected calibration error: |predicted - shown| averaged over all clips and classes. salience:
@@ -38,18 +39,35 @@ def reliability(probabilities: pd.DataFrame, clips: pd.DataFrame, note: str | No
         name: _tenths(values[:, k], "clips", predicted=values[:, k], shown=rows.soft[:, k])
         for k, name in enumerate(CLASSES)
     }
-    wrong = [row["clips"] * abs(row["predicted"] - row["shown"]) for curve in classes.values() for row in curve]
     first, second, _, difference, _ = top_two(values)
     of_first, of_second = truth[np.arange(len(truth)), first], truth[np.arange(len(truth)), second]
     pair = (of_first > 0) & (of_second > 0)
     lead = (of_first - of_second)[pair]  # percent points of the class held for the larger
     return {
         "classes": classes,
-        "expected_calibration_error": float(np.sum(wrong) / max(1, values.size)),
+        **_calibration_error(rows, values),
         "salience": _tenths(
             difference[pair], "blends", even=lead == 0, towards_larger=lead > 0, towards_smaller=lead < 0
         ),
         "note": note,
+    }
+
+
+def _calibration_error(rows: Rows, values: np.ndarray) -> dict[str, Any]:
+    """ "expected_calibration_error" of values (n, 6), "interval" and "persons"."""
+    cell = np.arange(len(CLASSES)) * BINS + np.minimum((values * BINS).astype(int), BINS - 1)  # (n, 6) class and tenth
+    size = len(CLASSES) * BINS
+    off = np.zeros((len(rows.persons), size + 1))  # (persons, cells) predicted minus shown; last the number of values
+    np.add.at(off, (rows.person[:, None], cell), values - rows.soft)
+    off[:, size] = len(CLASSES) * np.bincount(rows.person, minlength=len(rows.persons))
+
+    def error(total: np.ndarray) -> np.ndarray:
+        return np.abs(total[..., :size]).sum(axis=-1) / np.maximum(total[..., size], 1)
+
+    return {
+        "expected_calibration_error": float(error(off.sum(axis=0))),
+        "interval": np.maximum(interval_over_persons(error, off), 0).tolist(),
+        "persons": len(rows.persons),
     }
 
 

@@ -40,6 +40,16 @@ def top_two(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarr
     return first, second, second_largest, largest - second_largest, can_blend
 
 
+def tied(probabilities: np.ndarray) -> np.ndarray:
+    """(n,) bool: rows of (n, 6) in which equal values leave open which classes are the two largest, or which of them is the larger.
+
+    The kit sorts with numpy's default sort, which is not stable: there, which of equal values counts first depends on the machine.
+    Here the lower index does.
+    """
+    largest = -np.sort(-np.asarray(probabilities, dtype=np.float64), axis=1)[:, :3]
+    return ((largest[:, :-1] == largest[:, 1:]) & (largest[:, 1:] > 0)).any(axis=1)
+
+
 def decode(probabilities: np.ndarray, alpha: float | np.ndarray, beta: float | np.ndarray) -> np.ndarray:
     """The kit's decision for each clip (`probs2dict` after `get_top_2_predictions`, neutral rule included).
 

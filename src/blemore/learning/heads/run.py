@@ -97,6 +97,12 @@ def read_features(path: Path, clips: pd.Series, settings: Mapping) -> tuple[np.n
     return arrays.reshape(len(arrays), -1).astype(np.float32, copy=False), present
 
 
+def has_layers(path: Path) -> bool:
+    """Whether a features file holds those of every layer, as its metadata say."""
+    shape = (pq.read_schema(path).metadata or {}).get(b"shape")
+    return shape is not None and len(parse_json(shape)) > 1
+
+
 def read_layers(path: Path, clips: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     """As `read_features`, in the shape that the encoder gave: (n_present, ...) float16 or float32, and who is present.
 

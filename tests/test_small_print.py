@@ -1,0 +1,56 @@
+"""What stands beside the headline: ties, sets that are never right, the calibration error; each counted once more in plain loops."""
+
+import numpy as np
+import pytest
+from jackknife import interval
+from simulated import study
+
+from blemore.evaluate.evidence import _sets
+from blemore.evaluate.reliability import reliability
+from blemore.scoring.decoding import tied, top_two
+from blemore.scoring.labels import CLASSES
+from blemore.scoring.rows import Rows
+from blemore.tables import labelled
+
+
+def test_a_row_is_tied_where_an_order_of_equal_values_would_change_the_two_largest_or_which_is_larger():
+    values = np.round(np.random.default_rng(1).dirichlet(np.ones(6), 300) / 0.05) * 0.05
+    found = tied(values)
+    for row, said in zip(values, found, strict=True):
+        first, second, *_ = top_two(row[None])
+        backwards = row[None, ::-1]
+        one, two, *_ = top_two(backwards)
+        assert said == ((first[0], second[0]) != (5 - one[0], 5 - two[0]) and row[second[0]] > 0)
+    assert 20 < found.sum() < 280
+    assert not tied(np.zeros((1, 6))).any()
+
+
+def test_the_calibration_error_and_its_interval_are_those_of_plain_loops():
+    clips, tables = study(persons=6, seed=2)
+    rows = Rows.of(labelled(clips))
+    values, found = rows.lookup(tables["e0"]), reliability(tables["e0"], clips, None)
+
+    def error(kept):
+        total = 0.0
+        for k in range(6):
+            for tenth in range(10):
+                inside = kept & (np.minimum((values[:, k] * 10).astype(int), 9) == tenth)
+                total += abs(values[inside, k].sum() - rows.soft[inside, k].sum())
+        return total / (6 * kept.sum())
+
+    assert found["expected_calibration_error"] == pytest.approx(error(rows.fold >= 0))
+    assert found["interval"] == pytest.approx(interval(rows, error))
+    assert found["persons"] == 6
+
+
+def test_sets_are_counted_with_how_often_they_are_right():
+    clips, _ = study(persons=4, folds=2, seed=2)
+    rows = Rows.of(labelled(clips))
+    said = rows.truth.copy()
+    angry = (rows.truth[:, 0] == 100).nonzero()[0]
+    said[angry] = np.eye(6)[5] * 100
+    found = _sets(rows, said)
+    assert found["ang"] == {"clips": len(angry), "right": 0}
+    assert all(one["right"] == one["clips"] for name, one in found.items() if name != "ang")
+    assert [*found][:6] == [*CLASSES]
+    assert sum(one["clips"] for one in found.values()) == len(rows)
