@@ -270,7 +270,7 @@ def draw_calibration(classes: Mapping[str, list[Mapping[str, Any]]]) -> Figure:
         for part, across, up in zip(filled, x, y, strict=True):
             axes.annotate(
                 f"{part['clips']}", (across, up), (0, 7 if up < 0.85 else -12), textcoords="offset points", ha="center",
-                fontsize=6.5, color=MUTED,
+                fontsize=7.5, color=MUTED,
             )  # fmt: skip
         axes.set_title(NAMES[name], loc="left", fontsize=9.5, color=INK)
         axes.set(xlim=(0, 1), ylim=(0, 1), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
