@@ -25,6 +25,7 @@ from blemore.encoders.weight_files import (
     is_hub_name,
     model_type,
     off,
+    online,
     weight_files,
 )
 from joblineage.errors import DataError, MissingDataError, refuse
@@ -34,6 +35,9 @@ os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")  # transformers ask
 
 MOST_MISSING = 0.1
 """Share of a network's own tensors that a checkpoint may lack; the rest of them starts fresh, with a warning."""
+
+WRAPPED = ("model", "state_dict", "model_state")
+"""Where a training's file holds the network's tensors."""
 
 logger = logging.getLogger(__name__)
 
@@ -54,8 +58,8 @@ def checkpoint_file(settings: Mapping) -> Path:
 def load_tensors(path: Path) -> dict[str, torch.Tensor]:
     """The tensors of a torch or safetensors checkpoint, by name; no code of the file is ever run.
 
-    Understands a bare state dict and a dict that holds one under "model" (or "state_dict") beside optimizer, epoch,
-    scaler and args (an argparse.Namespace, the only class let through).
+    Understands a bare state dict and a dict that holds one under a name of `WRAPPED` beside optimizer, epoch, scaler and
+    args (an argparse.Namespace, the only class let through).
 
     Raises
     ------
@@ -68,10 +72,31 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
         with torch.serialization.safe_globals([argparse.Namespace]):
             loaded = torch.load(path, map_location="cpu", weights_only=True)
     if isinstance(loaded, dict):
-        loaded = next((loaded[key] for key in ("model", "state_dict") if key in loaded), loaded)
+        loaded = next((loaded[key] for key in WRAPPED if key in loaded), loaded)
     if not isinstance(loaded, dict) or not all(isinstance(value, torch.Tensor) for value in loaded.values()):
         raise DataError(str(path), ["expected a state dict, or a dict with a state dict under 'model'"])
     return loaded
+
+
+def fill(network: torch.nn.Module, tensors: Mapping[str, torch.Tensor], settings: Mapping) -> list[str]:
+    """Every tensor of a network from those of a checkpoint; returns the checkpoint's names that are not used.
+
+    Raises
+    ------
+    DataError : tensors are missing or have another shape; says which.
+    """
+    ours = network.state_dict()
+    faults = [
+        f"{name}: shape {tuple(tensor.shape)} wanted, {tuple(tensors[name].shape) if name in tensors else 'nothing'} found"
+        for name, tensor in ours.items()
+        if name not in tensors or tensors[name].shape != tensor.shape
+    ]
+    wanted = settings.get("architecture", type(network).__name__)
+    refuse(f"encoder {settings['name']}: {settings['checkpoint']} does not fit {wanted}", faults)
+    network.load_state_dict({name: tensors[name] for name in ours})
+    unused = sorted(tensors.keys() - ours.keys())
+    logger.info("%s: %d tensors loaded, not used: %s", settings["checkpoint"], len(ours), ", ".join(unused) or "none")
+    return unused
 
 
 def from_pretrained(architecture: type[Any], settings: Mapping, **options: Any) -> torch.nn.Module:
@@ -122,7 +147,7 @@ def _check_names(network: torch.nn.Module, told: Mapping, path: Path) -> None:
 def _files(settings: Mapping) -> list[Path]:
     """Files of the checkpoint, looked over; fetched first where that is allowed."""
     files = weight_files(settings)
-    if not files and os.environ["HF_HUB_OFFLINE"] == "0" and is_hub_name(settings["checkpoint"]):
+    if not files and online() and is_hub_name(settings["checkpoint"]):
         files = fetched_files(settings)
     where = f"encoder {settings['name']}"
     if not files:
