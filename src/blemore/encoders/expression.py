@@ -11,7 +11,6 @@ A checkpoint is a pair of files, as TensorFlow.js saves weights: bare numbers in
 NAME-weights_manifest.json, which says what they are.
 """
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,6 +26,7 @@ from blemore.encoders.pictures import Pictures
 from blemore.encoders.weight_files import manifest_of
 from blemore.params.families import Family
 from joblineage.errors import DataError
+from joblineage.files import parse_json
 
 EXPRESSIONS = ("neutral", "happy", "sad", "angry", "fearful", "disgusted", "surprised")
 """What the network's last layer names, in order."""
@@ -46,13 +46,13 @@ AXES = {"depthwise_filter": (2, 3, 0, 1), "filters": (3, 2, 0, 1), "pointwise_fi
 FAMILY = Family(kind="network", form="tfjs", seconds={"frozen": 0.0051})
 
 
-def build(settings: Mapping) -> "Expression":
+def build(settings: Mapping) -> "ExpressionEmbedder":
     """Small with random weights, or as the checkpoint has them."""
     if settings["scale"] == "tiny":
-        return Expression(ExpressionNetwork(TINY_CHANNELS), TINY_PICTURES)
+        return ExpressionEmbedder(ExpressionNetwork(TINY_CHANNELS), TINY_PICTURES)
     network = ExpressionNetwork(CHANNELS)
     fill(network, read_weights(checkpoint_file(settings)), settings)
-    return Expression(network, PICTURES)
+    return ExpressionEmbedder(network, PICTURES)
 
 
 class Separable(nn.Module):
@@ -111,7 +111,7 @@ class ExpressionNetwork(nn.Module):
         return torch.cat([values, self.fc(values).softmax(dim=1)], dim=1)
 
 
-class Expression(NetworkEmbedder):
+class ExpressionEmbedder(NetworkEmbedder):
     """The network, frame by frame: (2 * width,) float32, means, then standard deviations over time."""
 
     def features(self, batch: Tensor) -> Tensor:
@@ -130,7 +130,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     DataError : the manifest does not fit the file of numbers, or speaks of something else than they are read for here.
     """
     try:
-        listed = [entry for group in json.loads(manifest_of(path).read_text("utf-8")) for entry in group["weights"]]
+        listed = [entry for group in parse_json(manifest_of(path).read_bytes()) for entry in group["weights"]]
         tensors, data, start = {}, path.read_bytes(), 0
         for entry in listed:
             coded = entry.get("quantization")

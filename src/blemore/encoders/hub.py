@@ -33,5 +33,7 @@ def from_hub(name: str, file: str, revision: str | None) -> Path | None:
         answer = getattr(error, "response", None) or getattr(error.__cause__, "response", None)
         said = f"it answers {answer.status_code}" if answer is not None else str(error).strip().splitlines()[0]
         slower = ": it is asked too often, wait some minutes" if "429" in said else ""
-        fault = f"{file} of {where} did not come from the hub, {said}{slower}; what has come is kept, call again to go on"
+        fault = (
+            f"{file} of {where} did not come from the hub, {said}{slower}; what has come is kept, call again to go on"
+        )
         raise DataError(name, [fault]) from error

@@ -31,13 +31,13 @@ LEVEL = 10 ** (-30 / 20)
 FAMILY = Family(kind="network", form="file", seconds={"frozen": 0.0026})
 
 
-def build(settings: Mapping) -> "Voice":
+def build(settings: Mapping) -> "VoiceEmbedder":
     """Small with random weights, or as the checkpoint has them."""
     if settings["scale"] == "tiny":
-        return Voice(VoiceNetwork(TINY_WIDTH, TINY_LAYERS), Sound())
+        return VoiceEmbedder(VoiceNetwork(TINY_WIDTH, TINY_LAYERS), Sound())
     network = VoiceNetwork(WIDTH, LAYERS)
     fill(network, load_tensors(checkpoint_file(settings)), settings)
-    return Voice(network, Sound())
+    return VoiceEmbedder(network, Sound())
 
 
 class VoiceNetwork(nn.Module):
@@ -59,7 +59,7 @@ class VoiceNetwork(nn.Module):
         return self.lstm(bands)[0]
 
 
-class Voice(NetworkEmbedder):
+class VoiceEmbedder(NetworkEmbedder):
     """`network` over time: (2 * width,) float32, means, then standard deviations."""
 
     def features(self, batch: Tensor) -> Tensor:

@@ -63,7 +63,9 @@ def check_command(
 
 @app.command("fetch")
 def fetch_command(
-    encoders: Annotated[list[str] | None, typer.Argument(help="Encoders of the parameters; all that take part.")] = None,
+    encoders: Annotated[
+        list[str] | None, typer.Argument(help="Encoders of the parameters; all that take part.")
+    ] = None,
     accept: Annotated[list[str] | None, typer.Option(help="A licence that you keep to, such as CC-BY-NC-4.0.")] = None,
     params: Params = Path("params.yaml"),
 ) -> None:

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from blemore.encoders.hub import from_hub
-from blemore.encoders.weight_files import FILES, fetched_files, is_hub_name, off, online
-from blemore.params.families import family
+from blemore.encoders.weight_files import fetched_files, is_hub_name, off, online
 from blemore.weights.check import state
 from blemore.weights.known import entry_of
 from blemore.weights.sources import from_address, from_package
@@ -56,11 +55,11 @@ def fetch(settings: Mapping[str, Any], agreed: Callable[[str, str], bool]) -> di
     if why and not agreed(licence, f"{name}: {why}"):
         fault = f"{why}. Say that you keep to it with --accept '{licence}', or switch it off: {off(settings)}"
         raise DataError(where, [fault])
-    wanted = dict(entry.get("files", {}))
-    if "sha256" in settings:
-        wanted[_weights_name(settings, wanted)] = settings["sha256"]
-    source(wanted)
-    return state(settings)
+    source(entry.get("files", {}) | ({Path(name).name: settings["sha256"]} if "sha256" in settings else {}))
+    found = state(settings)
+    if found["state"] != "there":
+        raise DataError(where, [f"what came is {found['state']}: {found['said']}"])
+    return found
 
 
 def reason_to_ask(entry: Mapping[str, Any]) -> str:
@@ -69,13 +68,6 @@ def reason_to_ask(entry: Mapping[str, Any]) -> str:
     if terms.get("weights") is None:
         return "the licence of these weights is not known here"
     return f"the licence {terms['weights']} forbids {terms['forbids']}" if terms["forbids"] else ""
-
-
-def _weights_name(settings: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    """Name of the file that the parameters' sha256 speaks of."""
-    if family(settings["module"]).form in FILES or Path(settings["checkpoint"]).suffix:
-        return Path(settings["checkpoint"]).name
-    return next((name for name in wanted if not name.endswith(".json")), "")
 
 
 def _source(settings: Mapping[str, Any], entry: Mapping[str, Any]) -> Callable[[Mapping[str, str | None]], None] | None:
@@ -121,7 +113,9 @@ def _put_hub(entry: Mapping[str, Any], target: Path, wanted: Mapping[str, str | 
     files = {name: from_hub(entry["hub"], name, entry["revision"]) for name in entry["files"]}
     there = {name: file for name, file in files.items() if file is not None}
     if lacking := files.keys() - there.keys():
-        raise DataError(entry["hub"], [f"the hub's repository has no {', '.join(sorted(lacking))}: see {entry['source']}"])
+        raise DataError(
+            entry["hub"], [f"the hub's repository has no {', '.join(sorted(lacking))}: see {entry['source']}"]
+        )
     _put(there, folder, wanted)
 
 
@@ -131,8 +125,9 @@ def _into_the_cache(settings: Mapping[str, Any], wanted: Mapping[str, str | None
     if not files:
         fault = "the hub's repository holds no weights of a name that this family reads"
         raise DataError(f"encoder {settings['name']}", [f"{settings['checkpoint']}: {fault}"])
-    for file in files:
-        _compare(file.name, file, wanted)
+    for file in files:  # the parameters' sha256 is that of the weights, which come last
+        own = {file.name: settings["sha256"]} if "sha256" in settings and file == files[-1] else {}
+        _compare(file.name, file, {**wanted, **own})
 
 
 def _put(files: Mapping[str, Path], folder: Path, wanted: Mapping[str, str | None]) -> None:
@@ -155,4 +150,6 @@ def _compare(name: str, file: Path, wanted: Mapping[str, str | None]) -> None:
     if expected not in (None, found):
         file.resolve().unlink()
         file.unlink(missing_ok=True)  # of the hub's cache, a link
-        raise DataError(name, [f"what came has sha256 {found}, expected {expected}: it is not kept. Is it another version?"])
+        raise DataError(
+            name, [f"what came has sha256 {found}, expected {expected}: it is not kept. Is it another version?"]
+        )

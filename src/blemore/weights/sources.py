@@ -51,9 +51,10 @@ def from_address(url: str, target: Path, *, wait: float = 2.0) -> None:
             if error.code == 416 and target.exists():  # what is there is no beginning of the file
                 target.unlink()
                 pause = 0.0
+            elif error.code in (401, 403):
+                raise DataError(url, [f"{told}: it wants to know who asks, which this command cannot say"]) from error
             elif error.code not in PASSING:
-                log_in = ": it wants to know who asks, which this command cannot say" if error.code in (401, 403) else ""
-                raise DataError(url, [told + log_in]) from error
+                raise DataError(url, [told]) from error
             elif asked.isdecimal():
                 pause = float(asked)
         except (URLError, OSError, http.client.HTTPException) as error:
@@ -73,7 +74,9 @@ def _go_on(url: str, target: Path) -> None:
         have = have if answer.status == 206 else 0
         length = answer.headers.get("Content-Length")
         total = have + int(length) if length else None
-        with open(target, "ab" if have else "wb") as file, _megabytes(Path(url).name, total, have) as steps:
+        if not have:
+            target.unlink(missing_ok=True)
+        with open(target, "ab") as file, _megabytes(Path(url).name, total, have) as steps:
             while piece := answer.read1(PIECE):
                 file.write(piece)
                 have += len(piece)
@@ -129,8 +132,8 @@ def _taken_out(archive: Path, path: str, target: Path) -> Path:
         with zipfile.ZipFile(archive) as opened, opened.open(path) as source, open(target, "wb") as file:
             shutil.copyfileobj(source, file)
         return target
-    with tarfile.open(archive) as opened:
-        member = opened.extractfile(path)
+    with tarfile.open(archive) as package:
+        member = package.extractfile(path)
         if member is None:
             raise KeyError(path)
         with member as source, open(target, "wb") as file:
