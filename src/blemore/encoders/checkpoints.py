@@ -29,7 +29,7 @@ from blemore.encoders.weight_files import (
     weight_files,
 )
 from joblineage.errors import DataError, MissingDataError, refuse
-from joblineage.files import sha256
+from joblineage.files import read_json, sha256
 
 os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")  # transformers asks the hub to convert what it loads
 
@@ -102,6 +102,8 @@ def fill(network: torch.nn.Module, tensors: Mapping[str, torch.Tensor], settings
 def from_pretrained(architecture: type[Any], settings: Mapping, **options: Any) -> torch.nn.Module:
     """A transformers model from a local folder (as `save_pretrained` writes it) or a hub name, at the settings' revision.
 
+    Of a checkpoint of several towers (SigLIP, CLAP) the wanted one is taken, where transformers finds it under its name.
+
     Parameters
     ----------
     architecture : a model class of transformers.
@@ -117,9 +119,9 @@ def from_pretrained(architecture: type[Any], settings: Mapping, **options: Any) 
     where = f"encoder {settings['name']}"
     if not (files[-1].parent / CONFIG).is_file() or files[-1].name not in WEIGHTS:
         raise DataError(where, [f"{files[-1]}: name the folder that holds {CONFIG} and {' or '.join(WEIGHTS)}"])
-    wanted = getattr(getattr(architecture, "config_class", None), "model_type", None)
-    found = model_type(settings)
-    if wanted and found != wanted:
+    config = getattr(architecture, "config_class", None)
+    wanted, found = getattr(config, "model_type", None), model_type(settings)
+    if wanted and found != wanted and not _holds_part(files[0], config):
         raise DataError(where, [f"{files[0].parent} is a {found!r} network by its {CONFIG}, {wanted!r} is needed here"])
     with _told(files[-1], f"does not load into {architecture.__name__}"):
         network, told = architecture.from_pretrained(
@@ -127,6 +129,12 @@ def from_pretrained(architecture: type[Any], settings: Mapping, **options: Any) 
         )
     _check_names(network, told, files[-1])
     return network
+
+
+def _holds_part(config_file: Path, config: Any) -> bool:
+    """Whether a network of several towers, by its config.json, has the one that is wanted; transformers takes it out."""
+    part = read_json(config_file).get(config.base_config_key)
+    return isinstance(part, dict) and part.get("model_type") == config.model_type
 
 
 def _check_names(network: torch.nn.Module, told: Mapping, path: Path) -> None:
@@ -139,6 +147,8 @@ def _check_names(network: torch.nn.Module, told: Mapping, path: Path) -> None:
         foreign = ", ".join(sorted(told["unexpected_keys"])[:3]) or "nothing else"
         few = f"{len(lacking)} of {len(body)} tensors of {type(network).__name__} are not in it"
         advice = f"it holds {foreign} instead: is it another network's?"
+        if part := next((key for key in told["unexpected_keys"] if key.endswith(f".{lacking[0]}")), None):
+            advice = f"they stand there as {part}: it is a part of another network, which has to be loaded as a whole"
         raise DataError(str(path), [f"{few}, such as {', '.join(lacking[:3])}; {advice}"])
     if lacking:
         logger.warning("%s: %d tensors are not in it and start fresh: %s", path, len(lacking), ", ".join(lacking))
