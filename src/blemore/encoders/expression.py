@@ -52,7 +52,7 @@ def build(settings: Mapping) -> "ExpressionEmbedder":
         return ExpressionEmbedder(ExpressionNetwork(TINY_CHANNELS), TINY_PICTURES)
     network = ExpressionNetwork(CHANNELS)
     fill(network, read_weights(checkpoint_file(settings)), settings)
-    return ExpressionEmbedder(network, PICTURES)
+    return ExpressionEmbedder(network, PICTURES, batch=4)
 
 
 class Separable(nn.Module):

@@ -40,13 +40,18 @@ def is_hub_name(checkpoint: str) -> bool:
     return HUB_NAME.fullmatch(checkpoint) is not None and path.suffix not in SUFFIXES and not here
 
 
+def path_of(checkpoint: str) -> Path:
+    """Where a checkpoint that is no hub name lies: below the study's folder, or from the user's home (~) on."""
+    return Path(os.path.expanduser(checkpoint))
+
+
 def weight_files(settings: Mapping) -> list[Path]:
     """Files that loading the checkpoint reads, the weights last; empty where they are not complete on this machine.
 
     settings : the encoder's slice of the parameters, with "module", "checkpoint" and optionally "revision".
     """
     name = settings["checkpoint"]
-    path = Path(name)
+    path = path_of(name)
     form = family(settings["module"]).form
     if path.is_file():
         files = [manifest_of(path), path] if form == "tfjs" else [path]
@@ -96,9 +101,11 @@ def fetched_files(settings: Mapping) -> list[Path]:
 def local_files(settings: Mapping) -> list[Path]:
     """Files of a checkpoint that is a path, to be inputs of the job that reads them; empty for a name on the hub.
 
-    Empty also without a checkpoint (scale "tiny"; encoders that need none) and where nothing is there.
+    Empty also without a checkpoint (scale "tiny"; encoders that need none), where nothing is there, and for a path from ~
+    on: like the hub's cache it is no part of the study, and the parameters' sha256 says what is meant.
     """
-    if "checkpoint" not in settings or is_hub_name(settings["checkpoint"]):
+    name = settings.get("checkpoint", "~")
+    if name.startswith("~") or is_hub_name(name):
         return []
     return weight_files(settings)
 

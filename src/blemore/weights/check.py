@@ -13,6 +13,7 @@ from blemore.encoders.weight_files import (
     is_hub_name,
     model_type,
     off,
+    path_of,
     weight_files,
 )
 from blemore.params.families import family
@@ -62,7 +63,10 @@ def state(settings: Mapping[str, Any]) -> dict[str, Any]:
     files = weight_files(settings)
     told["files"] = {str(file): sha256(file) for file in files}
     if fault := _first_fault(settings):
-        return told | {"state": "wrong" if files or Path(settings["checkpoint"]).exists() else "missing", "said": fault}
+        return told | {
+            "state": "wrong" if files or path_of(settings["checkpoint"]).exists() else "missing",
+            "said": fault,
+        }
     wanted = dict(entry.get("files", {}))
     if "sha256" in settings:
         wanted[files[-1].name] = settings["sha256"]
@@ -98,7 +102,7 @@ def _first_fault(settings: Mapping[str, Any]) -> str | None:
 def _absence(settings: Mapping[str, Any]) -> str:
     """What exactly is not there, and how to get it."""
     name = settings["checkpoint"]
-    folder = Path(name)
+    folder = path_of(name)
     advice = how_to_get(settings)
     form = family(settings["module"]).form
     wanted = [WEIGHTS[0]] if form == "timm" else [CONFIG, " or ".join(WEIGHTS)]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from blemore.encoders.hub import from_hub
-from blemore.encoders.weight_files import fetched_files, is_hub_name, off, online
+from blemore.encoders.weight_files import fetched_files, is_hub_name, off, online, path_of
 from blemore.weights.check import state
 from blemore.weights.known import entry_of
 from blemore.weights.sources import from_address, from_package
@@ -74,13 +74,13 @@ def _source(settings: Mapping[str, Any], entry: Mapping[str, Any]) -> Callable[[
     """What gets the files, given their sha256; None if there is no public place that is known."""
     name = settings["checkpoint"]
     if "url" in settings:
-        return lambda wanted: _put_address(settings["url"], Path(name), wanted)
+        return lambda wanted: _put_address(settings["url"], path_of(name), wanted)
     if is_hub_name(name):
         return lambda wanted: _into_the_cache(settings, wanted)
     if entry.get("package"):
-        return lambda wanted: _put_package(entry["package"], Path(name).parent, wanted)
+        return lambda wanted: _put_package(entry["package"], path_of(name).parent, wanted)
     if entry.get("hub"):
-        return lambda wanted: _put_hub(entry, Path(name), wanted)
+        return lambda wanted: _put_hub(entry, path_of(name), wanted)
     return None
 
 
