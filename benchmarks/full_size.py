@@ -25,7 +25,9 @@ from transformers import (
     WavLMModel,
 )
 
+from blemore.encoders.expression import CHANNELS, PICTURES, ExpressionNetwork
 from blemore.encoders.vitmoe import ViTMoE
+from blemore.encoders.voice import LAYERS, WIDTH, VoiceNetwork
 
 PARAMS = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())
 SAMPLES = PARAMS["media"]["samples"]
@@ -80,6 +82,21 @@ def clip_base() -> tuple[nn.Module, Tensor]:
     return timm.create_model("vit_base_patch16_clip_quickgelu_224", num_classes=0), torch.rand(16, 3, 224, 224)
 
 
+def voice() -> tuple[nn.Module, Tensor]:
+    """Resemblyzer's voice encoder, one clip of sound."""
+    return VoiceNetwork(WIDTH, LAYERS), torch.randn(1, SOUND)
+
+
+def expression() -> tuple[nn.Module, Tensor]:
+    """face-api's network of expressions, one clip of 16 face crops."""
+    return ExpressionNetwork(CHANNELS), torch.rand(PICTURES.count, 3, PICTURES.size, PICTURES.size)
+
+
+def hubert_base() -> tuple[nn.Module, Tensor]:
+    """HuBERT base, one clip of sound."""
+    return HubertModel(HubertConfig()), torch.randn(1, SOUND)
+
+
 NETWORKS: dict[str, tuple[Callable[[], tuple[nn.Module, Tensor]], str]] = {
     # name: build, an encoder of params.yaml that it is the network of
     "s4d": (s4d, "s4d"),
@@ -90,4 +107,7 @@ NETWORKS: dict[str, tuple[Callable[[], tuple[nn.Module, Tensor]], str]] = {
     "wavlm-large": (wavlm_large, "wavlm"),
     "hubert-large": (hubert_large, "hubert"),
     "clip-vit-b16": (clip_base, "clip"),
+    "voice": (voice, "voice"),
+    "expression": (expression, "expression"),
+    "voc2vec": (hubert_base, "voc2vec"),
 }

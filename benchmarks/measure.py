@@ -26,10 +26,12 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from blemore.encoders.base import build
+from blemore.encoders.expression import ExpressionNetwork
 from blemore.encoders.network import NetworkEmbedder
 from blemore.encoders.pictures import Pictures
-from blemore.encoders.settings import enabled_encoders, encoder_settings
+from blemore.encoders.settings import encoder_settings
 from blemore.encoders.sound import RATE
+from blemore.encoders.voice import VoiceNetwork
 from blemore.learning.heads.run import fold_probabilities
 from blemore.scoring.labels import CLASSES
 from blemore.tables import NO_FOLD
@@ -86,8 +88,9 @@ def per_clip_bytes(network: nn.Module, batch: Tensor, half: bool) -> int:
 
 
 def depth_of(network: nn.Module) -> int:
-    config = getattr(network, "config", None)
-    return len(network.blocks) if config is None else config.num_hidden_layers
+    if hasattr(network, "config"):
+        return network.config.num_hidden_layers
+    return network.depth if isinstance(network, VoiceNetwork | ExpressionNetwork) else len(network.blocks)
 
 
 def checkpointed(network: nn.Module) -> None:
@@ -135,7 +138,7 @@ def small() -> dict[tuple[str, str], float]:
     A training step counts as three passes, so its seconds are divided by three.
     """
     found = {}
-    for name in enabled_encoders(PARAMS):
+    for name in PARAMS["encoders"]:
         settings = encoder_settings({**PARAMS, "weights": "tiny"}, name)
         encoder = build(settings, seed=name)
         if hasattr(encoder, "preprocessing"):

@@ -10,6 +10,7 @@ IN_A_FOLDER = (
     "blemore plan",
     "blemore weights list",
     "blemore weights check",
+    "blemore weights fetch",
     "blemore simulate power 47 11",
     "blemore simulate study made-up",
     "blemore score made-up/e00.parquet --truth made-up/train_metadata.csv",

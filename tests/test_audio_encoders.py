@@ -350,5 +350,14 @@ def test_prosody_is_one_named_number_per_feature_the_same_in_every_batch():
 
 def test_egemaps_without_opensmile_says_how_to_get_it_and_that_it_is_for_research(monkeypatch):
     monkeypatch.setitem(sys.modules, "opensmile", None)
-    with pytest.raises(MissingDataError, match="licence allows research only: pip install opensmile"):
+    with pytest.raises(MissingDataError, match=r'research only: pip install -e "\.\[egemaps\]"'):
         base.build(PROSODY | {"features": "egemaps"}, "17/prosody")
+
+
+def test_egemaps_hears_the_pitch_of_a_voice():
+    pytest.importorskip("opensmile", reason='openSMILE is not installed: pip install -e ".[egemaps]" for research')
+    encoder = base.build(PROSODY | {"features": "egemaps"}, "17/prosody")
+    low, high = encoder.embed([tone(110), tone(220)])
+    assert low.shape == (88,)
+    assert np.isfinite([low, high]).all()
+    np.testing.assert_allclose([low[0], high[0]], [24, 36], atol=0.3)  # semitones above 27.5 Hz: two and three octaves

@@ -9,6 +9,7 @@ import blemore.encoders.torch_compat  # noqa: F401
 import pytest
 import safetensors.torch
 import torch
+import transformers
 from transformers import VideoMAEConfig, VideoMAEForVideoClassification, Wav2Vec2Config, Wav2Vec2Model
 
 from blemore.encoders import checkpoints, weight_files
@@ -111,8 +112,61 @@ def test_weights_with_other_names_than_their_configuration_says_are_refused(voic
     tensors = safetensors.torch.load_file(voice[1] / "model.safetensors")
     renamed = {f"other.{name}": value for name, value in tensors.items()}
     safetensors.torch.save_file(renamed, folder / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(DataError, match=r"(?s)tensors of Wav2Vec2Model are not in it.*it holds other\."):
+    with pytest.raises(DataError, match=r"(?s)tensors of Wav2Vec2Model are not in it.*they stand there as other\."):
         from_pretrained(Wav2Vec2Model, VOICE | {"checkpoint": str(folder)})
+
+
+SMALL_TOWER = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+TWO_TOWERS = {
+    "siglip": (
+        lambda: transformers.SiglipModel(transformers.SiglipConfig(
+            vision_config=SMALL_TOWER | {"image_size": 32, "patch_size": 16}, text_config=SMALL_TOWER | {"vocab_size": 8}
+        )),
+        "SiglipVisionModel",
+        "vision_model.",
+    ),
+    "clap": (
+        lambda: transformers.ClapModel(transformers.ClapConfig(
+            audio_config={
+                "hidden_size": 128, "patch_embeds_hidden_size": 16, "depths": [1, 1, 1, 1], "window_size": 8,
+                "num_attention_heads": [1, 2, 4, 8], "num_mel_bins": 64, "spec_size": 256, "projection_dim": 32,
+            },
+            text_config=SMALL_TOWER | {"vocab_size": 8, "projection_dim": 32}, projection_dim=32,
+        )),
+        "ClapAudioModelWithProjection",
+        "",
+    ),
+}  # fmt: skip
+"""Two towers, the class of the one that looks or listens, and where its tensors stand among those of both."""
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("kind", TWO_TOWERS)
+def test_of_two_towers_the_wanted_one_is_read(kind, tmp_path):
+    build, part, place = TWO_TOWERS[kind]
+    both = build()
+    both.save_pretrained(tmp_path)
+    one = from_pretrained(getattr(transformers, part), VOICE | {"checkpoint": str(tmp_path)})
+    theirs, ours = both.state_dict(), one.state_dict()
+    assert len(ours) > 20
+    assert all(torch.equal(tensor, theirs[place + name]) for name, tensor in ours.items())
+
+
+@pytest.mark.thorough
+def test_an_encoder_that_would_stay_random_is_refused_with_the_reason(tmp_path):
+    from transformers.models.whisper.modeling_whisper import WhisperEncoder
+
+    sizes = {"d_model": 16, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2, "vocab_size": 8}
+    sizes |= {"decoder_attention_heads": 2, "encoder_ffn_dim": 16, "decoder_ffn_dim": 16, "max_source_positions": 20}
+    ends = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 1}
+    both = transformers.WhisperModel(transformers.WhisperConfig(**sizes, **ends))
+    both.save_pretrained(tmp_path)
+    settings = VOICE | {"checkpoint": str(tmp_path)}
+    with pytest.raises(
+        DataError, match=r"tensors of WhisperEncoder are not in it(?s:.*)as encoder\.conv1\.bias: it is a part"
+    ):
+        from_pretrained(WhisperEncoder, settings)
+    assert same(both.encoder, from_pretrained(transformers.WhisperModel, settings).encoder)
 
 
 def test_a_head_of_another_size_starts_fresh_and_the_body_is_kept(body):
@@ -187,7 +241,7 @@ def test_a_revision_of_the_local_cache_is_kept_to(voice, cache, tmp_path):
     settings = VOICE | {"checkpoint": "someone/voice"}
     for pinned in ({}, {"revision": "a" * 40}):
         assert same(network, from_pretrained(Wav2Vec2Model, settings | pinned))
-    with pytest.raises(MissingDataError, match=f"hf download someone/voice --revision {'b' * 40}"):
+    with pytest.raises(MissingDataError, match="`blemore weights fetch voice` gets it"):
         from_pretrained(Wav2Vec2Model, settings | {"revision": "b" * 40})
 
 

@@ -71,7 +71,7 @@ def test_the_parameters_name_only_checkpoints_that_are_known(params):
 
 def test_every_known_checkpoint_says_its_terms_or_that_they_are_unknown():
     for name, entry in checkpoints().items():
-        assert set(entry["licence"]) == {"code", "original_code", "weights", "said_by"}, name
+        assert set(entry["licence"]) == {"code", "original_code", "weights", "forbids", "said_by"}, name
         assert entry["source"].startswith("https://"), name
         assert date.fromisoformat(entry["looked_up"]), name
         for digest in filter(None, entry["files"].values()):

@@ -50,7 +50,7 @@ def build(settings: Mapping, *, features: Literal["functionals", "egemaps"] = "f
 
     Parameters
     ----------
-    features : functionals (our own) or egemaps (openSMILE, to be installed by yourself, research licence).
+    features : functionals (our own) or egemaps (openSMILE, the extra of that name, research licence).
     """
     return Egemaps(settings["name"]) if features == "egemaps" else Functionals()
 
@@ -85,7 +85,9 @@ class Egemaps(Functionals):
         try:
             import opensmile
         except ImportError as error:
-            text = "features: egemaps needs openSMILE, whose licence allows research only: pip install opensmile, "
+            text = (
+                'features: egemaps needs openSMILE, whose licence allows research only: pip install -e ".[egemaps]", '
+            )
             raise MissingDataError(f"encoder {name}", [text + "or set features: functionals"]) from error
         kind, level = opensmile.FeatureSet.eGeMAPSv02, opensmile.FeatureLevel.Functionals
         self.smile = opensmile.Smile(feature_set=kind, feature_level=level)

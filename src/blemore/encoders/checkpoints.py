@@ -25,15 +25,19 @@ from blemore.encoders.weight_files import (
     is_hub_name,
     model_type,
     off,
+    online,
     weight_files,
 )
 from joblineage.errors import DataError, MissingDataError, refuse
-from joblineage.files import sha256
+from joblineage.files import read_json, sha256
 
 os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")  # transformers asks the hub to convert what it loads
 
 MOST_MISSING = 0.1
 """Share of a network's own tensors that a checkpoint may lack; the rest of them starts fresh, with a warning."""
+
+WRAPPED = ("model", "state_dict", "model_state")
+"""Where a training's file holds the network's tensors."""
 
 logger = logging.getLogger(__name__)
 
@@ -54,8 +58,8 @@ def checkpoint_file(settings: Mapping) -> Path:
 def load_tensors(path: Path) -> dict[str, torch.Tensor]:
     """The tensors of a torch or safetensors checkpoint, by name; no code of the file is ever run.
 
-    Understands a bare state dict and a dict that holds one under "model" (or "state_dict") beside optimizer, epoch,
-    scaler and args (an argparse.Namespace, the only class let through).
+    Understands a bare state dict and a dict that holds one under a name of `WRAPPED` beside optimizer, epoch, scaler and
+    args (an argparse.Namespace, the only class let through).
 
     Raises
     ------
@@ -68,14 +72,37 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
         with torch.serialization.safe_globals([argparse.Namespace]):
             loaded = torch.load(path, map_location="cpu", weights_only=True)
     if isinstance(loaded, dict):
-        loaded = next((loaded[key] for key in ("model", "state_dict") if key in loaded), loaded)
+        loaded = next((loaded[key] for key in WRAPPED if key in loaded), loaded)
     if not isinstance(loaded, dict) or not all(isinstance(value, torch.Tensor) for value in loaded.values()):
         raise DataError(str(path), ["expected a state dict, or a dict with a state dict under 'model'"])
     return loaded
 
 
+def fill(network: torch.nn.Module, tensors: Mapping[str, torch.Tensor], settings: Mapping) -> list[str]:
+    """Every tensor of a network from those of a checkpoint; returns the checkpoint's names that are not used.
+
+    Raises
+    ------
+    DataError : tensors are missing or have another shape; says which.
+    """
+    ours = network.state_dict()
+    faults = [
+        f"{name}: shape {tuple(tensor.shape)} wanted, {tuple(tensors[name].shape) if name in tensors else 'nothing'} found"
+        for name, tensor in ours.items()
+        if name not in tensors or tensors[name].shape != tensor.shape
+    ]
+    wanted = settings.get("architecture", type(network).__name__)
+    refuse(f"encoder {settings['name']}: {settings['checkpoint']} does not fit {wanted}", faults)
+    network.load_state_dict({name: tensors[name] for name in ours})
+    unused = sorted(tensors.keys() - ours.keys())
+    logger.info("%s: %d tensors loaded, not used: %s", settings["checkpoint"], len(ours), ", ".join(unused) or "none")
+    return unused
+
+
 def from_pretrained(architecture: type[Any], settings: Mapping, **options: Any) -> torch.nn.Module:
     """A transformers model from a local folder (as `save_pretrained` writes it) or a hub name, at the settings' revision.
+
+    Of a checkpoint of several towers (SigLIP, CLAP) the wanted one is taken, where transformers finds it under its name.
 
     Parameters
     ----------
@@ -92,9 +119,9 @@ def from_pretrained(architecture: type[Any], settings: Mapping, **options: Any) 
     where = f"encoder {settings['name']}"
     if not (files[-1].parent / CONFIG).is_file() or files[-1].name not in WEIGHTS:
         raise DataError(where, [f"{files[-1]}: name the folder that holds {CONFIG} and {' or '.join(WEIGHTS)}"])
-    wanted = getattr(getattr(architecture, "config_class", None), "model_type", None)
-    found = model_type(settings)
-    if wanted and found != wanted:
+    config = getattr(architecture, "config_class", None)
+    wanted, found = getattr(config, "model_type", None), model_type(settings)
+    if wanted and found != wanted and not _holds_part(files[0], config):
         raise DataError(where, [f"{files[0].parent} is a {found!r} network by its {CONFIG}, {wanted!r} is needed here"])
     with _told(files[-1], f"does not load into {architecture.__name__}"):
         network, told = architecture.from_pretrained(
@@ -102,6 +129,12 @@ def from_pretrained(architecture: type[Any], settings: Mapping, **options: Any) 
         )
     _check_names(network, told, files[-1])
     return network
+
+
+def _holds_part(config_file: Path, config: Any) -> bool:
+    """Whether a network of several towers, by its config.json, has the one that is wanted; transformers takes it out."""
+    part = read_json(config_file).get(config.base_config_key)
+    return isinstance(part, dict) and part.get("model_type") == config.model_type
 
 
 def _check_names(network: torch.nn.Module, told: Mapping, path: Path) -> None:
@@ -114,6 +147,8 @@ def _check_names(network: torch.nn.Module, told: Mapping, path: Path) -> None:
         foreign = ", ".join(sorted(told["unexpected_keys"])[:3]) or "nothing else"
         few = f"{len(lacking)} of {len(body)} tensors of {type(network).__name__} are not in it"
         advice = f"it holds {foreign} instead: is it another network's?"
+        if part := next((key for key in told["unexpected_keys"] if key.endswith(f".{lacking[0]}")), None):
+            advice = f"they stand there as {part}: it is a part of another network, which has to be loaded as a whole"
         raise DataError(str(path), [f"{few}, such as {', '.join(lacking[:3])}; {advice}"])
     if lacking:
         logger.warning("%s: %d tensors are not in it and start fresh: %s", path, len(lacking), ", ".join(lacking))
@@ -122,7 +157,7 @@ def _check_names(network: torch.nn.Module, told: Mapping, path: Path) -> None:
 def _files(settings: Mapping) -> list[Path]:
     """Files of the checkpoint, looked over; fetched first where that is allowed."""
     files = weight_files(settings)
-    if not files and os.environ["HF_HUB_OFFLINE"] == "0" and is_hub_name(settings["checkpoint"]):
+    if not files and online() and is_hub_name(settings["checkpoint"]):
         files = fetched_files(settings)
     where = f"encoder {settings['name']}"
     if not files:

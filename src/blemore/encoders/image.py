@@ -8,7 +8,6 @@ Small: a vision transformer with random weights on 8 frames of the inner 48 of 8
 """
 
 import difflib
-import logging
 import sys
 from collections.abc import Mapping
 import blemore.encoders.torch_compat  # noqa: F401
@@ -16,21 +15,19 @@ import blemore.encoders.torch_compat  # noqa: F401
 import timm
 import torch
 from timm.models.vision_transformer import VisionTransformer
-from torch import Tensor, nn
+from torch import Tensor
 
-from blemore.encoders.checkpoints import checkpoint_file, load_tensors
+from blemore.encoders.checkpoints import checkpoint_file, fill, load_tensors
 from blemore.encoders.network import NetworkEmbedder
 from blemore.encoders.pictures import Pictures
 from blemore.params.families import Family
-from joblineage.errors import DataError, refuse
+from joblineage.errors import DataError
 
 FRAMES = 16
 TINY_PICTURES = Pictures(count=8, size=48, border=16, relative=True, kept=8)
 TINY = {"img_size": 48, "patch_size": 16, "embed_dim": 96, "depth": 4, "num_heads": 4}
 CLIP_NAMES = "visual."
 """What the names of the picture tower begin with in a file that holds both of CLIP's."""
-
-logger = logging.getLogger(__name__)
 
 FAMILY = Family(kind="network", needs={"pretrained": ("architecture",)}, form="timm", seconds={"frozen": 0.0018})
 
@@ -51,32 +48,12 @@ def build(settings: Mapping, *, architecture: str = "") -> "Image":
         raise DataError(f"encoder {settings['name']}", [f"{fault}; near it: {near}"])
     stated = timm.get_pretrained_cfg(architecture)
     network = timm.create_model(architecture, pretrained=False, num_classes=0)  # True would ask the hub
-    load(network, load_tensors(checkpoint_file(settings)), settings)
+    tensors = load_tensors(checkpoint_file(settings))
+    if any(name.startswith(CLIP_NAMES) for name in tensors):
+        tensors = sys.modules[type(network).__module__].checkpoint_filter_fn(tensors, network)
+    fill(network, tensors, settings)
     size = stated.input_size[-1]
     return Image(network, Pictures(count=FRAMES, size=size, mean=stated.mean, std=stated.std, kept=FRAMES), batch=4)
-
-
-def load(network: nn.Module, tensors: Mapping[str, Tensor], settings: Mapping) -> list[str]:
-    """Every tensor of the network from a checkpoint in timm's or open_clip's names; returns names that are not used.
-
-    Raises
-    ------
-    DataError : tensors are missing or have another shape; says which.
-    """
-    if any(name.startswith(CLIP_NAMES) for name in tensors):
-        tensors = sys.modules[type(network).__module__].checkpoint_filter_fn(dict(tensors), network)
-    ours = network.state_dict()
-    faults = [
-        f"{name}: shape {tuple(tensor.shape)} wanted, {tuple(tensors[name].shape) if name in tensors else 'nothing'} found"
-        for name, tensor in ours.items()
-        if name not in tensors or tensors[name].shape != tensor.shape
-    ]
-    where = f"{settings['checkpoint']} does not fit {settings['architecture']}"
-    refuse(f"encoder {settings['name']}: {where}", faults)
-    network.load_state_dict({name: tensors[name] for name in ours})
-    unused = sorted(tensors.keys() - ours.keys())
-    logger.info("%s: %d tensors loaded, not used: %s", settings["checkpoint"], len(ours), ", ".join(unused) or "none")
-    return unused
 
 
 class Image(NetworkEmbedder):

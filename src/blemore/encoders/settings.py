@@ -11,6 +11,8 @@ SCALES = ("tiny", "pretrained")
 ABOUT_TAKING_PART = ("enabled", "weights", "persons")
 HEAD = ("head", "layers")
 """Settings of a frozen encoder's head: another choice fits a head again, and embeds nothing."""
+SOURCE = "url"
+"""From where a checkpoint's file came: another address changes no job."""
 WEIGHTS = ("module", "checkpoint", "revision", "sha256", "file", "features", "service")
 """Settings that decide where an encoder comes from."""
 
@@ -76,7 +78,7 @@ def _service(config: Mapping[str, Any], entry: Mapping[str, Any]) -> Mapping[str
 def network_settings(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     """The part of an encoder's settings that decides its network, or its features."""
     settings = encoder_settings(config, name)
-    return {key: value for key, value in settings.items() if key not in (*HEAD, settings.get("head"))}
+    return {key: value for key, value in settings.items() if key not in (*HEAD, SOURCE, settings.get("head"))}
 
 
 def head_settings(config: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -2,17 +2,17 @@
 
 A checkpoint is named in one of three forms: a file; a folder as transformers' `save_pretrained` writes it; or a name
 on the Hugging Face hub ("facebook/wav2vec2-base"), which is looked for in the hub's local cache, at the settings'
-`revision` where one is pinned. Weights are never fetched unasked: the hub is asked only when the environment says
+`revision` where one is pinned. Weights are never fetched unasked: a job asks the hub only when the environment says
 HF_HUB_OFFLINE=0. Imported before huggingface_hub, which reads that variable once.
 """
 
 import os
 import re
 import zipfile
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from pathlib import Path
 
+from blemore.encoders.hub import from_hub
 from blemore.params.families import family
 from joblineage.files import parse_json
 
@@ -22,11 +22,15 @@ CONFIG = "config.json"
 TIMM_WEIGHTS = ("model.safetensors", "open_clip_model.safetensors", "pytorch_model.bin", "open_clip_pytorch_model.bin")
 """Names of the weights in timm's hub repositories; those of OpenAI's CLIP hold both towers, as open_clip saves them."""
 WEIGHTS_OF = {"folder": WEIGHTS, "timm": TIMM_WEIGHTS, "file": WEIGHTS}
+FILES = ("file", "tfjs")
+"""Forms of checkpoints that are files of their own, in no folder or repository of fixed names."""
 """By the form of a family's checkpoints."""
 SUFFIXES = (".safetensors", ".bin", ".pt", ".pth")
+MANIFEST = "-weights_manifest.json"
 HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
+if not os.environ.get("HF_HUB_OFFLINE"):
+    os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 def is_hub_name(checkpoint: str) -> bool:
@@ -36,17 +40,23 @@ def is_hub_name(checkpoint: str) -> bool:
     return HUB_NAME.fullmatch(checkpoint) is not None and path.suffix not in SUFFIXES and not here
 
 
+def path_of(checkpoint: str) -> Path:
+    """Where a checkpoint that is no hub name lies: below the study's folder, or from the user's home (~) on."""
+    return Path(os.path.expanduser(checkpoint))
+
+
 def weight_files(settings: Mapping) -> list[Path]:
     """Files that loading the checkpoint reads, the weights last; empty where they are not complete on this machine.
 
     settings : the encoder's slice of the parameters, with "module", "checkpoint" and optionally "revision".
     """
     name = settings["checkpoint"]
-    path = Path(name)
-    if path.is_file():
-        return [path]
+    path = path_of(name)
     form = family(settings["module"]).form
-    if form == "file":
+    if path.is_file():
+        files = [manifest_of(path), path] if form == "tfjs" else [path]
+        return files if files[0].is_file() else []
+    if form in FILES:
         return []
     if path.is_dir():
         there = {file.name: file for file in path.iterdir() if file.is_file()}
@@ -62,26 +72,40 @@ def weight_files(settings: Mapping) -> list[Path]:
     return [there[CONFIG], weights] if CONFIG in there else []
 
 
-def fetched_files(settings: Mapping) -> list[Path]:
-    """Ask the hub for the files of a checkpoint that is named by its hub name; they stay in the local cache."""
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError
+def manifest_of(weights: Path) -> Path:
+    """What describes a file of bare numbers, beside it (form "tfjs")."""
+    return weights.with_name(f"{weights.stem}{MANIFEST}")
 
+
+def online() -> bool:
+    """Whether the hub may be asked: HF_HUB_OFFLINE says so, in any spelling that its library reads."""
+    from huggingface_hub.constants import ENV_VARS_TRUE_VALUES
+
+    return os.environ["HF_HUB_OFFLINE"].upper() not in ENV_VARS_TRUE_VALUES
+
+
+def fetched_files(settings: Mapping) -> list[Path]:
+    """Ask the hub for the files of a checkpoint that is named by its hub name; empty if it has none of that name.
+
+    Raises
+    ------
+    DataError : the hub refuses or cannot be reached.
+    """
     name, revision = settings["checkpoint"], settings.get("revision")
     form = family(settings["module"]).form
-    files = [] if form == "timm" else [Path(hf_hub_download(name, CONFIG, revision=revision))]
-    for file in WEIGHTS_OF[form]:
-        with suppress(EntryNotFoundError):
-            return [*files, Path(hf_hub_download(name, file, revision=revision))]
-    return []
+    first = [] if form == "timm" else [from_hub(name, CONFIG, revision)]
+    weights = next((found for file in WEIGHTS_OF[form] if (found := from_hub(name, file, revision))), None)
+    return [file for file in (*first, weights) if file] if weights else []
 
 
 def local_files(settings: Mapping) -> list[Path]:
     """Files of a checkpoint that is a path, to be inputs of the job that reads them; empty for a name on the hub.
 
-    Empty also without a checkpoint (scale "tiny"; encoders that need none) and where nothing is there.
+    Empty also without a checkpoint (scale "tiny"; encoders that need none), where nothing is there, and for a path from ~
+    on: like the hub's cache it is no part of the study, and the parameters' sha256 says what is meant.
     """
-    if "checkpoint" not in settings or is_hub_name(settings["checkpoint"]):
+    name = settings.get("checkpoint", "~")
+    if name.startswith("~") or is_hub_name(name):
         return []
     return weight_files(settings)
 
@@ -109,6 +133,8 @@ def file_fault(path: Path) -> str | None:
         return "is a web page, not the file itself: download the file, not the page that shows it"
     if path.suffix == ".json":
         return _json_fault(path)
+    if manifest_of(path).is_file():
+        return None  # bare numbers have no mark; the manifest says how many they are
     if path.suffix == ".safetensors":
         return _safetensors_fault(path)
     if head.startswith(b"PK") and not zipfile.is_zipfile(path):
@@ -123,7 +149,8 @@ def _json_fault(path: Path) -> str | None:
         found = parse_json(path.read_bytes())
     except ValueError as error:
         return f"is no JSON: {error}"
-    return None if isinstance(found, dict) else "is not a block of keys"
+    kind, said = (list, "a list of blocks") if path.name.endswith(MANIFEST) else (dict, "a block of keys")
+    return None if isinstance(found, kind) else f"is not {said}"
 
 
 def _safetensors_fault(path: Path) -> str | None:
@@ -149,16 +176,16 @@ def off(settings: Mapping) -> str:
     return f"encoders: {settings['name']}: enabled: false"
 
 
-def how_to_get(settings: Mapping, files: Iterable[str] = ()) -> str:
-    """What to do about a checkpoint that is not there; `files` are those wanted of a hub repository, if known."""
+def how_to_get(settings: Mapping) -> str:
+    """What to do about a checkpoint that is not there."""
     name = settings["checkpoint"]
     place = f"encoders: {settings['name']}: {settings['scale']}: checkpoint"
+    command = f"`blemore weights fetch {settings['name']}` gets it, or says where a person does"
     form = family(settings["module"]).form
-    if form == "file" or Path(name).suffix in SUFFIXES:
-        return f"put that file there, or name its place in {place}"
+    if form in FILES or Path(name).suffix in SUFFIXES:
+        beside = f" and {manifest_of(Path(name)).name}" if form == "tfjs" else ""
+        return f"{command}; or put that file{beside} there, or name its place in {place}"
     what = WEIGHTS[0] if form == "timm" else f"{CONFIG} and {WEIGHTS[0]} or {WEIGHTS[1]}"
     if not is_hub_name(name):
-        return f"put {what} into that folder, or name another place in {place}"
-    at = ["--revision", settings["revision"]] if settings.get("revision") else []
-    command = " ".join(["HF_HUB_OFFLINE=0 hf download", name, *files, *at])
-    return f"fetch it once with `{command}`, or put {what} into a folder and name that in {place}"
+        return f"{command}; or put {what} into that folder, or name another place in {place}"
+    return f"{command}; or put {what} into a folder and name that in {place}"

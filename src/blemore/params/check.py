@@ -98,6 +98,9 @@ def _formats(root: Path) -> jsonschema.FormatChecker:
     for name, folder in (("path within the study", ""), ("path within outside/", "outside")):
         place = root.resolve() / folder
         known.checks(name)(partial(_lies_below, place, root))
+    known.checks("path within the study or from ~/ on")(
+        lambda path: _lies_below(root.resolve(), root, path.removeprefix("~/") if isinstance(path, str) else path)
+    )
     return known
 
 

@@ -31,7 +31,8 @@ class Family:
         must have then, beside those that every encoder of that learning needs.
     code : licence of the code where no checkpoint is read; None: not known here.
     other_code : choice of `features` -> licence of the code, where it is not the family's own that computes them.
-    form : of a checkpoint: "folder" (as transformers saves it), "file", or "timm" (a file or a repository of timm's).
+    form : of a checkpoint: "folder" (as transformers saves it), "file", "timm" (a file or a repository of timm's), or
+        "tfjs" (a file of bare numbers and the manifest beside it, as TensorFlow.js saves weights).
     model_types : what `model_type` in a folder's config.json may be; empty: anything.
     seconds : learning ("frozen", "finetuned") -> CPU seconds of one clip where no checkpoint is read (of networks, a
         forward pass: `python benchmarks/measure.py small`). Missing: not measured.
@@ -43,7 +44,7 @@ class Family:
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     code: str | None = OWN
     other_code: Mapping[str, str] = field(default_factory=dict)
-    form: Literal["folder", "file", "timm"] = "folder"
+    form: Literal["folder", "file", "timm", "tfjs"] = "folder"
     model_types: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
     priced_by: str | None = None

@@ -6,12 +6,14 @@ from typing import Any
 
 from blemore.encoders.weight_files import (
     CONFIG,
+    FILES,
     WEIGHTS,
     file_fault,
     how_to_get,
     is_hub_name,
     model_type,
     off,
+    path_of,
     weight_files,
 )
 from blemore.params.families import family
@@ -61,7 +63,10 @@ def state(settings: Mapping[str, Any]) -> dict[str, Any]:
     files = weight_files(settings)
     told["files"] = {str(file): sha256(file) for file in files}
     if fault := _first_fault(settings):
-        return told | {"state": "wrong" if files or Path(settings["checkpoint"]).exists() else "missing", "said": fault}
+        return told | {
+            "state": "wrong" if files or path_of(settings["checkpoint"]).exists() else "missing",
+            "said": fault,
+        }
     wanted = dict(entry.get("files", {}))
     if "sha256" in settings:
         wanted[files[-1].name] = settings["sha256"]
@@ -96,14 +101,12 @@ def _first_fault(settings: Mapping[str, Any]) -> str | None:
 
 def _absence(settings: Mapping[str, Any]) -> str:
     """What exactly is not there, and how to get it."""
-    name, entry = settings["checkpoint"], entry_of(settings)
-    folder = Path(name)
-    advice = how_to_get(settings, entry.get("files", ()))
-    if entry and not is_hub_name(name):
-        advice += f" (from https://huggingface.co/{entry['hub']})"
+    name = settings["checkpoint"]
+    folder = path_of(name)
+    advice = how_to_get(settings)
     form = family(settings["module"]).form
     wanted = [WEIGHTS[0]] if form == "timm" else [CONFIG, " or ".join(WEIGHTS)]
-    if form != "file" and folder.is_dir():
+    if form not in FILES and folder.is_dir():
         lacking = [names for names in wanted if not any((folder / part).is_file() for part in names.split(" or "))]
         return f"folder {name} holds no {', and no '.join(lacking)}: {advice}"
     kind = f"weights {name}" if is_hub_name(name) else f"file {name}" if Path(name).suffix else f"folder {name}"

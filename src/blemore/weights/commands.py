@@ -1,17 +1,19 @@
-"""`blemore weights ...`: which checkpoints the study's encoders need, and whether they are there.
+"""`blemore weights ...`: which checkpoints the study's encoders need, whether they are there, and how they come.
 
 Exit codes: 0 everything is there, 1 something is missing or wrong.
 Imports stand inside the commands: `blemore --help` must be fast.
 """
 
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from joblineage.errors import DataError
-from joblineage.telling import plain_console, say_json
+from joblineage.errors import DataError, escaped, refuse
+from joblineage.telling import plain_console, say, say_json
 
 app = typer.Typer(help="Checkpoints of the encoders: sources, licences, what is there.", no_args_is_help=True)
 
@@ -59,6 +61,53 @@ def check_command(
         raise typer.Exit(1)
 
 
+@app.command("fetch")
+def fetch_command(
+    encoders: Annotated[
+        list[str] | None, typer.Argument(help="Encoders of the parameters; all that take part.")
+    ] = None,
+    accept: Annotated[list[str] | None, typer.Option(help="A licence that you keep to, such as CC-BY-NC-4.0.")] = None,
+    params: Params = Path("params.yaml"),
+) -> None:
+    """Get the checkpoints that are not there: from the hub, an address or a package, compared with their sha256.
+
+    Named encoders come at full size, whatever the study's scale. A licence that forbids something, or that is not
+    known, is asked about.
+    """
+    if not (os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE")):
+        os.environ["HF_HUB_OFFLINE"] = "0"  # before the hub's library is imported: this command is asked to fetch
+    from blemore.encoders.settings import encoder_settings
+    from blemore.params.check import read_params
+    from blemore.weights.fetch import fetch
+    from blemore.weights.known import study_settings
+
+    values = read_params(params)
+    unknown = [name for name in encoders or () if name not in values["encoders"]]
+    refuse(str(params), [f"no encoder {name}, known there: {', '.join(values['encoders'])}" for name in unknown])
+    full_size = {name: {**entry, "weights": "pretrained"} for name, entry in values["encoders"].items()}
+    chosen = [encoder_settings({**values, "encoders": full_size}, name) for name in encoders or ()]
+    refused: list[DataError] = []
+    for settings in chosen or study_settings(values):
+        try:
+            found = fetch(settings, _agreed(accept or []))
+            say(f"{found['encoder']}: {found['state']} {', '.join(found['files']) or found['said']}".rstrip())
+        except DataError as error:
+            refused.append(error)
+    if refused:
+        raise type(refused[0])("weights", [f"{error.where}: {fault}" for error in refused for fault in error.faults])
+
+
+def _agreed(accepted: list[str]) -> Callable[[str, str], bool]:
+    """Whether the person keeps to a licence: said by --accept, else asked on a terminal."""
+
+    def agrees(licence: str, why: str) -> bool:
+        if licence in accepted:
+            return True
+        return sys.stdin.isatty() and typer.confirm(f"{escaped(why)}. Do you keep to that?")
+
+    return agrees
+
+
 def _lines(entry: dict[str, Any]) -> str:
     """One known checkpoint in words."""
     terms = entry["licence"]
@@ -70,7 +119,9 @@ def _lines(entry: dict[str, Any]) -> str:
         "size": "?" if entry["megabytes"] is None else f"{entry['megabytes']} MB",
         "parameters": f"{entry['parameters']:,}" if entry["parameters"] else "?",
         "source": f"{entry['source']}, looked up {entry['looked_up']}",
+        "forbids": terms["forbids"],
         "on the hub": f"{entry['hub']} at revision {entry['revision'] or '?'}" if entry["hub"] else "no",
+        "in a package": entry["package"]["name"] if "package" in entry else None,
         "files": ", ".join(files) or "none",
         "paper": entry["paper"] or "?",
         "note": entry["note"],

