@@ -77,7 +77,7 @@ def decode(path: Path) -> None:
 
 def decode_and_keep(path: Path, kinds: Collection[str] = KINDS) -> Media:
     """One pass: sampled pictures, sound, the small frames of the piece."""
-    with open_clip(path) as clip:
+    with open_clip(path, OPTIONS) as clip:
         return decode_media(clip, OPTIONS, kinds)
 
 
@@ -141,7 +141,7 @@ def main() -> None:
                 "tracking on the others": lambda: tracking(media),
                 small: lambda: crops(decode_and_keep(path)),
                 "piece: choosing and encoding 2 s": lambda: cut_piece(
-                    media.small, 0, media.samples, rate=rate, fps=options["fps"], seconds=options["seconds"]
+                    media.small, media.shape, media.samples, rate=rate, fps=options["fps"], seconds=options["seconds"]
                 ),
                 "everything: prepare_clip": lambda: prepare_clip("clip", path, OPTIONS, detector),
                 "everything but the piece": lambda: prepare_clip("clip", path, OPTIONS, detector, WITHOUT_PIECE),
