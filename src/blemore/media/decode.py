@@ -120,6 +120,8 @@ def _read(container: av.container.InputContainer) -> OpenClip:
     if audio is None:
         has_track = any(stream.type == "audio" for stream in streams)
         remarks.append("its sound track holds nothing that can be decoded" if has_track else "no sound track")
+    if video.width * video.height > MOST_PIXELS:
+        raise BadClip(f"pictures of {video.width} x {video.height} px are larger than any camera's: make them smaller")
     video.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
     used = deque(packet for packet in packets if packet.stream is video or packet.stream is audio)
     shown = [packet for packet in used if packet.stream is video and packet.size and not packet.is_discard]
@@ -204,6 +206,8 @@ def _check_length(clip: OpenClip, allowed: float) -> None:
     """Compare the timeline with the length that the header promises: a copy cut short keeps its header."""
     if clip.video.duration is not None and clip.video.time_base is not None:
         end, promised = clip.duration, float(clip.video.duration * clip.video.time_base)
+        if clip.video.frames and clip.video.average_rate:  # AVI: what the header says, where the file itself is shorter
+            promised = max(promised, float(clip.video.frames / clip.video.average_rate))
     elif clip.container.duration is not None:  # Matroska tells one length for all streams, most writers count from 0
         packets = [packet for packet in clip.packets if packet.size]
         start = min(map(_stamp, packets))

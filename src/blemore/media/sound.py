@@ -13,6 +13,9 @@ WEIGHTS = {"FL": HALF, "FR": HALF, "FLC": HALF, "FRC": HALF, "FC": 1.0, "LFE": 0
 SURROUND = 0.5
 """Weights of more than two channels in one (ITU-R BS.775, table 2: 3/2 to 1/0); other channels count as surround."""
 
+USUAL = {6: ["FL", "FR", "FC", "LFE", "BL", "BR"], 8: ["FL", "FR", "FC", "LFE", "BL", "BR", "SL", "SR"]}
+"""The usual order, for files that say none; any other number of channels counts as surround."""
+
 ONE_SIDED = 0.01
 """A channel whose level lies below this share of the other's is empty: the other one alone is the sound."""
 CANCELLED = 0.25
@@ -39,6 +42,7 @@ class Sound:
         self._chunks: list[tuple[float, int, np.ndarray]] = []  # (s, Hz, (1 or 2, n) float32)
         self._good = 0.0  # s
         self._broken = 0
+        self._unordered = False
         self.remarks: list[str] = []
 
     def take(self, time: float, frame: av.AudioFrame) -> None:
@@ -51,6 +55,7 @@ class Sound:
         if broken.any():
             self._broken += int(broken.any(axis=0).sum())
             values = np.where(broken, np.float32(0), values)
+        self._unordered = not is_ordered(frame) or self._unordered
         self._good += (end - start) * (1 - float(broken.any(axis=0).mean()))
         self._chunks.append((time, frame.sample_rate, values))
 
@@ -68,6 +73,8 @@ class Sound:
             self.remarks.append(
                 f"{self._broken} samples of its sound are no amplitudes (NaN or infinite): silence there"
             )
+        if self._unordered:
+            self.remarks.append("more than two channels in an order that the file does not say: the usual one is taken")
         source = self._chunks[0][1]
         wave = resample(self._one_channel(self._on_the_clock(source)), source, rate)
         wave = np.pad(wave[:length], (0, max(0, length - len(wave))))
@@ -151,13 +158,21 @@ def channel_pair(frame: av.AudioFrame) -> np.ndarray:
     if count <= 2:
         return values
     pair = np.zeros((2, values.shape[1]), np.float32)
-    for channel, heard in zip(frame.layout.channels, values, strict=True):
-        weight, side = WEIGHTS.get(channel.name, SURROUND), channel.name.rstrip("C")[-1:]
+    names = [channel.name for channel in frame.layout.channels]
+    if not is_ordered(frame):
+        names = USUAL.get(count, [""] * count)
+    for name, heard in zip(names, values, strict=True):
+        weight, side = WEIGHTS.get(name, SURROUND), name.rstrip("C")[-1:]
         if side in ("L", "R"):
             pair["LR".index(side)] += 2 * weight * heard
         else:  # in the middle
             pair += weight * heard
     return pair
+
+
+def is_ordered(frame: av.AudioFrame) -> bool:
+    """Whether the file says which channel is which (needed of more than two)."""
+    return frame.layout.nb_channels <= 2 or {"FL", "FR"} <= {channel.name for channel in frame.layout.channels}
 
 
 def resample(wave: np.ndarray, source: int, rate: int) -> np.ndarray:
