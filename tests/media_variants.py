@@ -417,10 +417,10 @@ VARIANTS = {
     "zero bytes": Variant(edited(plain("clip.mp4"), cut(0)), bad="zero bytes"),
     "pictures damaged": Variant(damaged("video", 0.5, 4), bad=("damaged: only", "cannot be decoded: only")),
     "one of the last pictures damaged": Variant(
-        damaged("video", 0.94, 100), remarks=("9",), colours=None, flash=False
+        damaged("video", 0.94, 100), remarks=("9", "ffmpeg reports"), colours=None, flash=False
     ),
     "sound damaged": Variant(damaged("audio", 0.5, 2), bad="damaged: "),
-    "one packet of sound damaged": Variant(damaged("audio", 0.7, 100), remarks=("1.",), flash=False),
+    "one packet of sound damaged": Variant(damaged("audio", 0.7, 100), remarks=("1.", "ffmpeg reports"), flash=False),
     "cut mp4": Variant(edited(plain("clip.mp4", options={"movflags": "+faststart"}), cut(0.6)), bad="ends after"),
     "cut mkv": Variant(edited(plain("clip.mkv"), cut(0.6)), bad="ends after"),
     "cut avi": Variant(edited(plain("clip.avi", codec="mpeg4", draw=busy), cut(0.6)), bad="ends after"),
@@ -429,7 +429,7 @@ VARIANTS = {
     ),
     "cut fragmented mp4": Variant(
         edited(plain("clip.mp4", draw=busy, options={"movflags": "+frag_every_frame+empty_moov"}), cut(0.6)),
-        remarks=("the file ends inside", "sound for", "9"), seconds=1.2, flash=False, colours=None, level=None,
+        remarks=("the file ends inside", "sound for", "9", "ffmpeg reports"), seconds=1.2, flash=False, colours=None, level=None,
     ),
 }  # fmt: skip
 

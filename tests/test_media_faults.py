@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from media_corruptions import batch
 from media_samples import OPTIONS, outputs, talking_clip, tone, write_clip
 from media_variants import FLOAT, NO_FACE, VARIANTS, Nobody, Variant, check, pattern, sound, write
 
@@ -49,6 +50,11 @@ def test_each_kind_of_odd_clip_comes_out_right_or_is_said_to_be_odd(tmp_path, na
 def test_a_sample_of_the_variants_comes_out_right_or_is_said_to_be_odd(tmp_path, name):
     assert name not in KINDS_OF_FAULT.values()
     check(VARIANTS[name], tmp_path)
+
+
+@pytest.mark.thorough
+def test_randomly_damaged_clips_are_prepared_without_a_crash_and_not_wrong_without_a_word():
+    assert batch(0, 12) == []
 
 
 def test_there_are_at_least_sixty_variants():

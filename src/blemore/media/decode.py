@@ -29,6 +29,9 @@ LARGEST_FILE = 1 << 30
 MOST_PIXELS = 8192 * 4320
 """Pixels of the largest picture that is decoded, 53 MB each."""
 
+EARLY, EARLY_SHARE = 0.1, 0.02
+"""Seconds, and share of the promised length, by which a clip may end early without a remark: containers round."""
+
 LASTS = 0.5
 """A track that lasts less than this share of the longest one of its kind is a cover or a preview, not the clip."""
 
@@ -44,6 +47,7 @@ class OpenClip:
     video: av.VideoStream
     audio: av.AudioStream | None
     packets: deque[av.Packet]
+    said: list[Any]  # ffmpeg's errors so far: (level, part, text)
     first: float  # s, the container's time of the first video frame
     times: np.ndarray  # (n_frames,) s, ascending, 0 first
     duration: float  # s, up to the end of the last video frame
@@ -88,8 +92,8 @@ def open_clip(path: Path, options: Mapping[str, Any]) -> Iterator[OpenClip]:
     BadClip : no container of video, no video, times that jump, a file that ends early, too long, or (not here but in
         `decoded`) frames that cannot be decoded.
     """
-    with open_container(path) as container:
-        clip = _read(container)
+    with _listening() as said, open_container(path) as container:
+        clip = _read(container, said)
         if clip.duration > options["max_seconds"]:
             raise BadClip(f"lasts {clip.duration:.1f} s, at most {options['max_seconds']:g} s are taken (max_seconds)")
         _check_length(clip, options["max_damaged_share"])
@@ -98,7 +102,21 @@ def open_clip(path: Path, options: Mapping[str, Any]) -> Iterator[OpenClip]:
         yield clip
 
 
-def _read(container: av.container.InputContainer) -> OpenClip:
+@contextmanager
+def _listening() -> Iterator[list[Any]]:
+    """The errors that ffmpeg reports meanwhile, (level, part, text) each: much that it conceals it only says there."""
+    before = av.logging.get_level(), av.logging.get_skip_repeated()
+    av.logging.set_level(av.logging.ERROR)
+    av.logging.set_skip_repeated(False)  # else a clip's remarks would depend on the clip before it
+    try:
+        with av.logging.Capture() as said:
+            yield said
+    finally:
+        av.logging.set_level(before[0])
+        av.logging.set_skip_repeated(before[1])
+
+
+def _read(container: av.container.InputContainer, said: list[Any]) -> OpenClip:
     streams = [one for one in container.streams if one.type in ("video", "audio")]
     streams = [one for one in streams if not one.disposition & Disposition.attached_pic]
     if not any(stream.type == "video" for stream in streams):
@@ -126,7 +144,7 @@ def _read(container: av.container.InputContainer) -> OpenClip:
     used = deque(packet for packet in packets if packet.stream is video or packet.stream is audio)
     shown = [packet for packet in used if packet.stream is video and packet.size and not packet.is_discard]
     first, times, duration, missing = _timeline(shown, remarks)
-    return OpenClip(container, video, audio, used, first, times, duration, remarks, missing)
+    return OpenClip(container, video, audio, used, said, first, times, duration, remarks, missing)
 
 
 def _packets(container: av.container.InputContainer, streams: Sequence[Stream], remarks: list[str]) -> list:
@@ -218,6 +236,8 @@ def _check_length(clip: OpenClip, allowed: float) -> None:
         return
     if end < (1 - allowed) * promised:
         raise BadClip(f"ends after {end:.1f} of {promised:.1f} s")
+    if end < min(promised - EARLY, (1 - EARLY_SHARE) * promised):
+        clip.remarks.append(f"ends after {end:.2f} of {promised:.2f} s")
 
 
 def decoded(clip: OpenClip, allowed: float) -> Iterator[tuple[float, av.VideoFrame | av.AudioFrame]]:
@@ -235,6 +255,7 @@ def decoded(clip: OpenClip, allowed: float) -> Iterator[tuple[float, av.VideoFra
         packet = clip.packets.popleft()  # freed as soon as it is decoded
         is_sound = packet.stream is clip.audio
         sound_packets += is_sound and packet.size > 0
+        before = len(clip.said)
         try:
             frames = packet.decode()
         except av.FFmpegError as error:
@@ -245,7 +266,7 @@ def decoded(clip: OpenClip, allowed: float) -> Iterator[tuple[float, av.VideoFra
         for frame in frames:
             if isinstance(frame, av.VideoFrame):
                 damaged = frame.is_corrupt or (damaged and not frame.key_frame)
-                clip.good_frames += not damaged
+                clip.good_frames += not damaged and len(clip.said) == before
             if frame.pts is not None and frame.time_base is not None:
                 time = float(frame.pts * frame.time_base) - clip.first
             elif isinstance(frame, av.VideoFrame):
@@ -266,6 +287,9 @@ def _check_damage(clip: OpenClip, count: int, lost: float, allowed: float, reaso
         raise BadClip(f"damaged: only {clip.good_pictures:.0%} of its pictures are whole{reason}")
     if lost > allowed:
         raise BadClip(f"damaged: {lost:.0%} of its sound cannot be decoded{reason}")
+    if clip.said:
+        first = clip.said[0][2].strip().replace(";", ",")
+        clip.remarks.append(f"ffmpeg reports {len(clip.said)} error(s), the first: {first}")
     if clip.good_pictures < 1:
         clip.remarks.append(f"{clip.good_pictures:.1%} of its pictures are whole")
     if lost:
