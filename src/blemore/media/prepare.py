@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 BODY_KEPT = 2
 """Shorter side of a picture kept for a body crop, in sides of the crop: the crop of the smallest face looked for has .7 of it."""
 
+ODD_ASPECT = 4
+"""Pixels more than so many times wider than high, or higher than wide, come from a damaged header."""
+
 SAME_SHAPE = 0.01
 """Pictures of another size are of one shape when their ratios of width to height differ by less than this share."""
 
@@ -179,7 +182,10 @@ def decode_media(clip: OpenClip, options: Mapping[str, Any], kinds: Collection[s
             sound.take(time, frame)
             continue
         if not any(first):
-            first, shape = (frame.width, frame.height), shape_of(frame, clip.video.sample_aspect_ratio)
+            aspect = clip.video.sample_aspect_ratio
+            if aspect and not 1 / ODD_ASPECT <= aspect <= ODD_ASPECT:
+                raise BadClip(f"pixels of {aspect.numerator}:{aspect.denominator} are no camera's")
+            first, shape = (frame.width, frame.height), shape_of(frame, aspect)
             clip.remarks += filter(None, [remark(frame), "shown mirrored" if shape.mirrored else ""])
         elif (frame.width, frame.height) != first:
             _check_size(clip, first, (frame.width, frame.height), time)
