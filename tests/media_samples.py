@@ -14,6 +14,8 @@ OPTIONS = {
     "body": {"frames": 16, "size": 224, "quality": 90},
     "audio": {"rate": 16000},
     "piece": {"seconds": 2.0, "height": 320, "fps": 25},
+    "max_seconds": 60,
+    "max_damaged_share": 0.1,
 }
 CLOCK = Fraction(1, 10000)
 """Time base of the generated clips: fine enough for any uneven frame times."""

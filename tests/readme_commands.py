@@ -59,6 +59,7 @@ NOT_AS_IT_STANDS = {
     "pytest -m gpu": "needs a GPU",
     "snakemake --workflow-profile profiles/gpu submission": "needs a GPU; test_cuda.py",
     "blemore data import downloads": "needs the challenge's data; test_blemore_import.py",
+    "blemore media check FILE...": "needs files; test_media_persons.py",
     "blemore gemini plan": "needs prepared pieces; test_gemini.py",
     "blemore gemini embed": "needs Google's service; test_gemini.py asks a local one",
     "blemore layers wav2vec2_prosody wavlm hubert": "needs three embedded networks; test_layers.py",

@@ -79,7 +79,7 @@ BAD = {
     cut_with_contents: "ends after ",
     cut_matroska: "ends after ",
     sound_only: "no video stream",
-    single_picture: "no video stream: a single picture",
+    single_picture: "no container of a video; ",
     damaged_frames: "cannot be decoded: only ",
 }
 

@@ -269,7 +269,9 @@ def test_retinaface_without_weights_says_how_to_get_them(monkeypatch, tmp_path):
 def test_retinaface_gives_the_largest_face_first_and_leaves_out_tiny_ones(monkeypatch, tmp_path):
     def face(left, size):
         return types.SimpleNamespace(
-            bbox=np.array([left, 10, left + size, 10 + size]), landmarks=face_at(left, 10, size).landmarks
+            bbox=np.array([left, 10, left + size, 10 + size]),
+            landmarks=face_at(left, 10, size).landmarks,
+            confidence=0.97,
         )
 
     (tmp_path / "retinaface_mnet_v2.onnx").write_bytes(b"weights")

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from media_samples import OPTIONS, outputs, talking_clip, tone, write_clip
 
-from blemore.media import decode as decode_module
+from blemore.media import containers, decode
 from blemore.media.prepare import prepare_shard
 from blemore.media.shards import decode_frames, read_frames, read_pieces, read_samples, shard_of
 from joblineage.errors import DataError, MissingDataError
@@ -28,22 +28,22 @@ def prepare(folder, clips, options=OPTIONS):
 def test_each_clip_is_decoded_once(tmp_path, monkeypatch):
     path = talking_clip(tmp_path / "clip.mov")
     opened, pictures = [], []
-    real = decode_module.decoded
+    real = decode.decoded
 
-    def counting(clip):
+    def counting(clip, allowed):
         opened.append(clip)
-        for time, frame in real(clip):
+        for time, frame in real(clip, allowed):
             pictures.append(isinstance(frame, av.VideoFrame))
             yield time, frame
 
     opens = []
     real_open = av.open
-    monkeypatch.setattr(decode_module.av, "open", lambda *a, **k: opens.append(a) or real_open(*a, **k))
+    monkeypatch.setattr(containers.av, "open", lambda *a, **k: opens.append(a) or real_open(*a, **k))
     monkeypatch.setattr("blemore.media.prepare.decoded", counting)
     prepare(tmp_path, {"clip": path})
     assert len(opened) == 1
     assert sum(pictures) == 55
-    assert sum(a[0] == str(path) for a in opens) == 1
+    assert sum(a[0] == f"file:{path}" for a in opens) == 1
 
 
 @pytest.mark.thorough

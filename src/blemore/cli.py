@@ -20,6 +20,7 @@ from blemore.challenge.uploads.commands import app as submission_app
 from blemore.datasets.commands import app as data_app
 from blemore.evaluate.layers.commands import layers
 from blemore.gemini.commands import app as gemini_app
+from blemore.media.commands import app as media_app
 from blemore.planning.commands import plan
 from blemore.simulation.commands import app as simulation_app
 from blemore.study import STUDY
@@ -51,6 +52,7 @@ def _data(context: typer.Context) -> None:
 
 
 app.add_typer(data_app, name="data")
+app.add_typer(media_app, name="media")
 app.add_typer(weights_app, name="weights")
 app.add_typer(gemini_app, name="gemini")
 app.add_typer(submission_app, name="submission")

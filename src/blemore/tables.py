@@ -53,12 +53,18 @@ PROBE_COLUMNS = (
     "rotation",  # degrees, 0 | 90 | 180 | 270
     "fps",  # mean frames per second
     "duration",  # s
+    "transfer",  # of light to signal, in ffmpeg's words: "bt709", "arib_std_b67" (HLG), "smpte2084" (PQ), ...; missing: not said
+    "good_pictures",  # 0..1, share of the pictures that are whole; the decoder concealed none of it
     "audio_codec",  # missing: the clip has no sound
     "audio_rate",  # Hz
     "audio_channels",
+    "good_sound",  # 0..1, share of the clip's length with sound; missing likewise
+    "faces",  # most faces seen at once
+    "face_share",  # 0..1, share of the face samples that show the face
     "bytes",
     "sha256",
     "quarantine",  # "" usable; else the reason why the clip was set aside
+    "remarks",  # "" or what was decided about a file that is not plain, "; " between
 )
 CLIPS_COLUMNS = ROSTER_COLUMNS + PROBE_COLUMNS
 PROBABILITY_COLUMNS = ("clip", "person", "split", "fold", *CLASSES)

@@ -9,7 +9,7 @@ from blemore.datasets.withdrawn import REASON as WITHDRAWN
 from blemore.tables import CLIPS_COLUMNS, write_csv
 from joblineage.errors import DataError, refuse
 
-WHOLE_NUMBERS = ("width", "height", "rotation", "audio_rate", "audio_channels", "bytes")
+WHOLE_NUMBERS = ("width", "height", "rotation", "audio_rate", "audio_channels", "bytes", "faces")
 
 
 def gather(roster: pd.DataFrame, probes: Sequence[Path], max_bad_share: float) -> pd.DataFrame:
@@ -41,6 +41,7 @@ def gather(roster: pd.DataFrame, probes: Sequence[Path], max_bad_share: float) -
     refuse("prepared clips", faults)
     clips = roster.merge(probe, how="left", on="clip", validate="one_to_one").sort_values("clip", ignore_index=True)
     clips["quarantine"] = clips["quarantine"].fillna(WITHDRAWN)
+    clips["remarks"] = clips["remarks"].astype(object).fillna("")
     clips = clips.astype({name: "Int64" for name in WHOLE_NUMBERS})
     bad = clips[~clips["quarantine"].isin(["", WITHDRAWN])]
     allowed = max(1, int(max_bad_share * len(clips)))

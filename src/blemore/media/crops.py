@@ -34,10 +34,7 @@ def face_crop(picture: np.ndarray, landmarks: np.ndarray, size: int) -> np.ndarr
     -------
     (size, size, 3) uint8; the eyes are level, centred, at `EYE_LINE`. Outside the picture its edge is repeated.
     """
-    left, right = landmarks[0], landmarks[1]
-    eyes, mouth = (left + right) / 2, (landmarks[3] + landmarks[4]) / 2
-    unit = max(np.linalg.norm(right - left), np.linalg.norm(mouth - eyes) / MOUTH_BELOW_EYES)
-    side = max(FACE_SIDE * float(unit), 2.0)
+    eyes, side, angle = _face_square(landmarks)
     # Shrink by area first: turning alone would skip pixels of a large face.
     corner = np.floor(np.maximum(eyes - side, 0)).astype(int)
     end = np.ceil(eyes + side).astype(int)
@@ -49,7 +46,6 @@ def face_crop(picture: np.ndarray, landmarks: np.ndarray, size: int) -> np.ndarr
         shape = np.maximum(np.rint(np.array(part.shape[1::-1]) * size / side), 1).astype(int)
         shrunk = shape / part.shape[1::-1]
         part = cv2.resize(part, (int(shape[0]), int(shape[1])), interpolation=cv2.INTER_AREA)
-    angle = np.arctan2(*(right - left)[::-1])
     scale = size / side
     turn = scale * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])  # (2, 2)
     shift = np.array([0.5, EYE_LINE]) * size - turn @ (eyes - corner)
@@ -57,6 +53,22 @@ def face_crop(picture: np.ndarray, landmarks: np.ndarray, size: int) -> np.ndarr
     shift += turn @ [0.5, 0.5] - 0.5  # OpenCV counts from the middle of the first pixel, landmarks from its corner
     matrix = np.column_stack([turn, shift])
     return cv2.warpAffine(part, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def in_face_crop(landmarks: np.ndarray, size: int) -> np.ndarray:
+    """(5, 2) px: where the landmarks of a face lie in the crop that `face_crop` makes with them."""
+    eyes, side, angle = _face_square(landmarks)
+    cosine, sine = np.cos(angle), np.sin(angle)
+    turn = size / side * np.array([[cosine, sine], [-sine, cosine]])  # (2, 2)
+    return (landmarks - eyes) @ turn.T + np.array([0.5, EYE_LINE]) * size
+
+
+def _face_square(landmarks: np.ndarray) -> tuple[np.ndarray, float, float]:
+    """Of a face's crop: the middle between the eyes, px, the side, px, and the angle of the eyes, radians clockwise."""
+    left, right = landmarks[0], landmarks[1]
+    eyes, mouth = (left + right) / 2, (landmarks[3] + landmarks[4]) / 2
+    unit = max(np.linalg.norm(right - left), np.linalg.norm(mouth - eyes) / MOUTH_BELOW_EYES)
+    return eyes, max(FACE_SIDE * float(unit), 2.0), float(np.arctan2(*(right - left)[::-1]))
 
 
 def centre_box(width: int, height: int) -> np.ndarray:

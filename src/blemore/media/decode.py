@@ -5,102 +5,180 @@ are known beforehand whatever the frame rate does, and no frame is ever sought.
 """
 
 from collections import deque
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
-from av.stream import Disposition
+from av.stream import Disposition, Stream
+from av.video.reformatter import ColorTrc
 
-ENOUGH = 0.9
-"""Share of the promised length, and of the frames, that must be there; a clip with less is truncated."""
-JITTER = 0.005
-"""Time stamps may be this far (s) from where the last frame of sound ended and still mean "goes on"."""
-FULL_SCALE = 32768.0
-"""int16 value of amplitude 1."""
+from blemore.media.containers import BadClip, is_cut, open_container
 
+JUMP = 2.0
+STILL = 0.5
+"""Seconds without a picture, and at least `UNLIKE` times the usual distance: a jump in time; a gap that is remarked."""
+UNLIKE = 10
 
-class BadClip(Exception):
-    """The clip cannot be used; the message is the reason written into the table."""
+LARGEST_FILE = 1 << 30
+"""Bytes of packets that are held in memory at most: 30 s of ProRes HQ at 1080p."""
+
+MOST_PIXELS = 8192 * 4320
+"""Pixels of the largest picture that is decoded, 53 MB each."""
+
+EARLY, EARLY_SHARE = 0.1, 0.02
+"""Seconds, and share of the promised length, by which a clip may end early without a remark: containers round."""
+
+LASTS = 0.5
+"""A track that lasts less than this share of the longest one of its kind is a cover or a preview, not the clip."""
 
 
 @dataclass
 class OpenClip:
     """An open clip whose packets are read and not yet decoded.
 
-    Times are seconds from the first video frame. `packets` are consumed by `decoded`.
+    Times are seconds from the first video frame. `packets` are consumed by `decoded`, which counts what was damaged.
     """
 
     container: av.container.InputContainer
     video: av.VideoStream
     audio: av.AudioStream | None
     packets: deque[av.Packet]
+    said: list[Any]  # ffmpeg's errors so far: (level, part, text)
     first: float  # s, the container's time of the first video frame
     times: np.ndarray  # (n_frames,) s, ascending, 0 first
     duration: float  # s, up to the end of the last video frame
+    remarks: list[str] = field(default_factory=list)
+    missing: float = 0.0  # s, gaps between pictures
+    good_frames: int = 0
+    lost_sound: float = 0.0  # s, sound whose packets could not be decoded
 
     def facts(self) -> dict[str, Any]:
         """The probe columns known without decoding; width and height are the stored ones."""
-        sound = self.audio
+        sound, picture = self.audio, self.video.codec_context
+        transfer = picture.color_trc
         return {
             "container": self.container.format.name,
-            "video_codec": self.video.codec_context.name,
+            "video_codec": picture.name,
             "width": self.video.width,
             "height": self.video.height,
             "fps": len(self.times) / self.duration,
             "duration": self.duration,
+            "transfer": ColorTrc(transfer).name.lower() if transfer in set(ColorTrc) - {ColorTrc.UNSPECIFIED} else None,
             "audio_codec": None if sound is None else sound.codec_context.name,
             "audio_rate": None if sound is None else sound.rate,
             "audio_channels": None if sound is None else sound.channels,
         }
 
+    @property
+    def good_pictures(self) -> float:
+        """0..1, share of the pictures that are whole, after decoding: neither damaged, nor missing, nor in a gap."""
+        return min(1.0, self.good_frames / len(self.times)) * (1 - self.missing / self.duration)
+
 
 @contextmanager
-def open_clip(path: Path) -> Iterator[OpenClip]:
+def open_clip(path: Path, options: Mapping[str, Any]) -> Iterator[OpenClip]:
     """Open a clip and read its packets.
+
+    Parameters
+    ----------
+    options : `max_damaged_share` (0..1) and `max_seconds`, as `prepare.prepare_shard` takes them.
 
     Raises
     ------
-    BadClip : zero bytes, no container, no video, or (not here but in `decoded`) frames that cannot be decoded.
+    BadClip : no container of video, no video, times that jump, a file that ends early, too long, or (not here but in
+        `decoded`) frames that cannot be decoded.
     """
-    if path.stat().st_size == 0:
-        raise BadClip("zero bytes")
-    with ExitStack() as opened:
-        try:
-            clip = _read(opened.enter_context(av.open(str(path), metadata_errors="replace")))
-        except av.FFmpegError as error:
-            raise BadClip(f"cannot be decoded: {error.strerror}") from error
+    with _listening() as said, open_container(path) as container:
+        clip = _read(container, said)
+        if clip.duration > options["max_seconds"]:
+            raise BadClip(f"lasts {clip.duration:.1f} s, at most {options['max_seconds']:g} s are taken (max_seconds)")
+        _check_length(clip, options["max_damaged_share"])
+        if is_cut(path, container.format.name):
+            clip.remarks.append("the file ends inside one of its parts: cut off?")
         yield clip
 
 
-def _read(container: av.container.InputContainer) -> OpenClip:
-    videos = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
-    if not videos:
+@contextmanager
+def _listening() -> Iterator[list[Any]]:
+    """The errors that ffmpeg reports meanwhile, (level, part, text) each: much that it conceals it only says there."""
+    before = av.logging.get_level(), av.logging.get_skip_repeated()
+    av.logging.set_level(av.logging.ERROR)
+    av.logging.set_skip_repeated(False)  # else a clip's remarks would depend on the clip before it
+    try:
+        with av.logging.Capture() as said:
+            yield said
+    finally:
+        av.logging.set_level(before[0])
+        av.logging.set_skip_repeated(before[1])
+
+
+def _read(container: av.container.InputContainer, said: list[Any]) -> OpenClip:
+    streams = [one for one in container.streams if one.type in ("video", "audio")]
+    streams = [one for one in streams if not one.disposition & Disposition.attached_pic]
+    if not any(stream.type == "video" for stream in streams):
         raise BadClip("no video stream")
-    video = videos[0]
-    if video.codec_context is None:
+    known = [stream for stream in streams if stream.codec_context is not None]
+    if not any(stream.type == "video" for stream in known):
         raise BadClip("cannot be decoded: no decoder for its video codec")
-    audio = next((stream for stream in container.streams.audio if stream.codec_context is not None), None)
-    used = [video] if audio is None else [video, audio]
-    for stream in used:
+    for stream in known:
         # Several clips are prepared side by side, one process each: threads would only cost.
         stream.codec_context.thread_type = "NONE"
         stream.codec_context.thread_count = 1
-    packets = deque(container.demux(used))
-    shown = [packet for packet in packets if packet.stream is video and packet.size and not packet.is_discard]
-    stamps = sorted(_stamp(packet) for packet in shown)
-    if len(stamps) < 2:
-        raise BadClip("no video stream: a single picture" if stamps else "no video stream: it holds no frame")
-    first = stamps[0]
-    times = np.array(stamps) - first
-    last = max(shown, key=_stamp)
-    gap = float(last.duration * last.time_base) if last.duration else float(np.median(np.diff(times)))
-    clip = OpenClip(container, video, audio, packets, first, times, float(times[-1]) + gap)
-    _check_length(clip)
-    return clip
+    remarks: list[str] = []
+    packets = _packets(container, known, remarks)
+    video = _choice([stream for stream in known if stream.type == "video"], packets, remarks, at_least=2)
+    if video is None:
+        found = any(packet.size for packet in packets if packet.stream.type == "video")
+        raise BadClip("no video stream: a single picture" if found else "no video stream: it holds no frame")
+    audio = _choice([stream for stream in known if stream.type == "audio"], packets, remarks, at_least=1)
+    if audio is None:
+        has_track = any(stream.type == "audio" for stream in streams)
+        remarks.append("its sound track holds nothing that can be decoded" if has_track else "no sound track")
+    if video.width * video.height > MOST_PIXELS:
+        raise BadClip(f"pictures of {video.width} x {video.height} px are larger than any camera's: make them smaller")
+    video.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
+    used = deque(packet for packet in packets if packet.stream is video or packet.stream is audio)
+    shown = [packet for packet in used if packet.stream is video and packet.size and not packet.is_discard]
+    first, times, duration, missing = _timeline(shown, remarks)
+    return OpenClip(container, video, audio, used, said, first, times, duration, remarks, missing)
+
+
+def _packets(container: av.container.InputContainer, streams: Sequence[Stream], remarks: list[str]) -> list:
+    """All packets of the streams; what was read before a fault counts."""
+    packets, size = [], 0
+    try:
+        for packet in container.demux(streams):
+            size += packet.size
+            if size > LARGEST_FILE:
+                raise BadClip(f"more than {LARGEST_FILE / 1e9:.1f} GB of pictures and sound: make it smaller")
+            packets.append(packet)
+    except av.FFmpegError as error:
+        if not packets:
+            raise BadClip(f"cannot be decoded: {error.strerror}") from error
+        remarks.append(f"cannot be read to its end ({error.strerror})")
+    return packets
+
+
+def _choice(streams: list, packets: Sequence[av.Packet], remarks: list[str], at_least: int) -> Any:
+    """The stream that players show: of those that last, the default one, then the longest, then the first."""
+    spans = {}
+    for stream in streams:
+        stamps = [_stamp(one) for one in packets if one.stream is stream and one.size and not one.is_discard]
+        if len(stamps) >= at_least:
+            spans[stream] = max(stamps) - min(stamps)
+    lasting = [stream for stream in spans if spans[stream] >= LASTS * max(spans.values())]
+    if not lasting:
+        return None
+    chosen = max(lasting, key=lambda one: (bool(one.disposition & Disposition.default), spans[one], -one.index))
+    if len(spans) > 1:
+        kind, why = chosen.type, "default" if chosen.disposition & Disposition.default else "longest"
+        number = streams.index(chosen) + 1
+        remarks.append(f"{len(spans)} {kind} tracks: number {number}, the {why} one, is taken")
+    return chosen
 
 
 def _stamp(packet: av.Packet) -> float:
@@ -111,37 +189,84 @@ def _stamp(packet: av.Packet) -> float:
     return float(stamp * packet.time_base)
 
 
-def _check_length(clip: OpenClip) -> None:
-    """Compare the timeline with the length that the header promises: a copy cut short keeps its header."""
-    if clip.video.duration is not None and clip.video.time_base is not None:
-        end, promised = clip.duration, float(clip.video.duration * clip.video.time_base)
-    elif clip.container.duration is not None:  # Matroska tells one length for all streams
-        end = max(_stamp(packet) for packet in clip.packets if packet.size) - clip.first
-        promised = clip.container.duration / av.time_base
-    else:
-        return
-    if end < ENOUGH * promised:
-        raise BadClip(f"ends after {end:.1f} of {promised:.1f} s")
-
-
-def decoded(clip: OpenClip) -> Iterator[tuple[float, av.VideoFrame | av.AudioFrame]]:
-    """Decode every packet once; give (time in s, frame) of video and sound as they come.
-
-    A faulty packet is passed over (video: the frame is missing; sound: a gap).
+def _timeline(shown: Sequence[av.Packet], remarks: list[str]) -> tuple[float, np.ndarray, float, float]:
+    """Of the packets of the frames shown: first time, times from there on, duration, length of all gaps; in s.
 
     Raises
     ------
-    BadClip : after the last frame, when fewer than `ENOUGH` of the video frames could be decoded.
+    BadClip : the time jumps, forwards or back, or stands still.
     """
-    count, reason = 0, ""
+    order = np.array([_stamp(one) if one.dts is None else float(one.dts * one.time_base) for one in shown])
+    back = np.flatnonzero(np.diff(order) < -STILL)
+    if len(back):
+        place = order[back[0]] - order[0]
+        raise BadClip(f"time jumps back by {-np.diff(order)[back[0]]:.1f} s after {place:.1f} s")
+    stamps = sorted(map(_stamp, shown))
+    times = np.array(stamps) - stamps[0]
+    gaps = np.diff(times)
+    usual = float(np.median(gaps))
+    last = max(shown, key=_stamp)
+    lasts = float(last.duration * last.time_base) if last.duration else usual
+    for k in np.flatnonzero(gaps > max(STILL, UNLIKE * usual)):
+        if gaps[k] > JUMP:
+            raise BadClip(f"time jumps by {gaps[k]:.1f} s after {times[k]:.1f} s")
+        remarks.append(f"no picture for {gaps[k]:.1f} s after {times[k]:.1f} s")
+    missing = float(np.sum(gaps[gaps > max(STILL, UNLIKE * usual)] - usual))
+    if lasts > max(JUMP, UNLIKE * usual):
+        lasts = usual  # what a header says of one picture is no picture for so long
+    duration = float(times[-1]) + lasts
+    if duration <= 0:
+        raise BadClip("cannot be decoded: all frames have one time")
+    return stamps[0], times, duration, missing
+
+
+def _check_length(clip: OpenClip, allowed: float) -> None:
+    """Compare the timeline with the length that the header promises: a copy cut short keeps its header."""
+    if clip.video.duration is not None and clip.video.time_base is not None:
+        end, promised = clip.duration, float(clip.video.duration * clip.video.time_base)
+        if clip.video.frames and clip.video.average_rate:  # AVI: what the header says, where the file itself is shorter
+            promised = max(promised, float(clip.video.frames / clip.video.average_rate))
+    elif clip.container.duration is not None:  # Matroska tells one length for all streams, most writers count from 0
+        packets = [packet for packet in clip.packets if packet.size]
+        start = min(map(_stamp, packets))
+        end = max(clip.first + clip.duration, *map(_stamp, packets)) - start
+        promised = clip.container.duration / av.time_base
+        promised -= start if 0 < start < promised else 0
+    else:
+        return
+    if end < (1 - allowed) * promised:
+        raise BadClip(f"ends after {end:.1f} of {promised:.1f} s")
+    if end < min(promised - EARLY, (1 - EARLY_SHARE) * promised):
+        clip.remarks.append(f"ends after {end:.2f} of {promised:.2f} s")
+
+
+def decoded(clip: OpenClip, allowed: float) -> Iterator[tuple[float, av.VideoFrame | av.AudioFrame]]:
+    """Decode every packet once; give (time in s, frame) of video and sound as they come.
+
+    A faulty packet is passed over (video: the frame is missing; sound: a gap). A picture that the decoder had to conceal, or
+    that follows a missing one, counts as damaged, and so do those that are built on it, up to the next key frame.
+
+    Raises
+    ------
+    BadClip : after the last frame, when more than the share `allowed` of the video frames, or of the sound, is damaged.
+    """
+    count, reason, damaged, sound_packets, lost_packets = 0, "", False, 0, 0
     while clip.packets:
         packet = clip.packets.popleft()  # freed as soon as it is decoded
+        is_sound = packet.stream is clip.audio
+        sound_packets += is_sound and packet.size > 0
+        before = len(clip.said)
         try:
             frames = packet.decode()
         except av.FFmpegError as error:
             reason = f" ({error.strerror})"
+            damaged |= not is_sound
+            lost_packets += is_sound
             continue
         for frame in frames:
+            if isinstance(frame, av.VideoFrame):
+                damaged = frame.is_corrupt or (damaged and not frame.key_frame)
+                clip.good_frames += not damaged and len(clip.said) == before
             if frame.pts is not None and frame.time_base is not None:
                 time = float(frame.pts * frame.time_base) - clip.first
             elif isinstance(frame, av.VideoFrame):
@@ -150,66 +275,22 @@ def decoded(clip: OpenClip) -> Iterator[tuple[float, av.VideoFrame | av.AudioFra
                 continue
             count += isinstance(frame, av.VideoFrame)
             yield time, frame
-    if count < ENOUGH * len(clip.times):
+    lost = lost_packets / max(1, sound_packets)
+    clip.lost_sound = lost * clip.duration
+    _check_damage(clip, count, lost, allowed, reason)
+
+
+def _check_damage(clip: OpenClip, count: int, lost: float, allowed: float, reason: str) -> None:
+    if count < (1 - allowed) * len(clip.times):
         raise BadClip(f"cannot be decoded: only {count} of {len(clip.times)} frames{reason}")
-
-
-class Sound:
-    """Collects the decoded sound of a clip; each frame stays where its time stamp puts it.
-
-    So the priming of AAC (sound before time 0) falls away, and a gap in the stream stays a gap.
-    """
-
-    def __init__(self) -> None:
-        self._chunks: list[tuple[float, int, np.ndarray]] = []  # (s, Hz, mono float32)
-
-    def take(self, time: float, frame: av.AudioFrame) -> None:
-        """Keep one frame of sound that starts at `time` (s from the first video frame)."""
-        self._chunks.append((time, frame.sample_rate, _mono(frame)))
-
-    def samples(self, rate: int, duration: float) -> np.ndarray:
-        """(round(duration * rate),) int16, mono, silence where the file has no sound."""
-        length = round(duration * rate)
-        if not self._chunks:
-            return np.zeros(length, np.int16)
-        source = self._chunks[0][1]
-        wave = _resample(self._on_the_clock(source, duration), source, rate)
-        wave = np.pad(wave[:length], (0, max(0, length - len(wave))))
-        return np.clip(np.rint(wave * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
-
-    def _on_the_clock(self, rate: int, duration: float) -> np.ndarray:
-        wave = np.zeros(int(np.ceil(duration * rate)), np.float32)
-        end = None
-        for time, chunk_rate, chunk in self._chunks:
-            if chunk_rate != rate:  # a stream may change its rate on the way (broadcast recordings do)
-                chunk = _resample(chunk, chunk_rate, rate)
-            start = round(time * rate)
-            if end is not None and abs(start - end) <= JITTER * rate:
-                start = end
-            end = start + len(chunk)
-            inside = slice(max(0, start), max(0, min(end, len(wave))))
-            wave[inside] = chunk[inside.start - start : max(inside.start, inside.stop) - start]
-        return wave
-
-
-def _mono(frame: av.AudioFrame) -> np.ndarray:
-    """(n_samples,) float32 in about [-1, 1]: the mean of the channels."""
-    values = frame.to_ndarray()  # planar (channels, n), packed (1, n * channels)
-    if not frame.format.is_planar:
-        values = values.reshape(-1, frame.layout.nb_channels).T
-    if values.dtype == np.uint8:
-        values = (values.astype(np.float32) - 128) / 128
-    elif np.issubdtype(values.dtype, np.integer):
-        values = values.astype(np.float32) / -float(np.iinfo(values.dtype.name).min)
-    return values.mean(axis=0, dtype=np.float32)
-
-
-def _resample(wave: np.ndarray, source: int, rate: int) -> np.ndarray:
-    """(n,) float32 at `source` Hz -> (about n * rate / source,) float32, without delay."""
-    if source == rate or not len(wave):
-        return wave
-    frame = av.AudioFrame.from_ndarray(wave[None, :], format="fltp", layout="mono")
-    frame.sample_rate, frame.pts = source, 0
-    resampler = av.AudioResampler(format="fltp", layout="mono", rate=rate)
-    parts = [*resampler.resample(frame), *resampler.resample(None)]
-    return np.concatenate([part.to_ndarray()[0] for part in parts])
+    if clip.good_pictures < 1 - allowed:
+        raise BadClip(f"damaged: only {clip.good_pictures:.0%} of its pictures are whole{reason}")
+    if lost > allowed:
+        raise BadClip(f"damaged: {lost:.0%} of its sound cannot be decoded{reason}")
+    if clip.said:
+        first = clip.said[0][2].strip().replace(";", ",")
+        clip.remarks.append(f"ffmpeg reports {len(clip.said)} error(s), the first: {first}")
+    if clip.good_pictures < 1:
+        clip.remarks.append(f"{clip.good_pictures:.1%} of its pictures are whole")
+    if lost:
+        clip.remarks.append(f"{lost:.1%} of its sound cannot be decoded: silence in its place")

@@ -39,6 +39,7 @@ class Face:
 
     box: np.ndarray  # (4,) x, y, width, height
     landmarks: np.ndarray  # (5, 2) x, y in the order of LANDMARKS
+    score: float = 1.0  # 0..1, the detector's confidence
 
 
 class Detector(Protocol):
@@ -67,7 +68,8 @@ class Mtcnn:
         for found in self._cascade.detect_faces(finer):
             if found["confidence"] >= SCORE:
                 points = np.array([found["keypoints"][name] for name in LANDMARKS])  # (5, 2)
-                faces.append(Face((found["box"] + HALF_PIXEL) / FINER, (points + 0.5) / FINER))
+                box = (found["box"] + HALF_PIXEL) / FINER
+                faces.append(Face(box, (points + 0.5) / FINER, float(found["confidence"])))
         return _largest_first(faces)
 
 
@@ -101,7 +103,7 @@ class RetinaFace:
             left, top, right, bottom = (float(value) for value in found.bbox)
             if bottom - top >= smallest:
                 box = np.array([left, top, right - left, bottom - top])
-                faces.append(Face(box, np.asarray(found.landmarks, float).reshape(5, 2)))
+                faces.append(Face(box, np.asarray(found.landmarks, float).reshape(5, 2), float(found.confidence)))
         return _largest_first(faces)
 
 

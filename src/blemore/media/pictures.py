@@ -1,25 +1,30 @@
 """Decoded frames as upright RGB pictures, and the choice of the frames to keep."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 import av
 import cv2
 import numpy as np
+from av.sidedata.sidedata import Type
+
+from blemore.media.colour import scaled_rgb
 
 KEPT_SIDE = 1080
-"""Longest short side of a kept picture, px: a crop of 224 px needs no more, and 16 pictures stay within 100 MB."""
+KEPT_PIXELS = 1080 * 1920
+"""Longest short side of a kept picture, px, and most pixels: a crop of 224 px needs no more, and 16 stay within 100 MB."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """How the stored frames of a clip are shown: stored size in square pixels, and the turn that sets them upright."""
+    """How the stored frames of a clip are shown: stored size in square pixels, the turn that sets them upright, a mirror."""
 
     width: int  # px, before the turn
     height: int
     rotation: int  # degrees clockwise, 0 | 90 | 180 | 270
+    mirrored: bool = False  # left and right change places after the turn
 
     @property
     def shown(self) -> tuple[int, int]:
@@ -31,24 +36,43 @@ class Shape:
         width, height = (multiple * max(1, round(side * factor / multiple)) for side in (self.width, self.height))
         return width, height
 
+    def turned(self, degrees: int) -> "Shape":
+        """The shape of what is shown, turned clockwise once more."""
+        turn = -degrees if self.mirrored else degrees  # a turn before a mirror is one to the other side after it
+        return replace(self, rotation=(self.rotation + turn) % 360)
+
 
 def shape_of(frame: av.VideoFrame, aspect: Fraction | None) -> Shape:
     """Shape from a clip's first frame and the video stream's pixel aspect (width / height; None or 0: square)."""
-    # ffmpeg tells the counter-clockwise turn; tags and people tell the clockwise one.
-    rotation = -round(frame.rotation / 90) * 90 % 360
-    return Shape(round(frame.width * float(aspect)) if aspect else frame.width, frame.height, rotation)
+    a, b, c, d = _display_matrix(frame)
+    mirrored = a * d - b * c < 0
+    if mirrored:  # the turn comes first, then left and right change places: the first column's sign
+        a, c = -a, -c
+    rotation = round(np.degrees(np.arctan2(b, a)) / 90) * 90 % 360
+    return Shape(round(frame.width * float(aspect)) if aspect else frame.width, frame.height, rotation, mirrored)
 
 
-def upright(picture: np.ndarray, rotation: int) -> np.ndarray:
-    """A picture (H, W, 3) turned clockwise by 0, 90, 180 or 270 degrees."""
-    return np.ascontiguousarray(np.rot90(picture, -rotation // 90)) if rotation else picture
+def _display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
+    """a, b, c, d of a frame's display matrix: it shows x, y at (a x + c y, b x + d y), y downwards."""
+    data = frame.side_data.get(Type.DISPLAYMATRIX)  # type: ignore[call-overload]  # by type, which PyAV's stubs leave out
+    if data is None:
+        return 1, 0, 0, 1
+    values = np.frombuffer(data, np.int32)  # 3 x 3, rows: (a, b, u), (c, d, v), (x, y, w)
+    a, b, c, d = (int(values[k]) for k in (0, 1, 3, 4))
+    return (a, b, c, d) if a * d - b * c else (1, 0, 0, 1)
 
 
-def rgb_picture(frame: av.VideoFrame, shape: Shape) -> np.ndarray:
-    """(H, W, 3) uint8 RGB, upright, no larger than `KEPT_SIDE`; scaled before the conversion, in one go."""
-    width, height = shape.scaled(min(1.0, KEPT_SIDE / min(shape.width, shape.height)))
-    small = frame.reformat(width=width, height=height, format="rgb24", interpolation="AREA", threads=1)
-    return upright(small.to_ndarray(), shape.rotation)
+def upright(picture: np.ndarray, rotation: int, mirrored: bool = False) -> np.ndarray:
+    """A picture (H, W, 3) turned clockwise by 0, 90, 180 or 270 degrees, then mirrored."""
+    turned = np.rot90(picture, -rotation // 90) if rotation else picture
+    return np.ascontiguousarray(turned[:, ::-1] if mirrored else turned)
+
+
+def rgb_picture(frame: av.VideoFrame, shape: Shape, side: int = KEPT_SIDE) -> np.ndarray:
+    """(H, W, 3) uint8 RGB (BT.709), upright, its short side at most `side`; scaled before the conversion, in one go."""
+    area = shape.width * shape.height
+    factor = min(1.0, side / min(shape.width, shape.height), (KEPT_PIXELS / area) ** 0.5)
+    return upright(scaled_rgb(frame, *shape.scaled(factor)), shape.rotation, shape.mirrored)
 
 
 def even_times(times: np.ndarray, duration: float, count: int) -> np.ndarray:

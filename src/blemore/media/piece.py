@@ -1,6 +1,7 @@
 """The short piece of a clip, for encoders that take a video file: where most happens, as a small MP4."""
 
 import io
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -9,6 +10,7 @@ import cv2
 import numpy as np
 from av.codec.context import Flags
 
+from blemore.media.colour import scaled_yuv
 from blemore.media.pictures import Shape, upright
 
 GREY_WIDTH = 64
@@ -28,7 +30,7 @@ SOUND_BITS = 64_000
 def small_frame(frame: av.VideoFrame, shape: Shape, height: int) -> av.VideoFrame:
     """A frame of at most that height as shown, px, not yet upright: about 0.3 MB."""
     width, height = shape.scaled(min(1.0, height / shape.shown[1]), multiple=2)
-    return frame.reformat(width=width, height=height, format="yuv420p", interpolation="AREA", threads=1)
+    return scaled_yuv(frame, width, height)
 
 
 def motion(frames: list[av.VideoFrame]) -> np.ndarray:
@@ -81,14 +83,14 @@ def choose_window(moving: np.ndarray, loud: np.ndarray, length: int) -> tuple[in
 
 
 def cut_piece(
-    frames: list[av.VideoFrame], rotation: int, samples: np.ndarray, *, rate: int, fps: int, seconds: float
+    frames: list[av.VideoFrame], shape: Shape, samples: np.ndarray, *, rate: int, fps: int, seconds: float
 ) -> dict[str, Any]:
     """Choose the piece of a clip and encode it.
 
     Parameters
     ----------
     frames : those shown at k / fps s of the whole clip, as `small_frame` gives them; a repeated one is the same object.
-    rotation : degrees clockwise that set them upright.
+    shape : its turn and mirror set them upright.
     samples : (n,) int16 mono sound of the whole clip at `rate` Hz; all zero: the piece gets no sound track.
     seconds : longest piece.
 
@@ -101,13 +103,13 @@ def cut_piece(
     chosen = frames[start : start + length]
     first = round(start * rate / fps)
     heard = samples[first : first + round(len(chosen) * rate / fps)] if samples.any() else None
-    return {"start": start / fps, "reason": reason, "mp4": _mp4(chosen, rotation, heard, rate, fps)}
+    return {"start": start / fps, "reason": reason, "mp4": _mp4(chosen, shape, heard, rate, fps)}
 
 
-def _mp4(frames: list[av.VideoFrame], rotation: int, samples: np.ndarray | None, rate: int, fps: int) -> bytes:
+def _mp4(frames: list[av.VideoFrame], shape: Shape, samples: np.ndarray | None, rate: int, fps: int) -> bytes:
     """An MP4 (H.264, AAC) whose bytes depend on nothing but the arguments."""
     file = io.BytesIO()
-    width, height = Shape(frames[0].width, frames[0].height, rotation).shown
+    width, height = replace(shape, width=frames[0].width, height=frames[0].height).shown
     with av.open(file, "w", format="mp4", options={"fflags": "+bitexact"}) as container:
         video = container.add_stream("libx264", fps, CODEC, width=width, height=height, pix_fmt="yuv420p")
         video.codec_context.thread_count = 1
@@ -116,7 +118,7 @@ def _mp4(frames: list[av.VideoFrame], rotation: int, samples: np.ndarray | None,
             audio = container.add_stream("aac", rate, layout="mono", bit_rate=SOUND_BITS)
             audio.codec_context.flags |= Flags.bitexact
         for k, frame in enumerate(frames):
-            picture = _upright(frame, rotation)
+            picture = _upright(frame, shape)
             picture.pts, picture.time_base = k, Fraction(1, fps)
             container.mux(video.encode(picture))
         container.mux(video.encode(None))
@@ -132,8 +134,9 @@ def _mp4(frames: list[av.VideoFrame], rotation: int, samples: np.ndarray | None,
     return file.getvalue()
 
 
-def _upright(frame: av.VideoFrame, rotation: int) -> av.VideoFrame:
+def _upright(frame: av.VideoFrame, shape: Shape) -> av.VideoFrame:
     """A frame of its own (one frame may be shown twice and each showing has its own time), set upright."""
-    picture = upright(frame.to_ndarray(format="rgb24"), rotation) if rotation else frame.to_ndarray()
-    copy = av.VideoFrame.from_ndarray(picture, format="rgb24" if rotation else "yuv420p")
-    return copy.reformat(format="yuv420p") if rotation else copy
+    if not (shape.rotation or shape.mirrored):
+        return av.VideoFrame.from_ndarray(frame.to_ndarray(), format="yuv420p")
+    picture = upright(frame.to_ndarray(format="rgb24"), shape.rotation, shape.mirrored)
+    return av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p")

@@ -13,17 +13,30 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from blemore.media.colour import remark
+from blemore.media.containers import BadClip
 from blemore.media.crops import body_boxes, centre_box, face_crop, square_crop
-from blemore.media.decode import BadClip, OpenClip, Sound, decoded, open_clip
+from blemore.media.decode import OpenClip, decoded, open_clip
 from blemore.media.detectors import Detector, load_detector
-from blemore.media.pictures import Sampler, Shape, even_times, jpeg, no_higher, rgb_picture, shape_of
+from blemore.media.persons import way_up
+from blemore.media.pictures import Sampler, Shape, even_times, jpeg, no_higher, rgb_picture, shape_of, upright
 from blemore.media.piece import cut_piece, small_frame
 from blemore.media.schemas import KINDS, POINTS, PROBE
+from blemore.media.sound import Sound
 from blemore.media.track import Track, track_face
 from joblineage.errors import MissingDataError
 from joblineage.files import sha256, whole_file
 
 log = logging.getLogger(__name__)
+
+BODY_KEPT = 2
+"""Shorter side of a picture kept for a body crop, in sides of the crop: the crop of the smallest face looked for has .7 of it."""
+
+ODD_ASPECT = 4
+"""Pixels more than so many times wider than high, or higher than wide, come from a damaged header."""
+
+SAME_SHAPE = 0.01
+"""Pictures of another size are of one shape when their ratios of width to height differ by less than this share."""
 
 Row = dict[str, Any]
 Prepared = dict[str, list[Row]]  # kind -> rows of one clip
@@ -38,7 +51,8 @@ def prepare_shard(clips: Mapping[str, Path], options: Mapping[str, Any], **outpu
     ----------
     clips : name -> file.
     options : `faces` {detector, frames, size, every, detect_height, quality}, `body` {frames, size, quality},
-        `audio` {rate}, `piece` {seconds, height, fps}; sizes in px, rate in Hz, quality 1..100.
+        `audio` {rate}, `piece` {seconds, height, fps}, max_damaged_share, max_seconds; sizes in px, rate in Hz,
+        quality 1..100, share 0..1.
     outputs : kind -> the file to write; `schemas.KINDS` says which kinds there are and what they hold.
 
     Raises
@@ -59,49 +73,78 @@ def prepare_shard(clips: Mapping[str, Path], options: Mapping[str, Any], **outpu
             writers[kind] = files.enter_context(writer)
         for number, (name, path) in enumerate(sorted(clips.items()), start=1):
             prepared = prepare_clip(name, Path(path), options, detector, outputs)
-            log.info("clip %d/%d %s%s", number, len(clips), name, _remark(prepared))
+            log.info("clip %d/%d %s%s", number, len(clips), name, _said(prepared["probe"][0]))
             for kind, rows in prepared.items():
                 if rows and kind in writers:
                     writers[kind].write_table(pa.Table.from_pylist(rows, KINDS[kind]))
 
 
-def _remark(prepared: Prepared) -> str:
-    if prepared["probe"][0]["quarantine"]:
-        return f": set aside, {prepared['probe'][0]['quarantine']}"
-    if "faces" in prepared and not any(row["detected"] for row in prepared["faces"]):
-        return ": no face found, the middle of the picture is taken"
-    return ""
+def _said(probe: Row) -> str:
+    """What the log says of a clip that is not plain."""
+    if probe["quarantine"]:
+        return f": set aside, {probe['quarantine']}"
+    return f": {probe['remarks']}" if probe["remarks"] else ""
 
 
 def prepare_clip(
     name: str, path: Path, options: Mapping[str, Any], detector: Detector, kinds: Collection[str] = KINDS
 ) -> Prepared:
-    """The rows of some kinds, and of `probe`, from one decoding; see `prepare_shard`. Of a bad clip `probe` alone."""
-    facts: Row = dict.fromkeys(PROBE.names) | {"clip": name, "bytes": path.stat().st_size, "sha256": sha256(path)}
+    """The rows of some kinds, and of `probe`, from one decoding; see `prepare_shard`. Of a bad clip `probe` alone.
+
+    Raises
+    ------
+    OSError, MemoryError : the machine failed, not the clip; its name is in the error's notes.
+    """
+    facts: Row = dict.fromkeys(PROBE.names) | {
+        "clip": name,
+        "bytes": path.stat().st_size,
+        "quarantine": "",
+        "remarks": "",
+    }
     try:
-        with open_clip(path) as clip:
-            facts |= clip.facts()
-            media = decode_media(clip, options, kinds)
+        facts["sha256"] = sha256(path)
+        return _prepared(facts, path, options, detector, kinds)
     except BadClip as reason:
-        return {"probe": [facts | {"quarantine": str(reason)}]}
+        fault = str(reason)
+    except (OSError, MemoryError) as error:
+        error.add_note(f"clip {name}: {path}")
+        raise
+    except Exception as error:  # what nobody thought of costs this clip, not the others of its shard
+        log.exception("clip %s: %s", name, path)
+        fault = f"cannot be prepared: {type(error).__name__}: {error}"
+    return {"probe": [facts | {"quarantine": fault}]}
+
+
+def _prepared(
+    facts: Row, path: Path, options: Mapping[str, Any], detector: Detector, kinds: Collection[str]
+) -> Prepared:
+    """As `prepare_clip`; what is found out of the clip goes into `facts`, its row of the probe."""
+    name, rate = facts["clip"], options["audio"]["rate"]
+    with open_clip(path, options) as clip:
+        facts |= clip.facts()
+        try:
+            media = decode_media(clip, options, kinds)
+        finally:
+            whole = None if clip.packets else clip.good_pictures  # not known of a clip given up on the way
+            facts |= {"good_pictures": whole, "remarks": "; ".join(clip.remarks)}
+    remarks = [*clip.remarks, *media.remarks]
+    prepared: Prepared = {"probe": [facts]}
+    if media.faces:
+        media, track = find_person(media, options["faces"], detector, remarks)
+        facts |= {"faces": track.faces, "face_share": float(track.shown.mean())}
     width, height = media.shape.shown
-    facts |= {"width": width, "height": height, "rotation": media.shape.rotation, "quarantine": ""}
-    prepared = {"probe": [facts]}
-    if media.faces:  # looked for in small pictures, in px of the shown picture
-        small = [no_higher(picture, options["faces"]["detect_height"]) for _, picture in media.faces]
-        track, factor = track_face(small, detector, options["faces"]["every"]), height / small[0].shape[0]
-        track = replace(track, boxes=track.boxes * factor, landmarks=track.landmarks * factor)
+    facts |= {"width": width, "height": height, "rotation": media.shape.rotation, "good_sound": media.good_sound}
+    facts["remarks"] = "; ".join(remarks)
     if "faces" in kinds:
         prepared["faces"] = face_rows(name, media, track, options["faces"])
     if "body" in kinds:
         prepared["body"] = body_rows(name, media, track, options["body"])
-    rate = options["audio"]["rate"]
     if "audio" in kinds:
         sound = {"rate": rate, "samples": media.samples.astype("<i2").tobytes(), "silent": not media.samples.any()}
         prepared["audio"] = [{"clip": name, **sound}]
     if "pieces" in kinds:
         fps, seconds = options["piece"]["fps"], options["piece"]["seconds"]
-        piece = cut_piece(media.small, media.shape.rotation, media.samples, rate=rate, fps=fps, seconds=seconds)
+        piece = cut_piece(media.small, media.shape, media.samples, rate=rate, fps=fps, seconds=seconds)
         prepared["pieces"] = [{"clip": name, **piece}]
     return prepared
 
@@ -112,43 +155,96 @@ class Media:
 
     shape: Shape
     faces: list[tuple[float, np.ndarray]]  # (time in s, RGB picture) of the face samples
-    body: list[tuple[float, np.ndarray]]  # of the body samples; equal times share their picture
+    body: list[tuple[float, np.ndarray]]  # of the body samples, smaller
     samples: np.ndarray  # (n,) int16 mono
     small: list[av.VideoFrame]  # at the piece's rate and size
     # Of the three lists those are empty that no kind asked for is made of.
+    good_sound: float | None = None  # 0..1, share of the length with sound; None: no sound track
+    remarks: tuple[str, ...] = ()
 
 
 def decode_media(clip: OpenClip, options: Mapping[str, Any], kinds: Collection[str] = KINDS) -> Media:
     """Decode a clip once and keep what is needed of it for the given kinds."""
-    looked_at = {"faces": {"faces", "body"} & set(kinds), "body": "body" in kinds}  # a body is found by its face
+    # A body is found by its face, and the probe says how many faces there are.
+    looked_at = {"faces": {"faces", "body", "probe"} & set(kinds), "body": "body" in kinds}
     face_times, body_times = (
         even_times(clip.times, clip.duration, options[kind]["frames"]) if wanted else np.empty(0)
         for kind, wanted in looked_at.items()
     )
-    fps, height = options["piece"]["fps"], options["piece"]["height"]
+    fps, height, side = options["piece"]["fps"], options["piece"]["height"], BODY_KEPT * options["body"]["size"]
     piece_times = np.arange(max(1, round(clip.duration * fps)) if "pieces" in kinds else 0) / fps
-    crops = Sampler(np.concatenate([face_times, body_times]), lambda time, *one: (time, rgb_picture(*one)))
+    faces = Sampler(face_times, lambda time, *one: (time, rgb_picture(*one)))
+    body = Sampler(body_times, lambda time, frame, shape: (time, rgb_picture(frame, shape, side)))
     small = Sampler(piece_times, lambda _, frame, shape: small_frame(frame, shape, height), shown=True)
-    sound, shape = Sound(), None
-    for time, frame in decoded(clip):
+    sound, first, shape = Sound(clip.duration), (0, 0), Shape(0, 0, 0)
+    for time, frame in decoded(clip, options["max_damaged_share"]):
         if isinstance(frame, av.AudioFrame):
             sound.take(time, frame)
             continue
-        shape = shape or shape_of(frame, clip.video.sample_aspect_ratio)
-        for sampler in (crops, small):
+        if not any(first):
+            aspect = clip.video.sample_aspect_ratio
+            if aspect and not 1 / ODD_ASPECT <= aspect <= ODD_ASPECT:
+                raise BadClip(f"pixels of {aspect.numerator}:{aspect.denominator} are no camera's")
+            first, shape = (frame.width, frame.height), shape_of(frame, aspect)
+            clip.remarks += filter(None, [remark(frame), "shown mirrored" if shape.mirrored else ""])
+        elif (frame.width, frame.height) != first:
+            _check_size(clip, first, (frame.width, frame.height), time)
+        for sampler in (faces, body, small):
             sampler.take(time, frame, shape)
-    for sampler in (crops, small):
+    for sampler in (faces, body, small):
         sampler.finish()
-    assert shape is not None, "`decoded` refuses a clip without a picture"
-    samples = sound.samples(options["audio"]["rate"], clip.duration)
-    return Media(shape, crops.at(face_times), crops.at(body_times), samples, small.kept)
+    samples = sound.samples(options["audio"]["rate"])
+    heard = sound.good_share if clip.audio is not None else None
+    return Media(shape, faces.at(face_times), body.at(body_times), samples, small.kept, heard, tuple(sound.remarks))
+
+
+def _check_size(clip: OpenClip, first: tuple[int, int], now: tuple[int, int], time: float) -> None:
+    """Pictures of another size in mid-stream are scaled to the first one's; those of another shape would be squeezed."""
+    sizes = f"from {first[0]} x {first[1]} to {now[0]} x {now[1]}"
+    if abs(np.log(first[0] / first[1] * now[1] / now[0])) > SAME_SHAPE:
+        raise BadClip(f"the shape of its pictures changes after {time:.1f} s {sizes}: cut it there")
+    said = f"the size of its pictures changes {sizes}: scaled to the first"
+    if said not in clip.remarks:
+        clip.remarks.append(said)
+
+
+def find_person(
+    media: Media, options: Mapping[str, Any], detector: Detector, remarks: list[str]
+) -> tuple[Media, Track]:
+    """Follow the person's face; where none stands upright but some does otherwise, the media are turned first.
+
+    Returns
+    -------
+    the media, and the track in px of the shown picture.
+    """
+    small = [no_higher(picture, options["detect_height"]) for _, picture in media.faces]
+    track = track_face(small, detector, options["every"])
+    if not track.sure and (turn := way_up(small, detector)):
+        remarks.append(f"turned by {turn} degrees: its faces stand upright so")
+        media = replace(
+            media,
+            shape=media.shape.turned(turn),
+            faces=[(time, upright(picture, turn)) for time, picture in media.faces],
+            body=[(time, upright(picture, turn)) for time, picture in media.body],
+        )
+        small = [no_higher(picture, options["detect_height"]) for _, picture in media.faces]
+        track = track_face(small, detector, options["every"])
+    factor = media.shape.shown[1] / small[0].shape[0]
+    share = float(track.shown.mean())
+    if not share:
+        remarks.append("no face found: the middle of the picture is taken")
+    elif share < 1:
+        remarks.append(f"a face on {share:.0%} of the samples: the nearest one is taken on the others")
+    remarks += [track.remark] if track.remark else []
+    return media, replace(track, boxes=track.boxes * factor, landmarks=track.landmarks * factor)
 
 
 def face_rows(name: str, media: Media, track: Track, options: Mapping[str, Any]) -> list[Row]:
     """Rows of the faces file."""
     rows = []
-    for k, (time, picture) in enumerate(media.faces):
-        box, landmarks = track.boxes[k], track.landmarks[k]
+    for k, nearest in enumerate(track.nearest()):
+        time, picture = media.faces[k][0], media.faces[nearest][1]
+        box, landmarks = track.boxes[nearest], track.landmarks[nearest]
         if np.isnan(box).any():
             box = centre_box(*media.shape.shown)
             crop = square_crop(picture, centre_box(*picture.shape[1::-1]), options["size"])

@@ -10,7 +10,8 @@ POINTS = tuple((f"{name}_{axis}", pa.float32()) for name in LANDMARKS for axis i
 SAMPLE = (("clip", pa.string()), ("frame", pa.int32()), ("time", pa.float64()), *BOX)
 
 FACES = pa.schema([*SAMPLE, ("detected", pa.bool_()), ("tracked", pa.bool_()), *POINTS, ("jpeg", pa.binary())])
-"""One row per sample: box and landmarks in px of the shown picture (NaN landmarks: no face in this clip)."""
+"""One row per sample: box and landmarks in px of the shown picture (NaN landmarks: no face in this clip). A sample that is
+neither detected nor tracked has the box, landmarks and picture of the nearest one that is."""
 
 BODY = pa.schema([*SAMPLE, ("jpeg", pa.binary())])
 """One row per sample: a box that reaches beyond the picture shows black there."""
@@ -21,8 +22,9 @@ AUDIO = pa.schema([("clip", pa.string()), ("rate", pa.int32()), ("samples", pa.b
 PIECES = pa.schema([("clip", pa.string()), ("start", pa.float64()), ("reason", pa.string()), ("mp4", pa.binary())])
 """One row per clip."""
 
-_WHOLE = ("width", "height", "rotation", "audio_rate", "audio_channels", "bytes")
-_NUMBERS = dict.fromkeys(_WHOLE, pa.int64()) | dict.fromkeys(("fps", "duration"), pa.float64())
+_WHOLE = ("width", "height", "rotation", "audio_rate", "audio_channels", "bytes", "faces")
+_SHARES = ("fps", "duration", "good_pictures", "good_sound", "face_share")
+_NUMBERS = dict.fromkeys(_WHOLE, pa.int64()) | dict.fromkeys(_SHARES, pa.float64())
 PROBE = pa.schema([(name, _NUMBERS.get(name, pa.string())) for name in ("clip", *PROBE_COLUMNS)])
 """One row per clip, the quarantined ones too."""
 

@@ -1,12 +1,13 @@
 """The face of a clip from sample to sample: detected on some, followed on the others, without jitter at rest."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from blemore.media.detectors import LANDMARKS, Detector, Face
+from blemore.media.persons import is_face, one_person, remark, sure
 
 LIKE = 0.7
 """Correlation (-1..1) from which a followed face looks like the detected one; below it the detector looks again."""
@@ -34,6 +35,19 @@ class Track:
     detected: np.ndarray  # (n,) bool: the detector found the face on this very picture
     tracked: np.ndarray  # (n,) bool: not detected here, followed from a picture where it was
     likeness: np.ndarray  # (n,) -1..1: how much the face followed looks like the detected one; 1 where detected
+    faces: int = 0  # most faces seen at once on a picture looked at
+    sure: bool = False  # most of the pictures that had to be looked at show a face beyond doubt
+    remark: str = ""  # "" or why the choice of the person is doubtful
+
+    @property
+    def shown(self) -> np.ndarray:
+        """(n,) bool: the face is on this picture."""
+        return self.detected | self.tracked
+
+    def nearest(self) -> np.ndarray:
+        """(n,) int: the sample nearest to each that shows the face (itself, the earlier of two); itself where none does."""
+        index, shown = np.arange(len(self.boxes)), np.flatnonzero(self.shown)
+        return shown[np.abs(index[:, None] - shown).argmin(axis=1)] if len(shown) else index
 
 
 def track_face(pictures: Sequence[np.ndarray], detector: Detector, every: int) -> Track:
@@ -45,49 +59,61 @@ def track_face(pictures: Sequence[np.ndarray], detector: Detector, every: int) -
     ----------
     pictures : n pictures (H, W, 3) uint8 RGB of one clip, in order of time.
     """
-    looked: dict[int, Face | None] = {}
+    looked: dict[int, list[Face]] = {}
     last = len(pictures) - 1
 
-    def look(k: int) -> Face | None:
+    def look(k: int) -> list[Face]:
         if k not in looked:
-            faces = detector.find(pictures[k])
-            looked[k] = faces[0] if faces else None
+            looked[k] = [face for face in detector.find(pictures[k]) if is_face(face)]
         return looked[k]
 
-    for due in sorted({*range(0, len(pictures), every), last}):
+    row = sorted({*range(0, len(pictures), every), last})
+    for due in row:
         near = range(max(0, due - every + 1), min(last, due + every - 1) + 1)
         for k in sorted(near, key=lambda k: abs(k - due)):
-            if look(k) is not None:
+            if look(k):
                 break
-    track = follow(pictures, _one_face(looked, len(pictures)), every)
+    person, track = _followed(pictures, looked, every)
     doubtful = [int(k) for k in np.flatnonzero(track.likeness < LIKE) if k not in looked]
-    if doubtful and any(looked.values()):
+    if doubtful and person:
         for k in doubtful:
             look(k)
-        track = follow(pictures, _one_face(looked, len(pictures)), every)
-    return track
+        person, track = _followed(pictures, looked, every)
+    most = max(len(faces) for faces in looked.values())
+    doubtless = 2 * sum(sure(looked[k]) for k in row) > len(row)
+    return replace(track, faces=most, sure=doubtless, remark=remark(looked, person))
 
 
-def _one_face(looked: Mapping[int, Face | None], count: int) -> list[Face | None]:
-    """Per picture the detected face, without those of another size than the clip's."""
-    sizes = [face.box[3] for face in looked.values() if face is not None]
-    size = float(np.median(sizes)) if sizes else 0.0
-    faces = [looked.get(k) for k in range(count)]
+def _followed(
+    pictures: Sequence[np.ndarray], looked: Mapping[int, Sequence[Face]], every: int
+) -> tuple[dict[int, Face], Track]:
+    """The person's detected faces, and the track that they give."""
+    person, blank = one_person(pictures, looked), [k for k, faces in looked.items() if not faces]
+    return person, follow(pictures, _one_size(person, len(pictures)), every, blank)
+
+
+def _one_size(person: Mapping[int, Face], count: int) -> list[Face | None]:
+    """Per picture the person's face, without those of another size than the clip's."""
+    size = float(np.median([face.box[3] for face in person.values()])) if person else 0.0
+    faces = [person.get(k) for k in range(count)]
     return [face if face and size / SAME_SIZE <= face.box[3] <= size * SAME_SIZE else None for face in faces]
 
 
-def follow(pictures: Sequence[np.ndarray], faces: Sequence[Face | None], every: int) -> Track:
+def follow(
+    pictures: Sequence[np.ndarray], faces: Sequence[Face | None], every: int, blank: Collection[int] = ()
+) -> Track:
     """Fill the gaps between detections and smooth.
 
     In a gap the detected face before and the one after are looked for around the straight line between them;
     where either is found again, its landmarks move with it (both: their mean, the nearer counts more), else the
     straight line stands. A face counts as tracked when it was found again, or when detections close by (at
-    most twice `every` samples apart) hold it from both sides.
+    most twice `every` samples apart) hold it from both sides and the picture is not one of `blank`.
 
     Parameters
     ----------
     pictures : n pictures (H, W, 3) uint8 RGB.
     faces : per picture the detected face or None.
+    blank : pictures on which the detector found nobody.
     """
     count = len(pictures)
     seen = np.array([k for k, face in enumerate(faces) if face is not None], int)
@@ -112,7 +138,8 @@ def follow(pictures: Sequence[np.ndarray], faces: Sequence[Face | None], every: 
         if moved:
             places, weights = zip(*moved, strict=True)
             values[k] = np.average(places, axis=0, weights=weights)
-        tracked[k] = bool(moved) or (len(sides) == 2 and sides[1] - sides[0] <= 2 * every)
+        held = len(sides) == 2 and sides[1] - sides[0] <= 2 * every
+        tracked[k] = bool(moved) or (held and k not in blank)
     landmarks = values[:, 4:].reshape(count, len(LANDMARKS), 2)
     smooth = _smooth(landmarks, float(np.median(values[:, 3])))
     return Track(values[:, :4], smooth, detected, tracked, likeness)
