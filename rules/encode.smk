@@ -2,7 +2,7 @@
 Every encoder to one probabilities table: out-of-fold rows of training clips, the fold models' mean for test clips.
 
 NEEDS   results/clips/clips.parquet; frozen: results/features/; finetuned: results/media/{kind}/; given: a file
-MAKES   results/encoders/{name}/probabilities.parquet; finetuned: fold{fold}.*
+MAKES   results/encoders/{name}/probabilities.parquet; finetuned: fold{fold}.*, frozen: heads.safetensors
 """
 
 FOLD = {
@@ -40,7 +40,8 @@ rule fit_head:
         persons=outside("persons"),
         code=head_code("fit_head"),
     output:
-        "results/encoders/{frozen}/probabilities.parquet",
+        probabilities="results/encoders/{frozen}/probabilities.parquet",
+        heads="results/encoders/{frozen}/heads.safetensors",
     log:
         "logs/fit_head/{frozen}.log",
     params:

@@ -40,12 +40,15 @@ class Fused:
     methods : decisions on train clips, saliences in percent, with the columns clip, method, protocol and the classes;
         protocol "nested", "in_sample" (model and decoder fitted on the very clips), and, for the final method,
         "paper": models fitted on all clips, thresholds of the kit's grid chosen on each fold that they are reported on.
+    final : the chosen method, fitted, for new clips; encoders : the names of its encoders, in its order.
     """
 
     weights: dict[str, Any]
     probabilities: pd.DataFrame
     views: pd.DataFrame
     methods: pd.DataFrame
+    final: Candidate
+    encoders: tuple[str, ...]
 
 
 def fuse(
@@ -121,6 +124,8 @@ def fuse(
         probabilities=class_rows(clips, fused),
         views=pd.concat(views, ignore_index=True),
         methods=_decisions_of_methods(candidates, chosen[FINAL], data, kind),
+        final=final,
+        encoders=tuple(encoders),
     )
 
 

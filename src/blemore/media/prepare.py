@@ -86,7 +86,15 @@ def prepare_clip(
         return {"probe": [facts | {"quarantine": str(reason)}]}
     width, height = media.shape.shown
     facts |= {"width": width, "height": height, "rotation": media.shape.rotation, "quarantine": ""}
-    prepared = {"probe": [facts]}
+    return {"probe": [facts], **rows_of_media(name, media, options, detector, kinds)}
+
+
+def rows_of_media(
+    name: str, media: "Media", options: Mapping[str, Any], detector: Detector, kinds: Collection[str] = KINDS
+) -> Prepared:
+    """The rows of some kinds, without `probe`, of what was decoded; see `prepare_clip`."""
+    prepared: Prepared = {}
+    height = media.shape.shown[1]
     if media.faces:  # looked for in small pictures, in px of the shown picture
         small = [no_higher(picture, options["faces"]["detect_height"]) for _, picture in media.faces]
         track, factor = track_face(small, detector, options["faces"]["every"]), height / small[0].shape[0]
