@@ -82,7 +82,7 @@ def fuse(
     methods = {name: (FUSION_METHOD.load(name), options.get(name, {})) for name in names}
     clips = usable(clips).sort_values("clip", kind="stable").reset_index(drop=True)
     encoders = sorted(tables)
-    stacked = _stack({name: tables[name] for name in encoders}, clips)
+    stacked = stack({name: tables[name] for name in encoders}, clips)
 
     train = (clips["split"] == "train").to_numpy()
     data = replace(
@@ -186,7 +186,7 @@ def _decisions_of_methods(candidates: Mapping[str, Candidate], final: str, data:
     return pd.concat(parts, ignore_index=True)
 
 
-def _stack(tables: Mapping[str, pd.DataFrame], clips: pd.DataFrame) -> np.ndarray:
+def stack(tables: Mapping[str, pd.DataFrame], clips: pd.DataFrame) -> np.ndarray:
     """(E, n, 6) probabilities in the order of `clips`; NaN where an encoder lacks a clip."""
     if not tables:
         raise DataError("fusion", ["no encoder to fuse"])
