@@ -20,6 +20,7 @@ from blemore.datasets.commands import app as data_app
 from blemore.evaluate.layers.commands import layers
 from blemore.gemini.commands import app as gemini_app
 from blemore.planning.commands import plan
+from blemore.predict.commands import bundle, predict
 from blemore.simulation.commands import app as simulation_app
 from blemore.study import STUDY
 from blemore.weights.commands import app as weights_app
@@ -31,6 +32,9 @@ from joblineage.telling import Plain, say
 AUDIT = {"cryptography", "dvc", "dvc_data", "google", "in_toto_attestation", "jinja2", "jsonschema"}
 AUDIT |= {"markupsafe", "psutil", "rfc8785", "rocrate", "snakemake", "yaml"}
 """Modules that the extra `audit` brings; all others come with `study`."""
+
+PREDICT = {"praatio", "pympi"}
+"""Those of the extra `predict`."""
 
 app = typer.Typer(
     name="blemore",
@@ -56,7 +60,7 @@ app.add_typer(submission_app, name="submission")
 app.add_typer(simulation_app, name="simulate")
 app.add_typer(commands(STUDY, find, leaks, report), name="lineage")
 app.command(context_settings={"obj": STUDY})(recover)
-for command in (score, evaluate, thresholds, decoder, decode, enroll, check_submission, plan, layers, withdraw):
+for command in (score, evaluate, thresholds, decoder, decode, enroll, check_submission, plan, layers, bundle, predict, withdraw):
     app.command()(command)
 
 Workspace = Annotated[Path, typer.Option(help="The study's folder (where the Snakefile is).")]
@@ -89,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         missing = (error.name or "").partition(".")[0]
         if missing in ("", "blemore", "joblineage"):
             raise
-        extra = "audit" if called[:1] in (["lineage"], ["withdraw"]) and missing in AUDIT else "study"
+        extra = "predict" if missing in PREDICT else "audit" if called[:1] in (["lineage"], ["withdraw"]) and missing in AUDIT else "study"
         _fail(f"{missing} is not installed, which this command needs: pip install 'blemore[{extra}]'")
 
 

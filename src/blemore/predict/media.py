@@ -23,6 +23,8 @@ BATCH = 16
 """Clips of one prepared file."""
 LONGEST = 60.0
 """s; a longer clip shows more than one emotion: it is asked for in windows."""
+PICTURES = 4
+"""Face crops of a clip that are kept for the picture."""
 SIMILAR = 0.5
 """Height of a second face, as a share of the largest one's, from which it is another person's and no picture on the wall."""
 
@@ -33,6 +35,7 @@ class Clip:
 
     name : its own among those asked for; file : where it is; seconds : its length, None where it cannot be opened.
     remarks : what a user should know of it; fault : why it has no answer, "" where it has one.
+    pictures : JPEG files of some of its face crops, in order of time.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Clip:
     seconds: float | None = None
     remarks: list[str] = field(default_factory=list)
     fault: str = ""
+    pictures: list[bytes] = field(default_factory=list, repr=False)
 
 
 @dataclass
@@ -136,6 +140,8 @@ def _prepared(
     if clip.fault:
         return {}
     clip.remarks = remarks(prepared, watching, seconds)
+    crops = [row["jpeg"] for row in prepared["faces"]]
+    clip.pictures = [crops[k] for k in np.linspace(0, len(crops) - 1, PICTURES).round().astype(int)]
     if not any(row["detected"] for row in prepared["faces"]) and prepared["audio"][0]["silent"]:
         clip.fault = "neither a face nor a sound was found: there is nothing to judge"
         return {}
