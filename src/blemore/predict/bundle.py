@@ -114,9 +114,7 @@ class Bundle:
             from blemore.predict.person import corrected
 
             answers, notes = corrected(answers, judged, self.about["models"], person)
-        return Predictions(
-            [answers.get(clip.name, Answer(clip)) for clip in asked], about["left_out"], notes
-        )
+        return Predictions([answers.get(clip.name, Answer(clip)) for clip in asked], about["left_out"], notes)
 
     def timeline(self, recording: str | Path, *, every: float = 0.5, window: float = 2.0) -> "Timeline":
         """Probabilities over time of a long recording: each window is judged as a clip.

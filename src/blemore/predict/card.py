@@ -85,14 +85,21 @@ def _scores(about: Mapping[str, Any], demo: bool) -> str:
     lines = ["| decided | " + " | ".join(ACCURACIES) + " |", "|---" * (len(ACCURACIES) + 1) + "|"]
     for name, said in (("each clip by itself", "inductive"), ("all clips of a person together", "transductive")):
         found = about["scores"][said]
-        cells = [f"{found[key]:.3f} ({found['interval'][key][0]:.3f} to {found['interval'][key][1]:.3f})" for key in ACCURACIES]
+        cells = [
+            f"{found[key]:.3f} ({found['interval'][key][0]:.3f} to {found['interval'][key][1]:.3f})"
+            for key in ACCURACIES
+        ]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     note = (
         "Of out-of-fold predictions: no model saw the person whom it is scored on; fusion and decoder of a fold were fitted on the "
         "other folds. Intervals: 90 %, over persons drawn with replacement. These are the scores of what is in this bundle, "
         "not of the whole study."
     )
-    warning = "\n\n**Generated actors: these scores say that the workflow works, and nothing about real people.**" if demo else ""
+    warning = (
+        "\n\n**Generated actors: these scores say that the workflow works, and nothing about real people.**"
+        if demo
+        else ""
+    )
     return "\n".join(lines) + f"\n\n{note}{warning}"
 
 
@@ -120,7 +127,10 @@ def _persons(about: Mapping[str, Any], demo: bool) -> str:
 
 
 def _licences(terms: Mapping[str, Any]) -> str:
-    lines = ["| encoder | weights start from | licence of these weights, and of those derived from them | code |", "|---|---|---|---|"]
+    lines = [
+        "| encoder | weights start from | licence of these weights, and of those derived from them | code |",
+        "|---|---|---|---|",
+    ]
     for name, one in sorted(terms["encoders"].items()):
         start = one["checkpoint"] or one["note"]
         weights = one["weights"] or ("unknown: read it before use" if one["checkpoint"] else "MIT (this package)")

@@ -39,11 +39,15 @@ def predict(
     bundle: Annotated[Path | None, typer.Option(help="A folder that `blemore bundle` made.")] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Write the answers here: .json, .csv or .parquet; with --every .csv, .parquet, .eaf or .TextGrid."),
+        typer.Option(
+            help="Write the answers here: .json, .csv or .parquet; with --every .csv, .parquet, .eaf or .TextGrid."
+        ),
     ] = None,
     picture: Annotated[Path | None, typer.Option(help="Draw the answers here (.png).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
-    person: Annotated[str | None, typer.Option(help="All clips show this one person: decide them together, too.")] = None,
+    person: Annotated[
+        str | None, typer.Option(help="All clips show this one person: decide them together, too.")
+    ] = None,
     schedule: Annotated[
         str | None, typer.Option(help="What that assumes: `balanced`, together they show the study's mix of emotions.")
     ] = None,
@@ -102,7 +106,8 @@ def _tell_cost(used: "Bundle") -> None:
 
     seconds, unknown = seconds_per_clip(used.contents)
     more = f", and what {', '.join(unknown)} take, which was not measured" if unknown else ""
-    say(f"About {spoken(seconds)} of one CPU core for each clip or window of 4 s{more}.", err=True)
+    said = spoken(seconds) if seconds >= 1 else "1 s or less"
+    say(f"About {said} of one CPU core for each clip or window of 4 s{more}.", err=True)
 
 
 def _over_time(

@@ -49,14 +49,16 @@ def write_fusion(path: Path, final: Candidate) -> None:
 
 def read_fusion(path: Path, method: str) -> Candidate:
     """The final fit of a fusion method, which is all that new clips need."""
-    kinds = {"scaling": scaling.Scaling, "method": made_by(FUSION_METHOD.load(method).fit)}
+    kinds: dict[str, type[Any]] = {"scaling": scaling.Scaling, "method": made_by(FUSION_METHOD.load(method).fit)}
     found = read_models(path, kinds | {"recalibration": scaling.Scaling})
     return Candidate(method, {(): Fit(found["scaling"], found["method"])}, {FINAL: found["recalibration"]}, {})
 
 
 def write_manifest(folder: Path) -> None:
     """Write the sha256 of every file of the folder, but of the manifest itself."""
-    write_json(folder / MANIFEST, {"format": FORMAT, "sha256": {name: sha256(folder / name) for name in _files(folder)}})
+    write_json(
+        folder / MANIFEST, {"format": FORMAT, "sha256": {name: sha256(folder / name) for name in _files(folder)}}
+    )
 
 
 def read_contents(folder: str | Path) -> Contents:

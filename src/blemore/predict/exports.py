@@ -5,6 +5,7 @@ annotation ends where the next one's begins.
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -58,7 +59,7 @@ def middles(made: Timeline) -> list[tuple[float, float]]:
     step = starts.diff().iloc[1] if len(starts) > 1 else ends.iloc[0] - starts.iloc[0]
     centres = (starts + ends) / 2
     edges = [round(one, 3) for one in [centres.iloc[0] - step / 2, *(centres + step / 2)]]
-    return list(zip(edges, edges[1:], strict=False))
+    return list(pairwise(edges))
 
 
 def write_elan(made: Timeline, path: Path) -> None:

@@ -29,7 +29,7 @@ from blemore.scoring.rows import Rows
 from blemore.tables import labelled, read_clips, read_probabilities
 from blemore.weights.known import licences
 from joblineage.errors import DataError, MissingDataError, refuse
-from joblineage.files import read_json, write_json, write_text
+from joblineage.files import write_json, write_text
 
 CANNOT = {
     "service": "a service computes it, and a bundle sends no clip anywhere",
@@ -191,7 +191,7 @@ def _about(
         "left_out": dict(left_out),
         "fusion": {"method": fused.final.name, "encoders": list(fused.encoders), "weights": fused.weights["final"]},
         "models": models,
-        "scores": scores | {"decides": INDUCTIVE},
+        "scores": {**scores, "decides": INDUCTIVE},
         "learned_from": {
             "clips": len(train),
             "persons": int(train["person"].nunique()),

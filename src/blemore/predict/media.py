@@ -86,7 +86,11 @@ def _shown(file: Path) -> bool:
 
 
 def prepare(
-    files: Mapping[str, Path], samples: Mapping[str, Any], kinds: Collection[str], seconds: Sequence[float], folder: Path
+    files: Mapping[str, Path],
+    samples: Mapping[str, Any],
+    kinds: Collection[str],
+    seconds: Sequence[float],
+    folder: Path,
 ) -> tuple[list[Clip], dict[str, list[Path]]]:
     """Prepare clips into files of `BATCH` clips each.
 

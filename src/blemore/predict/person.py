@@ -56,6 +56,10 @@ def corrected(
         f"Corrected for {person}: assumes that all {len(values)} clips show this one person, and together about the mix of emotions "
         "of the study's own clips, each as often as there. Where they do not, the correction makes answers worse; without it "
         "each clip's own answer stands, in the first line.",
-        *([f"Their mix looks unusual for that ({usual:.3f}): rather trust the uncorrected answers."] if usual < UNUSUAL else []),
+        *(
+            [f"Their mix looks unusual for that ({usual:.3f}): rather trust the uncorrected answers."]
+            if usual < UNUSUAL
+            else []
+        ),
     ]
     return {name: replace(one, corrected=Decision.of(rows.loc[name])) for name, one in answers.items()}, notes

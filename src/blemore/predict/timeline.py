@@ -165,7 +165,7 @@ def _window(
     inside = (clip.times >= first) & (clip.times < end)
     if inside.sum() < 2:
         raise BadClip(f"fewer than two pictures from {start:.1f} to {start + window:.1f} s")
-    packets = deque(
+    packets: Any = deque(  # what `decoded` asks of a packet, each of these can
         Decoded(frame) for time, frame in held if time < end and (time >= first or isinstance(frame, av.AudioFrame))
     )
     return replace(clip, packets=packets, first=clip.first + start, times=clip.times[inside] - start, duration=window)

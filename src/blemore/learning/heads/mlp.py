@@ -79,8 +79,7 @@ class Perceptron:
         """As `linear.Linear.predict`."""
         device = use_one_thread()
         x, inner, inner_bias, outer, outer_bias = (
-            torch.tensor(array, device=device)
-            for array in (Scaler(self.mean, self.scale).apply(values), *self.layers)
+            torch.tensor(array, device=device) for array in (Scaler(self.mean, self.scale).apply(values), *self.layers)
         )
         logits = linear(relu(linear(x, inner, inner_bias)), outer, outer_bias)
         outputs = logits.double().softmax(dim=1).cpu().numpy() * self.shown
@@ -101,8 +100,9 @@ def fit(learned: Rows, model: ModelName, name: str) -> Perceptron:
     final = Trained(x, labels, hidden, f"{name}/{hidden}")
     for _ in range(epochs):
         final.epoch()
-    layers = [parameter.detach().cpu().numpy() for parameter in final.network.parameters()]
-    return Perceptron(scaler.mean, scaler.scale, *layers, labels.sum(axis=0) > 0)
+    inner, inner_bias, outer, outer_bias = (layer.detach().cpu().numpy() for layer in final.network.parameters())
+    shown = labels.sum(axis=0) > 0
+    return Perceptron(scaler.mean, scaler.scale, inner, inner_bias, outer, outer_bias, shown)
 
 
 def choose(learned: Rows, model: ModelName, name: str) -> tuple[int, int]:
