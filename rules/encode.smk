@@ -11,6 +11,10 @@ FOLD = {
     "weights": "results/encoders/{finetuned}/fold{fold}.safetensors",
     "cost": "results/encoders/{finetuned}/fold{fold}.cost.json",
 }
+HEADS = {
+    "probabilities": "results/encoders/{frozen}/probabilities.parquet",
+    "heads": "results/encoders/{frozen}/heads.safetensors",
+}
 if TOGETHER:  # all folds of an encoder in one process: imports and decoding once; never in params.yaml, see profiles/
     TRAINED = {role: collect(path, fold=FOLDS, allow_missing=True) for role, path in FOLD.items()}
     TRAINING_LOG = "logs/train_fold/{finetuned}.log"
@@ -40,8 +44,7 @@ rule fit_head:
         persons=outside("persons"),
         code=head_code("fit_head"),
     output:
-        probabilities="results/encoders/{frozen}/probabilities.parquet",
-        heads="results/encoders/{frozen}/heads.safetensors",
+        **HEADS,
     log:
         "logs/fit_head/{frozen}.log",
     params:

@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 OF_A_STUDY = {"Bundle": "blemore.predict.bundle"}
-"""At hand as `blemore.Bundle`, too, where the extra `study` is installed: class -> its module, loaded when it is asked for."""
+"""At hand as `from blemore import Bundle`, too, where the extra `study` is installed: class -> its module, loaded when it is asked for."""
 
 
 def __getattr__(name: str) -> Any:

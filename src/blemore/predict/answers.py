@@ -48,7 +48,7 @@ class Decision:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ClipAnswer:
     """What is said of one clip.
 
     clip : what was asked; decision : None where the clip has a fault.
@@ -81,12 +81,12 @@ class Predictions:
     notes : what is to be known of all of them.
     """
 
-    answers: Sequence[Answer]
+    answers: Sequence[ClipAnswer]
     left_out: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()
 
     @property
-    def failed(self) -> list[Answer]:
+    def failed(self) -> list[ClipAnswer]:
         """Those of clips with a fault."""
         return [one for one in self.answers if one.clip.fault]
 
@@ -118,7 +118,7 @@ def _decision(one: Decision) -> dict[str, Any]:
     return {"emotions": sorted(emotions, key=lambda part: -part["salience"]), **chances, "text": str(one)}
 
 
-def _row(one: Answer) -> dict[str, Any]:
+def _row(one: ClipAnswer) -> dict[str, Any]:
     said = one.clip
     row: dict[str, Any] = {"clip": said.name, "file": str(said.file), "seconds": said.seconds, "fault": said.fault}
     row["remarks"] = "; ".join(said.remarks)
@@ -133,7 +133,7 @@ def _row(one: Answer) -> dict[str, Any]:
     return row
 
 
-def _lines(one: Answer) -> list[str]:
+def _lines(one: ClipAnswer) -> list[str]:
     if one.decision is None:
         return [f"no answer: {one.clip.fault}"]
     lines = [f"{one.decision}: {one.decision.chances()}"]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-    from blemore.predict.answers import Answer, Predictions
+    from blemore.predict.answers import ClipAnswer, Predictions
     from blemore.predict.contents import Contents
     from blemore.predict.timeline import Timeline
 
@@ -97,7 +97,7 @@ class Bundle:
         """
         from threadpoolctl import threadpool_limits
 
-        from blemore.predict.answers import Answer, Predictions
+        from blemore.predict.answers import ClipAnswer, Predictions
         from blemore.predict.media import listed, prepare
         from blemore.predict.person import check_call
 
@@ -114,7 +114,7 @@ class Bundle:
             from blemore.predict.person import corrected
 
             answers, notes = corrected(answers, judged, self.about["models"], person)
-        return Predictions([answers.get(clip.name, Answer(clip)) for clip in asked], about["left_out"], notes)
+        return Predictions([answers.get(clip.name, ClipAnswer(clip)) for clip in asked], about["left_out"], notes)
 
     def timeline(self, recording: str | Path, *, every: float = 0.5, window: float = 2.0) -> "Timeline":
         """Probabilities over time of a long recording: each window is judged as a clip.
@@ -183,9 +183,9 @@ class Judged:
     fused: "pd.DataFrame"
     decisions: "pd.DataFrame"
 
-    def answers(self, clips: Iterable[Any]) -> dict[str, "Answer"]:
+    def answers(self, clips: Iterable[Any]) -> dict[str, "ClipAnswer"]:
         """{name: answer} of those of the clips (`media.Clip`) that were judged."""
-        from blemore.predict.answers import Answer, Decision
+        from blemore.predict.answers import ClipAnswer, Decision
         from blemore.scoring.labels import CLASSES
 
         classes = list(CLASSES)
@@ -200,5 +200,5 @@ class Judged:
                     for name, table in zip(self.tables, tables, strict=True)
                 }
                 shares = fused.loc[clip.name, classes].to_dict()
-                found[clip.name] = Answer(clip, Decision.of(decisions.loc[clip.name]), shares, seen)
+                found[clip.name] = ClipAnswer(clip, Decision.of(decisions.loc[clip.name]), shares, seen)
         return found

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from blemore.evaluate.drawing import INK, MUTED, dressed, legend, new_figure, save_png
-from blemore.predict.answers import WORDS, Answer, Predictions
+from blemore.predict.answers import WORDS, ClipAnswer, Predictions
 from blemore.predict.timeline import Timeline
 from blemore.scoring.labels import CLASSES
 
@@ -70,7 +70,7 @@ def save_picture(figure: Figure, path: Path) -> None:
     save_png(path, figure)
 
 
-def _said(one: Answer) -> str:
+def _said(one: ClipAnswer) -> str:
     assert one.decision is not None
     return f"{one.decision}: right with {one.decision.p_presence:.2f}"
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 from threadpoolctl import threadpool_limits
 
 from blemore.decide.chains import INDUCTIVE
@@ -29,7 +28,7 @@ from blemore.scoring.rows import Rows
 from blemore.tables import labelled, read_clips, read_probabilities
 from blemore.weights.known import licences
 from joblineage.errors import DataError, MissingDataError, refuse
-from joblineage.files import write_json, write_text
+from joblineage.files import read_yaml, write_json, write_text
 
 CANNOT = {
     "service": "a service computes it, and a bundle sends no clip anywhere",
@@ -60,7 +59,7 @@ def make_bundle(
         raise DataError(str(out), ["exists already: a bundle is never written over, name another folder"])
     if not (study / "results/metrics.json").is_file():
         raise MissingDataError(str(study), ["no finished study is here: `make submission` makes one"])
-    config = yaml.safe_load((study / "params.yaml").read_text("utf-8"))
+    config = read_yaml(study / "params.yaml")
     names, left_out = bundled(config)
     clips = read_clips(study / "results/clips/clips.parquet")
     with threadpool_limits(1):  # as the study's jobs

@@ -10,7 +10,7 @@ from blemore.decide.chains import TRANSDUCTIVE, decide_persons
 from blemore.decide.personal.choice import OFF
 from blemore.decide.personal.schedule import UNUSUAL
 from blemore.decide.run import decisions_table
-from blemore.predict.answers import Answer, Decision
+from blemore.predict.answers import ClipAnswer, Decision
 from blemore.predict.bundle import BALANCED, FEWEST
 from blemore.predict.fusing import personal, single
 from blemore.tables import class_values
@@ -30,8 +30,8 @@ def check_call(person: str | None, schedule: str | None) -> None:
 
 
 def corrected(
-    answers: Mapping[str, Answer], judged: "Judged", models: Mapping[str, Any], person: str
-) -> tuple[dict[str, Answer], list[str]]:
+    answers: Mapping[str, ClipAnswer], judged: "Judged", models: Mapping[str, Any], person: str
+) -> tuple[dict[str, ClipAnswer], list[str]]:
     """The answers, each with what is decided together with the others beside it; and what that assumes.
 
     Parameters

@@ -44,7 +44,7 @@ class Decoded:
 
 
 @dataclass(frozen=True)
-class Windows:
+class Recording:
     """A recording, prepared.
 
     file : the recording; seconds : its length; rate : Hz of `sound`, (n,) int16 mono.
@@ -64,7 +64,7 @@ class Timeline:
     """Probabilities over time.
 
     table : one row a window: start and end in s, answer_ang, ... in percent, p_presence, p_blend, fused probabilities ang, ... .
-    file, seconds, rate, sound : as in `Windows`.
+    file, seconds, rate, sound : as in `Recording`.
     """
 
     file: Path
@@ -74,7 +74,7 @@ class Timeline:
     table: pd.DataFrame
 
     @classmethod
-    def of(cls, made: Windows, judged: "Judged") -> "Timeline":
+    def of(cls, made: Recording, judged: "Judged") -> "Timeline":
         """What was judged of prepared windows."""
         times = pd.DataFrame.from_dict(dict(made.windows), orient="index", columns=["start", "end"])
         decisions, fused = (part.set_index("clip").loc[times.index] for part in (judged.decisions, judged.fused))
@@ -85,7 +85,7 @@ class Timeline:
 
 def prepare_windows(
     path: Path, samples: Mapping[str, Any], kinds: Collection[str], every: float, window: float, folder: Path
-) -> Windows:
+) -> Recording:
     """Prepare the windows of a recording in one decoding.
 
     Parameters
@@ -125,7 +125,7 @@ def prepare_windows(
                     steps.advance(1)
     except BadClip as reason:
         raise DataError(str(path), [str(reason)]) from reason
-    return Windows(path, seconds, rate, np.concatenate(sound), found, shards)
+    return Recording(path, seconds, rate, np.concatenate(sound), found, shards)
 
 
 def window_starts(seconds: float, every: float, window: float) -> np.ndarray:

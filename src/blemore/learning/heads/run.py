@@ -22,7 +22,7 @@ from joblineage.errors import DataError, refuse
 from joblineage.files import parse_json
 
 
-class Head(Protocol):
+class FittedHead(Protocol):
     """What a head's `fit` gives: a dataclass of arrays."""
 
     def predict(self, values: np.ndarray) -> np.ndarray:
@@ -70,7 +70,7 @@ def fold_probabilities(x: np.ndarray, clips: pd.DataFrame, settings: Mapping, *,
     return judged(x, clips, fit_heads(x, clips, settings, seed=seed), settings["name"])
 
 
-def fit_heads(x: np.ndarray, clips: pd.DataFrame, settings: Mapping, *, seed: int) -> dict[int, Head]:
+def fit_heads(x: np.ndarray, clips: pd.DataFrame, settings: Mapping, *, seed: int) -> dict[int, FittedHead]:
     """{fold: the head fitted without it}, from features (n_clips, d) float32: see `fit_head`."""
     head = settings.get("head", DEFAULT_HEAD)
     fit, numbers = HEAD.load(head).fit, settings.get(head, {})
@@ -89,7 +89,7 @@ def fit_heads(x: np.ndarray, clips: pd.DataFrame, settings: Mapping, *, seed: in
     }
 
 
-def judged(x: np.ndarray, clips: pd.DataFrame, heads: Mapping[int, Head], name: str) -> np.ndarray:
+def judged(x: np.ndarray, clips: pd.DataFrame, heads: Mapping[int, FittedHead], name: str) -> np.ndarray:
     """Probabilities (n_clips, 6): of a train clip by the head fitted without its fold, of a test clip the heads' mean.
 
     Parameters
