@@ -108,7 +108,7 @@ def _limits(about: Mapping[str, Any]) -> str:
         "- Acted, clear, frontal, one person: elsewhere the scores do not hold, and the probabilities are not calibrated.",
         "- Other ages, cultures, languages and recording conditions than the data's were never measured.",
         "- Six classes only: what is none of them still gets an answer.",
-        "- Probabilities may differ in the seventh digit with the processor, and with the clips that are predicted together.",
+        "- Probabilities may differ in the sixth digit with the processor, and with the clips that are predicted together.",
     ]
     lines += [f"- Left out: `{name}`, since {why}." for name, why in about["left_out"].items()]
     return "\n".join(lines)

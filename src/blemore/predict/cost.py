@@ -1,9 +1,9 @@
 """How long a clip takes on one CPU core, before the first one is looked at."""
 
-from importlib import import_module
 from typing import Any
 
 from blemore.params.families import family
+from blemore.params.parts import DATA_SET
 from blemore.planning.costs import network_of
 from blemore.predict.contents import Contents
 
@@ -14,7 +14,7 @@ def seconds_per_clip(contents: Contents) -> tuple[float, list[str]]:
     A finetuned encoder runs once for each fold. Media as the study's data set says that a clip of it takes.
     """
     about, total, unknown = contents.about, 0.0, []
-    total += getattr(import_module(f"blemore.datasets.{about['dataset']}"), "SECONDS_OF_PREPARING", 0.0)
+    total += getattr(DATA_SET.load(about["dataset"]), "SECONDS_OF_PREPARING", 0.0)
     for name in about["fusion"]["encoders"]:
         seconds = _forward(contents.settings(name))
         runs = about["folds"] if contents.settings(name)["learning"] == "finetuned" else 1

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -67,20 +68,20 @@ def make_bundle(
     if not left_out:
         _compare(refitted[0], study)
     step("fusion, decoder and personal model fitted")
-    part = out.with_name(f".{out.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    encoders = {}
-    for name in names:
-        encoders[name] = _copy_encoder(study, config, name, part)
-        step(name)
-    write_fusion(part / FUSION, refitted[0].final)
-    about = _about(config, clips, encoders, left_out, refitted, lineage)
-    terms = licences(weights_settings(config, name) for name in names)
-    write_json(part / ABOUT, about)
-    write_json(part / "licences.json", terms)
-    write_text(part / CARD, card(about, terms))
-    write_manifest(part)
-    part.rename(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
+        part, encoders = Path(folder, out.name), {}
+        for name in names:
+            encoders[name] = _copy_encoder(study, config, name, part)
+            step(name)
+        write_fusion(part / FUSION, refitted[0].final)
+        about = _about(config, clips, encoders, left_out, refitted, lineage)
+        terms = licences(weights_settings(config, name) for name in names)
+        write_json(part / ABOUT, about)
+        write_json(part / "licences.json", terms)
+        write_text(part / CARD, card(about, terms))
+        write_manifest(part)
+        part.rename(out)
 
 
 def bundled(config: Mapping[str, Any]) -> tuple[list[str], dict[str, str]]:

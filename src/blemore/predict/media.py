@@ -18,6 +18,7 @@ from blemore.media.prepare import Prepared, prepare_clip
 from blemore.media.schemas import KINDS
 from blemore.tables import NO_FOLD, ROSTER_COLUMNS
 from joblineage.errors import MissingDataError
+from joblineage.progress import Steps
 
 BATCH = 16
 """Clips of one prepared file."""
@@ -109,10 +110,13 @@ def prepare(
     clips = [Clip(name, file) for name, file in sorted(files.items())]
     wanted = sorted({*kinds, "faces", "audio"})  # whether there are a face and a sound is always looked at
     shards: dict[str, list[Path]] = {kind: [] for kind in wanted}
-    for first in range(0, len(clips), BATCH):
-        rows = [_prepared(clip, samples, detector, wanted, seconds) for clip in clips[first : first + BATCH]]
-        for kind, path in write_shard(folder, f"{first:06d}", rows, wanted).items():
-            shards[kind].append(path)
+    with Steps("clips decoded", len(clips), every=BATCH) as steps:
+        for first in range(0, len(clips), BATCH):
+            batch = clips[first : first + BATCH]
+            rows = [_prepared(clip, samples, detector, wanted, seconds) for clip in batch]
+            for kind, path in write_shard(folder, f"{first:06d}", rows, wanted).items():
+                shards[kind].append(path)
+            steps.advance(len(batch))
     return clips, shards
 
 

@@ -137,7 +137,7 @@ def window_starts(seconds: float, every: float, window: float) -> np.ndarray:
     """
     if seconds < window:
         raise BadClip(f"lasts {seconds:.1f} s, less than one window of {window:g} s")
-    return np.arange(int((seconds - window) / every + 1e-6) + 1) * every
+    return np.round(np.arange(int((seconds - window) / every + 1e-6) + 1) * every, 6)
 
 
 def windows_of(clip: OpenClip, starts: np.ndarray, window: float) -> Iterator[tuple[float, OpenClip]]:
