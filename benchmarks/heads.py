@@ -27,7 +27,7 @@ import yaml
 from threadpoolctl import threadpool_limits
 from torch import nn
 
-from blemore.learning.heads.inner import standardised
+from blemore.learning.heads.inner import scaler_of
 from blemore.learning.heads.run import fold_probabilities
 from blemore.scoring.decoders import leave_one_fold_out
 from blemore.scoring.decoding import decode
@@ -108,7 +108,8 @@ class Kit:
     def train(self, part: np.ndarray, shown: np.ndarray, epochs: int) -> np.ndarray:
         """Probabilities (epochs, n_shown, 6) of the clips `shown` after each epoch on the clips `part`."""
         torch.manual_seed(0)
-        inside, outside = (torch.tensor(values) for values in standardised(self.x[part], self.x[shown]))
+        scaler = scaler_of(self.x[part])
+        inside, outside = (torch.tensor(scaler.apply(self.x[rows])) for rows in (part, shown))
         labels, outputs = torch.tensor(self.labels[part]), []
         layers = [nn.Linear(inside.shape[1], self.hidden), nn.ReLU()] if self.hidden else []
         network = nn.Sequential(*layers, nn.Linear(self.hidden or inside.shape[1], len(CLASSES)))

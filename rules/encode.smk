@@ -2,7 +2,7 @@
 Every encoder to one probabilities table: out-of-fold rows of training clips, the fold models' mean for test clips.
 
 NEEDS   results/clips/clips.parquet; frozen: results/features/; finetuned: results/media/{kind}/; given: a file
-MAKES   results/encoders/{name}/probabilities.parquet; finetuned: fold{fold}.*
+MAKES   results/encoders/{name}/probabilities.parquet; finetuned: fold{fold}.*, frozen: heads.safetensors
 """
 
 FOLD = {
@@ -10,6 +10,10 @@ FOLD = {
     "curve": "results/encoders/{finetuned}/fold{fold}.csv",
     "weights": "results/encoders/{finetuned}/fold{fold}.safetensors",
     "cost": "results/encoders/{finetuned}/fold{fold}.cost.json",
+}
+HEADS = {
+    "probabilities": "results/encoders/{frozen}/probabilities.parquet",
+    "heads": "results/encoders/{frozen}/heads.safetensors",
 }
 if TOGETHER:  # all folds of an encoder in one process: imports and decoding once; never in params.yaml, see profiles/
     TRAINED = {role: collect(path, fold=FOLDS, allow_missing=True) for role, path in FOLD.items()}
@@ -40,7 +44,7 @@ rule fit_head:
         persons=outside("persons"),
         code=head_code("fit_head"),
     output:
-        "results/encoders/{frozen}/probabilities.parquet",
+        **HEADS,
     log:
         "logs/fit_head/{frozen}.log",
     params:

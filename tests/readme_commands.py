@@ -45,6 +45,8 @@ IN_A_STUDY = (
     "blemore lineage sign ../KEY --new-key",
     "blemore lineage verify --key ../KEY.pub",
     "blemore withdraw --person A901 --dry-run",
+    "blemore bundle ../our-study",
+    "blemore predict data/demo/test/test_0001.mov --bundle ../our-study",
 )
 """By workflow/test_readme.py, in this order, after one run; `dvc exp run` is the second one."""
 
@@ -57,6 +59,8 @@ NOT_AS_IT_STANDS = {
     "source .venv/bin/activate": "made by an installation",
     "pip install .": "installs; test_light.py does so from the wheel",
     "pytest -m gpu": "needs a GPU",
+    "blemore predict clips --bundle ../our-study --out answers.csv --picture answers.png": "your clips; test_predict.py",
+    "blemore predict talk.mp4 --bundle ../our-study --every 0.5 --window 2 --out talk.eaf": "your recording; test_predict.py",
     "snakemake --workflow-profile profiles/gpu submission": "needs a GPU; test_cuda.py",
     "blemore data import downloads": "needs the challenge's data; test_blemore_import.py",
     "blemore media check FILE...": "needs files; test_media_persons.py",

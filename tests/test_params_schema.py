@@ -260,7 +260,7 @@ def test_the_meaning_stands_in_the_message_people_see():
 
 NEW = {
     "fusion/trimmed.py": 'def fit(data, *, share: float):\n    """Trim.\n\n    share : of the encoders that is left out.\n    """\n',
-    "learning/heads/forest.py": "def predictions(learned, shown, model, name, *, trees: int = 9):\n    pass\n",
+    "learning/heads/forest.py": "def fit(learned, model, name, *, trees: int = 9):\n    pass\n",
     "individuals/colour.py": "def describe(face_shards):\n    pass\n",
     "datasets/ravdess.py": "def roster(root, withdrawn, *, folds: int, songs: bool):\n    pass\n",
     "encoders/bands.py": 'FAMILY = Family(kind="computed", note="levels of bands")\n\n\ndef build(settings, *, bins: int, window: Literal["hann", "kaiser"] = "hann"):\n    pass\n',

@@ -11,7 +11,8 @@ with job(snakemake):
     clips = read_clips(snakemake.input.clips)
     persons = [check_persons(Path(sidecar), clips) for sidecar in snakemake.input.persons]
     features = Path(snakemake.input.features)
-    table = fit_head(features, clips, snakemake.params.encoder, seed=snakemake.params.seed)
+    heads = Path(snakemake.output.heads)
+    table = fit_head(features, clips, snakemake.params.encoder, seed=snakemake.params.seed, heads=heads)
     if persons:
         declare_outside(snakemake.wildcards.frozen, table["clip"], clips, persons)
-    write_probabilities(table, snakemake.output[0])
+    write_probabilities(table, snakemake.output.probabilities)

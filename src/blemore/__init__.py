@@ -14,7 +14,7 @@ def __getattr__(name: str) -> Any:
     # `from blemore import tables` looks here first: a module's name must not load the functions.
     if name == "__all__" or not (name.startswith("_") or find_spec(f"{__name__}.{name}")):
         functions = import_module(f"{__name__}.api.functions")
-        if name in ("__all__", *functions.__all__):
+        if name in ("__all__", *functions.__all__, *functions.OF_A_STUDY):
             return getattr(functions, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -22,6 +22,7 @@ from blemore.evaluate.layers.commands import layers
 from blemore.gemini.commands import app as gemini_app
 from blemore.media.commands import app as media_app
 from blemore.planning.commands import plan
+from blemore.predict.commands import bundle, predict
 from blemore.simulation.commands import app as simulation_app
 from blemore.study import STUDY
 from blemore.weights.commands import app as weights_app
@@ -33,6 +34,9 @@ from joblineage.telling import Plain, say
 AUDIT = {"cryptography", "dvc", "dvc_data", "google", "in_toto_attestation", "jinja2", "jsonschema"}
 AUDIT |= {"markupsafe", "psutil", "rfc8785", "rocrate", "snakemake", "yaml"}
 """Modules that the extra `audit` brings; all others come with `study`."""
+
+PREDICT = {"praatio", "pympi"}
+"""Those of the extra `predict`."""
 
 app = typer.Typer(
     name="blemore",
@@ -70,6 +74,8 @@ for command in (
     check_submission,
     plan,
     layers,
+    bundle,
+    predict,
     withdraw,
 ):
     app.command()(command)
@@ -104,7 +110,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         missing = (error.name or "").partition(".")[0]
         if missing in ("", "blemore", "joblineage"):
             raise
-        extra = "audit" if called[:1] in (["lineage"], ["withdraw"]) and missing in AUDIT else "study"
+        extra = (
+            "predict"
+            if missing in PREDICT
+            else "audit"
+            if called[:1] in (["lineage"], ["withdraw"]) and missing in AUDIT
+            else "study"
+        )
         _fail(f"{missing} is not installed, which this command needs: pip install 'blemore[{extra}]'")
 
 

@@ -38,9 +38,9 @@ def test_the_finished_study_has_no_leak_and_every_model_of_it_is_declared(finish
 
 def test_heads_that_learn_from_the_fold_they_judge_end_the_study_before_its_submission(study: Study) -> None:
     source = study.folder / "src/blemore/learning/heads/run.py"
-    honest = "part = train & (rows.fold != held_out)"
+    honest = "rows.where(train & (rows.fold != held_out))"
     assert source.read_text().count(honest) == 1
-    source.write_text(source.read_text().replace(honest, "part = train"))
+    source.write_text(source.read_text().replace(honest, "rows.where(train)"))
     done = study.run("snakemake", "--cores", "2", "submission", check=False)
     assert done.returncode
     assert not (study.folder / "results/submission/submission.zip").exists()

@@ -9,6 +9,7 @@ Two tables are matched by their clips. A table gives a table of the same kind, a
 """
 
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -36,6 +37,15 @@ __all__ = [
     "simulate",
     "write_predictions",
 ]
+
+OF_A_STUDY = {"Bundle": "blemore.predict.bundle"}
+"""At hand as `from blemore import Bundle`, too, where the extra `study` is installed: class -> its module, loaded when it is asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in OF_A_STUDY:
+        return getattr(import_module(OF_A_STUDY[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def evaluate_predictions(predictions: Given, truth: Given) -> dict[str, float | int]:

@@ -99,7 +99,7 @@ def calibrate(
     together = transductive(rows, alone, personal)
     decided: dict[str, Decided[Any]] = {INDUCTIVE: alone, TRANSDUCTIVE: together}
     tables = [
-        _decisions(labelled(clips), made.saliences, variant, "model", made.posterior)
+        decisions_table(labelled(clips), made.saliences, variant, "model", made.posterior)
         for variant, made in decided.items()
     ]
     trust = groups = None
@@ -205,12 +205,13 @@ def _test_decisions(
     Rows.of(quarantined).to_judge(commonest)
     by_prior = np.tile(prior_label, (len(quarantined), 1))
     tables = [
-        _decisions(by_model, saliences, variant, "model", posterior) for variant, (saliences, posterior) in made.items()
+        decisions_table(by_model, saliences, variant, "model", posterior)
+        for variant, (saliences, posterior) in made.items()
     ]
-    return [*tables, *(_decisions(quarantined, by_prior, variant, "prior") for variant in made)], offsets
+    return [*tables, *(decisions_table(quarantined, by_prior, variant, "prior") for variant in made)], offsets
 
 
-def _decisions(
+def decisions_table(
     clips: pd.DataFrame,
     saliences: np.ndarray,
     variant: str,

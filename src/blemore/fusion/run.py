@@ -40,12 +40,15 @@ class Fused:
     methods : decisions on train clips, saliences in percent, with the columns clip, method, protocol and the classes;
         protocol "nested", "in_sample" (model and decoder fitted on the very clips), and, for the final method,
         "paper": models fitted on all clips, thresholds of the kit's grid chosen on each fold that they are reported on.
+    final : the chosen method, fitted, for new clips; encoders : the names of its encoders, in its order.
     """
 
     weights: dict[str, Any]
     probabilities: pd.DataFrame
     views: pd.DataFrame
     methods: pd.DataFrame
+    final: Candidate
+    encoders: tuple[str, ...]
 
 
 def fuse(
@@ -79,7 +82,7 @@ def fuse(
     methods = {name: (FUSION_METHOD.load(name), options.get(name, {})) for name in names}
     clips = usable(clips).sort_values("clip", kind="stable").reset_index(drop=True)
     encoders = sorted(tables)
-    stacked = _stack({name: tables[name] for name in encoders}, clips)
+    stacked = stack({name: tables[name] for name in encoders}, clips)
 
     train = (clips["split"] == "train").to_numpy()
     data = replace(
@@ -121,6 +124,8 @@ def fuse(
         probabilities=class_rows(clips, fused),
         views=pd.concat(views, ignore_index=True),
         methods=_decisions_of_methods(candidates, chosen[FINAL], data, kind),
+        final=final,
+        encoders=tuple(encoders),
     )
 
 
@@ -181,7 +186,7 @@ def _decisions_of_methods(candidates: Mapping[str, Candidate], final: str, data:
     return pd.concat(parts, ignore_index=True)
 
 
-def _stack(tables: Mapping[str, pd.DataFrame], clips: pd.DataFrame) -> np.ndarray:
+def stack(tables: Mapping[str, pd.DataFrame], clips: pd.DataFrame) -> np.ndarray:
     """(E, n, 6) probabilities in the order of `clips`; NaN where an encoder lacks a clip."""
     if not tables:
         raise DataError("fusion", ["no encoder to fuse"])

@@ -39,10 +39,15 @@ def gather_folds(folds: Sequence[Path], clips: pd.DataFrame) -> pd.DataFrame:
     faults = [f"clip {clip}: in {found[clip]} tables, expected in {number}" for clip, number in wrong.items()]
     faults += [f"clip {name}: unknown, no such usable clip" for name in sorted(set(rows["clip"]) - set(clips["clip"]))]
     refuse("fold tables " + ", ".join(map(str, folds)), faults)
-    means = rows.groupby("clip", sort=True)[list(CLASSES)].mean()
-    table = probability_rows(clips, means.loc[clips["clip"]].to_numpy())
+    table = mean_of_folds(rows, clips)
     check_probabilities(table, "gathered folds", clips["clip"])
     return table
+
+
+def mean_of_folds(rows: pd.DataFrame, clips: pd.DataFrame) -> pd.DataFrame:
+    """Probabilities table of `clips`, in their order: the mean of each one's rows in the probabilities table `rows`."""
+    means = rows.groupby("clip", sort=True)[list(CLASSES)].mean()
+    return probability_rows(clips, means.loc[clips["clip"]].to_numpy())
 
 
 def join_curves(paths: Sequence[str | Path]) -> pd.DataFrame:

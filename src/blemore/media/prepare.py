@@ -119,7 +119,7 @@ def _prepared(
     facts: Row, path: Path, options: Mapping[str, Any], detector: Detector, kinds: Collection[str]
 ) -> Prepared:
     """As `prepare_clip`; what is found out of the clip goes into `facts`, its row of the probe."""
-    name, rate = facts["clip"], options["audio"]["rate"]
+    name = facts["clip"]
     with open_clip(path, options) as clip:
         facts |= clip.facts()
         try:
@@ -128,16 +128,28 @@ def _prepared(
             whole = None if clip.packets else clip.good_pictures  # not known of a clip given up on the way
             facts |= {"good_pictures": whole, "remarks": "; ".join(clip.remarks)}
     remarks = [*clip.remarks, *media.remarks]
-    prepared: Prepared = {"probe": [facts]}
+    track = None
     if media.faces:
         media, track = find_person(media, options["faces"], detector, remarks)
         facts |= {"faces": track.faces, "face_share": float(track.shown.mean())}
     width, height = media.shape.shown
     facts |= {"width": width, "height": height, "rotation": media.shape.rotation, "good_sound": media.good_sound}
     facts["remarks"] = "; ".join(remarks)
-    if "faces" in kinds:
+    return {"probe": [facts], **rows_of_media(name, media, track, options, kinds)}
+
+
+def rows_of_media(
+    name: str, media: "Media", track: Track | None, options: Mapping[str, Any], kinds: Collection[str] = KINDS
+) -> Prepared:
+    """The rows of some kinds, without `probe`, of what was decoded; see `prepare_clip`.
+
+    track : of the person's face; needed for `faces` and `body`.
+    """
+    prepared: Prepared = {}
+    rate = options["audio"]["rate"]
+    if track is not None and "faces" in kinds:
         prepared["faces"] = face_rows(name, media, track, options["faces"])
-    if "body" in kinds:
+    if track is not None and "body" in kinds:
         prepared["body"] = body_rows(name, media, track, options["body"])
     if "audio" in kinds:
         sound = {"rate": rate, "samples": media.samples.astype("<i2").tobytes(), "silent": not media.samples.any()}

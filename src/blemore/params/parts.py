@@ -100,7 +100,7 @@ class PartKind:
 
 
 FUSION_METHOD = PartKind("fusion method", "fusion", "fit", ("data",))
-HEAD = PartKind("head", "learning/heads", "predictions", ("learned", "shown", "model", "name"))
+HEAD = PartKind("head", "learning/heads", "fit", ("learned", "model", "name"))
 DATA_SET = PartKind("data set", "datasets", "roster", ("root", "withdrawn"), ("folds",))
 ENCODER_FAMILY = PartKind("encoder family", "encoders", "build", ("settings",))
 DESCRIPTOR = PartKind("descriptor of faces", "individuals", "describe", ("face_shards",))

@@ -4,7 +4,7 @@ Folds and scaling are those of scikit-learn's GroupKFold and StandardScaler, to 
 would load that library for these two alone, a second each.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -39,13 +39,20 @@ def inner_parts(rows: Rows, model: ModelName) -> list[tuple[np.ndarray, np.ndarr
     return parts
 
 
-def standardised(x: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Features in standard deviations from the mean, both of `x`; a constant feature is 0 in `x`, and not scaled.
+@dataclass(frozen=True)
+class Scaler:
+    """Features in standard deviations from the mean; mean, scale : (d,) float32."""
 
-    Parameters
-    ----------
-    x : (n, d) float32, what a model learns from; others : (m, d) float32.
-    """
+    mean: np.ndarray
+    scale: np.ndarray
+
+    def apply(self, x: np.ndarray) -> np.ndarray:
+        """(n, d) float32, of (n, d) float32."""
+        return (x - self.mean) / self.scale
+
+
+def scaler_of(x: np.ndarray) -> Scaler:
+    """Mean and deviation of features (n, d) float32, from which a model learns; a constant feature is not scaled."""
     count, mean = len(x), x.mean(axis=0, dtype=float)
     off = x - mean
     error = off.sum(axis=0) ** 2 / count
@@ -53,12 +60,12 @@ def standardised(x: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndar
     variance = (off.sum(axis=0) - error) / count
     noise = count * EPSILON * variance + (count * mean * EPSILON) ** 2  # what a constant feature may come to
     scale = np.where(variance <= noise, 1, np.sqrt(variance)).astype(x.dtype)
-    return (x - mean.astype(x.dtype)) / scale, (others - mean.astype(x.dtype)) / scale
+    return Scaler(mean.astype(x.dtype), scale)
 
 
-def scaled(learned: Rows, others: Rows, model: ModelName) -> tuple[np.ndarray, np.ndarray]:
-    """As `standardised`, for `model`, which judges the others."""
-    return standardised(learned.to_fit(model, "scaler").values, others.to_judge(model).values)
+def scaler_for(learned: Rows, model: ModelName) -> Scaler:
+    """As `scaler_of`, for `model`."""
+    return scaler_of(learned.to_fit(model, "scaler").values)
 
 
 def cross_entropy(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:

@@ -5,11 +5,12 @@ no label and at no clip of the fold that is reported, and the clips' inner produ
 """
 
 import logging
+from dataclasses import dataclass
 
 import numpy as np
 
 from blemore.learning.heads import logistic
-from blemore.learning.heads.inner import cross_entropy, inner_parts, scaled
+from blemore.learning.heads.inner import Scaler, cross_entropy, inner_parts, scaler_for
 from blemore.scoring.logits import softmax
 from blemore.scoring.model_name import ModelName
 from blemore.scoring.rows import Rows
@@ -23,21 +24,41 @@ FINAL = 1e-6
 """Tolerance, in logits, of the models that are used (float64)."""
 
 
-def predictions(learned: Rows, shown: Rows, model: ModelName, name: str = "") -> np.ndarray:
-    """Probabilities (m, 6) of the clips `shown` by a model of the clips `learned`; 0 for a class that no label holds.
+@dataclass(frozen=True)
+class Linear:
+    """A fitted head.
+
+    mean, scale : (d,) float32, of the features; centre : (d,) float32, mean of the scaled features.
+    weights : (d, 6) float32; intercept : (6,) float64, -inf for a class that no label holds.
+    """
+
+    mean: np.ndarray
+    scale: np.ndarray
+    centre: np.ndarray
+    weights: np.ndarray
+    intercept: np.ndarray
+
+    def predict(self, values: np.ndarray) -> np.ndarray:
+        """Probabilities (m, 6) of clips with features (m, d) float32; 0 for a class that no label holds."""
+        return softmax((Scaler(self.mean, self.scale).apply(values) - self.centre) @ self.weights + self.intercept)
+
+
+def fit(learned: Rows, model: ModelName, name: str = "") -> Linear:
+    """A model of the clips `learned`.
 
     Parameters
     ----------
-    learned, shown : values (n, d) and (m, d), float32.
+    learned : values (n, d) float32.
     name : nothing is drawn from it here.
     """
-    x, others = scaled(learned, shown, model)
+    scaler = scaler_for(learned, model)
+    x = scaler.apply(learned.values)
     clips = logistic.Clips(x)
     everyone = np.arange(len(x))
     strength = choose_strength(clips, learned, model)
     fitted = logistic.fit(clips, learned.to_fit(model, "head").soft, everyone, [strength], tolerance=FINAL)
     weights = x.T @ fitted.dual[0].astype(x.dtype)
-    return softmax((others - x.mean(axis=0)) @ weights + fitted.intercepts[0])
+    return Linear(scaler.mean, scaler.scale, x.mean(axis=0), weights, fitted.intercepts[0])
 
 
 def choose_strength(clips: logistic.Clips, rows: Rows, model: ModelName) -> float:

@@ -6,15 +6,15 @@ slower rate only takes longer. At full size this head costs hundreds of times wh
 """
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.functional import kl_div
+from torch.nn.functional import kl_div, linear, relu
 
 from blemore.encoders.device import use_one_thread
-from blemore.learning.heads.inner import cross_entropy, inner_parts, scaled
+from blemore.learning.heads.inner import Scaler, cross_entropy, inner_parts, scaler_for
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.model_name import ModelName
 from blemore.scoring.rows import Rows
@@ -58,16 +58,51 @@ class Trained:
         return self.network(torch.tensor(x, device=self.x.device)).double().softmax(dim=1).cpu().numpy()
 
 
-def predictions(learned: Rows, shown: Rows, model: ModelName, name: str) -> np.ndarray:
-    """As `linear.predictions`, by a network whose randomness comes from `name`."""
+@dataclass(frozen=True)
+class Perceptron:
+    """A fitted head.
+
+    mean, scale : (d,) float32, of the features; inner, inner_bias, outer, outer_bias : (h, d), (h,), (6, h), (6,) float32,
+    the layers; shown : (6,) bool, False for a class that no label holds.
+    """
+
+    mean: np.ndarray
+    scale: np.ndarray
+    inner: np.ndarray
+    inner_bias: np.ndarray
+    outer: np.ndarray
+    outer_bias: np.ndarray
+    shown: np.ndarray
+
+    @torch.inference_mode()
+    def predict(self, values: np.ndarray) -> np.ndarray:
+        """As `linear.Linear.predict`."""
+        device = use_one_thread()
+        x, inner, inner_bias, outer, outer_bias = (
+            torch.tensor(array, device=device) for array in (Scaler(self.mean, self.scale).apply(values), *self.layers)
+        )
+        logits = linear(relu(linear(x, inner, inner_bias)), outer, outer_bias)
+        outputs = logits.double().softmax(dim=1).cpu().numpy() * self.shown
+        return outputs / outputs.sum(axis=1, keepdims=True)
+
+    @property
+    def layers(self) -> tuple[np.ndarray, ...]:
+        """Weights and biases, from the features on."""
+        return self.inner, self.inner_bias, self.outer, self.outer_bias
+
+
+def fit(learned: Rows, model: ModelName, name: str) -> Perceptron:
+    """As `linear.fit`, a network whose randomness comes from `name`."""
     hidden, epochs = choose(learned, model, name)
-    x, others = scaled(learned, shown, model)
+    scaler = scaler_for(learned, model)
+    x = scaler.apply(learned.values)
     labels = learned.to_fit(model, "head").soft
     final = Trained(x, labels, hidden, f"{name}/{hidden}")
     for _ in range(epochs):
         final.epoch()
-    outputs = final.predict(others) * (labels.sum(axis=0) > 0)
-    return outputs / outputs.sum(axis=1, keepdims=True)
+    inner, inner_bias, outer, outer_bias = (layer.detach().cpu().numpy() for layer in final.network.parameters())
+    shown = labels.sum(axis=0) > 0
+    return Perceptron(scaler.mean, scaler.scale, inner, inner_bias, outer, outer_bias, shown)
 
 
 def choose(learned: Rows, model: ModelName, name: str) -> tuple[int, int]:
@@ -81,8 +116,10 @@ def choose(learned: Rows, model: ModelName, name: str) -> tuple[int, int]:
         return HIDDEN[0], 1
     data = []
     for k, (inside, outside) in enumerate(parts):
-        x, others = scaled(learned.where(inside), learned.where(outside), replace(model, inner=k))
-        data.append((x, labels[inside], others, labels[outside]))
+        inner_model, part, judged = replace(model, inner=k), learned.where(inside), learned.where(outside)
+        scaler = scaler_for(part, inner_model)
+        others = scaler.apply(judged.to_judge(inner_model).values)
+        data.append((scaler.apply(part.values), labels[inside], others, labels[outside]))
     best, choice = np.inf, (HIDDEN[0], 1)
     for hidden in HIDDEN:
         inner = [Trained(x, soft, hidden, f"{name}/{hidden}/inner{k}") for k, (x, soft, *_) in enumerate(data)]

@@ -6,11 +6,13 @@ share no person, and the head itself see nothing of the fold that is reported.
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+from blemore.learning.stored import made_by, read_models, write_models
 from blemore.params.parts import DEFAULT_HEAD, HEAD
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.model_name import ModelName
@@ -20,7 +22,17 @@ from joblineage.errors import DataError, refuse
 from joblineage.files import parse_json
 
 
-def fit_head(features: Path, clips: pd.DataFrame, settings: Mapping, *, seed: int) -> pd.DataFrame:
+class FittedHead(Protocol):
+    """What a head's `fit` gives: a dataclass of arrays."""
+
+    def predict(self, values: np.ndarray) -> np.ndarray:
+        """Probabilities (m, 6) of clips with features (m, d) float32."""
+        ...
+
+
+def fit_head(
+    features: Path, clips: pd.DataFrame, settings: Mapping, *, seed: int, heads: Path | None = None
+) -> pd.DataFrame:
     """Probabilities of every usable clip that has features.
 
     Parameters
@@ -28,8 +40,9 @@ def fit_head(features: Path, clips: pd.DataFrame, settings: Mapping, *, seed: in
     features : as `encoders.embedding.embed` writes them.
     clips : clips table.
     settings : the encoder's slice of the parameters: name; optionally layers, [first, last], and head, a module of this
-        folder with `predictions`, whose numbers stand under its name.
+        folder with `fit`, whose numbers stand under its name.
     seed : of what a head draws.
+    heads : written, where given: the fitted heads (`read_heads`).
 
     Returns
     -------
@@ -44,27 +57,64 @@ def fit_head(features: Path, clips: pd.DataFrame, settings: Mapping, *, seed: in
     clips = usable(clips).sort_values("clip").reset_index(drop=True)
     x, present = read_features(features, clips["clip"], settings)
     clips = clips[present].reset_index(drop=True)
-    table = probability_rows(clips, fold_probabilities(x, clips, settings, seed=seed))
+    fitted = fit_heads(x, clips, settings, seed=seed)
+    if heads is not None:
+        write_models(heads, {f"fold{fold}": head for fold, head in fitted.items()})
+    table = probability_rows(clips, judged(x, clips, fitted, settings["name"]))
     check_probabilities(table, f"head of {settings['name']}", clips["clip"])
     return table
 
 
 def fold_probabilities(x: np.ndarray, clips: pd.DataFrame, settings: Mapping, *, seed: int) -> np.ndarray:
     """Probabilities (n_clips, 6) from features (n_clips, d) float32: see `fit_head`."""
+    return judged(x, clips, fit_heads(x, clips, settings, seed=seed), settings["name"])
+
+
+def fit_heads(x: np.ndarray, clips: pd.DataFrame, settings: Mapping, *, seed: int) -> dict[int, FittedHead]:
+    """{fold: the head fitted without it}, from features (n_clips, d) float32: see `fit_head`."""
     head = settings.get("head", DEFAULT_HEAD)
-    predictions, numbers = HEAD.load(head).predictions, settings.get(head, {})
+    fit, numbers = HEAD.load(head).fit, settings.get(head, {})
     rows, train = Rows.of(clips, x), (clips["split"] == "train").to_numpy()
     folds = rows.where(train).folds
     if len(folds) < 2:
         raise DataError(f"head of {settings['name']}", [f"train clips of two folds at least are needed, found {folds}"])
+    return {
+        held_out: fit(
+            rows.where(train & (rows.fold != held_out)),
+            ModelName.of(settings["name"], held_out),
+            f"{seed}/{settings['name']}/{held_out}",
+            **numbers,
+        )
+        for held_out in folds
+    }
+
+
+def judged(x: np.ndarray, clips: pd.DataFrame, heads: Mapping[int, FittedHead], name: str) -> np.ndarray:
+    """Probabilities (n_clips, 6): of a train clip by the head fitted without its fold, of a test clip the heads' mean.
+
+    Parameters
+    ----------
+    x : features (n_clips, d) float32; name : of the encoder.
+    """
+    rows, train = Rows.of(clips, x), (clips["split"] == "train").to_numpy()
     probabilities = np.zeros((len(clips), len(CLASSES)))
-    for held_out in folds:
-        part = train & (rows.fold != held_out)
-        judged = ~train | (rows.fold == held_out)
-        model, name = ModelName.of(settings["name"], held_out), f"{seed}/{settings['name']}/{held_out}"
-        outputs = predictions(rows.where(part), rows.where(judged), model, name, **numbers)
-        probabilities[judged] += outputs / np.where(train[judged], 1, len(folds))[:, None]
+    for held_out, head in heads.items():
+        shown = ~train | (rows.fold == held_out)
+        outputs = head.predict(rows.where(shown).to_judge(ModelName.of(name, held_out)).values)
+        probabilities[shown] += outputs / np.where(train[shown], 1, len(heads))[:, None]
     return probabilities
+
+
+def read_heads(path: Path, settings: Mapping, folds: int) -> dict[int, Any]:
+    """{fold: head} of a file that `fit_head` wrote with these settings, of so many folds.
+
+    Raises
+    ------
+    DataError : no such file, or another head's.
+    """
+    kind = made_by(HEAD.load(settings.get("head", DEFAULT_HEAD)).fit)
+    found = read_models(path, {f"fold{fold}": kind for fold in range(folds)})
+    return {fold: found[f"fold{fold}"] for fold in range(folds)}
 
 
 def read_features(path: Path, clips: pd.Series, settings: Mapping) -> tuple[np.ndarray, np.ndarray]:

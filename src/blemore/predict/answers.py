@@ -1,0 +1,150 @@
+"""What is said of each clip: as a table, as JSON, and in words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from blemore.predict.media import Clip
+from blemore.scoring.labels import CLASSES
+
+WORDS = dict(zip(CLASSES, ("anger", "disgust", "fear", "happiness", "sadness", "neutral"), strict=True))
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One answer.
+
+    saliences : class -> percent; one emotion of 100, or two that sum to 100.
+    p_presence : probability that the set of emotions is right; p_salience : that it is a blend in just these proportions;
+    p_blend : that the clip is a blend at all.
+    """
+
+    saliences: Mapping[str, int]
+    p_presence: float
+    p_salience: float
+    p_blend: float
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "Decision":
+        """A row of `decide.run.decisions_table`."""
+        saliences = {name: int(row[name]) for name in CLASSES if row[name]}
+        return cls(saliences, float(row["p_presence"]), float(row["p_salience"]), float(row["p_blend"]))
+
+    def __str__(self) -> str:
+        parts = sorted(self.saliences.items(), key=lambda one: -one[1])
+        if len(parts) == 1:
+            return WORDS[parts[0][0]]
+        (first, more), (second, less) = parts
+        how = "in equal parts" if more == less else f"{more}/{less}, {WORDS[first]} dominates"
+        return f"{WORDS[first]} and {WORDS[second]} ({how})"
+
+    def chances(self) -> str:
+        """How probable it is to be right."""
+        right = f"the emotions are right with probability {self.p_presence:.2f}"
+        return f"{right}, the proportions too with {self.p_salience:.2f}" if len(self.saliences) > 1 else right
+
+
+@dataclass(frozen=True)
+class ClipAnswer:
+    """What is said of one clip.
+
+    clip : what was asked; decision : None where the clip has a fault.
+    probabilities : fused, class -> number; encoders : the same of each encoder, None where it could not judge.
+    corrected : the decision together with the person's other clips, where that was asked for.
+    """
+
+    clip: Clip
+    decision: Decision | None = None
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    encoders: Mapping[str, Mapping[str, float] | None] = field(default_factory=dict)
+    corrected: Decision | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """For JSON: everything."""
+        said: dict[str, Any] = {"clip": self.clip.name, "file": str(self.clip.file), "seconds": self.clip.seconds}
+        said |= {"fault": self.clip.fault or None, "remarks": self.clip.remarks}
+        if self.decision is None:
+            return said
+        said |= {"answer": _decision(self.decision), "probabilities": dict(self.probabilities)}
+        said |= {"encoders": {name: None if one is None else dict(one) for name, one in self.encoders.items()}}
+        return said | ({} if self.corrected is None else {"corrected": _decision(self.corrected)})
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The answers to a call of `Bundle.predict`, in the order of the clips' names.
+
+    left_out : encoders of the study that the bundle is without, and why.
+    notes : what is to be known of all of them.
+    """
+
+    answers: Sequence[ClipAnswer]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+
+    @property
+    def failed(self) -> list[ClipAnswer]:
+        """Those of clips with a fault."""
+        return [one for one in self.answers if one.clip.fault]
+
+    def table(self) -> pd.DataFrame:
+        """One row per clip.
+
+        clip, file, seconds, fault and remarks; percent of each emotion in the answer (answer_ang, ...); p_presence, p_salience,
+        p_blend; fused probabilities (ang, ...); those of each encoder (s4d_ang, ...); after a correction corrected_ang, ... .
+        """
+        return pd.DataFrame([_row(one) for one in self.answers])
+
+    def to_json(self) -> dict[str, Any]:
+        """For JSON: the clips, the encoders left out, the notes."""
+        clips = [one.to_json() for one in self.answers]
+        return {"clips": clips, "left_out": dict(self.left_out), "notes": list(self.notes)}
+
+    def text(self) -> list[str]:
+        """Lines for people."""
+        lines = []
+        for one in self.answers:
+            lines += [f"{one.clip.name}", *(f"  {line}" for line in _lines(one))]
+        lines += [f"Left out: {name}: {why}." for name, why in self.left_out.items()]
+        return [*lines, *self.notes]
+
+
+def _decision(one: Decision) -> dict[str, Any]:
+    emotions = [{"emotion": name, "salience": percent} for name, percent in one.saliences.items()]
+    chances = {"p_presence": one.p_presence, "p_salience": one.p_salience, "p_blend": one.p_blend}
+    return {"emotions": sorted(emotions, key=lambda part: -part["salience"]), **chances, "text": str(one)}
+
+
+def _row(one: ClipAnswer) -> dict[str, Any]:
+    said = one.clip
+    row: dict[str, Any] = {"clip": said.name, "file": str(said.file), "seconds": said.seconds, "fault": said.fault}
+    row["remarks"] = "; ".join(said.remarks)
+    for name, decision in (("answer", one.decision), ("corrected", one.corrected)):
+        if decision is not None:
+            row |= {f"{name}_{emotion}": decision.saliences.get(emotion, 0) for emotion in CLASSES}
+    if one.decision is not None:
+        row |= {name: getattr(one.decision, name) for name in ("p_presence", "p_salience", "p_blend")}
+    row |= one.probabilities
+    for name, found in one.encoders.items():
+        row |= {f"{name}_{emotion}": np.nan if found is None else found[emotion] for emotion in CLASSES}
+    return row
+
+
+def _lines(one: ClipAnswer) -> list[str]:
+    if one.decision is None:
+        return [f"no answer: {one.clip.fault}"]
+    lines = [f"{one.decision}: {one.decision.chances()}"]
+    if one.corrected is not None:
+        lines.append(f"together with the person's other clips: {one.corrected}: {one.corrected.chances()}")
+    fused = sorted(one.probabilities.items(), key=lambda part: -part[1])
+    lines.append("probabilities " + ", ".join(f"{WORDS[name]} {share:.2f}" for name, share in fused))
+    for name, found in one.encoders.items():
+        if found is None:
+            lines.append(f"  {name:<20} could not judge this clip")
+        else:
+            first, second = sorted(found.items(), key=lambda part: -part[1])[:2]
+            lines.append(f"  {name:<20} {WORDS[first[0]]} {first[1]:.2f}, {WORDS[second[0]]} {second[1]:.2f}")
+    return lines + [f"remark: {remark}" for remark in one.clip.remarks]

@@ -1,0 +1,147 @@
+"""`blemore bundle` and `blemore predict`.
+
+Imports stand inside the commands: `blemore --help` must not wait for torch.
+"""
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from joblineage.errors import DataError
+from joblineage.telling import say, say_json
+
+if TYPE_CHECKING:
+    from blemore.predict.answers import Predictions
+    from blemore.predict.bundle import Bundle
+
+TABLES = (".json", ".csv", ".parquet")
+
+
+def bundle(
+    out: Annotated[Path, typer.Argument(help="The folder to make.")],
+    study: Annotated[Path, typer.Option(help="The finished study's folder.")] = Path(),
+) -> None:
+    """The finished study as one folder that judges new clips: weights, heads, fusion, decoder, model card. No clip is in it."""
+    from blemore.audit.root import last_run
+    from blemore.predict.contents import CARD
+    from blemore.predict.making import make_bundle
+
+    make_bundle(study, out, last_run(study), lambda done: say(f"  {done}", err=True))
+    size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+    say(f"{out}: {size / 1e6:.0f} MB; read {out / CARD} before you hand it on: licences, scores, limits")
+
+
+def predict(
+    clips: Annotated[list[Path], typer.Argument(help="Video files, or folders of them.")],
+    study: Annotated[Path | None, typer.Option(help="A finished study's folder; its bundle is made once.")] = None,
+    bundle: Annotated[Path | None, typer.Option(help="A folder that `blemore bundle` made.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the answers here: .json, .csv or .parquet; with --every .csv, .parquet, .eaf or .TextGrid."
+        ),
+    ] = None,
+    picture: Annotated[Path | None, typer.Option(help="Draw the answers here (.png).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    person: Annotated[
+        str | None, typer.Option(help="All clips show this one person: decide them together, too.")
+    ] = None,
+    schedule: Annotated[
+        str | None, typer.Option(help="What that assumes: `balanced`, together they show the study's mix of emotions.")
+    ] = None,
+    every: Annotated[float | None, typer.Option(help="A long recording in windows: s from start to start.")] = None,
+    window: Annotated[float, typer.Option(help="Length of a window, s.")] = 2.0,
+) -> None:
+    """Say which emotions clips show, and how probable that is. Nothing is sent anywhere. Exit code 1 where a clip has no answer."""
+    from blemore.predict.bundle import Bundle
+    from blemore.predict.exports import ENDINGS
+
+    if (study is None) == (bundle is None):
+        raise typer.BadParameter("give --bundle FOLDER or --study FOLDER")
+    if every is not None and (len(clips) != 1 or person or schedule or as_json):
+        raise typer.BadParameter("--every takes one recording, and neither --person nor --json")
+    _to_write(out, TABLES if every is None else ENDINGS, clips)
+    _to_write(picture, (".png",), clips)
+    used = Bundle.load(bundle if bundle is not None else _of_study(Path() if study is None else study))
+    _tell_cost(used)
+    if every is not None:
+        _over_time(used, clips[0], every, window, out, picture)
+        return
+    found = used.predict(clips, person=person, schedule=schedule)
+    if out is not None:
+        _write(found, out)
+    if picture is not None:
+        from blemore.predict.drawing import draw_predictions, save_picture
+
+        save_picture(draw_predictions(found), picture)
+    if as_json:
+        say_json(found.to_json())
+    else:
+        say(*found.text())
+    if found.failed:
+        say(f"{len(found.failed)} of {len(found.answers)} clip(s) have no answer", err=True, fg="red")
+        raise typer.Exit(1)
+
+
+def _of_study(study: Path) -> Path:
+    """The bundle of a study, in its cache; made anew after another run."""
+    from blemore.audit.root import last_run
+    from blemore.predict.contents import ABOUT
+    from blemore.predict.making import make_bundle
+    from joblineage.files import read_json
+
+    place, run = study / "cache/bundle", last_run(study)
+    if run is None or not (place / ABOUT).is_file() or read_json(place / ABOUT)["lineage"] != run:
+        say("the study's bundle is made first:", err=True)
+        shutil.rmtree(place, ignore_errors=True)
+        make_bundle(study, place, run, lambda done: say(f"  {done}", err=True))
+    return place
+
+
+def _tell_cost(used: "Bundle") -> None:
+    from blemore.predict.cost import seconds_per_clip
+    from joblineage.progress import spoken
+
+    seconds, unknown = seconds_per_clip(used.contents)
+    more = f", and what {', '.join(unknown)} take, which was not measured" if unknown else ""
+    said = spoken(seconds) if seconds >= 1 else "1 s or less"
+    say(f"About {said} of one CPU core for each clip or window of 4 s{more}.", err=True)
+
+
+def _over_time(
+    used: "Bundle", recording: Path, every: float, window: float, out: Path | None, picture: Path | None
+) -> None:
+    from blemore.predict.exports import tiers, write_timeline
+
+    made = used.timeline(recording, every=every, window=window)
+    if out is not None:
+        write_timeline(made, out)
+    if picture is not None:
+        from blemore.predict.drawing import draw_timeline, save_picture
+
+        save_picture(draw_timeline(made), picture)
+    said = tiers(made)
+    for (start, end, text), (*_, chance) in zip(said["answer"], said["p_presence"], strict=True):
+        say(f"{start:8.2f} to {end:8.2f} s  {text}, right with {chance}")
+
+
+def _write(found: "Predictions", out: Path) -> None:
+    from blemore.tables import write_csv, write_table
+    from joblineage.files import write_json
+
+    if out.suffix == ".json":
+        write_json(out, found.to_json())
+    else:
+        (write_csv if out.suffix == ".csv" else write_table)(found.table(), out)
+
+
+def _to_write(path: Path | None, endings: tuple[str, ...], read: list[Path]) -> None:
+    """Refuse a file to write that has another ending, or that is one of the clips."""
+    if path is None:
+        return
+    if path.suffix not in endings:
+        raise DataError(str(path), [f"ends in {path.suffix or 'nothing'}, expected {' or '.join(endings)}"])
+    if any(path.exists() and one.exists() and path.samefile(one) for one in read):
+        raise DataError(str(path), ["is one of the clips: give another name for what is written"])
