@@ -24,7 +24,7 @@ from blemore.params.families import family
 from blemore.predict.card import card
 from blemore.predict.contents import ABOUT, CARD, FORMAT, FUSION, write_fusion, write_manifest
 from blemore.scoring.labels import CLASSES
-from blemore.scoring.persons import draw_persons, entry
+from blemore.scoring.persons import entry
 from blemore.scoring.rows import Rows
 from blemore.tables import labelled, read_clips, read_probabilities
 from blemore.weights.known import licences
@@ -110,9 +110,8 @@ def _refitted(
     personal = config["calibration"]["personal"]
     made = calibrate(fused.views, fused.probabilities, clips, decoding=decoding, personal=personal, seed=seed)
     rows = Rows.of(labelled(clips))
-    drawn = draw_persons(len(rows.persons), seed)
     train = made.decisions[made.decisions["split"] == "train"]
-    scores = {name: entry(rows, rows.lookup(train[train["variant"] == name]), drawn) for name in VARIANTS}
+    scores = {name: entry(rows, rows.lookup(train[train["variant"] == name])) for name in VARIANTS}
     return fused, {name: made.models[name]["final"] for name in VARIANTS}, scores
 
 
