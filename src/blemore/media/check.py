@@ -10,8 +10,10 @@ import numpy as np
 
 from blemore.media.crops import in_face_crop
 from blemore.media.detectors import load_detector
-from blemore.media.prepare import Prepared, prepare_clip
+from blemore.media.prepare import Prepared, prepare_clip, remarks_of
 from blemore.media.schemas import POINTS
+from blemore.media.shards import read_jpeg
+from blemore.media.sound import FULL_SCALE
 
 CELL = 96
 """Side, px, of a face crop on the sheet."""
@@ -56,7 +58,7 @@ def _strip(path: str, rows: Prepared, seconds: float) -> np.ndarray:
     words = [Path(path).name]
     if probe["quarantine"]:
         words.append(f"SET ASIDE: {probe['quarantine']}")
-    words += [one for one in probe["remarks"].split("; ") if one]
+    words += remarks_of(probe)
     parts = [_text(line, width) for line in words]
     if "faces" in rows:
         faces = rows["faces"]
@@ -75,8 +77,7 @@ def _text(line: str, width: int) -> np.ndarray:
 
 def _face(row: Mapping[str, Any]) -> np.ndarray:
     """(CELL, CELL, 3): a crop with its landmarks; greyed where the face is on no picture of this time."""
-    crop = cv2.cvtColor(cv2.imdecode(np.frombuffer(row["jpeg"], np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-    cell = cv2.resize(crop, (CELL, CELL), interpolation=cv2.INTER_AREA)
+    cell = cv2.resize(read_jpeg(row["jpeg"]), (CELL, CELL), interpolation=cv2.INTER_AREA)
     if not (row["detected"] or row["tracked"]):
         cell = cell // 2 + 110
     points = np.array([row[name] for name, _ in POINTS]).reshape(-1, 2)  # (5, 2)
@@ -92,7 +93,7 @@ def _wave(rows: Prepared, duration: float, seconds: float, width: int) -> np.nda
     start = rows["pieces"][0]["start"]
     first, last = (round(min(duration, time) / duration * width) for time in (start, start + seconds))
     picture[:, first:last] = MARK
-    samples = np.frombuffer(rows["audio"][0]["samples"], "<i2") / 32768
+    samples = np.frombuffer(rows["audio"][0]["samples"], "<i2") / FULL_SCALE
     edges = np.linspace(0, len(samples), width + 1).astype(int)
     for x, (begin, end) in enumerate(pairwise(edges)):
         part = samples[begin : max(end, begin + 1)]

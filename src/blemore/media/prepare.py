@@ -38,6 +38,9 @@ ODD_ASPECT = 4
 SAME_SHAPE = 0.01
 """Pictures of another size are of one shape when their ratios of width to height differ by less than this share."""
 
+BETWEEN = "; "
+"""Between two remarks of a probe."""
+
 Row = dict[str, Any]
 Prepared = dict[str, list[Row]]  # kind -> rows of one clip
 
@@ -86,6 +89,11 @@ def _said(probe: Row) -> str:
     return f": {probe['remarks']}" if probe["remarks"] else ""
 
 
+def remarks_of(probe: Row) -> list[str]:
+    """The remarks of a clip, by its row of the probe."""
+    return [one for one in probe["remarks"].split(BETWEEN) if one]
+
+
 def prepare_clip(
     name: str, path: Path, options: Mapping[str, Any], detector: Detector, kinds: Collection[str] = KINDS
 ) -> Prepared:
@@ -126,7 +134,7 @@ def _prepared(
             media = decode_media(clip, options, kinds)
         finally:
             whole = None if clip.packets else clip.good_pictures  # not known of a clip given up on the way
-            facts |= {"good_pictures": whole, "remarks": "; ".join(clip.remarks)}
+            facts |= {"good_pictures": whole, "remarks": BETWEEN.join(clip.remarks)}
     remarks = [*clip.remarks, *media.remarks]
     track = None
     if media.faces:
@@ -134,7 +142,7 @@ def _prepared(
         facts |= {"faces": track.faces, "face_share": float(track.shown.mean())}
     width, height = media.shape.shown
     facts |= {"width": width, "height": height, "rotation": media.shape.rotation, "good_sound": media.good_sound}
-    facts["remarks"] = "; ".join(remarks)
+    facts["remarks"] = BETWEEN.join(remarks)
     return {"probe": [facts], **rows_of_media(name, media, track, options, kinds)}
 
 

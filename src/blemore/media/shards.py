@@ -39,10 +39,10 @@ def decode_frames(jpegs: Sequence[bytes], size: int) -> np.ndarray:
 
     frames = np.empty((len(jpegs), size, size, 3), np.uint8)
     how_read = cv2.IMREAD_COLOR
-    if jpegs and _picture(jpegs[0], how_read).shape[0] >= 2 * size:
+    if jpegs and read_jpeg(jpegs[0], how_read).shape[0] >= 2 * size:
         how_read = cv2.IMREAD_REDUCED_COLOR_2
     for frame, data in zip(frames, jpegs, strict=True):
-        picture = _picture(data, how_read)
+        picture = read_jpeg(data, how_read)
         if picture.shape[0] != size:
             how = cv2.INTER_AREA if picture.shape[0] > size else cv2.INTER_LINEAR
             picture = cv2.resize(picture, (size, size), interpolation=how)
@@ -50,10 +50,11 @@ def decode_frames(jpegs: Sequence[bytes], size: int) -> np.ndarray:
     return frames
 
 
-def _picture(data: bytes, how: int) -> np.ndarray:
+def read_jpeg(data: bytes, how: int | None = None) -> np.ndarray:
+    """(H, W, 3) uint8 RGB of a JPEG file; how : OpenCV's flag, None for the whole size."""
     import cv2
 
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), how)
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR if how is None else how)
     if picture is None:
         fault = "a picture cannot be read: remove results/media and prepare the clips again"
         raise DataError("prepared media", [fault])

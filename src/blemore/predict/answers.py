@@ -8,9 +8,7 @@ import numpy as np
 import pandas as pd
 
 from blemore.predict.media import Clip
-from blemore.scoring.labels import CLASSES
-
-WORDS = dict(zip(CLASSES, ("anger", "disgust", "fear", "happiness", "sadness", "neutral"), strict=True))
+from blemore.scoring.labels import CLASSES, NAMES
 
 
 @dataclass(frozen=True)
@@ -36,10 +34,10 @@ class Decision:
     def __str__(self) -> str:
         parts = sorted(self.saliences.items(), key=lambda one: -one[1])
         if len(parts) == 1:
-            return WORDS[parts[0][0]]
+            return NAMES[parts[0][0]]
         (first, more), (second, less) = parts
-        how = "in equal parts" if more == less else f"{more}/{less}, {WORDS[first]} dominates"
-        return f"{WORDS[first]} and {WORDS[second]} ({how})"
+        how = "in equal parts" if more == less else f"{more}/{less}, {NAMES[first]} dominates"
+        return f"{NAMES[first]} and {NAMES[second]} ({how})"
 
     def chances(self) -> str:
         """How probable it is to be right."""
@@ -140,11 +138,11 @@ def _lines(one: ClipAnswer) -> list[str]:
     if one.corrected is not None:
         lines.append(f"together with the person's other clips: {one.corrected}: {one.corrected.chances()}")
     fused = sorted(one.probabilities.items(), key=lambda part: -part[1])
-    lines.append("probabilities " + ", ".join(f"{WORDS[name]} {share:.2f}" for name, share in fused))
+    lines.append("probabilities " + ", ".join(f"{NAMES[name]} {share:.2f}" for name, share in fused))
     for name, found in one.encoders.items():
         if found is None:
             lines.append(f"  {name:<20} could not judge this clip")
         else:
             first, second = sorted(found.items(), key=lambda part: -part[1])[:2]
-            lines.append(f"  {name:<20} {WORDS[first[0]]} {first[1]:.2f}, {WORDS[second[0]]} {second[1]:.2f}")
+            lines.append(f"  {name:<20} {NAMES[first[0]]} {first[1]:.2f}, {NAMES[second[0]]} {second[1]:.2f}")
     return lines + [f"remark: {remark}" for remark in one.clip.remarks]

@@ -2,14 +2,15 @@
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 from matplotlib.figure import Figure
 
 from blemore.evaluate.drawing import INK, MUTED, dressed, legend, new_figure, save_png
-from blemore.predict.answers import WORDS, ClipAnswer, Predictions
+from blemore.media.shards import read_jpeg
+from blemore.media.sound import FULL_SCALE
+from blemore.predict.answers import ClipAnswer, Predictions
 from blemore.predict.timeline import Timeline
-from blemore.scoring.labels import CLASSES
+from blemore.scoring.labels import CLASSES, NAMES
 
 COLOURS = dict(zip(CLASSES, ("#b3261e", "#5b7f2b", "#6a3d9a", "#e8a33d", "#2b6ca3", "#9aa5b1"), strict=True))
 ROW = 1.35
@@ -28,14 +29,14 @@ def draw_predictions(made: Predictions) -> Figure:
     for (pictures, bars), one in zip(figure.subplots(len(shown), 2, squeeze=False), shown, strict=True):
         pictures.set_axis_off()
         if one.clip.pictures:
-            pictures.imshow(np.concatenate([_rgb(data) for data in one.clip.pictures], axis=1))
+            pictures.imshow(np.concatenate([read_jpeg(data) for data in one.clip.pictures], axis=1))
         pictures.set_title(one.clip.name, loc="left", fontsize=8.5, color=INK)
         if one.decision is None:
             bars.set_axis_off()
             bars.text(0, 0.5, f"no answer: {one.clip.fault}", color=INK, fontsize=8.5, wrap=True, va="center")
             continue
         shares = [one.probabilities[name] for name in CLASSES]
-        bars.bar([WORDS[name] for name in CLASSES], shares, color=[COLOURS[name] for name in CLASSES])
+        bars.bar([NAMES[name] for name in CLASSES], shares, color=[COLOURS[name] for name in CLASSES])
         bars.set_ylim(0, 1)
         bars.set_title(_said(one), loc="left", fontsize=8.5, color=INK)
     figure = dressed(figure)
@@ -48,14 +49,14 @@ def draw_timeline(made: Timeline) -> Figure:
     """Waveform above, probabilities of the six classes below, stacked; each at the middle of its window."""
     figure = new_figure(f"What {made.file.name} shows over time", 9.0, 4.2)
     wave, shares = figure.subplots(2, 1, sharex=True, height_ratios=(1, 2.4))
-    parts = np.array_split(made.sound / 32768, min(COLUMNS, max(1, len(made.sound))))
+    parts = np.array_split(made.sound / FULL_SCALE, min(COLUMNS, max(1, len(made.sound))))
     times = np.linspace(0, len(made.sound) / made.rate, len(parts))
     wave.fill_between(times, [part.min() for part in parts], [part.max() for part in parts], color=MUTED, linewidth=0)
     wave.set_ylabel("sound")
     wave.set_ylim(-1, 1)
     middles = ((made.table["start"] + made.table["end"]) / 2).to_numpy()
     rows = [made.table[name].to_numpy() for name in CLASSES]
-    kinds = {"colors": [COLOURS[name] for name in CLASSES], "labels": [WORDS[name] for name in CLASSES]}
+    kinds = {"colors": [COLOURS[name] for name in CLASSES], "labels": [NAMES[name] for name in CLASSES]}
     shares.stackplot(middles, *rows, **kinds)
     shares.set_xlim(0, made.seconds)
     shares.set_ylim(0, 1)
@@ -73,8 +74,3 @@ def save_picture(figure: Figure, path: Path) -> None:
 def _said(one: ClipAnswer) -> str:
     assert one.decision is not None
     return f"{one.decision}: right with {one.decision.p_presence:.2f}"
-
-
-def _rgb(data: bytes) -> np.ndarray:
-    """(S, S, 3) uint8 of a JPEG file."""
-    return cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
