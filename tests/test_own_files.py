@@ -51,6 +51,15 @@ def test_what_is_read_is_never_written_over_and_json_gets_its_ending(folder, cap
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
+def test_the_picture_of_clips_is_written_over_none_of_them(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("clip.mov").write_bytes(b"mine")
+    params = Path(__file__).parents[1] / "params.yaml"
+    said = run("media", "check", "clip.mov", "--params", str(params), "--sheet", "./clip.mov", code=1, capsys=capsys)
+    assert "give another name" in said
+    assert Path("clip.mov").read_bytes() == b"mine"
+
+
 def test_a_made_up_study_is_written_over_nothing(tmp_path):
     made = simulate(Settings(persons=2, folds=2, encoders=1), 1)
     (tmp_path / "train_metadata.csv").write_text("mine")

@@ -47,6 +47,19 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def not_over(path: Path | None, *read: Path | None) -> None:
+    """Refuse a file to write that is one of those to be read: it would be lost. None: nothing is written, or read.
+
+    Raises
+    ------
+    DataError : they are one file, under whatever name.
+    """
+    if path is None or not path.exists():
+        return
+    if any(one is not None and one.exists() and path.samefile(one) for one in read):
+        raise DataError(str(path), ["would be written over while it is read: give another name for what is written"])
+
+
 def read_bytes(path: str | Path) -> bytes:
     """The bytes of a regular file; links are followed.
 

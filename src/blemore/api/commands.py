@@ -32,15 +32,16 @@ QUIET = 2.0
 
 
 def _to_write(path: Path | None, endings: tuple[str, ...], *read: Path | None) -> None:
-    """Refuse a file to write that has another ending, or that is one of those to be read: it would be lost."""
+    """Refuse a file to write that has another ending, or that is one of those to be read."""
+    from joblineage.files import not_over
+
     if path is None:
         return
     if path.suffix.lower() not in endings:
         raise DataError(
             str(path), [f"ends in {path.suffix or 'nothing'}, expected {' or '.join(endings)} for what is written"]
         )
-    if any(one is not None and one.exists() and path.exists() and path.samefile(one) for one in read):
-        raise DataError(str(path), ["would be written over while it is read: give another name for what is written"])
+    not_over(path, *read)
 
 
 def score(

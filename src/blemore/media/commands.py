@@ -32,10 +32,12 @@ def check(
     """What a run would say of these files: usable or set aside and why, what is odd about each, who is seen and heard."""
     from blemore.media.check import check_files
     from blemore.params.check import read_params
+    from joblineage.files import not_over
 
     absent = [f"no file {path}" for path in files if not path.is_file()]
     if absent:
         raise MissingDataError("media check", absent)
+    not_over(sheet, *files)
     options = read_params(params)["media"]["samples"]
     checked = check_files(files, options)
     probes = {path: rows["probe"][0] for path, rows in checked.items()}
@@ -51,7 +53,9 @@ def check(
 
 
 def _lines(probe: dict[str, Any]) -> list[str]:
-    """What is said of one file, indented."""
+    """Lines about one file, indented."""
+    from blemore.media.prepare import remarks_of
+
     if probe["quarantine"]:
         lines = [f"SET ASIDE: {probe['quarantine']}"]
     else:
@@ -59,7 +63,7 @@ def _lines(probe: dict[str, Any]) -> list[str]:
         size = f"{probe['width']} x {probe['height']}, {probe['fps']:.3g} fps, {probe['duration']:.2f} s"
         seen = f"{probe['faces']} face(s), on {probe['face_share']:.0%} of the samples"
         lines = [f"usable: {size}; pictures {probe['good_pictures']:.0%}, {heard}; {seen}"]
-    return [f"  {line}" for line in [*lines, *(f"- {one}" for one in probe["remarks"].split("; ") if one)]]
+    return [f"  {line}" for line in [*lines, *(f"- {one}" for one in remarks_of(probe))]]
 
 
 def _write_sheet(checked: dict[str, Any], path: Path, seconds: float) -> None:

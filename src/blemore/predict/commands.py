@@ -139,9 +139,10 @@ def _write(found: "Predictions", out: Path) -> None:
 
 def _to_write(path: Path | None, endings: tuple[str, ...], read: list[Path]) -> None:
     """Refuse a file to write that has another ending, or that is one of the clips."""
+    from joblineage.files import not_over
+
     if path is None:
         return
     if path.suffix not in endings:
         raise DataError(str(path), [f"ends in {path.suffix or 'nothing'}, expected {' or '.join(endings)}"])
-    if any(path.exists() and one.exists() and path.samefile(one) for one in read):
-        raise DataError(str(path), ["is one of the clips: give another name for what is written"])
+    not_over(path, *read)
