@@ -23,7 +23,6 @@ from blemore.predict.contents import CARD, MANIFEST, read_contents
 from blemore.predict.drawing import draw_predictions, save_picture
 from blemore.predict.fusing import personal, single
 from blemore.predict.making import make_bundle
-from blemore.predict.media import LONGEST
 from blemore.predict.timeline import prepare_windows
 from blemore.scoring.labels import CLASSES
 from blemore.tables import read_probabilities
@@ -219,7 +218,7 @@ def test_each_bad_clip_gets_a_clear_answer_the_others_go_on_and_the_exit_status_
     assert clips["empty"]["fault"] == "zero bytes"
     assert clips["notes"]["fault"]
     assert "neither a face nor a sound" in clips["nothing"]["fault"]
-    assert f"more than {LONGEST:.0f} s" in clips["hour"]["fault"]
+    assert f"more than {predict_study.PARAMS['media']['samples']['max_seconds']:.0f} s" in clips["hour"]["fault"]
     assert "--every" in clips["hour"]["fault"]
     answered = {name for name, one in clips.items() if not one["fault"]}
     assert answered == {"good", "voice_only", "short"}

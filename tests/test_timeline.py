@@ -127,6 +127,13 @@ def test_a_container_without_a_length_is_left_to_the_media_step(tmp_path):
     assert promised(tmp_path / "no.mov") is None
 
 
+def test_the_length_of_a_text_that_names_another_file_is_not_asked_for(tmp_path):
+    write_clip(tmp_path / "clip.mov", seconds=0.4)
+    (tmp_path / "list.mov").write_text("ffconcat version 1.0\nfile clip.mov\nduration 100\n")
+    assert promised(tmp_path / "clip.mov") is not None
+    assert promised(tmp_path / "list.mov") is None
+
+
 def test_the_same_timeline_gives_the_same_picture(timeline, tmp_path):
     for name in ("a", "b"):
         save_picture(draw_timeline(timeline), tmp_path / f"{name}.png")

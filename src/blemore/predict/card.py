@@ -92,7 +92,7 @@ def _scores(about: Mapping[str, Any], demo: bool) -> str:
         lines.append(f"| {name} | {' | '.join(cells)} |")
     note = (
         "Of out-of-fold predictions: no model saw the person whom it is scored on; fusion and decoder of a fold were fitted on the "
-        "other folds. Intervals: 90 %, over persons drawn with replacement. These are the scores of what is in this bundle, "
+        "other folds. Intervals: 90 %, over persons. These are the scores of what is in this bundle, "
         "not of the whole study."
     )
     warning = (

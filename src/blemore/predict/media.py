@@ -13,8 +13,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from blemore.media.containers import BadClip, open_container
 from blemore.media.detectors import Detector, load_detector
-from blemore.media.prepare import Prepared, prepare_clip
+from blemore.media.prepare import Prepared, prepare_clip, remarks_of
 from blemore.media.schemas import KINDS
 from blemore.tables import NO_FOLD, ROSTER_COLUMNS
 from joblineage.errors import MissingDataError
@@ -22,8 +23,6 @@ from joblineage.progress import Steps
 
 BATCH = 16
 """Clips of one prepared file."""
-LONGEST = 60.0
-"""s; a longer clip shows more than one emotion: it is asked for in windows."""
 PICTURES = 4
 """Face crops of a clip that are kept for the picture."""
 
@@ -117,10 +116,10 @@ def _prepared(
     clip: Clip, samples: Mapping[str, Any], detector: Detector, kinds: Sequence[str], seconds: Sequence[float]
 ) -> Prepared:
     """The rows of one clip, whose remarks or fault are noted; no rows with a fault."""
-    length = promised(clip.file)
-    if length is not None and length > LONGEST:
+    length, longest = promised(clip.file), samples["max_seconds"]
+    if length is not None and length > longest:
         clip.seconds = length
-        text = f"lasts {length:.0f} s, more than {LONGEST:.0f} s: one answer would say little of it"
+        text = f"lasts {length:.0f} s, more than {longest:.0f} s: one answer would say little of it"
         clip.fault = f"{text}; ask for it in windows (--every 0.5 --window 2)"
         return {}
     prepared = prepare_clip(clip.name, clip.file, samples, detector, kinds)
@@ -140,16 +139,16 @@ def _prepared(
 def promised(path: Path) -> float | None:
     """Length of a file in s, as its header promises it; None where it says nothing or cannot be opened."""
     try:
-        with av.open(str(path), metadata_errors="replace") as container:
+        with open_container(path) as container:
             return None if container.duration is None else container.duration / av.time_base
-    except av.FFmpegError:  # `prepare_clip` says what is wrong
+    except BadClip:  # `prepare_clip` says what is wrong
         return None
 
 
 def remarks(prepared: Prepared, seconds: Sequence[float]) -> list[str]:
     """What a user should know of a clip that has been prepared: the remarks of the media step, and an unusual length."""
     facts, (shortest, longest) = prepared["probe"][0], seconds
-    found, length = list(filter(None, facts["remarks"].split("; "))), facts["duration"]
+    found, length = remarks_of(facts), facts["duration"]
     if not shortest / 2 <= length <= 2 * longest:
         text = f"lasts {length:.1f} s, the study learned from clips of {shortest:.1f} to {longest:.1f} s"
         found.append(f"{text}: trust the probabilities less")
