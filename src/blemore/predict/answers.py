@@ -1,4 +1,4 @@
-"""What is said of each clip: as a table, as JSON, and in words."""
+"""The answer for each clip: as a table, as JSON, and in words."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -47,7 +47,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class ClipAnswer:
-    """What is said of one clip.
+    """The answer for one clip.
 
     clip : what was asked; decision : None where the clip has a fault.
     probabilities : fused, class -> number; encoders : the same of each encoder, None where it could not judge.

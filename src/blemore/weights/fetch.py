@@ -17,7 +17,7 @@ from joblineage.files import sha256, whole_file
 from joblineage.telling import say
 
 UNKNOWN = "unknown"
-"""What `--accept` takes for a licence that nobody told us."""
+"""What `--accept` takes for a licence that is unknown."""
 
 
 def fetch(settings: Mapping[str, Any], agreed: Callable[[str, str], bool]) -> dict[str, Any]:

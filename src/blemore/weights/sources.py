@@ -47,23 +47,23 @@ def from_address(url: str, target: Path, *, wait: float = 2.0) -> None:
             _go_on(url, target)
             return
         except HTTPError as error:
-            told, asked = f"the server answers {error.code} {error.reason}", error.headers.get("Retry-After", "")
+            reply, asked = f"the server answers {error.code} {error.reason}", error.headers.get("Retry-After", "")
             if error.code == 416 and target.exists():  # what is there is no beginning of the file
                 target.unlink()
                 pause = 0.0
             elif error.code in (401, 403):
-                raise DataError(url, [f"{told}: it wants to know who asks, which this command cannot say"]) from error
+                raise DataError(url, [f"{reply}: it wants to know who asks, which this command cannot say"]) from error
             elif error.code not in PASSING:
-                raise DataError(url, [told]) from error
+                raise DataError(url, [reply]) from error
             elif asked.isdecimal():
                 pause = float(asked)
         except (URLError, OSError, http.client.HTTPException) as error:
-            told = str(error) or type(error).__name__
+            reply = str(error) or type(error).__name__
         if number == TRIES or pause > LONGEST_WAIT:
             break
         time.sleep(pause)
     kept = f"; {target.stat().st_size:,} bytes are kept, call again to go on" if target.exists() else ""
-    raise DataError(url, [f"{told}, after {number} tries{kept}"])
+    raise DataError(url, [f"{reply}, after {number} tries{kept}"])
 
 
 def _go_on(url: str, target: Path) -> None:
