@@ -158,7 +158,7 @@ LOCK = {
     "a single file's md5": (
         lambda s: s["evaluate"]["outs"][-1].update(md5="0" * 32),
         T,
-        "evaluate claims md5 000000000000 of results/r",
+        "evaluate claims md5 000000000000 of results/worth.json",
     ),
     "the records' md5": (
         lambda s: s["report"]["outs"][1].update(md5="0" * 32 + ".dir"),
