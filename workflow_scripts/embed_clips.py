@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from blemore.encoders.embedding import embed
+from blemore.encoders.settings import shards_of
 from blemore.tables import read_clips
 from joblineage.job import job
 
@@ -10,7 +11,7 @@ with job(snakemake):
     embed(
         snakemake.params.encoder,
         read_clips(snakemake.input.clips),
-        [Path(path) for path in snakemake.input.media],
+        shards_of(snakemake.params.encoder, snakemake.input.media),
         Path(snakemake.output.features),
         seed=snakemake.params.seed,
         workers=snakemake.threads,

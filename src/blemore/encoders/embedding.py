@@ -4,6 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from joblineage.progress import Steps
 
 
 def embed(
-    settings: Mapping, clips: pd.DataFrame, shards: Sequence[Path], out: Path, *, seed: int, workers: int = 1
+    settings: Mapping, clips: pd.DataFrame, shards: Sequence[Any], out: Path, *, seed: int, workers: int = 1
 ) -> None:
     """Write the features of every usable clip.
 
@@ -24,7 +25,7 @@ def embed(
     ----------
     settings : the encoder's slice of the parameters, with name and scale.
     clips : clips table.
-    shards : prepared media files of the kind the encoder reads.
+    shards : prepared media files of the kinds the encoder reads, as `settings.shards_of` gives them.
     out : as `tables.write_features` writes it, sorted by clip.
     seed : decides the random weights of scale "tiny".
     workers : threads that decode ahead of the device.
@@ -47,7 +48,7 @@ def embed(
 
 
 def embedded(
-    encoder: Embedder, shards: Sequence[Path], wanted: set[str], title: str, workers: int
+    encoder: Embedder, shards: Sequence[Any], wanted: set[str], title: str, workers: int
 ) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Array and remark of each wanted clip that is in a shard; progress is shown under `title`."""
     features: dict[str, np.ndarray] = {}

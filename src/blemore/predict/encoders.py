@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,19 +18,19 @@ from blemore.tables import probability_rows
 from joblineage.progress import Steps
 
 
-def encoder_table(contents: Contents, name: str, clips: pd.DataFrame, shards: Sequence[Path]) -> pd.DataFrame:
+def encoder_table(contents: Contents, name: str, clips: pd.DataFrame, shards: Sequence[Any]) -> pd.DataFrame:
     """Probabilities table of one encoder: the mean of its fold models; without clips that it cannot judge.
 
     Parameters
     ----------
     clips : clips table (`media.clips_table`), sorted by clip.
-    shards : prepared media of the kind that the encoder reads.
+    shards : prepared media of the kinds that the encoder reads, as `settings.shards_of` gives them.
     """
     learning = contents.about["encoders"][name]["network"]["learning"]
     return (_frozen if learning == "frozen" else _finetuned)(contents, name, clips, shards)
 
 
-def _finetuned(contents: Contents, name: str, clips: pd.DataFrame, shards: Sequence[Path]) -> pd.DataFrame:
+def _finetuned(contents: Contents, name: str, clips: pd.DataFrame, shards: Sequence[Any]) -> pd.DataFrame:
     from safetensors.torch import load_file
 
     from blemore.encoders.device import told_when_full, use_one_thread
@@ -47,7 +48,7 @@ def _finetuned(contents: Contents, name: str, clips: pd.DataFrame, shards: Seque
     return mean_of_folds(pd.concat(rows, ignore_index=True), clips)
 
 
-def _frozen(contents: Contents, name: str, clips: pd.DataFrame, shards: Sequence[Path]) -> pd.DataFrame:
+def _frozen(contents: Contents, name: str, clips: pd.DataFrame, shards: Sequence[Any]) -> pd.DataFrame:
     settings = contents.about["encoders"][name]["head"]
     heads = read_heads(contents.model(name, "heads"), settings, contents.about["folds"])
     with tempfile.TemporaryDirectory() as folder:

@@ -87,7 +87,7 @@ def ahead_of(device: torch.device, made: Iterator[tuple]) -> Iterator[Any]:
 
 
 def train_fold(
-    settings: Mapping, clips: pd.DataFrame, shards: Sequence[Path], *,
+    settings: Mapping, clips: pd.DataFrame, shards: Sequence[Any], *,
     fold: int, seed: int, state: Path, probabilities: Path, curve: Path, weights: Path, workers: int = 1,
     shared: Path | None = None,
 ) -> None:  # fmt: skip
@@ -97,7 +97,7 @@ def train_fold(
     ----------
     settings : the encoder's slice of the parameters with name and scale; see `Recipe` for the numbers of the loop.
     clips : clips table.
-    shards : prepared media files of the kind that the encoder reads.
+    shards : prepared media files of the kinds that the encoder reads, as `settings.shards_of` gives them.
     fold : the fold held out.
     seed : with the encoder's name and the fold it decides weights, order and augmentation.
     state : where the training is kept, also when it is finished; ignored if it comes from another training. Whoever
