@@ -68,13 +68,14 @@ def reader_of(encoder: Any) -> Any:
     return encoder.preprocessing if isinstance(encoder, Network) else encoder
 
 
-def shards(name: str, media: dict[str, list[Path]]) -> list[Any]:
-    entry = CONFIG["encoders"][name]
-    return shards_of(entry, [file for kind in kinds_of(entry) for file in media[kind]])
+def read_by(name: str, media: dict[str, list[Path]]) -> list[Path]:
+    """The prepared files that an encoder reads, kind by kind."""
+    return [file for kind in kinds_of(CONFIG["encoders"][name]) for file in media[kind]]
 
 
 def decoded_media(encoder: Any, name: str, media: dict[str, list[Path]], clips: pd.DataFrame) -> dict[str, Any]:
-    return dict(decoded(reader_of(encoder), shards(name, media), set(clips["clip"])))
+    shards = shards_of(CONFIG["encoders"][name], read_by(name, media))
+    return dict(decoded(reader_of(encoder), shards, set(clips["clip"])))
 
 
 @torch.inference_mode()
@@ -138,7 +139,8 @@ def test_a_shard_without_a_good_clip_is_read_as_no_clips(name, media, tmp_path):
     empty = {kind: [tmp_path / files[0].name] for kind, files in media.items()}
     for kind, (path,) in empty.items():
         pq.write_table(pq.read_table(media[kind][0]).slice(0, 0), path)
-    assert list(reader_of(base.build(settings_of(name), SEED)).read(shards(name, empty)[0])) == []
+    (shard,) = shards_of(CONFIG["encoders"][name], read_by(name, empty))
+    assert list(reader_of(base.build(settings_of(name), SEED)).read(shard)) == []
 
 
 @pytest.mark.thorough
@@ -171,7 +173,7 @@ def test_a_row_does_not_depend_on_the_batch_it_came_in(name, media, clips):
 def test_features_fill_a_table_and_do_not_know_labels_or_persons(name, media, clips, tmp_path):
     stranger = clips.assign(person="A999", emotion_1="neu", fold=1)
     for file, table in (("known", clips), ("strange", stranger.iloc[::-1])):
-        embedding.embed(settings_of(name), table, shards(name, media), tmp_path / file, seed=17)
+        embedding.embed(settings_of(name), table, read_by(name, media), tmp_path / file, seed=17)
     assert (tmp_path / "known").read_bytes() == (tmp_path / "strange").read_bytes()
     table = pq.read_table(tmp_path / "known")
     assert table.column_names == ["clip", "features", "remark"]
@@ -187,7 +189,7 @@ def test_what_is_held_out_is_not_learned_from(name, media, clips, tmp_path):
     tables = []
     for labels, folder in ((clips, tmp_path / "one"), (other, tmp_path / "other")):
         paths = {key: folder / key for key in ("state", "probabilities", "curve", "weights")}
-        train_fold(settings, labels, shards(name, media), fold=0, seed=17, **paths)
+        train_fold(settings, labels, read_by(name, media), fold=0, seed=17, **paths)
         tables.append(pd.read_parquet(paths["probabilities"]))
     pd.testing.assert_frame_equal(*tables)
     held_out = (clips["fold"] == 0) | (clips["split"] == "test")

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from blemore.encoders.embedding import embed
-from blemore.encoders.settings import shards_of
 from blemore.tables import read_clips
 from joblineage.job import job
 
@@ -11,7 +10,7 @@ with job(snakemake):
     embed(
         snakemake.params.encoder,
         read_clips(snakemake.input.clips),
-        shards_of(snakemake.params.encoder, snakemake.input.media),
+        [Path(path) for path in snakemake.input.media],
         Path(snakemake.output.features),
         seed=snakemake.params.seed,
         workers=snakemake.threads,

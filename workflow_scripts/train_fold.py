@@ -2,14 +2,12 @@
 
 from pathlib import Path
 
-from blemore.encoders.settings import shards_of
 from blemore.learning.training.loop import train_fold
 from blemore.tables import read_clips
 from joblineage.job import job
 
 with job(snakemake, each="fold") as folds:
-    clips, states = read_clips(snakemake.input.clips), []
-    media = shards_of(snakemake.params.encoder, snakemake.input.media)
+    clips, media, states = read_clips(snakemake.input.clips), [Path(path) for path in snakemake.input.media], []
     for fold in folds:
         states.append(Path("cache/training", f"{fold.work_key}.pt"))
         train_fold(

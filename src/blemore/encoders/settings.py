@@ -38,9 +38,11 @@ def shards_of(settings: Mapping[str, Any], files: Iterable[str | Path]) -> list[
 
     files : all shards of its first kind, then all of the next, the same shards in the same order.
     """
-    paths, kinds = [Path(file) for file in files], len(kinds_of(settings))
-    shards = len(paths) // max(kinds, 1)
-    return [tuple(paths[shard::shards]) for shard in range(shards)] if kinds > 1 else paths
+    paths, media = [Path(file) for file in files], settings.get("media")
+    if not isinstance(media, list):
+        return paths
+    shards = len(paths) // len(media)
+    return [tuple(paths[shard::shards]) for shard in range(shards)]
 
 
 def media_kinds(config: Mapping[str, Any]) -> list[str]:

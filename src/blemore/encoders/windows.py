@@ -39,7 +39,7 @@ class FacesAndSound(Preprocessing):
 
     A clip is kept as bytes, (W, n) uint8: of each window the pictures, uint8, and behind them the logarithms, float32.
 
-    pictures : `pictures.count` of them evenly over a window, each the face nearest in time.
+    pictures : `count` of them evenly over a window, each the face nearest in time.
     """
 
     pictures: Pictures

@@ -153,7 +153,7 @@ class Bundle:
         """Encoders, fusion and decision of prepared clips; not one of them may be `names`."""
         from blemore.decide.chains import INDUCTIVE
         from blemore.decide.run import decisions_table
-        from blemore.encoders.settings import kinds_of, shards_of
+        from blemore.encoders.settings import kinds_of
         from blemore.predict.contents import FUSION, read_fusion
         from blemore.predict.encoders import encoder_table
         from blemore.predict.fusing import fused_values, single
@@ -166,9 +166,9 @@ class Bundle:
         if not names:
             return Judged({}, clips, clips)
         for name in fusion["encoders"]:
-            network = self.about["encoders"][name]["network"]
-            files = [file for kind in kinds_of(network) for file in shards[kind]]
-            tables[name] = encoder_table(self.contents, name, clips, shards_of(network, files))
+            kinds = kinds_of(self.about["encoders"][name]["network"])
+            media = [file for kind in kinds for file in shards[kind]]
+            tables[name] = encoder_table(self.contents, name, clips, media)
         values = fused_values(final, tables, clips)
         alone = single(self.about["models"])
         saliences, posterior = alone.decoder.decide(values), alone.logit.posterior(values)
