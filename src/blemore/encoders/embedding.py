@@ -18,7 +18,7 @@ from joblineage.progress import Steps
 
 
 def embed(
-    settings: Mapping, clips: pd.DataFrame, media: Sequence[Path], out: Path, *, seed: int, workers: int = 1
+    settings: Mapping, clips: pd.DataFrame, files: Sequence[Path], out: Path, *, seed: int, workers: int = 1
 ) -> None:
     """Write the features of every usable clip.
 
@@ -26,7 +26,7 @@ def embed(
     ----------
     settings : the encoder's slice of the parameters, with name and scale.
     clips : clips table.
-    media : prepared files of the kinds the encoder reads, kind by kind (`settings.shards_of`).
+    files : prepared media of the kinds the encoder reads, kind by kind (`settings.shards_of`).
     out : as `tables.write_features` writes it, sorted by clip.
     seed : decides the random weights of scale "tiny".
     workers : threads that decode ahead of the device.
@@ -37,9 +37,9 @@ def embed(
     """
     encoder = build(settings, seed=f"{seed}/{settings['name']}")
     wanted = set(usable(clips)["clip"])
-    features, remarks = embedded(encoder, shards_of(settings, media), wanted, settings["name"], workers)
+    features, remarks = embedded(encoder, shards_of(settings, files), wanted, settings["name"], workers)
     names = sorted(wanted)
-    looked_in = ", ".join(str(path) for path in media[:3]) + (", ..." if len(media) > 3 else "")
+    looked_in = ", ".join(str(path) for path in files[:3]) + (", ..." if len(files) > 3 else "")
     faults = [f"clip {clip}: not in the prepared files {looked_in}" for clip in names if clip not in features]
     broken = [clip for clip in sorted(features) if not np.isfinite(features[clip]).all() and not remarks[clip]]
     refuse(f"encoder {settings['name']}", [*faults, *(f"clip {clip}: a feature is NaN or infinite" for clip in broken)])

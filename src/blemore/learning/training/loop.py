@@ -88,7 +88,7 @@ def ahead_of(device: torch.device, made: Iterator[tuple]) -> Iterator[Any]:
 
 
 def train_fold(
-    settings: Mapping, clips: pd.DataFrame, media: Sequence[Path], *,
+    settings: Mapping, clips: pd.DataFrame, files: Sequence[Path], *,
     fold: int, seed: int, state: Path, probabilities: Path, curve: Path, weights: Path, workers: int = 1,
     shared: Path | None = None,
 ) -> None:  # fmt: skip
@@ -98,7 +98,7 @@ def train_fold(
     ----------
     settings : the encoder's slice of the parameters with name and scale; see `Recipe` for the numbers of the loop.
     clips : clips table.
-    media : prepared files of the kinds that the encoder reads, kind by kind (`settings.shards_of`).
+    files : prepared media of the kinds that the encoder reads, kind by kind (`settings.shards_of`).
     fold : the fold held out.
     seed : with the encoder's name and the fold it decides weights, order and augmentation.
     state : where the training is kept, also when it is finished; ignored if it comes from another training. Whoever
@@ -128,13 +128,13 @@ def train_fold(
         network = build(settings, name).to(device)
         if recipe.gradient_checkpointing:
             network.checkpoint_gradients()
-        shown = read_media(shards_of(settings, media), clips["clip"], network.preprocessing, workers, shared)
+        media = read_media(shards_of(settings, files), clips["clip"], network.preprocessing, workers, shared)
         labels = torch.tensor(soft_labels(clips[learned]), dtype=torch.float32)
-        examples = Examples(shown.where(learned), labels, clips.loc[learned, "clip"].to_numpy())
+        examples = Examples(media.where(learned), labels, clips.loc[learned, "clip"].to_numpy())
         sets = {"learned": examples.where(~inner), "inner": examples.where(inner)}
         identity = training_identity(name, settings, sets, device)
         rows = fit(network, **sets, recipe=recipe, name=name, state=state, identity=identity)
-        found = predict(network, shown.where(~learned), name)
+        found = predict(network, media.where(~learned), name)
     model = ModelName.of(settings["name"], fold)
     declare.fitted(model, "network", sets["learned"].names, clips.loc[~learned, "clip"])
     if len(sets["inner"]):
