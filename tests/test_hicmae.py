@@ -175,6 +175,22 @@ def test_a_clip_of_two_windows_gets_their_mean():
         torch.testing.assert_close(network(batch), (alone[0] + alone[1]) / 2)
 
 
+def test_gradients_are_the_same_where_layers_are_computed_again():
+    torch.manual_seed(5)
+    network = hicmae.HiCMAE(6, hicmae.TINY, windows=hicmae.TINY_WINDOWS).train()
+    reading = network.preprocessing
+    batch = reading.finished(*reading.augmented([reading.decode(raw(4.0))] * 2, torch.Generator().manual_seed(1)))
+    assert batch.shape[:2] == (2, 1)  # of two windows training sees one
+    found = []
+    for again in (False, True):
+        network.checkpointing = again
+        network.zero_grad()
+        network(batch).square().sum().backward()
+        found.append([parameter.grad.clone() for parameter in network.parameters()])
+    for plain, recomputed in zip(*found, strict=True):
+        torch.testing.assert_close(plain, recomputed)
+
+
 def test_a_clip_whose_sound_is_not_there_is_named(tmp_path):
     clips = small_study.make_clips(persons=1, folds=1, tests=0)
     faces = small_study.write_pictures(clips, tmp_path, shards=1)
