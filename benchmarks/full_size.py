@@ -26,8 +26,10 @@ from transformers import (
 )
 
 from blemore.encoders.expression import CHANNELS, PICTURES, ExpressionNetwork
+from blemore.encoders.hicmae import WINDOWS, HiCMAE
 from blemore.encoders.vitmoe import ViTMoE
 from blemore.encoders.voice import LAYERS, WIDTH, VoiceNetwork
+from blemore.encoders.windows import BANDS, ROWS
 
 PARAMS = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())
 SAMPLES = PARAMS["media"]["samples"]
@@ -97,6 +99,11 @@ def hubert_base() -> tuple[nn.Module, Tensor]:
     return HubertModel(HubertConfig()), torch.randn(1, SOUND)
 
 
+def hicmae() -> tuple[nn.Module, Tensor]:
+    """HiCMAE base, one clip of two windows of 16 face crops and their sound; a training step sees one of them."""
+    return HiCMAE(6), torch.rand(1, 2, WINDOWS.seen + ROWS * BANDS)
+
+
 NETWORKS: dict[str, tuple[Callable[[], tuple[nn.Module, Tensor]], str]] = {
     # name: build, an encoder of params.yaml that it is the network of
     "s4d": (s4d, "s4d"),
@@ -110,4 +117,5 @@ NETWORKS: dict[str, tuple[Callable[[], tuple[nn.Module, Tensor]], str]] = {
     "voice": (voice, "voice"),
     "expression": (expression, "expression"),
     "voc2vec": (hubert_base, "voc2vec"),
+    "hicmae": (hicmae, "hicmae"),
 }

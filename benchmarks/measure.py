@@ -27,11 +27,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from blemore.encoders.base import build
 from blemore.encoders.expression import ExpressionNetwork
+from blemore.encoders.hicmae import HiCMAE
 from blemore.encoders.network import NetworkEmbedder
 from blemore.encoders.pictures import Pictures
 from blemore.encoders.settings import encoder_settings
 from blemore.encoders.sound import RATE
 from blemore.encoders.voice import VoiceNetwork
+from blemore.encoders.windows import BANDS, ROWS, FacesAndSound
 from blemore.learning.heads.run import fold_probabilities
 from blemore.scoring.labels import CLASSES
 from blemore.tables import NO_FOLD
@@ -90,7 +92,7 @@ def per_clip_bytes(network: nn.Module, batch: Tensor, half: bool) -> int:
 def depth_of(network: nn.Module) -> int:
     if hasattr(network, "config"):
         return network.config.num_hidden_layers
-    return network.depth if isinstance(network, VoiceNetwork | ExpressionNetwork) else len(network.blocks)
+    return network.depth if isinstance(network, VoiceNetwork | ExpressionNetwork | HiCMAE) else len(network.blocks)
 
 
 def checkpointed(network: nn.Module) -> None:
@@ -117,6 +119,8 @@ def measure(name: str) -> dict:
         "forward_cpu_seconds": round(cpu_seconds(network, batch), 2),
         "kept_mb_single": round(kept_bytes(network, batch, half=False) / 1e6),
     }
+    if isinstance(network, HiCMAE):
+        told["windows"] = batch.shape[1]
     if settings["learning"] == "finetuned":
         told["kept_mb_half"] = round(per_clip_bytes(network, batch, half=True) / 1e6)
         full = told["kept_mb_half"]
@@ -149,7 +153,11 @@ def small() -> dict[tuple[str, str], float]:
 def _small_seconds(encoder: nn.Module | NetworkEmbedder, clips: int = 16, runs: int = 3) -> float:
     reading = encoder.preprocessing
     noise = np.random.default_rng(0)
-    if isinstance(reading, Pictures):
+    if isinstance(reading, FacesAndSound):
+        media = noise.integers(
+            0, 64, (clips, 1, reading.seen + 4 * ROWS * BANDS), np.uint8
+        )  # of the sound small numbers
+    elif isinstance(reading, Pictures):
         media = noise.integers(0, 256, (clips, reading.kept or 16, reading.size, reading.size, 3), np.uint8)
     else:
         media = noise.integers(-3000, 3000, (clips, 2 * RATE), np.int16)

@@ -1,7 +1,7 @@
 """
 Every frozen encoder to one array per clip, once for all folds: nothing is learned from it.
 
-NEEDS   results/clips/clips.parquet, results/media/{kind}/{shard}.parquet of the one kind that the encoder reads
+NEEDS   results/clips/clips.parquet, results/media/{kind}/{shard}.parquet of the kinds that the encoder reads
 MAKES   results/features/{name}.parquet, {name}.cost.json
 """
 
@@ -43,9 +43,9 @@ def encoder_params(part):
 
 
 def encoder_media(wildcards):
-    """Every shard of the one kind of media that the encoder reads, or its file from outside."""
+    """Every shard of each kind of media that the encoder reads, or its file from outside."""
     entry = ENTRIES[wildcards[0]]
-    return entry.get("file") or collect(MEDIA[entry["media"]], shard=SHARDS)
+    return entry.get("file") or collect([MEDIA[kind] for kind in settings.kinds_of(entry)], shard=SHARDS)
 
 
 def encoder_weights(wildcards):

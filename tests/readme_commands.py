@@ -64,6 +64,9 @@ NOT_AS_IT_STANDS = {
     "snakemake --workflow-profile profiles/gpu submission": "needs a GPU; test_cuda.py",
     "blemore data import downloads": "needs the challenge's data; test_blemore_import.py",
     "blemore media check FILE...": "needs files; test_media_persons.py",
+    "blemore features import ImageBind_train ImageBind_test --clips train_metadata.csv --clips submission_template.json "
+    "--out outside/imagebind.npz --unseen": "needs the challenge's features; test_features.py",
+    "blemore features fit outside/imagebind.npz --truth train_metadata.csv --out imagebind.parquet": "as the line before; test_features.py",
     "blemore gemini plan": "needs prepared pieces; test_gemini.py",
     "blemore gemini embed": "needs Google's service; test_gemini.py asks a local one",
     "blemore layers wav2vec2_prosody wavlm hubert": "needs three embedded networks; test_layers.py",

@@ -17,7 +17,7 @@ from safetensors.torch import load, save
 from blemore.encoders import base, embedding
 from blemore.encoders.ahead import alike, decoded
 from blemore.encoders.network import Network, NetworkEmbedder
-from blemore.encoders.settings import encoder_settings
+from blemore.encoders.settings import encoder_settings, kinds_of, shards_of
 from blemore.learning.training.loop import train_fold
 from blemore.params.families import family
 from blemore.params.parts import ENCODER_FAMILY
@@ -68,8 +68,13 @@ def reader_of(encoder: Any) -> Any:
     return encoder.preprocessing if isinstance(encoder, Network) else encoder
 
 
+def read_by(name: str, media: dict[str, list[Path]]) -> list[Path]:
+    """The prepared files that an encoder reads, kind by kind."""
+    return [file for kind in kinds_of(CONFIG["encoders"][name]) for file in media[kind]]
+
+
 def decoded_media(encoder: Any, name: str, media: dict[str, list[Path]], clips: pd.DataFrame) -> dict[str, Any]:
-    shards = media[CONFIG["encoders"][name]["media"]]
+    shards = shards_of(CONFIG["encoders"][name], read_by(name, media))
     return dict(decoded(reader_of(encoder), shards, set(clips["clip"])))
 
 
@@ -131,9 +136,11 @@ def test_every_clip_becomes_one_finite_row_of_one_shape_or_says_why_not(name, me
 
 @pytest.mark.parametrize("name", INSIDE)
 def test_a_shard_without_a_good_clip_is_read_as_no_clips(name, media, tmp_path):
-    full = media[CONFIG["encoders"][name]["media"]][0]
-    pq.write_table(pq.read_table(full).slice(0, 0), tmp_path / full.name)
-    assert list(reader_of(base.build(settings_of(name), SEED)).read(tmp_path / full.name)) == []
+    empty = {kind: [tmp_path / files[0].name] for kind, files in media.items()}
+    for kind, (path,) in empty.items():
+        pq.write_table(pq.read_table(media[kind][0]).slice(0, 0), path)
+    (shard,) = shards_of(CONFIG["encoders"][name], read_by(name, empty))
+    assert list(reader_of(base.build(settings_of(name), SEED)).read(shard)) == []
 
 
 @pytest.mark.thorough
@@ -164,10 +171,9 @@ def test_a_row_does_not_depend_on_the_batch_it_came_in(name, media, clips):
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", FROZEN)
 def test_features_fill_a_table_and_do_not_know_labels_or_persons(name, media, clips, tmp_path):
-    shards = media[CONFIG["encoders"][name]["media"]]
     stranger = clips.assign(person="A999", emotion_1="neu", fold=1)
     for file, table in (("known", clips), ("strange", stranger.iloc[::-1])):
-        embedding.embed(settings_of(name), table, shards, tmp_path / file, seed=17)
+        embedding.embed(settings_of(name), table, read_by(name, media), tmp_path / file, seed=17)
     assert (tmp_path / "known").read_bytes() == (tmp_path / "strange").read_bytes()
     table = pq.read_table(tmp_path / "known")
     assert table.column_names == ["clip", "features", "remark"]
@@ -177,14 +183,13 @@ def test_features_fill_a_table_and_do_not_know_labels_or_persons(name, media, cl
 @pytest.mark.parametrize("name", FINETUNED)
 def test_what_is_held_out_is_not_learned_from(name, media, clips, tmp_path):
     settings = settings_of(name) | {"epochs": 1, "batch": 4}
-    shards = media[CONFIG["encoders"][name]["media"]]
     other = clips.copy()
     other.loc[other["fold"] == 0, "emotion_1"] = "neu"
     other.loc[other["fold"] == 0, ["emotion_2", "emotion_2_salience"]] = None
     tables = []
     for labels, folder in ((clips, tmp_path / "one"), (other, tmp_path / "other")):
         paths = {key: folder / key for key in ("state", "probabilities", "curve", "weights")}
-        train_fold(settings, labels, shards, fold=0, seed=17, **paths)
+        train_fold(settings, labels, read_by(name, media), fold=0, seed=17, **paths)
         tables.append(pd.read_parquet(paths["probabilities"]))
     pd.testing.assert_frame_equal(*tables)
     held_out = (clips["fold"] == 0) | (clips["split"] == "test")

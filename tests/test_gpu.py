@@ -12,6 +12,7 @@ import torch
 
 from blemore.encoders.base import build
 from blemore.encoders.embedding import embedded
+from blemore.encoders.settings import kinds_of, shards_of
 from blemore.learning.training import loop
 from blemore.learning.training.loop import train_fold
 from blemore.scoring.labels import CLASSES
@@ -24,11 +25,13 @@ ENCODERS = {
     "timesformer": {"module": "timesformer", "media": "body"},
     "videomae": {"module": "videomae", "media": "body"},
     "wav2vec2_finetuned": {"module": "wav2vec2", "media": "audio", "seconds": 0.5},
+    "hicmae": {"module": "hicmae", "media": ["faces", "audio"]},
 }
 FROZEN = {
     "clip": {"module": "image", "media": "faces"},
     "videomae_frozen": {"module": "videomae", "media": "body"},
     "wavlm": {"module": "speech", "media": "audio", "architecture": "wavlm"},
+    "hicmae_frozen": {"module": "hicmae", "media": ["faces", "audio"]},
 }
 RECIPE = {"learning": "finetuned", "scale": "tiny", "epochs": 4, "batch": 8, "learning_rate": 1e-3}
 
@@ -47,6 +50,11 @@ def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # for the device's lock file
 
 
+def read_by(settings, media):
+    """The prepared files that an encoder reads, kind by kind."""
+    return [file for kind in kinds_of(settings) for file in media[kind]]
+
+
 def run(study, folder, name="s4d", **changes):
     """Train fold 0 into `folder`; the folder."""
     clips, media = study
@@ -54,7 +62,7 @@ def run(study, folder, name="s4d", **changes):
     folder.mkdir(exist_ok=True)
     files = {"probabilities": "rows.parquet", "curve": "curve.csv", "weights": "weights.safetensors"}
     train_fold(
-        settings, clips, media[settings["media"]], fold=0, seed=17, state=folder / "state.pt",
+        settings, clips, read_by(settings, media), fold=0, seed=17, state=folder / "state.pt",
         **{kind: folder / file for kind, file in files.items()},
     )  # fmt: skip
     return folder
@@ -105,11 +113,11 @@ def test_features_of_a_gpu_are_those_of_the_cpu(study, name):
     wanted = set(clips["clip"])
     there = build(settings, seed="17/x")
     assert there.device.type == "cuda"
-    found, _ = embedded(there, media[settings["media"]], wanted, name, workers=2)
+    found, _ = embedded(there, shards_of(settings, read_by(settings, media)), wanted, name, workers=2)
     here = build(settings, seed="17/x")
     here.network.cpu()
     here.device = torch.device("cpu")
-    expected, _ = embedded(here, media[settings["media"]], wanted, name, workers=1)
+    expected, _ = embedded(here, shards_of(settings, read_by(settings, media)), wanted, name, workers=1)
     assert set(found) == set(expected) == wanted
     for clip in wanted:
         np.testing.assert_allclose(found[clip], expected[clip], rtol=2e-3, atol=1e-3)

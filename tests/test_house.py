@@ -23,9 +23,9 @@ def test_the_study_has_at_most_23_names_at_its_top():
     assert len(ROOMS) <= 23
 
 
-def test_the_science_is_at_most_15500_lines():
+def test_the_science_is_at_most_16000_lines():
     science = [count for name, chosen in house.rooms().items() if chosen for count in house.lines(BLEMORE / name)]
-    assert 0 < sum(science) <= 15_500
+    assert 0 < sum(science) <= 16_000
 
 
 def test_only_what_audits_the_study_knows_more_of_the_lineage_library_than_its_face():

@@ -57,6 +57,16 @@ def test_every_network_of_the_full_size_study_was_measured(full_size, tmp_path):
         assert network["parameters"] == checkpoints()[name]["parameters"]
 
 
+def test_a_network_that_reads_two_kinds_of_media_is_priced_by_the_windows_that_it_sees(full_size, tmp_path):
+    for name in ("hicmae", "hicmae_frozen"):
+        full_size["encoders"][name]["enabled"] = True
+    found = steps(plan(full_size, tmp_path))
+    clip = constants()["networks"]["hicmae_pretrain_base.pth"]["forward_cpu_seconds"]
+    assert found["hicmae_frozen: embed"]["cpu_hours"] == pytest.approx(3050 * clip / 3600, abs=1e-3)
+    passes = 2456 * 4 * 50 * 3 + 2456 + 5 * 594
+    assert found["hicmae: train 5 folds"]["cpu_hours"] == pytest.approx(passes * clip / 2 / 3600, abs=1e-3)
+
+
 def test_a_network_that_was_not_measured_is_not_priced_as_its_small_sister(full_size, tmp_path, monkeypatch):
     monkeypatch.setitem(constants(), "networks", {})
     found = plan(full_size, tmp_path)
@@ -197,8 +207,8 @@ class Job(SimpleNamespace):
 
 
 def test_before_a_first_run_jobs_are_expected_to_take_what_the_plan_says(params, tmp_path):
-    networks = [one for name, one in params["encoders"].items() if one["learning"] == "finetuned"]
-    jobs = [Job("train_fold", finetuned=name) for name, one in params["encoders"].items() if one in networks]
+    entries = {name: one for name, one in params["encoders"].items() if one["enabled"]}
+    jobs = [Job("train_fold", finetuned=name) for name, one in entries.items() if one["learning"] == "finetuned"]
     expected = estimates(params, tmp_path, jobs)
     found = plan(params, tmp_path)
     for job in jobs:

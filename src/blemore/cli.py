@@ -15,6 +15,7 @@ import typer
 
 from blemore.api.commands import check_submission, decode, decoder, enroll, evaluate, score, thresholds
 from blemore.api.encoders import encoders
+from blemore.api.features import app as features_app
 from blemore.audit.commands import find, leaks, report, withdraw
 from blemore.challenge.uploads.commands import app as submission_app
 from blemore.datasets.commands import app as data_app
@@ -57,6 +58,7 @@ def _data(context: typer.Context) -> None:
 
 app.add_typer(data_app, name="data")
 app.add_typer(media_app, name="media")
+app.add_typer(features_app, name="features")
 app.add_typer(weights_app, name="weights")
 app.add_typer(gemini_app, name="gemini")
 app.add_typer(submission_app, name="submission")

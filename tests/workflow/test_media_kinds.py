@@ -29,6 +29,8 @@ def test_pieces_are_cut_when_gemini_is_switched_on_and_nothing_else_is_prepared_
     clip.write_bytes(kept)
     switch_gemini(study, False)
     assert study.would_run() == {**AFTER_ENCODE, "licences": 1}
+    study.edit_params(lambda values: values["encoders"]["hicmae_frozen"].update(enabled=True))
+    assert study.would_run() == {"embed_clips": 1, "fit_head": 1, **AFTER_ENCODE, "licences": 1}  # both kinds are there
 
 
 def test_a_kind_that_no_encoder_reads_any_more_stays_with_the_records_of_the_jobs_that_made_it(study: Study) -> None:

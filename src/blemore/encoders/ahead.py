@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,10 +16,13 @@ AHEAD = 16
 
 
 def decoded(
-    reader: Preprocessing | Embedder, shards: Iterable[Path], wanted: Collection[str], workers: int = 1
+    reader: Preprocessing | Embedder, shards: Iterable[Any], wanted: Collection[str], workers: int = 1
 ) -> Iterator[tuple[str, Any]]:
-    """(clip, what its `decode` makes of it) for the wanted clips, always in the files' order."""
-    raws = ((clip, raw) for shard in shards for clip, raw in reader.read(Path(shard)) if clip in wanted)
+    """(clip, what its `decode` makes of it) for the wanted clips, always in the files' order.
+
+    shards : as `settings.shards_of` gives them.
+    """
+    raws = ((clip, raw) for shard in shards for clip, raw in reader.read(shard) if clip in wanted)
     waiting: deque = deque()
     with ThreadPoolExecutor(workers) as pool:
         for clip, raw in raws:

@@ -16,7 +16,6 @@ come from torch's global generator, which `build` below seeds.
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,11 +26,14 @@ from joblineage.errors import DataError
 
 
 class Preprocessing(ABC):
-    """What a network reads of a clip, and how it becomes a batch. `Pictures` and `Sound` are the two there are."""
+    """What a network reads of a clip, and how it becomes a batch. `Pictures`, `Sound` and both together are what there is."""
 
     @abstractmethod
-    def read(self, shard: Path) -> Iterator[tuple[str, Any]]:
-        """(clip, its bytes) of one prepared media file, in the file's order; cheap."""
+    def read(self, shard: Any) -> Iterator[tuple[str, Any]]:
+        """(clip, its bytes) of one prepared media file, in the file's order; cheap.
+
+        shard : a path; where several kinds of media are read, the paths of one shard in the order of the kinds.
+        """
 
     @abstractmethod
     def decode(self, raw: Any) -> np.ndarray:
@@ -64,8 +66,11 @@ class Embedder(ABC):
     """Most clips in one call of `ready`."""
 
     @abstractmethod
-    def read(self, shard: Path) -> Iterator[tuple[str, Any]]:
-        """(clip, its bytes) of one prepared media file, in the file's order; cheap."""
+    def read(self, shard: Any) -> Iterator[tuple[str, Any]]:
+        """(clip, its bytes) of one prepared media file, in the file's order; cheap.
+
+        shard : a path; where several kinds of media are read, the paths of one shard in the order of the kinds.
+        """
 
     def decode(self, raw: Any) -> Any:
         """What is kept of a clip; runs in worker threads, ahead of the device."""

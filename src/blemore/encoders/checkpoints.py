@@ -36,7 +36,7 @@ os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")  # transformers ask
 MOST_MISSING = 0.1
 """Share of a network's own tensors that a checkpoint may lack; the rest of them starts fresh, with a warning."""
 
-WRAPPED = ("model", "state_dict", "model_state")
+WRAPPED = ("model", "module", "state_dict", "model_state")
 """Where a training's file holds the network's tensors."""
 
 logger = logging.getLogger(__name__)

@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -78,7 +77,7 @@ class NetworkEmbedder(Embedder):
     def features(self, batch: Tensor) -> Tensor:
         """A batch as `Preprocessing.finished` gives it, on the device -> (B, ...) float32."""
 
-    def read(self, shard: Path) -> Iterator[tuple[str, Any]]:
+    def read(self, shard: Any) -> Iterator[tuple[str, Any]]:
         return self.preprocessing.read(shard)
 
     def decode(self, raw: Any) -> np.ndarray:

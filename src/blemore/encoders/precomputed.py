@@ -5,6 +5,7 @@ With it, no person is judged by a model that saw them, or the job ends; without 
 """
 
 import logging
+import tokenize
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
             return file["X"], file["filenames"]
     except DataError:
         raise
-    except (*UNREADABLE, MemoryError, TypeError, SyntaxError) as error:
+    except (*UNREADABLE, MemoryError, TypeError, SyntaxError, tokenize.TokenError) as error:
         advice = "save numbers and text only, np.savez(path, X=X, filenames=np.array(names, dtype=str))"
         raise DataError(str(path), [f"cannot be read ({error}); {advice}"]) from error
 

@@ -1,6 +1,6 @@
 """One encoder's settings: the slices of params.yaml that its jobs see."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,32 @@ def enabled_encoders(config: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def kinds_of(entry: Mapping[str, Any]) -> list[str]:
+    """Kinds of media that an encoder reads, by its entry or settings; none where it reads a file from outside."""
+    if "file" in entry:
+        return []
+    return [entry["media"]] if isinstance(entry["media"], str) else list(entry["media"])
+
+
+def shards_of(settings: Mapping[str, Any], files: Iterable[str | Path]) -> list[Any]:
+    """The prepared files that an encoder reads, shard by shard: a path each, or for several kinds a tuple of paths.
+
+    files : all shards of its first kind, then all of the next, the same shards in the same order.
+    """
+    paths, media = [Path(file) for file in files], settings.get("media")
+    if not isinstance(media, list):
+        return paths
+    shards = len(paths) // len(media)
+    return [tuple(paths[shard::shards]) for shard in range(shards)]
+
+
 def media_kinds(config: Mapping[str, Any]) -> list[str]:
     """Kinds of media to prepare: what enabled encoders read, the faces (for individuals and pictures), probe.
 
     An encoder whose service is switched off counts, so that what it would cost can be asked.
     """
     read = {"faces", "probe"}
-    read |= {entry["media"] for entry in config["encoders"].values() if entry["enabled"] and "file" not in entry}
+    read |= {kind for entry in config["encoders"].values() if entry["enabled"] for kind in kinds_of(entry)}
     return [kind for kind in MEDIA_KINDS if kind in read]
 
 

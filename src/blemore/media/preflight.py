@@ -36,6 +36,9 @@ DECODED_FRAMES = 16
 DECODED_SIDE = {"tiny": {"faces": 48, "body": 64}, "pretrained": {"faces": 160, "body": 224}}
 """Frames and side in px of a clip as trainings share it, decoded, in one file an encoder; the largest of the networks."""
 
+DECODED_WINDOWS = 2
+"""Of a clip of which faces and sound are kept together."""
+
 
 def estimate(
     clip_bytes: Sequence[int], media: Mapping[str, Any], encoders: Sequence[Mapping[str, Any]], folds: int
@@ -87,9 +90,10 @@ def _decoded(settings: Mapping[str, Any], media: Mapping[str, Any]) -> float:
     """Bytes of one clip in the file from which an encoder is trained; none where nothing is."""
     if settings["learning"] != "finetuned":
         return 0
-    if settings["media"] == "audio":
-        return _sound(media["audio"])
-    return DECODED_FRAMES * DECODED_SIDE[settings["scale"]][settings["media"]] ** 2 * 3
+    kinds = [settings["media"]] if isinstance(settings["media"], str) else settings["media"]
+    pictures = [DECODED_FRAMES * DECODED_SIDE[settings["scale"]][kind] ** 2 * 3 for kind in kinds if kind != "audio"]
+    once = sum(pictures) + (_sound(media["audio"]) if "audio" in kinds else 0)
+    return once if len(kinds) == 1 else DECODED_WINDOWS * once
 
 
 def _encoder(settings: Mapping[str, Any], clips: int, folds: int) -> float:

@@ -30,6 +30,13 @@ def read_jpegs(path: Path) -> Iterator[tuple[str, list[bytes]]]:
         yield clip, [data for _, data in rows]
 
 
+def read_timed(path: Path) -> Iterator[tuple[str, np.ndarray, list[bytes]]]:
+    """(clip, times of its samples in s, ascending, their JPEG files) of a faces or body file, one clip in memory at a time."""
+    for clip, rows in groupby(_rows(path, "time", "jpeg"), key=itemgetter(0)):
+        _, times, jpegs = zip(*rows, strict=True)
+        yield clip, np.array(times), list(jpegs)
+
+
 def decode_frames(jpegs: Sequence[bytes], size: int) -> np.ndarray:
     """(T, size, size, 3) uint8 RGB; scaled by area where sizes differ.
 

@@ -291,6 +291,11 @@ def _of_encoder(values: Mapping[str, Any], entry: Mapping[str, Any]) -> Iterator
     if kind == "service" and not isinstance(values.get(module), Mapping):
         yield ("module",), f"{module} is a service, but no block {module} says how it is asked"
     if kind != "outside":
+        together = family(module).media
+        if together and entry["media"] != [*together]:
+            yield ("media",), f"found {entry['media']}, module {module} reads [{', '.join(together)}]"
+        if not together and not isinstance(entry["media"], str):
+            yield ("media",), f"found {entry['media']}, module {module} reads one kind"
         why = f"module {module} reads nothing from outside"
         yield from (((key,), f"{why}, leave the key out") for key in ("file", "persons") if key in entry)
         if learning == "given":

@@ -27,6 +27,7 @@ class Family:
         (vectors from elsewhere; asks what the block of params.yaml says that has the family's name), or "outside"
         (features or probabilities that somebody else made).
     note : why no checkpoint is needed; for a service, why its stand-in needs none. Not for networks.
+    media : kinds that its encoders read together, in this order; empty: the one kind that an entry names.
     needs : learning ("frozen", "finetuned") or scale ("tiny", "pretrained") -> keys that an entry's blocks for the scales
         must have then, beside those that every encoder of that learning needs.
     code : licence of the code where no checkpoint is read; None: not known here.
@@ -41,6 +42,7 @@ class Family:
 
     kind: Literal["network", "computed", "service", "outside"]
     note: str | None = None
+    media: tuple[str, ...] = ()
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     code: str | None = OWN
     other_code: Mapping[str, str] = field(default_factory=dict)

@@ -43,7 +43,8 @@ def constants() -> dict[str, Any]:
 def network_of(settings: Mapping[str, Any], clip_seconds: float = MEASURED_SECONDS) -> dict[str, Any] | None:
     """Constants of the network behind an encoder: its checkpoint's, else its family's first; None if unmeasured.
 
-    Windows of sound, or whole clips' sound, of another length than the measured one change them in proportion.
+    Windows of sound, or whole clips' sound, of another length than the measured one change them in proportion; so does
+    a training that sees one of a clip's windows.
     """
     if settings["scale"] == "tiny" or "checkpoint" not in settings:
         return None
@@ -52,9 +53,13 @@ def network_of(settings: Mapping[str, Any], clip_seconds: float = MEASURED_SECON
     named = [name for name in measured if Path(name).name == wanted]
     own = [name for name in measured if checkpoints()[name]["module"] == settings["module"]]
     network = next((measured[name] for name in named + own), None)
-    if network is None or not (settings.get("media") == "audio" or "seconds" in settings):
-        return network
-    longer = settings.get("seconds", clip_seconds) / MEASURED_SECONDS
+    if network is None:
+        return None
+    longer = 1.0
+    if settings.get("media") == "audio" or "seconds" in settings:
+        longer = settings.get("seconds", clip_seconds) / MEASURED_SECONDS
+    elif settings.get("learning") == "finetuned":
+        longer = 1 / network.get("windows", 1)
     return {key: value * longer if key.startswith(PER_CLIP) else value for key, value in network.items()}
 
 

@@ -145,12 +145,15 @@ class Bundle:
     @property
     def kinds(self) -> set[str]:
         """Of media that the encoders read."""
-        return {one["network"]["media"] for one in self.about["encoders"].values()}
+        from blemore.encoders.settings import kinds_of
+
+        return {kind for one in self.about["encoders"].values() for kind in kinds_of(one["network"])}
 
     def judge(self, names: Sequence[str], shards: Mapping[str, Sequence[Path]]) -> "Judged":
         """Encoders, fusion and decision of prepared clips; not one of them may be `names`."""
         from blemore.decide.chains import INDUCTIVE
         from blemore.decide.run import decisions_table
+        from blemore.encoders.settings import kinds_of
         from blemore.predict.contents import FUSION, read_fusion
         from blemore.predict.encoders import encoder_table
         from blemore.predict.fusing import fused_values, single
@@ -163,8 +166,9 @@ class Bundle:
         if not names:
             return Judged({}, clips, clips)
         for name in fusion["encoders"]:
-            kind = self.about["encoders"][name]["network"]["media"]
-            tables[name] = encoder_table(self.contents, name, clips, shards[kind])
+            kinds = kinds_of(self.about["encoders"][name]["network"])
+            media = [file for kind in kinds for file in shards[kind]]
+            tables[name] = encoder_table(self.contents, name, clips, media)
         values = fused_values(final, tables, clips)
         alone = single(self.about["models"])
         saliences, posterior = alone.decoder.decide(values), alone.logit.posterior(values)

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from blemore.encoders.base import build
 from blemore.encoders.embedding import embed
+from blemore.encoders.settings import shards_of
 from blemore.learning.folds import mean_of_folds
 from blemore.learning.heads.run import judged, read_features, read_heads
 from blemore.predict.contents import Contents
@@ -17,19 +18,19 @@ from blemore.tables import probability_rows
 from joblineage.progress import Steps
 
 
-def encoder_table(contents: Contents, name: str, clips: pd.DataFrame, shards: Sequence[Path]) -> pd.DataFrame:
+def encoder_table(contents: Contents, name: str, clips: pd.DataFrame, files: Sequence[Path]) -> pd.DataFrame:
     """Probabilities table of one encoder: the mean of its fold models; without clips that it cannot judge.
 
     Parameters
     ----------
     clips : clips table (`media.clips_table`), sorted by clip.
-    shards : prepared media of the kind that the encoder reads.
+    files : prepared media of the kinds that the encoder reads, kind by kind (`settings.shards_of`).
     """
     learning = contents.about["encoders"][name]["network"]["learning"]
-    return (_frozen if learning == "frozen" else _finetuned)(contents, name, clips, shards)
+    return (_frozen if learning == "frozen" else _finetuned)(contents, name, clips, files)
 
 
-def _finetuned(contents: Contents, name: str, clips: pd.DataFrame, shards: Sequence[Path]) -> pd.DataFrame:
+def _finetuned(contents: Contents, name: str, clips: pd.DataFrame, files: Sequence[Path]) -> pd.DataFrame:
     from safetensors.torch import load_file
 
     from blemore.encoders.device import told_when_full, use_one_thread
@@ -39,7 +40,7 @@ def _finetuned(contents: Contents, name: str, clips: pd.DataFrame, shards: Seque
     rows, folds = [], contents.about["folds"]
     with told_when_full(name), Steps(name, folds, every=folds) as steps:
         network = build(contents.settings(name), name).to(use_one_thread())
-        media = read_media(shards, clips["clip"], network.preprocessing)
+        media = read_media(shards_of(contents.settings(name), files), clips["clip"], network.preprocessing)
         for fold in range(folds):
             network.load_state_dict(load_file(contents.model(name, f"fold{fold}")))
             rows.append(probability_rows(clips, predict(network, media, name)))
@@ -47,12 +48,12 @@ def _finetuned(contents: Contents, name: str, clips: pd.DataFrame, shards: Seque
     return mean_of_folds(pd.concat(rows, ignore_index=True), clips)
 
 
-def _frozen(contents: Contents, name: str, clips: pd.DataFrame, shards: Sequence[Path]) -> pd.DataFrame:
+def _frozen(contents: Contents, name: str, clips: pd.DataFrame, files: Sequence[Path]) -> pd.DataFrame:
     settings = contents.about["encoders"][name]["head"]
     heads = read_heads(contents.model(name, "heads"), settings, contents.about["folds"])
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "features.parquet")
-        embed(contents.settings(name), clips, shards, path, seed=contents.about["seed"])
+        embed(contents.settings(name), clips, files, path, seed=contents.about["seed"])
         values = pq.read_table(path)["features"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
         if np.isnan(values).all():  # not one clip that it can judge
             return probability_rows(clips[:0], np.zeros((0, 6)))

@@ -25,6 +25,7 @@ from blemore.encoders.ahead import alike, prefetched
 from blemore.encoders.base import Preprocessing, build
 from blemore.encoders.device import MicroBatch, pinned, to_device, told_when_full, use_one_thread
 from blemore.encoders.network import Network
+from blemore.encoders.settings import shards_of
 from blemore.learning.training.media import Media, read_media
 from blemore.learning.training.recipe import Recipe, half_precision
 from blemore.learning.training.state import Row, TrainingState
@@ -87,7 +88,7 @@ def ahead_of(device: torch.device, made: Iterator[tuple]) -> Iterator[Any]:
 
 
 def train_fold(
-    settings: Mapping, clips: pd.DataFrame, shards: Sequence[Path], *,
+    settings: Mapping, clips: pd.DataFrame, files: Sequence[Path], *,
     fold: int, seed: int, state: Path, probabilities: Path, curve: Path, weights: Path, workers: int = 1,
     shared: Path | None = None,
 ) -> None:  # fmt: skip
@@ -97,7 +98,7 @@ def train_fold(
     ----------
     settings : the encoder's slice of the parameters with name and scale; see `Recipe` for the numbers of the loop.
     clips : clips table.
-    shards : prepared media files of the kind that the encoder reads.
+    files : prepared media of the kinds that the encoder reads, kind by kind (`settings.shards_of`).
     fold : the fold held out.
     seed : with the encoder's name and the fold it decides weights, order and augmentation.
     state : where the training is kept, also when it is finished; ignored if it comes from another training. Whoever
@@ -127,7 +128,7 @@ def train_fold(
         network = build(settings, name).to(device)
         if recipe.gradient_checkpointing:
             network.checkpoint_gradients()
-        media = read_media(shards, clips["clip"], network.preprocessing, workers, shared)
+        media = read_media(shards_of(settings, files), clips["clip"], network.preprocessing, workers, shared)
         labels = torch.tensor(soft_labels(clips[learned]), dtype=torch.float32)
         examples = Examples(media.where(learned), labels, clips.loc[learned, "clip"].to_numpy())
         sets = {"learned": examples.where(~inner), "inner": examples.where(inner)}

@@ -79,12 +79,13 @@ def digest(array: np.ndarray) -> str:
 
 
 def read_media(
-    shards: Sequence[Path], clips: pd.Series, preprocessing: Preprocessing, workers: int = 1, shared: Path | None = None
+    shards: Sequence[Any], clips: pd.Series, preprocessing: Preprocessing, workers: int = 1, shared: Path | None = None
 ) -> Media:
     """What `preprocessing` keeps of each clip, in the order of `clips`.
 
     Parameters
     ----------
+    shards : as `settings.shards_of` gives them.
     workers : threads that decode.
     shared : the file that other trainings read too; made if it is not there, or holds something else. Its name must
         say what decides the clips' content, for nobody looks into the shards again. None: a file of this process alone.
@@ -115,7 +116,7 @@ def forget_media(shared: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _write(path: Path, shards: Sequence[Path], clips: set[str], preprocessing: Preprocessing, workers: int) -> None:
+def _write(path: Path, shards: Sequence[Any], clips: set[str], preprocessing: Preprocessing, workers: int) -> None:
     schema = SCHEMA.with_metadata({"preprocessing": repr(preprocessing)})
     missing = set(clips)
     with whole_file(path) as temporary, pa.ipc.new_file(temporary, schema) as file:
