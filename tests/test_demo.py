@@ -27,6 +27,8 @@ OPTIONS = {
     "folds": 3,
     "intensities": [4],
     "neutral": 1,
+    "ratios": 3,
+    "unusual": {},
     "seconds": [1.0, 1.2],
     "size": 160,
 }
@@ -111,6 +113,24 @@ def test_the_usual_schedule_has_54_clips_named_as_blemore_names_them():
     names = [d.name for d in schedule.displays("A901", options)]
     assert len(names) == len(set(names)) == 54
     assert {"A901_ang_int1_ver1", "A901_neu_sit4_ver1", "A901_mix_ang_disg_50_50_ver1"} <= set(names)
+
+
+def test_ratios_of_the_pairs_are_dealt_round_over_actors():
+    options = OPTIONS | {"ratios": 1}
+    shown = [d for actor in ("A901", "A902", "A903") for d in schedule.displays(actor, options) if len(d.emotions) == 2]
+    assert len(shown) == len({(d.emotions, d.saliences) for d in shown}) == 30
+    for actor in ("A901", "A902"):
+        ratios = [d.saliences[0] for d in schedule.displays(actor, options) if len(d.emotions) == 2]
+        assert sorted(map(ratios.count, (30, 50, 70))) == [3, 3, 4]
+
+
+def test_actors_of_an_unusual_schedule_show_what_its_name_says():
+    options = OPTIONS | {"ratios": 1, "unusual": {"A901": "no_blends", "A902": "blends_only", "A903": "three_emotions"}}
+    none, only, three = (schedule.displays(actor, options) for actor in ("A901", "A902", "A903"))
+    assert {len(d.emotions) for d in none} == {0, 1} and len(none) == 21
+    assert {len(d.emotions) for d in only} == {2} and len(only) == 20
+    assert {name for d in three for name in d.emotions} == {"ang", "disg", "fea"} and len(three) == 22
+    assert len({d.name for d in (*none, *only, *three)}) == 63
 
 
 def test_test_clips_carry_no_identity_in_name_or_container(root, truth):

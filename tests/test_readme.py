@@ -102,7 +102,7 @@ def test_the_picture_of_the_actors_shows_those_that_the_demo_makes(tmp_path) -> 
     made = pictures.picture(tmp_path / "clip.mov")[:, :, ::-1].astype(float)
     sheet = cv2.imread(str(PICTURES / "actors.jpg")).astype(float)
     actors, rest = divmod(sheet.shape[0], pictures.TILE)
-    assert actors == params["demo"]["train_actors"]
+    assert actors == pictures.ACTORS
     column = pictures.SHOWN.index("hap_int4") * pictures.TILE
     tile = sheet[rest : rest + pictures.TILE, column : column + pictures.TILE]
     other = sheet[rest : rest + pictures.TILE, : pictures.TILE]

@@ -39,7 +39,7 @@ from joblineage.study import Study
 from joblineage.verdict import Verdict
 
 DAY = "2026-11-23"
-OPTIONS = {"train_actors": 3, "test_actors": 1, "folds": 3, "intensities": [4], "neutral": 1}
+OPTIONS = {"train_actors": 3, "test_actors": 1, "folds": 3, "intensities": [4], "neutral": 1, "ratios": 3, "unusual": {}}
 FILES = demo.clip_files(Path(), OPTIONS)
 
 names = st.sampled_from([Path(file).stem for file in FILES])

@@ -26,9 +26,12 @@ SHOWN = (
     "fea_int4",
     "hap_int4",
     "sad_int4",
-    "mix_ang_hap_50_50",
-    "mix_fea_sad_70_30",
+    "mix_ang_hap",
+    "mix_fea_sad",
 )
+"""How names of clips begin, behind the actor's; the ratio of a blend changes from actor to actor."""
+ACTORS = 8
+"""The first so many who show all of it."""
 MOMENT = 0.55
 """Where in the clip, as a share of its length, the display is near its height."""
 TILE = 150
@@ -47,7 +50,9 @@ def picture(path: Path) -> np.ndarray:
 def sheet(root: Path) -> np.ndarray:
     """One row an actor, one column a display, headed by the displays' names."""
     actors = sorted({path.name.split("_")[0] for path in (root / "train").glob("*.mov")})
-    rows = [np.hstack([picture(root / "train" / f"{actor}_{name}_ver1.mov") for name in SHOWN]) for actor in actors]
+    clips = [[sorted((root / "train").glob(f"{actor}_{name}*")) for name in SHOWN] for actor in actors]
+    whole = [row for row in clips if all(row)][:ACTORS]
+    rows = [np.hstack([picture(found[0]) for found in row]) for row in whole]
     head = np.full((24, TILE * len(SHOWN), 3), 255, np.uint8)
     for column, name in enumerate(SHOWN):
         cv2.putText(head, name, (column * TILE + 4, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.42, INK, 1, cv2.LINE_AA)

@@ -51,7 +51,7 @@ def cast(actor: str, seed: int) -> "Actor":
     from demoactors.hair import SUITED
 
     build = _build_of(actor)
-    turn = (int(actor.removeprefix("A")) - schedule.FIRST_ACTOR) // len(BUILDS) + seed
+    turn = schedule.number_of(actor) // len(BUILDS) + seed
     with _one_process():
         person = Actor(generator(seed, actor, "looks"), build, SUITED[build][turn % len(SUITED[build])])
         rehearse(person, actor_style(actor, seed))

@@ -10,6 +10,12 @@ FIRST_ACTOR = 901
 """Demo actors are A901, A902, ...: ids that no actor of the study has."""
 SALIENCES = (50, 70, 30)
 """Salience (percent) of a blend's first emotion; the second has the rest."""
+UNUSUAL: dict[str, Mapping] = {
+    "no_blends": {"intensities": [1, 2, 3, 4], "ratios": 0},
+    "blends_only": {"intensities": [], "neutral": 0, "ratios": 2},
+    "three_emotions": {"emotions": EMOTIONS[:3], "intensities": [1, 2, 3, 4], "ratios": 3},
+}
+"""What an actor of another schedule than the usual one shows in place of the options."""
 
 
 @dataclass(frozen=True)
@@ -29,24 +35,32 @@ def actors(options: Mapping, split: str) -> list[str]:
     return [f"A{FIRST_ACTOR + k}" for k in numbers]
 
 
+def number_of(actor: str) -> int:
+    """0 for the first actor, and so on."""
+    return int(actor.removeprefix("A")) - FIRST_ACTOR
+
+
 def fold_of(actor: str, options: Mapping) -> int:
     """Fold of a training actor: the actors are dealt round."""
-    return (int(actor.removeprefix("A")) - FIRST_ACTOR) % options["folds"]
+    return number_of(actor) % options["folds"]
 
 
 def displays(actor: str, options: Mapping) -> list[Display]:
-    """All clips of an actor: each emotion at each intensity, neutral situations, and all 30 blends."""
+    """All clips of an actor: each emotion at each intensity, neutral situations, and all pairs of emotions in some ratios.
+
+    Of a pair's three ratios, `options["ratios"]` are shown, others from pair to pair and from actor to actor.
+    """
+    shown = {"emotions": EMOTIONS} | dict(options) | UNUSUAL.get(options["unusual"].get(actor, ""), {})
     clips = [
         Display(f"{actor}_{emotion}_int{level}_ver1", (emotion,), (100,), level)
-        for emotion in EMOTIONS
-        for level in options["intensities"]
+        for emotion in shown["emotions"]
+        for level in shown["intensities"]
     ]
-    clips += [Display(f"{actor}_neu_sit{k}_ver1") for k in range(1, options["neutral"] + 1)]
-    clips += [
-        Display(f"{actor}_mix_{first}_{second}_{share}_{100 - share}_ver1", (first, second), (share, 100 - share))
-        for first, second in combinations(EMOTIONS, 2)
-        for share in SALIENCES
-    ]
+    clips += [Display(f"{actor}_neu_sit{k}_ver1") for k in range(1, shown["neutral"] + 1)]
+    for number, (first, second) in enumerate(combinations(shown["emotions"], 2), number_of(actor)):
+        for share in (SALIENCES[(number + k) % len(SALIENCES)] for k in range(shown["ratios"])):
+            name = f"{actor}_mix_{first}_{second}_{share}_{100 - share}_ver1"
+            clips.append(Display(name, (first, second), (share, 100 - share)))
     return clips
 
 

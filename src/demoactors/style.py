@@ -9,8 +9,10 @@ import numpy as np
 from demoactors.expressions import UNITS
 from demoactors.schedule import EMOTIONS
 
-PROMINENCE_SPREAD = 0.66
+PROMINENCE_SPREAD = 0.80
 """Standard deviation (logits) of an actor's prominence of each emotion in a blend."""
+VIVIDNESS_SPREAD = 0.4
+"""Standard deviation of the log of how strongly an actor shows anything: whoever shows little looks neutral."""
 SLOPE_MEDIAN, SLOPE_SPREAD, SLOPE_RANGE = 1.1, 0.55, (0.35, 2.4)
 """How steeply an actor turns salience into display: log-normal, clipped. Small: every blend looks like 50/50."""
 
@@ -49,10 +51,11 @@ def generator(seed: int, *names: str) -> np.random.Generator:
 def random_style(rng: np.random.Generator, build: str) -> Style:
     """Draw the habits of an actor of `build` ("female" or "male")."""
     high = build == "female"
+    vividness = math.exp(rng.normal(0, VIVIDNESS_SPREAD))
     return Style(
         prominence=rng.normal(0, PROMINENCE_SPREAD, len(EMOTIONS)),
         slope=float(np.clip(SLOPE_MEDIAN * math.exp(rng.normal(0, SLOPE_SPREAD)), *SLOPE_RANGE)),
-        unit_gain=np.exp(rng.normal(0, 0.30, len(UNITS)) - 0.04) * math.exp(rng.normal(0, 0.15)),
+        unit_gain=np.exp(rng.normal(0, 0.30, len(UNITS)) - 0.04) * vividness,
         rest=np.abs(rng.normal(0, 0.03, len(UNITS))),
         pitch=float(rng.uniform(165, 240) if high else rng.uniform(88, 140)),
         tract=float(rng.uniform(1.08, 1.20) if high else rng.uniform(0.92, 1.04)),
@@ -60,6 +63,6 @@ def random_style(rng: np.random.Generator, build: str) -> Style:
         breath=float(abs(rng.normal(0, 0.06))),
         roughness=float(abs(rng.normal(0, 0.05))),
         loudness=math.exp(rng.normal(0, 0.15)),
-        voice_gain=float(np.clip(math.exp(rng.normal(0, 0.2)), 0.6, 1.5)),
+        voice_gain=float(np.clip(vividness * math.exp(rng.normal(0, 0.2)), 0.5, 1.8)),
         movement=math.exp(rng.normal(0, 0.3)),
     )

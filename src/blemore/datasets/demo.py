@@ -60,7 +60,7 @@ def clip_files(root: Path, options: Mapping) -> list[str]:
 
 def roster(
     root: Path, withdrawn: Withdrawn = NOBODY, *, folds: int, train_actors: int, test_actors: int, intensities: list[int],
-    neutral: int, seconds: list[float], size: int,
+    neutral: int, ratios: int, unusual: dict[str, str], seconds: list[float], size: int,
 ) -> pd.DataFrame:  # fmt: skip
     """The roster (``tables.ROSTER_COLUMNS``) of all clips, names and tables checked against each other.
 
@@ -68,8 +68,9 @@ def roster(
     """
     from blemore.datasets.roster import read_roster
 
-    options = dict(train_actors=train_actors, test_actors=test_actors, intensities=intensities, neutral=neutral)
-    return read_roster(root, clip_files(root, options | {"folds": folds}), folds=folds, withdrawn=withdrawn)
+    options = dict(folds=folds, train_actors=train_actors, test_actors=test_actors, intensities=intensities)
+    options |= dict(neutral=neutral, ratios=ratios, unusual=unusual)
+    return read_roster(root, clip_files(root, options), folds=folds, withdrawn=withdrawn)
 
 
 def how_to_get(root: Path) -> str | None:

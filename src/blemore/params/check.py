@@ -256,6 +256,10 @@ def _contradictions(values: Mapping[str, Any], faulty: set[Keys]) -> Iterator[Fa
             text = f"found {demo['train_actors']}, expected at least demo.folds, {demo['folds']}"
             yield ("demo", "train_actors"), text, None
         actors = demo["train_actors"] + demo["test_actors"]
+        nobody = sorted(name for name in demo["unusual"] if int(name[1:]) > 900 + actors)
+        if nobody and demo["train_actors"] >= demo["folds"]:
+            text = f"found {', '.join(nobody)}, expected actors from A901 to A{900 + actors}"
+            yield ("demo", "unusual"), text, None
         if actors > 99:
             text = f"found {actors} actors together with demo.train_actors, expected at most 99 (A901 to A999)"
             yield ("demo", "test_actors"), text, None
