@@ -20,16 +20,30 @@ rule demo_actor:
         code=code("demo_actor"),
         head="src/demoactors/head.npz",
     output:
-        collect("data/demo/{file}", file=demo.actor_files("{actor}", config["demo"])),
+        collect("data/demo/{file}", file=demo.files_of_turn(config["demo"], 0)),
     log:
         "logs/demo_actor/{actor}.log",
     wildcard_constraints:
-        actor="|".join(demo.whole_actors(config["demo"], WITHDRAWN)) or "none",
+        actor="|".join(demo.whole_actors(config["demo"], WITHDRAWN, 0)) or "none",
     params:
         demo=lookup("demo", within=config),
         seed=config["seed"],
     script:
         "../workflow_scripts/demo_actor.py"
+
+
+use rule demo_actor as demo_actor_1 with:  # the other ratios of the pairs: an output's name holds them
+    output:
+        collect("data/demo/{file}", file=demo.files_of_turn(config["demo"], 1)),
+    wildcard_constraints:
+        actor="|".join(demo.whole_actors(config["demo"], WITHDRAWN, 1)) or "none",
+
+
+use rule demo_actor as demo_actor_2 with:
+    output:
+        collect("data/demo/{file}", file=demo.files_of_turn(config["demo"], 2)),
+    wildcard_constraints:
+        actor="|".join(demo.whole_actors(config["demo"], WITHDRAWN, 2)) or "none",
 
 
 if CUT := demo.cut_files(config["demo"], WITHDRAWN):

@@ -30,6 +30,7 @@ from blemore.gemini.service import Service
 from blemore.media.clips import gather
 from blemore.tables import PROBE_COLUMNS, usable
 from demoactors import make, schedule
+from demoactors import schedule
 from joblineage.errors import DataError, MissingDataError
 from joblineage.files import sha256
 from joblineage.graph import Descent, Graph
@@ -58,15 +59,19 @@ def test_a_clip_is_kept_exactly_where_neither_it_nor_its_person_was_withdrawn(wi
     )
 
 
-@given(lists)
-def test_the_demos_rules_make_every_clip_that_is_left_once(withdrawn):
-    whole = [file for actor in demo.whole_actors(OPTIONS, withdrawn) for file in demo.actor_files(actor, OPTIONS)]
-    made = [*whole, *demo.cut_files(OPTIONS, withdrawn), *withdrawn.kept(demo.test_files(OPTIONS))]
-    assert sorted(made) == withdrawn.kept(FILES)
+@given(lists, st.integers(1, 3), st.dictionaries(persons, st.sampled_from(sorted(schedule.UNUSUAL)), max_size=2))
+def test_the_demos_rules_make_every_clip_that_is_left_once(withdrawn, ratios, unusual):
+    options = OPTIONS | {"ratios": ratios, "unusual": unusual}
+    made = [*demo.cut_files(options, withdrawn), *withdrawn.kept(demo.test_files(options))]
+    for turn in range(demo.TURNS):
+        pattern = demo.files_of_turn(options, turn)
+        whole = demo.whole_actors(options, withdrawn, turn)
+        made += [file.replace("{actor}", actor) for actor in whole for file in pattern]
+    assert sorted(made) == withdrawn.kept(demo.clip_files(Path("data"), options))
 
 
 def test_with_nobody_on_the_list_nothing_is_cut():
-    assert demo.whole_actors(OPTIONS, NOBODY) == demo.train_actors(OPTIONS)
+    assert demo.whole_actors(OPTIONS, NOBODY, 0) == demo.train_actors(OPTIONS)
     assert demo.cut_files(OPTIONS, NOBODY) == []
     assert NOBODY.kept(FILES) == FILES
 

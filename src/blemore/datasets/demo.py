@@ -17,13 +17,15 @@ if TYPE_CHECKING:  # the workflow imports this module at each start: pandas only
 
 CLIP_BYTES = 90_000
 """Typical size of a clip that is not made yet."""
+TURNS = len(schedule.SALIENCES)
 SECONDS_OF_MAKING, SECONDS_OF_PREPARING = 0.62, 0.37
 """CPU seconds to make a clip; to decode it, find its face and keep its samples; benchmarks/README.md."""
 
 
 def making_jobs(options: Mapping) -> int:
-    """Jobs that make the clips and their tables: one a training actor, one for all tests, one for the tables."""
-    return len(train_actors(options)) + 2
+    """Jobs that make the clips and their tables: one a usual training actor, one for the others, one for all tests, one for the tables."""
+    whole = sum(len(whole_actors(options, NOBODY, turn)) for turn in range(TURNS))
+    return whole + (whole < len(train_actors(options))) + 2
 
 
 def train_actors(options: Mapping) -> list[str]:
@@ -36,14 +38,28 @@ def actor_files(actor: str, options: Mapping) -> list[str]:
     return sorted(f"train/{display.name}.mov" for display in schedule.displays(actor, options))
 
 
-def whole_actors(options: Mapping, withdrawn: Withdrawn) -> list[str]:
-    """Ids of the training actors of whom no clip was withdrawn."""
-    return [one for one in train_actors(options) if withdrawn.kept(files := actor_files(one, options)) == files]
+def files_of_turn(options: Mapping, turn: int) -> list[str]:
+    """What `actor_files` gives for the actors of a turn (0, 1 or 2: the ratios change from actor to actor), "{actor}" for the name."""
+    actor = f"A{schedule.FIRST_ACTOR + turn}"
+    return [file.replace(actor, "{actor}") for file in actor_files(actor, {**options, "unusual": {}})]
+
+
+def whole_actors(options: Mapping, withdrawn: Withdrawn, turn: int) -> list[str]:
+    """Ids of the training actors of a turn who show the usual schedule, and of whom no clip was withdrawn."""
+    pattern = files_of_turn(options, turn)
+    other = [files_of_turn(options, k) for k in range(turn)]
+    found = []
+    for actor in train_actors(options) if pattern not in other else []:
+        files = actor_files(actor, options)
+        if withdrawn.kept(files) == files == [file.replace("{actor}", actor) for file in pattern]:
+            found.append(actor)
+    return found
 
 
 def cut_files(options: Mapping, withdrawn: Withdrawn) -> list[str]:
-    """The clips that are left of the training actors of whom some clips were withdrawn."""
-    cut = sorted(set(train_actors(options)) - set(whole_actors(options, withdrawn)))
+    """What is left of the other training actors: of another schedule, or with some clips withdrawn."""
+    whole = {actor for turn in range(TURNS) for actor in whole_actors(options, withdrawn, turn)}
+    cut = sorted(set(train_actors(options)) - whole)
     return [file for actor in cut for file in withdrawn.kept(actor_files(actor, options))]
 
 

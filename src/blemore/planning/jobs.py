@@ -8,7 +8,7 @@ from typing import Any
 from blemore.planning.study import GPU_MEMORY, plan
 
 RULES = {
-    "make the clips": ("demo_actor", "demo_cut", "demo_test"),
+    "make the clips": ("demo_actor", "demo_actor_1", "demo_actor_2", "demo_cut", "demo_test"),
     "prepare the media": ("prepare_shard", "prepare_later"),
     "train": ("train_fold",),
     "embed": ("embed_clips",),
