@@ -127,9 +127,12 @@ def test_ratios_of_the_pairs_are_dealt_round_over_actors():
 def test_actors_of_an_unusual_schedule_show_what_its_name_says():
     options = OPTIONS | {"ratios": 1, "unusual": {"A901": "no_blends", "A902": "blends_only", "A903": "three_emotions"}}
     none, only, three = (schedule.displays(actor, options) for actor in ("A901", "A902", "A903"))
-    assert {len(d.emotions) for d in none} == {0, 1} and len(none) == 21
-    assert {len(d.emotions) for d in only} == {2} and len(only) == 20
-    assert {name for d in three for name in d.emotions} == {"ang", "disg", "fea"} and len(three) == 22
+    assert {len(d.emotions) for d in none} == {0, 1}
+    assert len(none) == 21
+    assert {len(d.emotions) for d in only} == {2}
+    assert len(only) == 20
+    assert {name for d in three for name in d.emotions} == {"ang", "disg", "fea"}
+    assert len(three) == 22
     assert len({d.name for d in (*none, *only, *three)}) == 63
 
 

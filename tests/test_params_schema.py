@@ -163,8 +163,16 @@ def test_every_block_refuses_unknown_keys():
         ("demo.intensities", [1, 1], ["demo.intensities:", "each different", "intensities at which"]),
         ("demo.intensities", [1, 5], ["demo.intensities[1]:", "found 5", "from 1 to 4"]),
         ("demo.ratios", 0, ["demo.ratios:", "found 0", "from 1 to 3", "pair of emotions"]),
-        ("demo.unusual", {"A904": "odd"}, ["demo.unusual.A904:", "found 'odd'", "no_blends, blends_only, three_emotions"]),
-        ("demo.unusual", {"A940": "no_blends"}, ["demo.unusual:", "found A940", "from A901 to A919", "another schedule"]),
+        (
+            "demo.unusual",
+            {"A904": "odd"},
+            ["demo.unusual.A904:", "found 'odd'", "no_blends, blends_only, three_emotions"],
+        ),
+        (
+            "demo.unusual",
+            {"A940": "no_blends"},
+            ["demo.unusual:", "found A940", "from A901 to A919", "another schedule"],
+        ),
         ("demo.seconds", [2.0], ["demo.seconds:", "of 2 value(s)", "shortest and longest"]),
         ("demo", None, ["demo:", "nothing (null)", "a block of keys"]),
         ("demo.neutral", REMOVED, ["demo.neutral:", "missing", "neutral clips"]),

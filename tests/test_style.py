@@ -31,9 +31,9 @@ def test_a_rule_has_at_most_15_lines(name: str) -> None:
 
 
 @pytest.mark.parametrize("path", RULE_FILES, ids=lambda path: path.name)
-def test_a_rule_file_has_at_most_100_lines_and_opens_with_its_contract(path: Path) -> None:
+def test_a_rule_file_has_at_most_110_lines_and_opens_with_its_contract(path: Path) -> None:
     text = path.read_text()
-    assert text.count("\n") <= 100
+    assert text.count("\n") <= 110
     assert text.startswith('"""')
     if path.stem != "common":
         assert "NEEDS" in text.split('"""')[1]

@@ -30,7 +30,6 @@ from blemore.gemini.service import Service
 from blemore.media.clips import gather
 from blemore.tables import PROBE_COLUMNS, usable
 from demoactors import make, schedule
-from demoactors import schedule
 from joblineage.errors import DataError, MissingDataError
 from joblineage.files import sha256
 from joblineage.graph import Descent, Graph
@@ -40,7 +39,15 @@ from joblineage.study import Study
 from joblineage.verdict import Verdict
 
 DAY = "2026-11-23"
-OPTIONS = {"train_actors": 3, "test_actors": 1, "folds": 3, "intensities": [4], "neutral": 1, "ratios": 3, "unusual": {}}
+OPTIONS = {
+    "train_actors": 3,
+    "test_actors": 1,
+    "folds": 3,
+    "intensities": [4],
+    "neutral": 1,
+    "ratios": 3,
+    "unusual": {},
+}
 FILES = demo.clip_files(Path(), OPTIONS)
 
 names = st.sampled_from([Path(file).stem for file in FILES])

@@ -50,7 +50,7 @@ def displays(actor: str, options: Mapping) -> list[Display]:
 
     Of a pair's three ratios, `options["ratios"]` are shown, others from pair to pair and from actor to actor.
     """
-    shown = {"emotions": EMOTIONS} | dict(options) | UNUSUAL.get(options["unusual"].get(actor, ""), {})
+    shown = {"emotions": EMOTIONS, **options, **UNUSUAL.get(options["unusual"].get(actor, ""), {})}
     clips = [
         Display(f"{actor}_{emotion}_int{level}_ver1", (emotion,), (100,), level)
         for emotion in shown["emotions"]
