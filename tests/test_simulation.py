@@ -1,9 +1,12 @@
 """Made-up studies: the same seed the same numbers, style where it is asked for, and the pipeline's estimate beside new persons."""
 
 import json
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from simulated import PERSONAL
 from trials import trial
 
@@ -14,6 +17,9 @@ from blemore.scoring.metrics import score
 from blemore.simulation.power import power
 from blemore.simulation.study import Settings, simulate
 from blemore.tables import check_probabilities, read_clips
+from demoactors.schedule import displays
+
+REPOSITORY = Path(__file__).parents[1]
 
 SMALL = Settings(persons=10, new_persons=3, encoders=4)
 
@@ -71,6 +77,21 @@ def test_persons_show_the_schedule_that_is_asked_for():
     assert sorted(int(blends[usual.person == name].sum()) for name in names)[:4] == [0, 0, 0, 27]
     shown = [len(np.unique(mixed.truth[mixed.person == name], axis=0)) for name in np.unique(mixed.person)]
     assert max(shown) < 36
+
+
+def test_the_short_schedule_is_that_of_an_actor_of_the_demo():
+    made = simulate(Settings(3, 0, encoders=1, schedule="short"), 2)
+    options = yaml.safe_load((REPOSITORY / "params.yaml").read_text())["demo"] | {"unusual": {}}
+    shown = [clip for name in ("A901", "A902", "A903") for clip in displays(name, options)]
+    ours, theirs = (
+        Counter(rows)
+        for rows in (
+            [tuple(sorted(saliences[saliences > 0])) for saliences in made.truth],
+            [tuple(sorted(one.saliences)) or (100,) for one in shown],
+        )
+    )
+    assert ours == theirs
+    assert len(np.unique(made.truth, axis=0)) == 36
 
 
 def test_the_mean_of_several_models_is_calmer_than_one():

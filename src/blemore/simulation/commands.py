@@ -4,7 +4,7 @@ Imports stand inside the commands: `blemore --help` must not wait for pandas.
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -22,6 +22,10 @@ Correlation = Annotated[float, typer.Option(min=0, max=1, help="Share of the noi
 Offsets = Annotated[float, typer.Option(min=0, help="Standard deviation of persons' class offsets, in logits.")]
 Gains = Annotated[float, typer.Option(min=0, help="Standard deviation of the log of persons' gains.")]
 Confidence = Annotated[float, typer.Option(min=1, help="Factor on the logits of the most over-confident encoder.")]
+Schedule = Annotated[
+    Literal["exact", "usual", "random", "short"],
+    typer.Option(help="Clips of a person: exact, the usual 54; usual, as BLEMORE's persons; random; short, 22 as in the demo."),
+]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same study.")]
 
 
@@ -58,6 +62,7 @@ def power(
     offset_sd: Offsets = 0.6,
     gain_sd: Gains = 0.3,
     confidence: Confidence = 2.0,
+    schedule: Schedule = "exact",
     seed: Seed = 17,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
@@ -69,7 +74,7 @@ def power(
     from blemore.simulation.power import power
     from blemore.simulation.study import Settings
 
-    settings = Settings(2, 0, 2, encoders, correlation, offset_sd, gain_sd, confidence)
+    settings = Settings(2, 0, 2, encoders, correlation, offset_sd, gain_sd, confidence, schedule=schedule)
     found = power(settings, persons, groups=groups, seed=seed)
     if as_json:
         say_json([asdict(row) for row in found])
