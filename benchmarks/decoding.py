@@ -16,9 +16,12 @@ from replicates import FUSION, each, options
 
 from blemore.decide.chains import decide_persons, inductive, transductive
 from blemore.decide.controls import random_groups, random_mixture
+from blemore.decide.person_offset import apply_offsets, fit_offsets
 from blemore.decide.personal.schedule import UNUSUAL
 from blemore.decide.run import rows_of_views
+from blemore.fusion import scaling
 from blemore.fusion.run import fuse
+from blemore.scoring import decoders
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import score
 from blemore.scoring.model_name import FINAL
@@ -50,7 +53,9 @@ FEW = (2, 5, 10, 20)
 def trial(settings: Settings, seed: int, calibration: Mapping[str, Any]) -> dict[str, float]:
     """Differences in Score of one study."""
     personal = calibration["personal"]
+    settings = replace(settings, new_persons=settings.new_persons + settings.persons)
     made = simulate(settings, seed)
+    third = np.isin(made.person, np.unique(made.person)[-settings.persons :])  # nothing here sees them but `luck`
     fused = fuse(made.tables, made.clips, FUSION, families=made.families, seed=seed)
     rows = rows_of_views(fused.views, made.clips)
     exact, alone = inductive(rows, "exact", [FINAL]), inductive(rows, "expected")
@@ -58,7 +63,7 @@ def trial(settings: Settings, seed: int, calibration: Mapping[str, Any]) -> dict
     mixed = random_groups(rows, f"{seed}/control", within_folds=True)
     control = transductive(mixed, alone, {**personal, "powers": [1]}, rows.folds)  # its groups are as large as persons
 
-    new = (made.clips["split"] == "test").to_numpy()
+    new = (made.clips["split"] == "test").to_numpy() & ~third
     values = fused.probabilities.set_index("clip").loc[made.clips.loc[new, "clip"], list(CLASSES)].to_numpy()
     truth, who = made.truth[new], np.unique(made.person[new], return_inverse=True)[1]
     single, model = alone.models[FINAL], together.models[FINAL].model
@@ -87,12 +92,39 @@ def trial(settings: Settings, seed: int, calibration: Mapping[str, Any]) -> dict
     of_all, of_odd = (model.usualness(values[some], who[some]) for some in (np.full(len(who), True), odd))
     found["share of new persons that look unusual"] = float(np.mean(of_all <= UNUSUAL))
     found["share of such random mixtures that look unusual"] = float(np.mean(of_odd <= UNUSUAL))
+    for name, easier in luck(replace(settings, models=1), seed, third).items():
+        found[f"{name}, nested - new persons, less luck"] = found[f"{name}, nested - new persons"] - easier
     place = np.empty(len(who), int)  # of a clip among its person's, in random order
     for person in np.unique(who):
         own = np.flatnonzero(who == person)
         place[own] = draw.permutation(len(own))
     for clips in FEW:
         found[f"{clips} clips at a time"] = gain(np.unique(who * 1000 + place // clips, return_inverse=True)[1])
+    return found
+
+
+def luck(settings: Settings, seed: int, third: np.ndarray) -> dict[str, float]:
+    """How much easier the training persons are than the new ones, by Score.
+
+    Both are decided from one model's rows by what was fitted on as many third persons, so the difference is zero on average, and what it
+    says of one study may be taken off the nested estimate's error.
+
+    Returns
+    -------
+    {"inductive": each clip by itself, "transductive": with offsets that bring each person's mean to the third persons' frequencies}.
+    """
+    made = simulate(settings, seed)
+    stacked = np.stack([table[list(CLASSES)].to_numpy() for table in made.tables.values()])
+    fused = scaling.fit(stacked[:, third], made.truth[third] / 100).apply(stacked).mean(axis=0)
+    fused = scaling.fit(fused[None, third], made.truth[third] / 100).apply(fused[None])[0]
+    who = np.unique(made.person, return_inverse=True)[1]
+    corrected = apply_offsets(fused, fit_offsets(fused, who, made.truth[third].mean(axis=0) / 100)[who])
+    train = (made.clips["split"] == "train").to_numpy()
+    new = ~(train | third)
+    found = {}
+    for name, values in (("inductive", fused), ("transductive", corrected)):
+        decided = decoders.KINDS["expected"](values[third], made.truth[third]).decide(values)
+        found[name] = score(decided[train], made.truth[train]) - score(decided[new], made.truth[new])
     return found
 
 
