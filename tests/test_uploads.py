@@ -84,9 +84,9 @@ def test_a_score_completes_the_entry_of_the_same_bytes_whatever_the_file_is_call
     record("uploads.json", "results/submission.zip")
     record("uploads.json", "results/submission_transductive.zip")
     (study / "results/submission.zip").rename("renamed.zip")
-    done = record("uploads.json", "renamed.zip", told={"score": Decimal("0.279")})
+    done = record("uploads.json", "renamed.zip", numbers={"score": Decimal("0.279")})
     assert (done.action, done.entry["number"]) == ("completed", 1)
-    done = record("uploads.json", "renamed.zip", told=PAIR)
+    done = record("uploads.json", "renamed.zip", numbers=PAIR)
     assert (done.action, done.entry["returned"]["acc_presence"]) == ("completed", 0.391)
     assert [entry["variant"] for entry in read_uploads("uploads.json")] == ["inductive", "transductive"]
 
@@ -95,9 +95,9 @@ def test_the_same_bytes_once_more_are_one_more_upload_of_one_file(study):
     for _ in range(2):
         done = record("uploads.json", "results/submission.zip")
     assert (done.action, done.entry["number"], done.twins) == ("added", 2, [1])
-    assert record("uploads.json", "results/submission.zip", told=PAIR).entry["number"] == 1
-    assert record("uploads.json", "results/submission.zip", told=PAIR).entry["number"] == 2
-    assert record("uploads.json", "results/submission.zip", told=PAIR).action == "known"
+    assert record("uploads.json", "results/submission.zip", numbers=PAIR).entry["number"] == 1
+    assert record("uploads.json", "results/submission.zip", numbers=PAIR).entry["number"] == 2
+    assert record("uploads.json", "results/submission.zip", numbers=PAIR).action == "known"
     counts = summary(read_uploads("uploads.json"))
     assert (counts["uploads"], counts["files"], counts["scored"]) == (2, 1, 1)
 
@@ -105,9 +105,9 @@ def test_the_same_bytes_once_more_are_one_more_upload_of_one_file(study):
 def test_a_time_names_the_upload_that_a_call_speaks_of(study):
     for hour in (9, 10):
         record("uploads.json", "results/submission.zip", when=WHEN.replace(hour=hour))
-    done = record("uploads.json", "results/submission.zip", when=WHEN.replace(hour=10), told=PAIR)
+    done = record("uploads.json", "results/submission.zip", when=WHEN.replace(hour=10), numbers=PAIR)
     assert (done.action, done.entry["number"]) == ("completed", 2)
-    done = record("uploads.json", "results/submission.zip", when=WHEN.replace(hour=11), told=PAIR)
+    done = record("uploads.json", "results/submission.zip", when=WHEN.replace(hour=11), numbers=PAIR)
     assert (done.action, done.entry["number"]) == ("added", 3)
 
 
@@ -121,12 +121,12 @@ def test_a_time_names_the_upload_that_a_call_speaks_of(study):
     ],
 )
 def test_a_second_score_that_contradicts_the_first_is_refused(study, first, second, words):
-    record("uploads.json", "results/submission.zip", told=first)
+    record("uploads.json", "results/submission.zip", numbers=first)
     before = (study / "uploads.json").read_bytes()
     # A moment of its own would make it a new upload; the same bytes have one score all the same.
     for when in (None, WHEN):
         with pytest.raises(DataError, match=r"upload 1 .*same bytes") as error:
-            record("uploads.json", "results/submission.zip", told=second, when=when)
+            record("uploads.json", "results/submission.zip", numbers=second, when=when)
         assert words in str(error.value)
         assert "nothing was written" in str(error.value)
     assert (study / "uploads.json").read_bytes() == before
@@ -204,11 +204,11 @@ def test_wrong_values_end_with_two_and_write_nothing(study, capsys, options):
 
 @pytest.mark.parametrize(("score", "kept"), [("0.279", 0.279), ("0.280", 0.28), ("0.28", 0.2795), ("0.2795", 0.2795)])
 def test_a_score_is_the_mean_within_the_rounding_of_what_was_typed(study, score, kept):
-    done = record("uploads.json", "results/submission.zip", told=PAIR | {"score": Decimal(score)})
+    done = record("uploads.json", "results/submission.zip", numbers=PAIR | {"score": Decimal(score)})
     assert done.entry["returned"]["score"] == kept
     # Told the same again, in any order, there is nothing new.
     for told in (PAIR, {"score": Decimal(score)}):
-        assert record("uploads.json", "results/submission.zip", told=told).action == "known"
+        assert record("uploads.json", "results/submission.zip", numbers=told).action == "known"
 
 
 def test_notes_are_added_and_never_lost(study):
@@ -327,8 +327,8 @@ def test_a_damaged_log_is_told_in_full_and_stays_untouched(study, capsys, damage
 
 def test_the_summary_counts_and_warns_and_the_best_is_the_first_of_equals(study):
     assert summary([]) == {"uploads": 0, "files": 0, "scored": 0, "best": None, "warning": summary([])["warning"]}
-    record("uploads.json", "results/submission.zip", told={"score": Decimal("0.2")})
-    record("uploads.json", "results/submission_transductive.zip", told={"score": Decimal("0.2")})
+    record("uploads.json", "results/submission.zip", numbers={"score": Decimal("0.2")})
+    record("uploads.json", "results/submission_transductive.zip", numbers={"score": Decimal("0.2")})
     record("uploads.json", upload(study / "third.zip", "hap"), variant="inductive")
     counts = summary(read_uploads("uploads.json"))
     assert (counts["uploads"], counts["files"], counts["scored"]) == (3, 3, 2)

@@ -18,7 +18,7 @@ from joblineage.export.crate import METADATA, check_crate, write_crate
 from joblineage.export.payload import MANIFEST, README
 from joblineage.export.pseudonyms import Names, salt_from
 from joblineage.export.slsa import statement
-from joblineage.export.told import Told
+from joblineage.export.view import View
 from joblineage.files import read_json
 from joblineage.store import digest
 from joblineage.study import Study as About
@@ -73,13 +73,13 @@ def study(tmp_path: Path) -> Study:
     return made
 
 
-def told(study: Study, salt: bytes | None = b"salt" * 8, *, kept: bool = False) -> Told:
-    return Told(study.store, Names(frozenset(CODES), salt, kept))
+def view_of(study: Study, salt: bytes | None = b"salt" * 8, *, kept: bool = False) -> View:
+    return View(study.store, Names(frozenset(CODES), salt, kept))
 
 
 def crate(study: Study, **options) -> dict[str, bytes]:
     out = study.root.parent / "crate.zip"
-    write_crate(told(study, **options), out)
+    write_crate(view_of(study, **options), out)
     with zipfile.ZipFile(out) as file:
         return {name: file.read(name) for name in file.namelist()}
 
@@ -121,7 +121,7 @@ def test_pseudonyms_whose_salt_is_kept_come_with_tables_and_are_the_same_each_ti
     assert (tmp_path / "salt").stat().st_mode & 0o077 == 0
     files = crate(study, salt=salt, kept=True)
     table = pd.read_parquet(io.BytesIO(files[f"pseudonyms/{TABLE}"]))
-    name = told(study, salt).names.pseudonym("A123")
+    name = view_of(study, salt).names.pseudonym("A123")
     assert table.set_index("clip").loc[f"{name}_hap_int1_ver1", ["person", "ang"]].tolist() == [name, 0.5]
     assert table["clip"].is_monotonic_increasing
     assert not [code for code in CODES if code in words(files)]
@@ -129,12 +129,12 @@ def test_pseudonyms_whose_salt_is_kept_come_with_tables_and_are_the_same_each_ti
 
 
 def test_pseudonyms_without_a_kept_salt_are_others_each_time(study):
-    names = {told(study, salt_from(None)).names.pseudonym("A11") for _ in range(3)}
+    names = {view_of(study, salt_from(None)).names.pseudonym("A11") for _ in range(3)}
     assert len(names) == 3
 
 
 def test_jobs_stand_makers_first_and_else_by_the_names_that_are_shown(study):
-    names = [job.name for job in told(study).jobs]
+    names = [job.name for job in view_of(study).jobs]
     assert [name.partition("/")[0] for name in names[:2]] == ["prepare", "train"]
     assert names[2:] == sorted(names[2:])
     assert {"submit"} < set(names[2:])
@@ -200,7 +200,7 @@ def test_a_file_that_is_not_what_its_record_says_is_not_exported(study):
 
 
 def test_the_slsa_statement_is_valid_and_names_the_submission_and_what_it_hangs_on(study):
-    document = statement(told(study))
+    document = statement(view_of(study))
     Statement.copy_from_pb(json_format.ParseDict(document, StatementMessage())).validate()
     json_format.ParseDict(document["predicate"], Provenance())
     sums = {one["path"]: one["sha256"] for record in study.store.records.values() for one in record["outputs"]}
@@ -216,7 +216,7 @@ def test_a_run_that_did_not_finish_the_study_is_not_exported(tmp_path):
     made = Study(tmp_path)
     made.job("one", [made.file("src/one.py", "")], {"results/one.json": "{}"})
     with pytest.raises(DataError, match="did not finish"):
-        told(made)
+        view_of(made)
 
 
 def test_the_metadata_holds_one_action_a_record_inside_those_of_the_run(study):

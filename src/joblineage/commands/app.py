@@ -255,23 +255,23 @@ def export(
     from joblineage.export.payload import MANIFEST, WHY
     from joblineage.export.pseudonyms import Names, salt_from
     from joblineage.export.slsa import statement
-    from joblineage.export.told import Told
+    from joblineage.export.view import View
     from joblineage.files import write_json
     from joblineage.verify import verify
 
     store = Store(workspace, context.obj)
     verify(store).refuse("exported", workspace)
     names = Names(store.study.names(store), None if with_names else salt_from(pseudonyms), kept=pseudonyms is not None)
-    told = Told(store, names)
+    view = View(store, names)
     if ro_crate:
-        counted = Counter(why for _, _, why in write_crate(told, ro_crate).absent.values())
+        counted = Counter(why for _, _, why in write_crate(view, ro_crate).absent.values())
         size = f"RO-Crate of {check_crate(ro_crate)} files ({ro_crate.stat().st_size / 1e6:.1f} MB)"
         say(f"{ro_crate}: {size}, each compared with its sha256")
         say(f"not in it, known by their sha256 in its {MANIFEST}:")
         for reason in filter(counted.get, WHY):
             say(f"  {counted[reason]:5d} {WHY[reason]}")
     if slsa:
-        write_json(slsa, statement(told))
+        write_json(slsa, statement(view))
         say(f"{slsa}: SLSA v1 provenance of the products")
     if with_names:
         say(f"private names: all {len(names.private)} may be in it")

@@ -15,23 +15,23 @@ from urllib.parse import unquote
 from joblineage.errors import DataError, refuse
 from joblineage.export.description import Description
 from joblineage.export.payload import Payload, payload
-from joblineage.export.told import Told
+from joblineage.export.view import View
 from joblineage.files import parse_json, whole_file
 from joblineage.store import FOLDER, SIGNATURES, digest, merkle_root
 
 METADATA = "ro-crate-metadata.json"
 
 
-def write_crate(told: Told, out: Path) -> Payload:
+def write_crate(view: View, out: Path) -> Payload:
     """Write the crate, whole or not at all; what went in and what stayed out.
 
     Raises
     ------
     DataError : a file of the study is gone, or is no longer what its record says.
     """
-    held = payload(told)
-    said = json.dumps(Description(told, held).written(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-    moment = datetime.fromisoformat(told.run["time"]["end"]).timetuple()[:6]
+    held = payload(view)
+    said = json.dumps(Description(view, held).written(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    moment = datetime.fromisoformat(view.run["time"]["end"]).timetuple()[:6]
     with whole_file(out) as temporary, zipfile.ZipFile(temporary, "w") as file:
         for path, data in sorted({**held.files, METADATA: said.encode()}.items()):
             entry = zipfile.ZipInfo(path, moment)

@@ -12,7 +12,7 @@ from rocrate.model.entity import Entity
 from rocrate.rocrate import ROCrate
 
 from joblineage.export.payload import COPIES, MANIFEST, README, WHY, Payload
-from joblineage.export.told import Job, Thing, Told
+from joblineage.export.view import Job, Thing, View
 from joblineage.store import FOLDER, digest
 
 CONTEXT = "https://w3id.org/ro/terms/workflow-run/context"
@@ -38,10 +38,10 @@ UNITS = {"seconds": "SEC", "cpu_seconds": "SEC", "peak_mb": "MebiBYTE", "peak_gp
 class Description:
     """What a crate with these files says of itself, of each of them, and of the jobs and the run that made them."""
 
-    def __init__(self, told: Told, held: Payload):
-        self.told, self.held = told, held
+    def __init__(self, view: View, held: Payload):
+        self.view, self.held = view, held
         self.sums = {path: digest(data) for path, data in held.files.items()}
-        self.version = (", ".join(told.commits) or "unknown") + (" with changes" if told.dirty else "")
+        self.version = (", ".join(view.commits) or "unknown") + (" with changes" if view.dirty else "")
         self.crate = ROCrate(version="1.1")
         self.crate.metadata.extra_contexts.append(CONTEXT)
 
@@ -49,7 +49,7 @@ class Description:
         """The JSON-LD, entities by their id."""
         self._root()
         self.flow = self._files()
-        self._run([self._job(job) for job in self.told.jobs])
+        self._run([self._job(job) for job in self.view.jobs])
         document: dict[str, Any] = self.crate.metadata.generate()
         document["@graph"] = sorted(map(_plain, document["@graph"]), key=lambda one: str(one["@id"]))
         return document
@@ -90,16 +90,16 @@ class Description:
         return {"agent": agent, "actionStatus": COMPLETED, **when}
 
     def _root(self) -> None:
-        end = _moment(self.told.run["time"]["end"])
+        end = _moment(self.view.run["time"]["end"])
         nobody = self._add("#unknown", "Organization", name="unknown", description="Nobody has been named.")
         nobody["url"] = nobody
         data = self.crate.root_dataset
-        data["name"] = self.told.store.study.title
+        data["name"] = self.view.store.study.title
         data["description"] = (
             f"Code, parameters, environment, lineage records and small results of the run that ended at {end}. "
             f"{len(self.held.absent)} files are not in it: {MANIFEST} has their sha256 and says why."
         )
-        data["datePublished"], data["identifier"] = end, self.told.run_id
+        data["datePublished"], data["identifier"] = end, self.view.run_id
         data["author"] = data["publisher"] = nobody
         data["conformsTo"] = [
             self._add(uri, "CreativeWork", name=name, version=version) for uri, (name, version) in PROFILES.items()
@@ -123,7 +123,7 @@ class Description:
                 flow["conformsTo"] = self._bioschemas("ComputationalWorkflow")
             else:
                 self.crate.add_file(dest_path=path, properties=about)
-        raw = self.told.raw
+        raw = self.view.raw
         self._file(MANIFEST)["description"] = (
             f"sha256 and size of the files that are not here, and why; among them {raw.count} raw files ({raw.size} bytes)"
         )
@@ -167,7 +167,7 @@ class Description:
     def _job(self, job: Job) -> Entity:
         record, tool, cost, short = job.record, self._tool(job), job.record["time"], job.id[:16]
         used = self._things(job, "in", job.used, tool)
-        for name, value in self.told.names.shown(record["params"]["values"]).items():
+        for name, value in self.view.names.shown(record["params"]["values"]).items():
             used.append(self._value(f"#value/{short}/{name}", name, value))
             self._formal(job.rule, "parameter", name, "PropertyValue", tool, used[-1])
         made = self._things(job, "out", job.made, tool)
@@ -183,8 +183,8 @@ class Description:
             f"{job.name}, {cost['seconds']} s on {cost['device']} ({machine['cpu']}, {machine['cores']} cores, "
             f"{machine['ram_mb']} MB); status {record['status']}; unknown: {', '.join(record['unknown']) or 'nothing'}"
         )
-        told = [(name, value) for name, value in surroundings.items() if value]
-        about["environment"] = [self._value(f"#environment/{name}={value}", name, value) for name, value in told]
+        view = [(name, value) for name, value in surroundings.items() if value]
+        about["environment"] = [self._value(f"#environment/{name}={value}", name, value) for name, value in view]
         about["resourceUsage"] = [
             self._value(f"#cost/{short}/{name}", name, cost[name], unitCode=f"{UNIT}/{unit}", propertyID=name)
             for name, unit in UNITS.items()
@@ -193,19 +193,19 @@ class Description:
 
     def _run(self, actions: list[Entity]) -> None:
         """The workflow's own action, its steps, and Snakemake that organised them."""
-        study, first, run_id = self.told.store.study, self.told.jobs[0].record["agent"], self.told.run_id
+        study, first, run_id = self.view.store.study, self.view.jobs[0].record["agent"], self.view.run_id
         files = [self._file(path) for path in (study.settings, MANIFEST) if path in self.held.files]
         made = [self._file(path) for path in sorted(self.held.files) if path.startswith(study.products)]
         for side, group in (("in", files), ("out", made)):
             for one in group:
                 self._formal("study", side, "settings" if one.id == study.settings else "files", "File", self.flow, one)
-        completed = self._completed(first["user"], self.told.run["time"])
+        completed = self._completed(first["user"], self.view.run["time"])
         about = {"name": "The study", "identifier": run_id, "instrument": self.flow, "object": files, "result": made}
-        about["description"] = f"{len(self.told.run['executed'])} jobs executed, {len(self.told.run['reused'])} reused"
+        about["description"] = f"{len(self.view.run['executed'])} jobs executed, {len(self.view.run['reused'])} reused"
         run = self._add(f"#run-{run_id}", "CreateAction", **about, **completed)
         controls: list[Entity] = []
         steps: dict[str, Entity] = {}
-        for job, action in zip(self.told.jobs, actions, strict=True):
+        for job, action in zip(self.view.jobs, actions, strict=True):
             step = self._add(f"{SNAKEFILE}#{job.rule}", "HowToStep", name=job.rule, position=str(len(steps)))
             step["workExample"] = action["instrument"]
             steps[step.id] = step

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from joblineage.errors import DataError
-from joblineage.export.told import Told
+from joblineage.export.view import View
 from joblineage.files import matches
 from joblineage.record import LOGIC, WEIGHTS
 from joblineage.store import FOLDER, SIGNATURES, Store, canonical, digest
@@ -33,7 +33,7 @@ WHY = {
 README_TEXT = """\
 # {study.title}
 
-Run {told.run_id}, ended {told.run[time][end]}, code of commit {commits}. `ro-crate-metadata.json` describes it (Provenance Run Crate 0.5): which
+Run {view.run_id}, ended {view.run[time][end]}, code of commit {commits}. `ro-crate-metadata.json` describes it (Provenance Run Crate 0.5): which
 job made what from what, when, by which code and parameters. What lies at its own path is the study's file, byte for byte.
 
 Not in the crate, known by their sha256 in `manifest.json`:
@@ -63,7 +63,7 @@ class Payload:
     absent: dict[str, tuple[str, int, str]] = field(default_factory=dict)
 
 
-def payload(told: Told) -> Payload:
+def payload(view: View) -> Payload:
     """Sort the study's files into those that go in and those that stay.
 
     Raises
@@ -71,24 +71,24 @@ def payload(told: Told) -> Payload:
     DataError : a file is gone, or is no longer what its record says.
     """
     found = Payload()
-    for path, one in sorted(told.files.items()):
-        if why := kept_back(path, one["role"], told.store.study):
+    for path, one in sorted(view.files.items()):
+        if why := kept_back(path, one["role"], view.store.study):
             found.absent[path] = (one["sha256"], one["size"], why)
         else:
-            found.files[path] = _read(told.store, path, one["sha256"], kept=one["role"] in LOGIC)
-    for path, sha256 in told.run["study"].items():
-        found.files[path] = _read(told.store, path, sha256, kept=True)
-    found.files |= {path: data for path in BESIDE if (data := _bytes(told.store.root / path)) is not None}
+            found.files[path] = _read(view.store, path, one["sha256"], kept=one["role"] in LOGIC)
+    for path, sha256 in view.run["study"].items():
+        found.files[path] = _read(view.store, path, sha256, kept=True)
+    found.files |= {path: data for path in BESIDE if (data := _bytes(view.store.root / path)) is not None}
     here = {digest(data) for data in found.files.values()}
-    found.files |= {path: data for path, data in _lineage(told) if digest(data) not in here}
+    found.files |= {path: data for path, data in _lineage(view) if digest(data) not in here}
     for path, data in sorted(found.files.items()):
-        if told.names.salt is not None and told.names.named_in(data, path):
+        if view.names.salt is not None and view.names.named_in(data, path):
             found.absent[path] = (digest(data), len(data), "names")
             del found.files[path]
-            if told.names.kept and path.endswith(".parquet"):
-                found.files[COPIES + path] = told.names.copy(data)
-    found.files[MANIFEST] = _manifest(told, found)
-    found.files[README] = _readme(told, found)
+            if view.names.kept and path.endswith(".parquet"):
+                found.files[COPIES + path] = view.names.copy(data)
+    found.files[MANIFEST] = _manifest(view, found)
+    found.files[README] = _readme(view, found)
     return found
 
 
@@ -116,35 +116,35 @@ def _bytes(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
-def _lineage(told: Told) -> Iterator[tuple[str, bytes]]:
+def _lineage(view: View) -> Iterator[tuple[str, bytes]]:
     """The last run, its signature, its records, and what these refer to."""
-    run = f"{FOLDER}/runs/{told.run_id}"
-    names = {f"{FOLDER}/records/{name}.json": name for name in (*told.run["executed"], *told.run["reused"])}
-    yield f"{run}.json", _read(told.store, f"{run}.json", told.run_id, kept=False)
-    if signature := _bytes(told.store.root / f"{run}{SIGNATURES}"):
+    run = f"{FOLDER}/runs/{view.run_id}"
+    names = {f"{FOLDER}/records/{name}.json": name for name in (*view.run["executed"], *view.run["reused"])}
+    yield f"{run}.json", _read(view.store, f"{run}.json", view.run_id, kept=False)
+    if signature := _bytes(view.store.root / f"{run}{SIGNATURES}"):
         yield f"{run}{SIGNATURES}", signature
     objects: set[str] = set()  # source files aside: those lie under their own path
     for path, name in names.items():
-        yield path, _read(told.store, path, name, kept=False)
-        record = told.store.records[name]
+        yield path, _read(view.store, path, name, kept=False)
+        record = view.store.records[name]
         objects |= {record["environment"], record["code"]["diff"]}
         objects |= {model[side] for model in record["split"]["models"] for side in ("on", "judges")}
     for name in sorted(objects - {None}):
-        yield f"{FOLDER}/objects/{name}", _read(told.store, f"{FOLDER}/objects/{name}", name, kept=True)
+        yield f"{FOLDER}/objects/{name}", _read(view.store, f"{FOLDER}/objects/{name}", name, kept=True)
 
 
-def _manifest(told: Told, found: Payload) -> bytes:
+def _manifest(view: View, found: Payload) -> bytes:
     """The files that are not here by their hash, as JSON; raw files without names, for these may tell private names."""
-    raw = told.store.study.raw if told.names.salt is not None else None
-    shown = {path: "" if raw and path.startswith(raw) else told.names.shown(path) for path in found.absent}
+    raw = view.store.study.raw if view.names.salt is not None else None
+    shown = {path: "" if raw and path.startswith(raw) else view.names.shown(path) for path in found.absent}
     named = sorted((shown[path], *about) for path, about in found.absent.items())
     listed = [{"path": path or None, "sha256": one, "size": size, "why": why} for path, one, size, why in named]
     return canonical({"schema": "joblineage-manifest/1", "why": WHY, "files": listed}) + b"\n"
 
 
-def _readme(told: Told, found: Payload) -> bytes:
+def _readme(view: View, found: Payload) -> bytes:
     """What somebody needs to know who finds the crate."""
     counted = Counter(why for _, _, why in found.absent.values())
     absent = "\n".join(f"- {counted[why]} files: {said}" for why, said in WHY.items() if counted[why])
-    commits, names = ", ".join(told.commits) or "unknown", NAMES_TOLD if told.names.salt is None else NO_NAME
-    return README_TEXT.format(study=told.store.study, told=told, commits=commits, absent=absent, names=names).encode()
+    commits, names = ", ".join(view.commits) or "unknown", NAMES_TOLD if view.names.salt is None else NO_NAME
+    return README_TEXT.format(study=view.store.study, view=view, commits=commits, absent=absent, names=names).encode()

@@ -7,7 +7,7 @@ from in_toto_attestation.predicates.provenance.v1.provenance_pb2 import Provenan
 from in_toto_attestation.v1.statement import STATEMENT_TYPE_URI, Statement
 from in_toto_attestation.v1.statement_pb2 import Statement as StatementMessage
 
-from joblineage.export.told import Told
+from joblineage.export.view import View
 from joblineage.files import parse_yaml
 from joblineage.store import FOLDER
 
@@ -15,25 +15,25 @@ PREDICATE = "https://slsa.dev/provenance/v1"
 BUILD_TYPE = "urn:joblineage:snakemake-study:1"
 
 
-def statement(told: Told) -> dict[str, Any]:
+def statement(view: View) -> dict[str, Any]:
     """The statement, checked by in-toto's own classes."""
-    study, time = told.store.study, told.run["time"]
-    made = (thing for job in told.jobs for _, thing in job.made)
+    study, time = view.store.study, view.run["time"]
+    made = (thing for job in view.jobs for _, thing in job.made)
     subjects = {thing.path: thing for thing in made if thing.path.startswith(study.products)}
-    settings = told.names.shown(parse_yaml(told.store.get(told.run["study"][study.settings])))
-    run = _named(f"{FOLDER}/runs/{told.run_id}.json", sha256=told.run_id)
-    runners = sorted({job.record["agent"]["runner"] for job in told.jobs})
-    engines = {"snakemake": ", ".join(sorted({job.record["agent"]["snakemake"] for job in told.jobs}))}
+    settings = view.names.shown(parse_yaml(view.store.get(view.run["study"][study.settings])))
+    run = _named(f"{FOLDER}/runs/{view.run_id}.json", sha256=view.run_id)
+    runners = sorted({job.record["agent"]["runner"] for job in view.jobs})
+    engines = {"snakemake": ", ".join(sorted({job.record["agent"]["snakemake"] for job in view.jobs}))}
     predicate = {
         "buildDefinition": {
             "buildType": BUILD_TYPE,
             "externalParameters": {"target": study.target, study.settings: settings},
-            "resolvedDependencies": _dependencies(told),
+            "resolvedDependencies": _dependencies(view),
         },
         "runDetails": {
             "builder": {"id": f"urn:joblineage:runner:{'+'.join(runners)}", "version": engines},
-            "metadata": {"invocationId": told.run_id, "startedOn": time["start"], "finishedOn": time["end"]},
-            "byproducts": [run | {"annotations": {"merkleRoot": told.run["root"]}}],
+            "metadata": {"invocationId": view.run_id, "startedOn": time["start"], "finishedOn": time["end"]},
+            "byproducts": [run | {"annotations": {"merkleRoot": view.run["root"]}}],
         },
     }
     document = {
@@ -47,20 +47,20 @@ def statement(told: Told) -> dict[str, Any]:
     return document
 
 
-def _dependencies(told: Told) -> list[dict[str, Any]]:
+def _dependencies(view: View) -> list[dict[str, Any]]:
     """Code, settings and lock; the raw data as one; checkpoints and whatever else no job of the study made."""
-    found = [_named("code", gitCommit=commit) for commit in told.commits]
-    if told.dirty:
-        changes = sorted({job.record["code"]["diff"] for job in told.jobs if job.record["code"]["diff"]})
-        paths = {"annotations": {"paths": told.dirty}}
+    found = [_named("code", gitCommit=commit) for commit in view.commits]
+    if view.dirty:
+        changes = sorted({job.record["code"]["diff"] for job in view.jobs if job.record["code"]["diff"]})
+        paths = {"annotations": {"paths": view.dirty}}
         found += [_named("changes to the commit", sha256=one) | paths for one in changes]
-    found += [_named(path, sha256=sha256) for path, sha256 in sorted(told.run["study"].items())]
-    raw = told.raw
+    found += [_named(path, sha256=sha256) for path, sha256 in sorted(view.run["study"].items())]
+    raw = view.raw
     found.append(_named("data", sha256=raw.sha256) | {"annotations": {"files": raw.count, "bytes": raw.size}})
-    known = {*told.store.makers, *(one["name"] for one in found)}  # the raw data as one among them
-    outside = {(thing.path, thing.sha256) for job in told.jobs for _, thing in job.used if thing.path not in known}
+    known = {*view.store.makers, *(one["name"] for one in found)}  # the raw data as one among them
+    outside = {(thing.path, thing.sha256) for job in view.jobs for _, thing in job.used if thing.path not in known}
     found += [_named(path, sha256=sha256) for path, sha256 in sorted(outside)]
-    models = {(model["checkpoint"], model["revision"]) for job in told.jobs if (model := job.record["model"])}
+    models = {(model["checkpoint"], model["revision"]) for job in view.jobs if (model := job.record["model"])}
     found += [_named(name, gitCommit=revision) for name, revision in sorted(models, key=str) if revision]
     return found
 

@@ -76,15 +76,15 @@ def log_command(
     from blemore.challenge.uploads.log import record
 
     given = {"acc_presence": acc_presence, "acc_salience": acc_salience, "score": score}
-    told = {key: value for key, value in given.items() if value is not None}
-    if faults := faults_of(told):
+    numbers = {key: value for key, value in given.items() if value is not None}
+    if faults := faults_of(numbers):
         raise typer.BadParameter("; ".join(faults))
     done = record(
         workspace / FILE,
         file,
         variant=variant,
         when=when,
-        told=told,
+        numbers=numbers,
         note=note,
         keys=None if clips is None else asked_keys(clips),
     )

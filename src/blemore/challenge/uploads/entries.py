@@ -22,7 +22,7 @@ from joblineage.files import write_json
 
 ACCURACIES = ("acc_presence", "acc_salience")
 
-Told = dict[str, Decimal]
+Numbers = dict[str, Decimal]
 """Some of acc_presence, acc_salience and score; both accuracies or none."""
 
 VARIANTS = ("inductive", "transductive")
@@ -118,64 +118,64 @@ def share(text: str) -> Decimal:
     return value
 
 
-def logged(returned: Mapping[str, Any] | None) -> Told:
+def logged(returned: Mapping[str, Any] | None) -> Numbers:
     """The numbers that an entry of the log holds."""
     # repr is the shortest text of a float; without normalize, 0.0 would count as known to one digit only.
     return {key: Decimal(repr(value)).normalize() for key, value in (returned or {}).items() if value is not None}
 
 
-def faults_of(told: Told) -> list[str]:
+def faults_of(numbers: Numbers) -> list[str]:
     """What is wrong among the numbers themselves: one accuracy alone, or a Score that is not the mean of both."""
-    if (ACCURACIES[0] in told) != (ACCURACIES[1] in told):
+    if (ACCURACIES[0] in numbers) != (ACCURACIES[1] in numbers):
         return ["acc_presence and acc_salience come together: one alone is no result"]
-    if "score" not in told or ACCURACIES[0] not in told:
+    if "score" not in numbers or ACCURACIES[0] not in numbers:
         return []
-    mean = _mean(told)
-    if abs(told["score"] - mean) <= _doubt(told) + _half_unit(told["score"]):
+    mean = _mean(numbers)
+    if abs(numbers["score"] - mean) <= _doubt(numbers) + _half_unit(numbers["score"]):
         return []
-    pair = " and ".join(_text(told[key]) for key in ACCURACIES)
+    pair = " and ".join(_text(numbers[key]) for key in ACCURACIES)
     return [
-        f"Score {_text(told['score'])} is not the mean of {pair}, {_text(mean)}, within the rounding of these numbers"
+        f"Score {_text(numbers['score'])} is not the mean of {pair}, {_text(mean)}, within the rounding of these numbers"
     ]
 
 
-def merge(known: Told, told: Told) -> tuple[Told, list[str]]:
-    """What is known once `told` is added to `known`, and how the two contradict each other (then nothing is merged).
+def merge(known: Numbers, numbers: Numbers) -> tuple[Numbers, list[str]]:
+    """What is known once `numbers` is added to `known`, and how the two contradict each other (then nothing is merged).
 
     Accuracies must be the same numbers. A Score is held against the accuracies where they are known (it is their mean
     and may be rounded otherwise), else it must be the same number.
     """
     same = ACCURACIES if ACCURACIES[0] in known else ("score",)
     faults = [
-        f"{key} {_text(told[key])} contradicts the {_text(known[key])} that is logged"
+        f"{key} {_text(numbers[key])} contradicts the {_text(known[key])} that is logged"
         for key in same
-        if key in known and key in told and known[key] != told[key]
+        if key in known and key in numbers and known[key] != numbers[key]
     ]
-    merged = told | known
+    merged = numbers | known
     # Each Score given so far must fit the accuracies, not only the one that is kept.
-    faults = faults or faults_of(merged) or faults_of(known | told)
+    faults = faults or faults_of(merged) or faults_of(known | numbers)
     return merged, faults
 
 
-def entry_of(told: Told) -> dict[str, float | None] | None:
+def entry_of(numbers: Numbers) -> dict[str, float | None] | None:
     """The three numbers as the log keeps them; what is not known is None.
 
     The Score is the mean of the accuracies where it was not given, or given with fewer digits than they have.
     """
-    if not told:
+    if not numbers:
         return None
-    if ACCURACIES[0] in told and ("score" not in told or _half_unit(told["score"]) > _doubt(told)):
-        told = told | {"score": _mean(told)}
-    return {key: float(told[key]) if key in told else None for key in (*ACCURACIES, "score")}
+    if ACCURACIES[0] in numbers and ("score" not in numbers or _half_unit(numbers["score"]) > _doubt(numbers)):
+        numbers = numbers | {"score": _mean(numbers)}
+    return {key: float(numbers[key]) if key in numbers else None for key in (*ACCURACIES, "score")}
 
 
-def _mean(told: Told) -> Decimal:
-    return (told[ACCURACIES[0]] + told[ACCURACIES[1]]) / 2
+def _mean(numbers: Numbers) -> Decimal:
+    return (numbers[ACCURACIES[0]] + numbers[ACCURACIES[1]]) / 2
 
 
-def _doubt(told: Told) -> Decimal:
+def _doubt(numbers: Numbers) -> Decimal:
     """How far the mean of the unrounded accuracies can lie from that of the rounded ones."""
-    return sum((_half_unit(told[key]) for key in ACCURACIES), Decimal(0)) / 2
+    return sum((_half_unit(numbers[key]) for key in ACCURACIES), Decimal(0)) / 2
 
 
 def _half_unit(value: Decimal) -> Decimal:

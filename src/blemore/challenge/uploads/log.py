@@ -13,7 +13,7 @@ from blemore.challenge.submission import check
 from blemore.challenge.uploads.entries import (
     TIME,
     VARIANTS,
-    Told,
+    Numbers,
     entry_of,
     faults_of,
     logged,
@@ -46,13 +46,13 @@ def record(
     *,
     variant: str | None = None,
     when: datetime | None = None,
-    told: Told | None = None,
+    numbers: Numbers | None = None,
     note: str = "",
     keys: Iterable[str] | None = None,
 ) -> Recorded:
     """Log an upload, or complete the one that is logged already.
 
-    The same bytes are known by their sha256. Told a score, or `when` it was uploaded, the entry of these bytes that
+    The same bytes are known by their sha256. Numbers a score, or `when` it was uploaded, the entry of these bytes that
     lacks the score, or that has this time, is completed; else the same bytes once more are one more upload.
 
     Parameters
@@ -61,7 +61,7 @@ def record(
     file : the zip that was uploaded.
     variant : "inductive" or "transductive"; None: the one logged for these bytes, else as the file's name says.
     when : moment of the upload, with its time zone; None: now.
-    told : what the challenge returned, as far as known.
+    numbers : what the challenge returned, as far as known.
     note : anything; a second note of an upload is added to the first.
     keys : the challenge's clips, all of which must be in the file (optional).
 
@@ -71,15 +71,15 @@ def record(
         what is logged; `uploads.json` is damaged. Nothing is written then.
     OSError : the zip cannot be read, or the folder cannot be written.
     """
-    path, file, told = Path(path), Path(file), told or {}
+    path, file, numbers = Path(path), Path(file), numbers or {}
     digest = sha256(file)
-    refuse(file, _file_faults(file, keys) or faults_of(told))
+    refuse(file, _file_faults(file, keys) or faults_of(numbers))
     with _alone(path):
         entries = _entries_to_extend(path)
         same = [entry for entry in entries if entry["sha256"] == digest]
-        _refuse_contradiction(path, same, variant, told)
+        _refuse_contradiction(path, same, variant, numbers)
         moment = None if when is None else when.astimezone(UTC).strftime(TIME)
-        entry = _meant(same, moment, told)
+        entry = _meant(same, moment, numbers)
         twins = [other["number"] for other in same if other is not entry]
         if entry is None:
             entry = {
@@ -88,13 +88,13 @@ def record(
                 "file": _shown(file, path.parent),
                 "sha256": digest,
                 "variant": variant or (same[0]["variant"] if same else variant_of(file)),
-                "returned": entry_of(told),
+                "returned": entry_of(numbers),
                 "note": note,
             }
             write_uploads(path, [*entries, entry])
             return Recorded("added", entry, twins)
         known = logged(entry["returned"])
-        merged, _ = merge(known, told)
+        merged, _ = merge(known, numbers)
         notes = dict.fromkeys(filter(None, [*entry["note"].split("; "), note]))  # the same note twice is one
         news = {"returned": entry["returned"] if merged == known else entry_of(merged), "note": "; ".join(notes)}
         if news.items() <= entry.items():
@@ -121,25 +121,25 @@ def _file_faults(file: Path, keys: Iterable[str] | None) -> list[str]:
     return check(file, keys)
 
 
-def _refuse_contradiction(path: Path, same: list[dict[str, Any]], variant: str | None, told: Told) -> None:
+def _refuse_contradiction(path: Path, same: list[dict[str, Any]], variant: str | None, numbers: Numbers) -> None:
     """The same bytes are one variant and have one score, however often they are uploaded."""
     faults = []
     for entry in same:
         start = f"upload {entry['number']} ({entry['file']}, {entry['uploaded']}) holds the same bytes: "
         if variant is not None and variant != entry["variant"]:
             faults.append(f"{start}it is logged as {entry['variant']}, not {variant}")
-        faults += [start + fault for fault in merge(logged(entry["returned"]), told)[1]]
+        faults += [start + fault for fault in merge(logged(entry["returned"]), numbers)[1]]
     refuse(f"{path}: nothing was written; if what is logged is wrong, correct it there", faults)
 
 
-def _meant(same: list[dict[str, Any]], moment: str | None, told: Told) -> dict[str, Any] | None:
+def _meant(same: list[dict[str, Any]], moment: str | None, numbers: Numbers) -> dict[str, Any] | None:
     """The logged upload that a call is about; None: a new one."""
     if moment is not None:
         return next((entry for entry in same if entry["uploaded"] == moment), None)
-    if not told:
+    if not numbers:
         return None
     known = [(entry, logged(entry["returned"])) for entry in same]
-    lacking = [entry for entry, numbers in known if merge(numbers, told)[0] != numbers]
+    lacking = [entry for entry, before in known if merge(before, numbers)[0] != before]
     return next(iter([*lacking, *same]), None)
 
 

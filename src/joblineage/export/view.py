@@ -33,7 +33,7 @@ Things = list[tuple[str, Thing]]
 class Job:
     """A record, and its files as exports show them.
 
-    id : the record's. name : its job's, without private names. record : as it is; `Told.names` hides those in it.
+    id : the record's. name : its job's, without private names. record : as it is; `View.names` hides those in it.
     used, made, code : (role, thing) of its inputs, its outputs, and the source files among its inputs.
     """
 
@@ -50,7 +50,7 @@ class Job:
         return str(self.record["job"]["rule"])
 
 
-class Told:
+class View:
     """The lineage of a finished study.
 
     Parameters
