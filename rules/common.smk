@@ -64,7 +64,7 @@ wildcard_constraints:
 
 
 def code(rule, *modules):
-    """A rule's script, the modules behind it, those loaded by name, and the lock: what it does hangs on their content."""
+    """A rule's script, the modules behind it, those loaded by name, and the lock: what it does depends on their content."""
     by_name = [f"src/blemore/{module}.py" for module in modules]
     return [*sources(REPOSITORY, f"workflow_scripts/{rule}.py", *by_name), "requirements.lock"]
 

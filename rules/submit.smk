@@ -1,6 +1,6 @@
 """
 The challenge's files, checked as the challenge would. Inductive: no test clip's decision uses another test clip.
-Transductive, only where individuals may be told apart: all clips of each together. submission.zip is the preferred
+Transductive, only where individuals may be distinguished: all clips of each together. submission.zip is the preferred
 variant; the other one stands beside it under its own name.
 
 NEEDS   results/calibration/decisions.parquet, results/clips/submission_template.json

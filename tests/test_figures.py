@@ -1,4 +1,4 @@
-"""Figures are the same bytes from the same input, say what their note says, and can be told apart in grey."""
+"""Figures are the same bytes from the same input, say what their note says, and can be distinguished in grey."""
 
 import re
 from pathlib import Path

@@ -118,7 +118,7 @@ def test_clusters_are_held_against_the_true_persons(study, assigned, purity, ran
     ("clusters", "words"),
     [
         ({"clip": ["test_0001"], "person": [1]}, "column 'cluster' is missing"),
-        ({"clip": ["test_0001", "test_0001.mov"], "cluster": [1, 2]}, "clip test_0001: stands in more than one row"),
+        ({"clip": ["test_0001", "test_0001.mov"], "cluster": [1, 2]}, "clip test_0001: is in more than one row"),
         ({"clip": ["A901_x"], "cluster": [1]}, "clip A901_x: no such test clip"),
         ({"clip": ["test_0001"], "cluster": [None]}, "clip test_0001: its cluster is empty"),
         ({"clip": [], "cluster": []}, "no row"),

@@ -102,7 +102,7 @@ def test_a_person_in_two_folds_is_found(study):
     study.clips.loc[study.clips["clip"] == "A900_3", "fold"] = 1
     study.tables()
     study.head()
-    assert_told("A900", "stands in folds 0, 1")
+    assert_told("A900", "is in folds 0, 1")
     assert_told("voice/fold0", "fitted on A900, whom it judges")
 
 

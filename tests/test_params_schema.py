@@ -232,7 +232,7 @@ def test_a_transductive_submission_is_refused_where_individuals_may_not_be_told_
         ({"private": "absent"}, "private: absent"),
     ):
         (fault,) = faults_of(wanted | changes)
-        assert fault.startswith("submission.prefer: found transductive, which needs individuals to be told apart.")
+        assert fault.startswith("submission.prefer: found transductive, which needs individuals to be distinguished.")
         assert reason in fault
     approved = {"descriptor": "sface", "approved": {"by": "me", "date": "2026-01-02", "basis": "consent"}}
     check_params(wanted | {"dataset": "blemore", "individuals": approved}, SCHEMA)

@@ -253,8 +253,8 @@ REFUSED = {  # (the file's name, its content, what is said)
     "a row of zeros": ("t.csv", PLAIN.replace(SECOND[9:], ",0.0,0.0,0.0,0.0,0.0,0.0"), "row 2, clip test_0001: the six probabilities do not sum to 1"),
     "ones for several classes": ("t.csv", rows("1,1,0,0,0,0", "1,0,0,0,0,0"), "do not sum to 1"),
     "percent in one row only": ("t.csv", rows("70,10,5,5,5,5", "0.2,0.2,0.2,0.2,0.1,0.1"), "row 1, clip A26_ang_int1_ver1: a probability lies outside 0..1"),
-    "a clip twice": ("t.csv", PLAIN + SECOND, "row 3, clip test_0001: the clip stands in more than one row; leave one"),
-    "a clip as .mov and .mp4": ("t.csv", PLAIN + SECOND.replace("0001", "0001.mp4"), "stands in more than one row"),
+    "a clip twice": ("t.csv", PLAIN + SECOND, "row 3, clip test_0001: the clip is in more than one row; leave one"),
+    "a clip as .mov and .mp4": ("t.csv", PLAIN + SECOND.replace("0001", "0001.mp4"), "is in more than one row"),
     "a clip without a name": ("t.csv", PLAIN.replace("test_0001", ""), "row 2, clip : the clip has no name"),
 }  # fmt: skip
 

@@ -212,7 +212,7 @@ def test_what_is_found_is_sorted_by_who_has_to_do_something(tmp_path):
     named = [Trace(path, "text") for one in (*paths.values(), lists) for path in one]
     found = Traces(named, [], [Trace("a.pdf", "PDF")])
     left = remains(found, tmp_path, {"data/demo/truth.json"})
-    assert left.told == paths["told"]
+    assert left.derived == paths["told"]
     assert left.tables == paths["tables"]
     for part in ("again", "records", "yours"):
         assert [one.path for one in getattr(left, part)] == paths[part]

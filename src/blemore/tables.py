@@ -84,7 +84,7 @@ def probability_rows(clips: "pd.DataFrame", probabilities: np.ndarray) -> "pd.Da
 
 
 def check_probabilities(table: Table, where: str, clips: Iterable[str] | None = None) -> None:
-    """Refuse a probabilities table that breaks the contract. A fault is said once: its first row, and how many more.
+    """Refuse a probabilities table that breaks the contract. A fault is reported once: its first row, and how many more.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def check_probabilities(table: Table, where: str, clips: Iterable[str] | None = 
     unlike = ~outside.any() & ~unknown & (np.abs(values.sum(axis=1) - 1) > SUM_TOLERANCE)
     tell(unlike, "the six probabilities do not sum to 1", "; divide each row by its sum, if that is what is meant")
     tell(names == "", "the clip has no name", numbers_too=False)
-    tell(repeated(names), "the clip stands in more than one row; leave one", numbers_too=False)
+    tell(repeated(names), "the clip is in more than one row; leave one", numbers_too=False)
     if clips is not None:
         expected, found = set(texts(clips)), set(names)
         faults += once((f"clip {name}" for name in sorted(expected - found)), "no row")
@@ -133,8 +133,8 @@ def foreign_rows(table: "pd.DataFrame", clips: "pd.DataFrame") -> list[str]:
     for column in [name for name in ("person", "split", "fold") if name in table.columns]:
         theirs, ours = both[column], both[f"{column}_study"]
         wrong = both[(theirs != ours) & ~(theirs.isna() & ours.isna())]
-        told = zip(wrong["clip"], wrong[column], wrong[f"{column}_study"], strict=True)
-        differing = (f"clip {clip}: {column} {their}, in this study {our}" for clip, their, our in told)
+        differing_rows = zip(wrong["clip"], wrong[column], wrong[f"{column}_study"], strict=True)
+        differing = (f"clip {clip}: {column} {their}, in this study {our}" for clip, their, our in differing_rows)
         faults += once(differing, "rows must agree with the study's persons, splits and folds")
     return faults
 
@@ -148,7 +148,7 @@ def _check_clips(table: "pd.DataFrame", where: str) -> None:
     faults = [f"column {name!r} is missing" for name in ROSTER_COLUMNS if name not in table.columns]
     if not faults:
         doubled = table.loc[table["clip"].duplicated(), "clip"]
-        faults += once((f"clip {name}" for name in doubled), "stands in more than one row")
+        faults += once((f"clip {name}" for name in doubled), "is in more than one row")
         train = table[table["split"] == "train"]
         alone = train.loc[train["person"].isna(), "clip"]
         faults += once((f"clip {name}" for name in alone), "a train clip without a person")

@@ -1,6 +1,6 @@
 """What a fit declares: the samples that it was fitted on, and those that it judges.
 
-It is said where the data go in and come out, with the names that travel beside the data through the very masks that
+Declared where the data go in and come out, with the names that travel beside the data through the very masks that
 select them: another mask says other names. A job's lineage record takes it from here, so that a checker can prove from
 the records that no sample was judged by a model that had seen it, or its group. Outside of a job nobody listens, and
 nothing is kept.
@@ -39,7 +39,7 @@ def fitted(model: object, kind: str, on: Iterable[str] | None, judges: Iterable[
     model : its name within the study, or what `str` makes one of.
     kind : what was fitted: "network", "early stopping", "scaler", "selection", "head", "weights", "decoder", ..., or
         one of the kinds above, which have a meaning of their own.
-    on : samples whose labels or statistics went in; None where the data bear no names: nothing is said then.
+    on : samples whose labels or statistics went in; None where the data have no names: nothing is declared then.
     judges : samples whose outputs it makes, besides those that `judged` adds.
     """
     if _said is not None and on is not None:
@@ -55,7 +55,7 @@ def judged(model: object, samples: Iterable[str] | None) -> None:
 
 @contextmanager
 def within(name: str) -> Iterator[None]:
-    """What is said inside is of another study than the main one: `name` stands before the models' names."""
+    """What is declared inside belongs to another study than the main one: `name` stands before the models' names."""
     _within.append(name)
     try:
         yield
@@ -84,7 +84,7 @@ def take(keep: Callable[[Any], str]) -> dict[str, Any]:
     said = _said or []
     silent = sorted(set(_judged) - {one["model"] for one in said})
     kept = cache(lambda samples: keep(list(samples)))
-    models: dict[tuple[str, ...], dict[str, Any]] = {}  # said twice is said once
+    models: dict[tuple[str, ...], dict[str, Any]] = {}  # declared twice counts once
     for one in said + [{"model": name, "kind": UNDECLARED, "on": []} for name in silent]:
         judges = tuple(sorted(_judged.get(one["model"], ())))
         made = one | {"on": kept(tuple(one["on"])), "judges": kept(judges)}

@@ -42,8 +42,8 @@ def bring_back(store: Store, cache: DvcCache) -> Iterator[str]:
         yield f"restored {len(restored)} document(s) of {FOLDER}/"
     if lost:
         gone = _forget(store, {Path(node).stem for node in lost})
-        told = f"and {gone} document(s) that spoke of them: the next run writes what it needs anew" if gone else ""
-        yield f"removed from {FOLDER}/ what is damaged or lost and in no copy: {named(lost)} {told}".rstrip()
+        also = f"and {gone} document(s) that spoke of them: the next run writes what it needs anew" if gone else ""
+        yield f"removed from {FOLDER}/ what is damaged or lost and in no copy: {named(lost)} {also}".rstrip()
 
 
 def _put_again(store: Store, names: set[str]) -> None:

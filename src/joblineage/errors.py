@@ -1,4 +1,4 @@
-"""Errors that are the data's fault, told to people in full: every fault at once, with what to do."""
+"""Errors that are the data's fault, shown in full: every fault at once, with what to do."""
 
 import json
 import unicodedata
@@ -40,8 +40,8 @@ class DataError(ValueError):
 
 def refuse(where: str | Path, faults: Iterable[str]) -> None:
     """Raise `DataError` if there are faults."""
-    if told := list(faults):
-        raise DataError(str(where), told)
+    if listed := list(faults):
+        raise DataError(str(where), listed)
 
 
 class MissingDataError(DataError):

@@ -24,9 +24,9 @@ NOTHING = {
     REMADE: "nothing that is recorded differs",
     SAME: "that run reused it",
 }
-"""What is said of a state where no cause was found."""
+"""The answer where no cause was found."""
 FEW = 10
-"""So many changes of circumstance are told."""
+"""So many changes of circumstance are shown."""
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ TOO_DEEP = f"it is nested too deeply (more than {DEEPEST} lists and mappings wit
 def whole_file(path: str | Path) -> Iterator[Path]:
     """Give a temporary path; on success it becomes `path` at once, on an error nothing is left.
 
-    The temporary file stands in the same folder (a rename must not cross file systems).
+    The temporary file is in the same folder (a rename must not cross file systems).
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

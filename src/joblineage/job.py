@@ -17,7 +17,7 @@ from joblineage.progress import in_job
 from joblineage.telling import Plain
 
 FAILED = "the job failed: "
-"""Stands in a job's log before what went wrong."""
+"""Comes before the error in a job's log."""
 TRACEBACK = "\nTraceback (most recent call last):"
 NO_MEMORY = "let fewer jobs run at a time, with `snakemake --cores 1`; what is finished is kept"
 """What helps a job for which the machine's memory does not suffice."""

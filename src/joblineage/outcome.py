@@ -10,7 +10,7 @@ from joblineage.reasons import ABSENT, Change, parameters
 from joblineage.sides import Side
 
 SHOWN = 8
-"""Causes that are told in text; JSON has all."""
+"""Causes that are printed; JSON has all."""
 DISTINCT = 5e-13
 """What differs by less is rounding."""
 UNSEEN = "src/joblineage/"
@@ -108,7 +108,7 @@ class Outcome:
 
     @cached_property
     def causes(self) -> list[Cause]:
-        """Every cause. Told first: what moved a result, where it began earliest, parameters before code before data."""
+        """Every cause, sorted: those that moved a result first, then the earliest in the workflow, then parameters before code before data."""
         jobs, order = self.comparison.jobs, [*self.comparison.jobs]
 
         def weak(cause: Cause) -> bool:
@@ -123,8 +123,8 @@ class Outcome:
     @cached_property
     def idle(self) -> list[Change]:
         """Settings that differ and changed no job."""
-        told = [cause.change for cause in self.causes]
-        return [one for one in self.settings.changes if one not in told]
+        counted = [cause.change for cause in self.causes]
+        return [one for one in self.settings.changes if one not in counted]
 
     def sentence(self) -> str:
         """The cause and how far it reached, in one sentence."""

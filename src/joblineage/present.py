@@ -172,7 +172,7 @@ SAID = {
     Kind.OTHER: "result(s) are not what was made (cut, edited or older)",
     Kind.FOREIGN: "result(s) lie here that no recorded job made",
 }
-"""What is said of files before a run."""
+"""What files are compared with before a run."""
 
 
 VERDICTS = {

@@ -21,7 +21,7 @@ KINDS = (
     *(OUTPUT, "parameter", "seed", "checkpoint", "module", "code list", "package", "input", JOB),
     *(*CIRCUMSTANCES, OUTCOME),
 )
-"""Every kind, in the order in which they are told."""
+"""Every kind, in the order in which they are shown."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,12 @@ class Change:
 
     @property
     def setting(self) -> bool:
-        """Whether it is a value that may stand in the settings; a checkpoint may also be a file."""
+        """Whether the settings may contain the value; a checkpoint may also be a file."""
         return self.kind in ("parameter", "seed", "checkpoint") and "/" not in self.name
 
     @property
     def rank(self) -> tuple[int, str]:
-        """Where it is told among others."""
+        """Its place among others."""
         return KINDS.index(self.kind), self.name
 
 

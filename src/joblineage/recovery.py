@@ -1,7 +1,7 @@
 """After a kill -9: end what that run left running, release its lock, so that the next run finishes the work.
 
 A job that outlives its Snakemake would go on writing beside the next run's copy of the same job. Every job carries
-the workspace in its environment (`MARK`, set by rules/common.smk), so such orphans can be told from other work.
+the workspace in its environment (`MARK`, set by rules/common.smk), so such orphans are recognised.
 """
 
 import os

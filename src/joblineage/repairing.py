@@ -1,6 +1,6 @@
 """What is lost or damaged comes back from DVC's cache where its bytes are there and right; the rest is made again.
 
-Right is what a hash says: a document of the lineage bears its own as its name, a result's stands in the record of its job, an
+Right is what a hash says: a document of the lineage bears its own as its name, a result's is in the record of its job, an
 object of DVC's cache bears its md5. Snakemake's note on a result is right where it agrees with that record. Nothing is
 fetched, and no job is run: what Snakemake has to make again is only named.
 """
@@ -53,15 +53,15 @@ def repair(store: Store) -> list[str]:
         if not left:
             done += _versions(store, cache)
     clear(store.root / MEMORY)
-    told = {"all": None if left else _summary(store, cache), "objects": memory["objects"]}
-    write_text(store.root / MEMORY, json.dumps(told))
+    kept = {"all": None if left else _summary(store, cache), "objects": memory["objects"]}
+    write_text(store.root / MEMORY, json.dumps(kept))
     return done + left
 
 
 def _remembered(root: Path) -> dict[str, Any]:
     try:
-        told = parse_json((root / MEMORY).read_bytes())
-        return {"all": told["all"], "objects": dict(told["objects"])}
+        kept = parse_json((root / MEMORY).read_bytes())
+        return {"all": kept["all"], "objects": dict(kept["objects"])}
     except (OSError, ValueError, KeyError, TypeError):
         return {"all": None, "objects": {}}
 
@@ -158,10 +158,10 @@ def _results(store: Store, cache: DvcCache) -> tuple[list[str], list[str]]:
     brought, lost = _notes(store, cache)
     if brought:
         done.append(f"restored Snakemake's notes on {len(brought)} result(s) from DVC's cache: {named(brought)}")
-    told = [f"lost or damaged, and to be made again: {named(left)}"] if left else []
+    notes = [f"lost or damaged, and to be made again: {named(left)}"] if left else []
     if lost:
-        told.append(f"Snakemake's notes on {len(lost)} result(s) are lost; it writes them again: {named(lost)}")
-    return done, told
+        notes.append(f"Snakemake's notes on {len(lost)} result(s) are lost; it writes them again: {named(lost)}")
+    return done, notes
 
 
 def _notes(store: Store, cache: DvcCache) -> tuple[list[str], list[str]]:

@@ -93,7 +93,7 @@ def replay(store: Store, one: dict[str, Any], elsewhere: bool) -> tuple[list[Fin
         command = [sys.executable, *f"-m snakemake --cores 1 --allowed-rules {one['job']['rule']} --".split(), *paths]
         # Under the name of a stage that ends nothing: a scratch copy is not versioned.
         about = {**os.environ, "DVC_STAGE": "replay", "PYTHONPATH": python_path(scratch)}
-        about["GIT_CEILING_DIRECTORIES"] = str(root.resolve() / "cache")  # the copy is no folder of the repository
+        about["GIT_CEILING_DIRECTORIES"] = str(root.resolve() / "cache")  # the copy does not belong to the repository
         done = subprocess.run(
             command, cwd=scratch, env=about, capture_output=True, encoding="utf-8", errors="replace", check=False
         )

@@ -13,7 +13,7 @@ from joblineage.store import Store, seconds
 from joblineage.workspace import STARTED, note, read_note
 
 Causes = dict[str, dict[str, list[Any]]]
-"""{what is wrong, as it is said: {file or job that it is about: jobs that run again for it}}."""
+"""{what is wrong, in words: {file or job that it is about: jobs that run again for it}}."""
 
 
 def by_content(workflow: Any, store: Store) -> None:
@@ -39,7 +39,7 @@ def by_content(workflow: Any, store: Store) -> None:
         await inner(dag)
         runs = workflow.executor_plugin is not None  # and is not merely asked what it would do
         causes = concerned(dag.jobs, store) or (unfinished(dag, store) if runs else {})
-        for line in told(causes):
+        for line in sentences(causes):
             logger.info(line)
         again = {job for about in causes.values() for jobs in about.values() for job in jobs}
         dag.forcefiles.update(path for job in again for path in job.output)
@@ -121,7 +121,7 @@ def unfinished(dag: Any, store: Store) -> Causes:
     return {"run(s) ended before they were written down": {named(job): [job]}}
 
 
-def told(causes: Causes) -> Iterable[str]:
+def sentences(causes: Causes) -> Iterable[str]:
     """A line for each cause: how many files, one of them, how many jobs run again for it, one of them."""
     for what, about in sorted(causes.items()):
         again = list(dict.fromkeys(named(job) for jobs in about.values() for job in jobs))

@@ -78,7 +78,7 @@ class DvcCache:
         return sorted(bad)
 
     def copy(self, md5: str, target: Path, hashed: str) -> bool:
-        """Put the object at `target` if it has that sha256; whether it did. What it stands in for is only then replaced."""
+        """Put the object at `target` if it has that sha256; whether it did. Only then the present file is replaced."""
         try:
             with whole_file(target) as temporary:
                 shutil.copyfile(self.place(md5), temporary)
@@ -128,7 +128,7 @@ def _md5s(store: Store, sha256: str) -> list[str]:
 
 
 def configuration(root: Path) -> configparser.ConfigParser:
-    """What DVC is told in this workspace."""
+    """DVC's settings in this workspace."""
     read = configparser.ConfigParser(interpolation=None)
     with suppress(configparser.Error, OSError, UnicodeDecodeError):  # DVC says itself what is wrong
         read.read([root / DVC / "config", root / DVC / "config.local"], "utf-8")

@@ -57,12 +57,12 @@ def end(
         versioned.
     """
     from joblineage.planned import up_to_date  # loads what a run with nothing to do goes without
-    from joblineage.rerun import concerned, told
+    from joblineage.rerun import concerned, sentences
 
     stage = os.environ.get("DVC_STAGE")
     if stage is not None and (causes := concerned(jobs, Store(store.root, store.study))):
         again = "this changed while the stage was at work: the same command again goes on from here"
-        raise LineageError(f"stage {stage}", [*told(causes), again])
+        raise LineageError(f"stage {stage}", [*sentences(causes), again])
     if stage not in (None, last_stage):
         return None
     complete = up_to_date(store.root, store.study.target)

@@ -31,7 +31,7 @@ ROUTINE = (
 """How messages begin that say nothing of this run."""
 DIED = re.compile(r"died with <Signals\.(\w+)|returned non-zero exit status ([0-9]+)")
 LONG = 600.0
-"""Seconds from which on a job's beginning is told too, where no bar tells what is running."""
+"""After so many seconds a job's start is reported too, where no bar shows what is running."""
 Status = tuple[int, int, int]
 """Of a file: when it was written, size and inode."""
 AT_THE_END = "At least one job did not complete successfully"
@@ -194,8 +194,8 @@ class Screen(logging.Handler):
         self.failed[said["jobid"]] = job.name
         logs = [Path(path) for path in said["log"]]
         own = [log for log in logs if _status(log) not in (None, job.logs.get(log))]  # not those of a run before
-        told = next(filter(None, map(failure, own)), None) or self._end_of(said["rule_name"])
-        self.say(f"FAILED {job.name}: {told}")
+        reason = next(filter(None, map(failure, own)), None) or self._end_of(said["rule_name"])
+        self.say(f"FAILED {job.name}: {reason}")
         if own:
             self.say(f"  its log, with the traceback: {', '.join(map(str, own))}")
 
@@ -207,10 +207,10 @@ class Screen(logging.Handler):
             failed = [*self.failed.values(), *self._running()]  # the latter without an output, as was said
             ended = f"{len(failed)} job(s) failed: {', '.join(failed)}" if failed else "The run was ended"
             self.say(f"{ended}. {done} of {len(self.jobs)} are done and kept.")
-            how = "Correct what is said above and run" if failed else "Run"
+            how = "Correct the faults above and run" if failed else "Run"
             self.say(f"{how} the same command again: it goes on from here.")
         elif DIED.search(text) and self._running():
-            self.errors.append(text)  # a job's, of which `_job_error` is told next
+            self.errors.append(text)  # a job's: `_job_error` follows
         else:
             self.say(text)
 

@@ -63,7 +63,7 @@ def raw(record: Mapping[str, Any], descent: Descent) -> list[dict[str, Any]]:
 
 
 def tree(artifact: Artifact, store: Store, depth: int | None = None) -> "Tree":
-    """The chain as a tree: a job that stands in it twice is shown where it is nearest to the artifact."""
+    """The chain as a tree: a job that occurs twice is shown where it is nearest to the artifact."""
     from rich.text import Text
     from rich.tree import Tree
 
@@ -120,11 +120,11 @@ def about(name: str, record: Mapping[str, Any]) -> Iterator[str]:
     tops = {where.partition(".")[0] for where, _ in values}
     if len(tops) == 1 and all("." in where for where, _ in values):
         values = [(where.partition(".")[2], value) for where, value in values]
-    told = [f"{where} {value}" for where, value in values[:SHORT]]
-    told += [f"{len(values) - SHORT} more"] if len(values) > SHORT else []
+    shown = [f"{where} {value}" for where, value in values[:SHORT]]
+    shown += [f"{len(values) - SHORT} more"] if len(values) > SHORT else []
     seeds = [f"{where} {seed}" for where, seed in sorted(record["seeds"].items())]
-    if told or seeds:
-        yield "; ".join(", ".join(part) for part in (told, seeds) if part)
+    if shown or seeds:
+        yield "; ".join(", ".join(part) for part in (shown, seeds) if part)
     if model := record["model"]:
         files = ", ".join(f"{PurePosixPath(one['path']).name} {one['sha256'][:8]}" for one in model["files"])
         yield f"checkpoint {model['checkpoint']}, revision {model['revision']}, {files or 'files unknown'}"

@@ -149,7 +149,7 @@ class Store:
         Raises
         ------
         FileNotFoundError : no such object.
-        ValueError : it is no list of names.
+        ValueError : it is not a list of names.
         """
         found = self.get_json(name)
         if not isinstance(found, list) or not all(isinstance(one, str) for one in found):

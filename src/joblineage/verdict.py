@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """What is said of a file, a record or the whole; `code` is the command's exit code."""
+    """The verdict on a file, a record or the whole; `code` is the command's exit code."""
 
     OK = "OK"
     STALE = "STALE"

@@ -81,7 +81,7 @@ def output_of(name: str) -> str | None:
 def marked(folder: Path) -> Iterator[tuple[Path, str]]:
     """(file, path of the study that it speaks of) below a folder of Snakemake's; files of other names are passed over.
 
-    Base64 can be spelled in several ways: Snakemake reads one, so another must not stand in for it.
+    Base64 can be spelled in several ways: Snakemake reads one, so no other is accepted.
     """
     for file in (one for one in folder.rglob("*") if not one.is_dir()):
         name = file.relative_to(folder).as_posix()

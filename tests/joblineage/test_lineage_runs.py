@@ -1,4 +1,4 @@
-"""Which records a run lists: those of the jobs that the present study hangs on, wherever they were run."""
+"""Which records a run lists: those of the jobs that the present study depends on, wherever they were run."""
 
 import re
 from pathlib import Path

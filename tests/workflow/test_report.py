@@ -72,7 +72,7 @@ def test_both_submissions_are_written_checked_and_judged(finished: Study) -> Non
     judged = json.loads((folder / "report/held_back.json").read_text())
     assert set(judged["variants"]) == {"inductive", "transductive"}
     assert "nothing about BLEMORE" in judged["note"]
-    # So few training persons: how well individuals are told apart is unknown, so nothing of it is used.
+    # So few training persons: how well individuals are distinguished is unknown, so nothing of it is used.
     summary = json.loads((folder / "individuals/summary.json").read_text())
     assert (summary["active"], summary["train"]["adjusted_rand"]) == (True, None)
     assert not json.loads((folder / "calibration/trust.json").read_text())["trusted"]

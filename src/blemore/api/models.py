@@ -1,6 +1,6 @@
 """The functions that fit and use what turns probabilities into answers: decoders, personal models, offsets.
 
-What they take and give is said in `functions`, which offers them.
+`functions`, which offers them, documents what they take and return.
 """
 
 from pathlib import Path

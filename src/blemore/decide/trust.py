@@ -1,4 +1,4 @@
-"""Whether clusters of clips may stand in for persons: by what they gain on training persons, beside clusters of chance.
+"""Whether clusters of clips may be used as persons: by what they gain on training persons, beside clusters of chance.
 
 A gain above zero says nothing: whatever looks at many clips at once also corrects what the models of a fold have of their own.
 So clusters have to gain more than random clusters of the same sizes, and more than all clips of a fold as one cluster.

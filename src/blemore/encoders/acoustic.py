@@ -1,6 +1,6 @@
 """Prosody without a network: statistics of pitch, level, voice quality, rhythm and spectrum over a clip.
 
-features: functionals (what is meant where nothing is said): FEATURES below, from `descriptors`. A
+features: functionals (the default): FEATURES below, from `descriptors`. A
 descriptor is summed up over the frames where it means something; where no frame does (a whisper has no pitch) its
 statistics are 0. egemaps: the 88 functionals of eGeMAPS v02 from openSMILE, for research only and installed apart.
 
@@ -35,7 +35,7 @@ FEATURES = (
 )  # fmt: skip
 """Names of the functionals, in order. Levels in dB (only "level" re full scale, the others re the clip's loudest
 frames), pitch in semitones, slopes per second, rise and fall per 10 ms frame, jitter and shimmer as the mean change
-between voiced neighbours (semitones, dB); the descriptors' units stand in `descriptors.Tracks`."""
+between voiced neighbours (semitones, dB); the descriptors' units are listed in `descriptors.Tracks`."""
 
 FAMILY = Family(
     kind="computed",

@@ -124,10 +124,10 @@ def from_pretrained(architecture: type[Any], settings: Mapping, **options: Any) 
     if wanted and found != wanted and not _holds_part(files[0], config):
         raise DataError(where, [f"{files[0].parent} is a {found!r} network by its {CONFIG}, {wanted!r} is needed here"])
     with _told(files[-1], f"does not load into {architecture.__name__}"):
-        network, told = architecture.from_pretrained(
+        network, loading = architecture.from_pretrained(
             str(files[-1].parent), local_files_only=True, weights_only=True, output_loading_info=True, **options
         )
-    _check_names(network, told, files[-1])
+    _check_names(network, loading, files[-1])
     return network
 
 
@@ -137,17 +137,17 @@ def _holds_part(config_file: Path, config: Any) -> bool:
     return isinstance(part, dict) and part.get("model_type") == config.model_type
 
 
-def _check_names(network: torch.nn.Module, told: Mapping, path: Path) -> None:
+def _check_names(network: torch.nn.Module, loading: Mapping, path: Path) -> None:
     """Refuse weights that do not name the network's body; transformers itself would start it at random, silently."""
     prefix = f"{network.base_model_prefix}."
     names = set(network.state_dict())
     body = {name for name in names if name.startswith(prefix)} or names  # a bare body has no prefix of its own
-    lacking = sorted(body & set(told["missing_keys"]))
+    lacking = sorted(body & set(loading["missing_keys"]))
     if len(lacking) > MOST_MISSING * len(body):
-        foreign = ", ".join(sorted(told["unexpected_keys"])[:3]) or "nothing else"
+        foreign = ", ".join(sorted(loading["unexpected_keys"])[:3]) or "nothing else"
         few = f"{len(lacking)} of {len(body)} tensors of {type(network).__name__} are not in it"
         advice = f"it holds {foreign} instead: is it another network's?"
-        if part := next((key for key in told["unexpected_keys"] if key.endswith(f".{lacking[0]}")), None):
+        if part := next((key for key in loading["unexpected_keys"] if key.endswith(f".{lacking[0]}")), None):
             advice = f"they stand there as {part}: it is a part of another network, which has to be loaded as a whole"
         raise DataError(str(path), [f"{few}, such as {', '.join(lacking[:3])}; {advice}"])
     if lacking:
@@ -172,7 +172,7 @@ def _files(settings: Mapping) -> list[Path]:
 
 @contextmanager
 def _told(path: Path, fault: str) -> Iterator[None]:
-    """What goes wrong while the file is loaded is told as its fault: code in it, else `fault`."""
+    """What goes wrong while the file is loaded is reported as its fault: code in it, else `fault`."""
     try:
         yield
     except pickle.UnpicklingError as error:  # its message begins with the advice to run the code

@@ -122,7 +122,7 @@ class MicroBatch:
 
 @contextmanager
 def told_when_full(where: str) -> Iterator[None]:
-    """Memory that runs out where fewer clips would not help is told as a fault with what to do."""
+    """Memory that runs out where fewer clips would not help becomes a fault with what to do."""
     try:
         yield
     except torch.OutOfMemoryError as error:

@@ -51,7 +51,7 @@ class Precomputed(Embedder):
             faults.append(f"expected numbers in X, found {x.dtype}")
         else:
             names = np.array(clip_names(names), dtype=object)
-            faults += once((f"clip {name}" for name in names[repeated(names)]), "stands in more than one row")
+            faults += once((f"clip {name}" for name in names[repeated(names)]), "is in more than one row")
             endless = ~np.isfinite(x).all(axis=1)
             faults += once((f"clip {name}" for name in names[endless]), "a feature is NaN or infinite")
         if faults:

@@ -44,7 +44,7 @@ def build(settings: Mapping) -> "TimeSformer":
 
 
 def fresh(network: TimesformerForVideoClassification) -> TimesformerForVideoClassification:
-    """Weights to start from nothing: as `initialise` has them, and places and times told apart from the first step.
+    """Weights to start from nothing: as `initialise` has them, and places and times distinguished from the first step.
 
     transformers starts with all times alike, which is right beside weights that were trained on pictures.
     """

@@ -102,7 +102,7 @@ def local_files(settings: Mapping) -> list[Path]:
     """Files of a checkpoint that is a path, to be inputs of the job that reads them; empty for a name on the hub.
 
     Empty also without a checkpoint (scale "tiny"; encoders that need none), where nothing is there, and for a path from ~
-    on: like the hub's cache it is no part of the study, and the parameters' sha256 says what is meant.
+    on: like the hub's cache it does not belong to the study, and the parameters' sha256 says what is meant.
     """
     name = settings.get("checkpoint", "~")
     if name.startswith("~") or is_hub_name(name):

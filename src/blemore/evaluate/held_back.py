@@ -30,7 +30,7 @@ NOTE = "The test clips show generated actors: these figures say that the workflo
 def judge(
     submissions: Mapping[str, str | Path], truth_json: str | Path, clusters: pd.DataFrame | None
 ) -> dict[str, Any]:
-    """Scores of submissions on the held-back truth, their difference, and how well persons were told apart.
+    """Scores of submissions on the held-back truth, their difference, and how well persons were distinguished.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def _judge_clusters(clusters: pd.DataFrame, truth: pd.DataFrame) -> dict[str, An
     refuse("clusters", (f"column {name!r} is missing" for name in ("clip", "cluster") if name not in clusters.columns))
     table = pd.DataFrame({"clip": clip_names(clusters["clip"]), "cluster": clusters["cluster"].to_numpy()})
     clip = table["clip"]
-    faults = [f"clip {name}: stands in more than one row" for name in clip[clip.duplicated()]]
+    faults = [f"clip {name}: is in more than one row" for name in clip[clip.duplicated()]]
     faults += [f"clip {name}: no such test clip" for name in clip[~clip.isin(truth["clip"])]]
     faults += [f"clip {name}: its cluster is empty" for name in clip[table["cluster"].isna()]]
     refuse("clusters", faults if len(table) else ["no row"])

@@ -30,7 +30,7 @@ def fit(data: Labelled, *, bags: int, members: int) -> WeightedMean:
 
 
 def _committee(probabilities: np.ndarray, truth: np.ndarray, members: int) -> np.ndarray:
-    """(E,) how often each encoder stands in the committee, divided by its size."""
+    """(E,) how often each encoder is in the committee, divided by its size."""
     counts, reached = np.zeros(len(probabilities)), -1.0
     for _ in range(members):
         grown = counts + np.eye(len(counts))  # (E, E): by each encoder

@@ -31,7 +31,7 @@ app = typer.Typer(help="Gemini Embedding 2: plan and pay for the vectors of piec
 DEFAULTS: dict[str, Any] = {
     "model": MODEL,
     "dimensions": DIMENSIONS,
-    "requests_per_minute": 100,  # the free quota of the model before it; what an account may do stands in AI Studio
+    "requests_per_minute": 100,  # the free quota of the model before it; AI Studio shows what an account may do
     "concurrency": 4,
     "max_usd": 10.0,  # twice what all of BLEMORE costs
 }

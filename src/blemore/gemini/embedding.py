@@ -71,7 +71,7 @@ class Run:
     ) -> tuple[np.ndarray, list[str]]:
         """The vectors of some pieces (clip, MP4 file), asking for those that are not in the cache.
 
-        advance : told how many more pieces are settled, from any thread.
+        advance : called with how many more pieces are settled, from any thread.
 
         Returns
         -------

@@ -26,7 +26,7 @@ class Failure(Exception):
     """A request that brought no vector.
 
     wait : s that the service asks all workers to wait, if it does.
-    everybody : whether all workers pause, not only the one that was told.
+    everybody : whether all workers pause, not only the one that was answered.
     maybe_paid : whether the service may have done the work and charged for it.
     """
 
@@ -91,7 +91,7 @@ def _error(body: Any) -> dict[str, Any]:
 
 
 def _parts(value: Any) -> list[dict[str, Any]]:
-    """The objects of a list, whatever else stands in its place."""
+    """The objects of a list, nothing of any other value."""
     return [part for part in value if isinstance(part, dict)] if isinstance(value, list) else []
 
 

@@ -38,7 +38,7 @@ def digest(data: bytes) -> str:
 
 
 def cache_key(mp4: bytes, service: Service) -> str:
-    """sha256, in hex, of all that decides a vector; the clip's name is no part of it."""
+    """sha256, in hex, of all that decides a vector; the clip's name does not count."""
     return _key(mp4, service.origin, service.model, service.dimensions)
 
 

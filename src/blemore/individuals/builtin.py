@@ -1,7 +1,7 @@
 """What a face looks like, in numbers that need no network: colours, painted and shaped texture, edges.
 
 All numbers come from one picture per clip, the median over its first face crops: a clip begins before its expression has
-unfolded, and what moves (blinks, speech) drops out. The picture's logarithm turns light into something added, which the features take away again: colours are told against the
+unfolded, and what moves (blinks, speech) drops out. The picture's logarithm turns light into something added, which the features take away again: colours are measured against the
 skin's, texture against its own surroundings, edges against their mean strength. Both halves of the face are averaged,
 so that a lamp from the left is one from the right. Nothing outside an oval from hair line to chin is looked at: neither
 clothes nor background. What is left of expression and light is for `space` to learn, from persons it knows.

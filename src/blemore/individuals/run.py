@@ -58,7 +58,7 @@ def find_individuals(
     Parameters
     ----------
     clips : clips table of the study; quarantined clips are left out.
-    face_shards : faces files (`media.schemas.FACES`); read only where individuals may be told apart.
+    face_shards : faces files (`media.schemas.FACES`); read only where individuals may be distinguished.
     descriptor : name of a module of this package, or "off" or False.
     approved : {by, date, basis}, or None; needed for every data set but the demo.
     dataset : name of the data set.

@@ -130,7 +130,7 @@ def with_parts(schema: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[di
     """The schema with the numbers of every part that the values name, and names of parts that there are not.
 
     A part's numbers are those of its signature (`parts.PartKind.numbers`); what the schema says of one, such as its range,
-    takes the place of its annotation. Those of a fusion method, a data set and a head stand in a block of its name, those of an encoder family in the
+    takes the place of its annotation. Those of a fusion method, a data set and a head are in a block of its name, those of an encoder family in the
     encoder's entry, or in its blocks for the scales, which must also have what the family says that it needs
     (`families.Family.needs`).
     """
@@ -269,7 +269,7 @@ def _contradictions(values: Mapping[str, Any], faulty: set[Keys]) -> Iterator[Fa
         individuals = values["individuals"]
         reason = why_off(individuals["descriptor"], individuals["approved"], values["dataset"])
         if reason or values["private"] == "absent":
-            text = f"found transductive, which needs individuals to be told apart. {reason or 'private: absent'}"
+            text = f"found transductive, which needs individuals to be distinguished. {reason or 'private: absent'}"
             yield ("submission", "prefer"), text, ("individuals",)
     if sound("fusion", "method") and sound("fusion", "candidates"):
         fusion = values["fusion"]

@@ -108,7 +108,7 @@ DESCRIPTOR = PartKind("descriptor of faces", "individuals", "describe", ("face_s
 NETWORKS = {"sface": "weights/face_recognition_sface_2021dec.onnx"}
 """{descriptor: the file in the study that its network is read from}."""
 OFF = ("off", False)
-"""In place of a descriptor's name: nobody is told apart; YAML reads a bare off as False."""
+"""In place of a descriptor's name: nobody is distinguished; YAML reads a bare off as False."""
 AUTO = "auto"
 """In place of a fusion method's name: one of the candidates is chosen in inner folds."""
 DEFAULT_HEAD = "linear"

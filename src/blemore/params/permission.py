@@ -1,4 +1,4 @@
-"""Whether individuals may be told apart at all."""
+"""Whether individuals may be distinguished at all."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ FREE = "demo"
 
 
 def why_off(descriptor: str | bool, approved: Mapping[str, Any] | None, dataset: str) -> str:
-    """One sentence on why individuals are not told apart; empty where they may be.
+    """One sentence on why individuals are not distinguished; empty where they may be.
 
     Telling people apart by their faces is biometric processing: for every data set of real people someone has to have
     allowed it.

@@ -115,8 +115,8 @@ def _csv(data: bytes) -> tuple[list[str], list[list[Any]]]:
 def _separated(text: str) -> tuple[str, str]:
     """What separates the cells, and the text without Excel's own line about it."""
     first = re.split("[\r\n]", text, maxsplit=1)[0]
-    if told := re.fullmatch('"?sep=(.)"?', first.strip(" "), re.IGNORECASE):
-        return told[1], text[len(first) :]
+    if declared := re.fullmatch('"?sep=(.)"?', first.strip(" "), re.IGNORECASE):
+        return declared[1], text[len(first) :]
     separator = max(SEPARATORS, key=lambda one: len(next(csv.reader([first], delimiter=one), [])))
     if separator in first or " " not in first.strip():
         return separator, text
@@ -188,7 +188,7 @@ def number_text(cell: str) -> str:
 
 
 def repeated(names: Iterable[str]) -> np.ndarray:
-    """(n,) bool: the same name stands in an earlier row."""
+    """(n,) bool: the same name is in an earlier row."""
     first: dict[str, int] = {}
     return np.array([first.setdefault(name, row) < row for row, name in enumerate(names)], dtype=bool)
 

@@ -138,7 +138,7 @@ def _regions(row: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
 
 
 def plateau(probabilities: np.ndarray, truth: np.ndarray, margin: float) -> dict[str, Any]:
-    """The thresholds that cannot be told from the best: cells whose Score lies at most `margin` below it.
+    """The thresholds that are as good as the best: cells whose Score lies at most `margin` below it.
 
     Parameters
     ----------

@@ -73,7 +73,7 @@ def check_labels(table: Table, where: str) -> list[str]:
         faults.extend(once((f"{start}row {row + 1}, clip {names[row]}" for row in rows), what + found))
 
     tell(names == "", "the clip has no name")
-    tell(repeated(names), "the clip stands in more than one row")
+    tell(repeated(names), "the clip is in more than one row")
     tell(~np.isin(first, CLASSES), f"emotion_1 must be one of {', '.join(CLASSES)}", first)
     tell(blend & ((first == "neu") | (second == "neu")), "neutral is never part of a blend")
     tell(blend & ~np.isin(second, CLASSES), f"emotion_2 must be one of {', '.join(EMOTIONS)} or empty", second)

@@ -24,7 +24,9 @@ Gains = Annotated[float, typer.Option(min=0, help="Standard deviation of the log
 Confidence = Annotated[float, typer.Option(min=1, help="Factor on the logits of the most over-confident encoder.")]
 Schedule = Annotated[
     Literal["exact", "usual", "random", "short"],
-    typer.Option(help="Clips of a person: exact, the usual 54; usual, as BLEMORE's persons; random; short, 22 as in the demo."),
+    typer.Option(
+        help="Clips of a person: exact, the usual 54; usual, as BLEMORE's persons; random; short, 22 as in the demo."
+    ),
 ]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same study.")]
 

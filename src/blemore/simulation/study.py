@@ -8,7 +8,7 @@ emotion of a blend shows more than its share), o_i the person's class offsets an
 with a strength s_e, a bias b_e of its own, and over-confidence t_e >= 1. The common noise is what a clip shows besides its
 label: an encoder that sees little of the one sees little of the other. (Were it as large in weak encoders, a linear
 combination could subtract it, and stacking would win by a trick that no real encoder offers.) New
-persons, drawn the same way, stand in the tables as test clips whose person is known here and nowhere else.
+persons, drawn the same way, are test clips of the tables; only this module knows whose.
 """
 
 from dataclasses import dataclass

@@ -45,7 +45,7 @@ def state(settings: Mapping[str, Any]) -> dict[str, Any]:
     line that switches the encoder off).
     """
     entry = entry_of(settings)
-    told = {
+    report = {
         "encoder": settings["name"],
         "scale": settings["scale"],
         "checkpoint": checkpoint_of(settings),
@@ -56,14 +56,14 @@ def state(settings: Mapping[str, Any]) -> dict[str, Any]:
         "files": {},
     }
     if (reason := none_needed(settings)) is not None:
-        return told | {"state": "none needed", "said": reason}
+        return report | {"state": "none needed", "said": reason}
     if "service" in settings:
         command = family(settings["module"]).priced_by
-        return told | {"state": "service", "said": f"`{command}` says what it costs and what is sent"}
+        return report | {"state": "service", "said": f"`{command}` says what it costs and what is sent"}
     files = weight_files(settings)
-    told["files"] = {str(file): sha256(file) for file in files}
+    report["files"] = {str(file): sha256(file) for file in files}
     if fault := _first_fault(settings):
-        return told | {
+        return report | {
             "state": "wrong" if files or path_of(settings["checkpoint"]).exists() else "missing",
             "said": fault,
         }
@@ -72,17 +72,17 @@ def state(settings: Mapping[str, Any]) -> dict[str, Any]:
         wanted[files[-1].name] = settings["sha256"]
     differing = [
         f"{path} has sha256 {found}, expected {wanted[Path(path).name]}"
-        for path, found in told["files"].items()
+        for path, found in report["files"].items()
         if wanted.get(Path(path).name) not in (None, found)
     ]
     if differing:
-        return told | {"state": "wrong", "said": "; ".join(differing)}
+        return report | {"state": "wrong", "said": "; ".join(differing)}
     unsure = "" if any(wanted.get(file.name) for file in files) else "its sha256 is not known here, nothing to compare"
-    return told | {"state": "there", "said": unsure}
+    return report | {"state": "there", "said": unsure}
 
 
 def _first_fault(settings: Mapping[str, Any]) -> str | None:
-    """What keeps a checkpoint from being read, as far as can be told without reading it whole; None if nothing."""
+    """What keeps a checkpoint from being read, as far as one can see without reading it whole; None if nothing."""
     if none_needed(settings) is not None or "service" in settings:
         return None
     files = weight_files(settings)

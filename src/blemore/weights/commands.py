@@ -112,7 +112,7 @@ def _lines(entry: dict[str, Any]) -> str:
     """One known checkpoint in words."""
     terms = entry["licence"]
     files = [f"{file} (sha256 {digest or '?'})" for file, digest in entry["files"].items()]
-    told = {
+    shown = {
         "what": entry["what"],
         "weights' licence": f"{terms['weights'] or '?'}; {terms['said_by']}",
         "code's licence": f"{terms['code'] or '?'}; the authors' own code: {terms['original_code'] or '?'}",
@@ -126,7 +126,7 @@ def _lines(entry: dict[str, Any]) -> str:
         "paper": entry["paper"] or "?",
         "note": entry["note"],
     }
-    return "\n".join(f"{key}: {text}" for key, text in told.items() if text is not None)
+    return "\n".join(f"{key}: {text}" for key, text in shown.items() if text is not None)
 
 
 def _show(states: list[dict[str, Any]]) -> None:

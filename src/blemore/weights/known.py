@@ -73,7 +73,7 @@ def study_settings(params: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def licences(encoders: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Licences of code and weights apart, and the sha256 of what was loaded; what nobody told us is listed as unknown.
+    """Licences of code and weights apart, and the sha256 of what was loaded; what is not published is listed as unknown.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def licences(encoders: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     Returns
     -------
     looked_up (the day on or after which all that is known was, as 2026-11-23), and encoders: name -> scale, module, checkpoint, revision, source, paper, code, original_code, weights, said_by, note, files
-    (file name -> sha256; empty where no file is read) and unknown (names of the entries that nobody told us).
+    (file name -> sha256; empty where no file is read) and unknown (names of the entries that are not published).
     """
     day = min(entry["looked_up"] for entry in checkpoints().values())
     return {"looked_up": day, "encoders": {settings["name"]: _licence(settings) for settings in encoders}}
@@ -98,7 +98,7 @@ def _licence(settings: Mapping[str, Any]) -> dict[str, Any]:
     entry = entry_of(settings)
     terms = entry.get("licence", {})
     files = {} if "service" in settings else {file.name: sha256(file) for file in weight_files(settings)}
-    told = {
+    licences = {
         "revision": settings.get("revision"),
         "source": entry.get("source"),
         "paper": entry.get("paper"),
@@ -106,5 +106,5 @@ def _licence(settings: Mapping[str, Any]) -> dict[str, Any]:
         "note": entry.get("note") if entry else "no checkpoint that this package knows: read its licence yourself",
     }
     moot = ("note", "revision", "original_code", "paper") if "service" in settings else ("note",)
-    unknown = [key for key, value in told.items() if value is None and key not in moot]
-    return {**general, **told, "files": files, "unknown": unknown}
+    unknown = [key for key, value in licences.items() if value is None and key not in moot]
+    return {**general, **licences, "files": files, "unknown": unknown}

@@ -48,7 +48,7 @@ def from_address(url: str, target: Path, *, wait: float = 2.0) -> None:
             return
         except HTTPError as error:
             reply, asked = f"the server answers {error.code} {error.reason}", error.headers.get("Retry-After", "")
-            if error.code == 416 and target.exists():  # what is there is no beginning of the file
+            if error.code == 416 and target.exists():  # the part that is there is not of this file
                 target.unlink()
                 pause = 0.0
             elif error.code in (401, 403):

@@ -13,7 +13,7 @@ from joblineage.verdict import Finding, Verdict
 from joblineage.workspace import GIT_ALONE
 
 CONFIG = ".dvc/config"
-"""What DVC is told of caches and stores: no record knows it, git does."""
+"""DVC's settings of caches and stores: they are in no record, but in git."""
 
 
 def check(root: Path, graph: Graph, chain: set[str]) -> tuple[list[Finding], list[str]]:

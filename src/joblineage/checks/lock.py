@@ -88,8 +88,10 @@ def check(store: Store, *, whole: bool = True) -> tuple[list[Finding], list[str]
         what = "of an earlier run: DVC has not versioned the last one, `dvc commit --force` does"
         return [Finding(Verdict.INCOMPLETE, "dvc.lock", what)], []
     # Metadata are compared one by one: a job that failed has changed them, and times in them are nobody's concern.
-    told = METADATA in outs and not any(outs[METADATA][1] == _here(root, METADATA, litter=one) for one in (False, True))
-    notes = [f"{METADATA} is another than DVC versioned: it was compared file by file"] if told else []
+    changed = METADATA in outs and not any(
+        outs[METADATA][1] == _here(root, METADATA, litter=one) for one in (False, True)
+    )
+    notes = [f"{METADATA} is another than DVC versioned: it was compared file by file"] if changed else []
     findings = [_output(store, made, path, *claim) for path, claim in outs.items()]
     findings += [_dependency(store, made, outs, *dep) for dep in deps]
     findings += complete.sizes(store, [out for _, out in listed if out["path"] not in OF_RUNS])

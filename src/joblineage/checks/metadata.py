@@ -65,9 +65,9 @@ def check(root: Path, graph: Graph, chain: set[str], found: Sums) -> tuple[list[
             if not wrong and _other_clock(one, claim):
                 other_clock.append(path)
         except (ValueError, LookupError, TypeError, SyntaxError, RecursionError, MemoryError):
-            wrong, late = "is no metadata of Snakemake's making", False
+            wrong, late = "was not written by Snakemake", False
         if wrong:
-            # A run that ended early has not told Snakemake of all its jobs; one whose parameters change is not complete.
+            # A run that ended early has not reported all its jobs to Snakemake; one whose parameters change is not complete.
             verdict = Verdict.INCOMPLETE if early or name in store.pending or late else Verdict.TAMPERED
             findings.append(Finding(verdict, node, f"{wrong} (record of {key(one)})"))
     notes = [f"{len(closed)} files of {METADATA} may not be read by this user and were not compared"] if closed else []

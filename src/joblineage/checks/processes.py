@@ -31,7 +31,7 @@ def _foreign(record: Document) -> list[tuple[str, str]]:
 
 
 def _jobs(records: Iterable[Document], said: Callable[[Document], Iterable[Any]]) -> dict[Any, list[str]]:
-    """{what: names of the jobs of which it is said}, sorted."""
+    """{what: names of the jobs it is about}, sorted."""
     found: dict[Any, list[str]] = {}
     for record in records:
         for one in said(record):

@@ -100,12 +100,12 @@ def why(
     store = Store(workspace, context.obj)
     found = finding.find(artifact, store)
     older = find_run(against, store) if against is not None else explaining.before(found, store)
-    told = [explaining.now(found, store)] if against is None else []
-    told += [explaining.then(found, store, older)] if older else []
+    answers = [explaining.now(found, store)] if against is None else []
+    answers += [explaining.then(found, store, older)] if older else []
     if as_json:
-        say_json([one.as_dict() for one in told])
+        say_json([one.as_dict() for one in answers])
         return
-    for one in told:
+    for one in answers:
         say(*one.lines())
 
 

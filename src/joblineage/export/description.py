@@ -84,7 +84,7 @@ class Description:
         return self._add(uri, "CreativeWork", name=name, version="1.0")
 
     def _completed(self, user: str | None, time: dict[str, Any]) -> dict[str, Any]:
-        """What is said of every action that was done: who did it, by the name of the login, and when."""
+        """What every finished action has: who did it, by the name of the login, and when."""
         agent = self._add(f"#agent/{user or 'unknown'}", "Person", name=user or "unknown")
         when = {"startTime": _moment(time["start"]), "endTime": _moment(time["end"])}
         return {"agent": agent, "actionStatus": COMPLETED, **when}

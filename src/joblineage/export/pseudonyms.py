@@ -1,6 +1,6 @@
 """Which private names an export may tell: none, unless it is asked to.
 
-A study says which names are private, "A412": they may stand in file names, in paths, in wildcards and in tables. In an
+A study says which names are private, "A412": they may occur in file names, in paths, in wildcards and in tables. In an
 export each is a pseudonym, HMAC-SHA256 of the name under a random salt: the same one all over the export. A salt that is
 not kept cannot be asked again who was who.
 """

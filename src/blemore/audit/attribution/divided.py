@@ -53,7 +53,7 @@ def _behind(outcome: Outcome, members: frozenset[str], a: Found, b: Found) -> li
     """The causes that a factor's parts came from."""
     makers = outcome.comparison.b.makers | outcome.comparison.a.makers
     files = {**a.files, **b.files}
-    told = []
+    reasons = []
     for cause in outcome.causes:
         reached = {*cause.began, *outcome.comparison.following(cause.began)}
         begins = {
@@ -63,8 +63,8 @@ def _behind(outcome: Outcome, members: frozenset[str], a: Found, b: Found) -> li
             parts.CLIPS: "clips" in reached,
         }
         if any(begins[one] if one in begins else makers.get(files[one]["path"]) in reached for one in sorted(members)):
-            told.append(str(cause.change))
-    return told
+            reasons.append(str(cause.change))
+    return reasons
 
 
 def _of_the_study(cause: Cause) -> bool:
@@ -91,7 +91,7 @@ def _unstored(outcome: Outcome, part: str, letter: str, side: Side, file: Docume
 
 def _code(outcome: Outcome) -> list[str]:
     """Modules of the cheap stages that are not here as a run had them."""
-    told = []
+    reasons = []
     folder = Path(blemore.__file__).parent
     for letter, side in (("A", outcome.comparison.a), ("B", outcome.comparison.b)):
         inputs = [one for rule in parts.STAGES for one in side.records[rule]["inputs"] if one["role"] in LOGIC]
@@ -100,5 +100,5 @@ def _code(outcome: Outcome) -> list[str]:
         here = {path: folder / path.removeprefix(PACKAGE) for path in modules}
         other = [path for path, file in here.items() if not (file.is_file() and sha256(file) == sums[path])]
         if other:
-            told.append(f"needs the other code: {letter} was made with another {', '.join(other)} than the one here")
-    return told
+            reasons.append(f"needs the other code: {letter} was made with another {', '.join(other)} than the one here")
+    return reasons

@@ -82,7 +82,7 @@ def found(side: Side, restorer: Restorer) -> Found:
 def factors(a: Found, b: Found) -> dict[str, frozenset[str]]:
     """The changes that can be swapped: what differs and is stored on both sides, by name, encoders first.
 
-    Other folds of the same persons, or no encoder in common, cannot be told apart from the probabilities: one factor.
+    Other folds of the same persons, or no encoder in common, cannot be distinguished from the probabilities: one factor.
 
     Returns
     -------
@@ -186,7 +186,7 @@ def _as_in_a_job() -> Iterator[None]:
 def draws_at_random(options: Mapping[str, Any]) -> list[str]:
     """The fusion methods among those asked for that draw at random.
 
-    What a method draws hangs on the name of its fit (`fusion.base.Labelled`), so one that never reads it cannot draw.
+    What a method draws depends on the name of its fit (`fusion.base.Labelled`), so one that never reads it cannot draw.
     """
     names = list(options["candidates"]) if options["method"] == AUTO else [options["method"]]
     return [name for name in names if re.search(r"\.name\b", inspect.getsource(FUSION_METHOD.load(name)))]

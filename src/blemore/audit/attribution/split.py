@@ -1,7 +1,7 @@
 """Which change moved the Score by how much: a Shapley split over replays of the cheap stages from stored probabilities.
 
 Score : (ACC_presence + ACC_salience) / 2 of the fused out-of-fold decisions, variant "inductive", as results/metrics.json
-has it. What cannot be replayed here (probabilities that are not stored, other code) is told apart as "the rest".
+has it. What cannot be replayed here (probabilities that are not stored, other code) is distinguished as "the rest".
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ from joblineage.outcome import DISTINCT
 from joblineage.progress import Steps
 
 MOST = 6
-"""Factors that are told apart: 2^6 replays."""
+"""Factors that are distinguished: 2^6 replays."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Noise:
 
 @dataclass(frozen=True)
 class Split:
-    """The change in Score, divided, and how it is told.
+    """The change in Score, divided, and its description.
 
     before, after : the recorded Scores; replayed : what the replays gave for both, None where none could be made.
     shares : sum to the replayed difference; rest : what is left of the recorded one; the two sum to after - before.

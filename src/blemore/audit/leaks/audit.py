@@ -2,7 +2,7 @@
 
 What is proved: by the declarations, which the masks made that selected the data, no model was fitted on a person
 whom it judges, its early stopping, scaler and choices included; each stays with its fold; every
-row of a table has a declared judge; no content stands in two folds. What is not: that a declaration is honest, what a
+row of a table has a declared judge; no content is in two folds. What is not: that a declaration is honest, what a
 network had seen before the study, and that two clips of other content do not show the same person.
 """
 
@@ -153,21 +153,23 @@ def _pretraining(records: Iterable[Record]) -> dict[str, str]:
 def _silent(models: Iterable[Declared], records: Iterable[Record]) -> list[str]:
     """Encoders from outside, tables or features, of which no sidecar says whom their models were trained on."""
     tables = {model.name.step for model in models if declare.UNKNOWN in model.fits}
-    features, told = set(), set()
+    features, with_tables = set(), set()
     for record in records:
         settings = record["params"]["values"].get("encoder") or {}
         if record["job"]["rule"] == "embed_clips" and settings.get("file"):
             features.add(settings["name"])
         if record["job"]["rule"] == "fit_head" and any(one["role"] == "persons" for one in record["inputs"]):
-            told.add(settings["name"])
-    return sorted(tables | (features - told))
+            with_tables.add(settings["name"])
+    return sorted(tables | (features - with_tables))
 
 
 def _notes(models: Iterable[Declared]) -> list[str]:
     kinds = {kind for model in models for kind in model.fits}
     notes = list(dict.fromkeys(f"by design, {what}" for kind, what in BY_DESIGN.items() if kind in kinds))
-    told = sorted({model.name.step for model in models if OUTSIDE in model.fits})
-    return notes + ([f"declared, not proved: the sidecar of {', '.join(told)} is taken at its word"] if told else [])
+    outside = sorted({model.name.step for model in models if OUTSIDE in model.fits})
+    return notes + (
+        [f"declared, not proved: the sidecar of {', '.join(outside)} is taken at its word"] if outside else []
+    )
 
 
 def in_verify(root: Path, graph: Graph, chain: set[str], artifact: str | None, found: Iterable[Finding]) -> Checked:

@@ -26,7 +26,7 @@ def two_folds(clips: ClipsTable) -> Iterator[Finding]:
         folds[person].add(clips.fold[clip])
     for person, found in sorted(folds.items()):
         if person != TEST and len(found) > 1:
-            yield Finding(Verdict.LEAK, person, f"stands in folds {', '.join(map(str, sorted(found)))}")
+            yield Finding(Verdict.LEAK, person, f"is in folds {', '.join(map(str, sorted(found)))}")
 
 
 def alike(what: str, sums: Mapping[str, str]) -> Copies:
@@ -55,7 +55,7 @@ def same_media(media: Iterable[tuple[str, Path]]) -> tuple[Copies, list[str]]:
 
 
 def copies(clips: ClipsTable, found: Copies) -> list[Finding]:
-    """Those of the usable clips that are alike, and stand in different folds or splits."""
+    """Those of the usable clips that are alike, and are in different folds or splits."""
     apart: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for what, names in found:
         group = tuple(sorted(clip for clip in names if clip in clips.usable))

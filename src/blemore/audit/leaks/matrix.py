@@ -62,7 +62,7 @@ def matrix(
     """The table of these models.
 
     "judged" says: by models of which none was fitted on this person. What serves several folds at once, or a choice
-    among training clips, stands in no column; the latter shows where it leaks.
+    among training clips, has no column; the latter shows where it leaks.
 
     Parameters
     ----------

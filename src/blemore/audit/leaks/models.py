@@ -88,7 +88,7 @@ class Declared:
 
     @property
     def reports(self) -> bool:
-        """Whether rows that it judges may stand in a table as they are: fitted, and for one fold or for test clips."""
+        """Whether rows that it judges may be in a table as they are: fitted, and for one fold or for test clips."""
         return not self.inner and len(self.name.folds or ()) < 2 and bool(self.labelled)
 
 
@@ -155,7 +155,7 @@ def _strays(model: Declared, clips: ClipsTable) -> Iterator[str]:
 
 
 def _others(model: Declared, clips: ClipsTable) -> Iterator[str]:
-    """Test clips among what it learned from; clips that no table knows; a judge of whom nothing is said."""
+    """Test clips among what it learned from; clips that no table knows; a judge without a declaration."""
     for kind, on in model.fits.items():
         if kind not in declare.LABEL_FREE and (tested := clips.test(on)):
             yield f"fitted on test clips ({kind}): {some(tested)}"

@@ -1,6 +1,6 @@
 """What a reviewer asks of a study, answered out of its records as plain numbers and texts: the page's block `lineage.json`.
 
-Sums and counts stand in no other file; the block is embedded in the page, and every number of its text points into it.
+Sums and counts are in no other file; the block is embedded in the page, and every number of its text points into it.
 """
 
 from collections import Counter

@@ -34,7 +34,7 @@ class Box:
 
 @dataclass
 class Block:
-    """A step: its boxes by row, then by label; rows have names only where encoders are told apart.
+    """A step: its boxes by row, then by label; rows have names only where encoders are distinguished.
 
     uses : names of the blocks that made what its jobs read.
     """

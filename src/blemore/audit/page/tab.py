@@ -1,7 +1,7 @@
 """The tab "Lineage" of the study's report: what `blemore lineage report` says of a file's chain while the report is made.
 
-Asked in a process of its own, as `job.run_first` does: what looks at a job's chain is no part of what the job's result
-hangs on, and records are no input of a job.
+Asked in a process of its own, as `job.run_first` does: code that looks at a job's chain is not what the job's result
+depends on, and records are not an input of a job.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""A planned withdrawal, done, and told in words. Whatever breaks it off, it can be run again: what it works from is never removed.
+"""A planned withdrawal, carried out and reported. Whatever breaks it off, it can be run again: what it works from is never removed.
 
 The order: the denylist first, so that nothing comes in again meanwhile; what a service made next, since only the pieces
 tell which it is; then the remotes and DVC's cache; the workspace last.
@@ -54,7 +54,7 @@ def carry_out(root: Path, plan: Plan) -> tuple[Plan, str]:
     for place, md5s in reversed(plan.objects):
         try:
             place.remove(md5s)
-        except Exception as error:  # whatever a store's own library raises: it is told, and the others go on
+        except Exception as error:  # whatever a store's own library raises: it is reported, and the others go on
             failed[place.name] = f"{type(error).__name__}: {error}"
     workspace.remove(root / file for file in plan.files)
     for table in (root / name for name in plan.remains.tables):
@@ -134,7 +134,8 @@ def note(plan: Plan, when: str) -> str:
         "Still names them": remains,
         "Yours, and still names them: look at each": _each(left.yours),
         "Could not be looked into": _each(left.unread),
-        "Must be done again, trainings included (rule: jobs)": again or ["nothing: no result here hangs on the clips"],
+        "Must be done again, trainings included (rule: jobs)": again
+        or ["nothing: no result here depends on the clips"],
     }
     text = "".join(f"\n## {title}\n\n" + "".join(f"- {line}\n" for line in lines) for title, lines in parts.items())
     return f"# Consent withdrawn: {plan.kind} {plan.name}\n\n{when}.\n{text}{AFTER}"

@@ -65,7 +65,7 @@ def places(root: Path, remotes: Sequence[str]) -> tuple[list[Place], dict[str, s
             remote = repo.cloud.get_remote(name)
             remote.fs.ls(remote.path, detail=False)
             found.append(Place(name, repo.cloud.get_remote_odb(name)))
-        except Exception as error:  # whatever a store's own library raises: it is told, and the others go on
+        except Exception as error:  # whatever a store's own library raises: it is reported, and the others go on
             away[name] = f"{type(error).__name__}: {error}".strip()
     return found, away, [name for name in known if name not in remotes]
 

@@ -11,7 +11,7 @@ from joblineage.files import matches
 from joblineage.store import FOLDER
 from joblineage.workspace import METADATA, git
 
-TOLD = (
+DERIVED = (
     *("logs/", ".snakemake/log/", ".snakemake/iocache/", ".snakemake/auxiliary/", ".snakemake/scripts/"),
     *(".snakemake/incomplete/", "cache/lineage/", "dvc_plots/"),
 )
@@ -26,12 +26,12 @@ LISTS = ("withdrawn.json", "withdrawals/")
 class Remains:
     """Places by what becomes of them; paths below the workspace.
 
-    told : go now. tables : imported metadata, of which the rows go now.
+    derived : go now. tables : imported metadata, of which the rows go now.
     again : the next run makes them anew. records : of lineage/, which no run rewrites.
     committed : files that git knows. yours : all others. unread : what could not be looked into.
     """
 
-    told: list[str] = field(default_factory=list)
+    derived: list[str] = field(default_factory=list)
     tables: list[str] = field(default_factory=list)
     again: list[Trace] = field(default_factory=list)
     records: list[Trace] = field(default_factory=list)
@@ -52,8 +52,8 @@ def remains(found: Traces, root: Path, made: Container[str]) -> Remains:
     for one in found.named:
         if one.path.startswith(LISTS):
             continue
-        if one.path.startswith(TOLD) or one.path == PAGE:
-            left.told.append(one.path)
+        if one.path.startswith(DERIVED) or one.path == PAGE:
+            left.derived.append(one.path)
         elif matches(one.path, [IMPORTED]) and one.path not in made:
             left.tables.append(one.path)
         elif one.path in made or one.path.startswith(("results/", METADATA)):

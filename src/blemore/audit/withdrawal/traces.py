@@ -29,7 +29,7 @@ KEYED = (f"{METADATA}/", ".snakemake/incomplete/")
 DEEPEST = 4
 """Archives in archives."""
 SHOWN = 3
-"""So many of the ways in which a file names somebody are told."""
+"""So many of the ways in which a file names somebody are listed."""
 SUM = re.compile(rb"[0-9a-f]{64}")
 
 Said = tuple[bool, str]
@@ -129,11 +129,11 @@ class Search:
             else:
                 for name, size, opened in listed:
                     yield from ((hit, f"{name}{what}") for hit, what in self._member(name, size, opened, depth))
-        except Exception as error:  # whatever a reader's own library raises: it is told, and the search goes on
+        except Exception as error:  # whatever a reader's own library raises: it is reported, and the search goes on
             yield False, str(error) if isinstance(error, contents.UnreadError) else f"{type(error).__name__}: {error}"
 
     def _member(self, name: str, size: int, opened: Callable[[], IO[bytes]], depth: int) -> Iterator[Said]:
-        """The same of a part of an archive; what is said goes after its name."""
+        """The same of a part of an archive; the findings go after its name."""
         try:
             if self._names(name):
                 yield True, ""
