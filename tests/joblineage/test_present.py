@@ -10,7 +10,7 @@ import pytest
 from made_records import Lineage, gather, small_study, train
 
 from joblineage.present import Kind, compare
-from joblineage.rerun import concerned, told
+from joblineage.rerun import concerned, sentences
 from joblineage.store import key
 
 
@@ -132,7 +132,7 @@ FOLDS = ["results/fold0", "results/fold1"]
 
 
 def why(made: Lineage, *jobs: Any) -> list[str]:
-    return [*told(concerned(jobs, made.store))]
+    return [*sentences(concerned(jobs, made.store))]
 
 
 def test_a_lost_part_reruns_the_job_that_makes_all_parts_together(made):
