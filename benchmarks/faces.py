@@ -69,11 +69,11 @@ def eye_line(clips: list[Path], folder: Path) -> dict[str, float]:
 def frames_off(path: Path, rows: Prepared) -> int:
     """How many frames the pictures of the piece lie at most off those that the file shows at that time."""
     with av.open(str(path)) as container:
-        shown = [(float(frame.time), thumb(frame)) for frame in container.decode(video=0)]
+        shown = [(moment(frame), thumb(frame)) for frame in container.decode(video=0)]
     times = np.array([time for time, _ in shown]) - shown[0][0]
     pictures = np.stack([picture for _, picture in shown])  # (n, 36, 64)
     piece, off = rows["pieces"][0], 0
-    with av.open(io.BytesIO(piece["mp4"])) as container:
+    with av.open(io.BytesIO(piece["mp4"]), "r") as container:
         cut = [thumb(frame) for frame in container.decode(video=0)]
     for k, picture in enumerate(cut):
         apart = np.abs(pictures - picture).mean(axis=(1, 2))
@@ -81,6 +81,13 @@ def frames_off(path: Path, rows: Prepared) -> int:
         now = np.searchsorted(times, piece["start"] + k / OPTIONS["piece"]["fps"] + 1e-6) - 1
         off = max(off, int(np.abs(alike - now).min()))
     return off
+
+
+def moment(frame: av.VideoFrame | av.AudioFrame) -> float:
+    """Time of a frame by its stamp, s."""
+    if frame.time is None:
+        raise SystemExit("a frame without a time stamp: sync cannot be measured")
+    return frame.time
 
 
 def thumb(frame: av.VideoFrame) -> np.ndarray:
@@ -91,15 +98,14 @@ def thumb(frame: av.VideoFrame) -> np.ndarray:
 def sound_off(path: Path, rows: Prepared) -> float:
     """ms by which the sound lies off that of the file, placed by its first stamp."""
     with av.open(str(path)) as container:
-        video = container.streams.video[0]
-        first = min(float(packet.pts * packet.time_base) for packet in container.demux(video) if packet.size)
+        first = moment(next(container.decode(video=0)))
     with av.open(str(path)) as container:
         heard = list(container.decode(audio=0))
     wave = np.concatenate([frame.to_ndarray() for frame in heard], axis=1).mean(axis=0)  # of planar floats
     rate = OPTIONS["audio"]["rate"]
     ours = np.frombuffer(rows["audio"][0]["samples"], "<i2").astype(np.float64)
     theirs = resample_poly(wave, rate, heard[0].sample_rate)
-    begins = round((heard[0].time - first) * rate)
+    begins = round((moment(heard[0]) - first) * rate)
     theirs = np.concatenate([np.zeros(max(0, begins)), theirs[max(0, -begins) :]])[: len(ours)]
     lags = correlate(ours, theirs, method="fft")
     return 1000 * (int(lags.argmax()) - (len(theirs) - 1)) / rate
