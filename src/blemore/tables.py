@@ -68,6 +68,7 @@ PROBE_COLUMNS = (
 )
 CLIPS_COLUMNS = ROSTER_COLUMNS + PROBE_COLUMNS
 BETWEEN_REMARKS = "; "
+"""Between two remarks of one clip."""
 PROBABILITY_COLUMNS = ("clip", "person", "split", "fold", *CLASSES)
 
 
