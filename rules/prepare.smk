@@ -2,7 +2,8 @@
 Decode every clip once: of face crops, body crops, audio and the 2 s piece what is read, one file per shard and kind.
 
 NEEDS   the raw clips, train_metadata.csv, submission_template.json, withdrawn.json
-MAKES   results/clips/{roster,clips}.parquet, submission_template.json, quarantine.csv, results/media/{kind}/{shard}.parquet
+MAKES   results/clips/{roster,clips}.parquet, submission_template.json, quarantine.csv, remarks.json,
+        results/media/{kind}/{shard}.parquet
 """
 
 from joblineage.workspace import added_later
@@ -76,6 +77,7 @@ rule clips:
     output:
         clips=CLIPS,
         quarantine="results/clips/quarantine.csv",
+        remarks="results/clips/remarks.json",
     log:
         "logs/clips.log",
     params:

@@ -49,6 +49,7 @@ REPORTED = {
     "held_back": HELD_BACK,
     "clips": CLIPS,
     "quarantine": "results/clips/quarantine.csv",
+    "remarks": "results/clips/remarks.json",
     "costs": COSTS,
     "faces": collect(MEDIA["faces"], shard=SHARDS) if PRIVATE_HERE else [],
     "published": config["report"]["publication_list"] or [],

@@ -63,7 +63,17 @@ class Page(HTMLParser):
 def documents(study: Mapping[str, Any]) -> dict[str, Any]:
     """What the files hold, read here by other means than the page's: JSON by json, CSV by csv, tables by pandas."""
     found: dict[str, Any] = {"params.yaml": study["study"], "uploads": study["uploads"]}
-    for name in ("metrics", "worth", "licences", "weights", "models", "reliability", "individuals", "held_back"):
+    for name in (
+        "metrics",
+        "worth",
+        "licences",
+        "weights",
+        "models",
+        "reliability",
+        "individuals",
+        "held_back",
+        "remarks",
+    ):
         if study[name]:
             found[Path(study[name]).name] = json.loads(Path(study[name]).read_text())
     found |= {f"{path.parent.name}/{path.name}": json.loads(path.read_text()) for path in study["costs"]}

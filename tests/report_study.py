@@ -24,6 +24,7 @@ from report_blocks import (
 from simulated import study
 from small_study import write_pictures
 
+from blemore.media.clips import write_quarantine, write_remarks
 from blemore.report.page import build
 from blemore.scoring.decoding import decode
 from blemore.scoring.labels import CLASSES
@@ -36,7 +37,7 @@ from joblineage.files import write_json
 def write_study(root: Path, dataset: str = "demo", persons: int = 8, seed: int = 3) -> dict[str, Any]:
     """Write the study below `root`; give the arguments of `report.page.build`.
 
-    One train clip and one test clip are quarantined; the encoder "theirs" comes from outside, nobody says how it was trained.
+    One train clip and one test clip are quarantined, four are remarked; the encoder "theirs" comes from outside, nobody says how it was trained.
     """
     rng = np.random.default_rng(seed)
     clips, tables = study(persons=persons, encoders=len(ORIGINS), seed=seed)
@@ -46,6 +47,11 @@ def write_study(root: Path, dataset: str = "demo", persons: int = 8, seed: int =
     for table in tables.values():
         table["clip"] = clips["clip"]
     lost = clips["clip"].isin([clips["clip"].iloc[3], clips["clip"].iloc[-1]])
+    clips["face_share"] = np.where(lost, np.nan, 1.0)
+    clips["remarks"] = ""
+    odd = clips.index[[1, 3, 5, -2]]  # one of them is set aside
+    clips.loc[odd[[0, 2]], "face_share"] = [0.8125, 0.0]
+    clips.loc[odd, "remarks"] = [f"{name}: shown mirrored; no sound track" for name in clips.loc[odd, "clip"]]
     clips.loc[lost, "quarantine"] = [f"data/train/{name}.mov: no video stream" for name in clips["clip"][lost]]
     tables = {name: table[~lost].reset_index(drop=True) for name, table in tables.items()}
 
@@ -70,6 +76,7 @@ def write_study(root: Path, dataset: str = "demo", persons: int = 8, seed: int =
         "decisions": root / "calibration/decisions.parquet",
         "clips": root / "clips/clips.parquet",
         "quarantine": root / "clips/quarantine.csv",
+        "remarks": root / "clips/remarks.json",
         "reliability": root / "reliability.json",
         "individuals": root / "individuals/summary.json",
         "held_back": root / "held_back.json" if dataset == "demo" else [],
@@ -85,7 +92,8 @@ def write_study(root: Path, dataset: str = "demo", persons: int = 8, seed: int =
     write_json(files["models"], models)
     write_table(decisions, files["decisions"])
     write_clips(clips, files["clips"])
-    write_csv(clips.loc[lost, ["clip", "file", "quarantine"]], files["quarantine"])
+    write_quarantine(clips, files["quarantine"])
+    write_remarks(clips, files["remarks"])
     write_json(files["reliability"], reliability(rng))
     write_json(files["individuals"], individuals())
     if dataset == "demo":

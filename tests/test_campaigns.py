@@ -15,6 +15,13 @@ campaign = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(campaign)
 
 
+@pytest.fixture
+def part(monkeypatch):
+    """A part of the campaigns, by its name."""
+    monkeypatch.syspath_prepend(FILE.parent)
+    return importlib.import_module
+
+
 def python(code: str) -> list[str]:
     return [sys.executable, "-S", "-c", code]
 
@@ -51,6 +58,36 @@ def test_the_table_of_a_part_is_replaced_and_others_stay(tmp_path):
     assert "| x | 1 | 1 |\n| y | 1 | 0 |\n\n- failed: x/1\n\n## kills" in text
 
 
+def test_what_trials_print_last_stands_below_the_table_also_after_an_interruption(part, monkeypatch, tmp_path):
+    module = SimpleNamespace(
+        ABOUT="Tried.",
+        trials=lambda: {f"a/{k}": python(f"print('words'); print('{{\"n\": {k}}}')") for k in (1, 2)},
+        figures=lambda printed: [f"{name} gave {found['n']}." for name, found in printed.items()],
+    )
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/campaigns.md").write_text("# Campaigns\n")
+    monkeypatch.setattr(campaign, "ROOT", tmp_path)
+    monkeypatch.setattr(campaign, "parts", lambda: ["tried"])
+    monkeypatch.setattr(campaign, "commit", lambda root: "c1")
+    monkeypatch.setitem(sys.modules, "tried", module)
+    for _ in range(2):
+        assert campaign.main(["tried"]) == 0
+        assert (tmp_path / "docs/campaigns.md").read_text().endswith("| a | 2 | 0 |\n\na/1 gave 1.\na/2 gave 2.\n")
+    assert [campaign.last_json(text) for text in ("", "words", "{no", '{"a": 1}\n')] == [None, None, None, {"a": 1}]
+
+
+def test_the_table_of_media_has_every_variant_and_the_share_of_damage_that_nothing_reports(part):
+    media = part("media")
+    ends = {"set aside": 25, "remarked": 15, "as good as whole": 9, "changed, nothing reported": 1}
+    printed = {"random damage/0": ends, "random damage/1": ends}
+    printed["variants/mirrored"] = {"verdict": "remarked", "said": "shown mirrored", "orientation": "right", "sound": 0}
+    lines = media.figures(printed)
+    assert lines[0] == "Of 100 damaged clips 50 were set aside and 30 remarked. Of the other 20, of which"
+    assert "2 (10%) have changed pictures or sound" in lines[1]
+    assert "| mirrored | right | - | - | 0 | remarked: shown mirrored |" in lines
+    assert sum(line.startswith("| ") for line in lines) == 1 + len(media.VARIANTS)
+
+
 def test_uncommitted_changes_are_refused(tmp_path):
     for command in (
         ["init", "-q"],
@@ -61,13 +98,6 @@ def test_uncommitted_changes_are_refused(tmp_path):
     (tmp_path / "new.py").touch()
     with pytest.raises(SystemExit, match=r"new\.py"):
         campaign.commit(tmp_path)
-
-
-@pytest.fixture
-def part(monkeypatch):
-    """A part of the campaigns, by its name."""
-    monkeypatch.syspath_prepend(FILE.parent)
-    return importlib.import_module
 
 
 def test_every_trial_of_the_fuzzed_properties_names_its_file_and_its_seed(part):

@@ -1,11 +1,13 @@
 """What bad files meet: a reason in the table, while every other clip goes on; too many stop the study."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 from media_samples import OPTIONS, outputs, talking_clip, tone, write_clip
 
-from blemore.media.clips import gather, write_quarantine
+from blemore.media.clips import gather, write_quarantine, write_remarks
 from blemore.media.preflight import check_disk, estimate
 from blemore.media.prepare import prepare_shard
 from blemore.tables import CLIPS_COLUMNS, ROSTER_COLUMNS, read_clips, usable, write_clips
@@ -158,6 +160,28 @@ def test_one_bad_clip_is_always_allowed_and_left_out_of_what_is_used(probes, tmp
     assert read_clips(tmp_path / "clips.parquet")["quarantine"].tolist() == ["zero bytes", "", "", ""]
     write_quarantine(clips, tmp_path / "quarantine.csv")
     assert (tmp_path / "quarantine.csv").read_text() == "clip,file,quarantine\nbad0,train/bad0.mov,zero bytes\n"
+
+
+def test_every_remark_is_listed_clip_by_clip_with_the_share_of_samples_that_show_a_face(probes, tmp_path):
+    clips = gather(*probes(1), max_bad_share=0.0)
+    nobody = "no face found: the middle of the picture is taken"
+    assert clips["face_share"].isna().tolist() == [True, False, False, False]
+    clips.loc[1, ["face_share", "remarks"]] = [1.0, ""]
+    clips.loc[2, "remarks"] = f"no sound track; {nobody}"
+    clips.loc[0, "remarks"] = "the file ends inside one of its parts: cut off?"
+    write_remarks(clips, tmp_path / "remarks.json")
+    assert json.loads((tmp_path / "remarks.json").read_text()) == {
+        "clips": 3,
+        "face_share": pytest.approx(1 / 3),
+        "face_always": 1,
+        "remarked": [
+            {"clip": "bad0", "face_share": None, "remarks": ["the file ends inside one of its parts: cut off?"]},
+            {"clip": "good1", "face_share": 0.0, "remarks": ["no sound track", nobody]},
+            {"clip": "good2", "face_share": 0.0, "remarks": [nobody]},
+        ],
+    }
+    write_remarks(clips[:1], tmp_path / "remarks.json")
+    assert json.loads((tmp_path / "remarks.json").read_text())["face_share"] is None
 
 
 def test_too_many_bad_clips_stop_the_study_and_all_are_listed(probes):

@@ -1,11 +1,13 @@
 """No clip goes through the media step silently wrong: odd and damaged files come out right, are remarked or set aside."""
 
+import re
 import warnings
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from media_corruptions import batch
+from media_corruptions import REMARKED, SET_ASIDE, batch, reported, wrongs
 from media_samples import OPTIONS, outputs, talking_clip, tone, write_clip
 from media_variants import FLOAT, NO_FACE, VARIANTS, Nobody, Variant, check, pattern, sound, write
 
@@ -30,8 +32,9 @@ KINDS_OF_FAULT = {
     "size changes": "another shape",
     "mirrored": "mirrored",
     "sound for a third": "sound for a third",
+    "more channels than can be read": "16 channels, each in a plane of its own",
 }
-"""The sixteen kinds of clip that once went through wrongly."""
+"""Kinds of clip that once went through wrongly, or ended the process."""
 
 SAMPLE = (
     "ts, H.264, AAC", "a playlist", "transposed", "PQ", "one side", "NaN", "a clock that drifts",
@@ -53,8 +56,33 @@ def test_a_sample_of_the_variants_comes_out_right_or_is_said_to_be_odd(tmp_path,
 
 
 @pytest.mark.thorough
-def test_randomly_damaged_clips_are_prepared_without_a_crash_and_not_wrong_without_a_word():
-    assert batch(0, 12) == []
+def test_randomly_damaged_clips_are_prepared_without_a_crash_and_what_the_decoder_reports_is_said():
+    ends, faults = batch(0, 12)
+    assert faults == []
+    assert ends.total() == 12
+    assert ends[SET_ASIDE] > 0
+    assert ends[REMARKED] > 0
+
+
+def test_what_decoder_or_container_report_of_a_damaged_file_is_known_without_preparing_it(tmp_path):
+    whole = write(tmp_path / "whole.mp4", options={"movflags": "+faststart"})
+    assert reported(whole) == ""
+    data = whole.read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(data[: len(data) * 2 // 3])
+    assert re.search("a track lasts .* of 2.00 s|reading it fails", reported(tmp_path / "cut.mp4"))
+    (tmp_path / "zero.mp4").write_bytes(data[: -len(data) // 3] + bytes(len(data) // 3))
+    assert reported(tmp_path / "zero.mp4")
+
+
+def test_sound_a_millisecond_late_is_right_and_a_hundredth_of_a_second_is_wrong():
+    jpeg = cv2.imencode(".jpg", np.zeros((8, 8, 3), np.uint8))[1].tobytes()
+    wave = np.random.default_rng(0).integers(-9000, 9000, 16000).astype("<i2")
+
+    def rows(late):
+        return {"body": [{"jpeg": jpeg}], "audio": [{"samples": np.roll(wave, late).tobytes()}]}
+
+    assert wrongs(rows(16), rows(0)) == []
+    assert wrongs(rows(160), rows(0)) == ["100% of its sound is wrong"]
 
 
 def test_there_are_at_least_sixty_variants():

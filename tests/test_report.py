@@ -79,6 +79,30 @@ def test_names_and_texts_are_those_of_the_files_word_for_word(study: dict[str, A
             assert f"{element.text}.cost.json" in found
 
 
+def test_every_remark_of_every_clip_is_on_the_page_with_the_share_of_its_face_samples(
+    study: dict[str, Any], html: str
+) -> None:
+    said = documents(study)["remarks.json"]
+    page = Page(html)
+    [table] = [one for one in page.elements if one.tag == "table" and "what was remarked" in one.text]
+    rows = [one for one in page.elements if one.tag == "tr" and table in one.around and one.inside("tbody")]
+    assert len(rows) == len(said["remarked"]) == 4
+    for row, entry in zip(rows, said["remarked"], strict=True):
+        assert entry["clip"] in row.text
+        assert len(entry["remarks"]) == 2
+        assert all(text in row.text for text in entry["remarks"])
+    shares = [float(one.attributes["value"]) for one in page.numbers() if table in one.around]
+    assert sorted(shares) == [0.0, 0.8125, 1.0]  # the fourth is set aside
+    sources = {one.attributes["data-source"] for one in page.numbers()}
+    assert {f"remarks.json#/{key}" for key in ("clips", "face_share", "face_always")} <= sources
+
+
+def test_a_study_of_plain_clips_says_so(study: dict[str, Any], tmp_path: Path) -> None:
+    html = build(**changed(study, "remarks", tmp_path, "/remarked", []))
+    assert "nothing had to be decided about any clip" in html
+    assert "what was remarked" not in html
+
+
 def test_the_headline_is_the_nested_score_and_the_rows_below_it_are_what_they_say(html: str) -> None:
     page = Page(html)
     keys = ("acc_presence", "acc_salience", "score")
@@ -239,6 +263,7 @@ def test_what_a_study_did_not_compute_is_said_and_does_not_fail(study: dict[str,
     ("individuals", "/active", "yes", r"summary\.json.*\n.*/active: expected true or false"),
     ("held_back", "/variants/inductive/interval", KeyError, r"held_back\.json.*\n.*/variants/inductive: 'interval'"),
     ("licences", "/encoders/s4d/unknown", KeyError, r"licences\.json.*\n.*/encoders/s4d: 'unknown' is missing"),
+    ("remarks", "/remarked/0/face_share", "half", r"remarks\.json.*\n.*/remarked/0/face_share: expected a number"),
     ("metrics", "/dataset", "other", r"metrics\.json.*\n.*/dataset: 'other', the parameters say 'demo'"),
 ])  # fmt: skip
 def test_an_unknown_structure_is_refused_naming_file_and_key(

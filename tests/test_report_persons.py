@@ -81,6 +81,16 @@ def test_no_real_person_is_named_or_shown_without_a_recorded_publication(
     assert len({one.text for one in Page(html).elements if "data-neutral" in one.attributes}) == len(persons_of(real))
 
 
+def test_remarks_name_nobody_neither_as_the_clip_nor_in_their_words(real: dict[str, Any], real_html: str) -> None:
+    shown = [
+        one for one in Page(real_html).elements if one.attributes.get("data-source", "").startswith("remarks.json")
+    ]
+    train = [one for one in documents(real)["remarks.json"]["remarked"] if one["clip"].startswith("A")]
+    assert train
+    assert sum(one.text == "(withheld)" for one in shown) == len(train)
+    assert sum(one.text == "(withheld): shown mirrored" for one in shown) == len(train)
+
+
 def test_a_listed_person_is_named_and_shown_and_nobody_else_is(real: dict[str, Any], tmp_path: Path) -> None:
     listed, *others = persons_of(real)
     html = build(**real, example_frames="listed", published=publication_list(tmp_path, [listed]))

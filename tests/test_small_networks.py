@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-import real_face
+import real_people
 import torch
 from media_samples import OPTIONS
 from scipy.signal import get_window
@@ -18,9 +18,7 @@ from joblineage.errors import DataError
 
 FACE = {"name": "expression", "module": "expression", "media": "faces", "learning": "frozen", "scale": "pretrained"}
 SPEAKER = {"name": "voice", "module": "voice", "media": "audio", "learning": "frozen", "scale": "pretrained"}
-needs_real_face = pytest.mark.skipif(
-    bool(real_face.missing()), reason="no real face in the cache: `python tools/real_face.py` fetches it, 23 MB"
-)
+needs_real_face = pytest.mark.skipif(bool(real_people.missing()), reason=real_people.HOW)
 
 
 def in_tensorflow_s_names(network):
@@ -92,7 +90,7 @@ def test_padding_is_tensorflow_s():
 
 def real_network():
     network = expression.ExpressionNetwork(expression.CHANNELS).eval()
-    fill(network, expression.read_weights(real_face.FOLDER / real_face.NETWORK), FACE | {"checkpoint": "real"})
+    fill(network, expression.read_weights(real_people.FOLDER / real_people.NETWORK), FACE | {"checkpoint": "real"})
     return network
 
 
@@ -112,7 +110,7 @@ def test_the_real_weights_give_what_the_authors_own_code_gives():
 @pytest.mark.thorough
 @torch.inference_mode()
 def test_a_real_face_that_is_sad_and_then_laughs_is_seen_so():
-    clip = real_face.FOLDER / real_face.CLIP
+    clip = real_people.FOLDER / real_people.SAD_THEN_LAUGHS
     faces = prepare_clip("real", clip, OPTIONS, load_detector("mtcnn"), ["faces"])["faces"]
     pictures = expression.PICTURES.decode([row["jpeg"] for row in faces])
     shown = real_network()(expression.PICTURES.finished(torch.from_numpy(pictures[None]))[0])[:, -7:]

@@ -1,6 +1,6 @@
-"""Join roster and probes to the clips table; list what was quarantined, stop when it is too much."""
+"""Join roster and probes to the clips table; list what was quarantined or remarked, stop when it is too much."""
 
-from blemore.media.clips import gather, write_quarantine
+from blemore.media.clips import gather, write_quarantine, write_remarks
 from blemore.tables import read_clips, write_clips
 from joblineage.job import job
 
@@ -9,3 +9,4 @@ with job(snakemake):
     clips = gather(roster, snakemake.input.probes, snakemake.params.max_bad_share)
     write_clips(clips, snakemake.output.clips)
     write_quarantine(clips, snakemake.output.quarantine)
+    write_remarks(clips, snakemake.output.remarks)

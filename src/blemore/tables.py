@@ -11,7 +11,7 @@ checked by who embeds (`encoders.embedding`) and by who reads them (`heads.run`)
 import json
 import logging
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,6 +67,8 @@ PROBE_COLUMNS = (
     "remarks",  # "" or what was decided about a file that is not plain, "; " between
 )
 CLIPS_COLUMNS = ROSTER_COLUMNS + PROBE_COLUMNS
+BETWEEN_REMARKS = "; "
+"""Between two remarks of one clip."""
 PROBABILITY_COLUMNS = ("clip", "person", "split", "fold", *CLASSES)
 
 
@@ -172,6 +174,11 @@ def read_clips(path: str | Path) -> "pd.DataFrame":
     table = pd.read_parquet(path)
     _check_clips(table, str(path))
     return table
+
+
+def remarks_of(row: Mapping[str, Any]) -> list[str]:
+    """The remarks of a clip, by its row of the clips table or of a probe."""
+    return [one for one in row["remarks"].split(BETWEEN_REMARKS) if one]
 
 
 def usable(clips: "pd.DataFrame") -> "pd.DataFrame":

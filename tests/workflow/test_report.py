@@ -35,6 +35,7 @@ def files_of(study: Study, folder: Path) -> dict[str, Any]:
         "held_back": "report/held_back.json",
         "clips": "clips/clips.parquet",
         "quarantine": "clips/quarantine.csv",
+        "remarks": "clips/remarks.json",
     }
     decisions = pd.read_parquet(results / "calibration/decisions.parquet")
     decisions[decisions["variant"] == "inductive"].to_parquet(folder / "decisions.parquet")

@@ -10,10 +10,11 @@ import numpy as np
 
 from blemore.media.crops import in_face_crop
 from blemore.media.detectors import load_detector
-from blemore.media.prepare import Prepared, prepare_clip, remarks_of
+from blemore.media.prepare import Prepared, prepare_clip
 from blemore.media.schemas import POINTS
 from blemore.media.shards import read_jpeg
 from blemore.media.sound import FULL_SCALE
+from blemore.tables import remarks_of
 
 CELL = 96
 """Side, px, of a face crop on the sheet."""

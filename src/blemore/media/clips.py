@@ -6,8 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from blemore.datasets.withdrawn import REASON as WITHDRAWN
-from blemore.tables import CLIPS_COLUMNS, write_csv
+from blemore.tables import CLIPS_COLUMNS, remarks_of, usable, write_csv
 from joblineage.errors import DataError, refuse
+from joblineage.files import write_json
 
 WHOLE_NUMBERS = ("width", "height", "rotation", "audio_rate", "audio_channels", "bytes", "faces")
 
@@ -48,8 +49,8 @@ def gather(roster: pd.DataFrame, probes: Sequence[Path], max_bad_share: float) -
     if len(bad) > allowed:
         what = f"raw clips ({len(bad)} of {len(clips)} cannot be used, at most {allowed} may; fetch them again)"
         raise DataError(what, [f"{row.file}: {row.quarantine}" for row in bad.itertuples()])
-    usable = clips[clips["quarantine"] == ""]
-    copies = usable[usable["sha256"].duplicated(keep=False)].groupby("sha256", sort=False)["file"]
+    kept = usable(clips)
+    copies = kept[kept["sha256"].duplicated(keep=False)].groupby("sha256", sort=False)["file"]
     advice = "leave one in the data, also in its tables"
     refuse("raw clips", [f"{' and '.join(files)} have the same bytes: {advice}" for _, files in copies])
     return clips[list(CLIPS_COLUMNS)]
@@ -58,3 +59,18 @@ def gather(roster: pd.DataFrame, probes: Sequence[Path], max_bad_share: float) -
 def write_quarantine(clips: pd.DataFrame, path: Path) -> None:
     """Write the quarantined clips of a clips table as CSV (clip, file, reason in `quarantine`), for people."""
     write_csv(clips.loc[clips["quarantine"] != "", ["clip", "file", "quarantine"]], path)
+
+
+def write_remarks(clips: pd.DataFrame, path: Path) -> None:
+    """Write what was decided about clips that are not plain, as JSON.
+
+    clips : number of usable clips; face_share : 0..1, mean of the shares of their face samples that show the face, null
+    without any clip; face_always : number of clips whose samples all show it; remarked : of every clip with a remark, usable
+    or not, clip, face_share (null: not looked for), remarks.
+    """
+    kept = usable(clips)
+    shares = kept["face_share"]
+    rows = clips[["clip", "face_share", "remarks"]].astype(object).replace({float("nan"): None}).to_dict("records")
+    remarked = [row | {"remarks": remarks_of(row)} for row in rows if remarks_of(row)]
+    counts = {"clips": len(kept), "face_share": float(shares.mean()) if len(kept) else None}
+    write_json(path, counts | {"face_always": int((shares == 1).sum()), "remarked": remarked})

@@ -54,7 +54,7 @@ def check(
 
 def _lines(probe: dict[str, Any]) -> list[str]:
     """Lines about one file, indented."""
-    from blemore.media.prepare import remarks_of
+    from blemore.tables import remarks_of
 
     if probe["quarantine"]:
         lines = [f"SET ASIDE: {probe['quarantine']}"]

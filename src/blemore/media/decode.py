@@ -32,6 +32,9 @@ MOST_PIXELS = 8192 * 4320
 EARLY, EARLY_SHARE = 0.1, 0.02
 """Seconds, and share of the promised length, by which a clip may end early without a remark: containers round."""
 
+MOST_PLANES = 8
+"""Channels, each in a plane of its own, that PyAV can read: it looks for the end of a longer list beyond that list."""
+
 LASTS = 0.5
 """A track that lasts less than this share of the longest one of its kind is a cover or a preview, not the clip."""
 
@@ -264,6 +267,10 @@ def decoded(clip: OpenClip, allowed: float) -> Iterator[tuple[float, av.VideoFra
             lost_packets += is_sound
             continue
         for frame in frames:
+            if isinstance(frame, av.AudioFrame) and unreadable(frame):
+                reason = f" ({frame.layout.nb_channels} channels, at most {MOST_PLANES} of its coding can be read)"
+                lost_packets += 1
+                continue
             if isinstance(frame, av.VideoFrame):
                 damaged = frame.is_corrupt or (damaged and not frame.key_frame)
                 clip.good_frames += not damaged and len(clip.said) == before
@@ -278,6 +285,11 @@ def decoded(clip: OpenClip, allowed: float) -> Iterator[tuple[float, av.VideoFra
     lost = lost_packets / max(1, sound_packets)
     clip.lost_sound = lost * clip.duration
     _check_damage(clip, count, lost, allowed, reason)
+
+
+def unreadable(frame: av.AudioFrame) -> bool:
+    """Whether a frame of sound has more planes than can be read; damaged AAC is decoded to dozens."""
+    return frame.format.is_planar and frame.layout.nb_channels > MOST_PLANES
 
 
 def _check_damage(clip: OpenClip, count: int, lost: float, allowed: float, reason: str) -> None:

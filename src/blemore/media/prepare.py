@@ -24,6 +24,7 @@ from blemore.media.piece import cut_piece, small_frame
 from blemore.media.schemas import KINDS, POINTS, PROBE
 from blemore.media.sound import Sound
 from blemore.media.track import Track, track_face
+from blemore.tables import BETWEEN_REMARKS
 from joblineage.errors import MissingDataError
 from joblineage.files import sha256, whole_file
 
@@ -37,9 +38,6 @@ ODD_ASPECT = 4
 
 SAME_SHAPE = 0.01
 """Pictures of another size are of one shape when their ratios of width to height differ by less than this share."""
-
-BETWEEN = "; "
-"""Between two remarks of a probe."""
 
 Row = dict[str, Any]
 Prepared = dict[str, list[Row]]  # kind -> rows of one clip
@@ -89,11 +87,6 @@ def _said(probe: Row) -> str:
     return f": {probe['remarks']}" if probe["remarks"] else ""
 
 
-def remarks_of(probe: Row) -> list[str]:
-    """The remarks of a clip, by its row of the probe."""
-    return [one for one in probe["remarks"].split(BETWEEN) if one]
-
-
 def prepare_clip(
     name: str, path: Path, options: Mapping[str, Any], detector: Detector, kinds: Collection[str] = KINDS
 ) -> Prepared:
@@ -134,7 +127,7 @@ def _prepared(
             media = decode_media(clip, options, kinds)
         finally:
             whole = None if clip.packets else clip.good_pictures  # not known of a clip given up on the way
-            facts |= {"good_pictures": whole, "remarks": BETWEEN.join(clip.remarks)}
+            facts |= {"good_pictures": whole, "remarks": BETWEEN_REMARKS.join(clip.remarks)}
     remarks = [*clip.remarks, *media.remarks]
     track = None
     if media.faces:
@@ -142,7 +135,7 @@ def _prepared(
         facts |= {"faces": track.faces, "face_share": float(track.shown.mean())}
     width, height = media.shape.shown
     facts |= {"width": width, "height": height, "rotation": media.shape.rotation, "good_sound": media.good_sound}
-    facts["remarks"] = BETWEEN.join(remarks)
+    facts["remarks"] = BETWEEN_REMARKS.join(remarks)
     return {"probe": [facts], **rows_of_media(name, media, track, options, kinds)}
 
 

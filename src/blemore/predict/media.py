@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 
 from blemore.media.containers import BadClip, open_container
 from blemore.media.detectors import Detector, load_detector
-from blemore.media.prepare import Prepared, prepare_clip, remarks_of
+from blemore.media.prepare import Prepared, prepare_clip
 from blemore.media.schemas import KINDS
-from blemore.tables import NO_FOLD, ROSTER_COLUMNS
+from blemore.tables import NO_FOLD, ROSTER_COLUMNS, remarks_of
 from joblineage.errors import MissingDataError
 from joblineage.progress import Steps
 

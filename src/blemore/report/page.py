@@ -89,6 +89,8 @@ def build(
     }
     inputs.same_study(read["metrics"].value, study)
     read["metrics"].value["persons"] = _persons(read["metrics"].value.get("persons"), who)
+    for one in read["remarks"].value["remarked"]:
+        one |= {"clip": who.scrub(one["clip"]), "remarks": [who.scrub(text) for text in one["remarks"]]}
 
     own = inline([Path(__file__).with_name("templates"), *folders])
     page = _rendered(
