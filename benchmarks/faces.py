@@ -36,7 +36,7 @@ FACES = OPTIONS["faces"]
 THUMB = (64, 36)
 """Width and height at which pictures are compared, px."""
 ALIKE = 0.5
-"""Grey values: pictures that differ by no more from the one shown than the best does cannot be told apart."""
+"""Grey values: pictures that differ by no more from the one shown than the best does cannot be distinguished."""
 
 
 def prepared(clips: list[Path], every: int, folder: Path) -> Path:

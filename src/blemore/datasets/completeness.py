@@ -100,13 +100,13 @@ def _count(files: Iterable[str], split: str) -> int:
 
 def _deviations(check: Completeness, files: list[str], published: Published) -> list[str]:
     """Where the sizes differ from the published record's (missing clips counted in)."""
-    told = []
+    differing = []
     for split, what, expected in (("train/", "training", published.train), ("test/", "test", published.test)):
         number = _count(files, split)
         if number != expected:
             missing = ", the missing ones counted in," if check.missing else ","
-            told.append(f"{number} {what} clips{missing} the published record has {expected}")
+            differing.append(f"{number} {what} clips{missing} the published record has {expected}")
     if check.folds and tuple(check.folds) != published.folds:
         sizes = ", ".join(map(str, check.folds))
-        told.append(f"folds of {sizes} clips, the published record has {', '.join(map(str, published.folds))}")
-    return told
+        differing.append(f"folds of {sizes} clips, the published record has {', '.join(map(str, published.folds))}")
+    return differing

@@ -81,7 +81,7 @@ def read_features(
     ------
     MissingDataError : no such file in the folders.
     DataError : clips that have no file, several, or are not known; files that hold no finite numbers, Python objects,
-        no frame, or rows of another width than the others. Each fault is said once, with its first clip.
+        no frame, or rows of another width than the others. Each fault is reported once, with its first clip.
     """
     with tempfile.TemporaryDirectory() as spare, find_files(paths, Path(spare)) as sources:
         files = [one for one in sources if PurePath(one.name).suffix.lower() in (".npy", ".csv")]
@@ -170,7 +170,7 @@ def array(data: bytes) -> np.ndarray:
         header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, by_columns, kind = header(file)
     except (ValueError, TypeError, SyntaxError, tokenize.TokenError, RecursionError, MemoryError) as error:
-        raise ValueError("is no array of NumPy, or a damaged one") from error
+        raise ValueError("is not an array of NumPy, or a damaged one") from error
     if kind.hasobject:
         raise ValueError('holds Python objects, which are never unpickled: save numbers, as array.astype("float32")')
     if kind.kind not in "fiu":

@@ -168,7 +168,7 @@ def _choose(sources: list[Source]) -> tuple[dict[str, Source], list[str]]:
 
 
 def _is_submission(source: Source) -> bool:
-    with suppress(UnreadableError):  # told when it is copied
+    with suppress(UnreadableError):  # reported when it is copied
         return is_written_here(b"".join(islice(source.chunks(), MOST_BYTES // CHUNK)))
     return False
 

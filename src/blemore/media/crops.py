@@ -72,7 +72,7 @@ def _face_square(landmarks: np.ndarray) -> tuple[np.ndarray, float, float]:
 
 
 def centre_box(width: int, height: int) -> np.ndarray:
-    """(4,) x, y, width, height: the largest square in the middle of a picture; stands in for a face never found."""
+    """(4,) x, y, width, height: the largest square in the middle of a picture; used where no face was found."""
     side = min(width, height)
     return np.array([(width - side) / 2, (height - side) / 2, side, side])
 

@@ -15,7 +15,7 @@ ROW_BYTES = 150
 """Parquet: box, landmarks, times and page headers of one sample."""
 
 CLIP_SECONDS = 4.0
-"""Mean length assumed of a clip, s: it cannot be told from the file's size, and clips last 1 to 30 s."""
+"""Mean length assumed of a clip, s: the file's size does not show it, and clips last 1 to 30 s."""
 
 PIECE_BITS_PER_PIXEL = 0.15
 """H.264 at the piece's settings, lively picture: bit per pixel and frame; plus the sound's bit rate."""

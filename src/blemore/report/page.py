@@ -60,7 +60,7 @@ def build(
     uploads : summary of the ledger of uploads, {"uploads", "files", "scored", "best", "warning"}, or None.
     example_frames : whose frames and names are shown (`identities.identities`).
     sections : the tabs, as `SECTIONS`; a further one brings its template, and its data in `more`.
-    folders : further ones of templates, whose scripts and style sheets stand in `more`.
+    folders : further ones of templates, whose scripts and style sheets are in `more`.
     files : paths by name. JSON files have the names of the blocks of `contract.yaml`; None, or an empty list, where the
         study makes none. The others: encoders (results/encoders.csv); probabilities, views (of fusion); decisions (of
         calibration); clips (clips table) and quarantine (CSV of the clips set aside); costs, a list of cost files; if
@@ -138,10 +138,10 @@ def _persons(persons: list[dict[str, Any]] | None, who: Identities) -> list[dict
     """
     if persons is None or not who.neutral:
         return persons
-    told = ("person", "fold", "clips", "blends", "usual")
+    naming = ("person", "fold", "clips", "blends", "usual")
     return {
         who.label(entry["person"]): {
-            key: value for key, value in entry.items() if key not in told or not who.hides(entry["person"])
+            key: value for key, value in entry.items() if key not in naming or not who.hides(entry["person"])
         }
         for entry in sorted(persons, key=lambda entry: -entry["score"])
     }

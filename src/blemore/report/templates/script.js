@@ -56,18 +56,18 @@
   });
 
   // A number tells where it stands.
-  var told = document.getElementById("source");
+  var place = document.getElementById("source");
   function tell(element) {
     var parts = element.dataset.source.split("#");
-    told.textContent = element.value + " in " + parts[0] + (parts[1] ? " at " + parts[1] : "");
-    told.hidden = false;
+    place.textContent = element.value + " in " + parts[0] + (parts[1] ? " at " + parts[1] : "");
+    place.hidden = false;
   }
   document.addEventListener("pointerover", function (event) {
     var found = event.target.closest("data[data-source]");
-    if (found) { tell(found); } else { told.hidden = true; }
+    if (found) { tell(found); } else { place.hidden = true; }
   });
   document.addEventListener("click", function (event) {
     var found = event.target.closest("data[data-source]");
-    if (found) { tell(found); } else { told.hidden = true; }
+    if (found) { tell(found); } else { place.hidden = true; }
   });
 })();
