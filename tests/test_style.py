@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,14 @@ def test_the_environment_pins_what_the_lock_pins() -> None:
     assert dict(pin.split("==") for pin in pinned).items() <= lock.items()
     developers = re.findall(r"^([a-z0-9._-]+)==(\S+)", (REPOSITORY / "requirements-dev.lock").read_text(), flags=re.M)
     assert all(lock.get(name, version) == version for name, version in developers)
+
+
+def test_the_citation_names_the_version_and_the_licence_of_the_package() -> None:
+    citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text())
+    package = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    assert citation["version"] == package["version"]
+    assert citation["license"] == package["license"]
+    assert [author["name"] for author in citation["authors"]] == ["The blemore authors"]
 
 
 def test_the_committed_params_obey_their_schema() -> None:
