@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import randbits
 from typing import Any
 
 
@@ -12,7 +13,7 @@ from typing import Any
 def whole_file(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`, which becomes `path` at the end; on an error nothing is left."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{randbits(63)}.tmp")  # other machines may write here, too
     try:
         yield temporary
         os.replace(temporary, path)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path, PurePosixPath
+from secrets import randbits
 from typing import Any
 
 from joblineage.errors import DataError
@@ -33,7 +34,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{randbits(63)}.tmp")  # other machines may write here, too
     try:
         yield temporary
         with open(temporary, "r+b") as file:  # Windows flushes only what is open for writing

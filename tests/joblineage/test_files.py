@@ -55,6 +55,17 @@ def test_a_full_disk_is_said_with_the_name_of_the_file(tmp_path: Path, monkeypat
     assert error.value.filename == "/proc/table.csv"
 
 
+def test_two_writers_of_one_file_have_temporary_files_of_their_own(tmp_path: Path) -> None:
+    """Process ids are no names: two machines, or two containers, have the same ones."""
+    path = tmp_path / "x.json"
+    with whole_file(path) as one, whole_file(path) as other:
+        one.write_text("one")
+        other.write_text("other")
+    assert one != other
+    assert path.read_text() == "one"
+    assert [*tmp_path.iterdir()] == [path]
+
+
 def test_a_folder_is_made_and_the_hash_is_that_of_the_bytes(tmp_path: Path) -> None:
     write_bytes(tmp_path / "new" / "file", b"abc")
     assert sha256(tmp_path / "new" / "file") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
