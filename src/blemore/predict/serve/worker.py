@@ -45,7 +45,7 @@ def about(bundle: Bundle) -> dict[str, Any]:
         "left_out": said["left_out"],
         "learned_from": said["learned_from"],
         "dataset": said["dataset"],
-        "score": said["scores"][INDUCTIVE]["score"],
+        "right": said["scores"][INDUCTIVE]["acc_presence"],
         "seconds": {"clip": seconds, "unknown": unknown, "longest": said["media"]["max_seconds"]},
         "emotions": {name: NAMES[name] for name in CLASSES},
         "person": {"fewest": FEWEST, "schedule": BALANCED},
@@ -63,11 +63,11 @@ def judged(bundle: Bundle, job: Mapping[str, Any]) -> dict[str, Any]:
         return {"fault": "; ".join(fault.faults)}
     except (MemoryError, OSError) as fault:
         return {"fault": str(fault) or "not enough memory for these clips"}
-    return for_page(found, bundle.about["models"][INDUCTIVE]["decoder"])
+    return for_page(found, bundle.about["models"][INDUCTIVE])
 
 
-def for_page(found: Predictions, decoder: str) -> dict[str, Any]:
-    """Answers in the order of their numbers, each with its sentences and its pictures (base64); decoder : a kind of `Decoder`."""
+def for_page(found: Predictions, decoder: Mapping[str, Any]) -> dict[str, Any]:
+    """Answers in the order of their numbers, each with its sentences and its pictures (base64); decoder : `Decoder.to_json`."""
     made = found.to_json()
     for said, one in zip(made["clips"], found.answers, strict=True):
         del said["file"]
@@ -79,11 +79,13 @@ def for_page(found: Predictions, decoder: str) -> dict[str, Any]:
     return made
 
 
-def why(one: ClipAnswer, decoder: str) -> str:
+def why(one: ClipAnswer, decoder: Mapping[str, Any]) -> str:
     """Why it is this answer, in one sentence."""
     assert isinstance(one.decision, Decision)
     blend = f"That the clip shows a blend at all has probability {one.decision.p_blend:.2f}"
-    if decoder == "expected":
+    if decoder["decoder"] == "expected":
+        if not decoder["blend_share"]:
+            return "The study learned from clips of one emotion each: of the 6 single emotions this one is the most probable."
         return f"{blend}; of the {ANSWERS} possible answers this one has the largest expected Score."
     return f"{blend}; the answer follows from the fused probabilities by the challenge's two thresholds."
 

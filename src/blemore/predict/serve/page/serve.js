@@ -183,7 +183,7 @@ async function start() {
   const without = left.length ? ` Left out: ${left.join(", ")}.` : "";
   const made = about.dataset === "demo" ? " The persons are generated: about real ones it says nothing." : "";
   at("study").textContent = `Learned from ${clips} clips of ${persons} persons (data set ${about.dataset}), ${about.encoders.length} encoders.${without}${made}`;
-  at("score").textContent = `Honest Score of this bundle on persons it had not seen: ${about.score.toFixed(3)}.`;
+  at("score").textContent = `Of clips of persons whom its models had not seen, ${(100 * about.right).toFixed(0)} % got exactly the right emotions.`;
   at("fewest").textContent = about.person.fewest;
   at("files").onchange = event => {
     for (const file of event.target.files) choose(file.name, file);
