@@ -342,3 +342,26 @@ def test_seconds_of_a_clip_at_full_size_are_minutes_on_a_cpu(bundle):
     seconds, unknown = seconds_per_clip(replace(bundle.contents, about=about))
     assert not unknown
     assert tiny < 2 < 20 < seconds < 600
+
+
+def test_the_notebook_runs_from_a_finished_study_to_answers_table_and_pictures(study, tmp_path, monkeypatch, capsys):
+    notebook = json.loads((Path(__file__).parents[1] / "examples/predict.ipynb").read_text())
+    (tmp_path / "study").symlink_to(study)
+    (tmp_path / "clips").mkdir()
+    shutil.copy(clips_of(study)[0], tmp_path / "clips/good.mov")
+    (tmp_path / "clips/cut.mov").write_bytes(clips_of(study)[0].read_bytes()[:2000])
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            assert cell["outputs"] == []  # no clip, and no picture of one, is kept in it
+            exec("".join(cell["source"]), names)
+    said = capsys.readouterr().out
+    assert "cut | no answer: " in said
+    assert f"good | {names['first'].decision}" in said
+    np.testing.assert_allclose(
+        names["table"].set_index("clip").loc["good", list(CLASSES)].astype(float),
+        kept(study, "fusion/probabilities.parquet")[0],
+        atol=TOLERANCE,
+    )
+    assert len(names["over_time"].table) == 3
