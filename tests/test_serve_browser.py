@@ -46,10 +46,10 @@ def address(study: Path, held: Path) -> Iterator[str]:
         lines = iter(server.stderr.readline, "")
         assert next(line for line in lines if "http" in line).startswith(f"http://127.0.0.1:{port}"), "".join(lines)
         yield f"http://127.0.0.1:{port}"
-        server.send_signal(signal.SIGINT)
+        server.send_signal(signal.SIGTERM)
         assert "Traceback" not in server.stderr.read()
     assert server.returncode == 0
-    assert list(held.glob("blemore-serve*")) == []
+    assert list(held.iterdir()) == []
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,7 @@ def test_a_clip_is_answered_beside_a_broken_one_and_the_page_fits_a_desk_and_a_p
     assert "broken.mov" in second.text
     assert "No answer: " in second.text
     assert browser.execute_script(WIDER) == []
-    assert list(held.glob("blemore-serve*")) == []
+    assert list(held.iterdir()) == []
 
 
 def test_a_cancelled_request_ends_at_once_leaves_no_file_and_the_next_one_is_answered(
@@ -127,7 +127,7 @@ def test_a_cancelled_request_ends_at_once_leaves_no_file_and_the_next_one_is_ans
     wait_for(browser, "Judging")
     browser.find_element(By.CSS_SELECTOR, ".job button").click()
     wait_for(browser, "Cancelled")
-    WebDriverWait(browser, 10).until(lambda _: not list(held.glob("blemore-serve*")))
+    WebDriverWait(browser, 10).until(lambda _: not list(held.iterdir()))
     judge(browser, clips_of(study)[1])
     wait_for(browser, "Done", "Cancelled")
 

@@ -1,6 +1,7 @@
 """`blemore serve`, from its numbers to a running server."""
 
 import asyncio
+import signal
 import sys
 from pathlib import Path
 
@@ -40,7 +41,9 @@ async def _run(bundle: Path, host: str, port: int, limits: Limits, waiting: int)
         say(f"http://{hosts[0]}  (Ctrl-C ends it)", err=True)
         if f"{LOOPBACK[0]}:{port}" not in hosts:
             say("Whoever reaches this address can use it, and clips travel to it unencrypted.", err=True)
-        await asyncio.Event().wait()
+        ended = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+        await ended.wait()
     finally:
         await runner.cleanup()
         await turns.stop()

@@ -7,7 +7,9 @@ import base64
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from blemore.decide.chains import INDUCTIVE
@@ -57,6 +59,7 @@ def judged(bundle: Bundle, job: Mapping[str, Any]) -> dict[str, Any]:
 
     job : "clips", paths; "person" and "schedule", as of `Bundle.predict`.
     """
+    tempfile.tempdir = str(Path(job["clips"][0]).parent)  # what is made of a clip goes with it
     try:
         found = bundle.predict(job["clips"], person=job["person"], schedule=job["schedule"])
     except DataError as fault:  # of the request; a clip's own is an answer
