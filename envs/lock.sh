@@ -9,7 +9,7 @@ solve() { # by the registry alone: a folder's CPU build of torch would hide what
     --generate-hashes --python-version 3.11 --custom-compile-command "make lock" "$@"
 }
 sed -i '/^torch==/d' requirements.lock requirements-dev.lock
-solve --extra study --extra demo pyproject.toml -o requirements.lock
+solve --extra study --extra demo --extra serve pyproject.toml -o requirements.lock
 solve --group dev -c requirements.lock -o requirements-dev.lock
 python - <<'PY'
 import re
@@ -31,7 +31,7 @@ Path("requirements.lock").write_text(text)
 
 project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
 extras = project["optional-dependencies"]
-asked = [*project["dependencies"], *(line for name in ("study", "audit", "demo") for line in extras[name])]
+asked = [*project["dependencies"], *(line for name in ("study", "audit", "demo", "predict", "serve") for line in extras[name])]
 wanted = sorted({re.split(r"[<>=]", line)[0] for line in asked if not line.startswith("blemore[")})
 Path("envs/blemore.yaml").write_text(
     "# Written by `make lock`: what the project asks for, pinned as in requirements.lock.\n"

@@ -13,7 +13,7 @@ from blemore.encoders import settings
 from blemore.encoders.weight_files import local_files
 from blemore.media.shards import shard_of
 from blemore.params.check import check_config
-from blemore.params.parts import DEFAULT_HEAD, ENCODER_FAMILY
+from blemore.params.parts import DATA_SET, DEFAULT_HEAD, ENCODER_FAMILY
 from blemore.planning import cuda, steps
 from joblineage import run, warm
 from joblineage.code import sources
@@ -44,6 +44,7 @@ except DataError as error:
 
 SHARDS = [f"{number:03d}" for number in range(config["media"]["shards"])]
 FOLDS = range(OPTIONS["folds"])
+TABLES = DATA_SET.load(config["dataset"]).TABLES
 FOLDS_CSV = [OPTIONS["folds_csv"]] if OPTIONS.get("folds_csv") else []
 ENTRIES = config["encoders"]
 ENCODERS = settings.enabled_encoders(config)

@@ -10,9 +10,7 @@ from blemore.datasets import demo
 
 rule data:
     input:
-        collect("{data}/{file}", data=DATA, file=CLIP_FILES),
-        metadata=f"{DATA}/train_metadata.csv",
-        template=f"{DATA}/submission_template.json",
+        collect("{data}/{file}", data=DATA, file=[*CLIP_FILES, *TABLES]),
 
 
 rule demo_actor:
@@ -100,8 +98,6 @@ if not PRIVATE_HERE and config["dataset"] != "demo":
 
     rule private_clips:
         output:
-            collect("{data}/{file}", data=DATA, file=CLIP_FILES),
-            metadata=f"{DATA}/train_metadata.csv",
-            template=f"{DATA}/submission_template.json",
+            collect("{data}/{file}", data=DATA, file=[*CLIP_FILES, *TABLES]),
         shell:
             "echo 'private: absent, but this change needs the raw clips: see docs/private.md' >&2; exit 1"

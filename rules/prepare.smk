@@ -1,7 +1,7 @@
 """
 Decode every clip once: of face crops, body crops, audio and the 2 s piece what is read, one file per shard and kind.
 
-NEEDS   the raw clips, train_metadata.csv, submission_template.json, withdrawn.json
+NEEDS   the raw clips and the data set's tables, withdrawn.json
 MAKES   results/clips/{roster,clips}.parquet, submission_template.json, quarantine.csv, remarks.json,
         results/media/{kind}/{shard}.parquet
 """
@@ -31,8 +31,7 @@ LISTED.update(files=run.digest(CLIP_FILES), withdrawn=WITHDRAWN.digest)
 
 rule roster:
     input:
-        metadata=f"{DATA}/train_metadata.csv",
-        template=f"{DATA}/submission_template.json",
+        tables=collect("{data}/{file}", data=DATA, file=TABLES),
         folds=FOLDS_CSV,
         code=code("roster", f"datasets/{config['dataset']}"),
     output:

@@ -35,11 +35,11 @@ return [...document.querySelectorAll("section:not([hidden]) *, header *, footer 
 
 
 @contextmanager
-def chromium(profile: Path) -> Iterator[Any]:
-    """A driver of Chromium that keeps its files in `profile`."""
+def chromium(profile: Path, *more: str) -> Iterator[Any]:
+    """A driver of Chromium that keeps its files in `profile`; more : further options."""
     options = webdriver.ChromeOptions()
     options.binary_location = BROWSER
-    for option in (*OPTIONS, f"--user-data-dir={profile}"):
+    for option in (*OPTIONS, *more, f"--user-data-dir={profile}"):
         options.add_argument(option)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(DRIVER))  # with its path given, nothing is downloaded

@@ -61,6 +61,7 @@ NOT_AS_IT_STANDS = {
     "pytest -m gpu": "needs a GPU",
     "blemore predict clips --bundle ../our-study --out answers.csv --picture answers.png": "your clips; test_predict.py",
     "blemore predict talk.mp4 --bundle ../our-study --every 0.5 --window 2 --out talk.eaf": "your recording; test_predict.py",
+    "blemore serve --bundle ../our-study": "runs until it is interrupted; test_serve_browser.py",
     "snakemake --workflow-profile profiles/gpu submission": "needs a GPU; test_cuda.py",
     "blemore data import downloads": "needs the challenge's data; test_blemore_import.py",
     "blemore media check FILE...": "needs files; test_media_persons.py",

@@ -1,6 +1,7 @@
 """The answer of the largest expected Score: that of all 36 answers tried one by one, under any posterior."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from blemore.scoring.answers import (
 )
 from blemore.scoring.conditional import COEFFICIENTS, ConditionalLogit, features
 from blemore.scoring.decoders import AUTO, KINDS, Decoder, choose, within_one_error
+from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import presence_correct, salience_correct, score
 from blemore.scoring.rows import Rows
 from joblineage.errors import DataError
@@ -174,3 +176,30 @@ def test_it_beats_thresholds_where_the_model_holds():
 def test_a_file_that_holds_no_decoder_is_refused_by_name(value):
     with pytest.raises(DataError, match=r"(?s)given\.json.*is no decoder"):
         Decoder.from_json(value, "given.json")
+
+
+def test_what_learned_from_single_emotions_alone_gives_no_blend_a_probability_and_never_answers_with_one():
+    generator = np.random.default_rng(3)
+    values, truth = generator.dirichlet(np.ones(6), 200), 100.0 * np.eye(6)[generator.integers(0, 6, 200)]
+    logit = ConditionalLogit.fit(values, truth)
+    again = ConditionalLogit.from_json(logit.to_json())
+    close = np.array([[0.5, 0.5, 0, 0, 0, 0], [0, 0.34, 0.33, 0.33, 0, 0]])
+    assert (again.posterior(close)[:, 6:] == 0).all()
+    np.testing.assert_allclose(again.posterior(close).sum(axis=1), 1)
+    assert (again.decide(np.concatenate([close, values])).max(axis=1) == 100).all()
+    rows = Rows.of(
+        pd.DataFrame(
+            {
+                "clip": [f"c{k}" for k in range(200)],
+                "person": [f"p{k % 4}" for k in range(200)],
+                "fold": np.arange(200) % 2,
+                "split": "train",
+                "emotion_1": [CLASSES[k] for k in truth.argmax(axis=1)],
+                "emotion_2": None,
+                "emotion_1_salience": 100.0,
+                "emotion_2_salience": None,
+            }
+        ),
+        values,
+    )
+    assert choose(rows, AUTO) == ("expected", {})

@@ -32,6 +32,13 @@ def test_a_data_set_offers_what_the_workflow_asks_for(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_a_data_set_names_its_files_beside_the_clips(name):
+    tables = DATA_SET.load(name).TABLES
+    assert tables
+    assert isinstance(tables, tuple)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_an_empty_folder_is_made_by_the_workflow_or_a_person_is_told_how_to_fill_it(name, tmp_path):
     module, options = DATA_SET.load(name), PARAMS[name]
     files, advice = module.clip_files(tmp_path, options), module.how_to_get(tmp_path)

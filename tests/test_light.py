@@ -11,10 +11,12 @@ import tomllib
 from importlib.metadata import distribution
 from pathlib import Path
 
+import predict_study
 import pytest
 from alone import BLOCK
 from packaging.requirements import Requirement
 
+from blemore import Bundle
 from blemore.cli import AUDIT
 from joblineage.code import sources
 
@@ -83,10 +85,10 @@ def test_the_light_commands_and_the_api_import_only_what_the_light_distribution_
 @pytest.mark.thorough
 def test_the_extras_ask_for_all_that_is_imported_and_for_nothing_else() -> None:
     extras = project()["optional-dependencies"]
-    asked = LIGHT | names(extras["study"]) | names(extras["audit"]) | names(extras["demo"]) | names(extras["predict"])
+    asked = LIGHT | {name for one in ("study", "audit", "demo", "predict", "serve") for name in names(extras[one])}
     used = {NAMES.get(name, name) for name in imported(*every("blemore"), *every("joblineage"), *every("demoactors"))}
     assert used - OPTIONAL == asked - UNIMPORTED
-    assert "blemore[audit]" in extras["study"]
+    assert {"blemore[audit]", "blemore[predict]"} < set(extras["study"])
 
 
 def test_a_missing_module_of_the_audit_is_one_of_the_extra_audit() -> None:
@@ -198,18 +200,24 @@ def needed(name: str) -> set[str]:
     return found
 
 
-@pytest.mark.slow
-def test_the_wheel_works_in_an_environment_with_nothing_but_what_it_asks_for(wheel: Path, tmp_path: Path, bare) -> None:
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "env"], check=True)
-    python = tmp_path / "env/bin/python"
+def environment_of(wheel: Path, asked: set[str], folder: Path, bare: dict[str, str]) -> Path:
+    """The Python of a new environment with the wheel and what `asked` needs: linked, so that nothing is downloaded."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    python = folder / "bin/python"
     pip = [sys.executable, "-m", "pip", "--quiet", "--python", python, "install", "--no-index", "--no-deps", wheel]
     subprocess.run(pip, check=True, env=bare)
-    (site,) = (tmp_path / "env/lib").glob("python3.*/site-packages")
-    for name in set().union(*map(needed, LIGHT)):  # linked, so that nothing is downloaded
+    (site,) = (folder / "lib").glob("python3.*/site-packages")
+    for name in set().union(*map(needed, asked)):
         one = distribution(name)
         for top in {file.parts[0] for file in one.files or () if file.parts[0] not in ("..", "__pycache__")}:
             if not (site / top).exists():
                 (site / top).symlink_to(one.locate_file(top))
+    return python
+
+
+@pytest.mark.slow
+def test_the_wheel_works_in_an_environment_with_nothing_but_what_it_asks_for(wheel: Path, tmp_path: Path, bare) -> None:
+    python = environment_of(wheel, LIGHT, tmp_path / "env", bare)
     (tmp_path / "work").mkdir()
     try_all(tmp_path / "work", [str(python)], bare)
     said = subprocess.run(
@@ -248,3 +256,42 @@ def test_the_wheel_works_on_the_newest_python_that_is_here(wheel: Path, tmp_path
     try_all(tmp_path / "work", [python], bare)
     held = subprocess.run([python, "-m", "pip", "list", "--format", "json"], env=bare, capture_output=True, text=True)
     assert not {one["name"] for one in json.loads(held.stdout)} & {"torch", "snakemake", "dvc", "scipy", "scikit-learn"}
+
+
+@pytest.mark.slow
+def test_predict_works_from_the_wheel_with_its_extra_alone_in_an_empty_folder_without_a_network(
+    wheel: Path, tmp_path: Path, bare, made_once
+) -> None:
+    pytest.importorskip("praatio"), pytest.importorskip("pympi")
+    study = made_once("predict_study", predict_study.make_with_bundle)
+    asked = LIGHT | names(project()["optional-dependencies"]["predict"])
+    python = environment_of(wheel, asked, tmp_path / "env", bare)
+    (site,) = (tmp_path / "env/lib").glob("python3.*/site-packages")
+    (site / "sitecustomize.py").write_text("import socket\nsocket.socket.connect = socket.getaddrinfo = None\n")
+    shutil.copytree(study / "bundle", tmp_path / "bundle")
+    (tmp_path / "work").mkdir()
+    clip = shutil.copy(study / "raw/test_0012.mov", tmp_path / "clip.mov")
+
+    def predict(*options: str) -> str:
+        command = [
+            str(python),
+            "-m",
+            "blemore.cli",
+            "predict",
+            str(clip),
+            "--bundle",
+            str(tmp_path / "bundle"),
+            *options,
+        ]
+        done = subprocess.run(command, cwd=tmp_path / "work", env=bare, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    (found,) = json.loads(predict("--json", "--picture", "a.png"))["clips"]
+    (expected,) = Bundle.load(study / "bundle").predict([clip]).answers
+    assert found["probabilities"] == pytest.approx(dict(expected.probabilities), abs=1e-6)
+    for ending in ("eaf", "TextGrid"):
+        predict("--every", "0.2", "--window", "0.4", "--out", f"a.{ending}")
+    assert {path.name for path in (tmp_path / "work").iterdir()} == {"a.png", "a.eaf", "a.TextGrid"}
+    absent = "import importlib.util; print([name for name in ('dvc', 'snakemake', 'cryptography') if importlib.util.find_spec(name)])"
+    assert subprocess.check_output([python, "-c", absent], env=bare, text=True) == "[]\n"

@@ -185,7 +185,7 @@ def test_every_block_refuses_unknown_keys():
         ("demo.train_actors", 2, ["demo.train_actors:", "found 2", "at least demo.folds", "actors"]),
         ("demo.test_actors", 95, ["demo.test_actors:", "at most 99"]),
         ("demo.seconds", [2.5, 1.9], ["demo.seconds:", "shorter one first"]),
-        ("dataset", "ravdess", ["dataset:", "'ravdess'", "no data set", "blemore, demo"]),
+        ("dataset", "ravdess", ["dataset:", "'ravdess'", "no data set", "blemore, cremad, demo"]),
         ("encoders.wav2vec2_prosody.tiny.epochs", 3, ["wav2vec2_prosody.tiny.epochs:", "not trained", "passes over"]),
         ("encoders.wav2vec2_prosody.tiny.layers", REMOVED, ["wav2vec2_prosody.tiny.layers:", "missing", "averaged"]),
         ("encoders.s4d.tiny.layers", [1, 2], ["s4d.tiny.layers:", "frozen encoders only"]),

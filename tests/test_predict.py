@@ -17,7 +17,6 @@ from typer.testing import CliRunner
 from blemore import Bundle, cli
 from blemore.audit.near import TOLERANCE
 from blemore.decide.chains import decide_persons
-from blemore.learning.training import loop
 from blemore.media.prepare import prepare_clip
 from blemore.predict.contents import CARD, MANIFEST, read_contents
 from blemore.predict.drawing import draw_predictions, save_picture
@@ -29,20 +28,11 @@ from blemore.tables import read_probabilities
 from joblineage.errors import DataError, MissingDataError
 
 pytestmark = pytest.mark.thorough  # the study takes ten seconds to make
-AT_ONCE = 4
-"""Clips of a batch of predictions: the study's test clips fill one, as they do when they are asked for together."""
-
-
-def make_all(folder: Path) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "PREDICTED_AT_ONCE", AT_ONCE)
-        predict_study.make(folder)
-    make_bundle(folder, folder / "bundle", "run of lineage")
 
 
 @pytest.fixture(scope="module")
 def study(made_once) -> Path:
-    return made_once("predict_study", make_all)
+    return made_once("predict_study", predict_study.make_with_bundle)
 
 
 @pytest.fixture(scope="module")
@@ -260,6 +250,17 @@ def test_a_person_s_clips_are_corrected_together_only_when_asked_beside_the_unco
     assert all(one.corrected is None for one in bundle.predict(clips[:1]).answers)
 
 
+def test_a_damaged_one_among_ten_clips_of_a_person_leaves_the_others_uncorrected_and_not_unanswered(
+    study, bundle, tmp_path
+):
+    (tmp_path / "cut.mov").write_bytes(clips_of(study)[0].read_bytes()[:2000])
+    clips = [*sorted((study / "raw").glob("*.mov"))[:9], tmp_path / "cut.mov"]
+    found = bundle.predict(clips, person="somebody", schedule="balanced")
+    assert found.notes == ["Nothing was corrected for somebody: 9 clip(s) can be used, a correction needs 10 at least."]
+    assert [one.decision is not None for one in found.answers] == [one.clip.fault == "" for one in found.answers]
+    assert len(found.failed) == 1
+
+
 @pytest.mark.parametrize(
     ("person", "schedule", "words"),
     [
@@ -290,7 +291,7 @@ def test_a_window_as_long_as_the_clip_holds_the_very_media_of_the_clip(study, tm
 
 
 def test_a_recording_is_judged_window_by_window_drawn_and_written(study, bundle, tmp_path):
-    out, picture = tmp_path / "a.csv", tmp_path / "a.png"
+    out, picture = tmp_path / "a.CSV", tmp_path / "a.PNG"  # endings in capitals are the same endings
     clip = str(clips_of(study)[0])
     options = ["--every", "0.2", "--window", "0.4", "--out", str(out), "--picture", str(picture)]
     done = CliRunner().invoke(cli.app, ["predict", clip, "--bundle", str(study / "bundle"), *options])
@@ -341,3 +342,26 @@ def test_seconds_of_a_clip_at_full_size_are_minutes_on_a_cpu(bundle):
     seconds, unknown = seconds_per_clip(replace(bundle.contents, about=about))
     assert not unknown
     assert tiny < 2 < 20 < seconds < 600
+
+
+def test_the_notebook_runs_from_a_finished_study_to_answers_table_and_pictures(study, tmp_path, monkeypatch, capsys):
+    notebook = json.loads((Path(__file__).parents[1] / "examples/predict.ipynb").read_text())
+    (tmp_path / "study").symlink_to(study)
+    (tmp_path / "clips").mkdir()
+    shutil.copy(clips_of(study)[0], tmp_path / "clips/good.mov")
+    (tmp_path / "clips/cut.mov").write_bytes(clips_of(study)[0].read_bytes()[:2000])
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            assert cell["outputs"] == []  # no clip, and no picture of one, is kept in it
+            exec("".join(cell["source"]), names)
+    said = capsys.readouterr().out
+    assert "cut | no answer: " in said
+    assert f"good | {names['first'].decision}" in said
+    np.testing.assert_allclose(
+        names["table"].set_index("clip").loc["good", list(CLASSES)].astype(float),
+        kept(study, "fusion/probabilities.parquet")[0],
+        atol=TOLERANCE,
+    )
+    assert len(names["over_time"].table) == 3

@@ -3,14 +3,15 @@
 from importlib import import_module
 from pathlib import Path
 
+from blemore.datasets.template import TEMPLATE, write_template
 from blemore.datasets.withdrawn import FILE, read_same
 from blemore.tables import write_clips
-from joblineage.files import write_bytes
 from joblineage.job import job
 
 with job(snakemake):
     data = snakemake.params.data
-    dataset = import_module(f"blemore.datasets.{data['name']}")
+    dataset, root = import_module(f"blemore.datasets.{data['name']}"), Path(data["root"])
     withdrawn = read_same(FILE, data["withdrawn"])
-    write_clips(dataset.roster(Path(data["root"]), withdrawn, **data["options"]), snakemake.output.roster)
-    write_bytes(snakemake.output.template, Path(snakemake.input.template).read_bytes())
+    roster = dataset.roster(root, withdrawn, **data["options"])
+    write_clips(roster, snakemake.output.roster)
+    write_template(snakemake.output.template, root / TEMPLATE, roster["clip"][roster["split"] == "test"])

@@ -6,7 +6,7 @@ import pandas as pd
 
 from blemore.evaluate.evidence import evidence
 from blemore.evaluate.reliability import reliability
-from blemore.evaluate.summary import decisions_without, headline, summarise
+from blemore.evaluate.summary import decisions_without, headline, summarise, without_salience
 from blemore.tables import read_clips, read_probabilities
 from joblineage.files import read_json, write_json
 from joblineage.job import job
@@ -20,5 +20,5 @@ with job(snakemake, headline=headline):
     metrics = summarise(read["decisions"], tables, clips, without_unknown=without, **study)
     read |= {name: read_json(found[name]) for name in ("weights", "gain", "trust")}
     metrics |= evidence(clips, **read)
-    write_json(made.metrics, metrics)
+    write_json(made.metrics, without_salience(metrics, metrics["trivial"]["blends"]))
     write_json(made.reliability, reliability(read_probabilities(found.probabilities), clips, metrics["note"]))

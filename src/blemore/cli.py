@@ -23,7 +23,7 @@ from blemore.evaluate.layers.commands import layers
 from blemore.gemini.commands import app as gemini_app
 from blemore.media.commands import app as media_app
 from blemore.planning.commands import plan
-from blemore.predict.commands import bundle, predict
+from blemore.predict.commands import bundle, predict, serve
 from blemore.simulation.commands import app as simulation_app
 from blemore.study import STUDY
 from blemore.weights.commands import app as weights_app
@@ -36,8 +36,8 @@ AUDIT = {"cryptography", "dvc", "dvc_data", "google", "in_toto_attestation", "ji
 AUDIT |= {"markupsafe", "psutil", "rfc8785", "rocrate", "snakemake", "yaml"}
 """Modules that the extra `audit` brings; all others come with `study`."""
 
-PREDICT = {"praatio", "pympi"}
-"""Those of the extra `predict`."""
+OWN_EXTRAS = (["predict"], ["serve"])
+"""Commands that an extra of their name is enough for, on a bundle."""
 
 app = typer.Typer(
     name="blemore",
@@ -78,6 +78,7 @@ for command in (
     layers,
     bundle,
     predict,
+    serve,
     withdraw,
 ):
     app.command()(command)
@@ -113,8 +114,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if missing in ("", "blemore", "joblineage"):
             raise
         extra = (
-            "predict"
-            if missing in PREDICT
+            called[0]
+            if called[:1] in OWN_EXTRAS and "--study" not in called
             else "audit"
             if called[:1] in (["lineage"], ["withdraw"]) and missing in AUDIT
             else "study"

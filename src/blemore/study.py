@@ -51,7 +51,8 @@ def _later(module: str, function: str) -> Callable[..., Any]:
 def _headline(metrics: Mapping[str, float]) -> dict[str, float]:
     from blemore.scoring.metrics import combine
 
-    return dict(metrics) | {"score": float(combine(metrics["acc_presence"], metrics["acc_salience"]))}
+    salience = metrics.get("acc_salience", 0.0)  # without blends there is none, and the Score counts it as 0
+    return dict(metrics) | {"score": float(combine(metrics["acc_presence"], salience))}
 
 
 STUDY = Study(
@@ -321,7 +322,13 @@ def summary(root: Path) -> list[str]:
     # Of some encoders nobody knows whether their models have seen the persons whom they judge.
     unknown = [name for name, entry in metrics["encoders"].items() if entry["disjointness"] == "unknown"]
     alone, together, known = (
-        f"ACC_presence {one['acc_presence']:.3f}, ACC_salience {one['acc_salience']:.3f}" if one else "nothing is left"
+        ", ".join(
+            f"ACC_{name} {one[f'acc_{name}']:.3f}"
+            for name in ("presence", "salience")
+            if one[f"acc_{name}"] is not None
+        )
+        if one
+        else "nothing is left"
         for one in (
             metrics["variants"]["inductive"],
             clusters["scores"] if clusters else None,

@@ -4,6 +4,7 @@ from pathlib import PurePosixPath
 
 from blemore.datasets.names import parse_name
 from blemore.datasets.withdrawn import FILE, known_withdrawn
+from blemore.params.parts import DATA_SET
 from joblineage.store import Store
 
 
@@ -19,8 +20,9 @@ def codes(store: Store) -> frozenset[str]:
 
 
 def person_of(clip: str) -> str | None:
-    """The person whom a training clip's name tells; None for any other file's."""
+    """The person whom a training clip's name tells, in the form of any data set; None for any other file's."""
     try:
         return parse_name(clip).person
     except ValueError:
-        return None
+        modules = map(DATA_SET.load, DATA_SET.names())
+        return next((name for one in modules if hasattr(one, "person_of") and (name := one.person_of(clip))), None)

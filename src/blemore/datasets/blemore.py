@@ -31,6 +31,8 @@ PARTS = {
     "train_metadata.csv": "labels and folds of the training clips (train_metadata.csv)",
     "submission_template.json": "names of the test clips (submission_template.json)",
 }
+TABLES = ("train_metadata.csv", "submission_template.json")
+"""Files besides the clips."""
 
 
 def clip_files(root: Path, options: Mapping[str, Any]) -> list[str]:

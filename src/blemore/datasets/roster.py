@@ -80,9 +80,9 @@ def read_roster(
 
     where, table, folds_of = METADATA, metadata, _folds_of_clips
     if folds_csv:
-        where, table, folds_of = Path(folds_csv).name, persons, _folds_of_persons
+        where, table, folds_of = Path(folds_csv).name, persons, folds_of_persons
     fold_of, fold_faults = folds_of(table, where, parsed["person"])
-    faults += fold_faults + _numbering_faults(fold_of, where, folds)
+    faults += fold_faults + numbering_faults(fold_of, where, folds)
     refuse(root, faults)
 
     table = train.merge(parsed.reset_index(), on="clip")
@@ -204,7 +204,7 @@ def _folds_of_clips(table: pd.DataFrame, where: str, persons: pd.Series) -> tupl
     return folds, faults
 
 
-def _folds_of_persons(table: pd.DataFrame, where: str, persons: pd.Series) -> tuple[pd.Series, list[str]]:
+def folds_of_persons(table: pd.DataFrame, where: str, persons: pd.Series) -> tuple[pd.Series, list[str]]:
     """Fold of each clip by a table of persons, and its faults; persons : index clip, each needs a row."""
     numbers, faults = _whole_numbers(table["fold"], where, "person " + table["person"].fillna("(none)"))
     doubled = table["person"].duplicated()
@@ -215,7 +215,7 @@ def _folds_of_persons(table: pd.DataFrame, where: str, persons: pd.Series) -> tu
     return persons.map(folds), faults
 
 
-def _numbering_faults(folds: pd.Series, where: str, expected: int | None) -> list[str]:
+def numbering_faults(folds: pd.Series, where: str, expected: int | None) -> list[str]:
     """Folds are numbered 0, 1, ... without a gap; there are as many as expected, and two at least."""
     used = {int(fold) for fold in folds.dropna()}
     if len(used) < 2:

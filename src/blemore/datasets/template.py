@@ -4,12 +4,13 @@ import io
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from blemore.scoring.reading import load_json, read_bytes, shown
 from joblineage.errors import DataError
-from joblineage.files import json_text
+from joblineage.files import json_text, write_bytes
 
 TEMPLATE = "submission_template.json"
 """Its name, and that of the one file in the zip of a submission."""
@@ -76,6 +77,15 @@ def read_template(path: str | Path) -> list[str]:
     The challenge's own template holds made-up predictions in place of []: whatever they are, only the keys count.
     """
     return list(predictions_of(read_submission(path), str(path), '{"predictions": {"test_0001.mov": [], ...}}'))
+
+
+def write_template(path: str | Path, given: Path, clips: Iterable[str]) -> None:
+    """Write the template of a study: a copy of the one that is `given`; where there is none, one that asks for the test `clips`.
+
+    Keys end in .mov, whatever the files do: so the challenge's form has it.
+    """
+    asked: dict[str, Any] = {"predictions": {f"{clip}.mov": [] for clip in sorted(clips)}}
+    write_bytes(path, given.read_bytes() if given.exists() else json_text(asked).encode())
 
 
 def predictions_of(value: Any, where: str, form: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import numpy as np
 from blemore.decide.personal import choice as personal
 from blemore.decide.personal.choice import OFF, Fitted, Selected
 from blemore.scoring import decoders
-from blemore.scoring.answers import ANSWERS, best_answers
+from blemore.scoring.answers import ANSWERS, best_answers, without_blends
 from blemore.scoring.conditional import ConditionalLogit
 from blemore.scoring.decoders import Decoder
 from blemore.scoring.labels import CLASSES
@@ -118,6 +118,7 @@ def decide_together(
 ) -> tuple[np.ndarray, np.ndarray]:
     """As `decide_persons`; where the model is OFF, each clip's answer of the largest expected Score."""
     posterior = model.posterior(values, np.unique(who, return_inverse=True)[1], known)
+    posterior = posterior if model.logit.blend_share else without_blends(posterior)
     return ANSWERS[best_answers(posterior, model.logit.blend_share)], posterior
 
 

@@ -99,11 +99,13 @@ def draw_encoders(summary: Mapping[str, Any]) -> Figure:
     entries = alone + fused
     places = np.arange(len(entries)) + 0.6 * (np.arange(len(entries)) >= len(alone))
     figure = new_figure("What each encoder sees alone, and what fusion adds", 7.6, 1.5 + ROW_HEIGHT * len(entries))
-    panels = (
+    panels = [
         ("acc_presence", "ACC_presence, share of clips", PRESENCE),
         ("acc_salience", "ACC_salience, share of blends", SALIENCE),
-    )
-    for axes, (metric, name, colour) in zip(figure.subplots(1, 2, sharey=True), panels, strict=True):
+    ]
+    panels = [one for one in panels if summary["trivial"][one[0]] is not None]  # there may be no blends
+    drawn = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for axes, (metric, name, colour) in zip(drawn, panels, strict=True):
         for place, (_, entry) in zip(places, entries, strict=True):
             low, high = entry["interval"][metric]
             axes.plot([low, high], [place, place], color=colour, alpha=0.35, linewidth=5, solid_capstyle="round")

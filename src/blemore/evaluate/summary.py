@@ -16,7 +16,7 @@ from blemore.fusion.run import fuse
 from blemore.scoring.commonest import commonest_decision, commonest_of_others
 from blemore.scoring.decoders import AUTO, Decoder, leave_one_fold_out, preferred
 from blemore.scoring.intervals import interval_over_persons
-from blemore.scoring.metrics import ACCURACIES, score
+from blemore.scoring.metrics import ACCURACIES, blends, score
 from blemore.scoring.model_name import ModelName
 from blemore.scoring.persons import accuracies, entry, gain_and_interval, score_gain, sums_of_persons
 from blemore.scoring.rows import Rows
@@ -52,6 +52,7 @@ PROTOCOL = {
     "from_the_paper": "The encoders, and layers 6 to 12 of wav2vec2_prosody, are those of arXiv 2603.23650, whose authors chose them on BLEMORE's "
     "training persons: on these persons the choice is not out-of-fold.",
 }
+NO_BLENDS = "No clip of this data set is a blend: there is no ACC_salience, and the Score is half of ACC_presence."
 DEMO_NOTE = "Generated demo actors: these scores say nothing about BLEMORE."
 
 
@@ -88,7 +89,7 @@ def summarise(
     {name: entry + "origin" + "disjointness" ("by fold", "declared" by an outside table's sidecar, or "unknown") + "over_commonest"
     and "over_computed" (`gain_and_interval`; the latter None for computed encoders, and without any) + "decoders"}, "trivial" entry
     (the other folds' commonest label), "fused_minus_best_single" {"chosen" {fold: encoder}, "clips" + `gain_and_interval`},
-    "protocol", "dataset", "weights", "quarantined" and "note" (None unless demo). An entry holds acc_presence, acc_salience,
+    "protocol", "dataset", "weights", "quarantined" and "note" (DEMO_NOTE, NO_BLENDS or None). An entry holds acc_presence, acc_salience,
     score, clips, blends, persons, and "interval" with [low, high] of each accuracy.
     """
     train = labelled(clips)
@@ -131,7 +132,7 @@ def summarise(
         "fused_minus_best_single": {"chosen": {str(fold): name for fold, name in single.chosen.items()}}
         | _paired(rows, single.saliences, decided[FUSED], single.there),
         "protocol": PROTOCOL,
-        "note": DEMO_NOTE if dataset == "demo" else None,
+        "note": DEMO_NOTE if dataset == "demo" else None if blends(rows.truth).any() else NO_BLENDS,
     }
 
 
@@ -257,6 +258,15 @@ def decisions_without(
 
 
 def headline(made: Mapping[str, str]) -> dict[str, float]:
-    """ACC_presence and ACC_salience of the fused decisions, from the file with the role "metrics"."""
+    """ACC_presence and, where there are blends, ACC_salience of the fused decisions, from the file with the role "metrics"."""
     fused = read_json(made["metrics"])["variants"][FUSED]
-    return {name: fused[name] for name in ("acc_presence", "acc_salience")}
+    return {name: fused[name] for name in ("acc_presence", "acc_salience") if fused[name] is not None}
+
+
+def without_salience(metrics: Any, shown: int) -> Any:
+    """Metrics in which every `acc_salience` is None where no blends are `shown`; else as they are."""
+    if shown or not isinstance(metrics, dict | list):
+        return metrics
+    if isinstance(metrics, list):
+        return [without_salience(one, shown) for one in metrics]
+    return {name: None if name == "acc_salience" else without_salience(one, shown) for name, one in metrics.items()}

@@ -265,6 +265,10 @@ def _contradictions(values: Mapping[str, Any], faulty: set[Keys]) -> Iterator[Fa
             yield ("demo", "test_actors"), text, None
         if demo["seconds"][0] > demo["seconds"][1]:
             yield ("demo", "seconds"), f"found {demo['seconds']}, expected the shorter one first", None
+    by_thresholds = sound("decoding") and values["decoding"] in ("exact", "official")
+    if by_thresholds and sound("dataset") and not getattr(DATA_SET.load(values["dataset"]), "BLENDS", True):
+        text = f"{values['dataset']} has no blends to fit thresholds on"
+        yield ("decoding",), f"found {values['decoding']}, expected auto or expected: {text}", None
     if sound("submission") and sound("individuals") and values["submission"]["prefer"] == "transductive":
         individuals = values["individuals"]
         reason = why_off(individuals["descriptor"], individuals["approved"], values["dataset"])

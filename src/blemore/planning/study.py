@@ -92,7 +92,9 @@ def _clips(dataset: ModuleType, folder: Path, options: Mapping[str, Any]) -> tup
             raise MissingDataError(str(folder), ["no clips are there, and none were published to plan with"])
         clips = Clips(**dataset.PUBLISHED, folds=folds)
         return [dataset.CLIP_BYTES] * clips.all, clips, False
-    train = sum(file.startswith("train/") for file in files)
+    by_table = hasattr(dataset, "held_back")
+    test = dataset.held_back(folder, files) if by_table else [file for file in files if file.startswith("test/")]
+    train = len(files) - len(test)
     paths = [folder / file for file in files]
     sizes = [path.stat().st_size if path.exists() else dataset.CLIP_BYTES for path in paths]
     clips = Clips(train, len(files) - train, folds)

@@ -87,7 +87,7 @@ class Bundle:
 
         Raises
         ------
-        DataError : a path that is not there; a person without a schedule, or with fewer than ten usable clips.
+        DataError : a path that is not there; a person without a schedule, or with fewer than ten clips.
 
         Examples
         --------
@@ -101,8 +101,8 @@ class Bundle:
         from blemore.predict.media import listed, prepare
         from blemore.predict.person import check_call
 
-        check_call(person, schedule)
         files, about = listed(clips), self.about
+        check_call(person, schedule, len(files))
         with tempfile.TemporaryDirectory() as folder, threadpool_limits(1):  # as the study's jobs
             learned = about["learned_from"]["seconds"]
             asked, shards = prepare(files, about["media"], self.kinds, learned, Path(folder))

@@ -87,6 +87,8 @@ def _scores(about: Mapping[str, Any], demo: bool) -> str:
         found = about["scores"][said]
         cells = [
             f"{found[key]:.3f} ({found['interval'][key][0]:.3f} to {found['interval'][key][1]:.3f})"
+            if found[key] is not None
+            else "no blends"
             for key in ACCURACIES
         ]
         lines.append(f"| {name} | {' | '.join(cells)} |")
@@ -153,6 +155,10 @@ def _origin(about: Mapping[str, Any]) -> str:
 
 def _result(about: Mapping[str, Any]) -> dict[str, Any]:
     found = about["scores"]["inductive"]
-    metrics = [{"type": name, "value": round(found[name], 4), "name": f"{name}, out-of-fold"} for name in ACCURACIES]
+    metrics = [
+        {"type": name, "value": round(found[name], 4), "name": f"{name}, out-of-fold"}
+        for name in ACCURACIES
+        if found[name] is not None
+    ]
     data = {"type": about["dataset"], "name": about["dataset"]}
     return {"task": {"type": "video-classification"}, "dataset": data, "metrics": metrics}

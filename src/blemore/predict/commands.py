@@ -1,9 +1,10 @@
-"""`blemore bundle` and `blemore predict`.
+"""`blemore bundle`, `blemore predict` and `blemore serve`.
 
 Imports stand inside the commands: `blemore --help` must not wait for torch.
 """
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,13 +59,12 @@ def predict(
     from blemore.predict.bundle import Bundle
     from blemore.predict.exports import ENDINGS
 
-    if (study is None) == (bundle is None):
-        raise typer.BadParameter("give --bundle FOLDER or --study FOLDER")
+    folder = _chosen(study, bundle)
     if every is not None and (len(clips) != 1 or person or schedule or as_json):
         raise typer.BadParameter("--every takes one recording, and neither --person nor --json")
     _to_write(out, TABLES if every is None else ENDINGS, clips)
     _to_write(picture, (".png",), clips)
-    used = Bundle.load(bundle if bundle is not None else _of_study(Path() if study is None else study))
+    used = Bundle.load(folder())
     _tell_cost(used)
     if every is not None:
         _over_time(used, clips[0], every, window, out, picture)
@@ -83,6 +83,36 @@ def predict(
     if found.failed:
         say(f"{len(found.failed)} of {len(found.answers)} clip(s) have no answer", err=True, fg="red")
         raise typer.Exit(1)
+
+
+def serve(
+    study: Annotated[Path | None, typer.Option(help="A finished study's folder; its bundle is made once.")] = None,
+    bundle: Annotated[Path | None, typer.Option(help="A folder that `blemore bundle` made.")] = None,
+    host: Annotated[
+        str, typer.Option(help="Address to listen at; another than this one is open to others.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen at.", min=1, max=65535)] = 8000,
+    megabytes: Annotated[float, typer.Option(help="Most that may be sent at once, MB.", min=0.001)] = 500.0,
+    minutes: Annotated[
+        float, typer.Option(help="Most that sending, or judging, clips may take, min.", min=0.01)
+    ] = 60.0,
+    waiting: Annotated[int, typer.Option(help="Most requests that may wait for their turn.", min=0)] = 8,
+) -> None:
+    """A local page to try a study on: drop clips or record one. Nothing is stored, and nothing leaves this machine."""
+    from blemore.predict.serve.run import run
+
+    folder = _chosen(study, bundle)()
+    try:
+        run(folder, host=host, port=port, megabytes=megabytes, minutes=minutes, waiting=waiting)
+    except KeyboardInterrupt:
+        say("ended", err=True)
+
+
+def _chosen(study: Path | None, bundle: Path | None) -> Callable[[], Path]:
+    """What gives the bundle's folder, of the one option that was given."""
+    if (study is None) == (bundle is None):
+        raise typer.BadParameter("give --bundle FOLDER or --study FOLDER")
+    return lambda: bundle if bundle is not None else _of_study(Path() if study is None else study)
 
 
 def _of_study(study: Path) -> Path:
@@ -131,10 +161,11 @@ def _write(found: "Predictions", out: Path) -> None:
     from blemore.tables import write_csv, write_table
     from joblineage.files import write_json
 
-    if out.suffix == ".json":
+    ending = out.suffix.lower()
+    if ending == ".json":
         write_json(out, found.to_json())
     else:
-        (write_csv if out.suffix == ".csv" else write_table)(found.table(), out)
+        (write_csv if ending == ".csv" else write_table)(found.table(), out)
 
 
 def _to_write(path: Path | None, endings: tuple[str, ...], read: list[Path]) -> None:
@@ -143,6 +174,6 @@ def _to_write(path: Path | None, endings: tuple[str, ...], read: list[Path]) -> 
 
     if path is None:
         return
-    if path.suffix not in endings:
+    if path.suffix.lower() not in map(str.lower, endings):
         raise DataError(str(path), [f"ends in {path.suffix or 'nothing'}, expected {' or '.join(endings)}"])
     not_over(path, *read)

@@ -30,12 +30,12 @@ def write_timeline(made: Timeline, path: Path) -> None:
     ------
     DataError : another ending.
     """
-    forms = {".csv": write_csv, ".parquet": write_table}
-    if path.suffix in forms:
-        forms[path.suffix](made.table, path)
-    elif path.suffix == ".eaf":
+    forms, ending = {".csv": write_csv, ".parquet": write_table}, path.suffix.lower()
+    if ending in forms:
+        forms[ending](made.table, path)
+    elif ending == ".eaf":
         write_elan(made, path)
-    elif path.suffix == ".TextGrid":
+    elif ending == ".textgrid":
         write_praat(made, path)
     else:
         raise DataError(str(path), [f"ends in {path.suffix or 'nothing'}, expected one of {', '.join(ENDINGS)}"])

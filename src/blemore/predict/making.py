@@ -19,6 +19,7 @@ from blemore.decide.chains import INDUCTIVE
 from blemore.decide.run import VARIANTS, calibrate
 from blemore.encoders.settings import enabled_encoders, head_settings, network_settings, weights_settings
 from blemore.encoders.weight_files import CONFIG, weight_files
+from blemore.evaluate.summary import without_salience
 from blemore.fusion.run import Fused, fuse
 from blemore.params.families import family
 from blemore.predict.card import card
@@ -112,6 +113,7 @@ def _refitted(
     rows = Rows.of(labelled(clips))
     train = made.decisions[made.decisions["split"] == "train"]
     scores = {name: entry(rows, rows.lookup(train[train["variant"] == name])) for name in VARIANTS}
+    scores = without_salience(scores, scores[INDUCTIVE]["blends"])
     return fused, {name: made.models[name]["final"] for name in VARIANTS}, scores
 
 

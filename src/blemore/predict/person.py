@@ -20,13 +20,17 @@ if TYPE_CHECKING:
     from blemore.predict.bundle import Judged
 
 
-def check_call(person: str | None, schedule: str | None) -> None:
-    """Refuse a correction whose assumption was not stated, and an assumption without a correction."""
+def check_call(person: str | None, schedule: str | None, clips: int) -> None:
+    """Refuse a correction whose assumption was not stated, an assumption without a correction, and too few clips."""
     if (person is None) != (schedule is None):
         text = "person and schedule go together: a correction is right only under the assumption that schedule names"
         raise DataError("predict", [f"{text}; give --person NAME --schedule {BALANCED}, or neither"])
     if schedule not in (None, BALANCED):
         raise DataError("predict", [f"schedule: found {schedule!r}, expected {BALANCED!r}"])
+    if person is not None and clips < FEWEST:
+        raise DataError(
+            f"person {person}", [f"{clips} clip(s), a correction needs {FEWEST} at least: leave --person out"]
+        )
 
 
 def corrected(
@@ -34,17 +38,15 @@ def corrected(
 ) -> tuple[dict[str, ClipAnswer], list[str]]:
     """The answers, each with what is decided together with the others beside it; and what that assumes.
 
+    Fewer than ten that can be used are not corrected, and a note says so.
+
     Parameters
     ----------
     answers, judged : of the person's clips; models : of bundle.json.
-
-    Raises
-    ------
-    DataError : fewer than ten clips can be used.
     """
     if len(answers) < FEWEST:
-        text = f"{len(answers)} clip(s) can be used, a correction needs {FEWEST} at least: leave --person out"
-        raise DataError(f"person {person}", [text])
+        text = f"{len(answers)} clip(s) can be used, a correction needs {FEWEST} at least"
+        return dict(answers), [f"Nothing was corrected for {person}: {text}."]
     model, values = personal(models), class_values(judged.fused)
     if model.choice.kind == OFF:
         return dict(answers), [f"Nothing was corrected for {person}: the study found no personal model that helps."]

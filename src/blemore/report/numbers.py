@@ -85,7 +85,9 @@ def whole(spot: Spot) -> Markup:
 
 
 def interval(spot: Spot, signed: bool = False) -> Markup:
-    """[low, high] with their sources."""
+    """[low, high] with their sources; nothing where the file says null."""
+    if spot.value is None:
+        return Markup("")
     low, high = (number(spot[k], signed=signed) for k in (0, 1))
     return Markup('<span class="interval">[{}, {}]</span>').format(low, high)
 

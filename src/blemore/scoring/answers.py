@@ -72,7 +72,7 @@ def worth(posterior: np.ndarray, blend_share: float) -> tuple[np.ndarray, np.nda
 
     Parameters
     ----------
-    posterior : (n, 36) probabilities; blend_share : above 0, at most 1.
+    posterior : (n, 36) probabilities; blend_share : 0..1; with 0 there is no ACC_salience, and a blend brings nothing.
 
     Returns
     -------
@@ -81,6 +81,8 @@ def worth(posterior: np.ndarray, blend_share: float) -> tuple[np.ndarray, np.nda
     pairs = posterior[:, SINGLES:].reshape(len(posterior), len(PAIRS), len(RATIOS))  # (n, 10, 3)
     of_pair = np.broadcast_to(pairs.sum(axis=2, keepdims=True), pairs.shape)
     presence = np.concatenate([posterior[:, :SINGLES], of_pair.reshape(len(pairs), len(PAIRS) * len(RATIOS))], axis=1)
+    if blend_share == 0:
+        return np.where(np.arange(len(ANSWERS)) < SINGLES, presence, 0.0), np.zeros_like(posterior)
     salience = posterior / blend_share
     salience[:, :SINGLES] = 0.0
     return presence, salience
@@ -100,6 +102,12 @@ def expected_scores(posterior: np.ndarray, numbers: np.ndarray, blend_share: flo
     at = np.arange(len(numbers)), numbers
     presence, salience = (float(part[at].mean()) if len(numbers) else 0.0 for part in worth(posterior, blend_share))
     return presence, salience, float(combine(presence, salience))
+
+
+def without_blends(posterior: np.ndarray) -> np.ndarray:
+    """Posteriors (n, 36) of clips of which it is known that none is a blend."""
+    singles = posterior[:, :SINGLES] / posterior[:, :SINGLES].sum(axis=1, keepdims=True)
+    return np.concatenate([singles, np.zeros_like(posterior[:, SINGLES:])], axis=1)
 
 
 def mean_labels(posterior: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ With z the logarithms of a clip's probabilities, less their mean, an answer's lo
     50/50 of c and d        s_even (z_c + z_d) + b_even
     70/30 of c and d        s_stronger z_c + s_weaker z_d + b_uneven
 
-The eight numbers are tied over emotions: so few clips of each answer there are (22 of a blend among BLEMORE's 2,456).
+Where no training clip is a blend, `blend_share` is 0 and no blend has a probability. The eight numbers are tied over emotions: so few clips of each answer there are (22 of a blend among BLEMORE's 2,456).
 """
 
 from collections.abc import Mapping
@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from blemore.scoring import logits
-from blemore.scoring.answers import ANSWERS, best_answers, blend_share_of, frequencies_of, numbers_of
+from blemore.scoring.answers import ANSWERS, best_answers, blend_share_of, frequencies_of, numbers_of, without_blends
 from blemore.scoring.labels import NEUTRAL
+from blemore.scoring.metrics import blends
 
 COEFFICIENTS = (
     "single", "neutral", "even", "stronger", "weaker",  # slopes
@@ -57,11 +58,12 @@ class ConditionalLogit:
         precision = np.full(len(COEFFICIENTS), PULL * max(1, len(shown)))
         zero, start = np.zeros(len(COEFFICIENTS)), None if like is None else like.coefficients
         found = logits.fit(features(probabilities), shown, zero, precision, start=start)
-        return cls(found, blend_share_of(frequencies_of(truth)))
+        return cls(found, blend_share_of(frequencies_of(truth)) if blends(truth).any() else 0.0)
 
     def posterior(self, probabilities: np.ndarray) -> np.ndarray:
         """(n, 36) probabilities of the answers, of clips with probabilities (n, 6)."""
-        return logits.softmax(np.einsum("kna,k->na", features(probabilities), self.coefficients))
+        found = logits.softmax(np.einsum("kna,k->na", features(probabilities), self.coefficients))
+        return found if self.blend_share else without_blends(found)
 
     def decide(self, probabilities: np.ndarray) -> np.ndarray:
         """(n, 6) saliences in percent: the answers of the largest expected Score."""
@@ -79,7 +81,7 @@ class ConditionalLogit:
             np.array([float(value["coefficients"][name]) for name in COEFFICIENTS]),
             float(value["blend_share"]),
         )
-        if not np.isfinite(found).all() or not 0 < share <= 1:
+        if not np.isfinite(found).all() or not 0 <= share <= 1:
             raise ValueError(f"expected finite coefficients and a share of blends in 0..1, found {share}")
         return cls(found, share)
 

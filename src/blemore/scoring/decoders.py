@@ -14,6 +14,7 @@ from blemore.scoring.conditional import ConditionalLogit
 from blemore.scoring.exact import exact_optimum
 from blemore.scoring.intervals import jackknife_error
 from blemore.scoring.labels import CLASSES
+from blemore.scoring.metrics import blends
 from blemore.scoring.model_name import ModelName
 from blemore.scoring.persons import accuracies, sums_of_persons
 from blemore.scoring.rows import Rows
@@ -112,13 +113,14 @@ def choose(rows: Rows, wanted: str) -> tuple[str, dict[str, dict[str, float]]]:
     Parameters
     ----------
     rows : labelled clips, values (n, 6), each made without the clip's own fold.
-    wanted : a kind, which is then taken, or ``AUTO``. With one fold or one person nothing can be chosen: `expected`.
+    wanted : a kind, which is then taken, or ``AUTO``. With one fold or one person nothing can be chosen: `expected`. So it is
+        without blends, which thresholds would bring in.
 
     Returns
     -------
     The kind, and as `within_one_error` says it; empty where nothing was chosen.
     """
-    if wanted != AUTO or len(rows.folds) < 2 or len(np.unique(rows.person)) < 2:
+    if wanted != AUTO or not blends(rows.truth).any() or len(rows.folds) < 2 or len(np.unique(rows.person)) < 2:
         return preferred(wanted), {}
     nameless = replace(rows, clip=None)  # the choice is declared as a whole
     return within_one_error({kind: leave_one_fold_out(nameless, kind=kind)[0] for kind in KINDS}, rows)

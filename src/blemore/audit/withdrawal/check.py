@@ -12,6 +12,7 @@ from joblineage.verdict import Finding, Verdict
 
 RAW = "data/"
 """Where raw clips lie."""
+CLIPS = (".mov", ".flv")
 
 
 def check(root: Path, graph: Graph, chain: set[str], *_: Any) -> Checked:
@@ -50,7 +51,7 @@ def dependents(descent: Descent, withdrawn: Withdrawn) -> set[str]:
 def is_clip(path: str, withdrawn: Withdrawn) -> bool:
     """Whether a path of the workspace is that of a withdrawn raw clip."""
     name = PurePosixPath(path)
-    return path.startswith(RAW) and name.suffix.lower() == ".mov" and withdrawn.holds(name.stem)
+    return path.startswith(RAW) and name.suffix.lower() in CLIPS and withdrawn.holds(name.stem)
 
 
 def _clips(record: dict[str, Any], withdrawn: Withdrawn, *sides: str) -> list[dict[str, Any]]:
