@@ -48,7 +48,8 @@ class TrainingState:
         parts = {name: part.state_dict() for name, part in self.parts.items()}
         rows = [tuple(row) for row in self.rows]
         with whole_file(self.path) as temporary:
-            torch.save({"identity": self.identity, "rows": rows, "best": self.best, **parts}, temporary)
+            with open(temporary, "wb") as file:  # of a path torch writes the name into the bytes
+                torch.save({"identity": self.identity, "rows": rows, "best": self.best, **parts}, file)
             seal(temporary)
 
     def load(self) -> None:
