@@ -13,6 +13,7 @@ import av
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from blemore.datasets import demo
 from blemore.scoring.labels import EMOTIONS
@@ -134,6 +135,20 @@ def test_actors_of_an_unusual_schedule_show_what_its_name_says():
     assert {name for d in three for name in d.emotions} == {"ang", "disg", "fea"}
     assert len(three) == 22
     assert len({d.name for d in (*none, *only, *three)}) == 63
+
+
+def test_the_data_card_counts_what_the_demo_makes():
+    repository = Path(__file__).parents[1]
+    options = yaml.safe_load((repository / "params.yaml").read_text())["demo"]
+    shown = [d for actor in schedule.actors(options, "train") for d in schedule.displays(actor, options)]
+    blends, tests = sum(len(d.emotions) == 2 for d in shown), len(schedule.test_names(options))
+    card = (repository / "docs/data_card.md").read_text()
+    assert f"- **Clips**: {len(shown) + tests} .mov files" in card
+    assert (
+        f"{len(shown)} are labelled ({len(shown) - blends} single emotions or neutral, {blends} blends), {tests} are"
+        in card
+    )
+    assert f"{options['train_actors']} training and {options['test_actors']} test actors" in card
 
 
 def test_test_clips_carry_no_identity_in_name_or_container(root, truth):
