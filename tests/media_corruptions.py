@@ -22,6 +22,7 @@ from media_samples import OPTIONS, moving_bar
 from media_variants import NO_FACE, Nobody, sound, write
 
 from blemore.media.prepare import Prepared, prepare_clip
+from blemore.tables import remarks_of
 
 LONGEST = 60
 """Seconds after which preparing one clip of 2 s counts as hanging."""
@@ -141,7 +142,7 @@ def attempt(rng: random.Random, folder: Path, clean: dict[str, tuple[bytes, Prep
     if probe["quarantine"]:
         thought_of = not probe["quarantine"].startswith("cannot be prepared")
         return what, SET_ASIDE, "" if thought_of else f"an exception that nobody thought of: {probe['quarantine']}"
-    if any(one and one != NO_FACE for one in probe["remarks"].split("; ")):
+    if any(one != NO_FACE for one in remarks_of(probe)):
         return what, REMARKED, ""
     report = reported(path)
     ended = UNSEEN if wrongs(found, right) else WHOLE

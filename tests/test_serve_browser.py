@@ -127,7 +127,7 @@ def test_a_cancelled_request_ends_at_once_leaves_no_file_and_the_next_one_is_ans
     wait_for(browser, "Judging")
     browser.find_element(By.CSS_SELECTOR, ".job button").click()
     wait_for(browser, "Cancelled")
-    WebDriverWait(browser, 10).until(lambda _: not list(held.iterdir()))
+    assert WebDriverWait(browser, 10).until(lambda _: not list(held.iterdir()))
     judge(browser, clips_of(study)[1])
     wait_for(browser, "Done", "Cancelled")
 

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_records import Lineage, fuse, small_study, train
 from made_records import gather as gather_fold
+from test_demo import OPTIONS
 from test_roster import CLIPS, TESTS, data_set
 
 from blemore import cli
@@ -39,15 +40,6 @@ from joblineage.study import Study
 from joblineage.verdict import Verdict
 
 DAY = "2026-11-23"
-OPTIONS = {
-    "train_actors": 3,
-    "test_actors": 1,
-    "folds": 3,
-    "intensities": [4],
-    "neutral": 1,
-    "ratios": 3,
-    "unusual": {},
-}
 FILES = demo.clip_files(Path(), OPTIONS)
 
 names = st.sampled_from([Path(file).stem for file in FILES])

@@ -1,4 +1,4 @@
-"""Generate training clips: all of one actor, or those that are left of actors with withdrawn ones."""
+"""Generate training clips: all of one actor, or those of actors with a schedule of their own or withdrawn clips."""
 
 from pathlib import Path
 

@@ -61,6 +61,21 @@ def not_over(path: Path | None, *read: Path | None) -> None:
         raise DataError(str(path), ["would be written over while it is read: give another name for what is written"])
 
 
+def check_output(path: Path | None, endings: Iterable[str], *read: Path | None) -> None:
+    """Refuse a file to write that has another ending, in whatever case, or that is one of those to be read (`not_over`).
+
+    Raises
+    ------
+    DataError : it is such a file.
+    """
+    if path is None:
+        return
+    if path.suffix.lower() not in map(str.lower, endings):
+        text = f"ends in {path.suffix or 'nothing'}, expected {' or '.join(endings)} for what is written"
+        raise DataError(str(path), [text])
+    not_over(path, *read)
+
+
 def read_bytes(path: str | Path) -> bytes:
     """The bytes of a regular file; links are followed.
 

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from joblineage.errors import DataError, MissingDataError
+from joblineage.errors import MissingDataError
+from joblineage.files import check_output
 from joblineage.telling import say, say_json
 
 Probabilities = Annotated[
@@ -29,19 +30,6 @@ ENOUGH = 6
 """Fewer clips say little of a person: said, not refused."""
 QUIET = 2.0
 """Seconds after which progress is shown."""
-
-
-def _to_write(path: Path | None, endings: tuple[str, ...], *read: Path | None) -> None:
-    """Refuse a file to write that has another ending, or that is one of those to be read."""
-    from joblineage.files import not_over
-
-    if path is None:
-        return
-    if path.suffix.lower() not in endings:
-        raise DataError(
-            str(path), [f"ends in {path.suffix or 'nothing'}, expected {' or '.join(endings)} for what is written"]
-        )
-    not_over(path, *read)
 
 
 def score(
@@ -109,7 +97,7 @@ def thresholds(
     from blemore.scoring.decoding import tied
     from joblineage.files import write_json
 
-    _to_write(out, (".json",), probabilities, truth)
+    check_output(out, (".json",), probabilities, truth)
     side = given.probabilities(probabilities, logits)
     found = api.fit_thresholds(side, truth, grid=grid)
     if out is not None:
@@ -130,7 +118,7 @@ def decoder(
     from blemore.api import given
     from joblineage.files import write_json
 
-    _to_write(out, (".json",), probabilities, truth)
+    check_output(out, (".json",), probabilities, truth)
     side, shown = given.probabilities(probabilities, logits), given.labels(truth)
     made = api.fit_decoder(side, shown, kind=kind)
     write_json(out, made.to_json())
@@ -158,7 +146,7 @@ def decode(
 
     if (alpha is None) != (beta is None) or (decoder is None) == (alpha is None):
         raise typer.BadParameter("give --alpha and --beta, or --decoder")
-    _to_write(out, (".json",), probabilities, decoder)
+    check_output(out, (".json",), probabilities, decoder)
     decided = api.decode(probability_columns(probabilities, logits=logits), alpha, beta, decoder=decoder)
     api.write_predictions(decided, out)
     blends = int((class_values(decided).max(axis=1) < 100).sum())
@@ -221,8 +209,8 @@ def enroll(
     from blemore.decide.personal.schedule import UNUSUAL
     from blemore.scoring.columns import read_columns
 
-    _to_write(out, (".json",), probabilities, truth, model)
-    _to_write(probabilities_out, (".parquet", ".csv"), probabilities, truth, clips)
+    check_output(out, (".json",), probabilities, truth, model)
+    check_output(probabilities_out, (".parquet", ".csv"), probabilities, truth, clips)
     if not model.exists():
         need = "`--model` takes results/calibration/models.json of a finished study, or what `blemore.fit_personal_model` gave"
         raise MissingDataError(str(model), [f"no such file; {need} (docs/api.md)"])

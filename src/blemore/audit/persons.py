@@ -1,5 +1,7 @@
 """Who is seen in the study: the codes that an export must not tell."""
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import PurePosixPath
 
 from blemore.datasets.names import parse_name
@@ -24,5 +26,11 @@ def person_of(clip: str) -> str | None:
     try:
         return parse_name(clip).person
     except ValueError:
-        modules = map(DATA_SET.load, DATA_SET.names())
-        return next((name for one in modules if hasattr(one, "person_of") and (name := one.person_of(clip))), None)
+        return next((person for person_in in _other_forms() if (person := person_in(clip))), None)
+
+
+@cache
+def _other_forms() -> list[Callable[[str], str | None]]:
+    """`person_of` of the data sets whose clips have names of another form."""
+    modules = [DATA_SET.load(name) for name in DATA_SET.names()]
+    return [one.person_of for one in modules if hasattr(one, "person_of")]

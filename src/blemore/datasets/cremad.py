@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # the workflow imports this module at each start: pandas only
 CLIPS, PERSONS = "VideoFlash", "persons.csv"
 TABLES = (PERSONS,)
 BLENDS = False
-"""No clip shows two emotions: no answer does, and nothing is said of saliences."""
+"""No clip shows two emotions: no answer does, and there is no ACC_salience."""
 CLIP_BYTES = 400_000
 """Assumed until the clips are there: 2.5 s of 480 x 360."""
 EMOTIONS = {"ANG": "ang", "DIS": "disg", "FEA": "fea", "HAP": "hap", "NEU": "neu", "SAD": "sad"}
@@ -31,7 +31,7 @@ FORM = "<person>_<sentence>_<emotion>_<LO|MD|HI|XX>, such as 1001_DFA_ANG_XX"
 
 
 def person_of(clip: str) -> str | None:
-    """The person whom a clip's name tells; None for another file's."""
+    """The person in a clip's name; None for another file's."""
     found = _NAME.fullmatch(clip)
     return found[1] if found else None
 

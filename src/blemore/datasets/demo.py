@@ -20,14 +20,15 @@ TABLES = ("train_metadata.csv", "submission_template.json")
 CLIP_BYTES = 90_000
 """Typical size of a clip that is not made yet."""
 TURNS = len(schedule.SALIENCES)
+"""After so many actors the ratios of the pairs come again."""
 SECONDS_OF_MAKING, SECONDS_OF_PREPARING = 0.62, 0.37
 """CPU seconds to make a clip; to decode it, find its face and keep its samples; benchmarks/README.md."""
 
 
 def making_jobs(options: Mapping) -> int:
     """Jobs that make the clips and their tables: one a usual training actor, one for the others, one for all tests, one for the tables."""
-    whole = sum(len(whole_actors(options, NOBODY, turn)) for turn in range(TURNS))
-    return whole + (whole < len(train_actors(options))) + 2
+    usual = [actor for actor in train_actors(options) if _turn_of(actor, options) is not None]
+    return len(usual) + (len(usual) < options["train_actors"]) + 2
 
 
 def train_actors(options: Mapping) -> list[str]:
@@ -46,23 +47,33 @@ def files_of_turn(options: Mapping, turn: int) -> list[str]:
     return [file.replace(actor, "{actor}") for file in actor_files(actor, {**options, "unusual": {}})]
 
 
+def _turn_of(actor: str, options: Mapping) -> int | None:
+    """An actor's turn; the first for all who show every ratio, None for an unusual schedule."""
+    if actor in options["unusual"]:
+        return None
+    return schedule.number_of(actor) % TURNS if options["ratios"] < TURNS else 0
+
+
+def _is_whole(actor: str, options: Mapping, withdrawn: Withdrawn) -> bool:
+    """Whether no clip of the actor was withdrawn."""
+    files = actor_files(actor, options)
+    return withdrawn.kept(files) == files
+
+
 def whole_actors(options: Mapping, withdrawn: Withdrawn, turn: int) -> list[str]:
-    """Ids of the training actors of a turn who show the usual schedule, and of whom no clip was withdrawn."""
-    pattern = files_of_turn(options, turn)
-    other = [files_of_turn(options, k) for k in range(turn)]
-    found = []
-    for actor in train_actors(options) if pattern not in other else []:
-        files = actor_files(actor, options)
-        if withdrawn.kept(files) == files == [file.replace("{actor}", actor) for file in pattern]:
-            found.append(actor)
-    return found
+    """Ids of the training actors of a turn of whom no clip was withdrawn."""
+    mine = [actor for actor in train_actors(options) if _turn_of(actor, options) == turn]
+    return [actor for actor in mine if _is_whole(actor, options, withdrawn)]
 
 
 def cut_files(options: Mapping, withdrawn: Withdrawn) -> list[str]:
     """What is left of the other training actors: of another schedule, or with some clips withdrawn."""
-    whole = {actor for turn in range(TURNS) for actor in whole_actors(options, withdrawn, turn)}
-    cut = sorted(set(train_actors(options)) - whole)
-    return [file for actor in cut for file in withdrawn.kept(actor_files(actor, options))]
+    return [
+        file
+        for actor in train_actors(options)
+        if _turn_of(actor, options) is None or not _is_whole(actor, options, withdrawn)
+        for file in withdrawn.kept(actor_files(actor, options))
+    ]
 
 
 def test_files(options: Mapping) -> list[str]:

@@ -4,13 +4,12 @@ Imports stand inside the commands: `blemore --help` must not wait for torch.
 """
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from joblineage.errors import DataError
+from joblineage.files import check_output
 from joblineage.telling import say, say_json
 
 if TYPE_CHECKING:
@@ -59,12 +58,12 @@ def predict(
     from blemore.predict.bundle import Bundle
     from blemore.predict.exports import ENDINGS
 
-    folder = _chosen(study, bundle)
+    _check_source(study, bundle)
     if every is not None and (len(clips) != 1 or person or schedule or as_json):
         raise typer.BadParameter("--every takes one recording, and neither --person nor --json")
-    _to_write(out, TABLES if every is None else ENDINGS, clips)
-    _to_write(picture, (".png",), clips)
-    used = Bundle.load(folder())
+    check_output(out, TABLES if every is None else ENDINGS, *clips)
+    check_output(picture, (".png",), *clips)
+    used = Bundle.load(_folder(study, bundle))
     _tell_cost(used)
     if every is not None:
         _over_time(used, clips[0], every, window, out, picture)
@@ -101,18 +100,21 @@ def serve(
     """A local page to try a study on: drop clips or record one. Nothing is stored, and nothing leaves this machine."""
     from blemore.predict.serve.run import run
 
-    folder = _chosen(study, bundle)()
+    _check_source(study, bundle)
     try:
-        run(folder, host=host, port=port, megabytes=megabytes, minutes=minutes, waiting=waiting)
+        run(_folder(study, bundle), host=host, port=port, megabytes=megabytes, minutes=minutes, waiting=waiting)
     except KeyboardInterrupt:
         say("ended", err=True)
 
 
-def _chosen(study: Path | None, bundle: Path | None) -> Callable[[], Path]:
-    """What gives the bundle's folder, of the one option that was given."""
+def _check_source(study: Path | None, bundle: Path | None) -> None:
     if (study is None) == (bundle is None):
         raise typer.BadParameter("give --bundle FOLDER or --study FOLDER")
-    return lambda: bundle if bundle is not None else _of_study(Path() if study is None else study)
+
+
+def _folder(study: Path | None, bundle: Path | None) -> Path:
+    """The bundle's folder; that of a study is made where it is not there."""
+    return bundle if bundle is not None else _of_study(study or Path())
 
 
 def _of_study(study: Path) -> Path:
@@ -166,14 +168,3 @@ def _write(found: "Predictions", out: Path) -> None:
         write_json(out, found.to_json())
     else:
         (write_csv if ending == ".csv" else write_table)(found.table(), out)
-
-
-def _to_write(path: Path | None, endings: tuple[str, ...], read: list[Path]) -> None:
-    """Refuse a file to write that has another ending, or that is one of the clips."""
-    from joblineage.files import not_over
-
-    if path is None:
-        return
-    if path.suffix.lower() not in map(str.lower, endings):
-        raise DataError(str(path), [f"ends in {path.suffix or 'nothing'}, expected {' or '.join(endings)}"])
-    not_over(path, *read)

@@ -98,7 +98,7 @@ def _licence(settings: Mapping[str, Any]) -> dict[str, Any]:
     entry = entry_of(settings)
     terms = entry.get("licence", {})
     files = {} if "service" in settings else {file.name: sha256(file) for file in weight_files(settings)}
-    licences = {
+    known = {
         "revision": settings.get("revision"),
         "source": entry.get("source"),
         "paper": entry.get("paper"),
@@ -106,5 +106,5 @@ def _licence(settings: Mapping[str, Any]) -> dict[str, Any]:
         "note": entry.get("note") if entry else "no checkpoint that this package knows: read its licence yourself",
     }
     moot = ("note", "revision", "original_code", "paper") if "service" in settings else ("note",)
-    unknown = [key for key, value in licences.items() if value is None and key not in moot]
-    return {**general, **licences, "files": files, "unknown": unknown}
+    unknown = [key for key, value in known.items() if value is None and key not in moot]
+    return {**general, **known, "files": files, "unknown": unknown}

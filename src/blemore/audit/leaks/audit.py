@@ -153,14 +153,14 @@ def _pretraining(records: Iterable[Record]) -> dict[str, str]:
 def _silent(models: Iterable[Declared], records: Iterable[Record]) -> list[str]:
     """Encoders from outside, tables or features, of which no sidecar says whom their models were trained on."""
     tables = {model.name.step for model in models if declare.UNKNOWN in model.fits}
-    features, with_tables = set(), set()
+    features, with_persons = set(), set()
     for record in records:
         settings = record["params"]["values"].get("encoder") or {}
         if record["job"]["rule"] == "embed_clips" and settings.get("file"):
             features.add(settings["name"])
         if record["job"]["rule"] == "fit_head" and any(one["role"] == "persons" for one in record["inputs"]):
-            with_tables.add(settings["name"])
-    return sorted(tables | (features - with_tables))
+            with_persons.add(settings["name"])
+    return sorted(tables | (features - with_persons))
 
 
 def _notes(models: Iterable[Declared]) -> list[str]:

@@ -13,6 +13,7 @@ from joblineage.verdict import Finding, Verdict
 RAW = "data/"
 """Where raw clips lie."""
 CLIPS = (".mov", ".flv")
+"""How raw clips of the data sets end."""
 
 
 def check(root: Path, graph: Graph, chain: set[str], *_: Any) -> Checked:

@@ -27,6 +27,7 @@ MEDIA = (
         ".mp4",
         ".m4v",
         ".avi",
+        ".flv",
         ".mkv",
         ".webm",
         ".mts",
