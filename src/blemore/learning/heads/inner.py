@@ -51,6 +51,11 @@ class Scaler:
         return (x - self.mean) / self.scale
 
 
+def row_by_row(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """x @ weights, (m, d) and (d, k) -> (m, k), a product for each row: its last bits depend on no other row."""
+    return (x[:, None] @ weights)[:, 0]
+
+
 def scaler_of(x: np.ndarray) -> Scaler:
     """Mean and deviation of features (n, d) float32, from which a model learns; a constant feature is not scaled."""
     count, mean = len(x), x.mean(axis=0, dtype=float)

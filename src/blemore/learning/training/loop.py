@@ -40,8 +40,8 @@ from joblineage.progress import Steps
 
 SAVE_EVERY = 10.0
 """Least seconds between two saved states."""
-PREDICTED_AT_ONCE = 16
-"""Clips of a batch of predictions."""
+EVALUATED_AT_ONCE = 16
+"""Clips of a batch of the loss after an epoch."""
 
 
 @dataclass(frozen=True)
@@ -223,13 +223,13 @@ def find_gradients(
 
 
 @torch.inference_mode()
-def predicted_logits(network: Network, clips: Sequence[np.ndarray], name: str) -> Tensor:
+def predicted_logits(network: Network, clips: Sequence[np.ndarray], name: str, at_once: int) -> Tensor:
     """Logits (n_clips, 6) float64 of clips as `Preprocessing.decode` makes them, in single precision, on the CPU."""
     device = next(network.parameters()).device
     network.eval()
     logits = torch.zeros((len(clips), len(CLASSES)), dtype=torch.float64)
-    micro = MicroBatch(PREDICTED_AT_ONCE, name)
-    groups = alike(enumerate(clips), PREDICTED_AT_ONCE)
+    micro = MicroBatch(at_once, name)
+    groups = alike(enumerate(clips), at_once)
     batches = ((places, pinned(network.preprocessing.stacked(group), device)) for places, group in groups)
     for places, batch in ahead_of(device, batches):
         logits[places] = torch.cat(micro.run(_in_parts, network, batch)).double().cpu()
@@ -243,13 +243,19 @@ def _in_parts(size: int, network: Network, batch: Tensor) -> list[Tensor]:
 
 
 def predict(network: Network, clips: Sequence[np.ndarray], name: str) -> np.ndarray:
-    """Probabilities (n_clips, 6) float64; `name` for messages."""
-    return predicted_logits(network, clips, name).softmax(dim=1).numpy()
+    """Probabilities (n_clips, 6) float64; `name` for messages.
+
+    The network sees each clip alone: the last bits of a matrix product depend on how many rows it has, and a clip's
+    probabilities must depend on no other clip.
+    """
+    return predicted_logits(network, clips, name, 1).softmax(dim=1).numpy()
 
 
 def soft_cross_entropy(network: Network, examples: Examples, name: str) -> float:
     """Mean over examples of the soft cross-entropy, nats."""
-    return F.cross_entropy(predicted_logits(network, examples.clips, name), examples.labels.double()).item()
+    return F.cross_entropy(
+        predicted_logits(network, examples.clips, name, EVALUATED_AT_ONCE), examples.labels.double()
+    ).item()
 
 
 def checked(loss: float, epoch: str) -> float:
