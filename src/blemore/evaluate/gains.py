@@ -144,8 +144,9 @@ def gain(
             "mean": float(np.mean(found)),
             "standard_error": float(np.std(found, ddof=1) / np.sqrt(len(found))) if len(found) > 1 else None,
             "draws": len(found),
-            "beyond": _beyond(np.stack([before, after]), np.mean(drawn, axis=0)),
         }
+        if name in CONTROLS:
+            shown[name]["beyond"] = _beyond(np.stack([before, after]), np.mean(drawn, axis=0))
     chosen = {str(outer): str(model.model.choice) for outer, model in together.models.items()}
     return {
         "chosen": {"final": chosen.pop(str(FINAL)), "folds": chosen},
