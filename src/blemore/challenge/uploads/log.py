@@ -87,7 +87,7 @@ def record(
                 "uploaded": moment or datetime.now(UTC).strftime(TIME),
                 "file": _shown(file, path.parent),
                 "sha256": digest,
-                "variant": variant or (same[0]["variant"] if same else variant_of(file)),
+                "variant": variant or (same[0]["variant"] if same else _variant_of(file)),
                 "returned": entry_of(numbers),
                 "note": note,
             }
@@ -104,7 +104,7 @@ def record(
         return Recorded("completed", entry, twins)
 
 
-def variant_of(file: Path) -> str:
+def _variant_of(file: Path) -> str:
     """The variant that a submission's name shows: `submission_transductive.zip`; `submission.zip` is the other of the two."""
     for variant in reversed(VARIANTS):
         if variant in file.stem:

@@ -61,7 +61,7 @@ class Discriminant:
 
     def adapted(self, values: np.ndarray, who: np.ndarray, known: np.ndarray, share: np.ndarray) -> Balanced:
         """Posteriors of clips with probabilities `values` (n, 6), of persons `who` (n,); `known`, `share` as in `Balanced`."""
-        z, sums = np.einsum("nd,de->ne", log_ratios(values), self.whitening), SumsOfPersons(who)
+        z, sums = np.einsum("nd,de->ne", _log_ratios(values), self.whitening), SumsOfPersons(who)
         systems = self.precision + sums.clips[:, :, None] * np.eye(DIMENSIONS)  # (persons, 5, 5)
         shifts = np.zeros((len(sums.clips), DIMENSIONS))
         posterior = self._posterior(z, shifts[who], known)
@@ -88,7 +88,7 @@ def fit(rows: Rows, weight: float) -> Discriminant:
     rows : values (n, 6).
     weight : clips that the additive form counts against the mean of an answer's own clips.
     """
-    z, answer, frequencies = log_ratios(rows.values), numbers_of(rows.truth), frequencies_of(rows.truth)
+    z, answer, frequencies = _log_ratios(rows.values), numbers_of(rows.truth), frequencies_of(rows.truth)
     _, who = np.unique(rows.person, return_inverse=True)
     of_persons, of_answers = SumsOfPersons(who), np.eye(len(ANSWERS))[answer]  # (n, 36)
     counts = of_answers.sum(axis=0)[:, None]
@@ -110,7 +110,7 @@ def fit(rows: Rows, weight: float) -> Discriminant:
     return Discriminant(whitening, means @ whitening, np.linalg.inv(whitening.T @ between @ whitening), frequencies)
 
 
-def log_ratios(probabilities: np.ndarray) -> np.ndarray:
+def _log_ratios(probabilities: np.ndarray) -> np.ndarray:
     """(n, 5) isometric log ratios of probabilities (n, 6) (Egozcue et al. 2003)."""
     return np.einsum("nc,cd->nd", logits.logarithm(np.asarray(probabilities, float)), BASIS)
 

@@ -51,7 +51,7 @@ class Clips:
             mean = gram.mean(axis=0)
             gram -= mean
             gram -= (mean - mean.mean())[:, None]
-            return [inverse(gram, shift) for shift in shifts]
+            return [_inverse(gram, shift) for shift in shifts]
         x = self.values[seen].astype(shifts.dtype)
         x -= x.mean(axis=0)
         products = x.T @ x
@@ -59,7 +59,7 @@ class Clips:
         def solve(shift: np.floating, inner: Solve, r: np.ndarray) -> np.ndarray:
             return r - shift * (x @ inner(x.T @ r))
 
-        return [partial(solve, shift, inverse(products, shift)) for shift in shifts]
+        return [partial(solve, shift, _inverse(products, shift)) for shift in shifts]
 
     def logits(self, seen: np.ndarray, shown: np.ndarray, dual: np.ndarray) -> np.ndarray:
         """x_shown W, less its mean over the seen clips: (..., n_shown, 6) from dual (..., n_seen, 6)."""
@@ -69,7 +69,7 @@ class Clips:
         return (self.values[shown] - self.values[seen].mean(axis=0)) @ (self.values[seen].T @ dual)
 
 
-def inverse(products: np.ndarray, shift: np.floating) -> Solve:
+def _inverse(products: np.ndarray, shift: np.floating) -> Solve:
     """r -> (I + shift * products)^-1 r, by Cholesky."""
     matrix = shift * products
     matrix[np.diag_indices_from(matrix)] += 1

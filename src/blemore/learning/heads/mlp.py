@@ -30,7 +30,7 @@ LEARNING_RATE = 1e-4
 WEIGHT_DECAY = 1e-3
 
 
-class Trained:
+class _Trained:
     """A network in training on standardised features; its randomness comes from its name alone."""
 
     def __init__(self, x: np.ndarray, labels: np.ndarray, hidden: int, name: str):
@@ -97,7 +97,7 @@ def fit(learned: Rows, model: ModelName, name: str) -> Perceptron:
     scaler = scaler_for(learned, model)
     x = scaler.apply(learned.values)
     labels = learned.to_fit(model, "head").soft
-    final = Trained(x, labels, hidden, f"{name}/{hidden}")
+    final = _Trained(x, labels, hidden, f"{name}/{hidden}")
     for _ in range(epochs):
         final.epoch()
     inner, inner_bias, outer, outer_bias = (layer.detach().cpu().numpy() for layer in final.network.parameters())
@@ -122,7 +122,7 @@ def choose(learned: Rows, model: ModelName, name: str) -> tuple[int, int]:
         data.append((scaler.apply(part.values), labels[inside], others, labels[outside]))
     best, choice = np.inf, (HIDDEN[0], 1)
     for hidden in HIDDEN:
-        inner = [Trained(x, soft, hidden, f"{name}/{hidden}/inner{k}") for k, (x, soft, *_) in enumerate(data)]
+        inner = [_Trained(x, soft, hidden, f"{name}/{hidden}/inner{k}") for k, (x, soft, *_) in enumerate(data)]
         least, reached = np.inf, 0
         for epoch in range(1, EPOCHS + 1):
             loss = 0.0

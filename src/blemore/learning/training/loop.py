@@ -79,10 +79,10 @@ class Examples:
                 clips, changes = preprocessing.augmented([self.clips[row] for row in rows.tolist()], generator)
                 yield pinned(clips, device), pinned(changes, device), pinned(self.labels[rows], device)
 
-        return ahead_of(device, made())
+        return _ahead_of(device, made())
 
 
-def ahead_of(device: torch.device, made: Iterator[tuple]) -> Iterator[Any]:
+def _ahead_of(device: torch.device, made: Iterator[tuple]) -> Iterator[Any]:
     """What is `made`; for a GPU the next one is made while the last one is worked on."""
     return made if device.type == "cpu" else prefetched(made)
 
@@ -223,7 +223,7 @@ def find_gradients(
 
 
 @torch.inference_mode()
-def predicted_logits(network: Network, clips: Sequence[np.ndarray], name: str) -> Tensor:
+def _predicted_logits(network: Network, clips: Sequence[np.ndarray], name: str) -> Tensor:
     """Logits (n_clips, 6) float64 of clips as `Preprocessing.decode` makes them, in single precision, on the CPU."""
     device = next(network.parameters()).device
     network.eval()
@@ -231,7 +231,7 @@ def predicted_logits(network: Network, clips: Sequence[np.ndarray], name: str) -
     micro = MicroBatch(PREDICTED_AT_ONCE, name)
     groups = alike(enumerate(clips), PREDICTED_AT_ONCE)
     batches = ((places, pinned(network.preprocessing.stacked(group), device)) for places, group in groups)
-    for places, batch in ahead_of(device, batches):
+    for places, batch in _ahead_of(device, batches):
         logits[places] = torch.cat(micro.run(_in_parts, network, batch)).double().cpu()
     return logits
 
@@ -244,12 +244,12 @@ def _in_parts(size: int, network: Network, batch: Tensor) -> list[Tensor]:
 
 def predict(network: Network, clips: Sequence[np.ndarray], name: str) -> np.ndarray:
     """Probabilities (n_clips, 6) float64; `name` for messages."""
-    return predicted_logits(network, clips, name).softmax(dim=1).numpy()
+    return _predicted_logits(network, clips, name).softmax(dim=1).numpy()
 
 
 def soft_cross_entropy(network: Network, examples: Examples, name: str) -> float:
     """Mean over examples of the soft cross-entropy, nats."""
-    return F.cross_entropy(predicted_logits(network, examples.clips, name), examples.labels.double()).item()
+    return F.cross_entropy(_predicted_logits(network, examples.clips, name), examples.labels.double()).item()
 
 
 def checked(loss: float, epoch: str) -> float:
