@@ -27,15 +27,35 @@ def fit(data: Labelled, *, l2: float) -> WeightedMean:
 
     Parameters
     ----------
-    l2 : >= 0; 0 leaves the weights to the data, a large one gives equal weights.
+    data : Labelled
+        The labelled clips with their encoders' probabilities.
+    l2 : float, >= 0
+        0 leaves the weights to the data, a large one gives equal weights.
 
     Returns
     -------
-    The same input gives the same weights.
+    WeightedMean
+        The same input gives the same weights.
 
     Raises
     ------
-    DataError : no clip that all encoders have. ValueError : no minimum found.
+    DataError
+        There is no clip that all encoders have.
+    ValueError
+        No minimum was found.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> good, guess = np.full((6, 6), 0.04) + 0.76 * np.eye(6), np.full((6, 6), 1 / 6)
+    >>> groups = np.arange(6)
+    >>> data = Labelled(np.stack([good, guess]), 100 * np.eye(6), groups, groups, families=("face", "voice"))
+    >>> fit(data, l2=0.0).weights.round(3).tolist()  # the encoder that is right gets all the weight
+    [1.0, 0.0]
+    >>> fit(data, l2=100.0).weights.round(2).tolist()
+    [0.5, 0.5]
+    >>> _onto_simplex(np.array([0.8, 0.6, -0.1])).round(3).tolist()  # the projection that every step ends with
+    [0.6, 0.4, 0.0]
     """
     there, complete = complete_clips(data.values)
     probabilities, soft = data.values[there], data.soft

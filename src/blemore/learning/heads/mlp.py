@@ -62,8 +62,18 @@ class _Trained:
 class Perceptron:
     """A fitted head.
 
-    mean, scale : (d,) float32, of the features; inner, inner_bias, outer, outer_bias : (h, d), (h,), (6, h), (6,) float32,
-    the layers; shown : (6,) bool, False for a class that no label holds.
+    Parameters
+    ----------
+    mean : (d,) float32
+        Mean of each feature.
+    scale : (d,) float32, > 0
+        Deviation of each feature.
+    inner, inner_bias : (h, d), (h,) float32
+        The hidden layer.
+    outer, outer_bias : (6, h), (6,) float32
+        The last layer.
+    shown : (6,) bool
+        False for a class that no label holds.
     """
 
     mean: np.ndarray
@@ -76,7 +86,18 @@ class Perceptron:
 
     @torch.inference_mode()
     def predict(self, values: np.ndarray) -> np.ndarray:
-        """As `linear.Linear.predict`."""
+        """Predict clips, as `linear.Linear.predict` does.
+
+        Parameters
+        ----------
+        values : (m, d) float32
+            Features of the clips.
+
+        Returns
+        -------
+        (m, 6) float64, 0..1
+            Probabilities; 0 for a class that no label holds.
+        """
         device = use_one_thread()
         x, inner, inner_bias, outer, outer_bias = (
             torch.tensor(array, device=device) for array in (Scaler(self.mean, self.scale).apply(values), *self.layers)
@@ -92,7 +113,22 @@ class Perceptron:
 
 
 def fit(learned: Rows, model: ModelName, name: str) -> Perceptron:
-    """As `linear.fit`, a network whose randomness comes from `name`."""
+    """Fit a network to some clips, as `linear.fit` fits its model.
+
+    Parameters
+    ----------
+    learned : Rows
+        The clips to learn from, values (n, d) float32.
+    model : ModelName
+        The name under which the fit is recorded.
+    name : str
+        Name from which the random numbers derive.
+
+    Returns
+    -------
+    Perceptron
+        The fitted head.
+    """
     hidden, epochs = choose(learned, model, name)
     scaler = scaler_for(learned, model)
     x = scaler.apply(learned.values)
@@ -106,9 +142,25 @@ def fit(learned: Rows, model: ModelName, name: str) -> Perceptron:
 
 
 def choose(learned: Rows, model: ModelName, name: str) -> tuple[int, int]:
-    """Width and number of epochs with the least soft cross-entropy over inner folds; scaler fitted inside each.
+    """Choose width and number of epochs by the least soft cross-entropy over inner folds; scaler fitted inside each.
 
     With a single person there is nothing to choose on: the smaller width, for one epoch, and the log says so.
+
+    Parameters
+    ----------
+    learned : Rows
+        The clips to learn from, values (n, d) float32.
+    model : ModelName
+        The model that gets them.
+    name : str
+        Name from which the random numbers derive.
+
+    Returns
+    -------
+    width : int
+        One of ``HIDDEN``.
+    epochs : int, 1..EPOCHS
+        Number of epochs.
     """
     parts, labels = inner_parts(learned, model), learned.soft
     if not parts:
