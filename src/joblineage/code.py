@@ -17,22 +17,41 @@ WORD = re.compile(rb"\bimport\b|\\[\r\n]")  # a line that goes on may hold the "
 
 
 def python_path(root: Path) -> str:
-    """PYTHONPATH under which the packages of `root` come before all others."""
+    """PYTHONPATH under which the packages of a repository come before all others.
+
+    Parameters
+    ----------
+    root : Path
+        The repository.
+
+    Returns
+    -------
+    str
+        The value of the variable.
+    """
     return os.pathsep.join([str(root.resolve() / "src"), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def sources(root: Path, *starts: str) -> list[str]:
-    """Files whose content decides what a job does: the starts and every module of the package they reach, sorted.
+    """Find the files whose content decides what a job does: the starts and every module of the package they reach.
 
     Parameters
     ----------
-    root : the repository.
-    starts : files below `root`, e.g. "workflow_scripts/<rule>.py". What is loaded by name (a plug-in, a
-        method) cannot be seen in import statements: name its file as a further start.
+    root : Path
+        The repository.
+    *starts : str
+        Files below `root`, e.g. "workflow_scripts/<rule>.py". What is loaded by name (a plug-in, a method) cannot be
+        seen in import statements: name its file as a further start.
+
+    Returns
+    -------
+    list of str
+        Paths below `root`, sorted.
 
     Raises
     ------
-    FileNotFoundError : a start does not exist.
+    FileNotFoundError
+        A start does not exist.
     """
     return sorted(reached(starts, lambda path: _imports(root, path)))
 

@@ -18,10 +18,16 @@ from joblineage.workspace import METADATA
 class Report:
     """What verification found.
 
-    findings : worst first, then upstream before downstream; empty: all is as recorded.
-    notes : what is no fault: another environment, files in the private store, what could not be compared.
-    checked : {"records", "files", "bytes"}: how much was looked at.
-    level : "status" (files known by their status where unchanged) or "deep" (every byte read).
+    Parameters
+    ----------
+    findings : list of Finding
+        Worst first, then upstream before downstream; empty: all is as recorded.
+    notes : list of str
+        What is no fault: another environment, files in the private store, what could not be compared.
+    checked : dict of str to int
+        "records", "files", "bytes": how much was looked at.
+    level : {"status", "deep"}
+        Files known by their status where unchanged, or every byte read.
     """
 
     findings: list[Finding]
@@ -35,7 +41,20 @@ class Report:
         return worst(self.findings)
 
     def refuse(self, done: str, workspace: Path) -> None:
-        """Raise a DataError that names the first finding, if any: with it nothing is "signed" or "exported"."""
+        """Raise an error that names the first finding, if there is any.
+
+        Parameters
+        ----------
+        done : str
+            What is not done then: "signed", "exported".
+        workspace : Path
+            The study's folder.
+
+        Raises
+        ------
+        DataError
+            There is a finding.
+        """
         if self.findings:
             first = self.findings[0]
             raise DataError(str(workspace), [f"not {done}: {first.verdict.value} {first.node}: {first.what}"])
@@ -54,17 +73,29 @@ def verify(
 
     Parameters
     ----------
-    store : the study's records.
-    artifact : a path below the study's folder.
-    deep : read every byte instead of trusting the files' status.
-    cache : read every object of DVC's local cache too.
-    key_file : public key (PEM) with which the last run must be signed.
-    plan : whether Snakemake may be asked which jobs an edit concerns, which executes the study's Snakefile; None: where
+    store : Store
+        The study's records.
+    artifact : str or None
+        A path below the study's folder.
+    deep : bool
+        Whether to read every byte instead of trusting the files' status.
+    cache : bool
+        Whether to read every object of DVC's local cache too.
+    key_file : Path or None
+        Public key (PEM) with which the last run must be signed.
+    plan : bool or None
+        Whether Snakemake may be asked which jobs an edit concerns, which executes the study's Snakefile; None: where
         code of the study is at work anyway (`planned.study_at_work`).
+
+    Returns
+    -------
+    Report
+        Findings, notes, and how much was looked at.
 
     Raises
     ------
-    DataError : there are no records, or none of `artifact`.
+    DataError
+        There are no records, or none of `artifact`.
     """
     root, study = store.root, store.study
     if not (store.records or store.broken or store.runs):
@@ -113,7 +144,20 @@ def verify(
 
 
 def environments(graph: Graph, chain: set[str]) -> list[str]:
-    """What differs between the records' environments and this one: no fault, but bytes may differ when rerun."""
+    """What differs between the records' environments and this one: no fault, but bytes may differ when rerun.
+
+    Parameters
+    ----------
+    graph : Graph
+        The records and what they read and made.
+    chain : set of str
+        Ids of the records to look at.
+
+    Returns
+    -------
+    list of str
+        Notes, in sentences.
+    """
     here, cpu = capture.surroundings(), capture.hardware()["cpu"]
     notes = []
     for name in sorted({graph.records[name]["environment"] for name in chain}):

@@ -99,12 +99,10 @@ class Examples:
         device : torch.device
             Where the batches will go; they are made on the CPU.
 
-        Yields
-        ------
-        clips, changes : Tensor
-            As `Preprocessing.augmented` gives them.
-        labels : (b, 6) float32 Tensor
-            Soft labels of the batch.
+        Returns
+        -------
+        iterator of (Tensor, Tensor, (b, 6) Tensor)
+            Clips and changes of each batch, as `Preprocessing.augmented` gives them, and its soft labels.
         """
 
         def made() -> Iterator[tuple[Tensor, Tensor, Tensor]]:
@@ -207,7 +205,7 @@ def training_identity(name: str, settings: Mapping, sets: Mapping[str, Examples]
     Returns
     -------
     str
-        Sha256 in hexadecimal digits.
+        The sha256 in hexadecimal digits.
     """
     seen = {kind: [list(examples.clips.digests), examples.labels.tolist()] for kind, examples in sets.items()}
     said = [name, dict(settings), seen, device.type, torch.__version__]

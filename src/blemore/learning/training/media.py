@@ -38,7 +38,7 @@ class Media(Sequence[np.ndarray]):
     arrays : sequence of ndarray
         The n clips.
     digests : sequence of str
-        Sha256 of each one's bytes.
+        The sha256 of each one's bytes.
     mapping : mmap or None
         The mapped file in which they lie, if they do.
     """
@@ -128,7 +128,7 @@ def digest(array: np.ndarray) -> str:
     Returns
     -------
     str
-        Sha256 in hexadecimal digits.
+        The sha256 in hexadecimal digits.
     """
     return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
 
