@@ -1,8 +1,9 @@
-"""Files and lines of every room of src/, as docs/decisions/house.md lists them.
+"""Files and lines of every room of src/, as docs/decisions/house.md lists them; lines of docstrings do not count.
 
 python tools/house.py
 """
 
+import ast
 import re
 from pathlib import Path
 
@@ -19,9 +20,20 @@ def rooms() -> dict[str, bool]:
 
 
 def lines(path: Path) -> list[int]:
-    """The number of lines of each Python file of a folder, or of one file; empty ones are left out."""
+    """Lines of code of each Python file of a folder, or of one file: all but docstrings; empty files are left out."""
     files = path.rglob("*.py") if path.is_dir() else [path.with_suffix(".py")]
-    return [count for count in (len(file.read_text("utf-8").splitlines()) for file in files) if count]
+    return [count for count in map(code_lines, files) if count]
+
+
+def code_lines(file: Path) -> int:
+    """Lines of a file, without its docstrings and the strings below constants."""
+    text = file.read_text("utf-8")
+    strings = (
+        node
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    )
+    return len(text.splitlines()) - sum(1 + (node.end_lineno or node.lineno) - node.lineno for node in strings)
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ def escaped(text: str, kept: str = "") -> str:
 
     Examples
     --------
-    >>> print(escaped("a\\x1b[2Jb"))
+    >>> print(escaped("a\x1b[2Jb"))
     a\u001b[2Jb
     """
     if text.isprintable():

@@ -47,7 +47,7 @@ def spoken(seconds: float) -> str:
     Examples
     --------
     >>> spoken(40), spoken(12_600)
-    ('40 s', '210 min')
+    ('40 s', '3.5 h')
     """
     number, unit = next((seconds / size, unit) for size, most, unit in UNITS if seconds < most * size)
     return f"{number:.1f} {unit}" if unit in ("h", "days") and number < 10 else f"{number:,.0f} {unit}"

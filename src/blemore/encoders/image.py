@@ -40,7 +40,7 @@ def build(settings: Mapping, *, architecture: str = "") -> "Image":
     settings : mapping
         The encoder's slice of the parameters.
     architecture : str
-        Timm's name of the network, with that of its weights; used at full size.
+        Name of the network in timm, with that of its weights; used at full size.
 
     Returns
     -------

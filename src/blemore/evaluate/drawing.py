@@ -64,7 +64,7 @@ def colour_bar(figure: Figure, image: Any, label: str, **options: Any) -> None:
     label : str
         What the colours stand for.
     **options : object
-        Options of matplotlib's `Figure.colorbar`.
+        Options of matplotlib's `colorbar`.
     """
     bar = figure.colorbar(image, ax=figure.axes, pad=0.02, **options)
     bar.set_label(label)
