@@ -41,6 +41,7 @@ SHOWN = {
         "blemore.scoring.surface.official_grid",
     ),
     *("blemore.scoring.metrics.score", "blemore.decide.person_offset.fit_offsets", "blemore.fusion.simplex.fit"),
+    "blemore.fusion.simplex.onto_simplex",
     *("blemore.decide.personal.choice.Fitted.posterior", "blemore.fusion.base.WeightedMean.apply"),
     *("blemore.scoring.labels.soft_labels", "blemore.scoring.answers.best_answers", "blemore.fusion.nested.left_out"),
     *("blemore.scoring.intervals.jackknife_error", "blemore.challenge.submission.faults_of"),
@@ -76,7 +77,7 @@ def test_an_example_gives_what_its_docstring_says(name, files):
     found = module
     for part in name.removeprefix(f"{EXAMPLES[name]}.").split("."):
         found = getattr(found, part)
-    cases = doctest.DocTestFinder(recurse=False).find(found, name, module=module, globs=dict(vars(module)))
+    cases = doctest.DocTestFinder(recurse=False).find(found, name, module=module, globs={})
     assert sum(len(case.examples) for case in cases) >= 1
     for case in cases:
         assert doctest.DocTestRunner().run(case).failed == 0

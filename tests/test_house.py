@@ -28,6 +28,25 @@ def test_the_science_is_at_most_12500_lines_of_code():
     assert 0 < sum(science) <= 12_500
 
 
+def test_the_page_for_an_hour_s_reading_names_files_that_are_there_with_their_lines_of_code():
+    page = (REPOSITORY / "docs/in_an_hour.md").read_text()
+    listed = dict(re.findall(r"^\| \d+ \| \[`([\w/]+\.py)`\]\(\.\./src/blemore/\1\) \| (\d+) \|", page, re.M))
+    assert listed == {name: str(house.code_lines(BLEMORE / name)) for name in listed}
+    assert 8 <= len(listed) <= 12
+    assert f" {sum(map(int, listed.values())):,} lines of code" in page
+
+
+def test_the_long_loops_number_their_steps():
+    loops = {
+        **{"blemore/learning/training/loop.py": 5, "blemore/fusion/nested.py": 3, "blemore/decide/chains.py": 3},
+        **{"blemore/decide/personal/choice.py": 4, "joblineage/verify.py": 6},
+    }
+    for name, last in loops.items():
+        found = [int(step) for step in re.findall(r"^ +# (\d)\. [A-Z]", (BLEMORE.parent / name).read_text(), re.M)]
+        assert max(found) == last, name
+        assert all(step in (before + 1, 1) for before, step in zip([0, *found], found, strict=False)), name
+
+
 def test_only_what_audits_the_study_knows_more_of_the_lineage_library_than_its_face():
     parts = ("job", "declare", "errors", "files", "progress", "telling")
     face = {f"joblineage.{part}" for part in parts}

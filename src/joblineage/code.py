@@ -13,6 +13,8 @@ IMPORT = re.compile(
     rb"^[ \t]*(?:from ([\w.]+) )?import (?:([\w.]+(?:(?:, | as )[\w.]+)*)|\(([\w,\s]+)\))(?:  #.*)?$", re.M
 )
 """An import statement in its usual form. A file in which the word stands elsewhere too is parsed, which takes 20 times as long."""
+EXAMPLE = re.compile(rb"^ *>>> .*$", re.M)
+"""A line of an example in a docstring: what it imports is not what the file imports."""
 WORD = re.compile(rb"\bimport\b|\\[\r\n]")  # a line that goes on may hold the "from"
 
 
@@ -59,7 +61,7 @@ def sources(root: Path, *starts: str) -> list[str]:
 @cache
 def _imports(root: Path, path: str) -> tuple[str, ...]:
     """Files of the package that `path` imports anywhere, also inside functions."""
-    text = (root / path).read_bytes()
+    text = EXAMPLE.sub(b"", (root / path).read_bytes())
     found = IMPORT.findall(text)
     names = _read(found) if len(found) == len(WORD.findall(text)) else _parsed(text, path)
     ours = (name for name in names if name.split(".")[0] in _packages(root))

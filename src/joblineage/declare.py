@@ -48,6 +48,7 @@ def fitted(model: object, kind: str, on: Iterable[str] | None, judges: Iterable[
 
     Examples
     --------
+    >>> from joblineage.declare import begin, fitted, forget, take
     >>> begin()
     >>> fitted("count/fold0", "weights", on=["a", "b"], judges=["c"])
     >>> take(" ".join)  # in a job's record the lists are kept by their sha256

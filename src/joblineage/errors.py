@@ -26,6 +26,7 @@ def escaped(text: str, kept: str = "") -> str:
 
     Examples
     --------
+    >>> from joblineage.errors import escaped
     >>> print(escaped("a\x1b[2Jb"))
     a\u001b[2Jb
     """

@@ -418,6 +418,7 @@ def matches(path: str, patterns: Iterable[str]) -> bool:
 
     Examples
     --------
+    >>> from joblineage.files import matches
     >>> matches("results/a/x.cost.json", ["*.cost.json"]), matches("results/a/x.json", ["results/*.json"])
     (True, False)
     """

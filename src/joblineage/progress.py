@@ -46,6 +46,7 @@ def spoken(seconds: float) -> str:
 
     Examples
     --------
+    >>> from joblineage.progress import spoken
     >>> spoken(40), spoken(12_600)
     ('40 s', '3.5 h')
     """

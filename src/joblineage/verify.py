@@ -97,6 +97,7 @@ def verify(
     DataError
         There are no records, or none of `artifact`.
     """
+    # 1. The records to look at: all, or the chain of one file.
     root, study = store.root, store.study
     if not (store.records or store.broken or store.runs):
         raise DataError(str(store.folder), [f"no lineage records: run `snakemake {study.target}` first, or `dvc pull`"])
@@ -107,11 +108,14 @@ def verify(
         raise DataError(artifact, ["no such file, and no record made one of this name"])
     chain = set(graph.chain(artifact)) if artifact else set(graph.records)
 
+    # 2. What lies here against what the records say; and whether the records fit each other.
     now = present.compare(store, chain if artifact else None, deep=deep)
     changed = [one for one in now.differences if one.kind is not present.Kind.FOREIGN]  # `places` looks closer
     records = structure.check(store)
     findings = [*records, *present.findings(store, changed)]
     notes = [*now.notes, *complete.unnamed(store)]
+    # 3. Everything else that tells of the study: strange files, stale code and parameters, how runs ended, Snakemake's
+    # metadata, dvc.lock, git, and the code that each job's process loaded.
     for bad, more in (
         places.strangers(store) if artifact is None else ([], []),
         staleness.check(graph, chain, artifact, ask=study_at_work(root) if plan is None else plan),
@@ -123,10 +127,12 @@ def verify(
     ):
         findings += bad
         notes += more
+    # 4. What a run that ended early explains is named so; another environment is a note.
     findings = endings.explained(findings, store)
     notes += environments(graph, chain)
     if now.absent:
         notes.append(f"{len(now.absent)} files are not here (they lie in the private store): {now.absent[0]}, ...")
+    # 5. What was asked for besides: DVC's cache, a signature, the project's own checkers.
     if cache:
         stored, more = lock.stored(store)
         findings += stored
@@ -139,6 +145,7 @@ def verify(
         bad, more = checker(root, graph, chain, artifact, findings)
         findings += bad
         notes += more
+    # 6. One report, the worst first.
     checked = {"records": len(chain), "files": now.files, "bytes": now.read}
     return Report(_sorted(findings, graph), notes, checked, "deep" if deep else "status")
 

@@ -51,6 +51,12 @@ def test_a_module_loaded_by_name_comes_with_its_own_imports(tmp_path: Path) -> N
     assert found == ["src/project/encoders/audio.py", "src/project/sound.py", "workflow_scripts/embed.py"]
 
 
+def test_what_an_example_imports_is_no_source(tmp_path: Path) -> None:
+    text = 'def fit():\n    """Fit.\n\n    >>> from project import shown\n    """\n    from project import used\n'
+    files = {"script.py": text, "src/project/shown.py": "a = 1\n", "src/project/used.py": "a = 1\n"}
+    assert sources(package(tmp_path, files), "script.py") == ["script.py", "src/project/used.py"]
+
+
 def test_circular_imports_end(tmp_path: Path) -> None:
     root = package(
         tmp_path,

@@ -210,6 +210,7 @@ def emotions_of(saliences: np.ndarray) -> Emotions:
     Examples
     --------
     >>> import numpy as np
+    >>> from blemore.challenge.files import emotions_of
     >>> emotions_of(np.array([70, 0, 0, 0, 30, 0]))
     [{'emotion': 'ang', 'salience': 70.0}, {'emotion': 'sad', 'salience': 30.0}]
     """

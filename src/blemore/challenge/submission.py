@@ -184,6 +184,7 @@ def faults_of(value: Any, clips: Iterable[str] | None = None) -> list[str]:
 
     Examples
     --------
+    >>> from blemore.challenge.submission import faults_of
     >>> faults_of({"predictions": {"a.mov": [{"emotion": "ang", "salience": 60}, {"emotion": "neu", "salience": 40}]}})
     ['clip a.mov: neutral is never part of a blend', 'clip a.mov: saliences 60/40: a blend has 50/50, 70/30 or 30/70']
     """

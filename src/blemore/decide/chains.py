@@ -115,9 +115,12 @@ def transductive(
     saliences, posterior = _nothing(rows)
     models = {}
     for outer in rows.outers if outers is None else outers:
+        # 1. Fused rows (n, 6) of models that did not see fold `outer`; those of the other folds are fitted on.
         view, model = rows.view(outer), ModelName.of("calibration", outer, TRANSDUCTIVE)
         others = view.outside(outer, model, "personal model")
+        # 2. Which personal model, and how strong: chosen on persons of the other folds, each left out in turn.
         models[outer] = personal.choose(others, options)
+        # 3. The fold's own persons: the model adapts to all clips of each, no label of theirs being looked at.
         view.to_fit(ModelName.of("calibration", outer, "adaptation"), "adaptation", view.fold == outer)
         view.inside(outer, ModelName.of("calibration", outer, "adaptation"))
         inside, own = view.inside(outer, model), rows.fold == outer

@@ -39,6 +39,7 @@ def fit_offsets(probabilities: np.ndarray, person: np.ndarray, prior: np.ndarray
     Examples
     --------
     >>> import numpy as np
+    >>> from blemore.decide.person_offset import apply_offsets, fit_offsets
     >>> probabilities = np.array([[0.1, 0.1, 0.1, 0.5, 0.1, 0.1], [0.1, 0.1, 0.1, 0.4, 0.2, 0.1]])  # leans to happiness
     >>> offsets = fit_offsets(probabilities, np.array([0, 0]), np.full(6, 1 / 6))
     >>> apply_offsets(probabilities, offsets).mean(axis=0).round(3).tolist()

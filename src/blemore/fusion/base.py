@@ -105,6 +105,7 @@ class WeightedMean:
         Examples
         --------
         >>> import numpy as np
+        >>> from blemore.fusion.base import WeightedMean
         >>> one, other = [1.0, 0, 0, 0, 0, 0], [0, 0, 0, 1.0, 0, 0]
         >>> tables = np.array([[one, one], [other, [np.nan] * 6]])  # the second encoder lacks the second clip
         >>> WeightedMean(np.array([0.75, 0.25])).apply(tables).tolist()

@@ -141,6 +141,7 @@ def left_out(folds: Sequence[int]) -> list[tuple[int, ...]]:
 
     Examples
     --------
+    >>> from blemore.fusion.nested import left_out
     >>> left_out([0, 1, 2])
     [(), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2)]
     """
@@ -168,17 +169,20 @@ def fit_all(
     """
     fits: dict[str, dict[tuple[int, ...], Fit]] = {name: {} for name in methods}
     for without in left_out(data.folds):
-        inside = ~np.isin(data.fold, without)
+        # 1. The clips of all other folds, and each encoder's confidence set right on them.
+        inside = ~np.isin(data.fold, without)  # (n,)
         of_scale = ModelName("fusion", without, ("scaling",))
         scale = _scale(data, inside, of_scale, scaled=scaled)
         part = data.where(inside)
-        part = replace(part, values=scale.apply(part.values))
+        part = replace(part, values=scale.apply(part.values))  # (E, n_inside, 6)
+        # 2. Every method, fitted on these clips.
         for name, (module, options) in methods.items():
             model = ModelName("fusion", without, (name,))
             of_fit = f"{data.name}/{name}/without " + ",".join(map(str, without))
             fitted = module.fit(replace(part, name=of_fit, model=model), **options)
             fits[name][without] = Fit(scale, fitted, (of_scale, model))
             part.to_fit(model, "weights")
+    # 3. Every clip fused for each outer fold, by the fit that saw neither that fold nor the clip's own.
     return {name: _candidate(name, made, data, scaled=scaled) for name, made in fits.items()}
 
 

@@ -52,6 +52,7 @@ def numbers_of(truth: np.ndarray) -> np.ndarray:
     Examples
     --------
     >>> import numpy as np
+    >>> from blemore.scoring.answers import ANSWERS, numbers_of
     >>> ANSWERS[numbers_of(np.array([[0, 0, 0, 100, 0, 0], [60, 0, 0, 0, 40, 0]]))].tolist()
     [[0, 0, 0, 100, 0, 0], [50, 0, 0, 0, 50, 0]]
     """
@@ -140,6 +141,7 @@ def best_answers(posterior: np.ndarray, blend_share: float) -> np.ndarray:
     Examples
     --------
     >>> import numpy as np
+    >>> from blemore.scoring.answers import best_answers
     >>> posterior = np.full((1, 36), 0.2 / 35)
     >>> posterior[0, 3] = 0.8
     >>> best_answers(posterior, blend_share=0.5).tolist()

@@ -232,6 +232,7 @@ def numbers(column: Iterable[Any]) -> np.ndarray:
 
     Examples
     --------
+    >>> from blemore.scoring.columns import numbers
     >>> numbers(["0,25", "25 %", "", 3]).tolist()
     [0.25, 25.0, nan, 3.0]
     """

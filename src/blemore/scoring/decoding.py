@@ -95,6 +95,7 @@ def decode(probabilities: np.ndarray, alpha: float | np.ndarray, beta: float | n
     Examples
     --------
     >>> import numpy as np
+    >>> from blemore.scoring.decoding import decode
     >>> decode(np.array([[0.5, 0.1, 0.0, 0.0, 0.4, 0.0], [0.1, 0.1, 0.1, 0.5, 0.1, 0.1]]), alpha=0.2, beta=0.05)
     array([[ 70,   0,   0,   0,  30,   0],
            [  0,   0,   0, 100,   0,   0]])

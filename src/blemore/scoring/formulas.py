@@ -28,6 +28,7 @@ def guarded(cell: Any) -> Any:
 
     Examples
     --------
+    >>> from blemore.scoring.formulas import guarded
     >>> guarded("=SUM(A1)"), guarded("-0.5"), guarded("A101")
     ("'=SUM(A1)", '-0.5', 'A101')
     """

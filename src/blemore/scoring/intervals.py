@@ -95,6 +95,7 @@ def jackknife_error(without: np.ndarray) -> np.ndarray:
     Examples
     --------
     >>> import numpy as np
+    >>> from blemore.scoring.intervals import jackknife_error
     >>> values = np.array([1.0, 2.0, 3.0, 6.0])  # the error of a mean is the familiar one
     >>> error = jackknife_error((values.sum() - values) / 3)
     >>> bool(np.isclose(error, values.std(ddof=1) / 2))
@@ -123,6 +124,7 @@ def t_quantile(probability: float, degrees: int) -> float:
 
     Examples
     --------
+    >>> from blemore.scoring.intervals import t_quantile
     >>> round(t_quantile(0.95, 10), 3)
     1.812
     """

@@ -36,6 +36,7 @@ def soft_labels(clips: Table) -> np.ndarray:
 
     Examples
     --------
+    >>> from blemore.scoring.labels import soft_labels
     >>> table = {"emotion_1": ["ang", "neu"], "emotion_2": ["sad", ""]}
     >>> soft_labels(table | {"emotion_1_salience": [70, 100], "emotion_2_salience": [30, ""]}).tolist()
     [[0.7, 0.0, 0.0, 0.0, 0.3, 0.0], [0.0, 0.0, 0.0, 0.0, 0.0, 1.0]]

@@ -153,6 +153,7 @@ def score(saliences: np.ndarray, truth: np.ndarray) -> float:
     Examples
     --------
     >>> import numpy as np
+    >>> from blemore.scoring.metrics import score
     >>> truth = np.array([[70, 0, 0, 0, 30, 0], [0, 0, 0, 100, 0, 0]])
     >>> score(np.array([[50, 0, 0, 0, 50, 0], [0, 0, 0, 100, 0, 0]]), truth)  # both sets right, the saliences wrong
     0.5

@@ -67,6 +67,7 @@ class ModelName:
 
         Examples
         --------
+        >>> from blemore.scoring.model_name import ModelName
         >>> name = ModelName.of("fusion", 2, "simplex")
         >>> str(name), ModelName.parse(str(name)) == name
         ('fusion/fold2/simplex', True)

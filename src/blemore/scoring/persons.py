@@ -187,6 +187,7 @@ def folds_over_persons(person: np.ndarray, folds: int = FOLDS) -> np.ndarray:
     Examples
     --------
     >>> import numpy as np
+    >>> from blemore.scoring.persons import folds_over_persons
     >>> folds_over_persons(np.array([0, 0, 0, 1, 1, 2]), folds=2).tolist()
     [0, 0, 0, 1, 1, 1]
     """

@@ -237,6 +237,7 @@ def once(places: Iterable[str], what: str) -> list[str]:
 
     Examples
     --------
+    >>> from blemore.scoring.reading import once
     >>> once(["row 2", "row 7", "row 9"], "the clip has no name")
     ['row 2, and 2 more: the clip has no name']
     """

@@ -162,6 +162,7 @@ def official_grid(probabilities: np.ndarray, truth: np.ndarray) -> Chosen:
     Examples
     --------
     >>> import numpy as np
+    >>> from blemore.scoring.surface import official_grid
     >>> probabilities = np.array([[0.6, 0.0, 0.0, 0.0, 0.4, 0.0], [0.0, 0.1, 0.0, 0.9, 0.0, 0.0]])
     >>> truth = np.array([[70, 0, 0, 0, 30, 0], [0, 0, 0, 100, 0, 0]])
     >>> best = official_grid(probabilities, truth)

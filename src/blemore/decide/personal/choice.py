@@ -165,6 +165,9 @@ class Fitted:
         Examples
         --------
         >>> import numpy as np
+        >>> from blemore.decide.personal.choice import choose
+        >>> from blemore.scoring.rows import Rows
+        >>> from dataclasses import replace
         >>> from blemore.simulation.study import Settings, simulate
         >>> from blemore.tables import labelled
         >>> made = simulate(Settings(persons=4, folds=2, encoders=1), seed=1)
@@ -273,22 +276,26 @@ def choose(rows: Rows, options: Mapping[str, Any]) -> Selected:
     Selected
         The choice, fitted on all rows and without each fold.
     """
+    # 1. Every model that a candidate needs: of all persons, and of all but one fold's.
     whole = _Models.fit(rows, options)
     if len(rows.folds) < 2:
         return Selected(whole.of(Choice()))
     learned = {fold: _Models.fit(rows.where(rows.fold != fold), options, like=whole) for fold in rows.folds}
+    # 2. How likely the labels of each left-out fold's persons are under each candidate.
     found: dict[Choice, float] = {}
     for fold, models in learned.items():
         judged = rows.where(rows.fold == fold)
         at = np.arange(len(judged)), numbers_of(judged.truth)
-        for choice, posterior in models.posteriors(judged, options):
+        for choice, posterior in models.posteriors(judged, options):  # (n_judged, 36)
             found[choice] = found.get(choice, 0.0) + float(np.log(np.maximum(posterior[at], LEAST)).sum())
+    # 3. The likeliest candidate, what training persons show (`schedule`), and the power for a person's few clips.
     means = {choice: total / len(rows) for choice, total in found.items()}
     best = max(means, key=lambda choice: means[choice])
     if best.kind == OFF:
         return Selected(whole.of(best), likelihoods=means)
     schedule, schedules = _schedules(rows, whole, learned)
     best = replace(best, power=_power(rows, best, learned, schedules, options["powers"]))
+    # 4. The same choice without each fold, to judge that fold's persons honestly.
     left_out = {fold: models.of(best, schedules[fold]) for fold, models in learned.items()}
     return Selected(whole.of(best, schedule), left_out, means)
 

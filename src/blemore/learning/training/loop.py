@@ -157,27 +157,31 @@ def train_fold(
         Usable clips that are in no shard, nothing to train on, nobody left beside the persons set aside, a loss that is
         no number, a device whose memory does not hold one clip.
     """
+    # 1. Whom to learn from: training clips of the other folds, some of their persons set aside for early stopping.
     name = f"{seed}/{settings['name']}/fold{fold}"
     clips = usable(clips).sort_values("clip").reset_index(drop=True)
-    learned = np.array((clips["split"] == "train") & (clips["fold"] != fold))
+    learned = np.array((clips["split"] == "train") & (clips["fold"] != fold))  # (n_clips,)
     if not learned.any():
         raise DataError(f"encoder {settings['name']}", [f"fold {fold}: no train clips outside this fold"])
     recipe = Recipe.of(settings)
-    inner = np.zeros(learned.sum(), bool)
+    inner = np.zeros(learned.sum(), bool)  # (n_learned,)
     if recipe.early_stopping:
         inner = recipe.early_stopping.set_aside(clips.loc[learned, "person"], name)
     with told_when_full(name):
+        # 2. The network, and the clips as it reads them, decoded once for all folds.
         device = use_one_thread()
         network = build(settings, name).to(device)
         if recipe.gradient_checkpointing:
             network.checkpoint_gradients()
         media = read_media(shards_of(settings, files), clips["clip"], network.preprocessing, workers, shared)
-        labels = torch.tensor(soft_labels(clips[learned]), dtype=torch.float32)
+        labels = torch.tensor(soft_labels(clips[learned]), dtype=torch.float32)  # (n_learned, 6)
         examples = Examples(media.where(learned), labels, clips.loc[learned, "clip"].to_numpy())
+        # 3. Train, and predict the clips that were not learned from: the fold's own, and all test clips.
         sets = {"learned": examples.where(~inner), "inner": examples.where(inner)}
         identity = training_identity(name, settings, sets, device)
         rows = fit(network, **sets, recipe=recipe, name=name, state=state, identity=identity)
-        found = predict(network, media.where(~learned), name)
+        found = predict(network, media.where(~learned), name)  # (n_clips - n_learned, 6)
+    # 4. Say which clips the model saw and which it judges; write what it says, its curve and its weights.
     model = ModelName.of(settings["name"], fold)
     declare.fitted(model, "network", sets["learned"].names, clips.loc[~learned, "clip"])
     if len(sets["inner"]):
@@ -247,6 +251,7 @@ def fit(
     DataError
         The loss is no number, or not even one clip fits into the device's memory.
     """
+    # 1. Begin, or go on where an interrupted training was saved.
     device = next(network.parameters()).device
     optimizer = recipe.optimizer(network)
     scaler = torch.amp.GradScaler(device.type, enabled=half_precision(device) is torch.float16)
@@ -257,12 +262,14 @@ def fit(
     steps_each = math.ceil(len(learned) / recipe.batch)
     with Steps(name, recipe.epochs, done=len(kept.rows)) as steps:
         while len(kept.rows) < recipe.epochs and not recipe.stops(kept.inner_losses):
+            # 2. One epoch: all clips once, in an order that the epoch's name decides.
             epoch = f"{name}/epoch{len(kept.rows) + 1}"
             generator = torch.Generator().manual_seed(seed_of(epoch))
             network.train()
             total = torch.zeros((), device=device)
             batches = learned.batches(recipe.batch, network.preprocessing, generator, device)
-            for k, (batch, changes, labels) in enumerate(batches):
+            for k, (batch, changes, labels) in enumerate(batches):  # b clips, their changes, (b, 6)
+                # 3. One step: gradients part by part, clipped to a norm, then AdamW.
                 rate = recipe.set_rate(optimizer, len(kept.rows) * steps_each + k, recipe.epochs * steps_each)
                 step = f"{epoch}/step{k}"
                 total += len(batch) * micro.run(find_gradients, network, batch, changes, labels, scaler, step)
@@ -270,6 +277,7 @@ def fit(
                 torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.largest_gradient)
                 scaler.step(optimizer)
                 scaler.update()
+            # 4. The loss of persons set aside, if any; the best epoch's weights and, now and then, the state are kept.
             loss = checked(total.item() / len(learned), epoch)
             inner_loss = checked(soft_cross_entropy(network, inner, epoch), epoch) if len(inner) else None
             kept.add(Row(len(kept.rows) + 1, loss, inner_loss, rate))
@@ -277,6 +285,7 @@ def fit(
             if len(kept.rows) < recipe.epochs and time.monotonic() - saved >= SAVE_EVERY:
                 kept.save()
                 saved = time.monotonic()
+    # 5. The finished state is kept too; the network ends with the best epoch's weights.
     kept.save()
     kept.use_best()
     return kept.rows
