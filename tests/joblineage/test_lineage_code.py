@@ -111,7 +111,7 @@ def test_an_import_in_any_form_is_found(tmp_path: Path, text: str) -> None:
 def test_what_is_read_off_the_lines_is_what_the_compiler_finds_in_every_module() -> None:
     read, modules = 0, sorted(LIBRARY.rglob("*.py"))
     for path in modules:
-        text = path.read_bytes()
+        text = code.EXAMPLE.sub(b"", path.read_bytes())
         found = code.IMPORT.findall(text)
         if len(found) == len(code.WORD.findall(text)):
             assert code._read(found) == code._parsed(text, str(path)), path
