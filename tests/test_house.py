@@ -30,10 +30,9 @@ def test_the_science_is_at_most_12500_lines_of_code():
 
 def test_the_page_for_an_hour_s_reading_names_files_that_are_there_with_their_lines_of_code():
     page = (REPOSITORY / "docs/in_an_hour.md").read_text()
-    listed = dict(re.findall(r"^\| \d+ \| \[`([\w/]+\.py)`\]\(\.\./src/blemore/\1\) \| (\d+) \|", page, re.M))
-    assert listed == {name: str(house.code_lines(BLEMORE / name)) for name in listed}
-    assert 8 <= len(listed) <= 12
-    assert f" {sum(map(int, listed.values())):,} lines of code" in page
+    assert 8 <= len(house.LISTED.findall(page)) <= 12
+    assert page.count(".py`](../src/blemore/") == len(house.LISTED.findall(page))
+    assert page == house.counted(page), "python tools/house.py writes them"
 
 
 def test_the_long_loops_number_their_steps():

@@ -65,6 +65,10 @@ def test_with_style_it_gains_and_its_controls_do_not(styled):
     means = {name: abs(control["mean"]) for name, control in found["controls"].items()}
     assert max(means.values()) < found["gain"]["score"] / 2
     assert max(means["random_groups"], means["permuted_labels"]) < found["gain"]["score"] / 4
+    for control in found["controls"].values():
+        beyond = control["beyond"]
+        assert beyond["difference"] == pytest.approx(found["gain"]["score"] - control["mean"], abs=0.002)
+        assert 0 < beyond["interval"][0] < beyond["difference"] < beyond["interval"][1]
     assert (found["clips"], found["persons"]) == (20 * 54, 20)
     assert set(found["chosen"]["folds"]) == set("01234")
 

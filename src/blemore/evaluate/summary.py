@@ -40,7 +40,7 @@ PROTOCOL = {
     "trained on. Unknown: nobody says; the headline is repeated without such encoders. What a public checkpoint saw in its "
     "pre-training is not known here.",
     "controls": "The gain of deciding a person's clips together is repeated with random groups of clips in place of persons, with all clips "
-    "of a fold as one person, and with labels dealt out anew.",
+    "of a fold as one person, and with labels dealt out anew. By how much the gain exceeds each control is paired over persons.",
     "expected": "What the posterior of the answers expects of itself, no label being looked at: no score.",
     "interval": "90 % over persons: jackknife with quantiles of Student's t. Nothing is fitted anew without a person.",
     "best_single": "The fusion is compared by Score, paired over persons, with the encoder that is best on the other folds; and each encoder "

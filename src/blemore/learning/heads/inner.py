@@ -78,6 +78,24 @@ class Scaler:
         return (x - self.mean) / self.scale
 
 
+def row_by_row(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Matrix product x @ weights, one product for each row: its last bits depend on no other row.
+
+    Parameters
+    ----------
+    x : (m, d) float
+        Rows.
+    weights : (d, k) float
+        Weights.
+
+    Returns
+    -------
+    (m, k) float
+        The products.
+    """
+    return (x[:, None] @ weights)[:, 0]
+
+
 def scaler_of(x: np.ndarray) -> Scaler:
     """Mean and deviation of features from which a model learns; a constant feature is not scaled.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from blemore.learning.heads import logistic
-from blemore.learning.heads.inner import Scaler, cross_entropy, inner_parts, scaler_for
+from blemore.learning.heads.inner import Scaler, cross_entropy, inner_parts, row_by_row, scaler_for
 from blemore.scoring.logits import softmax
 from blemore.scoring.model_name import ModelName
 from blemore.scoring.rows import Rows
@@ -61,7 +61,8 @@ class Linear:
         (m, 6) float, 0..1
             Probabilities; 0 for a class that no label holds.
         """
-        return softmax((Scaler(self.mean, self.scale).apply(values) - self.centre) @ self.weights + self.intercept)
+        x = Scaler(self.mean, self.scale).apply(values) - self.centre
+        return softmax(row_by_row(x, self.weights) + self.intercept)
 
 
 def fit(learned: Rows, model: ModelName, name: str = "") -> Linear:

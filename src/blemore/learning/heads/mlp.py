@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.functional import kl_div, linear, relu
+from torch.nn.functional import kl_div
 
 from blemore.encoders.device import use_one_thread
-from blemore.learning.heads.inner import Scaler, cross_entropy, inner_parts, scaler_for
+from blemore.learning.heads.inner import Scaler, cross_entropy, inner_parts, row_by_row, scaler_for
 from blemore.scoring.labels import CLASSES
+from blemore.scoring.logits import softmax
 from blemore.scoring.model_name import ModelName
 from blemore.scoring.rows import Rows
 from blemore.seeds import seed_of
@@ -84,7 +85,6 @@ class Perceptron:
     outer_bias: np.ndarray
     shown: np.ndarray
 
-    @torch.inference_mode()
     def predict(self, values: np.ndarray) -> np.ndarray:
         """Predict clips, as `linear.Linear.predict` does.
 
@@ -98,12 +98,9 @@ class Perceptron:
         (m, 6) float64, 0..1
             Probabilities; 0 for a class that no label holds.
         """
-        device = use_one_thread()
-        x, inner, inner_bias, outer, outer_bias = (
-            torch.tensor(array, device=device) for array in (Scaler(self.mean, self.scale).apply(values), *self.layers)
-        )
-        logits = linear(relu(linear(x, inner, inner_bias)), outer, outer_bias)
-        outputs = logits.double().softmax(dim=1).cpu().numpy() * self.shown
+        x = Scaler(self.mean, self.scale).apply(values)
+        hidden = np.maximum(row_by_row(x, self.inner.T) + self.inner_bias, 0)  # (m, h)
+        outputs = softmax((row_by_row(hidden, self.outer.T) + self.outer_bias).astype(float)) * self.shown
         return outputs / outputs.sum(axis=1, keepdims=True)
 
     @property

@@ -40,8 +40,8 @@ from joblineage.progress import Steps
 
 SAVE_EVERY = 10.0
 """Least seconds between two saved states."""
-PREDICTED_AT_ONCE = 16
-"""Clips of a batch of predictions."""
+EVALUATED_AT_ONCE = 16
+"""Clips of a batch of the loss after an epoch."""
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,7 @@ def training_identity(name: str, settings: Mapping, sets: Mapping[str, Examples]
     Returns
     -------
     str
-        The sha256 in hexadecimal digits.
+        Sha256 in hexadecimal digits.
     """
     seen = {kind: [list(examples.clips.digests), examples.labels.tolist()] for kind, examples in sets.items()}
     said = [name, dict(settings), seen, device.type, torch.__version__]
@@ -337,13 +337,13 @@ def find_gradients(
 
 
 @torch.inference_mode()
-def _predicted_logits(network: Network, clips: Sequence[np.ndarray], name: str) -> Tensor:
+def _predicted_logits(network: Network, clips: Sequence[np.ndarray], name: str, at_once: int) -> Tensor:
     """Logits (n_clips, 6) float64 of clips as `Preprocessing.decode` makes them, in single precision, on the CPU."""
     device = next(network.parameters()).device
     network.eval()
     logits = torch.zeros((len(clips), len(CLASSES)), dtype=torch.float64)
-    micro = MicroBatch(PREDICTED_AT_ONCE, name)
-    groups = alike(enumerate(clips), PREDICTED_AT_ONCE)
+    micro = MicroBatch(at_once, name)
+    groups = alike(enumerate(clips), at_once)
     batches = ((places, pinned(network.preprocessing.stacked(group), device)) for places, group in groups)
     for places, batch in _ahead_of(device, batches):
         logits[places] = torch.cat(micro.run(_in_parts, network, batch)).double().cpu()
@@ -357,7 +357,9 @@ def _in_parts(size: int, network: Network, batch: Tensor) -> list[Tensor]:
 
 
 def predict(network: Network, clips: Sequence[np.ndarray], name: str) -> np.ndarray:
-    """Predict clips with a network.
+    """Predict clips with a network, each alone.
+
+    The last bits of a matrix product depend on how many rows it has, and a clip's probabilities must depend on no other clip.
 
     Parameters
     ----------
@@ -373,7 +375,7 @@ def predict(network: Network, clips: Sequence[np.ndarray], name: str) -> np.ndar
     (n, 6) float64, 0..1
         Probabilities; each row sums to 1.
     """
-    return _predicted_logits(network, clips, name).softmax(dim=1).numpy()
+    return _predicted_logits(network, clips, name, 1).softmax(dim=1).numpy()
 
 
 def soft_cross_entropy(network: Network, examples: Examples, name: str) -> float:
@@ -393,7 +395,9 @@ def soft_cross_entropy(network: Network, examples: Examples, name: str) -> float
     float, nats
         The mean over examples.
     """
-    return F.cross_entropy(_predicted_logits(network, examples.clips, name), examples.labels.double()).item()
+    return F.cross_entropy(
+        _predicted_logits(network, examples.clips, name, EVALUATED_AT_ONCE), examples.labels.double()
+    ).item()
 
 
 def checked(loss: float, epoch: str) -> float:
