@@ -47,6 +47,7 @@ lint: .venv/developer
 	snakefmt --check Snakefile rules examples/words/Snakefile
 	lint-imports
 	mypy
+	python tools/docstrings.py
 
 benchmarks: .venv/developer
 	for name in decode demo faces individuals interval_coverage lineage memory noop thresholds throughput training; do echo "== $$name"; python benchmarks/$$name.py; done

@@ -34,7 +34,7 @@ NAMES = {
     },
 }
 """Distributions called otherwise than the modules that they, or what they need, bring."""
-UNIMPORTED = {"blemore", "pillow", "ruamel-yaml-clib", "securesystemslib", "torchvision"}
+UNIMPORTED = {"blemore", "pillow", "python-dateutil", "ruamel-yaml-clib", "securesystemslib", "torchvision"}
 """Asked for since other libraries use them, and then in versions that fit."""
 OPTIONAL = {"opensmile", "uniface"}
 """Left to the user: what needs them says so."""

@@ -27,7 +27,21 @@ from joblineage import declare
 
 @dataclass(frozen=True)
 class Decisions:
-    """The study's own decisions, and what they were made with."""
+    """The study's own decisions, and what they were made with.
+
+    Parameters
+    ----------
+    rows : Rows
+        Labelled clips, values (outers, n, 6).
+    personal : mapping of str to object
+        Which personal models to choose from (`decide.personal.choice.choose`).
+    decoding : str
+        Kind of decoder, or `decoders.AUTO`.
+    alone : Decided of Single
+        What `chains.inductive` made of them.
+    together : Decided of Selected
+        What `chains.transductive` made of them.
+    """
 
     rows: Rows
     personal: Mapping[str, Any]
@@ -40,8 +54,15 @@ class Decisions:
 class Control:
     """The same clips with no person, or no label, to be found.
 
-    what : in words; decided : sums over each person's clips, (2, persons, 4), decided by themselves and together, of the
-    study and the name of a draw; drawn : False where each draw would be the same.
+    Parameters
+    ----------
+    what : str
+        The control in words.
+    decided : callable
+        Gives sums over each person's clips, (2, persons, 4), decided by themselves and together, of the study's
+        decisions and the name of a draw.
+    drawn : bool
+        False where each draw would be the same.
     """
 
     what: str
@@ -110,18 +131,27 @@ def gain(
 
     Parameters
     ----------
-    rows : values (outers, n, 6).
-    personal : which personal models to choose from (`decide.personal.choice.choose`); decoding : as for `inductive`.
-    controls : how often each control is drawn (at least 2).
-    step : called after each draw of the controls.
+    rows : Rows
+        Labelled clips, values (outers, n, 6).
+    personal : mapping of str to object
+        Which personal models to choose from (`decide.personal.choice.choose`).
+    decoding : str
+        Kind of decoder, as for `inductive`.
+    controls : int, >= 2
+        How often each control is drawn.
+    seed : int, >= 0
+        Decides the draws.
+    step : callable
+        Called after each draw of the controls.
 
     Returns
     -------
-    {"chosen" {"final", "folds"}, "clips", "persons", "gain" {"acc_presence", "acc_salience", "score"}, "interval" [low,
-    high] of the Score's gain, "persons_gaining" and "persons_losing" (in ACC_presence), "persons_unusual" (whose
-    mix of answers fewer than `UNUSUAL` of the others would show), "controls" {name: {"what", "mean",
-    "standard_error", "draws", "beyond" {"difference" of the gain less the control's, persons paired, "interval"}}},
-    "mixtures" {the same of `MIXTURES`}}. A control that is not drawn has one draw, and no standard error.
+    dict of str to object
+        {"chosen" {"final", "folds"}, "clips", "persons", "gain" {"acc_presence", "acc_salience", "score"}, "interval"
+        [low, high] of the Score's gain, "persons_gaining" and "persons_losing" (in ACC_presence), "persons_unusual"
+        (whose mix of answers fewer than `UNUSUAL` of the others would show), "controls" {name: {"what", "mean",
+        "standard_error", "draws", "beyond" {"difference" of the gain less the control's, persons paired, "interval"}}},
+        "mixtures" {the same of `MIXTURES`}}. A control that is not drawn has one draw, and no standard error.
     """
     with declare.within("gain"):  # its models are not those whose decisions the study reports
         base = inductive(rows, decoding)
@@ -181,10 +211,20 @@ def _beyond(study: np.ndarray, control: np.ndarray) -> dict[str, Any]:
 def style(rows: Rows, *, draws: int, seed: int) -> dict[str, dict[str, float]]:
     """How far persons' class offsets lie apart, beside random groups that show the same: what is style, and what chance.
 
+    Parameters
+    ----------
+    rows : Rows
+        Labelled clips, values (outers, n, 6).
+    draws : int, >= 1
+        How many random groupings.
+    seed : int, >= 0
+        Decides the groupings.
+
     Returns
     -------
-    {"offset_sd": {class: standard deviation over persons of the offset, in logits}, "offset_sd_random": the mean of the
-    same over `draws` random groupings}.
+    dict of str to dict
+        {"offset_sd": {class: standard deviation over persons of the offset, in logits}, "offset_sd_random": the mean of
+        the same over random groupings}.
     """
     rows = rows.view(FINAL)
     own, random = offsets_of_persons(rows).std(axis=0), random_spread(rows, draws=draws, seed=seed)
@@ -195,15 +235,40 @@ def style(rows: Rows, *, draws: int, seed: int) -> dict[str, dict[str, float]]:
 
 
 def offsets_of_persons(rows: Rows) -> np.ndarray:
-    """(persons who have clips, 6) class offsets in logits that bring each person's mean of values (n, 6) to the prior."""
+    """Class offsets that bring each person's mean of values to the prior.
+
+    Parameters
+    ----------
+    rows : Rows
+        Labelled clips, values (n, 6).
+
+    Returns
+    -------
+    (persons who have clips, 6) float, logits
+        The offsets.
+    """
     _, who = np.unique(rows.person, return_inverse=True)
     return fit_offsets(rows.values, who, rows.truth.mean(axis=0) / 100)
 
 
 def random_spread(rows: Rows, *, draws: int, seed: int) -> np.ndarray:
-    """(6,) standard deviation of the offsets of random groups, mean over draws.
+    """Standard deviation of the offsets of random groups, mean over draws.
 
     Each group shows what its person shows: groups of another mix would differ by what they show, as persons do not.
+
+    Parameters
+    ----------
+    rows : Rows
+        Labelled clips, values (n, 6).
+    draws : int, >= 1
+        How many random groupings.
+    seed : int, >= 0
+        Decides the groupings.
+
+    Returns
+    -------
+    (6,) float, logits
+        One per class.
     """
     groups = (groups_of_same_mix(rows, f"{seed}/style/{draw}") for draw in range(draws))
     return np.mean([offsets_of_persons(one).std(axis=0) for one in groups], axis=0)

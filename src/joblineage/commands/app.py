@@ -44,12 +44,19 @@ class Commands(TyperGroup):
 
 
 def commands(study: Study, *own: Callable[..., Any]) -> typer.Typer:
-    """The commands `show`, `find`, `why`, `verify`, `recover`, `sign`, `diff` and `export`.
+    """Make the commands `show`, `find`, `why`, `verify`, `recover`, `sign`, `diff` and `export`.
 
     Parameters
     ----------
-    study : what the library must know of the project; the commands find it in their context's `obj`.
-    own : the project's own commands; one of the same name takes the place of the library's.
+    study : Study
+        What the library must know of the project; the commands find it in their context's `obj`.
+    *own : callable
+        The project's own commands; one of the same name takes the place of the library's.
+
+    Returns
+    -------
+    typer.Typer
+        The application.
     """
     app = typer.Typer(
         name="lineage",
