@@ -110,8 +110,12 @@ def in_utf8(path: str) -> str:
     return path
 
 
-def mark(root: Path) -> None:
+def mark(root: Path, first: bool) -> None:
     """Mark this run's jobs as the workspace's own, with its package and Python and no other code; memory in huge pages.
+
+    Parameters
+    ----------
+    first : whether the workflow starts, and no job of it.
 
     Raises
     ------
@@ -123,7 +127,7 @@ def mark(root: Path) -> None:
     os.environ["PYTHONPATH"] = str(root / "src")  # also in a clone
     workspace.python_for_shells()
     how = "`blemore recover` (or `make submission`) ends what is left of that run and releases the lock"
-    recovery.mark(root, f"{how}; finished work is kept.")
+    recovery.mark(root, f"{how}; finished work is kept.", first=first)
 
 
 def watch(root: Path, workflow: Any, config: Mapping[str, Any], encoders: Sequence[Mapping[str, Any]]) -> None:

@@ -4,13 +4,11 @@ Inputs are hashed before the work and again after it: one that changed between i
 Schema: schemas/record.schema.json.
 """
 
-import getpass
 import hashlib
 import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -143,7 +141,7 @@ class Begun:
             "seeds": _seeds(params),
             "determinism": capture.determinism(),
             "hardware": capture.hardware(),
-            "agent": {"user": user(), "runner": runner, "snakemake": version("snakemake")},
+            "agent": {"user": capture.user(), "runner": runner, "snakemake": version("snakemake")},
             "model": _model(params, self.inputs),
             "foreign": loaded.foreign((one["path"] for one in self.inputs), installed),
             "cached_from": None,
@@ -204,13 +202,6 @@ def _model(params: Mapping[str, Any], inputs: list[File]) -> dict[str, Any]:
         return {}
     files = [{name: one[name] for name in ("path", "sha256", "size")} for one in inputs if one["role"] == WEIGHTS]
     return {"checkpoint": settings["checkpoint"], "revision": settings.get("revision"), "files": files}
-
-
-def user() -> str | None:
-    """Who is at work, by the name of the account; None where it has none."""
-    with suppress(KeyError, OSError):
-        return getpass.getuser()
-    return None
 
 
 def _unknown(body: Mapping[str, Any]) -> list[str]:

@@ -1,19 +1,11 @@
 """One workspace holds one study, and a killed run is recovered from."""
 
 import json
-import os
 import re
 import subprocess
-import sys
-import time
 from base64 import urlsafe_b64encode
 from pathlib import Path
 
-import psutil
-import pytest
-
-from joblineage import recovery
-from joblineage.store import Store
 from joblineage.workspace import METADATA, added_later, committed, forget, note, orphans, output_of, remove
 
 
@@ -102,87 +94,3 @@ def test_a_kind_asked_for_when_the_others_were_there_keeps_a_rule_of_its_own(tmp
     made("media/faces/0", "prepare_shard")
     made("media/pieces/0", "prepare_shard")
     assert later() == []  # made by the rule of all kinds
-
-
-@pytest.fixture
-def sleeper():
-    """Start processes that sleep, in a folder and with an environment; end them all afterwards."""
-    started = []
-
-    def start(folder: Path, command: list[str] | None = None, **environment: str) -> subprocess.Popen:
-        command = command or [sys.executable, "-c", "import time; time.sleep(60)"]
-        process = subprocess.Popen(command, cwd=folder, env={**os.environ, **environment})
-        started.append(process)
-        for _ in range(100):  # until the new program runs
-            if psutil.Process(process.pid).cmdline()[-1:] == command[-1:]:
-                break
-            time.sleep(0.05)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
-
-
-def test_orphans_of_a_killed_run_are_ended_and_other_work_is_left(tmp_path: Path, sleeper) -> None:
-    here, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
-    here.mkdir(), elsewhere.mkdir()
-    orphan = sleeper(here, **{recovery.MARK: str(here)})
-    stranger = sleeper(elsewhere, **{recovery.MARK: str(elsewhere)})
-    done = recovery.recover(Store(here))
-    assert done == ["ended 1 process(es) that a killed run had left behind"]
-    assert not psutil.pid_exists(orphan.pid)
-    assert stranger.poll() is None
-
-
-def test_a_healthy_run_is_never_touched(tmp_path: Path, sleeper) -> None:
-    program = tmp_path / "snakemake"
-    program.write_text("import time; time.sleep(60)")
-    run = sleeper(tmp_path, [sys.executable, str(program)])
-    with pytest.raises(recovery.RunActive, match=str(run.pid)):
-        recovery.recover(Store(tmp_path))
-    assert run.poll() is None
-
-
-def test_where_dvc_is_at_work_no_file_is_touched(tmp_path: Path, sleeper) -> None:
-    program = tmp_path / "dvc"
-    program.write_text("import time; time.sleep(60)")
-    pull = sleeper(tmp_path, [sys.executable, str(program)])
-    locks = tmp_path / ".dvc/tmp/rwlock"
-    locks.parent.mkdir(parents=True)
-    locks.write_text('{"read": {"/ho')  # DVC is writing it
-    (said,) = recovery.recover(Store(tmp_path))
-    assert said.startswith(f"a DVC command is at work here (process {pull.pid})")
-    assert locks.exists()
-
-
-def test_a_run_that_is_just_ending_is_waited_for(tmp_path: Path, sleeper) -> None:
-    program = tmp_path / "snakemake"
-    program.write_text("sleep 0.3")
-    sleeper(tmp_path, ["sh", str(program)])
-    assert recovery.recover(Store(tmp_path)) == []
-
-
-def test_a_run_whose_make_was_killed_counts_as_an_orphan(tmp_path: Path, sleeper) -> None:
-    program = tmp_path / "snakemake"
-    program.write_text("import time; time.sleep(60)")
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    run = sleeper(tmp_path, [sys.executable, str(program)], **{recovery.CALLER: str(dead.pid)})
-    assert recovery.recover(Store(tmp_path))
-    assert not psutil.pid_exists(run.pid)
-
-
-def test_a_stale_lock_is_released_without_a_process_that_looks_like_a_run(tmp_path: Path, monkeypatch) -> None:
-    lock = tmp_path / ".snakemake/locks/0.output.lock"
-    lock.parent.mkdir(parents=True)
-    lock.write_text("results/fusion/weights.json\n")
-
-    def start(*command, **options):
-        raise AssertionError(f"a second `recover` would see {command}")
-
-    monkeypatch.setattr(subprocess, "Popen", start)
-    assert recovery.recover(Store(tmp_path)) == ["released the lock of a killed run"]
-    assert not lock.exists()
-    assert recovery.recover(Store(tmp_path)) == []
