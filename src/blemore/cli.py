@@ -32,7 +32,7 @@ from joblineage.errors import DataError
 from joblineage.progress import never_fail_to_print
 from joblineage.telling import Plain, say
 
-AUDIT = {"cryptography", "dvc", "dvc_data", "google", "in_toto_attestation", "jinja2", "jsonschema"}
+AUDIT = {"cryptography", "dvc", "dvc_data", "filelock", "google", "in_toto_attestation", "jinja2", "jsonschema"}
 AUDIT |= {"markupsafe", "psutil", "rfc8785", "rocrate", "snakemake", "yaml"}
 """Modules that the extra `audit` brings; all others come with `study`."""
 

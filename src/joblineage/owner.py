@@ -107,8 +107,9 @@ def at_work(root: Path) -> Iterator[None]:
         path.unlink(missing_ok=True)
 
 
-def record_runs(root: Path) -> None:
-    """From now on Snakemake keeps a record of this process from planning to the end of a run, but for a dry one."""
+def record_runs() -> None:
+    """From now on Snakemake keeps a record of this process in its working directory, from planning to the end of a run that
+    is no dry one."""
     from snakemake.workflow import Workflow
 
     inner = getattr(Workflow.execute, "__wrapped__", Workflow.execute)  # a process may read several Snakefiles
@@ -117,7 +118,7 @@ def record_runs(root: Path) -> None:
     def execute(workflow: Any, executor_plugin: Any, *given: Any, **named: Any) -> Any:
         if executor_plugin.common_settings.dryrun_exec:
             return inner(workflow, executor_plugin, *given, **named)
-        with at_work(root):
+        with at_work(Path.cwd()):
             return inner(workflow, executor_plugin, *given, **named)
 
     Workflow.execute = execute

@@ -108,7 +108,7 @@ def mark(root: Path, how_to_go_on: str, *, first: bool) -> None:
         return
     os.environ[MARK], os.environ[TOKEN] = str(root.resolve()), owner.this_process().token()
     heed_sigterm()
-    owner.record_runs(root)
+    owner.record_runs()
     if not locked(root):
         return
     healthy = survey(root)[0]
