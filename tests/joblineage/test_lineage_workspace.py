@@ -1,12 +1,28 @@
 """One workspace holds one study, and a killed run is recovered from."""
 
 import json
+import os
 import re
 import subprocess
 from base64 import urlsafe_b64encode
 from pathlib import Path
+from types import SimpleNamespace
 
-from joblineage.workspace import METADATA, added_later, committed, forget, note, orphans, output_of, remove
+import pytest
+from snakemake.persistence.file import FilePersistence
+
+from joblineage.workspace import (
+    METADATA,
+    added_later,
+    committed,
+    forget,
+    note,
+    notes_apart,
+    orphans,
+    output_of,
+    refused_by_git,
+    remove,
+)
 
 
 def test_files_that_no_rule_makes_are_found_and_removed_with_their_empty_folders(tmp_path: Path, monkeypatch) -> None:
@@ -94,3 +110,27 @@ def test_a_kind_asked_for_when_the_others_were_there_keeps_a_rule_of_its_own(tmp
     made("media/faces/0", "prepare_shard")
     made("media/pieces/0", "prepare_shard")
     assert later() == []  # made by the rule of all kinds
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder to another user")
+def test_a_folder_of_another_user_is_known_to_be_refused_by_git(tmp_path: Path, monkeypatch) -> None:
+    for kind in ("GLOBAL", "SYSTEM"):
+        monkeypatch.setenv(f"GIT_CONFIG_{kind}", os.devnull)
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    assert not refused_by_git(tmp_path)
+    for path in (tmp_path, tmp_path / ".git"):
+        os.chown(path, 12345, 12345)
+    assert refused_by_git(tmp_path)
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_snakemake_writes_no_note_through_a_link(tmp_path: Path, monkeypatch, link) -> None:
+    monkeypatch.setattr(FilePersistence, "_io_write", FilePersistence._io_write)  # set back afterwards
+    notes_apart()
+    notes, other = SimpleNamespace(_record_path=lambda folder, about: f"{folder}/{about}"), tmp_path / "object"
+    other.write_text("kept")
+    link(other, tmp_path / "note")
+    for value in (1, 2):
+        FilePersistence._io_write(notes, str(tmp_path), {"rule": value}, "note")
+        assert json.loads((tmp_path / "note").read_text()) == {"rule": value}
+    assert other.read_text() == "kept"
