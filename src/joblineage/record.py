@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from joblineage import capture, declare, loaded
+from joblineage import capture, declare, loaded, slurm
 from joblineage.capture import File
 from joblineage.files import write_json
 from joblineage.store import Store, canonical, digest, key
@@ -141,6 +141,7 @@ class Begun:
             "seeds": _seeds(params),
             "determinism": capture.determinism(),
             "hardware": capture.hardware(),
+            "place": slurm.place(),
             "agent": {"user": capture.user(), "runner": runner, "snakemake": version("snakemake")},
             "model": _model(params, self.inputs),
             "foreign": loaded.foreign((one["path"] for one in self.inputs), installed),
@@ -151,7 +152,7 @@ class Begun:
         written = []
         for part in parts:
             body = shared | {
-                "job": {"rule": job.rule, "wildcards": part.wildcards, "attempt": None},
+                "job": {"rule": job.rule, "wildcards": part.wildcards, "attempt": slurm.attempt()},
                 "outputs": [capture.hashed(role, path, md5=True) for role, path in part.outputs],
                 "time": time | part.used,
                 "split": part.split,
@@ -206,11 +207,11 @@ def _model(params: Mapping[str, Any], inputs: list[File]) -> dict[str, Any]:
 
 def _unknown(body: Mapping[str, Any]) -> list[str]:
     """Paths of fields that nobody can fill; nothing is invented."""
-    never = ["job.attempt"]  # Snakemake does not tell scripts
-    sometimes = {
+    unknown = {
+        "job.attempt": body["job"]["attempt"],
         "code.commit": body["code"]["commit"],
         "agent.user": body["agent"]["user"],
         "hardware.cores": body["hardware"]["cores"],
         "model.files": not body["model"] or body["model"]["files"],  # taken from the hub's cache by name and revision
     }
-    return never + sorted(name for name, value in sometimes.items() if not value)
+    return sorted(name for name, value in unknown.items() if not value)

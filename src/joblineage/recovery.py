@@ -13,6 +13,7 @@ from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import psutil
 
@@ -21,6 +22,7 @@ from joblineage.files import parse_json
 from joblineage.owner import Owner, State
 from joblineage.store import Store
 from joblineage.telling import say
+from joblineage.workspace import notes_apart
 
 MARK = "LINEAGE_WORKSPACE"
 """Environment variable of every job: the workspace it works for."""
@@ -97,15 +99,19 @@ def heed_sigterm() -> None:
     JobScheduler.exit_gracefully = exit_gracefully
 
 
-def mark(root: Path, how_to_go_on: str, *, first: bool) -> None:
-    """Mark this run's jobs as the workspace's own, and say how to go on where a killed run left its lock.
+def mark(root: Path, how_to_go_on: str, workflow: Any) -> None:
+    """Mark this run's jobs as the workspace's own, and say how to go on where a killed run left its lock. Snakemake's notes
+    are written through no link.
 
     Parameters
     ----------
-    first : whether this is a run's main process, and not that of a single job.
+    workflow : Snakemake's, while the Snakefile is read.
     """
-    if not first:
+    notes_apart()
+    if not workflow.is_main_process:  # but that of a single job
+        os.environ[slurm.ATTEMPT] = str(workflow.attempt)
         return
+    os.environ.pop(slurm.ATTEMPT, None)
     os.environ[MARK], os.environ[TOKEN] = str(root.resolve()), owner.this_process().token()
     heed_sigterm()
     owner.record_runs()

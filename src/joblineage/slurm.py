@@ -2,12 +2,16 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+ATTEMPT = "LINEAGE_ATTEMPT"
+"""Environment variable of the jobs that have a Snakemake of their own: which try this is."""
 SECONDS = 60
 """So long an answer is waited for."""
 
@@ -33,9 +37,19 @@ def own_job() -> str | None:
     return os.environ.get("SLURM_JOB_ID") if "SLURMD_NODENAME" in os.environ else None
 
 
+def place() -> dict[str, Any]:
+    """Where this job runs, for its record: host, slurm_job, start (how often Slurm has started that job)."""
+    job, host = own_job(), os.environ.get("SLURMD_NODENAME") or socket.gethostname()
+    return {
+        "host": host if job else socket.gethostname(),
+        "slurm_job": job,
+        "start": int(os.environ.get("SLURM_RESTART_COUNT", "0")) + 1 if job else None,
+    }
+
+
 def attempt() -> int | None:
-    """How often Slurm has started this job, 1 for the first time; None outside of a job."""
-    return int(os.environ.get("SLURM_RESTART_COUNT", "0")) + 1 if own_job() else None
+    """Which try of Snakemake's this job is, 1 for the first; None where it is not told."""
+    return int(os.environ[ATTEMPT]) if ATTEMPT in os.environ else None
 
 
 def queue() -> dict[str, Queued] | None:

@@ -313,7 +313,7 @@ def test_recover_in_another_pid_namespace_leaves_a_healthy_run_alone(tmp_path: P
 SNAKEFILE = """
 from pathlib import Path
 from joblineage import recovery
-recovery.mark(Path(workflow.basedir), "How to go on.", first=workflow.is_main_process)
+recovery.mark(Path(workflow.basedir), "How to go on.", workflow)
 rule all:
     output: "out"
     shell: "touch begun; sleep 60"
