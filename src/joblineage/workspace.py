@@ -168,7 +168,7 @@ def read_note(place: Path) -> dict[str, Any] | None:
 
 def notes_apart() -> None:
     """From now on have Snakemake write each note as a file of its own. It writes into what lies there, and where DVC has put
-    a link to its cache (`cache.type` symlink or hardlink) that would be the cache's object, of every version and study."""
+    a link to its cache (its type symlink or hardlink) that would be the cache's object, of every version and study."""
     from snakemake.persistence.file import FilePersistence
 
     inner = getattr(FilePersistence._io_write, "__wrapped__", FilePersistence._io_write)
