@@ -85,7 +85,9 @@ def working_in(folder: Path, recorded: Collection[str], jobs: dict[str, Queued])
 def cancel(ids: Collection[str]) -> list[str]:
     """Cancel jobs and wait until they are out of the queue; ids of those that are not, after a minute."""
     subprocess.run(["scancel", *ids], capture_output=True, check=False, timeout=SECONDS)
-    until = time.monotonic() + SECONDS
-    while (left := sorted(set(ids) & (queue() or {}).keys())) and time.monotonic() < until:
-        time.sleep(0.5)
+    left, until = sorted(ids), time.monotonic() + SECONDS
+    while left and time.monotonic() < until:
+        if (jobs := queue()) is not None:
+            left = sorted(set(ids) & jobs.keys())
+        time.sleep(0.5 if left else 0)
     return left
