@@ -109,9 +109,9 @@ def mark(root: Path, how_to_go_on: str, workflow: Any) -> None:
     """
     notes_apart()
     if not workflow.is_main_process:  # but that of a single job
-        os.environ[slurm.ATTEMPT] = str(workflow.attempt)
+        slurm.keep_counts(workflow.attempt)
         return
-    os.environ.pop(slurm.ATTEMPT, None)
+    slurm.keep_counts(None)
     os.environ[MARK], os.environ[TOKEN] = str(root.resolve()), owner.this_process().token()
     heed_sigterm()
     owner.record_runs()

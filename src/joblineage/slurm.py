@@ -12,6 +12,8 @@ from typing import Any
 
 ATTEMPT = "LINEAGE_ATTEMPT"
 """Environment variable of the jobs that have a Snakemake of their own: which try this is."""
+COUNT, STARTED = "SLURM_RESTART_COUNT", "LINEAGE_RESTART_COUNT"
+"""Environment variables of a job that a cluster had to start again: how often; Slurm's own, and the one that stays."""
 SECONDS = 60
 """So long an answer is waited for."""
 
@@ -43,13 +45,29 @@ def place() -> dict[str, Any]:
     return {
         "host": host if job else socket.gethostname(),
         "slurm_job": job,
-        "start": int(os.environ.get("SLURM_RESTART_COUNT", "0")) + 1 if job else None,
+        "start": int(os.environ.get(COUNT) or os.environ.get(STARTED) or 0) + 1 if job else None,
     }
 
 
 def attempt() -> int | None:
     """Which try of Snakemake's this job is, 1 for the first; None where it is not told."""
     return int(os.environ[ATTEMPT]) if ATTEMPT in os.environ else None
+
+
+def keep_counts(attempt: int | None) -> None:
+    """Keep in the environment how often this job was tried, which only its Snakemake knows, and started: the executor takes
+    Slurm's own count away before the job's step begins.
+
+    Parameters
+    ----------
+    attempt : which try of Snakemake's it is; None: this is no job.
+    """
+    if attempt is None:
+        os.environ.pop(ATTEMPT, None), os.environ.pop(STARTED, None)
+        return
+    os.environ[ATTEMPT] = str(attempt)
+    if COUNT in os.environ:
+        os.environ[STARTED] = os.environ[COUNT]
 
 
 def queue() -> dict[str, Queued] | None:

@@ -32,11 +32,22 @@ def test_outside_of_a_cluster_a_record_names_the_machine_alone(monkeypatch) -> N
 
 
 def test_on_a_node_a_record_names_node_job_start_and_attempt(monkeypatch) -> None:
-    about = {"SLURM_JOB_ID": "7", "SLURMD_NODENAME": "n3", "SLURM_RESTART_COUNT": "1", slurm.ATTEMPT: "2"}
+    about = {
+        "SLURM_JOB_ID": "7",
+        "SLURMD_NODENAME": "n3",
+        slurm.COUNT: "1",
+        slurm.ATTEMPT: "",
+        slurm.STARTED: "",
+    }
     for name, value in about.items():
         monkeypatch.setenv(name, value)
+    slurm.keep_counts(2)
+    monkeypatch.delenv(slurm.COUNT)
     assert slurm.place() == {"host": "n3", "slurm_job": "7", "start": 2}
     assert slurm.attempt() == 2
+    slurm.keep_counts(None)
+    assert slurm.place()["start"] == 1
+    assert slurm.attempt() is None
 
 
 def test_the_queue_is_read_job_by_job(program) -> None:

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A Slurm of two nodes on loopback, as root, without systemd and without accounting. Argument: an empty folder.
+# A Slurm of two nodes on loopback, as root, without systemd and without accounting. Argument: an empty folder. What it leaves
+# outside of that: /run/slurm/conf/slurm.conf, a link to the folder, and a munged with its folders.
 set -euo pipefail
 folder=$1 host=$(hostname -s)
 mkdir -p "$folder"/state "$folder"/log
@@ -29,10 +30,13 @@ SlurmctldPidFile=$folder/slurmctld.pid
 SlurmdPidFile=$folder/slurmd.%n.pid
 SlurmctldLogFile=$folder/log/slurmctld.log
 SlurmdLogFile=$folder/log/slurmd.%n.log
-NodeName=n1 NodeAddr=127.0.0.1 NodeHostname=$host Port=17821 CPUs=2 RealMemory=8000 State=UNKNOWN
-NodeName=n2 NodeAddr=127.0.0.1 NodeHostname=$host Port=17822 CPUs=2 RealMemory=8000 State=UNKNOWN
+NodeName=n1 NodeAddr=127.0.0.1 NodeHostname=$host Port=17821 CPUs=4 RealMemory=8000 State=UNKNOWN
+NodeName=n2 NodeAddr=127.0.0.1 NodeHostname=$host Port=17822 CPUs=4 RealMemory=8000 State=UNKNOWN
 PartitionName=main Nodes=n1,n2 Default=YES MaxTime=60 State=UP
 CONF
+# A job's steps have lost SLURM_CONF; this is where Slurm looks next.
+install -d /run/slurm/conf
+ln -sfn "$folder/slurm.conf" /run/slurm/conf/slurm.conf
 export SLURM_CONF="$folder/slurm.conf"
 slurmctld
 slurmd -N n1

@@ -24,6 +24,7 @@ LACKING = [name for name in PROGRAMS if not shutil.which(name, path=SBIN)]
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(os.getuid() != 0, reason="daemons of Slurm are started by root"),
+    pytest.mark.skipif(Path("/etc/slurm/slurm.conf").exists(), reason="this machine belongs to a Slurm already"),
     pytest.mark.skipif(bool(LACKING), reason=f"no Slurm here (apt-get install slurm-wlm munge): {', '.join(LACKING)}"),
     pytest.mark.skipif(
         not find_spec("snakemake_executor_plugin_slurm"), reason="the extra `slurm` is not installed (docs/cluster.md)"
@@ -42,6 +43,7 @@ def cluster(tmp_path: Path) -> Iterator[dict[str, str]]:
         subprocess.run(["bash", str(REPOSITORY / "tests/workflow/slurm.sh"), str(folder)], env=environment, check=True)
         yield environment
     finally:
+        Path("/run/slurm/conf/slurm.conf").unlink(missing_ok=True)
         for pid in folder.glob("slurm*.pid"):
             os.kill(int(pid.read_text()), signal.SIGTERM)
         if munge.exists() and munge.read_text() != before:
