@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
 
 VOID = {"meta", "link", "img", "br", "wbr"}
 CHECKED = ("data-source", "data-key", "data-file", "data-neutral", "data-published")
@@ -63,6 +64,8 @@ class Page(HTMLParser):
 def documents(study: Mapping[str, Any]) -> dict[str, Any]:
     """What the files hold, read here by other means than the page's: JSON by json, CSV by csv, tables by pandas."""
     found: dict[str, Any] = {"params.yaml": study["study"], "uploads": study["uploads"]}
+    found["CITATION.cff"] = yaml.safe_load(Path(study["software"]).read_text())
+    found[f"datasets/{study['study']['dataset']}.py"] = {"CITATION": study["data_set"]}
     for name in (
         "metrics",
         "worth",

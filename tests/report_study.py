@@ -33,6 +33,8 @@ from blemore.scoring.surface import official_grid
 from blemore.tables import write_clips, write_csv, write_probabilities, write_table
 from joblineage.files import write_json
 
+CITED = {"title": "Blends 7, seen twice", "authors": ["Doe, Jo", "The 3rd Lab"], "date": "2026-11-23"}
+
 
 def write_study(root: Path, dataset: str = "demo", persons: int = 8, seed: int = 3) -> dict[str, Any]:
     """Write the study below `root`; give the arguments of `report.page.build`.
@@ -80,6 +82,7 @@ def write_study(root: Path, dataset: str = "demo", persons: int = 8, seed: int =
         "reliability": root / "reliability.json",
         "individuals": root / "individuals/summary.json",
         "held_back": root / "held_back.json" if dataset == "demo" else [],
+        "software": Path(__file__).parents[1] / "CITATION.cff",
         "costs": [root / "features/wav2vec2_prosody.cost.json", *(root / f"s4d/fold{k}.cost.json" for k in range(2))],
     }
     write_json(files["metrics"], metrics)
@@ -103,7 +106,13 @@ def write_study(root: Path, dataset: str = "demo", persons: int = 8, seed: int =
         write_json(path, {**numbers, "peak_mb": 640, "peak_gpu_mb": 0, "device": "cpu"})
     (root / "faces").mkdir()
     files["faces"] = write_pictures(usable[usable["split"] == "train"], root / "faces")
-    about = {"dataset": dataset, "weights": "tiny", "seed": seed, "fusion": {"method": "simplex", "l2": 0.05}}
+    about = {
+        "dataset": dataset,
+        "weights": "tiny",
+        "seed": seed,
+        "fusion": {"method": "simplex", "l2": 0.05},
+        "report": CITED,
+    }
     best = {
         "number": 2, "uploaded": "2026-10-03T11:00:00Z", "file": "submission.zip", "sha256": "5e" * 32, "variant": "inductive",
         "returned": {"acc_presence": 0.39101, "acc_salience": None, "score": 0.27931}, "note": "",
@@ -115,7 +124,7 @@ def write_study(root: Path, dataset: str = "demo", persons: int = 8, seed: int =
         "best": best,
         "warning": "The best of 2 test scores is selection.",
     }
-    return {**files, "study": about, "uploads": uploads}
+    return {**files, "study": about, "uploads": uploads, "data_set": "Nobody et al. 2026, doi 10.9/x.7"}
 
 
 def make(folder: Path, dataset: str) -> None:

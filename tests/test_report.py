@@ -11,6 +11,7 @@ from typing import Any
 
 import jinja2
 import pytest
+import yaml
 from report_page import CHECKED, Page, changed, documents, resolve
 from report_study import without_new_blocks
 
@@ -62,7 +63,8 @@ def test_every_number_on_the_page_is_the_one_in_its_file_rounded(study: dict[str
         assert float(element.attributes["value"]) == value, element
         assert is_rounded(element.text, value), element
         checked[element.attributes["data-source"].split("#")[0]] += 1
-    assert set(found) - set(checked) == {"licences.json", "quarantine.csv"}, "these hold texts only"
+    texts = {"licences.json", "quarantine.csv", "CITATION.cff", "datasets/demo.py"}
+    assert set(found) - set(checked) == texts, "these hold texts only"
     assert sum(checked.values()) > 500
 
 
@@ -129,6 +131,37 @@ def test_the_pages_own_words_hold_no_digits(html: str) -> None:
         for words in FIXED:
             text = text.replace(words, "")
         assert not re.search(r"\d", text), text
+
+
+def part(html: str, name: str) -> str:
+    """The text of the element with that class, lines as they are."""
+    return next(one.text for one in Page(html).elements if name in one.attributes.get("class", "").split())
+
+
+def test_the_head_names_the_study_its_authors_its_date_and_what_its_data_set_cites(html: str) -> None:
+    assert '<h1><span data-source="params.yaml#/report/title">Blends 7, seen twice</span></h1>' in html
+    said = part(html, "about")
+    for words in ("Doe, Jo and The 3rd Lab", "2026-11-23", "Nobody et al. 2026, doi 10.9/x.7", "not known: no records"):
+        assert words in said
+    version = yaml.safe_load((Path(__file__).parents[1] / "CITATION.cff").read_text())["version"]
+    assert f"blemore {version}" in said
+
+
+def test_the_page_can_be_cited_as_bibtex(html: str) -> None:
+    study, software = (one.text for one in Page(html).elements if one.attributes.get("class") == "bibtex")
+    for field in ("title = {Blends 7, seen twice}", "author = {Doe, Jo and The 3rd Lab}", "date = {2026-11-23}"):
+        assert f"  {field},\n" in study
+    assert "author = {{The blemore authors}}" in software
+    assert all(entry.count("{") == entry.count("}") for entry in (study, software))
+
+
+@pytest.mark.thorough
+def test_a_study_without_title_and_authors_makes_none_up(study: dict[str, Any]) -> None:
+    html = build(**study | {"study": study["study"] | {"report": {"title": None, "authors": [], "date": None}}})
+    assert "<h1>The study's report</h1>" in html
+    assert "The study has no title and no authors yet" in html
+    assert "@misc" not in html
+    assert "Date" not in part(html, "about")
 
 
 @pytest.mark.parametrize(("value", "digits", "signed", "shown"), [

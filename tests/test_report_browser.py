@@ -70,7 +70,7 @@ def test_a_script_that_broke_into_the_page_does_not_run_and_ours_does(
     )
     browser.get_log("browser")
     show(browser, (tmp_path / "broken.html").as_uri())
-    assert browser.title == "Blended emotions: the study's report"
+    assert browser.title == "Blended emotions: Blends 7, seen twice"
     assert visible(browser) == ["overview"]
     refused = [entry["message"] for entry in browser.get_log("browser")]
     assert len(refused) == 3

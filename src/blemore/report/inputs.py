@@ -13,10 +13,10 @@ from blemore.params.schema import expected
 from blemore.report.numbers import Spot
 from blemore.scoring.formulas import bare
 from joblineage.errors import DataError, refuse
-from joblineage.files import parse_yaml, read_json
+from joblineage.files import parse_yaml, read_json, read_yaml
 
 CONTRACT, RULES = "src/blemore/report/contract.yaml", "rules/report.smk"
-TABLES = ("clips", "costs", "decisions", "encoders", "probabilities", "quarantine", "views")
+TABLES = ("clips", "costs", "decisions", "encoders", "probabilities", "quarantine", "software", "views")
 """Inputs that are no JSON file."""
 OPTIONAL_TABLES = ("faces", "published")
 NO_FILES = ("study", "uploads")
@@ -95,6 +95,11 @@ def read_encoders(path: str | Path) -> dict[str, dict[str, Any]]:
     plain = table.astype(object).where(table.notna(), None).set_index("encoder")  # cells as JSON knows them
     cells = {name: {key: bare(cell) for key, cell in row.items()} for name, row in plain.to_dict("index").items()}
     return checked("encoders", Path(path).name, cells)
+
+
+def read_software(path: str | Path) -> Spot:
+    """CITATION.cff: what this software is called, by whom and in which version."""
+    return Spot(Path(path).name, checked("software", Path(path).name, read_yaml(path)))
 
 
 def read_costs(paths: Sequence[str | Path]) -> dict[str, dict[str, Any]]:

@@ -46,6 +46,7 @@ def build(
     *,
     study: Mapping[str, Any],
     uploads: Mapping[str, Any] | None = None,
+    data_set: str | None = None,
     example_frames: ExampleFrames = "demo_only",
     sections: Mapping[str, str] = SECTIONS,
     more: Mapping[str, Any] | None = None,
@@ -56,15 +57,17 @@ def build(
 
     Parameters
     ----------
-    study : the parameters to show, at least dataset, weights and seed; nested blocks are shown as such.
+    study : the parameters to show, at least dataset, weights, seed and report; nested blocks are shown as such.
     uploads : summary of the ledger of uploads, {"uploads", "files", "scored", "best", "warning"}, or None.
+    data_set : what a study of this data set cites, as its module says; None: not known.
     example_frames : whose frames and names are shown (`identities.identities`).
     sections : the tabs, as `SECTIONS`; a further one brings its template, and its data in `more`.
     folders : further ones of templates, whose scripts and style sheets are in `more`.
     files : paths by name. JSON files have the names of the blocks of `contract.yaml`; None, or an empty list, where the
         study makes none. The others: encoders (results/encoders.csv); probabilities, views (of fusion); decisions (of
-        calibration); clips (clips table) and quarantine (CSV of the clips set aside); costs, a list of cost files; if
-        wanted faces, a list of files of face crops, and published, a publication list (`identities.identities`).
+        calibration); clips (clips table) and quarantine (CSV of the clips set aside); software (CITATION.cff); costs, a list
+        of cost files; if wanted faces, a list of files of face crops, and published, a publication list
+        (`identities.identities`).
 
     Raises
     ------
@@ -85,6 +88,8 @@ def build(
         "quarantine": Spot("quarantine.csv", quarantine),
         "study": Spot("params.yaml", inputs.checked("study", "study", dict(study))),
         "uploads": Spot("uploads", inputs.checked("uploads", "uploads", uploads)) if uploads is not None else None,
+        "software": inputs.read_software(files["software"]),
+        "data_set": Spot(f"datasets/{study['dataset']}.py", {"CITATION": data_set}),
         "costs": [Spot(file, cost) for file, cost in inputs.read_costs(files["costs"]).items()],
     }
     inputs.same_study(read["metrics"].value, study)
@@ -104,7 +109,7 @@ def build(
         examples=examples(clips, fused, decided, who, files.get("faces") or ()),
         example_frames=example_frames,
         drawings=_drawings(read, pd.read_parquet(files["views"]), clips, decided),
-        more=more or {},
+        more={"facts": None} | dict(more or {}),
     )
     who.check(page)
     return page
