@@ -4,6 +4,7 @@ Every number on it is rendered by `numbers`, which adds the file and the place t
 """
 
 import traceback
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -40,6 +41,9 @@ SECTIONS = {
     "made": "How it was made",
 }
 """{name of a tab, which the template of the same name fills: its title}, in their order."""
+
+WHOLE = ("encoders",)
+"""CSV files that the page holds whole, to be saved."""
 
 
 def build(
@@ -97,6 +101,7 @@ def build(
     for one in read["remarks"].value["remarked"]:
         one |= {"clip": who.scrub(one["clip"]), "remarks": [who.scrub(text) for text in one["remarks"]]}
 
+    whole = {Path(files[name]).name: Path(files[name]).read_bytes() for name in WHOLE}
     own = inline([Path(__file__).with_name("templates"), *folders])
     page = _rendered(
         inline=own,
@@ -108,11 +113,18 @@ def build(
         kinds=KINDS,
         examples=examples(clips, fused, decided, who, files.get("faces") or ()),
         example_frames=example_frames,
+        whole_file={name: _link(name, content) for name, content in whole.items()},
         drawings=_drawings(read, pd.read_parquet(files["views"]), clips, decided),
         more={"facts": None} | dict(more or {}),
     )
-    who.check(page)
+    who.check(page + "".join(content.decode() for content in whole.values()))
     return page
+
+
+def _link(name: str, content: bytes) -> Markup:
+    """A link that saves a file of the study, byte for byte."""
+    address = f"data:text/csv;base64,{b64encode(content).decode()}"
+    return Markup('<a class="file" download="{}" href="{}">{}</a>').format(name, address, name)
 
 
 def _rendered(**values: Any) -> str:
