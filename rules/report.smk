@@ -39,6 +39,7 @@ REPORTED = {
     "reliability": "results/reliability.json",
     "encoders": "results/encoders.csv",
     "worth": "results/worth.json",
+    "curves": PLOTS["table"],
     "software": "CITATION.cff",
     "licences": "results/licences.json",
     "weights": FUSION["weights"],

@@ -84,6 +84,8 @@ def documents(study: Mapping[str, Any]) -> dict[str, Any]:
         found["encoders.csv"] = {row["encoder"]: row for row in csv.DictReader(file)}
     with open(study["quarantine"], newline="") as file:
         found["quarantine.csv"] = list(csv.DictReader(file))
+    with open(study["curves"], newline="") as file:
+        found["curves.csv"] = list(csv.DictReader(file))
     for name in ("clips", "probabilities", "decisions"):
         table = pd.read_parquet(study[name])
         found[f"{name}.parquet"] = table.set_index("clip").to_dict("index")

@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections import Counter
 from decimal import ROUND_HALF_EVEN, Decimal
 from hashlib import sha256
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import pandas as pd
 import pytest
 import yaml
 from report_page import CHECKED, Page, changed, documents, resolve
@@ -97,6 +98,31 @@ def test_every_remark_of_every_clip_is_on_the_page_with_the_share_of_its_face_sa
     assert sorted(shares) == [0.0, 0.8125, 1.0]  # the fourth is set aside
     sources = {one.attributes["data-source"] for one in page.numbers()}
     assert {f"remarks.json#/{key}" for key in ("clips", "face_share", "face_always")} <= sources
+
+
+def test_the_losses_on_the_page_are_those_of_each_folds_last_epoch(study: dict[str, Any], html: str) -> None:
+    curves = pd.read_csv(study["curves"])
+    shown = [one.attributes for one in Page(html).numbers() if one.attributes["data-source"].startswith("curves.csv#")]
+    losses = {one["data-source"] for one in shown if one["data-source"].endswith("/loss")}
+    assert losses == {f"curves.csv#/{row}/loss" for row in curves.index[curves["epoch"] == 3]}
+
+
+@pytest.mark.thorough
+def test_without_a_trained_encoder_the_page_says_that_there_are_no_curves(
+    study: dict[str, Any], tmp_path: Path
+) -> None:
+    pd.read_csv(study["curves"]).iloc[:0].to_csv(tmp_path / "curves.csv", index=False)
+    html = build(**study | {"curves": tmp_path / "curves.csv"})
+    assert "there are no curves" in html
+    assert "curves.csv#" not in html
+
+
+def test_the_whole_files_in_the_page_are_the_studys_byte_for_byte(study: dict[str, Any], html: str) -> None:
+    links = [one.attributes for one in Page(html).elements if one.attributes.get("class") == "file"]
+    assert {one["download"] for one in links} == {"encoders.csv", "curves.csv"}
+    for one in links:
+        content = b64decode(one["href"].removeprefix("data:text/csv;base64,"))
+        assert content == Path(study[one["download"].removesuffix(".csv")]).read_bytes()
 
 
 def test_a_study_of_plain_clips_says_so(study: dict[str, Any], tmp_path: Path) -> None:

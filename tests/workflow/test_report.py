@@ -29,6 +29,7 @@ def files_of(study: Study, folder: Path) -> dict[str, Any]:
         "reliability": "reliability.json",
         "encoders": "encoders.csv",
         "worth": "worth.json",
+        "curves": "plots/curves.csv",
         "weights": "fusion/weights.json",
         "probabilities": "fusion/probabilities.parquet",
         "models": "calibration/models.json",

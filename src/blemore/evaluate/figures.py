@@ -161,16 +161,17 @@ def draw_weights(weights: Mapping[str, Any]) -> Figure:
     return dressed(figure)
 
 
-def draw_curves(curves: pd.DataFrame) -> Figure:
+def draw_curves(curves: pd.DataFrame, columns: int = 3) -> Figure:
     """Training loss over epochs, one panel per encoder, one line per fold; dashed: soft cross-entropy of inner persons.
 
     Parameters
     ----------
     curves : as made by `folds.join_curves`: columns encoder, fold, epoch, loss, inner_loss, the last empty where no
         persons of the training set were set aside; without any row the figure says so.
+    columns : most panels in a row.
     """
     names = sorted(curves["encoder"].unique())
-    columns = min(3, max(1, len(names)))
+    columns = min(columns, max(1, len(names)))
     rows = -(-max(1, len(names)) // columns)
     figure = new_figure("Training loss", 1.2 + 3.2 * columns, 1.2 + 2.3 * rows)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()

@@ -16,7 +16,7 @@ from joblineage.errors import DataError, refuse
 from joblineage.files import parse_yaml, read_json, read_yaml
 
 CONTRACT, RULES = "src/blemore/report/contract.yaml", "rules/report.smk"
-TABLES = ("clips", "costs", "decisions", "encoders", "probabilities", "quarantine", "software", "views")
+TABLES = ("clips", "costs", "curves", "decisions", "encoders", "probabilities", "quarantine", "software", "views")
 """Inputs that are no JSON file."""
 OPTIONAL_TABLES = ("faces", "published")
 NO_FILES = ("study", "uploads")
@@ -95,6 +95,24 @@ def read_encoders(path: str | Path) -> dict[str, dict[str, Any]]:
     plain = table.astype(object).where(table.notna(), None).set_index("encoder")  # cells as JSON knows them
     cells = {name: {key: bare(cell) for key, cell in row.items()} for name, row in plain.to_dict("index").items()}
     return checked("encoders", Path(path).name, cells)
+
+
+def read_curves(path: str | Path) -> pd.DataFrame:
+    """results/plots/curves.csv: encoder, fold, epoch, loss, inner_loss of every trained encoder; empty where there is none."""
+    table = pd.read_csv(path)
+    columns = ("encoder", "fold", "epoch", "loss", "inner_loss")
+    refuse(Path(path).name, [f"column {name!r} is missing" for name in columns if name not in table.columns])
+    return table
+
+
+def last_epochs(curves: pd.DataFrame) -> dict[str, dict[int, Spot]]:
+    """{encoder: {fold: the row of its last epoch}}; a row's place is its number in the file, from 0."""
+    found: dict[str, dict[int, Spot]] = {}
+    rows = curves.astype(object).where(curves.notna(), None).to_dict("index")  # cells as JSON knows them
+    for last in curves.groupby(["encoder", "fold"])["epoch"].idxmax():
+        row = {name: bare(cell) for name, cell in rows[last].items()}
+        found.setdefault(row["encoder"], {})[row["fold"]] = Spot("curves.csv", row, f"/{last}")
+    return found
 
 
 def read_software(path: str | Path) -> Spot:

@@ -42,7 +42,7 @@ SECTIONS = {
 }
 """{name of a tab, which the template of the same name fills: its title}, in their order."""
 
-WHOLE = ("encoders",)
+WHOLE = ("encoders", "curves")
 """CSV files that the page holds whole, to be saved."""
 
 
@@ -69,7 +69,7 @@ def build(
     folders : further ones of templates, whose scripts and style sheets are in `more`.
     files : paths by name. JSON files have the names of the blocks of `contract.yaml`; None, or an empty list, where the
         study makes none. The others: encoders (results/encoders.csv); probabilities, views (of fusion); decisions (of
-        calibration); clips (clips table) and quarantine (CSV of the clips set aside); software (CITATION.cff); costs, a list
+        calibration); curves (results/plots/curves.csv); clips (clips table) and quarantine (CSV of the clips set aside); software (CITATION.cff); costs, a list
         of cost files; if wanted faces, a list of files of face crops, and published, a publication list
         (`identities.identities`).
 
@@ -86,12 +86,14 @@ def build(
 
     quarantine = text_rows(files["quarantine"], ("clip", "file", "quarantine"))  # a reason may name the clip too
     quarantine = [{key: who.scrub(value) for key, value in row.items()} for row in quarantine]
+    curves = inputs.read_curves(files["curves"])
     read: dict[str, Any] = {name: inputs.read_block(name, files.get(name)) for name in inputs.json_blocks()}
     read |= {
         "encoders": Spot("encoders.csv", inputs.read_encoders(files["encoders"])),
         "quarantine": Spot("quarantine.csv", quarantine),
         "study": Spot("params.yaml", inputs.checked("study", "study", dict(study))),
         "uploads": Spot("uploads", inputs.checked("uploads", "uploads", uploads)) if uploads is not None else None,
+        "curves": inputs.last_epochs(curves),
         "software": inputs.read_software(files["software"]),
         "data_set": Spot(f"datasets/{study['dataset']}.py", {"CITATION": data_set}),
         "costs": [Spot(file, cost) for file, cost in inputs.read_costs(files["costs"]).items()],
@@ -114,7 +116,7 @@ def build(
         examples=examples(clips, fused, decided, who, files.get("faces") or ()),
         example_frames=example_frames,
         whole_file={name: _link(name, content) for name, content in whole.items()},
-        drawings=_drawings(read, pd.read_parquet(files["views"]), clips, decided),
+        drawings=_drawings(read, pd.read_parquet(files["views"]), clips, decided, curves),
         more={"facts": None} | dict(more or {}),
     )
     who.check(page + "".join(content.decode() for content in whole.values()))
@@ -172,7 +174,7 @@ def by_gain(persons: Any) -> list[Any]:
 
 
 def _drawings(
-    read: Mapping[str, Any], views: pd.DataFrame, clips: pd.DataFrame, decisions: pd.DataFrame
+    read: Mapping[str, Any], views: pd.DataFrame, clips: pd.DataFrame, decisions: pd.DataFrame, curves: pd.DataFrame
 ) -> dict[str, Markup]:
     """The page's SVG figures by name."""
     rows = Rows.of(labelled(clips))
@@ -192,6 +194,11 @@ def _drawings(
             "Matrix of true sets of emotions against decided sets, in percent of the true set's clips.",
         ),
     }
+    if len(curves):
+        drawings["curves"] = (
+            figures.draw_curves(curves, columns=2),
+            "One panel per trained encoder: loss over epochs, one line per fold. The table below holds the last epochs.",
+        )
     if read["reliability"] is not None:
         drawings["calibration"] = (
             figures.draw_calibration(read["reliability"].value["classes"]),
