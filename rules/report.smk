@@ -9,7 +9,8 @@ PAGE = "results/report/index.html"
 HELD_BACK = "results/report/held_back.json" if config["dataset"] == "demo" and PRIVATE_HERE else []
 SHOWN = {key: config[key] for key in ("dataset", "weights", "seed", "report", "fusion", "calibration", "individuals")}
 
-TEMPLATES = ["src/blemore/report/contract.yaml", *sorted(map(str, Path("src/blemore/report/templates").iterdir()))]
+OF_PAGE = Path("src/blemore/report")
+TEMPLATES = sorted(map(str, [*OF_PAGE.glob("*.yaml"), *OF_PAGE.glob("templates/*")]))
 
 
 rule report:

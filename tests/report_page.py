@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+BASELINES = Path(__file__).parents[1] / "src/blemore/report/baselines.yaml"
 VOID = {"meta", "link", "img", "br", "wbr"}
 CHECKED = ("data-source", "data-key", "data-file", "data-neutral", "data-published")
 
@@ -64,6 +65,8 @@ class Page(HTMLParser):
 def documents(study: Mapping[str, Any]) -> dict[str, Any]:
     """What the files hold, read here by other means than the page's: JSON by json, CSV by csv, tables by pandas."""
     found: dict[str, Any] = {"params.yaml": study["study"], "uploads": study["uploads"]}
+    if study["study"]["dataset"] == "blemore":
+        found["baselines.yaml"] = yaml.safe_load(BASELINES.read_text())
     found["CITATION.cff"] = yaml.safe_load(Path(study["software"]).read_text())
     found[f"datasets/{study['study']['dataset']}.py"] = {"CITATION": study["data_set"]}
     for name in (

@@ -13,7 +13,7 @@ import jinja2
 import pandas as pd
 import pytest
 import yaml
-from report_page import CHECKED, Page, changed, documents, resolve
+from report_page import BASELINES, CHECKED, Page, changed, documents, resolve
 from report_study import without_new_blocks
 
 from blemore.audit.page import build as audit_page
@@ -98,6 +98,29 @@ def test_every_remark_of_every_clip_is_on_the_page_with_the_share_of_its_face_sa
     assert sorted(shares) == [0.0, 0.8125, 1.0]  # the fourth is set aside
     sources = {one.attributes["data-source"] for one in page.numbers()}
     assert {f"remarks.json#/{key}" for key in ("clips", "face_share", "face_always")} <= sources
+
+
+def test_published_figures_stand_beside_those_of_a_study_of_blemore(real: dict[str, Any], real_html: str) -> None:
+    found = documents(real)
+    shown = [one for one in Page(real_html).numbers() if one.attributes["data-source"].startswith("baselines.yaml#")]
+    for one in shown:
+        assert float(one.attributes["value"]) == float(resolve(found, one.attributes["data-source"]))
+    published = [one[split] for one in found["baselines.yaml"]["systems"] for split in ("validation", "test")]
+    assert len(shown) == 1 + sum(len(pair or ()) for pair in published)
+    assert "arXiv 2601.13225" in real_html
+
+
+def test_published_figures_stand_beside_no_other_data_set(html: str) -> None:
+    assert "baselines.yaml" not in html
+    assert "Beside what was published" not in html
+
+
+def test_every_published_figure_names_its_protocol_and_its_source() -> None:
+    known = yaml.safe_load(BASELINES.read_text())
+    for one in known["systems"]:
+        assert one["protocol"] in known["protocols"]
+        assert one["source"] in known["sources"]
+        assert all(0 <= number < 0.5 for pair in (one["validation"], one["test"]) for number in pair or ())
 
 
 def test_the_losses_on_the_page_are_those_of_each_folds_last_epoch(study: dict[str, Any], html: str) -> None:

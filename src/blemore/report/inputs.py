@@ -97,6 +97,13 @@ def read_encoders(path: str | Path) -> dict[str, dict[str, Any]]:
     return checked("encoders", Path(path).name, cells)
 
 
+def baselines(dataset: str) -> Spot | None:
+    """`baselines.yaml`: what was published of BLEMORE; None for every other data set."""
+    if dataset != "blemore":
+        return None
+    return Spot("baselines.yaml", parse_yaml(files("blemore.report").joinpath("baselines.yaml").read_text("utf-8")))
+
+
 def read_curves(path: str | Path) -> pd.DataFrame:
     """results/plots/curves.csv: encoder, fold, epoch, loss, inner_loss of every trained encoder; empty where there is none."""
     table = pd.read_csv(path)

@@ -93,6 +93,7 @@ def build(
         "quarantine": Spot("quarantine.csv", quarantine),
         "study": Spot("params.yaml", inputs.checked("study", "study", dict(study))),
         "uploads": Spot("uploads", inputs.checked("uploads", "uploads", uploads)) if uploads is not None else None,
+        "baselines": inputs.baselines(study["dataset"]),
         "curves": inputs.last_epochs(curves),
         "software": inputs.read_software(files["software"]),
         "data_set": Spot(f"datasets/{study['dataset']}.py", {"CITATION": data_set}),
