@@ -387,7 +387,7 @@ def with_template(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, temp
     """Add a part of the page, or replace it."""
     shutil.copytree(Path(page.__file__).parent / "templates", folder / "templates")
     (folder / f"templates/{name}.html.j2").write_text(template)
-    monkeypatch.setattr(page._environment(), "loader", jinja2.FileSystemLoader(folder / "templates"))
+    monkeypatch.setattr(page.environment(), "loader", jinja2.FileSystemLoader(folder / "templates"))
 
 
 @pytest.mark.thorough

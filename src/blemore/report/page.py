@@ -138,7 +138,7 @@ def _rendered(**values: Any) -> str:
     DataError : a template that is not there, or a name in one that the page does not have, with the line.
     """
     try:
-        return _environment().get_template("page.html.j2").render(**values)
+        return environment().get_template("page.html.j2").render(**values)
     except jinja2.TemplateNotFound as error:
         raise DataError(TEMPLATES, [f"there is no {error}: add it, or correct the section that names it"]) from error
     except jinja2.UndefinedError as error:
@@ -210,8 +210,8 @@ def _drawings(
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
     """With its compiled templates kept, for whoever makes several pages."""
-    environment = numbers.environment(jinja2.PackageLoader("blemore.report", "templates"))
-    environment.globals.update(by_gain=by_gain, scale=scale, classes=CLASSES, class_names=NAMES)
-    return environment
+    made = numbers.environment(jinja2.PackageLoader("blemore.report", "templates"))
+    made.globals.update(by_gain=by_gain, scale=scale, classes=CLASSES, class_names=NAMES)
+    return made
