@@ -17,6 +17,7 @@ from report_page import BASELINES, CHECKED, Page, changed, documents, resolve
 from report_study import without_new_blocks
 
 from blemore.audit.page import build as audit_page
+from blemore.encoders.labels import LABELS, label
 from blemore.report import inputs, numbers, page
 from blemore.report.numbers import Spot, rounded
 from blemore.report.page import SECTIONS, build
@@ -74,10 +75,15 @@ def test_names_and_texts_are_those_of_the_files_word_for_word(study: dict[str, A
     for element in Page(html).elements:
         if element.tag != "data" and "data-source" in element.attributes:
             said = str(resolve(found, element.attributes["data-source"]))
+            said = label(said) if "data-encoder" in element.attributes else said
             assert element.text == yes_or_no.get(said, said)
         if "data-key" in element.attributes:
             resolve(found, element.attributes["data-key"])
-            assert element.text == element.attributes["data-key"].rsplit("/", 1)[-1]
+            last = element.attributes["data-key"].rsplit("/", 1)[-1]
+            if "data-encoder" in element.attributes:
+                assert element.attributes["title"] == last
+            said = label(last) if "data-encoder" in element.attributes else last
+            assert element.text == (said.replace("_", " ") if "data-words" in element.attributes else said)
         if "data-file" in element.attributes:
             assert f"{element.text}.cost.json" in found
 
@@ -121,6 +127,13 @@ def test_every_published_figure_names_its_protocol_and_its_source() -> None:
         assert one["protocol"] in known["protocols"]
         assert one["source"] in known["sources"]
         assert all(0 <= number < 0.5 for pair in (one["validation"], one["test"]) for number in pair or ())
+
+
+def test_every_encoder_of_the_params_has_a_label_of_its_own() -> None:
+    names = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())["encoders"]
+    assert list(LABELS) == list(names)
+    assert len(set(LABELS.values())) == len(LABELS)
+    assert label("of_ones_own") == "of_ones_own"
 
 
 def test_the_losses_on_the_page_are_those_of_each_folds_last_epoch(study: dict[str, Any], html: str) -> None:

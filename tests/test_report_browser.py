@@ -122,7 +122,7 @@ def test_the_table_of_encoders_is_saved_with_the_numbers_of_encoders_csv(report_
     study, _ = report_of("demo")
     with open(study["encoders"], newline="") as file:
         kept = {row["encoder"]: row for row in csv.DictReader(file)}
-    rows = {row["encoder"]: row for row in csv.DictReader(io.StringIO(saved["encoders-table-of-encoders.csv"]))}
+    rows = {row["code name"]: row for row in csv.DictReader(io.StringIO(saved["encoders-table-of-encoders.csv"]))}
     assert set(rows) == set(kept)
     columns = {"Score": "score", "Score low": "score_low", "Score high": "score_high", "weight": "fusion_weight"}
     for name, row in rows.items():

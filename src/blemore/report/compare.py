@@ -85,7 +85,8 @@ def same_clips(one: Study, other: Study) -> None:
     names = [one.metrics["dataset"], other.metrics["dataset"]]
     if names[0] != names[1]:
         raise DataError(where, [f"A is a study of {names[0]}, B of {names[1]}: expected the same clips in both"])
-    first, second = (set(study.rows.clip) for study in (one, other))
+    clips = [labelled(study.clips)["clip"].to_numpy() for study in (one, other)]
+    first, second = map(set, clips)
     only = [
         f"{len(extra)} labelled clips are used in {name} only, such as {min(extra)}"
         for name, extra in (("A", first - second), ("B", second - first))
@@ -96,7 +97,7 @@ def same_clips(one: Study, other: Study) -> None:
     persons = [np.array(study.rows.persons)[study.rows.person] for study in (one, other)]
     differ = (one.rows.truth != other.rows.truth).any(axis=1) | (persons[0] != persons[1])
     if differ.any():
-        text = f"person or label of {int(differ.sum())} clips differ, first of {one.rows.clip[differ][0]}: they are not the same clips"
+        text = f"person or label of {int(differ.sum())} clips differ, first of {clips[0][differ][0]}: they are not the same clips"
         raise DataError(where, [text])
 
 

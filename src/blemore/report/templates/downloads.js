@@ -83,7 +83,11 @@
       var row = {};
       Array.prototype.forEach.call(line.cells, function (cell, k) {
         var column = heads[k] || (k ? title(table) : "name");
-        if (cell.matches("th")) { row[column] = guarded(cell); } else if (!cell.matches(".plot")) { values(cell, column, row); }
+        var coded = cell.querySelectorAll("[data-encoder]");
+        if (cell.matches("th")) {
+          row[column] = guarded(coded.length === 1 ? coded[0] : cell);
+          if (coded.length === 1) { row["code name"] = coded[0].title; }
+        } else if (!cell.matches(".plot")) { values(cell, column, row); }
       });
       Object.keys(row).forEach(function (name, k) {
         if (columns.indexOf(name) < 0) { columns.splice(columns.indexOf(Object.keys(row)[k - 1]) + 1, 0, name); }
