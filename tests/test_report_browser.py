@@ -10,7 +10,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from chromium import SIZES, WIDER, By, Keys, chromium, needed, show
+from chromium import CUT, SIZES, SMALL, WIDER, By, Keys, chromium, needed, printed_pages, show
 from report_study import without_new_blocks, write_study
 
 from blemore.report.page import SECTIONS, build
@@ -239,20 +239,49 @@ def test_the_drawings_text_is_large_enough_to_read_on_a_phone(browser: Any, page
         assert min(browser.execute_script(heights)) >= 8.5
 
 
-def test_in_print_all_parts_are_shown_and_the_folds_are_open(browser: Any, pages: dict[str, str]) -> None:
+def test_no_table_is_cut_on_a_desk(browser: Any, pages: dict[str, str]) -> None:
+    for page in ("full", "real"):
+        show(browser, pages[page], 1280)
+        for name in NAMES:
+            browser.execute_script("location.hash = arguments[0]", name)
+            browser.execute_script("document.querySelectorAll('details').forEach(fold => fold.open = true)")
+            assert browser.execute_script(CUT) == [], name
+
+
+def test_in_print_all_parts_are_shown_readable_and_no_table_is_cut(browser: Any, pages: dict[str, str]) -> None:
+    show(browser, pages["full"])
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    width = {"width": 715, "height": 1040, "deviceScaleFactor": 1, "mobile": False}  # of A4 within its margins
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", width)
+    try:
+        assert visible(browser) == NAMES
+        assert not browser.find_element(By.CSS_SELECTOR, "nav.tabs").is_displayed()
+        assert not browser.find_element(By.CSS_SELECTOR, ".get").is_displayed()
+        assert browser.execute_script(CUT) == []
+        assert browser.execute_script(SMALL) == []
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+def test_what_is_folded_is_left_out_of_print_and_a_sentence_says_where_it_is(
+    browser: Any, pages: dict[str, str]
+) -> None:
     show(browser, pages["full"])
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     try:
-        browser.execute_script("window.dispatchEvent(new Event('beforeprint'))")
-        assert visible(browser) == NAMES
-        assert not browser.find_element(By.CSS_SELECTOR, "nav.tabs").is_displayed()
-        folds = browser.find_elements(By.CSS_SELECTOR, "details")
-        assert folds
-        assert all(fold.get_attribute("open") for fold in folds)
-        browser.execute_script("window.dispatchEvent(new Event('afterprint'))")
-        assert not any(fold.get_attribute("open") for fold in folds)
+        fold = browser.find_element(By.XPATH, "//details[summary[contains(., 'clip by clip')]]")
+        assert not fold.find_element(By.TAG_NAME, "table").is_displayed()
+        said = "return getComputedStyle(arguments[0].querySelector('summary'), '::after').content"
+        assert "left out of print; the page itself shows it" in browser.execute_script(said, fold)
+        browser.execute_script("arguments[0].open = true", fold)  # who opens it has it printed
+        assert fold.find_element(By.TAG_NAME, "table").is_displayed()
     finally:
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+def test_the_report_prints_on_few_pages(browser: Any, pages: dict[str, str]) -> None:
+    show(browser, pages["full"])
+    assert printed_pages(browser) <= 35
 
 
 def test_without_scripts_all_parts_are_shown_one_after_another(

@@ -77,10 +77,15 @@
   function csv(table) {
     var heads = Array.prototype.map.call(table.querySelectorAll("thead th"), function (one) { return plain(one.textContent); });
     var columns = [];
+    var group = "";
     var rows = Array.prototype.filter.call(table.querySelectorAll("tbody tr"), function (one) {
       return !one.hasAttribute("aria-hidden");
     }).map(function (line) {
-      var row = {};
+      var row = group ? { group: group } : {};
+      if (line.matches(".steps")) {  // a line of its own that heads those below
+        group = guarded(line);
+        return null;
+      }
       Array.prototype.forEach.call(line.cells, function (cell, k) {
         var column = heads[k] || (k ? title(table) : "name");
         var coded = cell.querySelectorAll("[data-encoder]");
@@ -93,7 +98,7 @@
         if (columns.indexOf(name) < 0) { columns.splice(columns.indexOf(Object.keys(row)[k - 1]) + 1, 0, name); }
       });
       return row;
-    });
+    }).filter(Boolean);
     function line(cells) {
       return cells.map(function (cell) { return /[",\n]/.test(cell) ? '"' + cell.replace(/"/g, '""') + '"' : cell; }).join(",");
     }
