@@ -44,7 +44,7 @@ except DataError as error:
 
 SHARDS = [f"{number:03d}" for number in range(config["media"]["shards"])]
 FOLDS = range(OPTIONS["folds"])
-TABLES = DATA_SET.load(config["dataset"]).TABLES
+TABLES, CITED = DATA_SET.load(config["dataset"]).TABLES, DATA_SET.load(config["dataset"]).CITATION
 FOLDS_CSV = [OPTIONS["folds_csv"]] if OPTIONS.get("folds_csv") else []
 ENTRIES = config["encoders"]
 ENCODERS = settings.enabled_encoders(config)

@@ -24,6 +24,7 @@ from blemore.gemini.commands import app as gemini_app
 from blemore.media.commands import app as media_app
 from blemore.planning.commands import plan
 from blemore.predict.commands import bundle, predict, serve
+from blemore.report.commands import app as report_app
 from blemore.simulation.commands import app as simulation_app
 from blemore.study import STUDY
 from blemore.weights.commands import app as weights_app
@@ -62,6 +63,7 @@ app.add_typer(features_app, name="features")
 app.add_typer(weights_app, name="weights")
 app.add_typer(gemini_app, name="gemini")
 app.add_typer(submission_app, name="submission")
+app.add_typer(report_app, name="report")
 app.add_typer(simulation_app, name="simulate")
 app.add_typer(commands(STUDY, find, leaks, report), name="lineage")
 app.command(context_settings={"obj": STUDY})(recover)
