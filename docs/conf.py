@@ -15,6 +15,8 @@ import reference  # noqa: E402
 project = "blemore"
 author = "The blemore authors"
 html_title = "blemore"
+highlight_language = "text"
+smartquotes = False  # messages and commands stand here as they are printed and typed
 html_theme = "furo"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "numpydoc"]
 
@@ -30,7 +32,7 @@ autodoc_member_order = "bysource"
 html_extra_path = ["site"]  # index.html, which leads to the start page
 html_copy_source = False
 html_show_sphinx = False
-html_search_summary = True
+html_search_scorer = str(REPOSITORY / "docs/scorer.js")
 
 
 def setup(app: Sphinx) -> None:

@@ -1,0 +1,50 @@
+"""The pages in docs/ lead through a study: each command, in the order of the page, as it stands."""
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from page_commands import IN_A_STUDY, PAGES, to_run
+
+from .conftest import Study, with_stores
+
+pytestmark = pytest.mark.slow
+
+
+def prepare(page: str, study: Study) -> Study:
+    """What a page asks for besides its commands; the study in which they run."""
+    shutil.rmtree(study.folder.parent / "our-study", ignore_errors=True)  # another page has made it
+    if page == "howto/encoder.md":
+        [code] = re.findall(r"^```python\n(.*?)^```", PAGES[page], re.M | re.S)
+        [name] = re.findall(r"save it as `(src/[\w/]+\.py)`", PAGES[page])
+        (study.folder / name).write_text(code)
+        entry = yaml.safe_load(re.findall(r"^```yaml\n(.*?)^```", PAGES[page], re.M | re.S)[1])
+        study.edit_params(lambda values: values["encoders"].update(entry))
+        study = Study(study.folder, cold=True)
+        study.environment = study.environment | {"PYTHONPATH": str(study.folder / "src")}  # where the new module is
+    return study
+
+
+def halfway(page: str, command: str, study: Study) -> None:
+    """What a page asks for after a command."""
+    if page == "start/first_hour.md" and "lineage find" in command:
+        study.edit_params(lambda values: values["fusion"]["simplex"].update(l2=0.5))
+
+
+def test_the_commands_of_the_pages_run_as_they_stand(guarded: Study, tmp_path: Path) -> None:
+    study = with_stores(guarded, tmp_path)
+    for page in IN_A_STUDY:
+        study = prepare(page, study)
+        for command in to_run(page):
+            import time; t0=time.time()
+            done = study.run(*shlex.split(command))
+            print("TIMED", round(time.time()-t0,1), command, flush=True)
+            assert done.stdout + done.stderr, (page, command)
+            halfway(page, command, study)
+    assert (study.folder / "answers.csv").is_file()
+    assert (study.folder / "lineage.html").is_file()
+    encoders = (study.folder / "results/encoders.csv").read_text()
+    assert re.search(r"^loud,", encoders, re.M)
