@@ -10,7 +10,7 @@ from sphinx.application import Sphinx
 
 REPOSITORY = Path(__file__).parents[1]
 sys.path[:0] = [str(REPOSITORY / folder) for folder in ("src", "tools")]
-import reference  # noqa: E402
+import reference
 
 project = "blemore"
 author = "The blemore authors"

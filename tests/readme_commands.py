@@ -79,7 +79,11 @@ NOT_AS_IT_STANDS = {
 def in_order(text: str) -> list[str]:
     """What stands in blocks and between backticks and begins with a program's name; comments are left out."""
     found = re.finditer(r"^ *```[\w{}-]*\n(.*?)^ *```|`([^`]+)`", text, re.M | re.S)
-    lines = [line.strip() for one in found for line in (one[1].splitlines() if one[1] else [" ".join((one[2] or "").split())])]
+    lines = [
+        line.strip()
+        for one in found
+        for line in (one[1].splitlines() if one[1] else [" ".join((one[2] or "").split())])
+    ]
     return [re.sub(r"\s+#.*", "", line) for line in lines if re.match(rf"({PROGRAMS}) ", line)]
 
 

@@ -117,7 +117,9 @@ def test_every_link_and_anchor_within_the_site_leads_somewhere(built, pages) -> 
 def test_every_page_is_at_most_two_clicks_from_the_start(pages) -> None:
     reached = {START}
     for _ in range(2):
-        reached |= {found[0] for name in reached & set(pages) for link in pages[name].links if (found := inside(name, link))}
+        reached |= {
+            found[0] for name in reached & set(pages) for link in pages[name].links if (found := inside(name, link))
+        }
     assert {name for name in pages if name.startswith("docs/")} - reached == set()
 
 
@@ -223,6 +225,8 @@ def test_pages_fit_into_the_window_and_ask_no_other_host(browser, address, width
             "return [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
         )
         assert page <= window, name
-    asked = re.findall(r'"request":\{.*?"url":"(\w+:[^"]*)"', " ".join(one["message"] for one in browser.get_log("performance")))
+    asked = re.findall(
+        r'"request":\{.*?"url":"(\w+:[^"]*)"', " ".join(one["message"] for one in browser.get_log("performance"))
+    )
     assert len(asked) > 10
     assert {one for one in asked if not one.startswith((address, "data:", "about:"))} == set()

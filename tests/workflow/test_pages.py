@@ -19,8 +19,8 @@ def prepare(page: str, study: Study) -> Study:
     shutil.rmtree(study.folder.parent / "our-study", ignore_errors=True)  # another page has made it
     if page == "howto/encoder.md":
         [code] = re.findall(r"^```python\n(.*?)^```", PAGES[page], re.M | re.S)
-        [name] = re.findall(r"save it as `(src/[\w/]+\.py)`", PAGES[page])
-        (study.folder / name).write_text(code)
+        [(folder, name)] = re.findall(r"save it in `(src/[\w/]+)` under the name (\w+\.py)", PAGES[page])
+        (study.folder / folder / name).write_text(code)
         entry = yaml.safe_load(re.findall(r"^```yaml\n(.*?)^```", PAGES[page], re.M | re.S)[1])
         study.edit_params(lambda values: values["encoders"].update(entry))
         study = Study(study.folder, cold=True)
@@ -39,9 +39,11 @@ def test_the_commands_of_the_pages_run_as_they_stand(guarded: Study, tmp_path: P
     for page in IN_A_STUDY:
         study = prepare(page, study)
         for command in to_run(page):
-            import time; t0=time.time()
+            import time
+
+            t0 = time.time()
             done = study.run(*shlex.split(command))
-            print("TIMED", round(time.time()-t0,1), command, flush=True)
+            print("TIMED", round(time.time() - t0, 1), command, flush=True)
             assert done.stdout + done.stderr, (page, command)
             halfway(page, command, study)
     assert (study.folder / "answers.csv").is_file()
