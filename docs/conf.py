@@ -16,6 +16,7 @@ project = "blemore"
 author = "The blemore authors"
 html_title = "blemore"
 highlight_language = "text"
+default_role = "code"  # of docstrings
 smartquotes = False  # messages and commands stand here as they are printed and typed
 html_theme = "furo"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "numpydoc"]

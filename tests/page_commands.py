@@ -17,7 +17,7 @@ PAGES = {
 IN_A_FOLDER = ("howto/score.md", "howto/data_set.md")
 """By test_pages.py."""
 
-IN_A_STUDY = ("start/first_hour.md", "howto/predict.md", "howto/audit.md", "howto/withdraw.md", "howto/encoder.md")
+IN_A_STUDY = ("start/first_hour.md", "howto/predict.md", "howto/audit.md", "howto/encoder.md")
 """By workflow/test_pages.py, in this order."""
 
 NOT_RUN = {
@@ -69,7 +69,7 @@ NOT_RUN = {
     "dvc remote add --default shared s3://somewhere/shared": "your address; test_private.py has a folder's",
     "blemore withdraw --person A901 --remote private --remote shared": "test_withdraw.py",
     "blemore withdraw --person A901": "test_withdraw.py",
-    "blemore withdraw --person A412 --remote private --remote shared --dry-run": "withdraw.md runs it for A901",
+    "blemore withdraw --person A412 --remote private --remote shared --dry-run": "README.md's runs, for A901",
     "blemore withdraw --person A412 --remote private --remote shared": "test_withdraw.py",
     "blemore withdraw --person A412": "test_withdraw.py",
     'blemore withdraw --revoke A412 --reason "signed the form again"': "test_withdrawn.py",

@@ -43,7 +43,6 @@ def test_the_commands_of_the_pages_run_as_they_stand(guarded: Study, tmp_path: P
 
             t0 = time.time()
             done = study.run(*shlex.split(command))
-            print("TIMED", round(time.time() - t0, 1), command, flush=True)
             assert done.stdout + done.stderr, (page, command)
             halfway(page, command, study)
     assert (study.folder / "answers.csv").is_file()
