@@ -39,9 +39,6 @@ def test_the_commands_of_the_pages_run_as_they_stand(guarded: Study, tmp_path: P
     for page in IN_A_STUDY:
         study = prepare(page, study)
         for command in to_run(page):
-            import time
-
-            t0 = time.time()
             done = study.run(*shlex.split(command))
             assert done.stdout + done.stderr, (page, command)
             halfway(page, command, study)
