@@ -2,7 +2,7 @@
 // whose title holds the very words before others.
 var Scorer = {
   score: ([page, title, anchor, description, score, file, kind]) => {
-    const answers = /^docs\/(start|howto)\/|^docs\/(troubleshooting|requirements|limits|reference\/terms)$/.test(page);
+    const answers = /^docs\/(start|howto)\/|^docs\/(troubleshooting|requirements|limits|cluster|reference\/terms)$/.test(page);
     const guide = /^docs\/\w+$/.test(page) && page !== "docs/campaigns";
     const background = /^(docs\/decisions|docs\/campaigns|benchmarks|src|CONTRIBUTING)/.test(page);
     return score + (answers ? 4 : guide ? 2 : background ? -2 : 0) + (kind === "title" ? 10 : 0);

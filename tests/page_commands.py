@@ -47,6 +47,8 @@ NOT_RUN = {
     "blemore lineage verify --key author.pub": "README.md's runs",
     "blemore lineage verify --deep --key author.pub --workspace STUDY": "test_foreign_code.py",
     "blemore lineage find --person A901 --down": "first_hour.md runs it by clip",
+    "blemore lineage diff previous last": "README.md's runs, with --attribute, after such a change",
+    "blemore lineage verify --replay 1": "test_tampering_records.py",
     "blemore lineage report --deep": "audit.md runs it without --deep",
     # damage, remotes and withdrawals
     "blemore lineage verify --cache": "test_recovery.py",

@@ -28,12 +28,6 @@ def prepare(page: str, study: Study) -> Study:
     return study
 
 
-def halfway(page: str, command: str, study: Study) -> None:
-    """What a page asks for after a command."""
-    if page == "start/first_hour.md" and "lineage find" in command:
-        study.edit_params(lambda values: values["fusion"]["simplex"].update(l2=0.5))
-
-
 def test_the_commands_of_the_pages_run_as_they_stand(guarded: Study, tmp_path: Path) -> None:
     study = with_stores(guarded, tmp_path)
     for page in IN_A_STUDY:
@@ -41,7 +35,6 @@ def test_the_commands_of_the_pages_run_as_they_stand(guarded: Study, tmp_path: P
         for command in to_run(page):
             done = study.run(*shlex.split(command))
             assert done.stdout + done.stderr, (page, command)
-            halfway(page, command, study)
     assert (study.folder / "answers.csv").is_file()
     assert (study.folder / "lineage.html").is_file()
     encoders = (study.folder / "results/encoders.csv").read_text()
