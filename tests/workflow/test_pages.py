@@ -14,8 +14,8 @@ from .conftest import Study, with_stores
 pytestmark = pytest.mark.slow
 
 
-def prepare(page: str, study: Study) -> Study:
-    """What a page asks for besides its commands; the study in which they run."""
+def prepare(page: str, study: Study) -> None:
+    """What a page asks for besides its commands."""
     shutil.rmtree(study.folder.parent / "our-study", ignore_errors=True)  # another page has made it
     if page == "howto/encoder.md":
         [code] = re.findall(r"^```python\n(.*?)^```", PAGES[page], re.M | re.S)
@@ -23,15 +23,12 @@ def prepare(page: str, study: Study) -> Study:
         (study.folder / folder / name).write_text(code)
         entry = yaml.safe_load(re.findall(r"^```yaml\n(.*?)^```", PAGES[page], re.M | re.S)[1])
         study.edit_params(lambda values: values["encoders"].update(entry))
-        study = Study(study.folder, cold=True)
-        study.environment = study.environment | {"PYTHONPATH": str(study.folder / "src")}  # where the new module is
-    return study
 
 
 def test_the_commands_of_the_pages_run_as_they_stand(guarded: Study, tmp_path: Path) -> None:
     study = with_stores(guarded, tmp_path)
     for page in IN_A_STUDY:
-        study = prepare(page, study)
+        prepare(page, study)
         for command in to_run(page):
             done = study.run(*shlex.split(command))
             assert done.stdout + done.stderr, (page, command)
