@@ -29,6 +29,7 @@ exclude_patterns = sorted({path.name for path in REPOSITORY.iterdir()} - PAGES) 
 myst_heading_anchors = 3
 numpydoc_show_class_members = False
 autodoc_typehints = "none"  # the docstrings say what things are
+autodoc_preserve_defaults = True
 autodoc_member_order = "bysource"
 html_extra_path = ["site"]  # index.html, which leads to the start page
 html_copy_source = False
