@@ -22,12 +22,13 @@ from torch import Tensor
 
 from blemore.encoders.network import Network
 from blemore.encoders.pictures import Pictures
-from blemore.learning.training.loop import PREDICTED_AT_ONCE
 from blemore.predict import encoders
 from blemore.predict.bundle import Bundle
 from blemore.predict.contents import Contents
 
 NAME = "s4d"
+BATCH = 16
+"""Clips of a batch of the bare loop."""
 
 
 class FullSize(Network):
@@ -70,7 +71,7 @@ def main() -> None:
     built, model = encoders.build, Contents.model
     network = FullSize().eval()
     batches = [
-        torch.rand(len(part), 3, 16, FACE, FACE) for part in torch.arange(len(chosen.clips)).split(PREDICTED_AT_ONCE)
+        torch.rand(len(part), 3, 16, FACE, FACE) for part in torch.arange(len(chosen.clips)).split(BATCH)
     ]
 
     @torch.inference_mode()

@@ -29,7 +29,7 @@ ROSTER = "results/clips/roster.parquet"
 TOGETHER = config.pop("folds", "apart") == "together"  # a profile's words, no parameters of the study
 DEVICE = config.pop("device", "any")
 try:
-    study.mark(REPOSITORY)
+    study.mark(REPOSITORY, workflow)
     check_config(config, workflow.configfiles)
     if workflow.is_main_process:  # and not in every job again
         steps.check_steps(REPOSITORY, config)

@@ -30,6 +30,13 @@ CLOCK = Fraction(1, 10000)
 NO_FACE = "no face found: the middle of the picture is taken"
 
 
+ONE_THREAD = {
+    "libx264": {"x264-params": "threads=1:mbtree=0"},
+    "libx265": {"x265-params": "pools=none:frame-threads=1:log-level=error"},
+}
+"""Options of encoders that start threads of their own."""
+
+
 def pattern(time: float, width: int, height: int) -> np.ndarray:
     """(height, width, 3) uint8."""
     if AT - 1e-6 <= time < AT + 1 / FPS - 1e-6:
@@ -73,8 +80,9 @@ def write(
         for shown in (size, second) if second else (size,):
             video = container.add_stream(codec, rate=Fraction(fps).limit_denominator(1000))
             video.width, video.height, video.pix_fmt = *shown, form
-            if codec == "libx264":  # else two encodings of the same pictures may differ
-                video.codec_context.options = {"x264-params": "threads=1:mbtree=0"}
+            video.codec_context.thread_count = 1  # else the bytes depend on how many cores the machine has
+            if codec in ONE_THREAD:
+                video.codec_context.options = ONE_THREAD[codec]
             if not regular:
                 video.codec_context.time_base = CLOCK
             if tags:

@@ -27,9 +27,12 @@ NOT_RUN = {
     "pip install '.[serve]'": "installs; test_light.py",
     "git clone": "named only",
     "git clone STUDY && cd STUDY": "test_private.py",
-    'sbatch --cpus-per-task=16 --mem=64G --gres=gpu:1 --time=24:00:00 --wrap "source .venv/bin/activate && '
-    'snakemake --workflow-profile profiles/gpu --cores 16 submission"': "needs Slurm; not tried",
-    "snakemake --executor slurm": "needs Slurm; not tried",
+    "make submission PROFILE=slurm": "needs Slurm; test_slurm.py",
+    "blemore plan --slurm": "test_cluster.py",
+    "dvc config --local cache.dir /shared/dvc-cache": "your folder; DVC's own",
+    "dvc config --local cache.shared group": "your group; DVC's own",
+    "dvc config --local cache.type symlink": "DVC's own; test_links.py",
+    "git worktree add ../sweep -b sweep": "git's own",
     "blemore data check": "needs the challenge's data; test_blemore_import.py",
     "blemore data import": "named only",
     "blemore data import --link": "needs the challenge's data; test_blemore_import.py",
@@ -53,6 +56,7 @@ NOT_RUN = {
     # damage, remotes and withdrawals
     "blemore lineage verify --cache": "test_recovery.py",
     "blemore recover": "test_recovery.py",
+    "blemore recover --force": "test_recovery.py",
     "snakemake submission": "with all cores; first_hour.md runs it with two",
     "snakemake --cores 1 submission": "first_hour.md runs it with two cores",
     "snakemake --forceall submission": "makes all anew",

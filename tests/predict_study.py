@@ -5,7 +5,6 @@ from pathlib import Path
 import av
 import numpy as np
 import pandas as pd
-import pytest
 import yaml
 from media_samples import OPTIONS, talking_face, tone, write_clip
 
@@ -15,7 +14,6 @@ from blemore.encoders.settings import head_settings, network_settings
 from blemore.fusion.run import fuse
 from blemore.learning.folds import gather_folds
 from blemore.learning.heads.run import fit_head
-from blemore.learning.training import loop
 from blemore.learning.training.loop import train_fold
 from blemore.media.clips import gather
 from blemore.media.prepare import prepare_shard
@@ -25,8 +23,6 @@ from joblineage.files import write_json
 
 EMOTIONS = [("ang", None), ("hap", None), ("ang", "hap"), ("neu", None)]
 PERSONS, TESTS = 3, 4
-AT_ONCE = 4
-"""Clips of a batch of predictions: the test clips fill one, as they do when they are asked for together."""
 KINDS = ("faces", "body", "audio", "probe")
 FUSION = {"method": "simplex", "candidates": ["simplex"], "scaling": True, "simplex": {"l2": 0.05}}
 PERSONAL = {"candidates": ["offset"], "kappas": [2], "weights": [20], "ks": [5], "powers": [1]}
@@ -115,7 +111,5 @@ def make(folder: Path) -> None:
 
 def make_with_bundle(folder: Path) -> None:
     """The study, and its bundle in bundle/."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "PREDICTED_AT_ONCE", AT_ONCE)
-        make(folder)
+    make(folder)
     make_bundle(folder, folder / "bundle", "run of lineage")

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
-PROGRAMS = "bash|blemore|cd|conda|docker|dvc|git|make|pip|pytest|python|python3|sbatch|snakemake|source|uv"
+PROGRAMS = "bash|blemore|cd|conda|docker|dvc|git|make|pip|pytest|python|python3|snakemake|source|uv"
 
 IN_A_FOLDER = (
     "blemore plan",

@@ -88,10 +88,11 @@ def new_blocks(metrics: Mapping[str, Any], clips: pd.DataFrame, rng: np.random.G
             "mixtures": {"what": "some clips of each person", "mean": -0.0043, "standard_error": 0.0021, "draws": 200},
             "controls": {
                 "random_groups": {"what": "groups of the same sizes, drawn at random", "mean": -0.0021,
-                                  "standard_error": 0.0011, "draws": 200},
-                "one_group": {"what": "all clips of a fold as one person", "mean": 0.0031, "standard_error": None, "draws": 1},
-                "permuted_labels": {"what": "labels dealt out anew among the clips", "mean": -0.0007,
-                                    "standard_error": 0.0009, "draws": 200},
+                                  "standard_error": 0.0011, "draws": 200, "beyond": {"difference": 0.0225, "interval": [0.0041, 0.0409]}},
+                "one_group": {"what": "all clips of a fold as one person", "mean": 0.0031, "standard_error": None, "draws": 1,
+                              "beyond": {"difference": 0.0173, "interval": [0.0011, 0.0335]}},
+                "permuted_labels": {"what": "labels dealt out anew among the clips", "mean": -0.0007, "standard_error": 0.0009,
+                                    "draws": 200, "beyond": {"difference": 0.0211, "interval": [0.0035, 0.0387]}},
             },
         },
         "clusters": {

@@ -78,7 +78,10 @@ def fit(data: Labelled, *, share: float) -> WeightedMean:
 
     Parameters
     ----------
-    share : of the encoders that is left out, in [0, 1).
+    data : Labelled
+        The labelled clips with their encoders' probabilities.
+    share : float, 0..1
+        Share of the encoders that is left out.
     """
     kept = np.arange(len(data.families)) >= share * len(data.families)
     return WeightedMean(kept / kept.sum())
@@ -161,7 +164,10 @@ def build(settings: Mapping, *, bins: int) -> "Loudness":
 
     Parameters
     ----------
-    bins : of the histogram, >= 1.
+    settings : mapping
+        The encoder's slice of the parameters.
+    bins : int, >= 1
+        Bins of the histogram.
     """
     return Loudness(bins)
 

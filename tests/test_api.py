@@ -2,7 +2,6 @@
 
 import doctest
 import inspect
-import json
 import re
 import subprocess
 import sys
@@ -23,26 +22,10 @@ from blemore.scoring.metrics import scores, true_saliences
 from joblineage.errors import DataError
 
 PAGE = Path(__file__).parents[1] / "docs/api.md"
-FILES = {
-    "table.csv": "clip,ang,disg,fea,hap,sad,neu\nA1000_a,0.6,0.05,0,0,0.35,0\nA1001_b,0.1,0.1,0.1,0.5,0.1,0.1\n",
-    "train_metadata.csv": "filename,emotion_1,emotion_2,emotion_1_salience,emotion_2_salience\n"
-    "A1000_a,ang,sad,70,30\nA1001_b,hap,,,\n",
-    "predictions.json": json.dumps(
-        {
-            "predictions": {
-                "A1000_a.mov": [{"emotion": "ang", "salience": 70.0}, {"emotion": "sad", "salience": 30.0}],
-                "A1001_b.mov": [{"emotion": "hap", "salience": 100.0}],
-            }
-        }
-    ),
-}
-"""What the examples of the docstrings read."""
 
 
 @pytest.fixture(autouse=True)
-def files(tmp_path, monkeypatch):
-    for name, text in FILES.items():
-        (tmp_path / name).write_text(text)
+def _folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
@@ -50,14 +33,6 @@ def files(tmp_path, monkeypatch):
 def made():
     clips, tables = study(persons=4, test=3)
     return clips.sample(frac=1, random_state=1), tables["e0"]
-
-
-@pytest.mark.parametrize("name", functions.__all__)
-def test_the_example_of_a_function_gives_what_its_docstring_says(name):
-    cases = doctest.DocTestFinder(recurse=False).find(getattr(blemore, name), name, globs={})
-    assert sum(len(case.examples) for case in cases) >= 2
-    for case in cases:
-        assert doctest.DocTestRunner().run(case).failed == 0
 
 
 def test_the_page_s_example_runs():

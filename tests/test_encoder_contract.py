@@ -165,7 +165,7 @@ def test_a_row_does_not_depend_on_the_batch_it_came_in(name, media, clips):
     found = decoded_media(encoder, name, media, clips.head(10))
     alone = every_row(encoder, found, 1)
     for most in (2, 5):
-        assert_same(alone, every_row(encoder, found, most), 1e-5)
+        assert_same(alone, every_row(encoder, found, most), 1e-5 if isinstance(encoder, Network) else 0.0)
 
 
 @pytest.mark.thorough

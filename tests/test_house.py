@@ -23,13 +23,31 @@ def test_the_study_has_at_most_23_names_at_its_top():
     assert len(ROOMS) <= 23
 
 
-def test_the_science_is_at_most_16000_lines():
+def test_the_science_is_at_most_12500_lines_of_code():
     science = [count for name, chosen in house.rooms().items() if chosen for count in house.lines(BLEMORE / name)]
-    assert 0 < sum(science) <= 16_000
+    assert 0 < sum(science) <= 12_500
+
+
+def test_the_page_for_an_hour_s_reading_names_files_that_are_there_with_their_lines_of_code():
+    page = (REPOSITORY / "docs/in_an_hour.md").read_text()
+    assert 8 <= len(house.LISTED.findall(page)) <= 12
+    assert page.count(".py`](../src/blemore/") == len(house.LISTED.findall(page))
+    assert page == house.counted(page), "python tools/house.py writes them"
+
+
+def test_the_long_loops_number_their_steps():
+    loops = {
+        **{"blemore/learning/training/loop.py": 5, "blemore/fusion/nested.py": 3, "blemore/decide/chains.py": 3},
+        **{"blemore/decide/personal/choice.py": 4, "joblineage/verify.py": 6},
+    }
+    for name, last in loops.items():
+        found = [int(step) for step in re.findall(r"^ +# (\d)\. [A-Z]", (BLEMORE.parent / name).read_text(), re.M)]
+        assert max(found) == last, name
+        assert all(step in (before + 1, 1) for before, step in zip([0, *found], found, strict=False)), name
 
 
 def test_only_what_audits_the_study_knows_more_of_the_lineage_library_than_its_face():
-    parts = ("job", "declare", "errors", "files", "progress", "telling")
+    parts = ("job", "declare", "errors", "files", "progress", "telling", "turns")
     face = {f"joblineage.{part}" for part in parts}
     seen = set()
     for path in BLEMORE.rglob("*.py"):

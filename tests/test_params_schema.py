@@ -201,7 +201,11 @@ def test_every_block_refuses_unknown_keys():
         ("encoders.wavlm.tiny", REMOVED, ["wavlm.tiny: missing, expected a block of keys (architecture, layers)"]),
         ("encoders.wav2vec2_finetuned.tiny.seconds", REMOVED, ["tiny.seconds: missing", "from 0.2 to 30", "windows"]),
         ("encoders.clip.pretrained", REMOVED, ["clip.pretrained: missing", "(architecture, checkpoint)"]),
-        ("encoders.clip.pretrained.architecture", REMOVED, ["architecture: missing, expected text", "timm's name"]),
+        (
+            "encoders.clip.pretrained.architecture",
+            REMOVED,
+            ["architecture: missing, expected text", "Name of the network in timm"],
+        ),
         ("encoders.prosody.media", REMOVED, ["prosody.media: missing, expected one of faces, body, ", "listens"]),
         ("individuals.descriptor", "arcfase", ["'arcfase', which is no descriptor of faces", "mean 'arcface'?", "off"]),
         ("individuals.descriptor", True, ["individuals.descriptor: found True, which is no descriptor of faces"]),
@@ -270,7 +274,7 @@ def test_the_meaning_stands_in_the_message_people_see():
 
 
 NEW = {
-    "fusion/trimmed.py": 'def fit(data, *, share: float):\n    """Trim.\n\n    share : of the encoders that is left out.\n    """\n',
+    "fusion/trimmed.py": 'def fit(data, *, share: float):\n    """Trim.\n\n    share : float, 0..1\n        Share of the encoders\n        that is left out.\n    """\n',
     "learning/heads/forest.py": "def fit(learned, model, name, *, trees: int = 9):\n    pass\n",
     "individuals/colour.py": "def describe(face_shards):\n    pass\n",
     "datasets/ravdess.py": "def roster(root, withdrawn, *, folds: int, songs: bool):\n    pass\n",

@@ -33,7 +33,7 @@ QUESTIONS = {
     "reproduce a result": "docs/howto/audit",
     "resume after kill": "docs/troubleshooting",
     "delete a person's clips": "docs/howto/withdraw",
-    "Slurm": "docs/howto/cluster",
+    "Slurm": "docs/cluster",
     "licence of weights": "docs/limits",
 }
 """What new users type into the search -> the page that answers, which has to be the first one found."""

@@ -1,14 +1,19 @@
-"""Files and lines of every room of src/, as docs/decisions/house.md lists them.
+"""Files and lines of every room of src/, as docs/decisions/house.md lists them; lines of docstrings do not count.
+Prints them, and writes those of the files of docs/in_an_hour.md into that page.
 
 python tools/house.py
 """
 
+import ast
 import re
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
 ROW = re.compile(r"^\| `(\w+)` \| .+ \| (x?) ?\|$", re.M)
 """A room in the page's table: its name, and x where a newcomer to the science reads it."""
+
+LISTED = re.compile(r"^\| [0-9]+ \| \[`(?:[\w/]+\.py)`\]\(\.\./src/blemore/([\w/]+\.py)\) \| [0-9]+", re.M)
+"""A row of docs/in_an_hour.md: a file, and its lines."""
 
 
 def rooms() -> dict[str, bool]:
@@ -19,9 +24,27 @@ def rooms() -> dict[str, bool]:
 
 
 def lines(path: Path) -> list[int]:
-    """The number of lines of each Python file of a folder, or of one file; empty ones are left out."""
+    """Lines of code of each Python file of a folder, or of one file: all but docstrings; empty files are left out."""
     files = path.rglob("*.py") if path.is_dir() else [path.with_suffix(".py")]
-    return [count for count in (len(file.read_text("utf-8").splitlines()) for file in files) if count]
+    return [count for count in map(code_lines, files) if count]
+
+
+def code_lines(file: Path) -> int:
+    """Lines of a file, without its docstrings and the strings below constants."""
+    text = file.read_text("utf-8")
+    strings = (
+        node
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    )
+    return len(text.splitlines()) - sum(1 + (node.end_lineno or node.lineno) - node.lineno for node in strings)
+
+
+def counted(page: str) -> str:
+    """The page docs/in_an_hour.md with the lines of the files that it lists, and their sum."""
+    counts = {name: code_lines(REPOSITORY / "src/blemore" / name) for name in LISTED.findall(page)}
+    page = LISTED.sub(lambda row: f"{row[0].rpartition('| ')[0]}| {counts[row[1]]}", page)
+    return re.sub(r"[0-9,]+(?= lines of code)", f"{sum(counts.values()):,}", page)
 
 
 def main() -> None:
@@ -34,6 +57,8 @@ def main() -> None:
         path.name: lines(path) for path in sorted(source.iterdir()) if (path / "__init__.py").is_file()
     }
     table["src"] = lines(source)
+    page = REPOSITORY / "docs/in_an_hour.md"
+    page.write_text(counted(page.read_text("utf-8")), "utf-8")
     print(f"{'(* science)':16}{'files':>6}{'lines':>8}")
     for name, found in table.items():
         print(f"{name:16}{len(found):6}{sum(found):8,}")

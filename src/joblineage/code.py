@@ -13,26 +13,47 @@ IMPORT = re.compile(
     rb"^[ \t]*(?:from ([\w.]+) )?import (?:([\w.]+(?:(?:, | as )[\w.]+)*)|\(([\w,\s]+)\))(?:  #.*)?$", re.M
 )
 """An import statement in its usual form. A file in which the word stands elsewhere too is parsed, which takes 20 times as long."""
+EXAMPLE = re.compile(rb"^ *>>> .*$", re.M)
+"""A line of an example in a docstring: what it imports is not what the file imports."""
 WORD = re.compile(rb"\bimport\b|\\[\r\n]")  # a line that goes on may hold the "from"
 
 
 def python_path(root: Path) -> str:
-    """PYTHONPATH under which the packages of `root` come before all others."""
+    """PYTHONPATH under which the packages of a repository come before all others.
+
+    Parameters
+    ----------
+    root : Path
+        The repository.
+
+    Returns
+    -------
+    str
+        The value of the variable.
+    """
     return os.pathsep.join([str(root.resolve() / "src"), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def sources(root: Path, *starts: str) -> list[str]:
-    """Files whose content decides what a job does: the starts and every module of the package they reach, sorted.
+    """Find the files whose content decides what a job does: the starts and every module of the package they reach.
 
     Parameters
     ----------
-    root : the repository.
-    starts : files below `root`, e.g. "workflow_scripts/<rule>.py". What is loaded by name (a plug-in, a
-        method) cannot be seen in import statements: name its file as a further start.
+    root : Path
+        The repository.
+    *starts : str
+        Files below `root`, e.g. "workflow_scripts/<rule>.py". What is loaded by name (a plug-in, a method) cannot be
+        seen in import statements: name its file as a further start.
+
+    Returns
+    -------
+    list of str
+        Paths below `root`, sorted.
 
     Raises
     ------
-    FileNotFoundError : a start does not exist.
+    FileNotFoundError
+        A start does not exist.
     """
     return sorted(reached(starts, lambda path: _imports(root, path)))
 
@@ -40,7 +61,7 @@ def sources(root: Path, *starts: str) -> list[str]:
 @cache
 def _imports(root: Path, path: str) -> tuple[str, ...]:
     """Files of the package that `path` imports anywhere, also inside functions."""
-    text = (root / path).read_bytes()
+    text = EXAMPLE.sub(b"", (root / path).read_bytes())
     found = IMPORT.findall(text)
     names = _read(found) if len(found) == len(WORD.findall(text)) else _parsed(text, path)
     ours = (name for name in names if name.split(".")[0] in _packages(root))

@@ -36,11 +36,24 @@ def fitted(model: object, kind: str, on: Iterable[str] | None, judges: Iterable[
 
     Parameters
     ----------
-    model : its name within the study, or what `str` makes one of.
-    kind : what was fitted: "network", "early stopping", "scaler", "selection", "head", "weights", "decoder", ..., or
-        one of the kinds above, which have a meaning of their own.
-    on : samples whose labels or statistics went in; None where the data have no names: nothing is declared then.
-    judges : samples whose outputs it makes, besides those that `judged` adds.
+    model : object
+        Its name within the study, or what `str` makes one of.
+    kind : str
+        What was fitted: "network", "early stopping", "scaler", "selection", "head", "weights", "decoder", ..., or one
+        of the kinds above, which have a meaning of their own.
+    on : iterable of str or None
+        Samples whose labels or statistics went in; None where the data have no names: nothing is declared then.
+    judges : iterable of str or None
+        Samples whose outputs it makes, besides those that `judged` adds.
+
+    Examples
+    --------
+    >>> from joblineage.declare import begin, fitted, forget, take
+    >>> begin()
+    >>> fitted("count/fold0", "weights", on=["a", "b"], judges=["c"])
+    >>> take(" ".join)  # in a job's record the lists are kept by their sha256
+    {'models': [{'model': 'count/fold0', 'kind': 'weights', 'on': 'a b', 'judges': 'c'}]}
+    >>> forget()
     """
     if _said is not None and on is not None:
         _said.append({"model": _named(model), "kind": kind, "on": sorted(set(on))})
@@ -48,14 +61,33 @@ def fitted(model: object, kind: str, on: Iterable[str] | None, judges: Iterable[
 
 
 def judged(model: object, samples: Iterable[str] | None) -> None:
-    """Declare a use: outputs of `samples` are made by a model that was, or will be, declared."""
+    """Declare a use: outputs of samples are made by a model that was, or will be, declared.
+
+    Parameters
+    ----------
+    model : object
+        Its name within the study, or what `str` makes one of.
+    samples : iterable of str or None
+        The samples; None where the data have no names: nothing is declared then.
+    """
     if _said is not None and samples is not None:
         _judged.setdefault(_named(model), set()).update(samples)
 
 
 @contextmanager
 def within(name: str) -> Iterator[None]:
-    """What is declared inside belongs to another study than the main one: `name` stands before the models' names."""
+    """Declare what is inside as another study than the main one.
+
+    Parameters
+    ----------
+    name : str
+        Stands before the models' names.
+
+    Yields
+    ------
+    None
+        The block works as elsewhere.
+    """
     _within.append(name)
     try:
         yield
@@ -68,19 +100,48 @@ def _named(model: object) -> str:
 
 
 def took(path: object, sha256: str) -> None:
-    """Declare a file of a cache that went into the result: what an earlier process left, which no rule lists."""
+    """Declare a file of a cache that went into the result: what an earlier process left, which no rule lists.
+
+    Parameters
+    ----------
+    path : object
+        Path of the file.
+    sha256 : str
+        The sha256 of its bytes, 64 hex digits.
+    """
     if _said is not None:
         _taken[str(path)] = sha256
 
 
 def taken(keep: Callable[[Any], str]) -> str | None:
-    """The name that `keep` gives the list [{path, sha256}] of what was taken from caches; None where nothing was."""
+    """The files that were taken from caches.
+
+    Parameters
+    ----------
+    keep : callable
+        Keeps the list [{path, sha256}] and gives its name.
+
+    Returns
+    -------
+    str or None
+        That name; None where nothing was taken.
+    """
     return keep([{"path": path, "sha256": sha256} for path, sha256 in sorted(_taken.items())]) if _taken else None
 
 
 def take(keep: Callable[[Any], str]) -> dict[str, Any]:
-    """What was said since `begin`: {"models": [{"model", "kind", "on", "judges"}]}; lists of samples go through `keep`
-    (each list once), which gives the name that stands for it."""
+    """Give what was declared since `begin`; each fit once.
+
+    Parameters
+    ----------
+    keep : callable
+        Keeps a list of samples and gives the name that stands for it; called once for each list.
+
+    Returns
+    -------
+    dict of str to list
+        {"models": [{"model", "kind", "on", "judges"}]}.
+    """
     said = _said or []
     silent = sorted(set(_judged) - {one["model"] for one in said})
     kept = cache(lambda samples: keep(list(samples)))

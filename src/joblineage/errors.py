@@ -7,14 +7,28 @@ from pathlib import Path
 
 
 def escaped(text: str, kept: str = "") -> str:
-    """Text that no terminal and no log takes for more than text.
+    r"""Text that no terminal and no log takes for more than text.
 
     Control characters (ESC, line feeds), what turns the direction of writing, and halves of letters become escapes of JSON,
-    such as `\\u001b`; so JSON stays JSON.
+    such as `\u001b`; so JSON stays JSON.
 
     Parameters
     ----------
-    kept : characters that stay, such as a line feed in a text of several lines.
+    text : str
+        The text.
+    kept : str
+        Characters that stay, such as a line feed in a text of several lines.
+
+    Returns
+    -------
+    str
+        The text with escapes.
+
+    Examples
+    --------
+    >>> from joblineage.errors import escaped
+    >>> print(escaped("a\x1b[2Jb"))
+    a\u001b[2Jb
     """
     if text.isprintable():
         return text
@@ -25,7 +39,20 @@ def escaped(text: str, kept: str = "") -> str:
 
 
 class DataError(ValueError):
-    """The data is wrong. `faults` holds one sentence per fault; the message lists them all (the first 50), `escaped`."""
+    """The data is wrong; the message lists the first 50 faults, `escaped`.
+
+    Parameters
+    ----------
+    where : str
+        What is wrong: a file, an encoder.
+    faults : iterable of str
+        One sentence per fault.
+
+    Attributes
+    ----------
+    faults : list of str
+        All faults.
+    """
 
     kept = ""
     """Characters of a fault that are not escaped."""
@@ -39,16 +66,45 @@ class DataError(ValueError):
 
 
 def refuse(where: str | Path, faults: Iterable[str]) -> None:
-    """Raise `DataError` if there are faults."""
+    """Raise `DataError` if there are faults.
+
+    Parameters
+    ----------
+    where : str or Path
+        What is wrong: a file, an encoder.
+    faults : iterable of str
+        One sentence per fault.
+
+    Raises
+    ------
+    DataError
+        There is a fault.
+    """
     if listed := list(faults):
         raise DataError(str(where), listed)
 
 
 class MissingDataError(DataError):
-    """Data that has to be fetched or made first; the message says from where and how, in several lines where that takes some."""
+    """Data that has to be fetched or made first; the message says from where and how, in several lines where that takes some.
+
+    Parameters
+    ----------
+    where : str
+        What is missing.
+    faults : iterable of str
+        One sentence per fault.
+    """
 
     kept = "\n"
 
 
 class LineageError(DataError):
-    """The records and the study disagree."""
+    """The records and the study disagree.
+
+    Parameters
+    ----------
+    where : str
+        A file or a record.
+    faults : iterable of str
+        One sentence per fault.
+    """

@@ -31,6 +31,16 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     """Give a temporary path; on success it becomes `path` at once, on an error nothing is left.
 
     The temporary file is in the same folder (a rename must not cross file systems).
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Yields
+    ------
+    Path
+        The temporary path to write to.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -49,11 +59,19 @@ def whole_file(path: str | Path) -> Iterator[Path]:
 
 
 def not_over(path: Path | None, *read: Path | None) -> None:
-    """Refuse a file to write that is one of those to be read: it would be lost. None: nothing is written, or read.
+    """Refuse a file to write that is one of those to be read: it would be lost.
+
+    Parameters
+    ----------
+    path : Path or None
+        The file to write; None where nothing is written.
+    *read : Path or None
+        The files to be read.
 
     Raises
     ------
-    DataError : they are one file, under whatever name.
+    DataError
+        They are one file, under whatever name.
     """
     if path is None or not path.exists():
         return
@@ -62,11 +80,21 @@ def not_over(path: Path | None, *read: Path | None) -> None:
 
 
 def check_output(path: Path | None, endings: Iterable[str], *read: Path | None) -> None:
-    """Refuse a file to write that has another ending, in whatever case, or that is one of those to be read (`not_over`).
+    """Refuse a file to write that has another ending, or that is one of those to be read (`not_over`).
+
+    Parameters
+    ----------
+    path : Path or None
+        The file to write; None where nothing is written.
+    endings : iterable of str
+        Endings that it may have, in whatever case.
+    *read : Path or None
+        The files to be read.
 
     Raises
     ------
-    DataError : it is such a file.
+    DataError
+        It is such a file.
     """
     if path is None:
         return
@@ -77,11 +105,22 @@ def check_output(path: Path | None, endings: Iterable[str], *read: Path | None) 
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """The bytes of a regular file; links are followed.
+    """Read a regular file; links are followed.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    bytes
+        What it holds.
 
     Raises
     ------
-    OSError : it cannot be read, or is none: of a folder nothing can be read, and a pipe would be waited for.
+    OSError
+        It cannot be read, or is none: of a folder nothing can be read, and a pipe would be waited for.
     """
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise OSError(errno.EINVAL, "no regular file", str(path))
@@ -89,36 +128,87 @@ def read_bytes(path: str | Path) -> bytes:
 
 
 def write_bytes(path: str | Path, data: bytes, mode: int = 0o666) -> None:
-    """Write `data` whole or not at all; with mode 0o600 nobody but the owner can ever read it."""
+    """Write bytes whole or not at all.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    data : bytes
+        What to write.
+    mode : int
+        Permissions; with 0o600 nobody but the owner can ever read it.
+    """
     with whole_file(path) as temporary, open(temporary, "wb", opener=partial(os.open, mode=mode)) as file:
         file.write(data)
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write UTF-8 `text` whole or not at all."""
+    """Write text in UTF-8, whole or not at all.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    text : str
+        The text.
+    """
     write_bytes(path, text.encode())
 
 
 def write_json(path: str | Path, value: Any) -> None:
-    """Write `value` as `json_text`."""
+    """Write a value as `json_text`, whole or not at all.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    value : object
+        Anything that JSON can hold.
+    """
     write_text(path, json_text(value))
 
 
 def json_text(value: Any) -> str:
-    """Indented JSON with sorted keys; NaN is refused (it is not JSON)."""
+    """Give indented JSON with sorted keys; NaN is refused (it is not JSON).
+
+    Parameters
+    ----------
+    value : object
+        Anything that JSON can hold.
+
+    Returns
+    -------
+    str
+        The text, with a line feed at its end.
+
+    Raises
+    ------
+    ValueError
+        The value holds NaN or infinity.
+    """
     return json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def parse_json(text: str | bytes, **hooks: Any) -> Any:
-    """What JSON text holds; bytes are UTF-8.
+    """Read JSON text.
 
     Parameters
     ----------
-    hooks : as of `json.loads`.
+    text : str or bytes
+        The text; bytes are UTF-8.
+    **hooks : object
+        Options of `json.loads`.
+
+    Returns
+    -------
+    object
+        The value.
 
     Raises
     ------
-    ValueError : it is none, or lists lie too deep within one another.
+    ValueError
+        It is none, or lists lie too deep within one another.
     """
     text = text if isinstance(text, str) else text.decode()
     try:
@@ -136,11 +226,22 @@ def parse_json(text: str | bytes, **hooks: Any) -> Any:
 
 
 def read_json(path: str | Path) -> Any:
-    """What a JSON file holds.
+    """Read a JSON file.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    object
+        The value.
 
     Raises
     ------
-    DataError : it holds none, or lists that lie too deep within one another.
+    DataError
+        It holds none, or lists that lie too deep within one another.
     """
     try:
         return parse_json(Path(path).read_bytes())
@@ -149,11 +250,20 @@ def read_json(path: str | Path) -> Any:
 
 
 def parse_yaml(text: str | bytes) -> Any:
-    """What YAML text holds; see `joblineage.yaml_text` for what is refused.
+    """Read YAML text; see `joblineage.yaml_text` for what is refused.
+
+    Parameters
+    ----------
+    text : str or bytes
+        The text; bytes are UTF-8.
+
+    Returns
+    -------
+    object
+        The value.
 
     Raises
     ------
-    yaml.YAMLError : it is no YAML, or refused; the message names the line.
     """
     from joblineage import yaml_text  # many who import this module read none
 
@@ -161,11 +271,22 @@ def parse_yaml(text: str | bytes) -> Any:
 
 
 def read_yaml(path: str | Path) -> Any:
-    """What a YAML file holds.
+    """Read a YAML file.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    object
+        The value.
 
     Raises
     ------
-    DataError : it is no YAML, or refused.
+    DataError
+        It is no YAML, or refused.
     """
     import yaml
 
@@ -176,14 +297,21 @@ def read_yaml(path: str | Path) -> Any:
 
 
 def close(paths: Iterable[Path], like: Path) -> list[str]:
-    """Close files and folders, and so all that lies in the latter, to others; what could not be closed, in sentences.
+    """Close files and folders, and so all that lies in the latter, to others.
 
     A folder that nobody enters closes what is in it. A new mode of each file would be a change to whoever compares by status.
 
     Parameters
     ----------
-    paths : those that are not there are passed over; a link stays as it is, since others may share what it leads to.
-    like : a folder; its group may do what it may do there. Nothing is ever opened.
+    paths : iterable of Path
+        Those that are not there are passed over; a link stays as it is, since others may share what it leads to.
+    like : Path
+        A folder; its group may do what it may do there. Nothing is ever opened.
+
+    Returns
+    -------
+    list of str
+        What could not be closed, in sentences.
     """
     allowed, notes = 0o700 | (like.stat().st_mode & 0o070), []
     for path in paths:
@@ -200,25 +328,64 @@ def close(paths: Iterable[Path], like: Path) -> list[str]:
 
 
 def status_of(about: os.stat_result) -> Status:
-    """What tells a changed file without reading it: a program cannot set back the time of change (ctime)."""
+    """What shows a changed file without reading it: a program cannot set back the time of change (ctime).
+
+    Parameters
+    ----------
+    about : stat_result
+        What `os.stat` gave.
+
+    Returns
+    -------
+    list of int
+        Size, time of content, time of change, inode.
+    """
     return [about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino]
 
 
 def sha256(path: str | Path) -> str:
-    """sha256 of a file's bytes, as 64 hex digits."""
+    """Hash a file's bytes.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    str
+        The sha256, 64 hex digits.
+    """
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def seal(path: str | Path) -> None:
-    """Add a file's sha256, 32 bytes, to its end."""
+    """Add a file's sha256, 32 bytes, to its end.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    """
     seal = bytes.fromhex(sha256(path))
     with open(path, "ab") as file:
         file.write(seal)
 
 
 def sealed(path: str | Path) -> str | None:
-    """sha256 of a file that ends in the sha256 of all before, as `seal` left it; None: something has changed it since."""
+    """Check a file that ends in the sha256 of all before, as `seal` left it.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    str or None
+        The sha256 of the whole file; None where something has changed it since.
+    """
     whole, before = hashlib.sha256(), hashlib.sha256()
     left = os.path.getsize(path) - before.digest_size
     with open(path, "rb") as file:
@@ -232,13 +399,28 @@ def sealed(path: str | Path) -> str | None:
 
 
 def matches(path: str, patterns: Iterable[str]) -> bool:
-    """Whether one of the patterns names a file. `fnmatch`'s `*` crosses "/", `pathlib.PurePath.match` is of a path's end only.
+    """Whether one of the patterns names a file.
+
+    `fnmatch`'s `*` crosses "/", `pathlib.PurePath.match` is of a path's end only.
 
     Parameters
     ----------
-    path : below the study's folder, with "/".
-    patterns : "tables/*.json", a whole path: `*` stays within one folder; "tables/raw/", all that lies below a
-        folder; "*.cost.json", without "/": the file's name, in any folder.
+    path : str
+        A path below the study's folder, with "/".
+    patterns : iterable of str
+        "tables/*.json", a whole path: `*` stays within one folder; "tables/raw/", all that lies below a folder;
+        "*.cost.json", without "/": the file's name, in any folder.
+
+    Returns
+    -------
+    bool
+        True for a match.
+
+    Examples
+    --------
+    >>> from joblineage.files import matches
+    >>> matches("results/a/x.cost.json", ["*.cost.json"]), matches("results/a/x.json", ["results/*.json"])
+    (True, False)
     """
     return any(_matches(path, one) for one in patterns)
 

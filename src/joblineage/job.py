@@ -27,25 +27,32 @@ NO_MEMORY = "let fewer jobs run at a time, with `snakemake --cores 1`; what is f
 def job(
     snakemake: Any, *, first: Sequence[str] = (), each: str | None = None, headline: record.Headline | None = None
 ) -> Iterator[Iterator[record.Part]]:
-    """Run a job's work: logging goes to the rule's log file; the last lines name outputs and loaded modules.
-    A rule with an output `cost` gets there what the job used. A job that ends well leaves a lineage record.
+    """Run a job's work, with its log, its costs and its lineage record.
 
-    The log is written anew by each run of the job and holds times, so it is no payload. It also holds the traceback of a
-    job that failed. A process that Snakemake started for the job ends with it.
+    Logging goes to the rule's log file; its last lines name outputs and loaded modules. A rule with an output `cost` gets there
+    what the job used. A job that ends well leaves a record. The log is written anew by each run of the job and holds times, so it
+    is no payload. It also holds the traceback of a job that failed. A process that Snakemake started for the job ends with it.
 
     Parameters
     ----------
-    first : arguments of a Python that must end well before the work begins, such as a `verify` of an input.
-    each : a wildcard; the job may be several instances of its rule, one for each number in its outputs' names.
-    headline : given {role: path} of the outputs when the work is done, the numbers for which the study is run.
+    snakemake : object
+        What Snakemake gives a script.
+    first : sequence of str
+        Arguments of a Python that must end well before the work begins, such as a `verify` of an input.
+    each : str or None
+        A wildcard; the job may be several instances of its rule, one for each number in its outputs' names.
+    headline : callable or None
+        Given {role: path} of the outputs when the work is done, the numbers for which the study is run.
 
     Yields
     ------
-    The instances, for a job with `each` to work on one after the other. Each has a record and costs of its own.
+    iterator of Part
+        The instances, for a job with `each` to work on one after the other; each has a record and costs of its own.
 
     Raises
     ------
-    DataError : `first` did not end well; what it said.
+    DataError
+        `first` did not end well; what it said.
     """
     log = Path(snakemake.log[0])
     handler = logging.FileHandler(log, mode="w", encoding="utf-8")
@@ -93,7 +100,18 @@ def _told(error: BaseException) -> str:
 
 
 def failure(log: Path) -> str | None:
-    """What a failed job said last in its log, without the traceback; None where it said nothing."""
+    """What a failed job said last in its log, without the traceback.
+
+    Parameters
+    ----------
+    log : Path
+        The job's log file.
+
+    Returns
+    -------
+    str or None
+        The message; None where it said nothing.
+    """
     if not log.is_file():
         return None
     _, failed, said = log.read_text("utf-8", errors="replace").rpartition(FAILED)
@@ -101,11 +119,19 @@ def failure(log: Path) -> str | None:
 
 
 def one_by_one(parts: Iterable[record.Part], started: float) -> Iterator[record.Part]:
-    """The instances; each is done, with what it used, when the next one is asked for.
+    """Go through the instances; each is done, with what it used, when the next one is asked for.
 
     Parameters
     ----------
-    started : when the first one began, by the monotonic clock.
+    parts : iterable of Part
+        The instances.
+    started : float, s
+        When the first one began, by the monotonic clock.
+
+    Yields
+    ------
+    Part
+        One instance.
     """
     cpu_before = 0.0
     for part in parts:
@@ -119,6 +145,16 @@ def run_first(arguments: Sequence[str]) -> None:
     """Refuse to go on where another Python did not end well.
 
     In a process of its own: its modules are no part of what the job's result depends on.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        Arguments of the Python.
+
+    Raises
+    ------
+    DataError
+        It did not end well; what it said.
     """
     done = subprocess.run(
         [sys.executable, *arguments], capture_output=True, encoding="utf-8", errors="replace", check=False
@@ -130,7 +166,20 @@ def run_first(arguments: Sequence[str]) -> None:
 
 
 def cost(seconds: float, cpu_seconds: float) -> dict[str, Any]:
-    """What an instance used: its wall and CPU seconds, the process's largest memory so far, device."""
+    """What an instance used.
+
+    Parameters
+    ----------
+    seconds : float, s
+        Its wall time.
+    cpu_seconds : float, s
+        Its CPU time.
+
+    Returns
+    -------
+    dict of str to object
+        "seconds", "cpu_seconds", "peak_mb" (the process's largest memory so far), "device", "peak_gpu_mb".
+    """
     cuda = capture.cuda()
     return {
         "seconds": round(seconds, 2),

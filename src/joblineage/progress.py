@@ -21,12 +21,35 @@ UNITS = ((1, 100, "s"), (60, 100, "min"), (3600, 48, "h"), (86400, float("inf"),
 
 
 def in_job() -> bool:
-    """Whether this process was started by Snakemake for a job: what it does is read in the job's log."""
+    """Whether this process was started by Snakemake for a job: what it does is read in the job's log.
+
+    Returns
+    -------
+    bool
+        True in a job.
+    """
     return hasattr(sys.modules["__main__"], SCRIPT_MARK)
 
 
 def spoken(seconds: float) -> str:
-    """A length of time as people say it: "40 s", "12 min", "3.5 h", "4.2 days"."""
+    """A length of time as people say it.
+
+    Parameters
+    ----------
+    seconds : float, s
+        The length.
+
+    Returns
+    -------
+    str
+        Such as "40 s", "12 min", "3.5 h", "4.2 days".
+
+    Examples
+    --------
+    >>> from joblineage.progress import spoken
+    >>> spoken(40), spoken(12_600)
+    ('40 s', '3.5 h')
+    """
     number, unit = next((seconds / size, unit) for size, most, unit in UNITS if seconds < most * size)
     return f"{number:.1f} {unit}" if unit in ("h", "days") and number < 10 else f"{number:,.0f} {unit}"
 
@@ -36,9 +59,17 @@ def time_left(done: float, left: float, elapsed: float, at_once: int) -> float:
 
     Parameters
     ----------
-    done, left : seconds that the finished and the other jobs were expected to take; of a running one both in part.
-    elapsed : seconds since the first job began.
-    at_once : jobs that run at the same time, as far as is known before the first is done.
+    done, left : float, s
+        What the finished and the other jobs were expected to take; of a running one both in part.
+    elapsed : float, s
+        Time since the first job began.
+    at_once : int, >= 1
+        Jobs that run at the same time, as far as is known before the first is done.
+
+    Returns
+    -------
+    float, s
+        The time.
     """
     return left * (elapsed + SETTLING) / (done + at_once * SETTLING)
 
@@ -52,13 +83,22 @@ def never_fail_to_print() -> None:
 
 
 class Steps:
-    """`with Steps("count/a", 30) as steps: ... steps.advance(1, "loss 0.31")`. In a job it goes to the job's log.
+    """Progress of a long loop; in a job it goes to the job's log.
 
-    title : what is being done.
-    total : steps in all.
-    done : steps that were done before.
-    every : without a terminal, a line is printed after this many steps, and after the last.
-    after : seconds that pass before anything is shown; what is done sooner stays quiet.
+    `with Steps("count/a", 30) as steps: ... steps.advance(1, "loss 0.31")`.
+
+    Parameters
+    ----------
+    title : str
+        What is being done.
+    total : int
+        Steps in all.
+    done : int
+        Steps that were done before.
+    every : int, >= 1
+        Without a terminal, a line is printed after this many steps, and after the last.
+    after : float, s
+        Time that passes before anything is shown; what is done sooner stays quiet.
     """
 
     def __init__(self, title: str, total: int, *, done: int = 0, every: int = 1, after: float = 0.0):
@@ -85,7 +125,15 @@ class Steps:
             self.bar.stop()
 
     def advance(self, steps: int, found: str = "") -> None:
-        """Count `steps` as done and show what they found."""
+        """Count steps as done and show what they found.
+
+        Parameters
+        ----------
+        steps : int
+            How many.
+        found : str
+            Shown behind the count.
+        """
         before, self.done = self.done, self.done + steps
         if time.monotonic() < self.shown_from:
             return

@@ -17,15 +17,17 @@ Causes = dict[str, dict[str, list[Any]]]
 
 
 def by_content(workflow: Any, store: Store) -> None:
-    """From now on have Snakemake run the jobs again of which files or parameters are not those of their record, a dry run
-    too; it says first which and why.
+    """Have Snakemake run the jobs again of which files or parameters are not those of their record.
 
-    A target is looked at with all that it comes from, nothing else. Rules without a script leave no records: they are
-    Snakemake's alone.
+    It says first which and why, in a dry run too. A target is looked at with all that it comes from, nothing else. Rules without a
+    script leave no records: they are Snakemake's alone.
 
     Parameters
     ----------
-    workflow : Snakemake's, while the Snakefile is read.
+    workflow : object
+        Snakemake's workflow, while the Snakefile is read.
+    store : Store
+        The study's records.
     """
     from snakemake.dag import DAG
     from snakemake.logging import logger

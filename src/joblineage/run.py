@@ -33,27 +33,35 @@ def digest(names: Iterable[str]) -> str:
 def end(
     store: Store, made: Sequence[re.Pattern], targets: Sequence[str], last_stage: str, jobs: Iterable[Any] = ()
 ) -> bool | None:
-    """After the last job: write the run's record and version a complete study with DVC.
+    """Write the run's record after the last job, and version a complete study with DVC.
 
     A partial run is not committed: dvc.lock would claim that stale files came from the new parameters; nor is a study
-    whose lineage does not verify, nor one outside git. When DVC itself is the caller (DVC_STAGE in the environment) it commits its stages on its
-    own, unless this raises.
+    whose lineage does not verify, nor one outside git. When DVC itself is the caller (DVC_STAGE in the environment) it commits its
+    stages on its own, unless this raises.
 
     Parameters
     ----------
-    made : the output patterns of every rule.
-    targets : the files for whose sake the study is run, as `close` takes them.
-    last_stage : the stage of dvc.yaml that ends a study.
-    jobs : of this run, as Snakemake has them. Within a stage their files are compared once more: DVC hashes what the stage
-        read when it has ended.
+    store : Store
+        The study's records.
+    made : sequence of Pattern
+        The output patterns of every rule.
+    targets : sequence of str
+        The files for whose sake the study is run, as `close` takes them.
+    last_stage : str
+        The stage of dvc.yaml that ends a study.
+    jobs : iterable of object
+        Jobs of this run, as Snakemake has them. Within a stage their files are compared once more: DVC hashes what the
+        stage read when it has ended.
 
     Returns
     -------
-    Whether the study is complete; None within a stage of DVC's that does not end it.
+    bool or None
+        Whether the study is complete; None within a stage of DVC's that does not end it.
 
     Raises
     ------
-    LineageError : the finished study does not verify, files changed while a stage was at work, or DVC failed; nothing was
+    LineageError
+        The finished study does not verify, files changed while a stage was at work, or DVC failed; nothing was
         versioned.
     """
     from joblineage.planned import up_to_date  # loads what a run with nothing to do goes without

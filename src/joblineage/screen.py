@@ -56,12 +56,14 @@ def when_planned(workflow: Any, check: Callable[[list[Any]], None]) -> None:
 
 
 def show(workflow: Any, expected: Callable[[dict[int, Any]], dict[int, float]]) -> None:
-    """From now on show this run as `Screen` does; a dry run, or one with --quiet, --verbose or the like, as ever.
+    """Show this run as `Screen` does from now on; a dry run, or one with --quiet, --verbose or the like, as ever.
 
     Parameters
     ----------
-    workflow : Snakemake's, while the Snakefile is read.
-    expected : of {number: job}, the seconds that each will take.
+    workflow : object
+        Snakemake's workflow, while the Snakefile is read.
+    expected : callable
+        Of {number: job}, the seconds that each will take.
     """
     settings, logger = workflow.output_settings, logging.getLogger(LOGGER)
     as_ever = settings.dryrun or settings.quiet or settings.verbose or settings.printshellcmds or settings.debug_dag

@@ -70,12 +70,14 @@ def key(record: Mapping[str, Any]) -> str:
 
 
 class Store:
-    """The records of one workspace. Reads each file once; make a new one to see what was written since.
+    """Records of one workspace; each file is read once, so make a new one to see what was written since.
 
     Parameters
     ----------
-    root : the workspace.
-    study : what the library must know of it.
+    root : Path
+        The workspace.
+    study : Study
+        What the library must know of it.
     """
 
     def __init__(self, root: Path = Path(), study: Study = ANY):
@@ -84,36 +86,89 @@ class Store:
         self.folder = self.root / FOLDER
 
     def place(self, name: str) -> Path:
-        """Where the object of that sha256 lies, or would lie."""
+        """Where an object lies, or would lie.
+
+        Parameters
+        ----------
+        name : str
+            Its sha256.
+
+        Returns
+        -------
+        Path
+            The file.
+        """
         return self.folder / "objects" / name
 
     def has(self, name: str) -> bool:
-        """Whether the object of that sha256 is kept."""
+        """Whether an object is kept.
+
+        Parameters
+        ----------
+        name : str
+            Its sha256.
+
+        Returns
+        -------
+        bool
+            True where it is there.
+        """
         return os.path.isfile(self.place(name))
 
     @cached_property
     def kept(self) -> frozenset[str]:
         """Names of all objects that are there."""
         folder = self.folder / "objects"
-        return (
-            frozenset(one.name for one in os.scandir(folder) if one.is_file(follow_symlinks=False))
-            if folder.is_dir()
-            else frozenset()
-        )
+        return frozenset(one.name for one in os.scandir(folder) if one.is_file()) if folder.is_dir() else frozenset()
 
     def put(self, data: bytes) -> str:
-        """Keep `data` as an object; its sha256."""
+        """Keep bytes as an object.
+
+        Parameters
+        ----------
+        data : bytes
+            What to keep.
+
+        Returns
+        -------
+        str
+            Its sha256.
+        """
         name = digest(data)
         if not self.has(name):
             write_bytes(self.place(name), data)
         return name
 
     def put_json(self, value: Any) -> str:
-        """Keep `value` as an object of canonical JSON; its sha256."""
+        """Keep a value as an object of canonical JSON.
+
+        Parameters
+        ----------
+        value : object
+            Anything that JSON can hold.
+
+        Returns
+        -------
+        str
+            Its sha256.
+        """
         return self.put(canonical(value))
 
     def write(self, kind: str, document: Mapping[str, Any]) -> str:
-        """Write a document, kind "records" or "runs"; its id."""
+        """Write a document.
+
+        Parameters
+        ----------
+        kind : {"records", "runs"}
+            What it is.
+        document : mapping of str to object
+            The document.
+
+        Returns
+        -------
+        str
+            Its id.
+        """
         data = canonical(document)
         name = digest(data)
         path = self.folder / kind / f"{name}.json"
@@ -122,11 +177,22 @@ class Store:
         return name
 
     def get(self, name: str) -> bytes:
-        """The object of that sha256.
+        """Read an object.
+
+        Parameters
+        ----------
+        name : str
+            Its sha256.
+
+        Returns
+        -------
+        bytes
+            What was kept.
 
         Raises
         ------
-        FileNotFoundError : no such object, or none that can be read.
+        FileNotFoundError
+            No such object, or none that can be read.
         """
         try:
             return read_bytes(self.place(name))
@@ -134,22 +200,46 @@ class Store:
             raise FileNotFoundError(*error.args[:2], str(self.place(name))) from error
 
     def get_json(self, name: str) -> Any:
-        """The object of that sha256, read as JSON.
+        """Read an object as JSON.
+
+        Parameters
+        ----------
+        name : str
+            Its sha256.
+
+        Returns
+        -------
+        object
+            The value.
 
         Raises
         ------
-        FileNotFoundError : no such object.
-        ValueError : it is no JSON.
+        FileNotFoundError
+            No such object.
+        ValueError
+            It is no JSON.
         """
         return parse_json(self.get(name))
 
     def samples(self, name: str) -> frozenset[str]:
-        """The object of that sha256, a list of samples.
+        """Read an object as a list of samples.
+
+        Parameters
+        ----------
+        name : str
+            Its sha256.
+
+        Returns
+        -------
+        frozenset of str
+            The samples.
 
         Raises
         ------
-        FileNotFoundError : no such object.
-        ValueError : it is not a list of names.
+        FileNotFoundError
+            No such object.
+        ValueError
+            It is not a list of names.
         """
         found = self.get_json(name)
         if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
@@ -182,7 +272,15 @@ class Store:
         return self._read["records"][0]
 
     def count(self) -> int:
-        """How many records there are now. It only grows, so of two records of a job the later one has found more."""
+        """Count the records there are now.
+
+        The number only grows, so of two records of a job the later one has found more.
+
+        Returns
+        -------
+        int, >= 0
+            How many.
+        """
         folder = self.folder / "records"
         return sum(NAME.fullmatch(name) is not None for name in os.listdir(folder)) if folder.is_dir() else 0
 
@@ -245,7 +343,18 @@ class Store:
         }
 
     def by_age(self, names: Iterable[str]) -> list[str]:
-        """Ids of records, older before newer."""
+        """Sort records by age.
+
+        Parameters
+        ----------
+        names : iterable of str
+            Their ids.
+
+        Returns
+        -------
+        list of str
+            The ids, older before newer.
+        """
         return sorted(names, key=self.ranks.__getitem__)
 
     @cached_property
@@ -269,7 +378,18 @@ class Store:
         return {out["path"]: name for name in self.by_age(names) for out in self.records[name]["outputs"]}
 
     def made_by(self, run: Document) -> dict[str, str]:
-        """{path: md5} of what the study held at the end of a run."""
+        """What the study held at the end of a run.
+
+        Parameters
+        ----------
+        run : mapping
+            The run.
+
+        Returns
+        -------
+        dict of str to str
+            {path: md5}.
+        """
         names = [name for part in ("reused", "executed") for name in run[part] if name in self.records]
         return {out["path"]: out["md5"] for name in names for out in self.records[name]["outputs"]}
 

@@ -24,33 +24,63 @@ class Study:
 
     Parameters
     ----------
-    title : what the project is, for those who find an export of it.
-    command : what is typed before a command of the library, such as "python study.py".
-    target : Snakemake's target that makes the whole study.
-    settings : the file of parameters.
-    files : patterns of the files that decide which jobs there are; each run keeps a copy.
-    sources : files and folders of source code that the stages of dvc.yaml depend on.
-    modules : files and packages of Python that its processes may import, scripts of rules aside. Nothing else may lie
-        in src/ then.
-    variables : environment variables that its runs set, where they are not set already.
-    raw : folder of data from outside, and of what is made in their place.
-    results : patterns of what an export may hold. private : of what it never holds. outside : of what is not the
-        project's to hand on.
-    made : folder of all that jobs make. products : folder of the files for whose sake the study is run.
-    volatile : YAML file with the list `volatile`: patterns of files with times, hosts or costs, in which two equal
-        runs may differ.
-    shared : folders that a replay links to. copied : files and folders that it copies.
-    headline_rule : the rule whose record holds the study's headline.
-    called : {rule: what its jobs are called, in one word}, where that is not "job".
-    entries : key of the settings that lists entries by name, and the wildcards that take such a name.
-    other_data : key of the settings that chooses other raw data.
-    absent : whether the settings say that what goes to the remote "private" is not here.
-    checkers : what `verify` checks besides.
-    names : words that an export must not tell, such as those of people.
-    headline : the numbers of a record's `metrics` under which two runs are compared; may add to them.
-    divide : divides the change of the headline between two runs over its causes, given the comparison's outcome and how
-        many other seeds to try; gives something with `lines()` and `as_dict()`.
-    near : how near two files are that should be equal and were made on different machines; None: not near.
+    title : str
+        What the project is, for those who find an export of it.
+    command : str
+        What is typed before a command of the library, such as "python study.py".
+    target : str
+        Snakemake's target that makes the whole study.
+    settings : str
+        The file of parameters.
+    files : sequence of str
+        Patterns of the files that decide which jobs there are; each run keeps a copy.
+    sources : sequence of str
+        Files and folders of source code that the stages of dvc.yaml depend on.
+    modules : sequence of str
+        Files and packages of Python that its processes may import, scripts of rules aside. Nothing else may lie in src/
+        then.
+    variables : mapping of str to str
+        Environment variables that its runs set, where they are not set already.
+    raw : str
+        Folder of data from outside, and of what is made in their place.
+    results : sequence of str
+        Patterns of what an export may hold.
+    private : sequence of str
+        Patterns of what it never holds.
+    outside : sequence of str
+        Patterns of what is not the project's to hand on.
+    made : str
+        Folder of all that jobs make.
+    products : str
+        Folder of the files for whose sake the study is run.
+    volatile : str or None
+        YAML file with the list `volatile`: patterns of files with times, hosts or costs, in which two equal runs may
+        differ.
+    shared : sequence of str
+        Folders that a replay links to.
+    copied : sequence of str
+        Files and folders that it copies.
+    headline_rule : str
+        The rule whose record holds the study's headline.
+    called : mapping of str to str
+        {rule: what its jobs are called, in one word}, where that is not "job".
+    entries : (str, sequence of str) or None
+        Key of the settings that lists entries by name, and the wildcards that take such a name.
+    other_data : str or None
+        Key of the settings that chooses other raw data.
+    absent : callable
+        Whether the settings say that what goes to the remote "private" is not here.
+    checkers : sequence of callable
+        What `verify` checks besides.
+    names : callable
+        Words that an export must not tell, such as those of people.
+    headline : callable
+        The numbers of a record's `metrics` under which two runs are compared; may add to them.
+    divide : callable or None
+        Divides the change of the headline between two runs over its causes, given the comparison's outcome and how many
+        other seeds to try; gives something with `lines()` and `as_dict()`.
+    near : callable
+        How near two files are that should be equal and were made on different machines; None: not near.
     """
 
     title: str = "A Snakemake study"

@@ -20,9 +20,12 @@ def say(*lines: str, err: bool = False, **style: Any) -> None:
 
     Parameters
     ----------
-    lines : one for each; a line feed within one is escaped too.
-    err : on the standard error stream.
-    style : as of `typer.secho`, for people at a terminal.
+    *lines : str
+        One for each; a line feed within one is escaped too.
+    err : bool
+        Whether to print on the standard error stream.
+    **style : object
+        Options of `typer.secho`, for people at a terminal.
     """
     text = "\n".join(map(escaped, lines))
     if style:
@@ -33,16 +36,30 @@ def say(*lines: str, err: bool = False, **style: Any) -> None:
 
 
 def say_json(value: Any) -> None:
-    """Print JSON."""
+    """Print a value as indented JSON.
+
+    Parameters
+    ----------
+    value : object
+        Anything that JSON can hold.
+    """
     say(*json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False).split("\n"))
 
 
 def plain_console(**options: Any) -> "Console":
-    """A console of rich for tables, trees and bars: brackets in a text are no marks of style, and nothing moves the cursor but a bar.
+    """Make a console of rich for tables, trees and bars.
+
+    Brackets in a text are no marks of style, and nothing moves the cursor but a bar.
 
     Parameters
     ----------
-    options : as of `rich.console.Console`.
+    **options : object
+        Options of `rich.console.Console`.
+
+    Returns
+    -------
+    Console
+        The console.
     """
     from rich.console import Console
     from rich.segment import Segment
@@ -56,8 +73,22 @@ def plain_console(**options: Any) -> "Console":
 
 
 class Plain(logging.Formatter):
-    """Lines of a log. A message's own line feeds stay, as in a list of faults; a traceback follows it."""
+    """Lines of a log.
+
+    A message's own line feeds stay, as in a list of faults; a traceback follows it. Its parameters are those of `logging.Formatter`.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, and what follows it."""
+        """Make the line, and what follows it.
+
+        Parameters
+        ----------
+        record : LogRecord
+            What was logged.
+
+        Returns
+        -------
+        str
+            The text.
+        """
         return escaped(super().format(record), kept="\n\t")

@@ -19,7 +19,7 @@ class Verdict(StrEnum):
 
     @property
     def code(self) -> int:
-        """0 for OK, 10 to 17 for the others in the order above."""
+        """The exit code: 0 for OK, 10 to 17 for the others in the order above."""
         return 0 if self is Verdict.OK else 9 + list(Verdict).index(self)
 
 
@@ -34,9 +34,16 @@ WORST_FIRST = (
 class Finding:
     """One thing found.
 
-    node : the file, record or tool's file that it is about, by the name that people know.
-    what : a sentence: what was expected, what was found.
-    follows : names of jobs whose results hang on it.
+    Parameters
+    ----------
+    verdict : Verdict
+        The verdict on the node.
+    node : str
+        The file, record or tool's file that it is about, by the name that people know.
+    what : str
+        A sentence: what was expected, what was found.
+    follows : tuple of str
+        Names of jobs whose results depend on it.
     """
 
     verdict: Verdict
@@ -46,5 +53,16 @@ class Finding:
 
 
 def worst(findings: list[Finding]) -> Verdict:
-    """The verdict of the whole."""
+    """The verdict of the whole.
+
+    Parameters
+    ----------
+    findings : list of Finding
+        What was found.
+
+    Returns
+    -------
+    Verdict
+        The worst of them; OK without any.
+    """
     return min((finding.verdict for finding in findings), key=WORST_FIRST.index, default=Verdict.OK)

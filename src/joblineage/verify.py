@@ -18,10 +18,16 @@ from joblineage.workspace import METADATA
 class Report:
     """What verification found.
 
-    findings : worst first, then upstream before downstream; empty: all is as recorded.
-    notes : what is no fault: another environment, files in the private store, what could not be compared.
-    checked : {"records", "files", "bytes"}: how much was looked at.
-    level : "status" (files known by their status where unchanged) or "deep" (every byte read).
+    Parameters
+    ----------
+    findings : list of Finding
+        Worst first, then upstream before downstream; empty: all is as recorded.
+    notes : list of str
+        What is no fault: another environment, files in the private store, what could not be compared.
+    checked : dict of str to int
+        "records", "files", "bytes": how much was looked at.
+    level : {"status", "deep"}
+        Files known by their status where unchanged, or every byte read.
     """
 
     findings: list[Finding]
@@ -35,7 +41,20 @@ class Report:
         return worst(self.findings)
 
     def refuse(self, done: str, workspace: Path) -> None:
-        """Raise a DataError that names the first finding, if any: with it nothing is "signed" or "exported"."""
+        """Raise an error that names the first finding, if there is any.
+
+        Parameters
+        ----------
+        done : str
+            What is not done then: "signed", "exported".
+        workspace : Path
+            The study's folder.
+
+        Raises
+        ------
+        DataError
+            There is a finding.
+        """
         if self.findings:
             first = self.findings[0]
             raise DataError(str(workspace), [f"not {done}: {first.verdict.value} {first.node}: {first.what}"])
@@ -54,18 +73,31 @@ def verify(
 
     Parameters
     ----------
-    store : the study's records.
-    artifact : a path below the study's folder.
-    deep : read every byte instead of trusting the files' status.
-    cache : read every object of DVC's local cache too.
-    key_file : public key (PEM) with which the last run must be signed.
-    plan : whether Snakemake may be asked which jobs an edit concerns, which executes the study's Snakefile; None: where
+    store : Store
+        The study's records.
+    artifact : str or None
+        A path below the study's folder.
+    deep : bool
+        Whether to read every byte instead of trusting the files' status.
+    cache : bool
+        Whether to read every object of DVC's local cache too.
+    key_file : Path or None
+        Public key (PEM) with which the last run must be signed.
+    plan : bool or None
+        Whether Snakemake may be asked which jobs an edit concerns, which executes the study's Snakefile; None: where
         code of the study is at work anyway (`planned.study_at_work`).
+
+    Returns
+    -------
+    Report
+        Findings, notes, and how much was looked at.
 
     Raises
     ------
-    DataError : there are no records, or none of `artifact`.
+    DataError
+        There are no records, or none of `artifact`.
     """
+    # 1. The records to look at: all, or the chain of one file.
     root, study = store.root, store.study
     if not (store.records or store.broken or store.runs):
         raise DataError(str(store.folder), [f"no lineage records: run `snakemake {study.target}` first, or `dvc pull`"])
@@ -76,11 +108,14 @@ def verify(
         raise DataError(artifact, ["no such file, and no record made one of this name"])
     chain = set(graph.chain(artifact)) if artifact else set(graph.records)
 
+    # 2. What lies here against what the records say; and whether the records fit each other.
     now = present.compare(store, chain if artifact else None, deep=deep)
     changed = [one for one in now.differences if one.kind is not present.Kind.FOREIGN]  # `places` looks closer
     records = structure.check(store)
     findings = [*records, *present.findings(store, changed)]
     notes = [*now.notes, *complete.unnamed(store)]
+    # 3. Everything else that tells of the study: strange files, stale code and parameters, how runs ended, Snakemake's
+    # metadata, dvc.lock, git, and the code that each job's process loaded.
     for bad, more in (
         places.strangers(store) if artifact is None else ([], []),
         staleness.check(graph, chain, artifact, ask=study_at_work(root) if plan is None else plan),
@@ -92,10 +127,12 @@ def verify(
     ):
         findings += bad
         notes += more
+    # 4. What a run that ended early explains is named so; another environment is a note.
     findings = endings.explained(findings, store)
     notes += environments(graph, chain)
     if now.absent:
         notes.append(f"{len(now.absent)} files are not here (they lie in the private store): {now.absent[0]}, ...")
+    # 5. What was asked for besides: DVC's cache, a signature, the project's own checkers.
     if cache:
         stored, more = lock.stored(store)
         findings += stored
@@ -108,12 +145,26 @@ def verify(
         bad, more = checker(root, graph, chain, artifact, findings)
         findings += bad
         notes += more
+    # 6. One report, the worst first.
     checked = {"records": len(chain), "files": now.files, "bytes": now.read}
     return Report(_sorted(findings, graph), notes, checked, "deep" if deep else "status")
 
 
 def environments(graph: Graph, chain: set[str]) -> list[str]:
-    """What differs between the records' environments and this one: no fault, but bytes may differ when rerun."""
+    """What differs between the records' environments and this one: no fault, but bytes may differ when rerun.
+
+    Parameters
+    ----------
+    graph : Graph
+        The records and what they read and made.
+    chain : set of str
+        Ids of the records to look at.
+
+    Returns
+    -------
+    list of str
+        Notes, in sentences.
+    """
     here, cpu = capture.surroundings(), capture.hardware()["cpu"]
     notes = []
     for name in sorted({graph.records[name]["environment"] for name in chain}):

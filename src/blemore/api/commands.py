@@ -248,7 +248,7 @@ def _show(found: dict[str, Any]) -> None:
 
     def line(name: str, one: dict[str, float], form: str, interval: list[float] | None, how: str) -> None:
         numbers = "".join(f"{one[key]:{form}}".rjust(10) for key in ACCURACIES)
-        limits = f"{interval[0]:{form}} to {interval[1]:{form}}" if interval else ""
+        limits = "{:{form}} to {:{form}}".format(*interval, form=form) if interval else ""
         say(f"{name:<17}{numbers}  {limits:<17}{how}")
 
     honest, gain, by_thresholds = found["honest"], found["together"], found["thresholds"]
@@ -273,7 +273,13 @@ def _show(found: dict[str, Any]) -> None:
         "all clips of a person decided together; no label of the person",
     )
     for name, control in {**gain["controls"], "other mixes": gain["mixtures"]}.items():
-        say(f"  {name.replace('_', ' '):<35}{control['mean']:+10.3f}  {'':<17}{control['what']}")
+        beyond = control.get("beyond")
+        more = (
+            f"; gain beyond it {beyond['difference']:+.3f} ({'{:+.3f} to {:+.3f}'.format(*beyond['interval'])})"
+            if beyond
+            else ""
+        )
+        say(f"  {name.replace('_', ' '):<35}{control['mean']:+10.3f}  {'':<17}{control['what']}{more}")
     say(
         "",
         "A person gain that its controls reach as well is none; it needs persons who show the usual mix of emotions.",

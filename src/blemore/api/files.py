@@ -19,15 +19,18 @@ def read_probabilities(path: str | Path) -> "pd.DataFrame":
 
     Parameters
     ----------
-    path : a .csv or .parquet file with the columns clip, ang, disg, fea, hap, sad, neu; others are kept.
+    path : str or Path
+        A .csv or .parquet file with the columns clip, ang, disg, fea, hap, sad, neu; others are kept.
 
     Returns
     -------
-    One row per clip, names without extension, probabilities as float64; each row sums to 1.
+    DataFrame
+        One row per clip, names without extension, probabilities as float64; each row sums to 1.
 
     Raises
     ------
-    DataError : a column is missing, or a row is wrong; the message names file, row and clip.
+    DataError
+        A column is missing, or a row is wrong; the message names file, row and clip.
 
     Examples
     --------
@@ -47,16 +50,19 @@ def read_truth(path: str | Path) -> "pd.DataFrame":
 
     Parameters
     ----------
-    path : a .csv or .parquet file with the columns filename (or clip), emotion_1, emotion_2, emotion_1_salience,
+    path : str or Path
+        A .csv or .parquet file with the columns filename (or clip), emotion_1, emotion_2, emotion_1_salience,
         emotion_2_salience; the second emotion empty for a single, saliences in percent.
 
     Returns
     -------
-    clip, the labels, and person and fold where the file has them; sorted by clip.
+    DataFrame
+        Columns clip, the labels, and person and fold where the file has them; sorted by clip.
 
     Raises
     ------
-    DataError : a column is missing, or a label is wrong; the message names file, row and clip.
+    DataError
+        A column is missing, or a label is wrong; the message names file, row and clip.
 
     Examples
     --------
@@ -76,15 +82,18 @@ def read_predictions(path: str | Path) -> "pd.DataFrame":
 
     Parameters
     ----------
-    path : a .json file, with or without the outer "predictions".
+    path : str or Path
+        A .json file, with or without the outer "predictions".
 
     Returns
     -------
-    clip (without extension) and the six saliences in percent, 0 for an absent class.
+    DataFrame
+        Columns clip (without extension) and the six saliences in percent, 0 for an absent class.
 
     Raises
     ------
-    DataError : not such a file; the message names file and clip.
+    DataError
+        Not such a file; the message names file and clip.
 
     Examples
     --------
@@ -105,8 +114,10 @@ def write_predictions(predictions: Table, path: str | Path) -> None:
 
     Parameters
     ----------
-    predictions : clip and the six saliences in percent, as `decode` gives them.
-    path : the file, written whole or not at all.
+    predictions : table
+        Clip and the six saliences in percent, as `decode` gives them.
+    path : str or Path
+        The file, written whole or not at all.
 
     Examples
     --------
@@ -124,7 +135,18 @@ def write_predictions(predictions: Table, path: str | Path) -> None:
 
 
 def decoder_of(decoder: "Decoder | str | Path") -> "Decoder":
-    """The decoder of a file as `Decoder.to_json` gives it, or of a study's models.json; a decoder as it is."""
+    """The decoder of a file as `Decoder.to_json` gives it, or of a study's models.json; a decoder as it is.
+
+    Parameters
+    ----------
+    decoder : Decoder or path
+        The decoder, or its file.
+
+    Returns
+    -------
+    Decoder
+        The decoder.
+    """
     from blemore.scoring.decoders import Decoder
 
     if isinstance(decoder, Decoder):
@@ -133,7 +155,18 @@ def decoder_of(decoder: "Decoder | str | Path") -> "Decoder":
 
 
 def personal_model_of(model: "Fitted | str | Path") -> "Fitted":
-    """The personal model of a file as `Fitted.to_json` gives it, or of a study's models.json; a model as it is."""
+    """The personal model of a file as `Fitted.to_json` gives it, or of a study's models.json; a model as it is.
+
+    Parameters
+    ----------
+    model : Fitted or path
+        The model, or its file.
+
+    Returns
+    -------
+    Fitted
+        The model.
+    """
     from blemore.decide.personal.choice import Fitted
 
     if isinstance(model, Fitted):

@@ -55,12 +55,15 @@ def evaluate_predictions(predictions: Given, truth: Given) -> dict[str, float | 
 
     Parameters
     ----------
-    predictions : n rows of saliences in percent, or a .json file of predictions. Unlabelled test clips are left aside.
-    truth : labels, or (n, 6) saliences in percent.
+    predictions : array, table or path
+        N rows of saliences in percent, or a .json file of predictions. Unlabelled test clips are left aside.
+    truth : array, table or path
+        Labels, or (n, 6) saliences in percent.
 
     Returns
     -------
-    "acc_presence", "acc_salience", "score" in 0..1, and how many "clips" and "blends" they are counted over.
+    dict of str to float
+        "acc_presence", "acc_salience", "score" in 0..1, and how many "clips" and "blends" they are counted over.
 
     Examples
     --------
@@ -91,23 +94,32 @@ def score(
 
     Parameters
     ----------
-    probabilities : n rows of six probabilities; a table's test clips without a label are left aside.
-    truth : labels, or (n, 6) saliences in percent.
-    person : (n,) who shows each clip. None: the column person of the truth, or of the probabilities, or the clips' names,
-        as far as these are BLEMORE's.
-    fold : (n,) whole numbers. None: the column fold of the truth; where there is none, folds are made over persons.
-    decoding : kind of decoder (`fit_decoder`).
-    seed : of the controls.
-    step : called while the person's gain is computed, `evaluate.score.CONTROLS` times.
+    probabilities : array, table or path
+        N rows of six probabilities; a table's test clips without a label are left aside.
+    truth : array, table or path
+        Labels, or (n, 6) saliences in percent.
+    person : (n,) str or None
+        Who shows each clip. None: the column person of the truth, or of the probabilities, or the clips' names, as far
+        as these are BLEMORE's.
+    fold : (n,) int or None
+        Fold of each clip. None: the column fold of the truth; where there is none, folds are made over persons.
+    decoding : {"expected", "exact", "official"}
+        Kind of decoder (`fit_decoder`).
+    seed : int, >= 0
+        Decides the controls.
+    step : callable
+        Called while the person's gain is computed, `evaluate.score.CONTROLS` times.
 
     Returns
     -------
-    As `evaluate.score.score`: "honest", "decoders", "trivial", "thresholds", "together". Besides
-    "persons", how many; "folds", how many; "folds_from": "given", "truth" or "made".
+    dict of str to object
+        As `evaluate.score.score`: "honest", "decoders", "trivial", "thresholds", "together". Besides "persons", how
+        many; "folds", how many; "folds_from": "given", "truth" or "made".
 
     Raises
     ------
-    DataError : tables that do not match, a clip without a person, a person in two folds, fewer than two folds.
+    DataError
+        Tables that do not match, a clip without a person, a person in two folds, fewer than two folds.
 
     Examples
     --------
@@ -131,12 +143,15 @@ def check_submission(path: str | Path, clips: Iterable[str] | None = None) -> li
 
     Parameters
     ----------
-    path : a .json or .zip file.
-    clips : names of the clips that must be there (optional).
+    path : str or Path
+        A .json or .zip file.
+    clips : iterable of str or None
+        Names of the clips that must be there.
 
     Returns
     -------
-    Every fault, each naming its clip; empty where there is none.
+    list of str
+        Every fault, each naming its clip; empty where there is none.
 
     Examples
     --------
@@ -165,16 +180,26 @@ def simulate(
 
     Parameters
     ----------
-    persons, new_persons : training persons, and persons whose clips are test clips.
-    folds : of the training persons. encoders : how many tables.
-    correlation : 0..1, share of the noise that all encoders have in common.
-    offset_sd, gain_sd : standard deviations of persons' class offsets (logits), and of the log of their gains.
-    confidence : >= 1, factor on the logits of the most over-confident encoder.
-    seed : the same numbers for the same seed.
+    persons, new_persons : int
+        Training persons, and persons whose clips are test clips.
+    folds : int, >= 1
+        Folds of the training persons.
+    encoders : int, >= 1
+        How many tables.
+    correlation : float, 0..1
+        Share of the noise that all encoders have in common.
+    offset_sd, gain_sd : float, >= 0
+        Standard deviations of persons' class offsets (logits), and of the log of their gains.
+    confidence : float, >= 1
+        Factor on the logits of the most over-confident encoder.
+    seed : int, >= 0
+        The same numbers for the same seed.
 
     Returns
     -------
-    `clips` and `tables` {encoder: probabilities}, DataFrames; `truth` (n, 6) saliences in percent; `offsets`, `gains`.
+    Study
+        `clips` and `tables` {encoder: probabilities}, DataFrames; `truth` (n, 6) saliences in percent; `offsets`,
+        `gains`.
 
     Examples
     --------

@@ -30,15 +30,25 @@ def decode(
 
     Parameters
     ----------
-    probabilities : n rows of six probabilities.
-    alpha : presence threshold, 0..1: a blend needs a second largest probability of at least this.
-    beta : salience threshold, 0..1: a blend is 50/50 where the two differ by at most this, 70/30 otherwise.
-    decoder : in place of both: what `fit_decoder` gave, or the path of a file with one (also a study's
+    probabilities : array, table or path
+        N rows of six probabilities.
+    alpha : float or None, 0..1
+        Presence threshold: a blend needs a second largest probability of at least this.
+    beta : float or None, 0..1
+        Salience threshold: a blend is 50/50 where the two differ by at most this, 70/30 otherwise.
+    decoder : Decoder, path or None
+        In place of both: what `fit_decoder` gave, or the path of a file with one (also a study's
         results/calibration/models.json, whose inductive decoder for test clips is taken).
 
     Returns
     -------
-    Saliences in percent: (n, 6) int64 of an array, else clip and the six classes as a table.
+    (n, 6) int64 or table, percent
+        Saliences: an array of an array, else clip and the six classes as a table.
+
+    Raises
+    ------
+    DataError
+        Neither both thresholds nor a decoder, a threshold beyond 0..1, or a row that holds no probabilities.
 
     Examples
     --------
@@ -68,13 +78,17 @@ def fit_thresholds(probabilities: Given, truth: Given, *, grid: Literal["exact",
 
     Parameters
     ----------
-    probabilities : n rows of six probabilities; a table's test clips without a label are left aside.
-    truth : labels, or (n, 6) saliences in percent.
-    grid : "official", the challenge's 20 x 20 grid, or "exact", every value that can differ.
+    probabilities : array, table or path
+        N rows of six probabilities; a table's test clips without a label are left aside.
+    truth : array, table or path
+        Labels, or (n, 6) saliences in percent.
+    grid : {"exact", "official"}
+        Every value that can differ, or the challenge's 20 x 20 grid.
 
     Returns
     -------
-    `alpha`, `beta`, `acc_presence`, `acc_salience`, `score`, and `decide(probabilities)`.
+    Chosen
+        `alpha`, `beta`, `acc_presence`, `acc_salience`, `score`, and `decide(probabilities)`.
 
     Examples
     --------
@@ -99,13 +113,17 @@ def fit_decoder(
 
     Parameters
     ----------
-    probabilities : n rows of six probabilities; a table's test clips without a label are left aside.
-    truth : labels, or (n, 6) saliences in percent.
-    kind : "expected", the answer of the largest expected Score; "exact" or "official", two thresholds.
+    probabilities : array, table or path
+        N rows of six probabilities; a table's test clips without a label are left aside.
+    truth : array, table or path
+        Labels, or (n, 6) saliences in percent.
+    kind : {"expected", "exact", "official"}
+        The answer of the largest expected Score, or two thresholds.
 
     Returns
     -------
-    `decide(probabilities)`, (n, 6) saliences in percent; `to_json()`, to be written to a file that `decode` reads.
+    Decoder
+        `decide(probabilities)`, (n, 6) saliences in percent; `to_json()`, to be written to a file that `decode` reads.
 
     Examples
     --------
@@ -129,14 +147,21 @@ def person_offsets(
 
     Parameters
     ----------
-    probabilities : n rows of six probabilities.
-    person : (n,) who shows each clip. None: the column person of the table.
-    prior : (6,) mean soft label of the training clips, or their labels.
-    kappa : >= 0; with as many clips, a person's offsets count half.
+    probabilities : array, table or path
+        N rows of six probabilities.
+    person : (n,) str or None
+        Who shows each clip. None: the column person of the table.
+    prior : (6,) float, table or path
+        Mean soft label of the training clips, or their labels.
+    kappa : float, >= 0, clips
+        With as many clips, a person's offsets count half.
 
     Returns
     -------
-    {person: (6,) offsets in logits, mean 0}, and the corrected probabilities, of the same kind as the given ones.
+    offsets : dict of str to (6,) float, logits
+        {person: offsets, mean 0}.
+    corrected : array or table
+        The corrected probabilities, of the same kind as the given ones.
 
     Examples
     --------
@@ -167,15 +192,24 @@ def fit_personal_model(probabilities: Given, truth: Given, *, person: Any = None
 
     Parameters
     ----------
-    probabilities, truth, person, fold : as for `score`.
+    probabilities : array, table or path
+        N rows of six probabilities, as for `score`.
+    truth : array, table or path
+        Labels, or (n, 6) saliences in percent.
+    person : (n,) str or None
+        Who shows each clip, as for `score`.
+    fold : (n,) int or None
+        Fold of each clip, as for `score`.
 
     Returns
     -------
-    `choice`, what was chosen; `to_json()`, to be written to a file that `enroll` reads.
+    Fitted
+        `choice`, what was chosen; `to_json()`, to be written to a file that `enroll` reads.
 
     Raises
     ------
-    DataError : as for `score`.
+    DataError
+        As for `score`.
 
     Examples
     --------
@@ -196,18 +230,24 @@ def enroll(probabilities: Given, labels: Given | None = None, *, model: "Fitted 
 
     Parameters
     ----------
-    probabilities : a table of one person's clips, with their names.
-    labels : of some of these clips; other clips' labels are left aside. None: no clip is labelled.
-    model : what `fit_personal_model` gave, or the path of a file with one (also a study's
-        results/calibration/models.json).
+    probabilities : table or path
+        One person's clips, with their names.
+    labels : table, path or None
+        Labels of some of these clips; other clips' labels are left aside. None: no clip is labelled.
+    model : Fitted or path
+        What `fit_personal_model` gave, or the path of a file with one (also a study's results/calibration/models.json).
 
     Returns
     -------
-    Saliences in percent, and the probabilities that the person's clips together give, each as a table of the given kind.
+    saliences : table, percent
+        The decisions, of the same kind as the given table.
+    corrected : table
+        The probabilities that the person's clips together give.
 
     Raises
     ------
-    DataError : labels of no clip of the table, more than one person, a file without a personal model.
+    DataError
+        Labels of no clip of the table, more than one person, a file without a personal model.
 
     Examples
     --------

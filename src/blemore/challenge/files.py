@@ -21,7 +21,18 @@ Emotions = list[dict[str, Any]]
 
 
 def read_truth(path: str | Path) -> dict[str, np.ndarray]:
-    """Read labels in the form of the challenge's train_metadata.csv: `as_truth` of its columns, sorted by clip."""
+    """Read labels in the form of the challenge's train_metadata.csv, sorted by clip.
+
+    Parameters
+    ----------
+    path : str or Path
+        A .csv or .parquet file.
+
+    Returns
+    -------
+    dict of str to (n,) ndarray
+        Columns as `as_truth` gives them.
+    """
     labels = as_truth(read_columns(path), str(path))
     order = np.argsort(labels["clip"], kind="stable")
     return {name: column[order] for name, column in labels.items()}
@@ -32,16 +43,21 @@ def as_truth(table: Table, where: str) -> dict[str, np.ndarray]:
 
     Parameters
     ----------
-    where : the file's name, for messages.
+    table : table
+        Any mapping of columns with those of the challenge's train_metadata.csv.
+    where : str
+        The file's name, for messages.
 
     Returns
     -------
-    Columns: clip (without extension), emotion_1, emotion_2 (text, "" for none), emotion_1_salience, emotion_2_salience
-    (float64, percent; 100 and NaN for singles); person and fold as they stand there, if they do.
+    dict of str to (n,) ndarray
+        Columns: clip (without extension), emotion_1, emotion_2 (text, "" for none), emotion_1_salience,
+        emotion_2_salience (float64, percent; 100 and NaN for singles); person and fold as they stand there, if they do.
 
     Raises
     ------
-    DataError : a column is missing, a label is wrong (each fault names row and clip), or there is no row.
+    DataError
+        A column is missing, a label is wrong (each fault names row and clip), or there is no row.
     """
     refuse(
         where, missing_columns(table, ("clip", "emotion_1", "emotion_2", "emotion_1_salience", "emotion_2_salience"))
@@ -64,13 +80,22 @@ def read_predictions(path: str | Path) -> tuple[list[str], np.ndarray]:
     The outer key "predictions" and the extensions of the names may be missing. Emotions may be spelt in full. Saliences
     are numbers in percent and need not be 30, 50, 70 or 100 (`submission.check` is the strict reading).
 
+    Parameters
+    ----------
+    path : str or Path
+        A .json file, or the zip with it.
+
     Returns
     -------
-    Clip names without extension, and their (n, 6) float64 saliences in percent.
+    clips : list of str
+        Clip names without extension.
+    saliences : (n, 6) float64, percent
+        Their saliences; 0 for an absent class.
 
     Raises
     ------
-    DataError : not such a file, a clip twice, an emotion unknown or twice, a salience that is no number in 0.5..100.
+    DataError
+        Not such a file, a clip twice, an emotion unknown or twice, a salience that is no number in 0.5..100.
     """
     value = read_submission(path)
     if not (isinstance(value, dict) and "predictions" not in value):
@@ -108,13 +133,32 @@ class Faults:
         self._found: dict[str, list[tuple[str, str]]] = defaultdict(list)
 
     def of(self, clip: str, faults: list[tuple[str, str]]) -> bool:
-        """Take up a clip's faults, (what is wrong, what stands there in place of "{}"); whether there is any."""
+        """Take up a clip's faults.
+
+        Parameters
+        ----------
+        clip : str
+            The clip.
+        faults : list of (str, str)
+            What is wrong, and what stands there in place of "{}".
+
+        Returns
+        -------
+        bool
+            Whether there is any.
+        """
         for what, found in faults:
             self._found[what].append((clip, found))
         return bool(faults)
 
     def lines(self) -> list[str]:
-        """One sentence a fault."""
+        """Give one sentence a fault.
+
+        Returns
+        -------
+        list of str
+            The sentences.
+        """
         said = []
         for what, places in self._found.items():
             said += once((f"clip {shown_name(clip)}" for clip, _ in places), what.replace("{}", places[0][1]))
@@ -122,11 +166,17 @@ class Faults:
 
 
 def emotion_faults(emotions: Any) -> list[tuple[str, str]]:
-    """What makes one clip's prediction unreadable: its form, an unknown or doubled emotion, a salience that is none.
+    """Find what makes one clip's prediction unreadable: its form, an unknown or doubled emotion, a salience that is none.
+
+    Parameters
+    ----------
+    emotions : object
+        The prediction as it was read.
 
     Returns
     -------
-    For `Faults`: (what is wrong, what stands there in place of "{}") of each fault.
+    list of (str, str)
+        For `Faults`: what is wrong, and what stands there in place of "{}", of each fault.
     """
     form = '{"emotion": ..., "salience": ...}'
     if not isinstance(emotions, list) or not emotions:
@@ -145,7 +195,25 @@ def emotion_faults(emotions: Any) -> list[tuple[str, str]]:
 
 
 def emotions_of(saliences: np.ndarray) -> Emotions:
-    """The challenge's form of one clip's (6,) saliences in percent; emotions in class order, saliences as floats."""
+    """Give one clip's saliences in the challenge's form.
+
+    Parameters
+    ----------
+    saliences : (6,) int or float, percent
+        Saliences; 0 for an absent class.
+
+    Returns
+    -------
+    list of dict
+        {"emotion", "salience"} in class order, saliences as floats.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from blemore.challenge.files import emotions_of
+    >>> emotions_of(np.array([70, 0, 0, 0, 30, 0]))
+    [{'emotion': 'ang', 'salience': 70.0}, {'emotion': 'sad', 'salience': 30.0}]
+    """
     shares = zip(CLASSES, saliences.tolist(), strict=True)
     return [{"emotion": name, "salience": float(share)} for name, share in shares if share]
 

@@ -32,12 +32,18 @@ TIMESTAMP = (1980, 1, 1, 0, 0, 0)
 
 
 def asked_keys(path: str | Path) -> list[str]:
-    """The keys that a submission must have.
+    """Read the keys that a submission must have.
 
     Parameters
     ----------
-    path : the challenge's template (JSON or zip); or a table with a column of clips, of which the test clips count where
+    path : str or Path
+        The challenge's template (JSON or zip); or a table with a column of clips, of which the test clips count where
         it says which those are (`clips.parquet`), else all.
+
+    Returns
+    -------
+    list of str
+        Names with extension.
     """
     start = read_bytes(path).lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n")[:2]
     if start == b"PK" or start[:1] in (b"{", b"["):
@@ -52,21 +58,26 @@ def asked_keys(path: str | Path) -> list[str]:
 
 
 def write(decisions: "pd.DataFrame", keys: Iterable[str]) -> dict[str, dict[str, Emotions]]:
-    """The submission for the template's keys, in their order.
+    """Make the submission for the template's keys, in their order.
 
     Parameters
     ----------
-    decisions : one row per test clip with clip (no extension) and the six saliences in percent; quarantined clips
-        included (`decide.run.calibrate` decides them by the commonest label). Other rows must not be there.
-    keys : the template's clip names, with extension.
+    decisions : DataFrame
+        One row per test clip with clip (no extension) and the six saliences in percent; quarantined clips included
+        (`decide.run.calibrate` decides them by the commonest label). Other rows must not be there.
+    keys : iterable of str
+        The template's clip names, with extension.
 
     Returns
     -------
-    {"predictions": {"test_0001.mov": [{"emotion": "ang", "salience": 70.0}, {"emotion": "sad", "salience": 30.0}]}}
+    dict of str to dict
+        {"predictions": {"test_0001.mov": [{"emotion": "ang", "salience": 70.0}, {"emotion": "sad", "salience":
+        30.0}]}}.
 
     Raises
     ------
-    DataError : a key without a decision, a decision without a key, two decisions for a clip, or one that is not allowed.
+    DataError
+        A key without a decision, a decision without a key, two decisions for a clip, or one that is not allowed.
     """
     keys = list(keys)
     names, decided = clip_names(keys), decisions["clip"]
@@ -86,6 +97,13 @@ def write_zip(path: str | Path, value: Mapping[str, Any]) -> None:
     """Write the zip to upload: one root file, `submission_template.json`.
 
     The same submission gives the same bytes, as long as zlib packs alike.
+
+    Parameters
+    ----------
+    path : str or Path
+        The zip.
+    value : mapping of str to object
+        What `write` gave.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -100,9 +118,21 @@ def write_zip(path: str | Path, value: Mapping[str, Any]) -> None:
 def write_checked(decisions: "pd.DataFrame", keys: Iterable[str], json_path: str | Path, zip_path: str | Path) -> None:
     """Write the JSON file and the zip of one variant's decisions, and read the zip again as the challenge would.
 
+    Parameters
+    ----------
+    decisions : DataFrame
+        As for `write`.
+    keys : iterable of str
+        The template's clip names, with extension.
+    json_path : str or Path
+        The JSON file to write.
+    zip_path : str or Path
+        The zip to write.
+
     Raises
     ------
-    DataError : as `write`, or the written zip would be refused.
+    DataError
+        As `write`, or the written zip would be refused.
     """
     keys = list(keys)
     value = write(decisions, keys)
@@ -112,16 +142,22 @@ def write_checked(decisions: "pd.DataFrame", keys: Iterable[str], json_path: str
 
 
 def check(path: str | Path, clips: Iterable[str] | None = None) -> list[str]:
-    """Every fault of a submission, once, with the first clip that has it; an empty list when the challenge would take it.
+    """Find every fault of a submission.
 
     Parameters
     ----------
-    path : .json or .zip.
-    clips : the test clips, with or without extension (optional: then no clip is missing or unknown).
+    path : str or Path
+        A .json or .zip file.
+    clips : iterable of str or None
+        The test clips, with or without extension; with None no clip is missing or unknown.
+
+    Returns
+    -------
+    list of str
+        Each fault once, with the first clip that has it; empty when the challenge would take it.
 
     Raises
     ------
-    MissingDataError, OSError : the file does not exist or cannot be read.
     """
     try:
         return faults_of(read_submission(path, strict=True), clips)
@@ -132,7 +168,26 @@ def check(path: str | Path, clips: Iterable[str] | None = None) -> list[str]:
 
 
 def faults_of(value: Any, clips: Iterable[str] | None = None) -> list[str]:
-    """Every fault of a submission already read (see `check`)."""
+    """Find every fault of a submission already read (see `check`).
+
+    Parameters
+    ----------
+    value : object
+        The value out of the JSON file.
+    clips : iterable of str or None
+        The test clips, with or without extension; with None no clip is missing or unknown.
+
+    Returns
+    -------
+    list of str
+        Each fault once, with the first clip that has it.
+
+    Examples
+    --------
+    >>> from blemore.challenge.submission import faults_of
+    >>> faults_of({"predictions": {"a.mov": [{"emotion": "ang", "salience": 60}, {"emotion": "neu", "salience": 40}]}})
+    ['clip a.mov: neutral is never part of a blend', 'clip a.mov: saliences 60/40: a blend has 50/50, 70/30 or 30/70']
+    """
     form = '{"predictions": {"test_0001.mov": [...], ...}}'
     if not isinstance(value, dict) or set(value) != {"predictions"} or not isinstance(value["predictions"], dict):
         return [f"expected one outer key: {form}, found {shown(value)}"]

@@ -45,19 +45,30 @@ def _clips(folder: Path) -> list[str]:
 
 
 def roster(root: Path, withdrawn: Withdrawn = NOBODY, *, folds: int, folds_csv: str | None) -> pd.DataFrame:
-    """The checked roster; no clip is opened.
+    """Read the roster (``tables.ROSTER_COLUMNS``), checked; no clip is opened.
 
     Parameters
     ----------
-    root : folder of the data set.
-    withdrawn : whose clips are passed over, whether they lie there or not.
-    folds : number of folds.
-    folds_csv : None, or a table person,fold that replaces the metadata's folds.
+    root : Path
+        Folder of the data set.
+    withdrawn : Withdrawn
+        Whose clips are passed over, whether they lie there or not.
+    folds : int, >= 2
+        Number of folds.
+    folds_csv : str or None
+        None, or a table person,fold that replaces the metadata's folds.
+
+    Returns
+    -------
+    DataFrame
+        One row per clip.
 
     Raises
     ------
-    MissingDataError : a part of the data is not there; the message says how to get it.
-    DataError : names, metadata, folds or template are wrong: every fault.
+    MissingDataError
+        A part of the data is not there; the message says how to get it.
+    DataError
+        Names, metadata, folds or template are wrong: every fault.
     """
     from blemore.datasets.roster import read_roster
     from joblineage.errors import MissingDataError

@@ -50,18 +50,28 @@ def held_back(root: Path, files: list[str]) -> list[str]:
 
 
 def roster(root: Path, withdrawn: Withdrawn = NOBODY, *, folds: int) -> pd.DataFrame:
-    """The checked roster (``tables.ROSTER_COLUMNS``); no clip is opened.
+    """Read the roster (``tables.ROSTER_COLUMNS``), checked; no clip is opened.
 
     Parameters
     ----------
-    root : folder of the data set.
-    withdrawn : whose clips are passed over, whether they lie there or not.
-    folds : number of folds.
+    root : Path
+        Folder of the data set.
+    withdrawn : Withdrawn
+        Whose clips are passed over, whether they lie there or not.
+    folds : int, >= 2
+        Number of folds.
+
+    Returns
+    -------
+    DataFrame
+        One row per clip.
 
     Raises
     ------
-    MissingDataError : a part of the data is not there; the message says how to get it.
-    DataError : a name, a label or the table is wrong: every fault.
+    MissingDataError
+        A part of the data is not there; the message says how to get it.
+    DataError
+        A name, a label or the table is wrong: every fault.
     """
     import pandas as pd
 

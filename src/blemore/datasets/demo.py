@@ -91,9 +91,35 @@ def roster(
     root: Path, withdrawn: Withdrawn = NOBODY, *, folds: int, train_actors: int, test_actors: int, intensities: list[int],
     neutral: int, ratios: int, unusual: dict[str, str], seconds: list[float], size: int,
 ) -> pd.DataFrame:  # fmt: skip
-    """The roster (``tables.ROSTER_COLUMNS``) of all clips, names and tables checked against each other.
+    """Read the roster (``tables.ROSTER_COLUMNS``) of all clips, names and tables checked against each other.
 
-    The numbers are those of the block `demo` in params.yaml; `seconds` and `size` change no name.
+    Parameters
+    ----------
+    root : Path
+        Folder of the data set.
+    withdrawn : Withdrawn
+        Whose clips are passed over, whether they lie there or not.
+    folds : int, >= 2
+        Number of folds.
+    train_actors, test_actors : int
+        Actors for training, and actors whose clips are test clips.
+    intensities : list of int, 1..4
+        Intensities at which each actor shows each of the five emotions.
+    neutral : int, 1..4
+        Neutral clips of each actor.
+    ratios : int, 1..3
+        Ratios in which each actor shows each pair of emotions.
+    unusual : dict of str to str
+        Actors with another schedule than the others.
+    seconds : list of float, s
+        Shortest and longest clip; changes no name.
+    size : int, px
+        Width and height of the pictures; changes no name.
+
+    Returns
+    -------
+    DataFrame
+        One row per clip.
     """
     from blemore.datasets.roster import read_roster
 

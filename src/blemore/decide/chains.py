@@ -28,8 +28,14 @@ Model = TypeVar("Model")
 class Decided(Generic[Model]):
     """What one way decides about the clips of every fold, and about new ones.
 
-    saliences : (n, 6) percent; posterior : (n, 36) of the answers, NaN where it was not asked for.
-    models : {outer: what was fitted without that fold}.
+    Parameters
+    ----------
+    saliences : (n, 6) int, percent
+        The decisions; each row sums to 100.
+    posterior : (n, 36) float, 0..1
+        Posterior of the answers, NaN where it was not asked for.
+    models : mapping of int to Model
+        {outer: what was fitted without that fold}.
     """
 
     saliences: np.ndarray
@@ -39,7 +45,15 @@ class Decided(Generic[Model]):
 
 @dataclass(frozen=True)
 class Single:
-    """How a clip is decided by itself. decoder : the rule; logit : the posterior over its answers."""
+    """How a clip is decided by itself.
+
+    Parameters
+    ----------
+    decoder : Decoder
+        The rule.
+    logit : ConditionalLogit
+        The posterior over its answers.
+    """
 
     decoder: Decoder
     logit: ConditionalLogit
@@ -50,9 +64,17 @@ def inductive(rows: Rows, decoding: str, outers: list[int] | None = None) -> Dec
 
     Parameters
     ----------
-    rows : values (outers, n, 6).
-    decoding : a kind of decoder, or `decoders.AUTO`.
-    outers : the folds to decide, and FINAL for a model of all clips; None: all of them.
+    rows : Rows
+        Labelled clips, values (outers, n, 6).
+    decoding : str
+        A kind of decoder, or `decoders.AUTO`.
+    outers : list of int or None
+        The folds to decide, and FINAL for a model of all clips; None: all of them.
+
+    Returns
+    -------
+    Decided of Single
+        The decisions, and what was fitted without each fold.
     """
     saliences, posterior = _nothing(rows)
     models = {}
@@ -76,15 +98,29 @@ def transductive(
 
     Parameters
     ----------
-    rows, outers : as for `inductive`, which made `base` of them.
-    options : of `personal.choice.choose`.
+    rows : Rows
+        Labelled clips, values (outers, n, 6).
+    base : Decided of Single
+        What `inductive` made of the same rows.
+    options : mapping of str to object
+        Options of `personal.choice.choose`.
+    outers : list of int or None
+        As for `inductive`, which made `base` of them.
+
+    Returns
+    -------
+    Decided of Selected
+        The decisions, and what was chosen without each fold.
     """
     saliences, posterior = _nothing(rows)
     models = {}
     for outer in rows.outers if outers is None else outers:
+        # 1. Fused rows (n, 6) of models that did not see fold `outer`; those of the other folds are fitted on.
         view, model = rows.view(outer), ModelName.of("calibration", outer, TRANSDUCTIVE)
         others = view.outside(outer, model, "personal model")
+        # 2. Which personal model, and how strong: chosen on persons of the other folds, each left out in turn.
         models[outer] = personal.choose(others, options)
+        # 3. The fold's own persons: the model adapts to all clips of each, no label of theirs being looked at.
         view.to_fit(ModelName.of("calibration", outer, "adaptation"), "adaptation", view.fold == outer)
         view.inside(outer, ModelName.of("calibration", outer, "adaptation"))
         inside, own = view.inside(outer, model), rows.fold == outer
@@ -97,16 +133,27 @@ def transductive(
 def decide_persons(
     model: Fitted, alone: Single, values: np.ndarray, who: np.ndarray, known: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Decide clips of some persons, and give the posterior (n, 36) of their answers.
+    """Decide clips of some persons, and give the posterior of their answers.
 
     Parameters
     ----------
-    model : of persons; alone : what decides where it is OFF.
-    values : (n, 6) probabilities; who : (n,) numbers of the persons; known : (n,) answers of labelled clips, else -1.
+    model : Fitted
+        The personal model.
+    alone : Single
+        What decides where the model is OFF.
+    values : (n, 6)
+        Probabilities.
+    who : (n,)
+        Numbers of the persons.
+    known : (n,) int or None
+        Number of a labelled clip's answer, else -1; None where no clip is labelled.
 
     Returns
     -------
-    (n, 6) saliences in percent, and the posterior.
+    saliences : (n, 6) int, percent
+        The decisions; each row sums to 100.
+    posterior : (n, 36) float, 0..1
+        Posterior of the answers; each row sums to 1.
     """
     if model.choice.kind == OFF:
         return alone.decoder.decide(values), alone.logit.posterior(values)
@@ -116,14 +163,46 @@ def decide_persons(
 def decide_together(
     model: Fitted, values: np.ndarray, who: np.ndarray, known: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """As `decide_persons`; where the model is OFF, each clip's answer of the largest expected Score."""
+    """Decide clips of some persons together, whatever the choice; where the model is OFF, each clip for itself.
+
+    Parameters
+    ----------
+    model : Fitted
+        The personal model.
+    values : (n, 6) float, 0..1
+        Probabilities of the clips.
+    who : (n,) int
+        Number of each clip's person.
+    known : (n,) int or None
+        Number of a labelled clip's answer, else -1; None where no clip is labelled.
+
+    Returns
+    -------
+    saliences : (n, 6) int, percent
+        Answers of the largest expected Score; each row sums to 100.
+    posterior : (n, 36) float, 0..1
+        Posterior of the answers; each row sums to 1.
+    """
     posterior = model.posterior(values, np.unique(who, return_inverse=True)[1], known)
     posterior = posterior if model.logit.blend_share else without_blends(posterior)
     return ANSWERS[best_answers(posterior, model.logit.blend_share)], posterior
 
 
 def usualness(rows: Rows, together: Decided[Selected]) -> np.ndarray:
-    """(persons,) how usual each training person's mix of answers looks, by the model of the other folds; NaN: unknown."""
+    """How usual each training person's mix of answers looks, by the model of the other folds.
+
+    Parameters
+    ----------
+    rows : Rows
+        Labelled clips, values (outers, n, 6).
+    together : Decided of Selected
+        What `transductive` made of them.
+
+    Returns
+    -------
+    (persons,) float, 0..1
+        As `Schedule.usualness` gives it; NaN where it is unknown.
+    """
     usual = np.full(len(rows.persons), np.nan)
     for fold in rows.folds:
         inside = rows.view(fold).where(rows.fold == fold)

@@ -24,13 +24,26 @@ def fit_offsets(probabilities: np.ndarray, person: np.ndarray, prior: np.ndarray
 
     Parameters
     ----------
-    probabilities : (n, 6) rows of all persons, no NaN.
-    person : (n,) ints 0..persons-1, who shows each row.
-    prior : (6,) mean soft label of the training clips.
+    probabilities : (n, 6) float, 0..1
+        Rows of all persons, no NaN.
+    person : (n,) int
+        Who shows each row, 0 to persons - 1.
+    prior : (6,) float, 0..1
+        Mean soft label of the training clips.
 
     Returns
     -------
-    (persons, 6) float64 offsets w, in -LIMIT..LIMIT, centred (mean 0 over classes). No label is looked at.
+    (persons, 6) float64
+        Offsets w, in -LIMIT..LIMIT, centred (mean 0 over classes). No label is looked at.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from blemore.decide.person_offset import apply_offsets, fit_offsets
+    >>> probabilities = np.array([[0.1, 0.1, 0.1, 0.5, 0.1, 0.1], [0.1, 0.1, 0.1, 0.4, 0.2, 0.1]])  # leans to happiness
+    >>> offsets = fit_offsets(probabilities, np.array([0, 0]), np.full(6, 1 / 6))
+    >>> apply_offsets(probabilities, offsets).mean(axis=0).round(3).tolist()
+    [0.167, 0.167, 0.167, 0.167, 0.167, 0.167]
     """
     prior = np.maximum(np.asarray(prior, float), FLOOR)
     prior = prior / prior.sum()
@@ -49,12 +62,38 @@ def fit_offsets(probabilities: np.ndarray, person: np.ndarray, prior: np.ndarray
 
 
 def apply_offsets(probabilities: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """p' = p * exp(w), rows renormalised: of rows (n, 6) and offsets (n, 6), or (6,) for all."""
+    """Move probabilities by offsets: p' = p * exp(w), rows renormalised.
+
+    Parameters
+    ----------
+    probabilities : (n, 6) float, 0..1
+        Probabilities of the classes; each row sums to 1.
+    offsets : (n, 6) or (6,) float, logits
+        Offsets of each row, or of all.
+
+    Returns
+    -------
+    (n, 6) float, 0..1
+        Each row sums to 1.
+    """
     moved = probabilities * np.exp(offsets)
     return moved / moved.sum(axis=1, keepdims=True)
 
 
 def strength_of(kappa: float, who: np.ndarray) -> np.ndarray:
-    """(persons, 1) factor of each person's offsets, n / (n + kappa) after n clips; 0 without any clip."""
+    """How much each person's offsets count: n / (n + kappa) after n clips.
+
+    Parameters
+    ----------
+    kappa : float, >= 0, clips
+        Clips after which an offset counts half.
+    who : (n,) int
+        Number of each clip's person, 0 to persons - 1.
+
+    Returns
+    -------
+    (persons, 1) float, 0..1
+        The factor; 0 without any clip.
+    """
     clips = np.bincount(who)[:, None]
     return clips / np.maximum(clips + kappa, 1)

@@ -44,20 +44,28 @@ DECISION_COLUMNS = ("clip", "split", "person", "fold", "variant", "decided_by", 
 class Calibrated:
     """What calibration makes.
 
-    models : {variant: {"final": model, "folds": {"0": model, ...}}}; an inductive model is a decoder (`Decoder.to_json`), a
-        transductive one the personal model that was chosen, with its constants, "final" with all its numbers (`Fitted.to_json`).
-    decisions : one row per usable clip and variant, saliences in percent as integers; test clips have the variant
+    Parameters
+    ----------
+    models : dict of str to object
+        {variant: {"final": model, "folds": {"0": model, ...}}}; an inductive model is a decoder (`Decoder.to_json`), a
+        transductive one the personal model that was chosen, with its constants, "final" with all its numbers
+        (`Fitted.to_json`).
+    decisions : DataFrame
+        One row per usable clip and variant, saliences in percent as integers; test clips have the variant
         "transductive" only where individuals were given. `decided_by` is "model", or "prior" for a quarantined test
         clip: the commonest label of the training clips. Under the variant's posterior, `p_presence` is the probability
-        that the set of emotions is right, `p_salience` that the clip is a blend with these saliences, `p_blend` that it is
-        a blend; NaN for "prior".
-    trust : of the clusters among the test clips, None without any: "trusted" and "over" each control (`trust.Trust`); "folds",
-        the same without each fold; "scores" of training clips that are decided as test clips are: by clusters, where these are
-        trusted without the fold; their "gain" in the three accuracies over each clip by itself, the "interval" of the Score's, and "persons".
-    offsets : one row per training person: the class offsets that would bring the person's mean probabilities to the
-        training prior, the number of clips, and how usual their mix of answers looks (`Schedule.usualness`; NaN where no
-        personal model was chosen); then one row per individual of the test clips, named "test 0", ..., with
-        fold NO_FOLD. They describe a person; what decides is the personal model.
+        that the set of emotions is right, `p_salience` that the clip is a blend with these saliences, `p_blend` that it
+        is a blend; NaN for "prior".
+    offsets : DataFrame
+        One row per training person: the class offsets that would bring the person's mean probabilities to the training
+        prior, the number of clips, and how usual their mix of answers looks (`Schedule.usualness`; NaN where no
+        personal model was chosen); then one row per individual of the test clips, named "test 0", ..., with fold
+        NO_FOLD. They describe a person; what decides is the personal model.
+    trust : dict of str to object, or None
+        Of the clusters among the test clips, None without any: "trusted" and "over" each control (`trust.Trust`);
+        "folds", the same without each fold; "scores" of training clips that are decided as test clips are: by clusters,
+        where these are trusted without the fold; their "gain" in the three accuracies over each clip by itself, the
+        "interval" of the Score's, and "persons".
     """
 
     models: dict[str, Any]
@@ -81,18 +89,33 @@ def calibrate(
 
     Parameters
     ----------
-    views : as made by `fusion.run.fuse`: all train clips for each outer fold, and for the final one.
-    probabilities : the fused probabilities table; its test rows are decided with the final models.
-    clips : clips table of the study.
-    decoding : kind of decoder, or "auto" (`scoring.decoders`).
-    personal : which personal models to choose from (`decide.personal.choice.choose`).
-    individuals : the clusters of `individuals.run.Individuals`; None: nobody knows, or nobody may know. A test clip
-        is decided by itself if it has no row, and all of them are if the clusters are not trusted (`trust.trust`).
-    controls : random clusters that trust is measured against; seed : decides them.
+    views : DataFrame
+        As made by `fusion.run.fuse`: all train clips for each outer fold, and for the final one.
+    probabilities : DataFrame
+        The fused probabilities table; its test rows are decided with the final models.
+    clips : DataFrame
+        Clips table of the study.
+    decoding : str
+        Kind of decoder, or "auto" (`scoring.decoders`).
+    personal : mapping of str to object
+        Which personal models to choose from (`decide.personal.choice.choose`).
+    individuals : DataFrame or None
+        The clusters of `individuals.run.Individuals`; None where nobody knows, or nobody may know. A test clip is
+        decided by itself if it has no row, and all of them are if the clusters are not trusted (`trust.trust`).
+    controls : int, >= 1
+        Random clusters that trust is measured against.
+    seed : int, >= 0
+        Decides these clusters.
+
+    Returns
+    -------
+    Calibrated
+        Models, decisions, offsets and the trust in clusters.
 
     Raises
     ------
-    DataError : a view is missing, or holds other clips than the usable train clips of the study.
+    DataError
+        A view is missing, or holds other clips than the usable train clips of the study.
     """
     rows = rows_of_views(views, clips)
     alone = inductive(rows, decoding)
@@ -147,7 +170,25 @@ def _trust(rows: Rows, alone: Decided[Single], found: Decided[Trust]) -> dict[st
 
 
 def rows_of_views(views: pd.DataFrame, clips: pd.DataFrame) -> Rows:
-    """The labelled clips of a study, with the values (outers, n, 6) of its views; a DataError as for `calibrate`."""
+    """The labelled clips of a study, with the values of its views.
+
+    Parameters
+    ----------
+    views : DataFrame
+        As `fusion.run.fuse` makes them: all train clips for each outer fold, and for the final one.
+    clips : DataFrame
+        Clips table of the study.
+
+    Returns
+    -------
+    Rows
+        Values (outers, n, 6).
+
+    Raises
+    ------
+    DataError
+        A view is missing, or holds other clips than the usable train clips of the study.
+    """
     train = labelled(clips)
     rows, names = Rows.of(train), train["clip"]
     values, faults = [], []
@@ -218,6 +259,26 @@ def decisions_table(
     decided_by: str,
     posterior: np.ndarray | None = None,
 ) -> pd.DataFrame:
+    """The decisions about some clips as a table.
+
+    Parameters
+    ----------
+    clips : DataFrame
+        Clips table.
+    saliences : (n, 6) int, percent
+        Decided saliences; each row sums to 100.
+    variant : {"inductive", "transductive"}
+        How the clips were decided.
+    decided_by : {"model", "prior"}
+        What decided them.
+    posterior : (n, 36) float or None, 0..1
+        Posterior of the answers; None leaves the chances NaN.
+
+    Returns
+    -------
+    DataFrame
+        One row per clip with the columns ``DECISION_COLUMNS``.
+    """
     table = class_rows(clips, saliences).assign(variant=variant, decided_by=decided_by)
     chances = np.full((len(table), len(CHANCES)), np.nan)
     if posterior is not None and len(table):

@@ -26,10 +26,15 @@ FEWEST_PERSONS = 4
 
 @dataclass(frozen=True)
 class Trust:
-    """How much more clusters gain than each control: {control: (difference in Score, its standard error over persons)}.
+    """How much more clusters gain than each control.
 
-    Empty where nothing could be compared, and so nothing is trusted: no personal model was chosen, or fewer than
-    `FEWEST_PERSONS` persons have a clip with a cluster.
+    It is true where they gain more than every control by more than one standard error. Empty where nothing could be compared,
+    and so nothing is trusted: no personal model was chosen, or fewer than `FEWEST_PERSONS` persons have a clip with a cluster.
+
+    Parameters
+    ----------
+    over : mapping of str to (float, float)
+        {control: (difference in Score, its standard error over persons)}.
     """
 
     over: Mapping[str, tuple[float, float]]
@@ -38,7 +43,13 @@ class Trust:
         return bool(self.over) and all(difference > error for difference, error in self.over.values())
 
     def to_json(self) -> dict[str, Any]:
-        """ "trusted", and "over" {control: {"difference", "standard_error"}}."""
+        """Give the verdict and what it rests on.
+
+        Returns
+        -------
+        dict of str to object
+            "trusted", and "over" {control: {"difference", "standard_error"}}.
+        """
         named = {
             control: {"difference": difference, "standard_error": error}
             for control, (difference, error) in self.over.items()
@@ -51,10 +62,21 @@ def trust(rows: Rows, clusters: np.ndarray, chosen: Selected, *, draws: int, nam
 
     Parameters
     ----------
-    rows : labelled clips, values (n, 6), each made without the clip's own fold.
-    clusters : (n,) numbers, found without the labels and persons of the clip's own fold, or ALONE; none reaches over folds.
-    chosen : as `decide.personal.choice.choose` found it on the rows.
-    draws : of random clusters; name : decides them.
+    rows : Rows
+        Labelled clips, values (n, 6), each made without the clip's own fold.
+    clusters : (n,) int
+        Numbers, found without the labels and persons of the clip's own fold, or ALONE; none reaches over folds.
+    chosen : Selected
+        What `decide.personal.choice.choose` found on the rows.
+    draws : int, >= 1
+        How many random clusterings to compare with.
+    name : str
+        Name from which they derive.
+
+    Returns
+    -------
+    Trust
+        How much more the clusters gain.
     """
     known = clusters != ALONE
     rows, clusters = rows.where(known), clusters[known]
@@ -92,9 +114,23 @@ def by_clusters(
 
     Parameters
     ----------
-    rows, base, together : as for, and from, `chains.transductive`.
-    clusters : {outer: (n,) numbers or ALONE}; those of a fold were found without it and without fold `outer`.
-    draws, seed : of random clusters.
+    rows : Rows
+        Labelled clips, values (outers, n, 6).
+    base : Decided of Single
+        What `chains.inductive` made of them.
+    together : Decided of Selected
+        What `chains.transductive` made of them.
+    clusters : mapping of int to (n,) int
+        {outer: numbers or ALONE}; those of a fold were found without it and without fold `outer`.
+    draws : int, >= 1
+        How many random clusterings to compare with.
+    seed : int, >= 0
+        Decides them.
+
+    Returns
+    -------
+    Decided of Trust
+        The decisions, and the trust in each fold's clusters.
     """
     saliences, posterior = base.saliences.copy(), base.posterior.copy()
     verdicts = {}

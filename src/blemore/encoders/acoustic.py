@@ -46,11 +46,19 @@ FAMILY = Family(
 
 
 def build(settings: Mapping, *, features: Literal["functionals", "egemaps"] = "functionals") -> "Functionals | Egemaps":
-    """The embedder for one kind of features.
+    """Make the embedder for one kind of features.
 
     Parameters
     ----------
-    features : functionals (our own) or egemaps (openSMILE, the extra of that name, research licence).
+    settings : mapping
+        The encoder's slice of the parameters.
+    features : {"functionals", "egemaps"}
+        Our own, or openSMILE's eGeMAPS (the extra of that name, research licence).
+
+    Returns
+    -------
+    Functionals or Egemaps
+        The embedder.
     """
     return Egemaps(settings["name"]) if features == "egemaps" else Functionals()
 

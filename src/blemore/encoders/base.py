@@ -93,13 +93,24 @@ class Embedder(ABC):
 
 
 def build(settings: Mapping, seed: str) -> Any:
-    """The encoder that the settings describe, from the module they name: a `Network` or an `Embedder`.
+    """Make the encoder that the settings describe, from the module they name.
 
-    seed : a name such as "17/s4d/fold0", from which random weights are drawn.
+    Parameters
+    ----------
+    settings : mapping
+        The encoder's slice of the parameters.
+    seed : str
+        A name such as "17/s4d/fold0", from which random weights are drawn.
+
+    Returns
+    -------
+    Network or Embedder
+        The encoder.
 
     Raises
     ------
-    DataError : the module does not learn in the way that the settings ask for.
+    DataError
+        The module does not learn in the way that the settings ask for.
     """
     module = ENCODER_FAMILY.load(settings["module"])
     if "torch" in sys.modules:  # a family that does without torch shall not wait seconds for its import

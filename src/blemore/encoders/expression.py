@@ -47,7 +47,18 @@ FAMILY = Family(kind="network", form="tfjs", seconds={"frozen": 0.0051})
 
 
 def build(settings: Mapping) -> "ExpressionEmbedder":
-    """Small with random weights, or as the checkpoint has them."""
+    """Make the network, small with random weights, or as the checkpoint has them.
+
+    Parameters
+    ----------
+    settings : mapping
+        The encoder's slice of the parameters.
+
+    Returns
+    -------
+    ExpressionEmbedder
+        The embedder.
+    """
     if settings["scale"] == "tiny":
         return ExpressionEmbedder(ExpressionNetwork(TINY_CHANNELS), TINY_PICTURES)
     network = ExpressionNetwork(CHANNELS)

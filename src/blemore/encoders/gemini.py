@@ -68,11 +68,23 @@ FAMILY = Family(
 
 
 def build(settings: Mapping) -> Gemini:
-    """The encoder for settings["service"]: the block `gemini` of the parameters, and the name of the data set.
+    """Make the encoder for the service.
+
+    Parameters
+    ----------
+    settings : mapping
+        The encoder's slice of the parameters; its "service" is the block `gemini` of the parameters, with the name of
+        the data set.
+
+    Returns
+    -------
+    Gemini
+        The embedder.
 
     Raises
     ------
-    DataError : the block is wrong, or says `off`.
+    DataError
+        The block is wrong, or says `off`.
     """
     service = settings["service"]
     faults = check_service(service, service["dataset"])

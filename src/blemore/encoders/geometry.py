@@ -74,7 +74,18 @@ FAMILY = Family(kind="computed", note="computed from the prepared faces, no weig
 
 
 def build(settings: Mapping) -> "Geometry":
-    """The same at both scales: nothing is learned, nothing random."""
+    """Make the same embedder at both scales: nothing is learned, nothing random.
+
+    Parameters
+    ----------
+    settings : mapping
+        The encoder's slice of the parameters.
+
+    Returns
+    -------
+    Geometry
+        The embedder.
+    """
     return Geometry()
 
 

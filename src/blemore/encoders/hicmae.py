@@ -47,7 +47,18 @@ HEAD_DIM = 64
 
 
 def build(settings: Mapping) -> "HiCMAE | HiCMAEEmbedder":
-    """Small from scratch, or of the size and with the weights of the checkpoint; without a head if frozen."""
+    """Make the network, small from scratch, or of the size and with the weights of the checkpoint; without a head if frozen.
+
+    Parameters
+    ----------
+    settings : mapping
+        The encoder's slice of the parameters.
+
+    Returns
+    -------
+    HiCMAE or HiCMAEEmbedder
+        The network, or the embedder.
+    """
     classes = 0 if settings["learning"] == "frozen" else len(CLASSES)
     if settings["scale"] == "tiny":
         network = HiCMAE(classes, TINY, windows=TINY_WINDOWS)

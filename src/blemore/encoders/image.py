@@ -33,11 +33,24 @@ FAMILY = Family(kind="network", needs={"pretrained": ("architecture",)}, form="t
 
 
 def build(settings: Mapping, *, architecture: str = "") -> "Image":
-    """Small with random weights, or a named architecture with the weights of a checkpoint.
+    """Make a small network with random weights, or a named architecture with the weights of a checkpoint.
 
     Parameters
     ----------
-    architecture : timm's name of the network, with that of its weights; used at full size.
+    settings : mapping
+        The encoder's slice of the parameters.
+    architecture : str
+        Name of the network in timm, with that of its weights; used at full size.
+
+    Returns
+    -------
+    Image
+        The embedder.
+
+    Raises
+    ------
+    DataError
+        Timm knows no weights of that name.
     """
     if settings["scale"] == "tiny":
         return Image(VisionTransformer(num_classes=0, **TINY), TINY_PICTURES)

@@ -63,7 +63,8 @@ class NetworkEmbedder(Embedder):
 
     network : any torch module.
     preprocessing : what it reads.
-    batch : most clips at once; fewer where the device's memory does not hold them.
+    batch : clips that are put together, and read ahead, at once. The network sees each clip alone: the last bits of a matrix
+        product depend on how many rows it has, and a clip's features must depend on no other clip.
     """
 
     def __init__(self, network: nn.Module, preprocessing: Preprocessing, *, batch: int = 8):
@@ -71,7 +72,7 @@ class NetworkEmbedder(Embedder):
         self.network = network.eval().requires_grad_(False).to(self.device)
         self.preprocessing = preprocessing
         self.batch = batch
-        self.micro = MicroBatch(batch, type(network).__name__)
+        self.micro = MicroBatch(1, type(network).__name__)
 
     @abstractmethod
     def features(self, batch: Tensor) -> Tensor:

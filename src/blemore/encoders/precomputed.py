@@ -27,7 +27,18 @@ FAMILY = Family(
 
 
 def build(settings: Mapping) -> "Precomputed":
-    """Features from settings["file"]."""
+    """Make the embedder for features from settings["file"].
+
+    Parameters
+    ----------
+    settings : mapping
+        The encoder's slice of the parameters.
+
+    Returns
+    -------
+    Precomputed
+        The embedder.
+    """
     return Precomputed()
 
 

@@ -50,16 +50,26 @@ FAMILY = Family(
 
 
 def build(settings: Mapping, *, architecture: Literal["wavlm", "hubert", "wav2vec2"] | None = None) -> "Speech":
-    """The frozen network: small with random weights, of the given architecture, or what the checkpoint says it is.
+    """Make the frozen network: small with random weights, of the given architecture, or what the checkpoint says it is.
 
     Parameters
     ----------
-    architecture : the small network's; a checkpoint says itself what it is.
+    settings : mapping
+        The encoder's slice of the parameters.
+    architecture : {"wavlm", "hubert", "wav2vec2"} or None
+        The small network's; a checkpoint says itself what it is.
+
+    Returns
+    -------
+    Speech
+        The embedder.
 
     Raises
     ------
-    DataError : a checkpoint of a network that is not among ARCHITECTURES.
-    MissingDataError : no checkpoint.
+    DataError
+        A checkpoint of a network that is not among ARCHITECTURES.
+    MissingDataError
+        No checkpoint.
     """
     if architecture and settings["scale"] == "tiny":
         return Speech(speech_network(ARCHITECTURES[architecture], settings), Sound())

@@ -33,7 +33,18 @@ FAMILY = Family(kind="network", model_types=("timesformer",), seconds={"finetune
 
 
 def build(settings: Mapping) -> "TimeSformer":
-    """The network for the six classes: small from scratch, or from a checkpoint with a new head."""
+    """Make the network for the six classes: small from scratch, or from a checkpoint with a new head.
+
+    Parameters
+    ----------
+    settings : mapping
+        The encoder's slice of the parameters.
+
+    Returns
+    -------
+    TimeSformer
+        The network.
+    """
     if settings["scale"] == "tiny":
         network = fresh(TimesformerForVideoClassification(TimesformerConfig(**TINY, **HEAD)))
         closer: dict[str, Any] = {"border": 16, "relative": True, "kept": 2 * TINY["num_frames"]}

@@ -38,7 +38,18 @@ FAMILY = Family(kind="network", model_types=("videomae",), seconds={"finetuned":
 
 
 def build(settings: Mapping) -> "VideoMAE | VideoMAEWindows":
-    """Small with random weights, or from a checkpoint; finetuned with a new head for the six classes."""
+    """Make a network, small with random weights, or from a checkpoint; finetuned with a new head for the six classes.
+
+    Parameters
+    ----------
+    settings : mapping
+        The encoder's slice of the parameters.
+
+    Returns
+    -------
+    VideoMAE or VideoMAEWindows
+        The network, or the embedder.
+    """
     tiny = settings["scale"] == "tiny"
     if settings["learning"] == "frozen":
         network = VideoMAEModel(VideoMAEConfig(**TINY)) if tiny else from_pretrained(VideoMAEModel, settings)

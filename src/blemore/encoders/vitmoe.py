@@ -39,7 +39,23 @@ FAMILY = Family(kind="network", form="file", seconds={"finetuned": 0.0011})
 
 
 def build(settings: Mapping) -> "ViTMoE":
-    """The network for the six classes: small from scratch, or full size from a checkpoint."""
+    """Make the network for the six classes: small from scratch, or full size from a checkpoint.
+
+    Parameters
+    ----------
+    settings : mapping
+        The encoder's slice of the parameters.
+
+    Returns
+    -------
+    ViTMoE
+        The network.
+
+    Raises
+    ------
+    DataError
+        The checkpoint has no tensor of the network.
+    """
     if settings["scale"] == "tiny":
         return ViTMoE(len(CLASSES), pictures=TINY_PICTURES, **TINY)
     path = checkpoint_file(settings)
@@ -52,17 +68,38 @@ def build(settings: Mapping) -> "ViTMoE":
 
 
 class Loaded(NamedTuple):
-    """What became of a checkpoint, as sorted lists of names."""
+    """What became of a checkpoint, as sorted lists of names.
+
+    Parameters
+    ----------
+    loaded : list of str
+        Names of ours that the checkpoint has.
+    missing : list of str
+        Names of ours that the checkpoint does not have, or in another shape: left fresh.
+    unexpected : list of str
+        Names of the checkpoint that were not used.
+    """
 
     loaded: list[str]
     missing: list[str]
-    """Names of ours that the checkpoint does not have, or in another shape: left fresh."""
     unexpected: list[str]
-    """Names of the checkpoint that were not used."""
 
 
 def mlp(dim: int, hidden: int) -> nn.Sequential:
-    """Two linear layers with a GELU between them, by the names that timm's `Mlp` gives them (its import takes 1 s)."""
+    """Make two linear layers with a GELU between them, by the names that timm's `Mlp` gives them (its import takes 1 s).
+
+    Parameters
+    ----------
+    dim : int
+        Width of the tokens.
+    hidden : int
+        Width between the layers.
+
+    Returns
+    -------
+    nn.Sequential
+        The layers.
+    """
     layers = {"fc1": nn.Linear(dim, hidden), "act": nn.GELU(), "fc2": nn.Linear(hidden, dim)}
     return nn.Sequential(OrderedDict(layers))
 
@@ -74,6 +111,15 @@ class AdapterExperts(nn.Module):
     public network both happen in evaluation too, so that two passes differ and a clip's output depends on its batch.
     All experts are computed for all tokens, as two matrix products, and the weights of those not chosen are zero: for
     adapters (hidden = dim / 4) that is cheaper than sorting the tokens by expert, and has no random order of sums.
+
+    Parameters
+    ----------
+    dim : int
+        Width of the tokens.
+    experts : int, >= TOP_K
+        How many experts.
+    hidden : int
+        Width inside an expert.
     """
 
     def __init__(self, dim: int, experts: int, hidden: int):
@@ -83,7 +129,18 @@ class AdapterExperts(nn.Module):
         self.balance_loss = torch.zeros(())  # of the last training pass
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, N, dim) -> (B, N, dim)."""
+        """Route the tokens to their experts and mix what these give.
+
+        Parameters
+        ----------
+        x : (B, N, dim) Tensor
+            Tokens.
+
+        Returns
+        -------
+        (B, N, dim) Tensor
+            Mixed outputs.
+        """
         tokens = x.flatten(0, 1)  # (B * N, dim)
         logits = self.router["topkroute_linear"](tokens)  # (B * N, experts)
         if self.training:
@@ -117,7 +174,15 @@ def _balance_loss(taken: Tensor, logits: Tensor) -> Tensor:
 
 
 class Attention(nn.Module):
-    """Self-attention whose keys have no bias."""
+    """Self-attention whose keys have no bias.
+
+    Parameters
+    ----------
+    dim : int
+        Width of the tokens.
+    heads : int
+        Heads, which divide the width.
+    """
 
     def __init__(self, dim: int, heads: int):
         super().__init__()
@@ -128,7 +193,18 @@ class Attention(nn.Module):
         self.proj = nn.Linear(dim, dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, N, dim) -> (B, N, dim)."""
+        """Let each token attend to all.
+
+        Parameters
+        ----------
+        x : (B, N, dim) Tensor
+            Tokens.
+
+        Returns
+        -------
+        (B, N, dim) Tensor
+            Tokens.
+        """
         bias = torch.cat([self.q_bias, torch.zeros_like(self.q_bias), self.v_bias])
         qkv = F.linear(x, self.qkv.weight, bias).unflatten(-1, (3, self.heads, -1))  # (B, N, 3, heads, dim / heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (B, heads, N, dim / heads)
@@ -136,7 +212,17 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """Pre-norm transformer block; with experts, an adapter mixture stands beside the MLP."""
+    """Pre-norm transformer block; with experts, an adapter mixture stands beside the MLP.
+
+    Parameters
+    ----------
+    dim : int
+        Width of the tokens.
+    heads : int
+        Heads of the attention.
+    experts : int
+        How many experts; 0 for a block without.
+    """
 
     def __init__(self, dim: int, heads: int, experts: int):
         super().__init__()
@@ -148,14 +234,43 @@ class Block(nn.Module):
             self.moe_layer = AdapterExperts(dim, experts, hidden=dim // 4)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, N, dim) -> (B, N, dim)."""
+        """Attend, then transform each token; both are added to the input.
+
+        Parameters
+        ----------
+        x : (B, N, dim) Tensor
+            Tokens.
+
+        Returns
+        -------
+        (B, N, dim) Tensor
+            Tokens.
+        """
         x = x + self.attn(self.norm1(x))
         y = self.norm2(x)
         return x + self.mlp(y) + self.moe_layer(y) if hasattr(self, "moe_layer") else x + self.mlp(y)
 
 
 class ViTMoE(Network):
-    """The network; its defaults are the public one: 100,513,646 parameters under 380 names with 7 classes."""
+    """The network; its defaults are the public one's: 100,513,646 parameters under 380 names with 7 classes.
+
+    Parameters
+    ----------
+    num_classes : int
+        How many classes.
+    pictures : Pictures
+        Preprocessing of the clips: how many frames of which size.
+    dim : int
+        Width of the tokens.
+    depth : int
+        How many blocks; those of the upper half have experts.
+    heads : int
+        Heads of the attention.
+    patch : int, px
+        Side of a patch.
+    experts : int
+        Experts of a block.
+    """
 
     def __init__(
         self, num_classes: int, *, pictures: Pictures = PICTURES,
@@ -175,20 +290,50 @@ class ViTMoE(Network):
         self.apply(initialise)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Clips (B, 3, T, S, S) -> logits (B, num_classes)."""
+        """Classify clips.
+
+        Parameters
+        ----------
+        x : (B, 3, T, S, S) Tensor
+            Clips as `Pictures.finished` gives them.
+
+        Returns
+        -------
+        (B, num_classes) Tensor
+            Logits.
+        """
         x = self.patch_embed["proj"](x).flatten(2).transpose(1, 2) + self.places  # (B, tokens, dim)
         for block in self.blocks:
             x = checkpoint(block, x, use_reentrant=False) if self.checkpointing and self.training else block(x)
         return self.head["video"](self.fc_norm(x.mean(dim=1)))
 
     def checkpoint_gradients(self) -> None:
+        """Compute the blocks again on the way back, for less memory and more time."""
         self.checkpointing = True
 
     def auxiliary_loss(self) -> Tensor | float:
-        """The balance losses of the last training pass, times their coefficient."""
+        """The experts' balance losses of the last training pass, times their coefficient.
+
+        Returns
+        -------
+        Tensor or float, >= 0
+            What is added to the loss.
+        """
         return BALANCE * sum(part.balance_loss for part in self.modules() if isinstance(part, AdapterExperts))
 
     def layer_of(self, name: str) -> int:
+        """Number of the layer that a parameter belongs to, for learning rates that fall from layer to layer.
+
+        Parameters
+        ----------
+        name : str
+            Name of the parameter.
+
+        Returns
+        -------
+        int, 0..depth + 1
+            0 for the patches, depth + 1 for the head.
+        """
         if name.startswith("patch_embed."):
             return 0
         return int(name.split(".")[1]) + 1 if name.startswith("blocks.") else self.depth + 1
@@ -198,6 +343,16 @@ class ViTMoE(Network):
 
         The prefixes `module.`, `encoder.` and `backbone.` are dropped; the pre-training decoder, and a head of
         another number of classes, are left out.
+
+        Parameters
+        ----------
+        tensors : mapping of str to Tensor
+            The checkpoint.
+
+        Returns
+        -------
+        Loaded
+            What became of its tensors.
         """
         ours = self.state_dict()
         fitting, unexpected = {}, []
@@ -214,7 +369,20 @@ class ViTMoE(Network):
 
 
 def sinusoid_table(tokens: int, dim: int) -> Tensor:
-    """Fixed positions (1, tokens, dim): sines in the even, cosines in the odd columns (Vaswani et al. 2017)."""
+    """Make fixed positions: sines in the even, cosines in the odd columns (Vaswani et al. 2017).
+
+    Parameters
+    ----------
+    tokens : int
+        How many positions.
+    dim : int
+        Width of the tokens.
+
+    Returns
+    -------
+    (1, tokens, dim) float32 Tensor
+        The positions.
+    """
     column = torch.arange(dim, dtype=torch.float64)
     angle = torch.arange(tokens, dtype=torch.float64)[:, None] / 10000 ** (2 * (column // 2) / dim)
     return torch.where(column % 2 == 0, angle.sin(), angle.cos()).float().unsqueeze(0)

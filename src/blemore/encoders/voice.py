@@ -32,7 +32,18 @@ FAMILY = Family(kind="network", form="file", seconds={"frozen": 0.0026})
 
 
 def build(settings: Mapping) -> "VoiceEmbedder":
-    """Small with random weights, or as the checkpoint has them."""
+    """Make the network, small with random weights, or as the checkpoint has them.
+
+    Parameters
+    ----------
+    settings : mapping
+        The encoder's slice of the parameters.
+
+    Returns
+    -------
+    VoiceEmbedder
+        The embedder.
+    """
     if settings["scale"] == "tiny":
         return VoiceEmbedder(VoiceNetwork(TINY_WIDTH, TINY_LAYERS), Sound())
     network = VoiceNetwork(WIDTH, LAYERS)

@@ -30,7 +30,18 @@ FAMILY = Family(
 
 
 def build(settings: Mapping) -> "Speech | Wav2Vec2":
-    """The network; small with random weights, or from a checkpoint (then with a new head where it is finetuned)."""
+    """Make the network, small with random weights, or from a checkpoint; with a new head where it is finetuned.
+
+    Parameters
+    ----------
+    settings : mapping
+        The encoder's slice of the parameters.
+
+    Returns
+    -------
+    Speech or Wav2Vec2
+        The embedder, or the network.
+    """
     network = speech_network(Wav2Vec2Model, settings)
     return Speech(network, Sound()) if settings["learning"] == "frozen" else Wav2Vec2(network, settings["seconds"])
 

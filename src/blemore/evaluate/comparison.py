@@ -50,10 +50,19 @@ def compare(
 
     Parameters
     ----------
-    metrics : as `evaluate.summary.summarise` makes them.
-    weights : as `fusion.run.fuse` makes them; the final ones are shown.
-    costs : encoder -> {"cpu_seconds", "peak_mb"}; an encoder from outside has none.
-    worth : as `evaluate.worth.worth` makes it.
+    metrics : mapping of str to object
+        As `evaluate.summary.summarise` makes them.
+    weights : mapping of str to object
+        As `fusion.run.fuse` makes them; the final ones are shown.
+    costs : mapping of str to mapping
+        {encoder: {"cpu_seconds", "peak_mb"}}; an encoder from outside has none.
+    worth : mapping of str to object
+        As `evaluate.worth.worth` makes it.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``COLUMNS``.
     """
     rows, added = [], [step["added"] for step in worth["greedy"]["steps"]]
     for name, entry in metrics["encoders"].items():
@@ -88,7 +97,15 @@ def _ends(column: str, value: float | None, interval: Sequence[float | None]) ->
 def read_costs(paths: Sequence[str | Path]) -> dict[str, dict[str, float]]:
     """Costs per encoder: seconds of all folds added, the largest memory.
 
-    paths : {encoder}.cost.json, or {encoder}/fold{number}.cost.json.
+    Parameters
+    ----------
+    paths : sequence of str or Path
+        {encoder}.cost.json, or {encoder}/fold{number}.cost.json.
+
+    Returns
+    -------
+    dict of str to dict
+        {encoder: {"cpu_seconds", "peak_mb"}}.
     """
     costs: dict[str, dict[str, float]] = {}
     for path in map(Path, paths):

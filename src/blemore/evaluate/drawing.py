@@ -35,26 +35,70 @@ PNG_WIDTH, PNG_DPI = 6.4, 140
 
 
 def new_figure(title: str, width: float, height: float) -> Figure:
-    """An empty figure, sides in inches; `save_png` writes the title above it, a page has a heading of its own."""
+    """Make an empty figure; `save_png` writes the title above it, a page has a heading of its own.
+
+    Parameters
+    ----------
+    title : str
+        What it shows.
+    width, height : float, inches
+        Its sides.
+
+    Returns
+    -------
+    Figure
+        The figure.
+    """
     return Figure(figsize=(width, height), layout="constrained", label=title)
 
 
 def colour_bar(figure: Figure, image: Any, label: str, **options: Any) -> None:
-    """What the colours of a heat map mean."""
+    """Show what the colours of a heat map mean.
+
+    Parameters
+    ----------
+    figure : Figure
+        The figure.
+    image : object
+        What was drawn: an image or a mesh.
+    label : str
+        What the colours stand for.
+    **options : object
+        Options of matplotlib's `colorbar`.
+    """
     bar = figure.colorbar(image, ax=figure.axes, pad=0.02, **options)
     bar.set_label(label)
     bar.outline.set_visible(False)
 
 
 def legend(where: Figure | Axes, **options: Any) -> None:
-    """The legend of one panel, or of the whole figure beside its panels."""
+    """Draw the legend of one panel, or of the whole figure beside its panels.
+
+    Parameters
+    ----------
+    where : Figure or Axes
+        The figure or the panel.
+    **options : object
+        Options of matplotlib's `legend`.
+    """
     framed = isinstance(where, Axes)
     looks = {"frameon": framed, "framealpha": 0.92, "edgecolor": "none", "fontsize": 8.5, "handlelength": 1.3}
     where.legend(**looks, labelcolor=INK, **options)
 
 
 def dressed(figure: Figure) -> Figure:
-    """The figure with the axes of the study: left and below only, small labels, grid behind the data."""
+    """Give the axes the looks of the study: left and below only, small labels, grid behind the data.
+
+    Parameters
+    ----------
+    figure : Figure
+        The figure.
+
+    Returns
+    -------
+    Figure
+        The same figure.
+    """
     for axes in figure.axes:
         axes.tick_params(colors=INK, labelsize=9, length=2.5)
         axes.set_axisbelow(True)
@@ -71,7 +115,12 @@ def save_png(path: str | Path, figure: Figure, note: str | None = None) -> None:
 
     Parameters
     ----------
-    note : a line under the title (for the demo `evaluate.summary.DEMO_NOTE`), or None.
+    path : str or Path
+        The PNG file.
+    figure : Figure
+        The figure.
+    note : str or None
+        A line under the title (for the demo `evaluate.summary.DEMO_NOTE`).
     """
     width, height = figure.get_size_inches()
     figure.set_size_inches(max(width, PNG_WIDTH), height + 0.4)
@@ -89,8 +138,17 @@ def svg(figure: Figure, name: str, alt: str) -> Markup:
 
     Parameters
     ----------
-    name : of the figure; no other one on the page has it, so that their identifiers differ.
-    alt : what it shows, for those who do not see it.
+    figure : Figure
+        The figure.
+    name : str
+        Name of the figure; no other one on the page has it, so that their identifiers differ.
+    alt : str
+        What it shows, for those who do not see it.
+
+    Returns
+    -------
+    Markup
+        The element.
     """
     figure.patch.set_visible(False)
     for axes in figure.axes:

@@ -34,16 +34,32 @@ def evidence(
 
     Parameters
     ----------
-    clips : clips table of the study; decisions, offsets, trust : as made by `decide.run.calibrate`.
-    methods, weights, views : as made by `fusion.run.fuse`.
-    gain : {"gain": as `gains.gain`, "style": as `gains.style`}.
+    clips : DataFrame
+        Clips table of the study.
+    decisions : DataFrame
+        As made by `decide.run.calibrate`.
+    methods : DataFrame
+        As made by `fusion.run.fuse`.
+    weights : mapping of str to object
+        As made by `fusion.run.fuse`.
+    views : DataFrame
+        As made by `fusion.run.fuse`.
+    offsets : DataFrame
+        As made by `decide.run.calibrate`.
+    gain : mapping of str to object
+        {"gain": as `gains.gain`, "style": as `gains.style`}.
+    trust : mapping of str to object, or None
+        As made by `decide.run.calibrate`.
 
     Returns
     -------
-    "protocols": {"nested": entry, "paper": scores, "optimism": paper minus nested}; "fusion": {"chosen": {"final",
-    "folds"}, "methods": {name: {"in_sample": scores, "nested": entry}}}; "surface": {"alpha", "beta", "score",
-    "folds" {fold: the best alpha and beta without it}, "standard_error", "plateau" {"alpha", "beta", "area"}} of the final
-    view, the standard error by the jackknife over persons; "sets" {variant: {true set: {"clips", "right"}}}; "tied_rows" of the final view (`decoding.tied`); "persons": one dict per training person; "clusters": `trust`.
+    dict of str to object
+        "protocols": {"nested": entry, "paper": scores, "optimism": paper minus nested}; "fusion": {"chosen": {"final",
+        "folds"}, "methods": {name: {"in_sample": scores, "nested": entry}}}; "surface": {"alpha", "beta", "score",
+        "folds" {fold: the best alpha and beta without it}, "standard_error", "plateau" {"alpha", "beta", "area"}} of
+        the final view, the standard error by the jackknife over persons; "sets" {variant: {true set: {"clips",
+        "right"}}}; "tied_rows" of the final view (`decoding.tied`); "persons": one dict per training person;
+        "clusters": `trust`.
     """
     rows = Rows.of(labelled(clips))
     decided = {

@@ -55,10 +55,18 @@ def draw_surface(values: np.ndarray, truth: np.ndarray, best: Mapping[str, Any] 
 
     Parameters
     ----------
-    values : (n, 6) fused probabilities of labelled clips under the final weights.
-    truth : (n, 6) saliences in percent.
-    best : "alpha", "beta", "score", "standard_error" of the best thresholds, and "folds" {fold: {"alpha", "beta"}}; a line
+    values : (n, 6) float, 0..1
+        Fused probabilities of labelled clips under the final weights.
+    truth : (n, 6) float, percent
+        Saliences in percent.
+    best : mapping of str to object, or None
+        "alpha", "beta", "score", "standard_error" of the best thresholds, and "folds" {fold: {"alpha", "beta"}}; a line
         encloses what lies within one standard error. None: the surface alone.
+
+    Returns
+    -------
+    Figure
+        The figure.
     """
     alphas, betas = np.linspace(0, HIGHEST_ALPHA, STEPS), np.linspace(0, 1, STEPS)
     scores = surface(Attainable(values, truth), alphas, betas).score()
@@ -92,7 +100,13 @@ def draw_encoders(summary: Mapping[str, Any]) -> Figure:
 
     Parameters
     ----------
-    summary : as made by `evaluate.summary.summarise`.
+    summary : mapping of str to object
+        As made by `evaluate.summary.summarise`.
+
+    Returns
+    -------
+    Figure
+        The figure.
     """
     alone = sorted(summary["encoders"].items(), key=lambda item: item[1]["acc_presence"])
     fused = [(f"fused, {name.replace('_', ' ')}", entry) for name, entry in reversed(summary["variants"].items())]
@@ -141,7 +155,13 @@ def draw_weights(weights: Mapping[str, Any]) -> Figure:
 
     Parameters
     ----------
-    weights : {"final": {encoder: weight}, "folds": {fold: {encoder: weight}}}.
+    weights : mapping of str to object
+        {"final": {encoder: weight}, "folds": {fold: {encoder: weight}}}.
+
+    Returns
+    -------
+    Figure
+        The figure.
     """
     names = sorted(weights["final"], key=lambda name: weights["final"][name])
     figure = new_figure("Fusion weights", 6.4, 1.5 + ROW_HEIGHT * len(names))
@@ -166,8 +186,14 @@ def draw_curves(curves: pd.DataFrame) -> Figure:
 
     Parameters
     ----------
-    curves : as made by `folds.join_curves`: columns encoder, fold, epoch, loss, inner_loss, the last empty where no
-        persons of the training set were set aside; without any row the figure says so.
+    curves : DataFrame
+        As made by `folds.join_curves`: columns encoder, fold, epoch, loss, inner_loss, the last empty where no persons
+        of the training set were set aside; without any row the figure says so.
+
+    Returns
+    -------
+    Figure
+        The figure.
     """
     names = sorted(curves["encoder"].unique())
     columns = min(3, max(1, len(names)))
@@ -203,7 +229,13 @@ def draw_confusion(decided: np.ndarray, truth: np.ndarray) -> Figure:
 
     Parameters
     ----------
-    decided, truth : (n, 6) saliences in percent.
+    decided, truth : (n, 6) int, percent
+        Saliences.
+
+    Returns
+    -------
+    Figure
+        The figure.
     """
     sets, places = _sets(np.concatenate([truth, decided]))
     counts = np.zeros((len(sets), len(sets)))
@@ -231,7 +263,13 @@ def draw_outcomes(decided: np.ndarray, truth: np.ndarray) -> Figure:
 
     Parameters
     ----------
-    decided, truth : (n, 6) saliences in percent.
+    decided, truth : (n, 6) int, percent
+        Saliences.
+
+    Returns
+    -------
+    Figure
+        The figure.
     """
     sets, of_row = _sets(truth)
     said, shown = decided > 0, truth > 0
@@ -256,7 +294,13 @@ def draw_calibration(classes: Mapping[str, list[Mapping[str, Any]]]) -> Figure:
 
     Parameters
     ----------
-    classes : {class: [{"low", "high", "clips", "predicted", "shown"}]}; empty bins hold None.
+    classes : mapping of str to list
+        {class: [{"low", "high", "clips", "predicted", "shown"}]}; empty bins hold None.
+
+    Returns
+    -------
+    Figure
+        The figure.
     """
     rows = max(1, -(-len(classes) // 2))
     figure = new_figure("Probability given and share of the truth", WIDTH, 0.4 + 1.65 * rows)

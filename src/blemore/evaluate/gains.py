@@ -5,28 +5,43 @@ nothing without its controls.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from blemore.decide.chains import Decided, Single, decide_persons, inductive, transductive, usualness
-from blemore.decide.controls import one_group, permuted_labels, random_groups, random_mixture
+from blemore.decide.controls import groups_of_same_mix, one_group, permuted_labels, random_groups, random_mixture
 from blemore.decide.person_offset import fit_offsets
 from blemore.decide.personal.choice import Selected
 from blemore.decide.personal.schedule import UNUSUAL
 from blemore.scoring import decoders
+from blemore.scoring.intervals import interval_over_persons
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.model_name import FINAL
-from blemore.scoring.persons import accuracies, gain_and_interval, gains, sums_of_persons
+from blemore.scoring.persons import accuracies, gain_and_interval, gains, score_gain, sums_of_persons
 from blemore.scoring.rows import Rows
 from joblineage import declare
 
 
 @dataclass(frozen=True)
 class Decisions:
-    """The study's own decisions, and what they were made with."""
+    """The study's own decisions, and what they were made with.
+
+    Parameters
+    ----------
+    rows : Rows
+        Labelled clips, values (outers, n, 6).
+    personal : mapping of str to object
+        Which personal models to choose from (`decide.personal.choice.choose`).
+    decoding : str
+        Kind of decoder, or `decoders.AUTO`.
+    alone : Decided of Single
+        What `chains.inductive` made of them.
+    together : Decided of Selected
+        What `chains.transductive` made of them.
+    """
 
     rows: Rows
     personal: Mapping[str, Any]
@@ -39,34 +54,41 @@ class Decisions:
 class Control:
     """The same clips with no person, or no label, to be found.
 
-    what : in words; gained : the Score's gain, of the study and the name of a draw; drawn : False where each draw would be
-    the same.
+    Parameters
+    ----------
+    what : str
+        The control in words.
+    decided : callable
+        Gives sums over each person's clips, (2, persons, 4), decided by themselves and together, of the study's
+        decisions and the name of a draw.
+    drawn : bool
+        False where each draw would be the same.
     """
 
     what: str
-    gained: Callable[[Decisions, str], float]
+    decided: Callable[[Decisions, str], np.ndarray]
     drawn: bool = True
 
 
-def _refitted(change: Callable[[Rows, str], Rows], *, relabels: bool = False) -> Callable[[Decisions, str], float]:
-    """The gain with everything fitted anew on changed clips; relabels : so are clips by themselves.
+def _refitted(change: Callable[[Rows, str], Rows], *, relabels: bool = False) -> Callable[[Decisions, str], np.ndarray]:
+    """Decisions with everything fitted anew on changed clips; relabels : so are clips by themselves.
 
     Groups are as large as persons: which power counts for few clips makes no difference.
     """
 
-    def gained(made: Decisions, name: str) -> float:
+    def decided(made: Decisions, name: str) -> np.ndarray:
         rows, alone = change(made.rows, name), made.alone
         if relabels:
             alone = inductive(rows, decoders.preferred(made.decoding), rows.folds)
         personal = {**made.personal, "powers": made.personal["powers"][:1]}
         together = transductive(rows, alone, personal, rows.folds)
-        return _score_gain(rows, alone.saliences, together.saliences)
+        return _sums(replace(made.rows, truth=rows.truth), alone.saliences, together.saliences)
 
-    return gained
+    return decided
 
 
-def _of_mixtures(made: Decisions, name: str) -> float:
-    """The gain of the study's own models on persons who show random mixtures of the answers."""
+def _of_mixtures(made: Decisions, name: str) -> np.ndarray:
+    """Decisions of the study's own models on persons who show random mixtures of the answers."""
     rows, kept = made.rows, random_mixture(made.rows, name)
     together = np.zeros_like(made.alone.saliences)
     for fold in rows.folds:
@@ -75,7 +97,7 @@ def _of_mixtures(made: Decisions, name: str) -> float:
             together[own], _ = decide_persons(
                 made.together.models[fold].model, made.alone.models[fold], view.values[own], rows.person[own]
             )
-    return _score_gain(rows.where(kept), made.alone.saliences[kept], together[kept])
+    return _sums(rows.where(kept), made.alone.saliences[kept], together[kept])
 
 
 CONTROLS = {
@@ -109,40 +131,52 @@ def gain(
 
     Parameters
     ----------
-    rows : values (outers, n, 6).
-    personal : which personal models to choose from (`decide.personal.choice.choose`); decoding : as for `inductive`.
-    controls : how often each control is drawn (at least 2).
-    step : called after each draw of the controls.
+    rows : Rows
+        Labelled clips, values (outers, n, 6).
+    personal : mapping of str to object
+        Which personal models to choose from (`decide.personal.choice.choose`).
+    decoding : str
+        Kind of decoder, as for `inductive`.
+    controls : int, >= 2
+        How often each control is drawn.
+    seed : int, >= 0
+        Decides the draws.
+    step : callable
+        Called after each draw of the controls.
 
     Returns
     -------
-    {"chosen" {"final", "folds"}, "clips", "persons", "gain" {"acc_presence", "acc_salience", "score"}, "interval" [low,
-    high] of the Score's gain, "persons_gaining" and "persons_losing" (in ACC_presence), "persons_unusual" (whose
-    mix of answers fewer than `UNUSUAL` of the others would show), "controls" {name: {"what", "mean",
-    "standard_error", "draws"}}, "mixtures" {the same of `MIXTURES`}}. A control that is not drawn has one draw, and no standard error.
+    dict of str to object
+        {"chosen" {"final", "folds"}, "clips", "persons", "gain" {"acc_presence", "acc_salience", "score"}, "interval"
+        [low, high] of the Score's gain, "persons_gaining" and "persons_losing" (in ACC_presence), "persons_unusual"
+        (whose mix of answers fewer than `UNUSUAL` of the others would show), "controls" {name: {"what", "mean",
+        "standard_error", "draws", "beyond" {"difference" of the gain less the control's, persons paired, "interval"}}},
+        "mixtures" {the same of `MIXTURES`}}. A control that is not drawn has one draw, and no standard error.
     """
     with declare.within("gain"):  # its models are not those whose decisions the study reports
         base = inductive(rows, decoding)
         together = transductive(rows, base, personal)
     before, after = (sums_of_persons(rows, made.saliences) for made in (base, together))
     measured = CONTROLS | {"mixtures": MIXTURES}
-    values: dict[str, list[float]] = {name: [] for name in measured}
+    values: dict[str, list[np.ndarray]] = {name: [] for name in measured}
     made = Decisions(rows, personal, decoding, base, together)
     for draw in range(controls):
         for name, control in measured.items():
             if draw == 0 or control.drawn:
-                values[name].append(control.gained(made, f"{seed}/person/{draw}"))
+                values[name].append(control.decided(made, f"{seed}/person/{draw}"))
         step()
     gained = accuracies(after)[0] - accuracies(before)[0]
-    shown = {
-        name: {
+    shown = {}
+    for name, drawn in values.items():
+        found = [gains(*sums)["score"] for sums in drawn]
+        shown[name] = {
             "what": measured[name].what,
             "mean": float(np.mean(found)),
             "standard_error": float(np.std(found, ddof=1) / np.sqrt(len(found))) if len(found) > 1 else None,
             "draws": len(found),
         }
-        for name, found in values.items()
-    }
+        if name in CONTROLS:
+            shown[name]["beyond"] = _beyond(np.stack([before, after]), np.mean(drawn, axis=0))
     chosen = {str(outer): str(model.model.choice) for outer, model in together.models.items()}
     return {
         "chosen": {"final": chosen.pop(str(FINAL)), "folds": chosen},
@@ -156,17 +190,41 @@ def gain(
     }
 
 
-def _score_gain(rows: Rows, alone: np.ndarray, together: np.ndarray) -> float:
-    return gains(*(sums_of_persons(rows, saliences) for saliences in (alone, together)))["score"]
+def _sums(rows: Rows, alone: np.ndarray, together: np.ndarray) -> np.ndarray:
+    """(2, persons, 4) sums over each person's clips, of both decisions."""
+    return np.stack([sums_of_persons(rows, saliences) for saliences in (alone, together)])
+
+
+def _beyond(study: np.ndarray, control: np.ndarray) -> dict[str, Any]:
+    """By how much the study's gain in Score exceeds a control's, persons paired: of sums (2, persons, 4) each."""
+
+    def difference(before: np.ndarray, after: np.ndarray, *of_control: np.ndarray) -> np.ndarray:
+        return score_gain(before, after) - score_gain(*of_control)
+
+    sums = [*study, *control]
+    return {
+        "difference": float(difference(*(part.sum(axis=0) for part in sums))),
+        "interval": interval_over_persons(difference, *sums).tolist(),
+    }
 
 
 def style(rows: Rows, *, draws: int, seed: int) -> dict[str, dict[str, float]]:
-    """How far persons' class offsets lie apart, beside random groups of clips: what is style, and what chance.
+    """How far persons' class offsets lie apart, beside random groups that show the same: what is style, and what chance.
+
+    Parameters
+    ----------
+    rows : Rows
+        Labelled clips, values (outers, n, 6).
+    draws : int, >= 1
+        How many random groupings.
+    seed : int, >= 0
+        Decides the groupings.
 
     Returns
     -------
-    {"offset_sd": {class: standard deviation over persons of the offset, in logits}, "offset_sd_random": the mean of the
-    same over `draws` random groupings}.
+    dict of str to dict
+        {"offset_sd": {class: standard deviation over persons of the offset, in logits}, "offset_sd_random": the mean of
+        the same over random groupings}.
     """
     rows = rows.view(FINAL)
     own, random = offsets_of_persons(rows).std(axis=0), random_spread(rows, draws=draws, seed=seed)
@@ -177,12 +235,40 @@ def style(rows: Rows, *, draws: int, seed: int) -> dict[str, dict[str, float]]:
 
 
 def offsets_of_persons(rows: Rows) -> np.ndarray:
-    """(persons who have clips, 6) class offsets in logits that bring each person's mean of values (n, 6) to the prior."""
+    """Class offsets that bring each person's mean of values to the prior.
+
+    Parameters
+    ----------
+    rows : Rows
+        Labelled clips, values (n, 6).
+
+    Returns
+    -------
+    (persons who have clips, 6) float, logits
+        The offsets.
+    """
     _, who = np.unique(rows.person, return_inverse=True)
     return fit_offsets(rows.values, who, rows.truth.mean(axis=0) / 100)
 
 
 def random_spread(rows: Rows, *, draws: int, seed: int) -> np.ndarray:
-    """(6,) standard deviation of the offsets of random groups of the persons' sizes, mean over draws."""
-    groups = (random_groups(rows, f"{seed}/style/{draw}") for draw in range(draws))
+    """Standard deviation of the offsets of random groups, mean over draws.
+
+    Each group shows what its person shows: groups of another mix would differ by what they show, as persons do not.
+
+    Parameters
+    ----------
+    rows : Rows
+        Labelled clips, values (n, 6).
+    draws : int, >= 1
+        How many random groupings.
+    seed : int, >= 0
+        Decides the groupings.
+
+    Returns
+    -------
+    (6,) float, logits
+        One per class.
+    """
+    groups = (groups_of_same_mix(rows, f"{seed}/style/{draw}") for draw in range(draws))
     return np.mean([offsets_of_persons(one).std(axis=0) for one in groups], axis=0)

@@ -34,24 +34,30 @@ def judge(
 
     Parameters
     ----------
-    submissions : variant ("inductive", "transductive") -> submission as .json or .zip, with every test clip.
-    truth_json : the demo's truth.json: {"test": {"test_0001.mov": {"person", "mix", "emotion_1", ...}, ...}}.
-    clusters : columns clip and cluster, one row per clip that was assigned; clips without a row are counted, not judged.
+    submissions : mapping of str to (str or Path)
+        {variant ("inductive", "transductive"): submission as .json or .zip, with every test clip}.
+    truth_json : str or Path
+        The demo's truth.json: {"test": {"test_0001.mov": {"person", "mix", "emotion_1", ...}, ...}}.
+    clusters : DataFrame or None
+        Columns clip and cluster, one row per clip that was assigned; clips without a row are counted, not judged.
 
     Returns
     -------
-    "variants" {variant: acc_presence, acc_salience, score, clips, blends, interval, interval_reason};
-    "difference" transductive minus inductive {acc_presence, acc_salience, score, interval, interval_reason}, paired
-        over persons; None unless both are there;
-    "clusters" {purity, adjusted_rand, clusters, persons, clips, without_cluster} or None; "note" a sentence.
-    An interval holds [low, high] of each accuracy, 90 %, over "persons". It is None with fewer than two persons, and
-    "interval_reason" says so. Purity is the share of clips that show their cluster's
-    commonest person: it rises with the number of clusters, the adjusted Rand index does not.
+    dict of str to object
+        "variants" {variant: acc_presence, acc_salience, score, clips, blends, interval, interval_reason}; "difference"
+        transductive minus inductive {acc_presence, acc_salience, score, interval, interval_reason}, paired over
+        persons; None unless both are there; "clusters" {purity, adjusted_rand, clusters, persons, clips,
+        without_cluster} or None; "note" a sentence. An interval holds [low, high] of each accuracy, 90 %, over
+        "persons". It is None with fewer than two persons, and "interval_reason" says so. Purity is the share of clips
+        that show their cluster's commonest person: it rises with the number of clusters, the adjusted Rand index does
+        not.
 
     Raises
     ------
-    DataError : a file is not in its form, a clip is missing, unknown or doubled; the message names file and clip.
-    OSError : a file cannot be read.
+    DataError
+        A file is not in its form, a clip is missing, unknown or doubled; the message names file and clip.
+    OSError
+        A file cannot be read.
     """
     truth = _read_truth(truth_json)
     person, persons = pd.factorize(truth["person"], sort=True)

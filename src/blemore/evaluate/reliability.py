@@ -20,18 +20,22 @@ def reliability(probabilities: pd.DataFrame, clips: pd.DataFrame, note: str | No
 
     Parameters
     ----------
-    probabilities : fused probabilities table; its train rows count.
-    note : a warning that belongs to every page that shows the figures, or None.
+    probabilities : DataFrame
+        Fused probabilities table; its train rows count.
+    clips : DataFrame
+        Clips table.
+    note : str or None
+        A warning that belongs to every page that shows the figures.
 
     Returns
     -------
-    {"classes": {class: [{"low", "high", "clips", "predicted", "shown"}]}, "expected_calibration_error",
-    "interval" of it [low, high], 90 % over "persons", "salience": [{"low", "high", "blends", "even", "towards_larger", "towards_smaller"}], "note"}.
-
-    classes: for each tenth of the probability the mean prediction and the mean soft label of the clips in it; empty
-    tenths are left out. Expected calibration error: |predicted - shown| averaged over all clips and classes. salience:
-    among the true blends whose pair has the two largest probabilities, by the difference of these two, the shares that
-    are 50/50, 70/30 towards the larger, and 70/30 towards the smaller one.
+    dict of str to object
+        {"classes": {class: [{"low", "high", "clips", "predicted", "shown"}]}, "expected_calibration_error", "interval"
+        of it [low, high], 90 % over "persons", "salience": [{"low", "high", "blends", "even", "towards_larger",
+        "towards_smaller"}], "note"}. classes: for each tenth of the probability the mean prediction and the mean soft
+        label of the clips in it; empty tenths are left out. Expected calibration error: |predicted - shown| averaged
+        over all clips and classes. salience: among the true blends whose pair has the two largest probabilities, by the
+        difference of these two, the shares that are 50/50, 70/30 towards the larger, and 70/30 towards the smaller one.
     """
     rows = Rows.of(labelled(clips))
     values, truth = rows.lookup(probabilities), rows.truth

@@ -37,23 +37,32 @@ def score(
 
     Parameters
     ----------
-    rows : labelled clips with probabilities (n, 6), folds and persons; a person's clips lie in one fold.
-    seed : of the controls.
-    decoding : kind of decoder (`scoring.decoders`); "auto" is "expected".
-    personal : which personal models to choose from; controls : how often each control is drawn (at least 2).
-    step : called after each draw of a control.
+    rows : Rows
+        Labelled clips with probabilities (n, 6), folds and persons; a person's clips lie in one fold.
+    seed : int, >= 0
+        Decides the controls.
+    decoding : str
+        Kind of decoder (`scoring.decoders`); "auto" is "expected".
+    personal : mapping of str to object
+        Which personal models to choose from.
+    controls : int, >= 2
+        How often each control is drawn.
+    step : callable
+        Called after each draw of a control.
 
     Returns
     -------
-    "honest" entry and "decoders" {fold: decoder}, fitted on the other folds; "trivial" entry, for each fold the other
-    folds' commonest label; "thresholds" {"honest" entry, "in_sample" scores with the best thresholds of all clips,
-    "alpha" and "beta", "optimism" in_sample minus honest {accuracy: difference}}; "together", what all clips of a
-    person together gain, as `gains.gain` says it. An entry holds acc_presence, acc_salience, score, clips, blends, persons
-    and "interval", 90 %, over persons.
+    dict of str to object
+        "honest" entry and "decoders" {fold: decoder}, fitted on the other folds; "trivial" entry, for each fold the
+        other folds' commonest label; "thresholds" {"honest" entry, "in_sample" scores with the best thresholds of all
+        clips, "alpha" and "beta", "optimism" in_sample minus honest {accuracy: difference}}; "together", what all clips
+        of a person together gain, as `gains.gain` says it. An entry holds acc_presence, acc_salience, score, clips,
+        blends, persons and "interval", 90 %, over persons.
 
     Raises
     ------
-    DataError : one person only, a person in two folds, or fewer than two folds.
+    DataError
+        One person only, a person in two folds, or fewer than two folds.
     """
     number = len(rows.persons)
     if number < 2:

@@ -40,7 +40,7 @@ PROTOCOL = {
     "trained on. Unknown: nobody says; the headline is repeated without such encoders. What a public checkpoint saw in its "
     "pre-training is not known here.",
     "controls": "The gain of deciding a person's clips together is repeated with random groups of clips in place of persons, with all clips "
-    "of a fold as one person, and with labels dealt out anew.",
+    "of a fold as one person, and with labels dealt out anew. By how much the gain exceeds each control is paired over persons.",
     "expected": "What the posterior of the answers expects of itself, no label being looked at: no score.",
     "interval": "90 % over persons: jackknife with quantiles of Student's t. Nothing is fitted anew without a person.",
     "best_single": "The fusion is compared by Score, paired over persons, with the encoder that is best on the other folds; and each encoder "
@@ -72,25 +72,37 @@ def summarise(
 
     Parameters
     ----------
-    decisions : as made by `decide.run.calibrate`.
-    tables : out-of-fold probabilities table of each encoder.
-    clips : clips table of the study.
-    dataset : name of the data set; "demo" adds a note that its scores say nothing about BLEMORE.
-    weights : the scale of the encoders, "tiny" or "pretrained"; kept beside the scores.
-    origins : what each encoder's figures can tell, as `encoders.settings.origin` says it.
-    unknown : encoders of which nobody says whom their models were trained on.
-    without_unknown : decisions made without those (`decisions_without`).
-    decoding : kind of decoder of the encoders alone (`scoring.decoders.preferred`).
+    decisions : DataFrame
+        As made by `decide.run.calibrate`.
+    tables : mapping of str to DataFrame
+        {encoder: out-of-fold probabilities table}.
+    clips : DataFrame
+        Clips table of the study.
+    dataset : str
+        Name of the data set; "demo" adds a note that its scores say nothing about BLEMORE.
+    weights : {"tiny", "pretrained"}
+        The scale of the encoders; kept beside the scores.
+    origins : mapping of str to str
+        What each encoder's figures can tell, as `encoders.settings.origin` says it.
+    unknown : collection of str
+        Encoders of which nobody says whom their models were trained on.
+    without_unknown : DataFrame or None
+        Decisions made without those (`decisions_without`).
+    decoding : str
+        Kind of decoder of the encoders alone (`scoring.decoders.preferred`).
 
     Returns
     -------
-    JSON-able dict: "variants" {name: entry + "expected" {the accuracies that the posterior expects, "realised_minus_expected" of
-    the Score, its "interval" and "persons"}}, "with_quarantined" {name: entry} or None, "without_unknown" entry or None, "encoders"
-    {name: entry + "origin" + "disjointness" ("by fold", "declared" by an outside table's sidecar, or "unknown") + "over_commonest"
-    and "over_computed" (`gain_and_interval`; the latter None for computed encoders, and without any) + "decoders"}, "trivial" entry
-    (the other folds' commonest label), "fused_minus_best_single" {"chosen" {fold: encoder}, "clips" + `gain_and_interval`},
-    "protocol", "dataset", "weights", "quarantined" and "note" (DEMO_NOTE, NO_BLENDS or None). An entry holds acc_presence, acc_salience,
-    score, clips, blends, persons, and "interval" with [low, high] of each accuracy.
+    dict of str to object
+        JSON-able dict: "variants" {name: entry + "expected" {the accuracies that the posterior expects,
+        "realised_minus_expected" of the Score, its "interval" and "persons"}}, "with_quarantined" {name: entry} or
+        None, "without_unknown" entry or None, "encoders" {name: entry + "origin" + "disjointness" ("by fold",
+        "declared" by an outside table's sidecar, or "unknown") + "over_commonest" and "over_computed"
+        (`gain_and_interval`; the latter None for computed encoders, and without any) + "decoders"}, "trivial" entry
+        (the other folds' commonest label), "fused_minus_best_single" {"chosen" {fold: encoder}, "clips" +
+        `gain_and_interval`}, "protocol", "dataset", "weights", "quarantined" and "note" (DEMO_NOTE, NO_BLENDS or None).
+        An entry holds acc_presence, acc_salience, score, clips, blends, persons, and "interval" with [low, high] of
+        each accuracy.
     """
     train = labelled(clips)
     rows = Rows.of(train)
@@ -239,14 +251,22 @@ def decisions_without(
 
     Parameters
     ----------
-    unknown : names of the encoders to leave out.
-    tables : probabilities table of each encoder; clips : clips table of the study.
-    fusion : what `fusion.run.fuse` takes besides tables and clips: options, decoding, families and seed.
-    personal : as for `decide.run.calibrate`.
+    unknown : collection of str
+        Names of the encoders to leave out.
+    tables : mapping of str to DataFrame
+        {encoder: probabilities table}.
+    clips : DataFrame
+        Clips table of the study.
+    fusion : mapping of str to object
+        What `fusion.run.fuse` takes besides tables and clips: options, decoding, families and seed.
+    personal : mapping of str to object
+        As for `decide.run.calibrate`.
 
     Returns
     -------
-    As `decide.run.Calibrated.decisions`, fused and calibrated anew; None where nothing is left out, or nothing would be left.
+    DataFrame or None
+        As `decide.run.Calibrated.decisions`, fused and calibrated anew; None where nothing is left out, or nothing
+        would be left.
     """
     known = {name: table for name, table in tables.items() if name not in unknown}
     if not unknown or not known:
@@ -258,13 +278,37 @@ def decisions_without(
 
 
 def headline(made: Mapping[str, str]) -> dict[str, float]:
-    """ACC_presence and, where there are blends, ACC_salience of the fused decisions, from the file with the role "metrics"."""
+    """The accuracies of the fused decisions.
+
+    Parameters
+    ----------
+    made : mapping of str to str
+        {role: file}; the one with the role "metrics" is read.
+
+    Returns
+    -------
+    dict of str to float, 0..1
+        "acc_presence" and, where there are blends, "acc_salience".
+    """
     fused = read_json(made["metrics"])["variants"][FUSED]
     return {name: fused[name] for name in ("acc_presence", "acc_salience") if fused[name] is not None}
 
 
 def without_salience(metrics: Any, shown: int) -> Any:
-    """Metrics in which every `acc_salience` is None where no blends are `shown`; else as they are."""
+    """Metrics in which every `acc_salience` is None where there are no blends.
+
+    Parameters
+    ----------
+    metrics : object
+        Any value out of JSON.
+    shown : int, >= 0
+        How many blends there are.
+
+    Returns
+    -------
+    object
+        The metrics; as they are where there are blends.
+    """
     if shown or not isinstance(metrics, dict | list):
         return metrics
     if isinstance(metrics, list):

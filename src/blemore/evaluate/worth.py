@@ -46,21 +46,30 @@ def worth(
 
     Parameters
     ----------
-    rows : labelled clips of at least two folds, values (E, n, 6), a row of NaN where an encoder lacks a clip; each clip has a row in
-        one of them at least.
-    names : of the E encoders. adapted : those that were finetuned for the task.
-    costs : CPU seconds of encoders, as far as they are known.
-    seed : of the random groups.
+    rows : Rows
+        Labelled clips of at least two folds, values (E, n, 6), a row of NaN where an encoder lacks a clip; each clip
+        has a row in one of them at least.
+    names : tuple of str
+        Names of the E encoders.
+    adapted : collection of str
+        Those that were finetuned for the task.
+    costs : mapping of str to float, or None, s
+        CPU seconds of encoders, as far as they are known.
+    seed : int, >= 0
+        Decides the random groups.
 
     Returns
     -------
-    "all" entry of all encoders together; "encoders" {name: {"adds": what all gain over all but it (`gain_and_interval`; None for one encoder),
-    "bias": {"offset_sd", "offset_sd_random" (root mean square over classes, in logits), "excess", "interval" of the excess,
-    "persons"}}}; "greedy" {"steps": [entry + "added" + "cpu_seconds" of all so far, None while none is known], "folds" {fold: [encoder,
-    ...]}, "smallest" {"encoders", "behind", "standard_error"}}: at each step the encoder that brings the largest Score; a
-    fold's clips are decided in the order that the other folds give, so the Scores are out-of-fold; the smallest subset within one standard error of the
-    best; "adapted" {"encoders", "weight", "interval", "persons", "equal", "paper"}: the share of the weights of the simplex that finetuned
-    encoders get, that of equal weights, and the paper's; None where all or none are, or no clip has all encoders.
+    dict of str to object
+        "all" entry of all encoders together; "encoders" {name: {"adds": what all gain over all but it
+        (`gain_and_interval`; None for one encoder), "bias": {"offset_sd", "offset_sd_random" (root mean square over
+        classes, in logits), "excess", "interval" of the excess, "persons"}}}; "greedy" {"steps": [entry + "added" +
+        "cpu_seconds" of all so far, None while none is known], "folds" {fold: [encoder, ...]}, "smallest" {"encoders",
+        "behind", "standard_error"}}: at each step the encoder that brings the largest Score; a fold's clips are decided
+        in the order that the other folds give, so the Scores are out-of-fold; the smallest subset within one standard
+        error of the best; "adapted" {"encoders", "weight", "interval", "persons", "equal", "paper"}: the share of the
+        weights of the simplex that finetuned encoders get, that of equal weights, and the paper's; None where all or
+        none are, or no clip has all encoders.
     """
     rows = replace(rows, clip=None)  # one study of its own, of no decision: nothing is declared
     everyone = list(range(len(names)))
@@ -96,8 +105,21 @@ def worth_of_tables(
 
     Parameters
     ----------
-    tables : probabilities table of each encoder; clips : clips table of the study.
-    origins : of each encoder (`encoders.settings.origin`); costs : as `comparison.read_costs` reads them.
+    tables : mapping of str to DataFrame
+        {encoder: probabilities table}.
+    clips : DataFrame
+        Clips table of the study.
+    origins : mapping of str to str
+        Origin of each encoder (`encoders.settings.origin`).
+    costs : mapping of str to mapping
+        As `comparison.read_costs` reads them.
+    seed : int, >= 0
+        Decides the random groups.
+
+    Returns
+    -------
+    dict of str to object
+        As `worth`.
     """
     train, names = labelled(clips), tuple(sorted(tables))
     values = [tables[name].set_index("clip").reindex(train["clip"])[list(CLASSES)].to_numpy() for name in names]

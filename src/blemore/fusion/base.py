@@ -19,10 +19,26 @@ NAMELESS = ModelName("fusion", None)
 class Labelled(Rows):
     """The labelled clips that a method learns from.
 
-    values : (E, n, 6) probabilities of each encoder, after its scaling; a row of NaN where an encoder lacks a clip.
-    families : family of each of the E encoders.
-    name : names this fit; what a method draws at random depends on it alone.
-    model : this fit's name in records, for what a method chooses in folds of its own.
+    Parameters
+    ----------
+    values : (E, n, 6) float, 0..1
+        Probabilities of each encoder, after its scaling; a row of NaN where an encoder lacks a clip.
+    truth : (n, 6) float, percent
+        Saliences that the clips show; each labelled row sums to 100.
+    fold : (n,) int
+        Fold of each clip.
+    person : (n,) int
+        Numbers in `persons`.
+    persons : tuple of str
+        Names of all persons.
+    clip : (n,) object or None
+        Names of the clips; with None nothing is declared.
+    families : tuple of str
+        Family of each of the E encoders.
+    name : str
+        Names this fit; what a method draws at random depends on it alone.
+    model : ModelName
+        This fit's name in records, for what a method chooses in folds of its own.
     """
 
     families: tuple[str, ...] = ()
@@ -35,23 +51,40 @@ class Model(Protocol):
 
     @property
     def shares(self) -> np.ndarray:
-        """(E,) how much each encoder counts, >= 0, summing to 1: the weights where the fusion is a weighted mean."""
+        """How much each encoder counts, (E,) >= 0, summing to 1: the weights where the fusion is a weighted mean."""
         ...
 
     def apply(self, probabilities: np.ndarray) -> np.ndarray:
-        """(n, 6) float64 fused rows that sum to 1, from (E, n, 6); a row of NaN where no encoder has the clip."""
+        """Fuse the encoders' rows.
+
+        Parameters
+        ----------
+        probabilities : (E, n, 6) float, 0..1
+            Probabilities of each encoder; a row of NaN where an encoder lacks a clip.
+
+        Returns
+        -------
+        (n, 6) float64, 0..1
+            Each row sums to 1; a row of NaN where no encoder has the clip.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class WeightedMean:
-    """weights : (E,) one per encoder, >= 0, summing to 1."""
+    """The weighted arithmetic mean of the encoders.
+
+    Parameters
+    ----------
+    weights : (E,) float, 0..1
+        One per encoder; they sum to 1.
+    """
 
     weights: np.ndarray
 
     @property
     def shares(self) -> np.ndarray:
-        """(E,) the weights."""
+        """The weights, (E,)."""
         return self.weights
 
     def apply(self, probabilities: np.ndarray) -> np.ndarray:
@@ -61,11 +94,22 @@ class WeightedMean:
 
         Parameters
         ----------
-        probabilities : (E, n, 6); a row of NaN where an encoder lacks a clip.
+        probabilities : (E, n, 6) float, 0..1
+            Probabilities of each encoder; a row of NaN where an encoder lacks a clip.
 
         Returns
         -------
-        (n, 6) float64, rows sum to 1; a row of NaN where no encoder has the clip.
+        (n, 6) float64, 0..1
+            Each row sums to 1; a row of NaN where no encoder has the clip.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from blemore.fusion.base import WeightedMean
+        >>> one, other = [1.0, 0, 0, 0, 0, 0], [0, 0, 0, 1.0, 0, 0]
+        >>> tables = np.array([[one, one], [other, [np.nan] * 6]])  # the second encoder lacks the second clip
+        >>> WeightedMean(np.array([0.75, 0.25])).apply(tables).tolist()
+        [[0.75, 0.0, 0.0, 0.25, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0, 0.0, 0.0]]
         """
         present = np.isfinite(probabilities).all(axis=2)  # (E, n)
         shares = shares_of_clips(self.weights, present)
@@ -76,17 +120,43 @@ class WeightedMean:
 
 
 def shares_of_clips(weights: np.ndarray, present: np.ndarray) -> np.ndarray:
-    """(E, n) weights (E,) of the encoders that have each clip; equal ones where only encoders of weight 0 have it."""
+    """The weights of the encoders that have each clip; equal ones where only encoders of weight 0 have it.
+
+    Parameters
+    ----------
+    weights : (E,) float, >= 0
+        One per encoder.
+    present : (E, n) bool
+        Whether the encoder has the clip.
+
+    Returns
+    -------
+    (E, n) float, >= 0
+        Weights, not renormalised; 0 for an encoder that lacks the clip.
+    """
     shares = weights[:, None] * present
     return np.where(shares.sum(axis=0) > 0, shares, present)
 
 
 def complete_clips(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Encoders that have any clip (E,) bool, and clips that all of those have (n,) bool.
+    """Find the clips that every encoder has, of the encoders that have any.
+
+    Parameters
+    ----------
+    probabilities : (E, n, 6) float, 0..1
+        Probabilities of each encoder; a row of NaN where an encoder lacks a clip.
+
+    Returns
+    -------
+    there : (E,) bool
+        Encoders that have any clip.
+    complete : (n,) bool
+        Clips that all of those have.
 
     Raises
     ------
-    DataError : no clip that they all have: weights cannot be compared.
+    DataError
+        There is no clip that they all have: weights cannot be compared.
     """
     present = np.isfinite(probabilities).all(axis=2)  # (E, n)
     there = present.any(axis=1)

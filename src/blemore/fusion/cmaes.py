@@ -18,11 +18,21 @@ SPREAD = 0.5
 
 
 def fit(data: Labelled, *, evaluations: int, l2: float) -> WeightedMean:
-    """Weights softmax(x) with the best Score less `l2` * |x|^2 among `evaluations` tries, from equal weights on.
+    """Fit weights softmax(x) of the best Score less `l2` * |x|^2, from equal weights on.
 
     Parameters
     ----------
-    l2 : >= 0, pull of the logits x towards 0, that is of the weights towards equal ones.
+    data : Labelled
+        The labelled clips with their encoders' probabilities.
+    evaluations : int, >= 1
+        How many weights are tried.
+    l2 : float, >= 0
+        Pull of the logits x towards 0, that is of the weights towards equal ones.
+
+    Returns
+    -------
+    WeightedMean
+        The best weights that were tried.
     """
     import cma  # a second of import, needed here alone
 

@@ -12,12 +12,21 @@ from blemore.seeds import letters_generator
 
 
 def fit(data: Labelled, *, bags: int, members: int) -> WeightedMean:
-    """Mean of the committees' weights.
+    """Fit the mean of the committees' weights.
 
     Parameters
     ----------
-    bags : random halves of the persons, >= 1.
-    members : most members of a committee; it stops earlier where none raises the Score any more.
+    data : Labelled
+        The labelled clips with their encoders' probabilities.
+    bags : int, >= 1
+        Random halves of the persons.
+    members : int, >= 1
+        Most members of a committee; it stops earlier where none raises the Score any more.
+
+    Returns
+    -------
+    WeightedMean
+        The weights.
     """
     draw = letters_generator(data.name)
     persons = np.unique(data.person)
@@ -43,7 +52,22 @@ def _committee(probabilities: np.ndarray, truth: np.ndarray, members: int) -> np
 
 
 def score_of(weights: np.ndarray, probabilities: np.ndarray, truth: np.ndarray) -> float:
-    """The Score of a weighted mean at the best thresholds of the kit's grid; clips that no encoder has are left out."""
+    """The Score of a weighted mean at the best thresholds of the kit's grid.
+
+    Parameters
+    ----------
+    weights : (E,) float, 0..1
+        One per encoder; they sum to 1.
+    probabilities : (E, n, 6) float, 0..1
+        Probabilities of each encoder; clips that no encoder has are left out.
+    truth : (n, 6) float, percent
+        Saliences that the clips show; each labelled row sums to 100.
+
+    Returns
+    -------
+    float, 0..1
+        The Score on these very clips.
+    """
     fused = WeightedMean(weights).apply(probabilities)
     known = np.isfinite(fused).all(axis=1)
     return official_grid(fused[known], truth[known]).score

@@ -14,21 +14,39 @@ from blemore.scoring import logits
 
 @dataclass(frozen=True)
 class LogPool:
-    """weights : (E,) >= 0; biases : (6,) in logits."""
+    """The weighted geometric mean of the encoders.
+
+    Parameters
+    ----------
+    weights : (E,) float, >= 0
+        One per encoder; their sum is free.
+    biases : (6,) float, logits
+        One per class.
+    """
 
     weights: np.ndarray
     biases: np.ndarray
 
     @property
     def shares(self) -> np.ndarray:
-        """(E,) the weights, divided by their sum."""
+        """The weights (E,), divided by their sum."""
         total = self.weights.sum()
         return self.weights / total if total > 0 else np.full(len(self.weights), 1 / len(self.weights))
 
     def apply(self, probabilities: np.ndarray) -> np.ndarray:
-        """Fused rows (n, 6); where an encoder lacks a clip, the others' weights grow to the same sum.
+        """Fuse the encoders' rows; where an encoder lacks a clip, the others' weights grow to the same sum.
 
-        Where only encoders of weight 0 have a clip, these count equally. A row of NaN where no encoder has it.
+        Where only encoders of weight 0 have a clip, these count equally.
+
+        Parameters
+        ----------
+        probabilities : (E, n, 6) float, 0..1
+            Probabilities of each encoder; a row of NaN where an encoder lacks a clip.
+
+        Returns
+        -------
+        (n, 6) float, 0..1
+            Each row sums to 1; a row of NaN where no encoder has the clip.
         """
         present = np.isfinite(probabilities).all(axis=2)  # (E, n)
         shares = shares_of_clips(self.shares, present)
@@ -39,13 +57,26 @@ class LogPool:
 
 
 def fit(data: Labelled, *, l2: float) -> LogPool:
-    """Weights and biases of least soft cross-entropy, the weights drawn to 1 / E each by `l2` per clip.
+    """Fit weights and biases of least soft cross-entropy, on the clips that every encoder has.
 
-    `l2` is above 0. Only clips that every encoder has count. Encoders that would get a weight below 0 are taken out, the others fitted anew.
+    Encoders that would get a weight below 0 are taken out, the others fitted anew.
+
+    Parameters
+    ----------
+    data : Labelled
+        The labelled clips with their encoders' probabilities.
+    l2 : float, > 0
+        Pull per clip of each weight towards 1 / E, and of each bias towards 0.
+
+    Returns
+    -------
+    LogPool
+        The fitted fusion.
 
     Raises
     ------
-    DataError : no clip that all encoders have.
+    DataError
+        There is no clip that all encoders have.
     """
     there, complete = complete_clips(data.values)
     logs, soft = logits.logarithm(data.values[:, complete]), data.soft[complete]  # (E, n, 6)

@@ -21,14 +21,35 @@ from joblineage import declare
 
 @dataclass(frozen=True)
 class Fit:
-    """A fusion fitted on the clips of some folds: the encoders' scaling, then the method's model, and the names of both."""
+    """A fusion fitted on the clips of some folds: the encoders' scaling, then the method's model, and the names of both.
+
+    Parameters
+    ----------
+    scaling : Scaling
+        Confidence and bias of each encoder.
+    model : Model
+        The method's model of scaled rows.
+    names : tuple of ModelName
+        Names of both, for the records.
+    """
 
     scaling: scaling.Scaling
     model: Model
     names: tuple[ModelName, ...] = ()
 
     def apply(self, rows: Rows) -> np.ndarray:
-        """(n, 6) fused rows of raw ones, values (E, n, 6)."""
+        """Scale and fuse the encoders' raw rows.
+
+        Parameters
+        ----------
+        rows : Rows
+            Clips with raw values (E, n, 6).
+
+        Returns
+        -------
+        (n, 6) float, 0..1
+            Fused rows.
+        """
         for name in self.names:
             rows.to_judge(name)
         return self.model.apply(self.scaling.apply(rows.values))
@@ -38,10 +59,17 @@ class Fit:
 class Candidate:
     """One method, fitted for every view.
 
-    name : of the method; fits : {folds left out: fit}.
-    recalibrations : {outer: scaling of the fused rows}, fitted on the view's rows of other folds: a mean of probabilities
-        is less certain than its parts, and may prefer a class.
-    views : {outer: all train clips (n, 6)} as models see them that saw neither fold `outer` nor the row's own fold.
+    Parameters
+    ----------
+    name : str
+        Name of the method.
+    fits : mapping of tuple of int to Fit
+        {folds left out: fit}.
+    recalibrations : mapping of int to Scaling
+        {outer: scaling of the fused rows}, fitted on the view's rows of other folds: a mean of probabilities is less
+        certain than its parts, and may prefer a class.
+    views : mapping of int to Rows
+        {outer: all train clips (n, 6)} as models see them that saw neither fold `outer` nor the row's own fold.
     """
 
     name: str
@@ -50,21 +78,73 @@ class Candidate:
     views: Mapping[int, Rows]
 
     def outer(self, outer: int) -> Fit:
-        """The fit that judges fold `outer`; FINAL: the fit for test clips."""
+        """The fit that judges a fold.
+
+        Parameters
+        ----------
+        outer : int
+            The fold; FINAL for the test clips.
+
+        Returns
+        -------
+        Fit
+            The fit without that fold.
+        """
         return self.fits[() if outer == FINAL else (outer,)]
 
     def held_out(self, outer: int, fold: int) -> Rows:
-        """The clips of `fold` in view `outer`, as they are reported."""
+        """The clips of a fold in a view, as they are reported.
+
+        Parameters
+        ----------
+        outer : int
+            The view's fold; FINAL for the final view.
+        fold : int
+            Number of a fold.
+
+        Returns
+        -------
+        Rows
+            Fused values (n, 6).
+        """
         return self.views[outer].inside(fold, _recalibrated(self.name, outer))
 
     def apply(self, rows: Rows) -> np.ndarray:
-        """(n, 6) fused rows of new clips, values (E, n, 6), by the final fit."""
+        """Fuse new clips by the final fit.
+
+        Parameters
+        ----------
+        rows : Rows
+            Clips with raw values (E, n, 6).
+
+        Returns
+        -------
+        (n, 6) float, 0..1
+            Fused rows.
+        """
         rows.to_judge(_recalibrated(self.name, FINAL))
         return self.recalibrations[FINAL].apply(self.outer(FINAL).apply(rows)[None])[0]
 
 
 def left_out(folds: Sequence[int]) -> list[tuple[int, ...]]:
-    """Sets of folds that some fit leaves out, ascending: none, each one, and, from three folds on, each two."""
+    """The sets of folds that some fit leaves out.
+
+    Parameters
+    ----------
+    folds : sequence of int
+        The folds.
+
+    Returns
+    -------
+    list of tuple of int
+        None, each one, and, from three folds on, each two; ascending.
+
+    Examples
+    --------
+    >>> from blemore.fusion.nested import left_out
+    >>> left_out([0, 1, 2])
+    [(), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2)]
+    """
     return [(), *((fold,) for fold in folds), *(combinations(folds, 2) if len(folds) > 2 else ())]
 
 
@@ -75,23 +155,34 @@ def fit_all(
 
     Parameters
     ----------
-    data : the labelled clips, raw probabilities.
-    methods : {name: (module, its options)}.
-    scaled : whether the confidence and bias of each encoder, and then of the fused rows, are set right (`scaling`).
+    data : Labelled
+        The labelled clips, raw probabilities.
+    methods : mapping of str to (module, mapping)
+        {name: (module, its options)}.
+    scaled : bool
+        Whether the confidence and bias of each encoder, and then of the fused rows, are set right (`scaling`).
+
+    Returns
+    -------
+    dict of str to Candidate
+        {name: the method, fitted for every view}.
     """
     fits: dict[str, dict[tuple[int, ...], Fit]] = {name: {} for name in methods}
     for without in left_out(data.folds):
-        inside = ~np.isin(data.fold, without)
+        # 1. The clips of all other folds, and each encoder's confidence set right on them.
+        inside = ~np.isin(data.fold, without)  # (n,)
         of_scale = ModelName("fusion", without, ("scaling",))
         scale = _scale(data, inside, of_scale, scaled=scaled)
         part = data.where(inside)
-        part = replace(part, values=scale.apply(part.values))
+        part = replace(part, values=scale.apply(part.values))  # (E, n_inside, 6)
+        # 2. Every method, fitted on these clips.
         for name, (module, options) in methods.items():
             model = ModelName("fusion", without, (name,))
             of_fit = f"{data.name}/{name}/without " + ",".join(map(str, without))
             fitted = module.fit(replace(part, name=of_fit, model=model), **options)
             fits[name][without] = Fit(scale, fitted, (of_scale, model))
             part.to_fit(model, "weights")
+    # 3. Every clip fused for each outer fold, by the fit that saw neither that fold nor the clip's own.
     return {name: _candidate(name, made, data, scaled=scaled) for name, made in fits.items()}
 
 

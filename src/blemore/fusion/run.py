@@ -30,17 +30,26 @@ from joblineage.errors import DataError, refuse
 class Fused:
     """What fusion makes.
 
-    weights : {"final": {encoder: weight}, "folds": {"0": {encoder: weight}, ...}, "method": {"final": name, "folds":
-        {"0": name}}, "choice": {"final": {method: {"score", "behind", "standard_error"}}, "folds": {...}},
-        "temperatures": {encoder: number}}; a weight is the method's share of the encoder (`base.Model.shares`).
-    probabilities : probabilities table; a train clip is fused by its own fold's model, a test clip by the final one.
-    views : all train clips for each outer fold: a probabilities table with the column `outer`, FINAL or the fold that is
+    Parameters
+    ----------
+    weights : dict of str to object
+        {"final": {encoder: weight}, "folds": {"0": {encoder: weight}, ...}, "method": {"final": name, "folds": {"0":
+        name}}, "choice": {"final": {method: {"score", "behind", "standard_error"}}, "folds": {...}}, "temperatures":
+        {encoder: number}}; a weight is the method's share of the encoder (`base.Model.shares`).
+    probabilities : DataFrame
+        Probabilities table; a train clip is fused by its own fold's model, a test clip by the final one.
+    views : DataFrame
+        All train clips for each outer fold: a probabilities table with the column `outer`, FINAL or the fold that is
         left out; each row is fused by a model that saw neither that fold nor the row's own. Whoever fits something for
         fold f takes the rows of view f that lie in other folds.
-    methods : decisions on train clips, saliences in percent, with the columns clip, method, protocol and the classes;
-        protocol "nested", "in_sample" (model and decoder fitted on the very clips), and, for the final method,
-        "paper": models fitted on all clips, thresholds of the kit's grid chosen on each fold that they are reported on.
-    final : the chosen method, fitted, for new clips; encoders : the names of its encoders, in its order.
+    methods : DataFrame
+        Decisions on train clips, saliences in percent, with the columns clip, method, protocol and the classes;
+        protocol "nested", "in_sample" (model and decoder fitted on the very clips), and, for the final method, "paper":
+        models fitted on all clips, thresholds of the kit's grid chosen on each fold that they are reported on.
+    final : Candidate
+        The chosen method, fitted, for new clips.
+    encoders : tuple of str
+        Names of its encoders, in its order.
     """
 
     weights: dict[str, Any]
@@ -64,18 +73,31 @@ def fuse(
 
     Parameters
     ----------
-    tables : probabilities table of each encoder, train rows out-of-fold; some clips may be missing in some tables.
-    clips : clips table of the study; quarantined clips are left out.
-    options : "method", a name or `AUTO`; "candidates", the names to choose from, simplest first; "scaling", whether the
-        confidence of encoders and fused rows is set right (`nested.fit_all`); and under a method's name that method's own options.
-    decoding : kind of decoder that methods are compared with, or AUTO (`scoring.decoders`).
-    families : family of each encoder; None: each is a family of its own.
-    seed : of the methods that draw at random.
+    tables : mapping of str to DataFrame
+        {encoder: probabilities table}, train rows out-of-fold; some clips may be missing in some tables.
+    clips : DataFrame
+        Clips table of the study; quarantined clips are left out.
+    options : mapping of str to object
+        "method", a name or `AUTO`; "candidates", the names to choose from, simplest first; "scaling", whether the
+        confidence of encoders and fused rows is set right (`nested.fit_all`); and under a method's name that method's
+        own options.
+    decoding : str
+        Kind of decoder that methods are compared with, or AUTO (`scoring.decoders`).
+    families : mapping of str to str, or None
+        Family of each encoder; with None each is a family of its own.
+    seed : int, >= 0
+        Decides what methods draw at random.
+
+    Returns
+    -------
+    Fused
+        Weights, fused tables, and the decisions of every method.
 
     Raises
     ------
-    DataError : a table names unknown or quarantined clips or disagrees with the clips' folds, a clip has no row in any
-        table, only one fold, an unknown method.
+    DataError
+        A table names unknown or quarantined clips or disagrees with the clips' folds, a clip has no row in any table,
+        only one fold, an unknown method.
     """
     names = list(options["candidates"]) if options["method"] == AUTO else [options["method"]]
     kind = preferred(decoding)
@@ -138,14 +160,21 @@ def choose(
 
     Parameters
     ----------
-    views : {method: all labelled clips (n, 6)}, each clip fused by a fit that did not see it.
-    outer : the fold to choose for, on the clips of the others.
-    simplest_first : the methods; the first is taken where nothing can be chosen (one fold or one person only).
-    kind : of decoder.
+    views : mapping of str to Rows
+        {method: all labelled clips (n, 6)}, each clip fused by a fit that did not see it.
+    outer : int
+        The fold to choose for, on the clips of the others.
+    simplest_first : sequence of str
+        The methods; the first is taken where nothing can be chosen (one fold or one person only).
+    kind : str
+        Of decoder.
 
     Returns
     -------
-    The method's name, and {method: {"score", "behind", "standard_error"}}; empty where nothing could be chosen.
+    method : str
+        The method's name.
+    compared : dict of str to dict
+        {method: {"score", "behind", "standard_error"}}; empty where nothing could be chosen.
     """
     model = ModelName.of("fusion", outer, "choice")
     rows = {name: views[name].outside(outer, model, "choice") for name in simplest_first}
@@ -187,7 +216,25 @@ def _decisions_of_methods(candidates: Mapping[str, Candidate], final: str, data:
 
 
 def stack(tables: Mapping[str, pd.DataFrame], clips: pd.DataFrame) -> np.ndarray:
-    """(E, n, 6) probabilities in the order of `clips`; NaN where an encoder lacks a clip."""
+    """Stack the encoders' tables in the order of the clips.
+
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+        {encoder: probabilities table}.
+    clips : DataFrame
+        Clips table.
+
+    Returns
+    -------
+    (E, n, 6) float, 0..1
+        A row of NaN where an encoder lacks a clip.
+
+    Raises
+    ------
+    DataError
+        There is no table, one holds other clips than these, or a clip has no row in any.
+    """
     if not tables:
         raise DataError("fusion", ["no encoder to fuse"])
     faults = []

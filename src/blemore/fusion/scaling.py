@@ -17,24 +17,67 @@ SLOPES = (0.02, 50.0)
 
 @dataclass(frozen=True)
 class Scaling:
-    """slopes : (E,) 1 / temperature; biases : (E, 6) in logits."""
+    """Slope and biases of each encoder.
+
+    Parameters
+    ----------
+    slopes : (E,) float, > 0
+        1 / temperature.
+    biases : (E, 6) float, logits
+        One per class.
+    """
 
     slopes: np.ndarray
     biases: np.ndarray
 
     def apply(self, probabilities: np.ndarray) -> np.ndarray:
-        """(E, n, 6) scaled rows; rows of NaN stay."""
+        """Scale the encoders' rows.
+
+        Parameters
+        ----------
+        probabilities : (E, n, 6) float, 0..1
+            Probabilities of each encoder.
+
+        Returns
+        -------
+        (E, n, 6) float, 0..1
+            Scaled rows that sum to 1; rows of NaN stay.
+        """
         scaled = self.slopes[:, None, None] * logits.logarithm(probabilities) + self.biases[:, None]
         return logits.softmax(scaled)
 
 
 def unscaled(encoders: int) -> Scaling:
-    """Every encoder as it is."""
+    """Leave every encoder as it is.
+
+    Parameters
+    ----------
+    encoders : int, >= 1
+        How many encoders.
+
+    Returns
+    -------
+    Scaling
+        Slopes 1 and biases 0.
+    """
     return Scaling(np.ones(encoders), np.zeros((encoders, 6)))
 
 
 def fit(probabilities: np.ndarray, soft: np.ndarray) -> Scaling:
-    """Slope and bias of every encoder of (E, n, 6) on the clips it has; an encoder without any is left as it is."""
+    """Fit the slope and biases of every encoder on the clips it has.
+
+    Parameters
+    ----------
+    probabilities : (E, n, 6) float, 0..1
+        Probabilities of each encoder; a row of NaN where an encoder lacks a clip.
+    soft : (n, 6) float, 0..1
+        Soft labels; each row sums to 1.
+
+    Returns
+    -------
+    Scaling
+        An encoder without any clip is left as it is.
+    """
     found = unscaled(len(probabilities))
     centre = np.array([1.0, *np.zeros(6)])
     low, high = (np.array([slope, *np.full(6, sign * np.inf)]) for slope, sign in zip(SLOPES, (-1, 1), strict=True))

@@ -27,15 +27,35 @@ def fit(data: Labelled, *, l2: float) -> WeightedMean:
 
     Parameters
     ----------
-    l2 : >= 0; 0 leaves the weights to the data, a large one gives equal weights.
+    data : Labelled
+        The labelled clips with their encoders' probabilities.
+    l2 : float, >= 0
+        0 leaves the weights to the data, a large one gives equal weights.
 
     Returns
     -------
-    The same input gives the same weights.
+    WeightedMean
+        The same input gives the same weights.
 
     Raises
     ------
-    DataError : no clip that all encoders have. ValueError : no minimum found.
+    DataError
+        There is no clip that all encoders have.
+    ValueError
+        No minimum was found.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from blemore.fusion.base import Labelled
+    >>> from blemore.fusion.simplex import fit
+    >>> good, guess = np.full((6, 6), 0.04) + 0.76 * np.eye(6), np.full((6, 6), 1 / 6)
+    >>> groups = np.arange(6)
+    >>> data = Labelled(np.stack([good, guess]), 100 * np.eye(6), groups, groups, families=("face", "voice"))
+    >>> fit(data, l2=0.0).weights.round(3).tolist()  # the encoder that is right gets all the weight
+    [1.0, 0.0]
+    >>> fit(data, l2=100.0).weights.round(2).tolist()
+    [0.5, 0.5]
     """
     there, complete = complete_clips(data.values)
     probabilities, soft = data.values[there], data.soft
@@ -66,7 +86,7 @@ def _minimise(objective: Callable[[np.ndarray], tuple[float, np.ndarray]], start
     for _ in range(MOST_ITERATIONS):
         value, gradient = objective(ahead)
         while True:  # halve the step until the quadratic model lies above the function
-            moved = _onto_simplex(ahead - step * gradient)
+            moved = onto_simplex(ahead - step * gradient)
             change = moved - ahead
             model = value + np.sum(gradient * change) + np.sum(change**2) / (2 * step)
             if objective(moved)[0] <= model + ROUNDING:
@@ -78,13 +98,31 @@ def _minimise(objective: Callable[[np.ndarray], tuple[float, np.ndarray]], start
         uphill = np.sum((ahead - moved) * (moved - weights)) > 0
         faster = 1.0 if uphill else (1 + np.sqrt(1 + 4 * speed**2)) / 2
         # The momentum must not leave the simplex: beyond it a mixed probability can be negative.
-        ahead = moved if uphill else _onto_simplex(moved + (speed - 1) / faster * (moved - weights))
+        ahead = moved if uphill else onto_simplex(moved + (speed - 1) / faster * (moved - weights))
         weights, speed, step = moved, faster, step * GROWTH
     raise ValueError(f"the weights were not found within {MOST_ITERATIONS} iterations")
 
 
-def _onto_simplex(point: np.ndarray) -> np.ndarray:
-    """The nearest point with no negative part and sum 1 (Duchi et al. 2008)."""
+def onto_simplex(point: np.ndarray) -> np.ndarray:
+    """Project onto the simplex: the nearest point with no negative part and sum 1 (Duchi et al. 2008).
+
+    Parameters
+    ----------
+    point : (E,) float
+        Any point.
+
+    Returns
+    -------
+    (E,) float, 0..1
+        The nearest weights.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from blemore.fusion.simplex import onto_simplex
+    >>> onto_simplex(np.array([0.8, 0.6, -0.1])).round(3).tolist()
+    [0.6, 0.4, 0.0]
+    """
     falling = np.sort(point)[::-1]
     excess = (np.cumsum(falling) - 1) / np.arange(1, len(point) + 1)
     return np.maximum(point - excess[np.flatnonzero(falling > excess)[-1]], 0.0)

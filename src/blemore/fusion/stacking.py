@@ -18,7 +18,17 @@ TOLERANCE = 1e-4
 
 @dataclass(frozen=True)
 class Stacked:
-    """mean, scale : (E * 6,) of the log-probabilities; weights : (E * 6, 6); intercept : (6,), -inf for an unseen class."""
+    """A fitted regression.
+
+    Parameters
+    ----------
+    mean, scale : (E * 6,) float
+        Mean and deviation of the log-probabilities.
+    weights : (E * 6, 6) float
+        Coefficients.
+    intercept : (6,) float
+        -inf for a class that no label holds.
+    """
 
     mean: np.ndarray
     scale: np.ndarray
@@ -27,19 +37,41 @@ class Stacked:
 
     @property
     def shares(self) -> np.ndarray:
-        """(E,) each encoder's share of the coefficients' size: no weights, but what comes nearest to them."""
+        """Each encoder's share (E,) of the coefficients' size: no weights, but what comes nearest to them."""
         size = np.abs(self.weights).reshape(-1, 6, 6).sum(axis=(1, 2))
         return size / size.sum() if size.sum() > 0 else np.full(len(size), 1 / len(size))
 
     def apply(self, probabilities: np.ndarray) -> np.ndarray:
-        """Fused rows (n, 6); a missing encoder speaks as the mean of those that have the clip."""
+        """Fuse the encoders' rows; a missing encoder speaks as the mean of those that have the clip.
+
+        Parameters
+        ----------
+        probabilities : (E, n, 6) float, 0..1
+            Probabilities of each encoder; a row of NaN where an encoder lacks a clip.
+
+        Returns
+        -------
+        (n, 6) float, 0..1
+            Each row sums to 1; a row of NaN where no encoder has the clip.
+        """
         x, known = _logarithms(probabilities)
         fused = softmax((x - self.mean) / self.scale @ self.weights + self.intercept)
         return np.where(known[:, None], fused, np.nan)
 
 
 def fit(data: Labelled) -> Stacked:
-    """Multinomial logistic regression on soft labels; its strength is chosen in inner folds that share no person."""
+    """Multinomial logistic regression on soft labels; its strength is chosen in inner folds that share no person.
+
+    Parameters
+    ----------
+    data : Labelled
+        The labelled clips with their encoders' probabilities.
+
+    Returns
+    -------
+    Stacked
+        The fitted regression.
+    """
     x, known = _logarithms(data.values)
     x, rows = x[known], data.where(known)
     mean, scale = x.mean(axis=0), x.std(axis=0)

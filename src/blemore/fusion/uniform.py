@@ -6,5 +6,16 @@ from blemore.fusion.base import Labelled, WeightedMean
 
 
 def fit(data: Labelled) -> WeightedMean:
-    """Equal weights."""
+    """Give every encoder the same weight.
+
+    Parameters
+    ----------
+    data : Labelled
+        The labelled clips with their encoders' probabilities.
+
+    Returns
+    -------
+    WeightedMean
+        The weights.
+    """
     return WeightedMean(np.full(len(data.families), 1 / len(data.families)))

@@ -19,11 +19,26 @@ ADVICE = "(its weights are InsightFace's, for non-commercial research only), or 
 
 
 def describe(face_shards: Sequence[Path]) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """A descriptor of each clip: the mean direction of its faces' embeddings; as `builtin.describe` gives them.
+    """Describe each clip by the mean direction of its faces' embeddings.
+
+    Parameters
+    ----------
+    face_shards : sequence of Path
+        Faces files (`media.schemas.FACES`).
+
+    Returns
+    -------
+    names : list of str
+        Clips, sorted.
+    descriptors : (n, d) float64
+        0 where there is no face.
+    usable : (n,) bool
+        Whether the clip has a face.
 
     Raises
     ------
-    MissingDataError : uniface is not installed, or cannot load its weights; the message says what to do.
+    MissingDataError
+        Uniface is not installed, or cannot load its weights; the message says what to do.
     """
     network = _network()
     return described((clip, _direction(network, faces)) for clip, faces in read_faces(face_shards, SIZE))

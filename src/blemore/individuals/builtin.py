@@ -52,17 +52,21 @@ LOGARITHM = np.log(np.maximum(np.arange(256) / 255, 1 / 255) ** GAMMA + DARKEST)
 
 
 def describe(face_shards: Sequence[Path]) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """A descriptor of each clip.
+    """Describe each clip by colours, texture and edges of its median face.
 
     Parameters
     ----------
-    face_shards : faces files (`media.schemas.FACES`).
+    face_shards : sequence of Path
+        Faces files (`media.schemas.FACES`).
 
     Returns
     -------
-    names : clips, sorted.
-    descriptors : (n, d) float64, 0 where there is no face.
-    usable : (n,) bool: the clip has a face.
+    names : list of str
+        Clips, sorted.
+    descriptors : (n, d) float64
+        0 where there is no face.
+    usable : (n,) bool
+        Whether the clip has a face.
     """
     return described(
         (clip, describe_picture(np.median(faces.pictures, axis=0).astype(np.uint8)) if len(faces.pictures) else None)

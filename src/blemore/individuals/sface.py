@@ -21,11 +21,26 @@ SIZE = 160
 
 
 def describe(face_shards: Sequence[Path]) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """A descriptor of each clip: the mean direction of its faces' embeddings; as `builtin.describe` gives them.
+    """Describe each clip by the mean direction of its faces' embeddings.
+
+    Parameters
+    ----------
+    face_shards : sequence of Path
+        Faces files (`media.schemas.FACES`).
+
+    Returns
+    -------
+    names : list of str
+        Clips, sorted.
+    descriptors : (n, d) float64
+        0 where there is no face.
+    usable : (n,) bool
+        Whether the clip has a face.
 
     Raises
     ------
-    MissingDataError : the file of weights is missing or cannot be read; the message says what to do.
+    MissingDataError
+        The file of weights is missing or cannot be read; the message says what to do.
     """
     network = _network()
     return described((clip, _direction(network, faces)) for clip, faces in read_faces(face_shards, SIZE))

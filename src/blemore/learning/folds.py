@@ -20,13 +20,21 @@ def gather_folds(folds: Sequence[Path], clips: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    folds : one probabilities table per fold; together they hold each usable train clip once and each usable test
-        clip in every one.
-    clips : clips table.
+    folds : sequence of Path
+        One probabilities table per fold; together they hold each usable train clip once and each usable test clip in
+        every one.
+    clips : DataFrame
+        Clips table.
+
+    Returns
+    -------
+    DataFrame
+        Probabilities table of all usable clips, sorted by clip.
 
     Raises
     ------
-    DataError : a clip is missing, unknown, or in the wrong number of tables.
+    DataError
+        A clip is missing, unknown, or in the wrong number of tables.
     """
     tables = [read_probabilities(path) for path in folds]
     for path, table in zip(map(Path, folds), tables, strict=True):
@@ -45,13 +53,37 @@ def gather_folds(folds: Sequence[Path], clips: pd.DataFrame) -> pd.DataFrame:
 
 
 def mean_of_folds(rows: pd.DataFrame, clips: pd.DataFrame) -> pd.DataFrame:
-    """Probabilities table of `clips`, in their order: the mean of each one's rows in the probabilities table `rows`."""
+    """The mean of each clip's rows.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Probabilities table with any number of rows of each clip.
+    clips : DataFrame
+        Clips table.
+
+    Returns
+    -------
+    DataFrame
+        Probabilities table of `clips`, in their order.
+    """
     means = rows.groupby("clip", sort=True)[list(CLASSES)].mean()
     return probability_rows(clips, means.loc[clips["clip"]].to_numpy())
 
 
 def join_curves(paths: Sequence[str | Path]) -> pd.DataFrame:
-    """The loss curves of all folds, <encoder>/fold<number>.csv, in one table."""
+    """Join the loss curves of all folds in one table.
+
+    Parameters
+    ----------
+    paths : sequence of str or Path
+        Files <encoder>/fold<number>.csv.
+
+    Returns
+    -------
+    DataFrame
+        Columns encoder, fold, epoch, loss, inner_loss, learning_rate.
+    """
     columns = ["encoder", "fold", "epoch", "loss", "inner_loss", "learning_rate"]
     parts = [
         pd.read_csv(path).assign(encoder=path.parent.name, fold=path.stem.removeprefix("fold"))
@@ -65,18 +97,19 @@ def check_persons(sidecar: Path, clips: pd.DataFrame) -> dict[str, list[str]]:
 
     Parameters
     ----------
-    sidecar : JSON: {"0": ["A26", "A412"], "1": [...]}, the persons behind each fold's model; or {"all": [...]} where one
+    sidecar : Path
+        JSON: {"0": ["A26", "A412"], "1": [...]}, the persons behind each fold's model; or {"all": [...]} where one
         model made everything ({"all": []} for a network that saw none of them).
-    clips : clips table.
+    clips : DataFrame
+        Clips table.
 
     Returns
     -------
-    {fold: persons} for every fold.
+    dict of str to list of str
+        {fold: persons} for every fold.
 
     Raises
     ------
-    MissingDataError, DataError : no such file; not in the sidecar's form; a fold that it does not name; a person who was
-        trained on and judged.
     """
     if not Path(sidecar).is_file():
         raise MissingDataError(str(sidecar), ["no such file: name the persons there, or set persons: null (unknown)"])
@@ -102,8 +135,14 @@ def declare_outside(name: str, rows: pd.Series, clips: pd.DataFrame, persons: Se
 
     Parameters
     ----------
-    name : of the encoder; rows : its clips; clips : clips table.
-    persons : what `check_persons` gave for its sidecar; empty without one.
+    name : str
+        Name of the encoder.
+    rows : Series
+        Its clips.
+    clips : DataFrame
+        Clips table.
+    persons : sequence of dict
+        What `check_persons` gave for its sidecar; empty without one.
     """
     train = clips[clips["split"] == "train"]
     for fold in sorted(train["fold"].unique()):

@@ -16,7 +16,15 @@ Model = TypeVar("Model")
 
 
 def write_models(path: Path, models: Mapping[str, Any]) -> None:
-    """Write models, dataclasses whose fields are all arrays; whole or not at all, the same models in the same bytes."""
+    """Write models, whole or not at all, the same models in the same bytes.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    models : mapping of str to object
+        {name: a dataclass whose fields are all arrays}.
+    """
     arrays = {
         f"{name}.{field.name}": np.ascontiguousarray(getattr(model, field.name))
         for name, model in models.items()
@@ -26,15 +34,24 @@ def write_models(path: Path, models: Mapping[str, Any]) -> None:
 
 
 def read_models(path: Path, kinds: Mapping[str, type[Any]]) -> dict[str, Any]:
-    """The models of a file.
+    """Read the models of a file.
 
     Parameters
     ----------
-    kinds : name of each model -> its dataclass.
+    path : Path
+        What `write_models` wrote.
+    kinds : mapping of str to type
+        {name: its dataclass}.
+
+    Returns
+    -------
+    dict of str to object
+        {name: model}.
 
     Raises
     ------
-    DataError : no such file, no safetensors file, or a model's array is not in it.
+    DataError
+        No such file, no safetensors file, or a model's array is not in it.
     """
     try:
         arrays = load(read_bytes(path))
@@ -47,5 +64,16 @@ def read_models(path: Path, kinds: Mapping[str, type[Any]]) -> dict[str, Any]:
 
 
 def made_by(fit: Any) -> type[Any]:
-    """The class of what a function gives, by its annotation: the same for every model that it fits."""
+    """The class of what a function gives, by its annotation: the same for every model that it fits.
+
+    Parameters
+    ----------
+    fit : callable
+        The function.
+
+    Returns
+    -------
+    type
+        The class.
+    """
     return get_type_hints(fit)["return"]

@@ -86,8 +86,12 @@ class PartKind:
         text, arguments = ast.get_docstring(function) or "", function.args
         properties, required = {}, []
         for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
-            said = re.search(rf"^{argument.arg} : (.+)$", text, re.M)
-            meant = said[1] if said else f"number of the {self.what} {name}, see {self.file(name)}"
+            said = re.search(rf"^(?:\w+, )*{argument.arg}(?:, \w+)* : .*((?:\n    .*)+)", text, re.M)
+            meant = (
+                " ".join(said[1].split()).removesuffix(".")
+                if said
+                else f"Number of the {self.what} {name}, see {self.file(name)}"
+            )
             properties[argument.arg] = {**_type(argument.annotation), "description": meant}
             required += [argument.arg] if default is None else []
         return {

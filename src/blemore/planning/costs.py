@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from blemore.encoders.base import Embedder
 from blemore.weights.known import checkpoints
 from joblineage.files import read_json
 
@@ -94,7 +93,7 @@ def gpu_bytes(settings: Mapping[str, Any], network: Mapping[str, Any], micro_bat
     """
     parameters = network["parameters"]
     if settings["learning"] == "frozen":
-        working = Embedder.batch * 2e6 * network["kept_mb_single"] / network["depth"]  # about two layers' worth
+        working = 2e6 * network["kept_mb_single"] / network["depth"]  # of one clip, about two layers' worth
         return (parameters * SINGLE_BYTES + working) * FRAGMENTS + CUDA_BYTES
     form = "kept_mb_half_checkpointed" if settings.get("gradient_checkpointing") else "kept_mb_half"
     at_once = micro_batch or settings.get("micro_batch") or settings["batch"]

@@ -30,6 +30,11 @@ logger = logging.getLogger(__name__)
 class Bundle:
     """A bundle of a finished study, as `blemore bundle` makes it.
 
+    Parameters
+    ----------
+    contents : Contents
+        What the folder holds; `Bundle.load` reads it.
+
     Examples
     --------
     >>> from blemore import Bundle
@@ -50,11 +55,18 @@ class Bundle:
 
         Parameters
         ----------
-        folder : as `blemore bundle` wrote it.
+        folder : str or Path
+            As `blemore bundle` wrote it.
+
+        Returns
+        -------
+        Bundle
+            The bundle.
 
         Raises
         ------
-        DataError : no bundle, another format, or files that are lost or changed; says which.
+        DataError
+            No bundle, another format, or files that are lost or changed; says which.
         """
         from blemore.predict.contents import read_contents
 
@@ -76,18 +88,24 @@ class Bundle:
 
         Parameters
         ----------
-        clips : files, or folders of them.
-        person : name of the one person whom all clips show: they are decided together, too, beside each by itself.
-        schedule : "balanced", with `person` only: what the correction assumes of the clips, that together they show the mix of
-            emotions of the study's own.
+        clips : iterable of (str or Path)
+            Files, or folders of them.
+        person : str or None
+            Name of the one person whom all clips show: they are decided together, too, beside each by itself.
+        schedule : {"balanced"} or None
+            With `person` only: what the correction assumes of the clips, that together they show the mix of emotions of
+            the study's own.
 
         Returns
         -------
-        Answers in the order of the clips' names. A clip that cannot be used has a fault in its place, and the others go on.
+        Predictions
+            Answers in the order of the clips' names. A clip that cannot be used has a fault in its place, and the
+            others go on.
 
         Raises
         ------
-        DataError : a path that is not there; a person without a schedule, or with fewer than ten clips.
+        DataError
+            A path that is not there; a person without a schedule, or with fewer than ten clips.
 
         Examples
         --------
@@ -121,11 +139,22 @@ class Bundle:
 
         Parameters
         ----------
-        recording : the file. every : s from the start of a window to the next one's; window : s.
+        recording : str or Path
+            The file.
+        every : float, > 0, s
+            From the start of a window to the next one's.
+        window : float, > 0, s
+            Length of a window.
+
+        Returns
+        -------
+        Timeline
+            One row per window.
 
         Raises
         ------
-        DataError : the recording cannot be used, or is shorter than a window.
+        DataError
+            The recording cannot be used, or is shorter than a window.
 
         Examples
         --------
@@ -144,13 +173,26 @@ class Bundle:
 
     @property
     def kinds(self) -> set[str]:
-        """Of media that the encoders read."""
+        """Kinds of media that the encoders read."""
         from blemore.encoders.settings import kinds_of
 
         return {kind for one in self.about["encoders"].values() for kind in kinds_of(one["network"])}
 
     def judge(self, names: Sequence[str], shards: Mapping[str, Sequence[Path]]) -> "Judged":
-        """Encoders, fusion and decision of prepared clips; not one of them may be `names`."""
+        """Run encoders, fusion and decision on prepared clips.
+
+        Parameters
+        ----------
+        names : sequence of str
+            The clips; there may be none.
+        shards : mapping of str to sequence of Path
+            {kind of media: prepared files}.
+
+        Returns
+        -------
+        Judged
+            What they say of the clips.
+        """
         from blemore.decide.chains import INDUCTIVE
         from blemore.decide.run import decisions_table
         from blemore.encoders.settings import kinds_of
@@ -180,7 +222,14 @@ class Bundle:
 class Judged:
     """What encoders, fusion and decision say of some clips.
 
-    tables : probabilities table of each encoder; fused : the same of the fusion; decisions : `decide.run.decisions_table`.
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+        {encoder: probabilities table}.
+    fused : DataFrame
+        Probabilities table of the fusion.
+    decisions : DataFrame
+        As `decide.run.decisions_table` makes it.
     """
 
     tables: Mapping[str, "pd.DataFrame"]
@@ -188,7 +237,18 @@ class Judged:
     decisions: "pd.DataFrame"
 
     def answers(self, clips: Iterable[Any]) -> dict[str, "ClipAnswer"]:
-        """{name: answer} of those of the clips (`media.Clip`) that were judged."""
+        """The answers about clips.
+
+        Parameters
+        ----------
+        clips : iterable of Clip
+            Clips as `media.Clip`.
+
+        Returns
+        -------
+        dict of str to ClipAnswer
+            {name: answer} of those that were judged.
+        """
         from blemore.predict.answers import ClipAnswer, Decision
         from blemore.scoring.labels import CLASSES
 

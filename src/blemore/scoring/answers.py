@@ -40,12 +40,21 @@ def numbers_of(truth: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    truth : (n, 6) saliences in percent of labelled clips. A blend whose saliences are none of the challenge's is the nearest
-        of its pair (60/40 is 50/50).
+    truth : (n, 6) float, percent
+        Saliences of labelled clips. A blend whose saliences are none of the challenge's is the nearest of its pair
+        (60/40 is 50/50).
 
     Returns
     -------
-    (n,) ints, rows of ``ANSWERS``.
+    (n,) int
+        Rows of ``ANSWERS``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from blemore.scoring.answers import ANSWERS, numbers_of
+    >>> ANSWERS[numbers_of(np.array([[0, 0, 0, 100, 0, 0], [60, 0, 0, 0, 40, 0]]))].tolist()
+    [[0, 0, 0, 100, 0, 0], [50, 0, 0, 0, 50, 0]]
     """
     truth = np.asarray(truth, float)
     shown = truth > 0
@@ -57,13 +66,35 @@ def numbers_of(truth: np.ndarray) -> np.ndarray:
 
 
 def frequencies_of(truth: np.ndarray) -> np.ndarray:
-    """(36,) how often each answer is shown among labelled clips (n, 6); above 0, sums to 1."""
+    """How often each answer is shown among labelled clips.
+
+    Parameters
+    ----------
+    truth : (n, 6) float, percent
+        Saliences that the clips show; each labelled row sums to 100.
+
+    Returns
+    -------
+    (36,) float, 0..1
+        Frequencies, each above 0; they sum to 1.
+    """
     counts = np.bincount(numbers_of(truth), minlength=len(ANSWERS)) + UNSEEN
     return counts / counts.sum()
 
 
 def blend_share_of(frequencies: np.ndarray) -> float:
-    """The share of blends, 0..1, of answers with these frequencies (36,)."""
+    """The share of blends among answers with given frequencies.
+
+    Parameters
+    ----------
+    frequencies : (36,) float, 0..1
+        How often each answer is shown; sums to 1.
+
+    Returns
+    -------
+    float, 0..1
+        Sum of the frequencies of all blends.
+    """
     return float(frequencies[SINGLES:].sum())
 
 
@@ -72,11 +103,15 @@ def worth(posterior: np.ndarray, blend_share: float) -> tuple[np.ndarray, np.nda
 
     Parameters
     ----------
-    posterior : (n, 36) probabilities; blend_share : 0..1; with 0 there is no ACC_salience, and a blend brings nothing.
+    posterior : (n, 36) float, 0..1
+        Probabilities.
+    blend_share : float, 0..1
+        Share of the clips that are blends; with 0 there is no ACC_salience, and a blend brings nothing.
 
     Returns
     -------
-    presence, salience : (n, 36) each. Their means over clips, at the answers given, are the expected accuracies.
+    presence, salience : (n, 36) float
+        What an answer brings; the means over clips, at the answers given, are the expected accuracies.
     """
     pairs = posterior[:, SINGLES:].reshape(len(posterior), len(PAIRS), len(RATIOS))  # (n, 10, 3)
     of_pair = np.broadcast_to(pairs.sum(axis=2, keepdims=True), pairs.shape)
@@ -89,15 +124,51 @@ def worth(posterior: np.ndarray, blend_share: float) -> tuple[np.ndarray, np.nda
 
 
 def best_answers(posterior: np.ndarray, blend_share: float) -> np.ndarray:
-    """(n,) number of the answer with the largest expected Score; the first of equals. Parameters as for `worth`."""
+    """The answer with the largest expected Score for each clip; the first of equals.
+
+    Parameters
+    ----------
+    posterior : (n, 36) float, 0..1
+        Posterior probability of each answer; each row sums to 1.
+    blend_share : float, 0..1
+        Share of the clips that are blends.
+
+    Returns
+    -------
+    (n,) int
+        Rows of ``ANSWERS``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from blemore.scoring.answers import best_answers
+    >>> posterior = np.full((1, 36), 0.2 / 35)
+    >>> posterior[0, 3] = 0.8
+    >>> best_answers(posterior, blend_share=0.5).tolist()
+    [3]
+    """
     return np.asarray(combine(*worth(posterior, blend_share))).argmax(axis=1)
 
 
 def expected_scores(posterior: np.ndarray, numbers: np.ndarray, blend_share: float) -> tuple[float, float, float]:
-    """Expected ACC_presence, ACC_salience and Score of the answers `numbers` (n,), no label being known.
+    """Expected ACC_presence, ACC_salience and Score of given answers, no label being known.
 
     They are as good as the posterior, and no score. Two sets of answers can be compared under one posterior, never two
-    posteriors. Parameters as for `worth`.
+    posteriors.
+
+    Parameters
+    ----------
+    posterior : (n, 36) float, 0..1
+        Posterior probability of each answer; each row sums to 1.
+    numbers : (n,) int
+        The answers, rows of ``ANSWERS``.
+    blend_share : float, 0..1
+        Share of the clips that are blends.
+
+    Returns
+    -------
+    presence, salience, score : float, 0..1
+        The expected accuracies and their mean; 0 without clips.
     """
     at = np.arange(len(numbers)), numbers
     presence, salience = (float(part[at].mean()) if len(numbers) else 0.0 for part in worth(posterior, blend_share))
@@ -105,11 +176,33 @@ def expected_scores(posterior: np.ndarray, numbers: np.ndarray, blend_share: flo
 
 
 def without_blends(posterior: np.ndarray) -> np.ndarray:
-    """Posteriors (n, 36) of clips of which it is known that none is a blend."""
+    """Posteriors of clips of which it is known that none is a blend.
+
+    Parameters
+    ----------
+    posterior : (n, 36) float, 0..1
+        Posterior probability of each answer; each row sums to 1.
+
+    Returns
+    -------
+    (n, 36) float, 0..1
+        The posterior with 0 for every blend; each row sums to 1.
+    """
     singles = posterior[:, :SINGLES] / posterior[:, :SINGLES].sum(axis=1, keepdims=True)
     return np.concatenate([singles, np.zeros_like(posterior[:, SINGLES:])], axis=1)
 
 
 def mean_labels(posterior: np.ndarray) -> np.ndarray:
-    """(n, 6) mean soft label of posteriors (n, 36): probabilities of the six classes."""
+    """The mean soft label under each posterior.
+
+    Parameters
+    ----------
+    posterior : (n, 36) float, 0..1
+        Posterior probability of each answer; each row sums to 1.
+
+    Returns
+    -------
+    (n, 6) float, 0..1
+        Probabilities of the six classes; each row sums to 1.
+    """
     return posterior @ (ANSWERS / 100)

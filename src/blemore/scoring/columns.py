@@ -46,12 +46,22 @@ def read_columns(path: str | Path, as_text: Collection[str] = ()) -> dict[str, l
 
     Parameters
     ----------
-    as_text : columns, by our names, whose cells are given as they are written.
+    path : str or Path
+        The table's file.
+    as_text : collection of str
+        Columns, by our names, whose cells are given as they are written.
+
+    Returns
+    -------
+    dict of str to list
+        {column: its cells}, all of one length.
 
     Raises
     ------
-    OSError : the file cannot be opened.
-    DataError : it is missing, empty or a directory, holds something else, or a column twice.
+    OSError
+        The file cannot be opened.
+    DataError
+        It is missing, empty or a directory, holds something else, or a column twice.
     """
     where, data = str(path), table_bytes(path)
     parquet = data[:4] == b"PAR1" or Path(path).name.lower().removesuffix(".gz").endswith((".parquet", ".pq"))
@@ -136,7 +146,27 @@ def _clip_header(names: Iterable[str]) -> str | None:
 
 
 def our_names(names: list[str], columns: list[list[Any]], where: str) -> list[str]:
-    """Our names of the columns, a column of clips among them where there is one."""
+    """Our names of the columns, a column of clips among them where there is one.
+
+    Parameters
+    ----------
+    names : list of str
+        The headers as they are written.
+    columns : list of list
+        The cells under each header, to tell an index of names from one of numbers.
+    where : str
+        What a fault is reported under, such as a file's name.
+
+    Returns
+    -------
+    list of str
+        One name for each header.
+
+    Raises
+    ------
+    DataError
+        Two headers mean one column, or the first line holds numbers instead of headers.
+    """
     clip = _clip_header(names)
     ours = ["clip" if name == clip else spelling.column(name) for name in names]
     if clip is None:
@@ -172,34 +202,108 @@ def _is_words(text: str) -> bool:
 
 
 def texts(column: Iterable[Any]) -> np.ndarray:
-    """(n,) object, the cells as text, "" where empty."""
+    """The cells of a column as text.
+
+    Parameters
+    ----------
+    column : iterable of object
+        The cells.
+
+    Returns
+    -------
+    (n,) object
+        Strings; "" where a cell is empty.
+    """
     return np.array([_text(cell) for cell in column], dtype=object)
 
 
 def numbers(column: Iterable[Any]) -> np.ndarray:
-    """(n,) float64, NaN where a cell is empty or no number; "0,25" is a number, and so is "25 %", namely 25."""
+    """The cells of a column as numbers; "0,25" is a number, and so is "25 %", namely 25.
+
+    Parameters
+    ----------
+    column : iterable of object
+        The cells.
+
+    Returns
+    -------
+    (n,) float64
+        NaN where a cell is empty or no number.
+
+    Examples
+    --------
+    >>> from blemore.scoring.columns import numbers
+    >>> numbers(["0,25", "25 %", "", 3]).tolist()
+    [0.25, 25.0, nan, 3.0]
+    """
     return np.array([_number(cell) for cell in column], dtype=float)
 
 
 def number_text(cell: str) -> str:
-    """A cell as Python writes a number: without percent sign, with a decimal point."""
+    """A cell as Python writes a number: without percent sign, with a decimal point.
+
+    Parameters
+    ----------
+    cell : str
+        The cell as it is written.
+
+    Returns
+    -------
+    str
+        The text for `float`; a cell that is no number stays as it is.
+    """
     text = cell.strip().removesuffix("%").rstrip()
     return text.replace(",", ".") if "," in text and DECIMAL_COMMA.fullmatch(text) else text
 
 
 def repeated(names: Iterable[str]) -> np.ndarray:
-    """(n,) bool: the same name is in an earlier row."""
+    """Find names that are in an earlier row too.
+
+    Parameters
+    ----------
+    names : iterable of str
+        The names.
+
+    Returns
+    -------
+    (n,) bool
+        True from the second row of a name on.
+    """
     first: dict[str, int] = {}
     return np.array([first.setdefault(name, row) < row for row, name in enumerate(names)], dtype=bool)
 
 
 def clip_names(names: Iterable[Any]) -> list[str]:
-    """Clip names without folder and video extension."""
+    """Clip names without folder and video extension.
+
+    Parameters
+    ----------
+    names : iterable of object
+        Names or paths of clips.
+
+    Returns
+    -------
+    list of str
+        The names of the clips.
+    """
     return [spelling.clip(_text(name)) for name in names]
 
 
 def missing_columns(table: Table, names: Iterable[str]) -> list[str]:
-    """One sentence where columns are missing, with those that are there."""
+    """One sentence where columns are missing, with those that are there.
+
+    Parameters
+    ----------
+    table : Table
+        Any mapping of columns.
+    names : iterable of str
+        The columns that are needed.
+
+    Returns
+    -------
+    list of str
+        The sentence; empty where nothing is missing.
+    """
     missing = [repr(name) for name in names if name not in table]
     found = ", ".join(repr(str(name)) for name in [*table][:20]) + (", ..." if len([*table]) > 20 else "")
     verb = "columns {} are" if len(missing) > 1 else "column {} is"

@@ -7,7 +7,18 @@ from blemore.scoring.rows import Rows
 
 
 def commonest_of_others(rows: Rows) -> np.ndarray:
-    """(n, 6) saliences in percent, the trivial decisions: each fold's clips get the other folds' commonest label."""
+    """The trivial decisions: each fold's clips get the other folds' commonest label.
+
+    Parameters
+    ----------
+    rows : Rows
+        The clips with their values, labels, folds and persons.
+
+    Returns
+    -------
+    (n, 6) int64, percent
+        Saliences; each row sums to 100.
+    """
     saliences = np.zeros(rows.truth.shape, dtype=np.int64)
     for fold in rows.folds:
         model = ModelName.of("score", fold, "commonest label")
@@ -24,11 +35,13 @@ def commonest_decision(truth: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    truth : (n, 6) saliences in percent, n >= 1.
+    truth : (n, 6) float, percent
+        Saliences of the training clips, n >= 1.
 
     Returns
     -------
-    (6,) int64 saliences in percent.
+    (6,) int64, percent
+        Saliences that sum to 100.
     """
     whole = np.rint(truth).astype(np.int64)
     labels, counts = np.unique(whole, axis=0, return_counts=True)

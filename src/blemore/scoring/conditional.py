@@ -40,7 +40,12 @@ _SINGLE = ~(_EVEN | _UNEVEN | _IS_NEUTRAL)
 class ConditionalLogit:
     """A posterior over the answers, and the decoder by expected Score that follows from it.
 
-    coefficients : (8,) in the order of ``COEFFICIENTS``; blend_share : share of blends among the clips fitted on, 0..1.
+    Parameters
+    ----------
+    coefficients : (8,) float
+        Slopes and biases in the order of ``COEFFICIENTS``.
+    blend_share : float, 0..1
+        Share of blends among the clips fitted on.
     """
 
     coefficients: np.ndarray
@@ -50,9 +55,21 @@ class ConditionalLogit:
     def fit(
         cls, probabilities: np.ndarray, truth: np.ndarray, *, like: "ConditionalLogit | None" = None
     ) -> "ConditionalLogit":
-        """By penalised likelihood, on labelled clips: probabilities (n, 6), truth (n, 6) saliences in percent.
+        """Fit by penalised likelihood on labelled clips.
 
-        like : a fit to nearly the same clips, from which this one starts.
+        Parameters
+        ----------
+        probabilities : (n, 6) float, 0..1
+            Probabilities of the classes; each row sums to 1.
+        truth : (n, 6) float, percent
+            Saliences that the clips show; each labelled row sums to 100.
+        like : ConditionalLogit or None
+            A fit to nearly the same clips, from which this one starts.
+
+        Returns
+        -------
+        ConditionalLogit
+            The fitted posterior.
         """
         shown = np.eye(len(ANSWERS))[numbers_of(truth)]
         precision = np.full(len(COEFFICIENTS), PULL * max(1, len(shown)))
@@ -61,22 +78,66 @@ class ConditionalLogit:
         return cls(found, blend_share_of(frequencies_of(truth)) if blends(truth).any() else 0.0)
 
     def posterior(self, probabilities: np.ndarray) -> np.ndarray:
-        """(n, 36) probabilities of the answers, of clips with probabilities (n, 6)."""
+        """The posterior over the 36 answers of each clip.
+
+        Parameters
+        ----------
+        probabilities : (n, 6) float, 0..1
+            Probabilities of the classes; each row sums to 1.
+
+        Returns
+        -------
+        (n, 36) float, 0..1
+            Probabilities in the order of ``ANSWERS``; each row sums to 1.
+        """
         found = logits.softmax(np.einsum("kna,k->na", features(probabilities), self.coefficients))
         return found if self.blend_share else without_blends(found)
 
     def decide(self, probabilities: np.ndarray) -> np.ndarray:
-        """(n, 6) saliences in percent: the answers of the largest expected Score."""
+        """Give each clip the answer of the largest expected Score.
+
+        Parameters
+        ----------
+        probabilities : (n, 6) float, 0..1
+            Probabilities of the classes; each row sums to 1.
+
+        Returns
+        -------
+        (n, 6) int64, percent
+            Saliences; each row sums to 100.
+        """
         return ANSWERS[best_answers(self.posterior(probabilities), self.blend_share)]
 
     def to_json(self) -> dict[str, Any]:
-        """What `from_json` reads."""
+        """Give the numbers that `from_json` reads.
+
+        Returns
+        -------
+        dict of str to object
+            "coefficients" by name, and "blend_share".
+        """
         named = dict(zip(COEFFICIENTS, self.coefficients.tolist(), strict=True))
         return {"coefficients": named, "blend_share": self.blend_share}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "ConditionalLogit":
-        """As `to_json` wrote it; a KeyError, TypeError or ValueError for anything else."""
+        """Rebuild a posterior that `to_json` wrote.
+
+        Parameters
+        ----------
+        value : mapping of str to object
+            What `to_json` gave, read back from JSON.
+
+        Returns
+        -------
+        ConditionalLogit
+            The same posterior.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            The value is of another form.
+        """
         found, share = (
             np.array([float(value["coefficients"][name]) for name in COEFFICIENTS]),
             float(value["blend_share"]),
@@ -87,7 +148,18 @@ class ConditionalLogit:
 
 
 def features(probabilities: np.ndarray) -> np.ndarray:
-    """(8, n, 36) derivative of each answer's logit by the coefficients, of probabilities (n, 6)."""
+    """The derivative of each answer's logit by each coefficient.
+
+    Parameters
+    ----------
+    probabilities : (n, 6) float, 0..1
+        Probabilities of the classes; each row sums to 1.
+
+    Returns
+    -------
+    (8, n, 36) float
+        One layer per coefficient, in the order of ``COEFFICIENTS``.
+    """
     z = logits.logarithm(np.asarray(probabilities, float))
     z = z - z.mean(axis=1, keepdims=True)
     stronger, weaker = z[:, _STRONGER], z[:, _WEAKER]  # (n, 36)

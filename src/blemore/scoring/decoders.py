@@ -33,27 +33,67 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class Decoder:
-    """A fitted rule.
+    """A fitted rule that turns probabilities into answers.
 
-    kind : a key of ``KINDS``; rule : what its function gave.
+    Parameters
+    ----------
+    kind : str
+        A key of ``KINDS``.
+    rule : ConditionalLogit or Chosen
+        What the kind's function gave.
     """
 
     kind: str
     rule: ConditionalLogit | Chosen
 
     def decide(self, probabilities: np.ndarray) -> np.ndarray:
-        """(n, 6) saliences in percent, of probabilities (n, 6)."""
+        """Decide what each clip shows.
+
+        Parameters
+        ----------
+        probabilities : (n, 6) float, 0..1
+            Probabilities of the classes; each row sums to 1.
+
+        Returns
+        -------
+        (n, 6) int64, percent
+            Saliences; each row sums to 100.
+        """
         return self.rule.decide(probabilities)
 
     def to_json(self) -> dict[str, Any]:
-        """What `from_json` reads: "decoder", and the rule's numbers."""
+        """Give the numbers that `from_json` reads.
+
+        Returns
+        -------
+        dict of str to object
+            "decoder", the kind, and the rule's numbers.
+        """
         rule = self.rule
         numbers = {"alpha": rule.alpha, "beta": rule.beta} if isinstance(rule, Chosen) else rule.to_json()
         return {"decoder": self.kind, **numbers}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any], where: str = "decoder") -> "Decoder":
-        """As `to_json` wrote it. Raises DataError, naming `where`, for anything else."""
+        """Rebuild a decoder that `to_json` wrote.
+
+        Parameters
+        ----------
+        value : mapping of str to object
+            What `to_json` gave, read back from JSON.
+        where : str
+            What a fault is reported under, such as a file's name.
+
+        Returns
+        -------
+        Decoder
+            The same rule; the accuracies of thresholds, which are not stored, are NaN.
+
+        Raises
+        ------
+        DataError
+            The value is of another form.
+        """
         try:
             if value["decoder"] == "expected":
                 return cls("expected", ConditionalLogit.from_json(value))
@@ -71,12 +111,40 @@ class Decoder:
 
 
 def preferred(wanted: str) -> str:
-    """The kind that is meant before anything is chosen: `expected` for ``AUTO``."""
+    """The kind that is meant before anything is chosen: `expected` for ``AUTO``.
+
+    Parameters
+    ----------
+    wanted : str
+        A key of ``KINDS``, or ``AUTO``.
+
+    Returns
+    -------
+    str
+        A key of ``KINDS``.
+    """
     return next(iter(KINDS)) if wanted == AUTO else wanted
 
 
 def fit(rows: Rows, outer: int, model: ModelName, kind: str) -> Decoder:
-    """The decoder of that kind, fitted on the rows outside fold `outer`, values (n, 6)."""
+    """Fit a decoder on the rows outside a fold.
+
+    Parameters
+    ----------
+    rows : Rows
+        Labelled clips, values (n, 6).
+    outer : int
+        The fold that is left out; FINAL for none.
+    model : ModelName
+        The name under which the fit is recorded.
+    kind : str
+        Kind of decoder, a key of `decoders.KINDS`.
+
+    Returns
+    -------
+    Decoder
+        The fitted rule.
+    """
     learned = rows.outside(outer, model, "decoder")
     return Decoder(kind, KINDS[kind](learned.values, learned.truth))
 
@@ -86,16 +154,24 @@ def leave_one_fold_out(rows: Rows, name: str = "", kind: str = "expected") -> tu
 
     Parameters
     ----------
-    rows : out-of-fold probabilities (n, 6) of at least two folds.
-    name : of what is decided here; kind : of the decoder.
+    rows : Rows
+        Labelled clips with out-of-fold probabilities (n, 6), of at least two folds.
+    name : str
+        Name of what is decided here, for the records.
+    kind : str
+        Of the decoder.
 
     Returns
     -------
-    (n, 6) int64 saliences in percent, and the decoder used for each fold.
+    saliences : (n, 6) int64, percent
+        The decisions; each row sums to 100.
+    decoders : dict of int to Decoder
+        The decoder used for each fold.
 
     Raises
     ------
-    DataError : one fold only.
+    DataError
+        There is one fold only.
     """
     saliences, made = np.zeros((len(rows), len(CLASSES)), dtype=np.int64), {}
     if len(rows.folds) == 1:
@@ -112,13 +188,18 @@ def choose(rows: Rows, wanted: str) -> tuple[str, dict[str, dict[str, float]]]:
 
     Parameters
     ----------
-    rows : labelled clips, values (n, 6), each made without the clip's own fold.
-    wanted : a kind, which is then taken, or ``AUTO``. With one fold or one person nothing can be chosen: `expected`. So it is
-        without blends, which thresholds would bring in.
+    rows : Rows
+        Labelled clips, values (n, 6), each made without the clip's own fold.
+    wanted : str
+        A kind, which is then taken, or ``AUTO``. With one fold or one person nothing can be chosen: `expected`. So it
+        is without blends, which thresholds would bring in.
 
     Returns
     -------
-    The kind, and as `within_one_error` says it; empty where nothing was chosen.
+    kind : str
+        The chosen key of ``KINDS``.
+    compared : dict of str to dict
+        As `within_one_error` gives it; empty where nothing was chosen.
     """
     if wanted != AUTO or not blends(rows.truth).any() or len(rows.folds) < 2 or len(np.unique(rows.person)) < 2:
         return preferred(wanted), {}
@@ -133,11 +214,17 @@ def within_one_error(decided: Mapping[str, np.ndarray], rows: Rows) -> tuple[str
 
     Parameters
     ----------
-    decided : {candidate: (n, 6) saliences of the rows}, the preferred one first.
+    decided : mapping of str to (n, 6) int, percent
+        {candidate: saliences of the rows}, the preferred one first.
+    rows : Rows
+        The clips with their values, labels, folds and persons.
 
     Returns
     -------
-    Its name, and {candidate: {"score", "behind", "standard_error"}}.
+    name : str
+        The chosen candidate.
+    compared : dict of str to dict
+        {candidate: {"score", "behind", "standard_error"}}.
     """
     scores: dict[str, tuple[float, np.ndarray]] = {}
     for name, saliences in decided.items():

@@ -13,18 +13,24 @@ def top_two(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarr
 
     Parameters
     ----------
-    probabilities : (n, 6) float64.
+    probabilities : (n, 6) float64
+        Probabilities of the classes, or any other scores of them.
 
     Returns
     -------
-    first, second : (n,) class indices of the two largest values; among equal values the lower index comes first.
-    second_largest : (n,) the second value; a blend needs it to reach alpha.
-    difference : (n,) largest minus second; at most beta gives 50/50.
-    can_blend : (n,) bool; False where neutral is one of the two, or the second value is zero: single for any alpha.
+    first, second : (n,) int
+        Classes of the two largest values; among equal values the lower index comes first.
+    second_largest : (n,) float
+        The second value; a blend needs it to reach alpha.
+    difference : (n,) float
+        Largest minus second; at most beta gives 50/50.
+    can_blend : (n,) bool
+        False where neutral is one of the two, or the second value is zero: single for any alpha.
 
     Raises
     ------
-    ValueError : another shape, or a value that is NaN (it would pass every comparison unseen).
+    ValueError
+        Another shape, or a value that is NaN (it would pass every comparison unseen).
     """
     probabilities = np.asarray(probabilities, dtype=np.float64)
     if probabilities.ndim != 2 or probabilities.shape[1] != len(CLASSES):
@@ -41,10 +47,20 @@ def top_two(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarr
 
 
 def tied(probabilities: np.ndarray) -> np.ndarray:
-    """(n,) bool: rows of (n, 6) in which equal values leave open which classes are the two largest, or which of them is the larger.
+    """Find rows in which equal values leave open which two are the largest, or which of them is the larger.
 
     The kit sorts with numpy's default sort, which is not stable: there, which of equal values counts first depends on the machine.
     Here the lower index does.
+
+    Parameters
+    ----------
+    probabilities : (n, 6) float
+        Probabilities of the classes.
+
+    Returns
+    -------
+    (n,) bool
+        True for a row with such a tie above 0.
     """
     largest = -np.sort(-np.asarray(probabilities, dtype=np.float64), axis=1)[:, :3]
     return ((largest[:, :-1] == largest[:, 1:]) & (largest[:, 1:] > 0)).any(axis=1)
@@ -59,17 +75,30 @@ def decode(probabilities: np.ndarray, alpha: float | np.ndarray, beta: float | n
 
     Parameters
     ----------
-    probabilities : (n, 6) float64, columns in the order of ``CLASSES``.
-    alpha : presence threshold, a number or one per row; a probability equal to it stays.
-    beta : salience threshold, a number or one per row; a difference equal to it is 50/50.
+    probabilities : (n, 6) float64
+        Columns in the order of ``CLASSES``.
+    alpha : float or (n,) float
+        Presence threshold; a probability equal to it stays.
+    beta : float or (n,) float
+        Salience threshold; a difference equal to it is 50/50.
 
     Returns
     -------
-    (n, 6) int64 saliences in percent, each row sums to 100.
+    (n, 6) int64, percent
+        Saliences; each row sums to 100.
 
     Raises
     ------
-    ValueError : wrong shape, NaN in the probabilities or the thresholds.
+    ValueError
+        Wrong shape, NaN in the probabilities or the thresholds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from blemore.scoring.decoding import decode
+    >>> decode(np.array([[0.5, 0.1, 0.0, 0.0, 0.4, 0.0], [0.1, 0.1, 0.1, 0.5, 0.1, 0.1]]), alpha=0.2, beta=0.05)
+    array([[ 70,   0,   0,   0,  30,   0],
+           [  0,   0,   0, 100,   0,   0]])
     """
     if np.isnan(alpha).any() or np.isnan(beta).any():
         raise ValueError(f"alpha and beta must be numbers, found {alpha} and {beta}")

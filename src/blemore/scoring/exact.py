@@ -25,17 +25,26 @@ class ExactSurface:
 
     Parameters
     ----------
-    probabilities : (n, 6) float64; truth : (n, 6) saliences in percent.
+    probabilities : (n, 6) float, 0..1
+        Probabilities of the classes; each row sums to 1.
+    truth : (n, 6) float, percent
+        Saliences in percent.
 
     Attributes
     ----------
-    alphas, betas : (a,), (b,) ascending edges; acc_presence : (a,) in 0..1, beta cannot change it.
-    blends : what numbers of correct blends are to be divided by.
-    cells : how many pairs of thresholds can differ.
+    alphas, betas : (a,), (b,) float
+        Edges, ascending.
+    acc_presence : (a,) float, 0..1
+        ACC_presence at each alpha; beta cannot change it.
+    blends : int, >= 1
+        What numbers of correct blends are divided by.
+    cells : int
+        How many pairs of thresholds can differ.
 
     Raises
     ------
-    DataError : more than `LARGEST` cells.
+    DataError
+        More than `LARGEST` cells.
     """
 
     def __init__(self, probabilities: np.ndarray, truth: np.ndarray):
@@ -47,7 +56,7 @@ class ExactSurface:
         pairs = np.flatnonzero(rows.even_right | rows.uneven_right)
         pairs = pairs[np.argsort(-reached[pairs], kind="stable")]
         self._changes = reached[pairs], equal_from[pairs], rows.even_right[pairs]
-        self._starts = band_starts(reached[pairs], len(self.alphas))
+        self._starts = _band_starts(reached[pairs], len(self.alphas))
         self.cells = len(self.alphas) * len(self.betas)
         if self.cells > LARGEST:
             size = f"{len(self.alphas):,} x {len(self.betas):,} pairs of thresholds can differ"
@@ -56,9 +65,16 @@ class ExactSurface:
             )
 
     def bands(self) -> Iterator[tuple[slice, np.ndarray, float]]:
-        """Neighbouring alphas that share their correct blends, those (b,), and their best Score; from the highest alpha down.
+        """Go through neighbouring alphas that share their correct blends, from the highest alpha down.
 
-        The array is changed in place: take a copy of what is to be kept.
+        Yields
+        ------
+        band : slice
+            The alphas of the band.
+        correct : (b,) float
+            Correct blends at each beta; changed in place, so take a copy of what is to be kept.
+        best : float, 0..1
+            The largest Score in the band.
         """
         correct, last = np.zeros(len(self.betas)), len(self.alphas)
         presence = np.maximum.reduceat(self.acc_presence, self._starts).tolist()
@@ -81,7 +97,33 @@ def exact_optimum(probabilities: np.ndarray, truth: np.ndarray) -> Chosen:
     Cells of equal, best Score that touch form regions; the region of largest area in the (alpha, beta) plane wins
     (ties: the one with the smallest alpha, then beta), and in it the cell whose centre lies nearest to the region's
     centre of gravity. Its midpoint is given: far from the edges, where one clip more would change the choice.
-    Parameters as for `ExactSurface`.
+
+    Parameters
+    ----------
+    probabilities : (n, 6) float, 0..1
+        Probabilities of the classes; each row sums to 1.
+    truth : (n, 6) float, percent
+        Saliences that the clips show; each labelled row sums to 100.
+
+    Returns
+    -------
+    Chosen
+        The thresholds, with the accuracies on these clips.
+
+    Raises
+    ------
+    DataError
+        More than `LARGEST` pairs of thresholds can differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from blemore.scoring.exact import exact_optimum
+    >>> probabilities = np.array([[0.6, 0.0, 0.0, 0.0, 0.4, 0.0], [0.0, 0.1, 0.0, 0.9, 0.0, 0.0]])
+    >>> truth = np.array([[70, 0, 0, 0, 30, 0], [0, 0, 0, 100, 0, 0]])
+    >>> best = exact_optimum(probabilities, truth)
+    >>> best.alpha, round(best.beta, 3), best.score
+    (0.25, 0.1, 1.0)
     """
     table = ExactSurface(probabilities, truth)
     row, start, end, correct = _best_runs(table)
@@ -142,12 +184,17 @@ def plateau(probabilities: np.ndarray, truth: np.ndarray, margin: float) -> dict
 
     Parameters
     ----------
-    probabilities : (n, 6) float64; truth : (n, 6) saliences in percent.
-    margin : >= 0, in Score; usually the standard error of the best Score.
+    probabilities : (n, 6) float, 0..1
+        Probabilities of the classes; each row sums to 1.
+    truth : (n, 6) float, percent
+        Saliences in percent.
+    margin : float, >= 0
+        Distance in Score; usually the standard error of the best Score.
 
     Returns
     -------
-    {"alpha": [lowest, highest], "beta": [lowest, highest], "area": share of the unit square}
+    dict of str to object
+        {"alpha": [lowest, highest], "beta": [lowest, highest], "area": share of the unit square}.
     """
     table = ExactSurface(probabilities, truth)
     lowest = max(highest for _, _, highest in table.bands()) - margin
@@ -170,7 +217,20 @@ def plateau(probabilities: np.ndarray, truth: np.ndarray, margin: float) -> dict
 
 
 def edges_of(rows: Attainable) -> tuple[np.ndarray, np.ndarray]:
-    """Ascending alphas and betas of all cells that can differ, as `ExactSurface` means them."""
+    """The edges of all cells that can differ, as `ExactSurface` means them.
+
+    Parameters
+    ----------
+    rows : Attainable
+        What can be right in each row.
+
+    Returns
+    -------
+    alphas : (a,) float
+        Edges of alpha, ascending.
+    betas : (b,) float
+        Edges of beta, ascending.
+    """
     changes = rows.can_blend & (rows.pair_right | rows.single_right)
     edges = np.unique(rows.second_largest[changes])
     beyond = np.nextafter(edges[-1], np.inf) if len(edges) else 0.0
@@ -178,19 +238,49 @@ def edges_of(rows: Attainable) -> tuple[np.ndarray, np.ndarray]:
     return alphas, np.unique(np.append(0.0, rows.difference[rows.even_right | rows.uneven_right]))
 
 
-def band_starts(reached: np.ndarray, alphas: int) -> np.ndarray:
+def _band_starts(reached: np.ndarray, alphas: int) -> np.ndarray:
     """First alpha of each band, the alphas between two that right pairs reach: the salience changes at those alone."""
     starts = np.unique(np.append(0, reached))
     return starts[starts < alphas]
 
 
 def cell_sides(alphas: np.ndarray, betas: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Low and high alphas (a,), low and high betas (b,) of the cells of an exact surface."""
+    """The sides of the cells of an exact surface.
+
+    Parameters
+    ----------
+    alphas : (a,) float, 0..1
+        Presence thresholds, ascending.
+    betas : (b,) float, 0..1
+        Salience thresholds, ascending.
+
+    Returns
+    -------
+    low_alpha, high_alpha : (a,) float, 0..1
+        Where the cells of each alpha begin and end.
+    low_beta, high_beta : (b,) float, 0..1
+        Where the cells of each beta begin and end.
+    """
     return np.append(0.0, alphas[:-1]), alphas, betas, np.append(betas[1:], max(1.0, betas[-1]))
 
 
 def middle(alphas: np.ndarray, betas: np.ndarray, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Middle (alpha, beta) of cells; between neighbouring floats the one that belongs to the cell."""
+    """The middle of cells; between neighbouring floats the one that belongs to the cell.
+
+    Parameters
+    ----------
+    alphas : (a,) float, 0..1
+        Presence thresholds, ascending.
+    betas : (b,) float, 0..1
+        Salience thresholds, ascending.
+    a, b : int or (m,) int
+        Numbers of the cells along alpha and beta.
+
+    Returns
+    -------
+    alpha, beta : float or (m,) float
+        The middles.
+    """
     low_alpha, high_alpha, low_beta, high_beta = (
         sides[cell] for sides, cell in zip(cell_sides(alphas, betas), (a, a, b, b), strict=True)
     )

@@ -15,17 +15,25 @@ FEWEST_PERSONS = 2
 
 
 def interval_over_persons(statistic: Callable[..., np.ndarray], *sums: np.ndarray) -> np.ndarray:
-    """Both ends (2, ...) of the 90 % interval of a statistic of sums over persons.
+    """The 90 % interval of a statistic of sums over persons.
 
     Parameters
     ----------
-    statistic : gives (...) of the sums over all persons, one array for each of `sums`. It must also take arrays with a
-        further first axis: the sums without each person.
-    sums : (persons, ...) each person's part; persons without any part, all of whose numbers are 0, do not count.
+    statistic : callable
+        Gives (...) of the sums over all persons, one array for each of `sums`. It must also take arrays with a further
+        first axis: the sums without each person.
+    *sums : (persons, ...) float
+        Each person's part; persons without any part, all of whose numbers are 0, do not count.
+
+    Returns
+    -------
+    (2, ...) float
+        Lower and upper end.
 
     Raises
     ------
-    ValueError : fewer than two persons.
+    ValueError
+        There are fewer than two persons.
     """
     there = counted(*sums)
     if there.sum() < FEWEST_PERSONS:
@@ -37,26 +45,88 @@ def interval_over_persons(statistic: Callable[..., np.ndarray], *sums: np.ndarra
 
 
 def interval_of(whole: np.ndarray, without: np.ndarray) -> np.ndarray:
-    """Both ends (2, ...) of the 90 % interval of a statistic (...), from its values (persons, ...) without each person."""
+    """The 90 % interval of a statistic, from its values without each person.
+
+    Parameters
+    ----------
+    whole : (...) float
+        The statistic of all persons.
+    without : (persons, ...) float
+        The statistic without each person.
+
+    Returns
+    -------
+    (2, ...) float
+        Lower and upper end.
+    """
     reach = t_quantile((1 + LEVEL) / 2, len(without) - 1) * jackknife_error(without)
     return np.stack([whole - reach, whole + reach])
 
 
 def counted(*sums: np.ndarray) -> np.ndarray:
-    """(persons,) bool: who has any part in the sums (persons, ...)."""
+    """Find the persons who have any part in the sums.
+
+    Parameters
+    ----------
+    *sums : (persons, ...) float
+        Each person's parts.
+
+    Returns
+    -------
+    (persons,) bool
+        Whether any number is not 0.
+    """
     return np.any([part.reshape(len(part), -1).any(axis=1) for part in sums], axis=0)
 
 
 def jackknife_error(without: np.ndarray) -> np.ndarray:
-    """(...) standard error of a statistic from its values (persons, ...) without each person."""
+    """Standard error of a statistic by the jackknife over persons.
+
+    Parameters
+    ----------
+    without : (persons, ...) float
+        The statistic without each person.
+
+    Returns
+    -------
+    (...) float
+        The standard error.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from blemore.scoring.intervals import jackknife_error
+    >>> values = np.array([1.0, 2.0, 3.0, 6.0])  # the error of a mean is the familiar one
+    >>> error = jackknife_error((values.sum() - values) / 3)
+    >>> bool(np.isclose(error, values.std(ddof=1) / 2))
+    True
+    """
     return np.sqrt((len(without) - 1) * np.mean((without - without.mean(axis=0)) ** 2, axis=0))
 
 
 def t_quantile(probability: float, degrees: int) -> float:
-    """The quantile of Student's t at a probability in 0.5..1 (exclusive); whole degrees of freedom from 1.
+    """The quantile of Student's t distribution.
 
     By bisection of the distribution function, which for whole degrees is a finite sum in the angle whose tangent is
     t / sqrt(degrees) (Abramowitz and Stegun, 26.7.3 and 26.7.4). The light distribution has no scipy.
+
+    Parameters
+    ----------
+    probability : float, 0.5..1 (exclusive)
+        Share of the distribution below the quantile.
+    degrees : int, >= 1
+        Degrees of freedom.
+
+    Returns
+    -------
+    float
+        The quantile.
+
+    Examples
+    --------
+    >>> from blemore.scoring.intervals import t_quantile
+    >>> round(t_quantile(0.95, 10), 3)
+    1.812
     """
     low, high = 0.0, np.pi / 2
     while low < (middle := (low + high) / 2) < high:

@@ -25,12 +25,21 @@ def soft_labels(clips: Table) -> np.ndarray:
 
     Parameters
     ----------
-    clips : table with columns emotion_1, emotion_2, emotion_1_salience, emotion_2_salience
-        (the second emotion empty for a single; saliences in percent).
+    clips : table
+        Columns emotion_1, emotion_2, emotion_1_salience, emotion_2_salience (the second emotion empty for a single;
+        saliences in percent).
 
     Returns
     -------
-    (n_clips, 6) float64, rows sum to 1, columns in the order of ``CLASSES``.
+    (n, 6) float64, 0..1
+        Labels, columns in the order of ``CLASSES``; each row sums to 1.
+
+    Examples
+    --------
+    >>> from blemore.scoring.labels import soft_labels
+    >>> table = {"emotion_1": ["ang", "neu"], "emotion_2": ["sad", ""]}
+    >>> soft_labels(table | {"emotion_1_salience": [70, 100], "emotion_2_salience": [30, ""]}).tolist()
+    [[0.7, 0.0, 0.0, 0.0, 0.3, 0.0], [0.0, 0.0, 0.0, 0.0, 0.0, 1.0]]
     """
     first, second = texts(clips["emotion_1"]), texts(clips["emotion_2"])
     one, two = numbers(clips["emotion_1_salience"]) / 100, numbers(clips["emotion_2_salience"]) / 100
@@ -42,19 +51,37 @@ def soft_labels(clips: Table) -> np.ndarray:
 
 
 def emotion_names(cells: Iterable[Any]) -> np.ndarray:
-    """(n,) object, emotions in whatever spelling ("Anger", "dis") by the names of ``CLASSES``, "" where empty."""
+    """Emotions in whatever spelling ("Anger", "dis") by the names of ``CLASSES``.
+
+    Parameters
+    ----------
+    cells : iterable of object
+        The emotions as they are written.
+
+    Returns
+    -------
+    (n,) object
+        Strings; "" where a cell is empty, an unknown word as it is.
+    """
     return np.array([spelling.emotion(name) for name in texts(cells)], dtype=object)
 
 
 def check_labels(table: Table, where: str) -> list[str]:
-    """Every fault of a table of labels, once, as sentences naming the first row and clip; an empty list when all is well.
+    """Find every fault of a table of labels.
 
     Parameters
     ----------
-    table : columns clip, emotion_1, emotion_2, emotion_1_salience, emotion_2_salience and, optionally, mix (0 / 1).
-        The second emotion and its salience are empty for a single; a single's own salience is 100 or empty.
-        Saliences are in percent, above 0, and sum to 100.
-    where : what to name in front of each fault (a file's name); "" for nothing.
+    table : table
+        Columns clip, emotion_1, emotion_2, emotion_1_salience, emotion_2_salience and, optionally, mix (0 / 1). The
+        second emotion and its salience are empty for a single; a single's own salience is 100 or empty. Saliences are
+        in percent, above 0, and sum to 100.
+    where : str
+        What to name in front of each fault (a file's name); "" for nothing.
+
+    Returns
+    -------
+    list of str
+        A sentence for each kind of fault, naming the first row and clip; empty when all is well.
     """
     start = f"{where}: " if where else ""
     needed = ("clip", "emotion_1", "emotion_2", "emotion_1_salience", "emotion_2_salience")

@@ -26,15 +26,25 @@ def fit(
     high: np.ndarray | float = np.inf,
     start: np.ndarray | None = None,
 ) -> np.ndarray:
-    """The numbers x, (K,) float64.
+    """Fit the numbers of a conditional logit model.
 
     Parameters
     ----------
-    inputs : (K, n, C) derivative of each clip's C logits by each number.
-    soft : (n, C) soft labels, rows sum to 1.
-    centre, precision : (K,) what x is drawn to, and how strongly (> 0).
-    low, high : (K,) or one number: where x is held; the optimum is that within these bounds.
-    start : (K,) where to begin, for fewer steps; None: at the centre.
+    inputs : (K, n, C) float
+        Derivative of each clip's C logits by each number.
+    soft : (n, C) float, 0..1
+        Soft labels; each row sums to 1.
+    centre, precision : (K,) float
+        What the numbers are drawn to, and how strongly (> 0).
+    low, high : float or (K,) float
+        Where the numbers are held; the optimum is that within these bounds.
+    start : (K,) float or None
+        Where to begin, for fewer steps; None begins at the centre.
+
+    Returns
+    -------
+    (K,) float64
+        The numbers of the least objective.
     """
     numbers, clips, classes = inputs.shape
     flat = np.ascontiguousarray(inputs.reshape(numbers, -1), float)  # (K, n * C)
@@ -72,11 +82,33 @@ def _objective(
 
 
 def logarithm(probabilities: np.ndarray) -> np.ndarray:
-    """Logarithm of probabilities, those below FLOOR counting as FLOOR; NaN stays."""
+    """Logarithm of probabilities, those below FLOOR counting as FLOOR.
+
+    Parameters
+    ----------
+    probabilities : (...) float, 0..1
+        Any probabilities.
+
+    Returns
+    -------
+    (...) float, nats
+        The logarithms; NaN stays.
+    """
     return np.log(np.maximum(probabilities, FLOOR))
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """Probabilities along the last axis."""
+    """Probabilities of logits, along the last axis.
+
+    Parameters
+    ----------
+    logits : (..., C) float
+        Logits.
+
+    Returns
+    -------
+    (..., C) float, 0..1
+        Probabilities that sum to 1 along the last axis.
+    """
     exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return exponentials / exponentials.sum(axis=-1, keepdims=True)

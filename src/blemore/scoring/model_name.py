@@ -13,11 +13,17 @@ FINAL = -1
 class ModelName:
     """The name of a model within the study; `str` gives the form that records keep, `parse` reads it.
 
-    step : name of an encoder, or of a later step: "fusion", "calibration", ...
-    folds : folds that it must not be fitted on: one that it judges, or several that it serves. () for the model of the
-        test clips. None for a model that is bound to no fold.
-    parts : what of the step it is.
-    inner : number of the inner fold, for a model that serves a choice among training clips; else None.
+    Parameters
+    ----------
+    step : str
+        Name of an encoder, or of a later step: "fusion", "calibration", ...
+    folds : tuple of int or None
+        Folds that it must not be fitted on: one that it judges, or several that it serves. () for the model of the test
+        clips. None for a model that is bound to no fold.
+    parts : tuple of str
+        What of the step it is.
+    inner : int or None
+        Number of the inner fold, for a model that serves a choice among training clips; else None.
     """
 
     step: str
@@ -27,12 +33,45 @@ class ModelName:
 
     @classmethod
     def of(cls, step: str, outer: int, *parts: str) -> Self:
-        """The model that judges fold `outer`; FINAL: the test clips."""
+        """Name the model that judges a fold.
+
+        Parameters
+        ----------
+        step : str
+            Name of an encoder, or of a later step.
+        outer : int
+            The fold; FINAL for the test clips.
+        *parts : str
+            What of the step it is.
+
+        Returns
+        -------
+        ModelName
+            The name.
+        """
         return cls(step, () if outer == FINAL else (outer,), parts)
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """From the form that records keep."""
+        """Read a name from the form that records keep.
+
+        Parameters
+        ----------
+        text : str
+            What `str` gave.
+
+        Returns
+        -------
+        ModelName
+            The name.
+
+        Examples
+        --------
+        >>> from blemore.scoring.model_name import ModelName
+        >>> name = ModelName.of("fusion", 2, "simplex")
+        >>> str(name), ModelName.parse(str(name)) == name
+        ('fusion/fold2/simplex', True)
+        """
         step, *parts = text.split("/")
         inner = _numbers("inner", parts[-1]) if parts else None
         parts = parts[:-1] if inner else parts
@@ -42,7 +81,7 @@ class ModelName:
 
     @property
     def place(self) -> str:
-        """ "final", "fold0", "folds 0,1", or "" for a model that is bound to no fold."""
+        """The place in the name: "final", "fold0", "folds 0,1", or "" for a model that is bound to no fold."""
         if not self.folds:
             return "" if self.folds is None else "final"
         return f"fold{self.folds[0]}" if len(self.folds) == 1 else "folds " + ",".join(map(str, self.folds))

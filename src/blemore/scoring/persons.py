@@ -13,27 +13,73 @@ FOLDS = 5
 
 
 def sums_of_persons(rows: Rows, saliences: np.ndarray) -> np.ndarray:
-    """(persons, 4) right sets, clips, right blends, blends of each of the rows' persons; saliences (n, 6) in percent."""
+    """What the accuracies are counted from, for each of the rows' persons.
+
+    Parameters
+    ----------
+    rows : Rows
+        The clips with their values, labels, folds and persons.
+    saliences : (n, 6) int, percent
+        Decided saliences; each row sums to 100.
+
+    Returns
+    -------
+    (persons, 4) float
+        Right sets, clips, right blends, blends.
+    """
     truth, persons = rows.truth, len(rows.persons)
     counted = presence_correct(saliences, truth), np.ones(len(truth)), salience_correct(saliences, truth), blends(truth)
     return np.stack([np.bincount(rows.person, values.astype(float), minlength=persons) for values in counted], axis=-1)
 
 
 def accuracies(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """ACC_presence, ACC_salience and Score, each (...,), of sums (..., 4); 0 where there is nothing to count."""
+    """ACC_presence, ACC_salience and Score of sums over clips.
+
+    Parameters
+    ----------
+    sums : (..., 4) float
+        Right sets, clips, right blends, blends.
+
+    Returns
+    -------
+    presence, salience, score : (...) float, 0..1
+        The accuracies; 0 where there is nothing to count.
+    """
     right, clips, right_blends, all_blends = np.moveaxis(np.asarray(sums, float), -1, 0)
     presence, salience = right / np.maximum(clips, 1), right_blends / np.maximum(all_blends, 1)
     return presence, salience, np.asarray(combine(presence, salience))
 
 
 def gains(before: np.ndarray, after: np.ndarray) -> dict[str, float]:
-    """Gains in the three accuracies, of sums (persons, 4)."""
+    """Gains in the three accuracies.
+
+    Parameters
+    ----------
+    before, after : (persons, 4) float
+        Sums as `sums_of_persons` gives them.
+
+    Returns
+    -------
+    dict of str to float, -1..1
+        {accuracy: after minus before}.
+    """
     own, other = (np.stack(accuracies(part.sum(axis=0))) for part in (before, after))
     return dict(zip(ACCURACIES, (other - own).tolist(), strict=True))
 
 
 def gain_and_interval(before: np.ndarray, after: np.ndarray) -> dict[str, Any]:
-    """ "gain" in the accuracies, "interval" [low, high] of the Score's, 90 %, and over how many "persons": of paired sums (persons, 4)."""
+    """Gains in the accuracies, and the interval of the gain in Score.
+
+    Parameters
+    ----------
+    before, after : (persons, 4) float
+        Sums of the same persons, as `sums_of_persons` gives them.
+
+    Returns
+    -------
+    dict of str to object
+        "gain" {accuracy: difference}, "interval" [low, high] of the Score's, 90 %, and "persons", how many.
+    """
     return {
         "gain": gains(before, after),
         "interval": interval_over_persons(score_gain, before, after).tolist(),
@@ -42,29 +88,70 @@ def gain_and_interval(before: np.ndarray, after: np.ndarray) -> dict[str, Any]:
 
 
 def score_gain(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """(...) gain in Score, of sums (..., 4)."""
+    """Gain in Score.
+
+    Parameters
+    ----------
+    before, after : (..., 4) float
+        Sums as `accuracies` takes them.
+
+    Returns
+    -------
+    (...) float, -1..1
+        Score after minus Score before.
+    """
     return accuracies(after)[2] - accuracies(before)[2]
 
 
 def entry(rows: Rows, saliences: np.ndarray) -> dict[str, Any]:
-    """acc_presence, acc_salience, score, clips, blends, persons, and "interval" with [low, high] of each accuracy, 90 % over persons.
+    """All accuracies of decisions with their intervals over persons.
 
-    saliences : (n, 6) in percent.
+    Parameters
+    ----------
+    rows : Rows
+        The clips with their values, labels, folds and persons.
+    saliences : (n, 6) int, percent
+        In percent.
+
+    Returns
+    -------
+    dict of str to object
+        "acc_presence", "acc_salience", "score", "clips", "blends", "persons", and "interval" {accuracy: [low, high]},
+        90 %.
     """
     return scores(saliences, rows.truth) | accuracy_intervals(sums_of_persons(rows, saliences))
 
 
 def accuracy_intervals(sums: np.ndarray) -> dict[str, Any]:
-    """ "persons", and "interval" {accuracy: [low, high]} within 0..1, of sums (persons, 4)."""
+    """The 90 % interval of each accuracy, over persons.
+
+    Parameters
+    ----------
+    sums : (persons, 4) float
+        Sums as `sums_of_persons` gives them.
+
+    Returns
+    -------
+    dict of str to object
+        "persons", how many, and "interval" {accuracy: [low, high]} within 0..1.
+    """
     limits = interval_over_persons(lambda total: np.stack(accuracies(total), axis=-1), sums)  # (2, 3)
     named = dict(zip(ACCURACIES, np.clip(limits, 0, 1).T.tolist(), strict=True))
     return {"persons": int(counted(sums).sum()), "interval": named}
 
 
 class SumsOfPersons:
-    """Sums over each person's clips, `who` (n,) 0..persons - 1, in the order of the clips.
+    """Sums over each person's clips, in the order of the clips.
 
-    clips : (persons, 1) how many clips each has, at least 1.
+    Parameters
+    ----------
+    who : (n,) int
+        Number of each clip's person, 0 to persons - 1.
+
+    Attributes
+    ----------
+    clips : (persons, 1) int
+        How many clips each has, at least 1.
     """
 
     def __init__(self, who: np.ndarray):
@@ -81,9 +168,28 @@ class SumsOfPersons:
 
 
 def folds_over_persons(person: np.ndarray, folds: int = FOLDS) -> np.ndarray:
-    """(n,) folds 0.. of rows whose person is numbered in `person` (n,); all of a person's rows lie in one.
+    """Make folds in which all of a person's rows lie together.
 
-    The person with most clips comes first, to the emptiest fold; no more folds than persons.
+    The person with most clips comes first, to the emptiest fold.
+
+    Parameters
+    ----------
+    person : (n,) int
+        Number of each row's person.
+    folds : int, >= 1
+        Most folds; there are no more than persons.
+
+    Returns
+    -------
+    (n,) int
+        Fold of each row, from 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from blemore.scoring.persons import folds_over_persons
+    >>> folds_over_persons(np.array([0, 0, 0, 1, 1, 2]), folds=2).tolist()
+    [0, 0, 0, 1, 1, 1]
     """
     sizes = np.bincount(person)
     filled, fold = np.zeros(min(folds, len(sizes)), int), np.zeros(len(sizes), int)

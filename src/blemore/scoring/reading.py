@@ -35,11 +35,26 @@ OTHERS = {
 def read_bytes(path: str | Path, limit: int = LIMIT) -> bytes:
     """The bytes of a file.
 
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    limit : int, bytes
+        Most bytes that are read.
+
+    Returns
+    -------
+    bytes
+        What the file holds.
+
     Raises
     ------
-    MissingDataError : there is no such file.
-    DataError : it is a directory, or empty, or larger than `limit` bytes.
-    OSError : it cannot be opened for another reason.
+    MissingDataError
+        There is no such file.
+    DataError
+        It is a directory, or empty, or larger than `limit` bytes.
+    OSError
+        It cannot be opened for another reason.
     """
     path = Path(path)
     if path.is_dir():
@@ -59,9 +74,20 @@ def read_bytes(path: str | Path, limit: int = LIMIT) -> bytes:
 def table_bytes(path: str | Path) -> bytes:
     """The bytes of a table's file, unpacked where gzip packed them.
 
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    bytes
+        What the file holds, unpacked.
+
     Raises
     ------
-    DataError, OSError : as `read_bytes`; a damaged gzip file, or another kind of file.
+    DataError, OSError
+        As `read_bytes`; a damaged gzip file, or another kind of file.
     """
     data = read_bytes(path)
     if data[:2] == b"\x1f\x8b":
@@ -81,9 +107,20 @@ def table_bytes(path: str | Path) -> bytes:
 def decoded(data: bytes) -> str:
     """Text in UTF-8, with or without byte order mark, or in UTF-16 as Windows writes it.
 
+    Parameters
+    ----------
+    data : bytes
+        The bytes of a text file.
+
+    Returns
+    -------
+    str
+        The text.
+
     Raises
     ------
-    ValueError : neither; the message names the line.
+    ValueError
+        Neither; the message names the line.
     """
     if data.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
         encoding = "utf-32"
@@ -105,12 +142,22 @@ def load_json(data: bytes, where: str, strict: bool = False) -> Any:
 
     Parameters
     ----------
-    where : the file's name, for the message.
-    strict : whether it must be UTF-8 without byte order mark; else as in `decoded`.
+    data : bytes
+        The bytes of a JSON file.
+    where : str
+        The file's name, for the message.
+    strict : bool
+        Whether it must be UTF-8 without byte order mark; else as in `decoded`.
+
+    Returns
+    -------
+    object
+        The value.
 
     Raises
     ------
-    DataError : it cannot be read, whatever the reason.
+    DataError
+        It cannot be read, whatever the reason.
     """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -138,7 +185,18 @@ def load_json(data: bytes, where: str, strict: bool = False) -> Any:
 
 
 def shown(value: Any) -> str:
-    """Any value out of JSON as short text that every terminal can print."""
+    """Any value out of JSON as short text that every terminal can print.
+
+    Parameters
+    ----------
+    value : object
+        The value.
+
+    Returns
+    -------
+    str
+        At most 80 characters.
+    """
     try:
         text = json.dumps(value)
     except RecursionError:
@@ -147,12 +205,42 @@ def shown(value: Any) -> str:
 
 
 def shown_name(name: str) -> str:
-    """`shown`, without the quotation marks."""
+    """Give a name as `shown` does, without the quotation marks.
+
+    Parameters
+    ----------
+    name : str
+        The name.
+
+    Returns
+    -------
+    str
+        At most 80 characters.
+    """
     return shown(name).strip('"')
 
 
 def once(places: Iterable[str], what: str) -> list[str]:
-    """One sentence for a fault, however often it occurs: the first place, and how many more; nothing for no place."""
+    """One sentence for a fault, however often it occurs: the first place, and how many more.
+
+    Parameters
+    ----------
+    places : iterable of str
+        Where the fault is found.
+    what : str
+        What is wrong.
+
+    Returns
+    -------
+    list of str
+        The sentence; empty for no place.
+
+    Examples
+    --------
+    >>> from blemore.scoring.reading import once
+    >>> once(["row 2", "row 7", "row 9"], "the clip has no name")
+    ['row 2, and 2 more: the clip has no name']
+    """
     found = list(places)
     if not found:
         return []

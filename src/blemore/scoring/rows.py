@@ -21,12 +21,21 @@ if TYPE_CHECKING:
 class Rows:
     """Some clips, n of them, with what a fit needs to know of each.
 
-    values : (..., n, d) numbers of each clip: features (n, d), probabilities (n, 6), those of E encoders (E, n, 6), or
-        one set of probabilities for each of `outers`.
-    truth : (n, 6) saliences in percent; 0 for test clips.
-    fold : (n,) ints; FINAL for test clips.
-    person : (n,) ints, numbers in `persons`, the names of all persons or groups; -1 where nobody knows.
-    clip : (n,) names; None: nothing is declared.
+    Parameters
+    ----------
+    values : (..., n, d) float
+        Numbers of each clip: features (n, d), probabilities (n, 6), those of E encoders (E, n, 6), or one set of
+        probabilities for each of `outers`.
+    truth : (n, 6) float, percent
+        Saliences; 0 for test clips.
+    fold : (n,) int
+        Fold of each clip; FINAL for test clips.
+    person : (n,) int
+        Numbers in `persons`; -1 where nobody knows.
+    persons : tuple of str
+        Names of all persons or groups.
+    clip : (n,) object or None
+        Names of the clips; with None nothing is declared.
     """
 
     values: np.ndarray
@@ -38,7 +47,20 @@ class Rows:
 
     @classmethod
     def of(cls, clips: "pd.DataFrame", values: np.ndarray | None = None) -> Self:
-        """The rows of a clips table, in its order, with `values` (..., n, d); None: (n, 0)."""
+        """Make the rows of a clips table, in its order.
+
+        Parameters
+        ----------
+        clips : DataFrame
+            Clips table.
+        values : (..., n, d) float or None
+            Numbers of each clip; None for (n, 0).
+
+        Returns
+        -------
+        Rows
+            One row per clip.
+        """
         import pandas as pd  # `blemore score` makes its rows without
 
         train, truth = (clips["split"] == "train").to_numpy(), np.zeros((len(clips), 6))
@@ -52,7 +74,7 @@ class Rows:
 
     @property
     def soft(self) -> np.ndarray:
-        """(n, 6) soft labels; the rows of labelled clips sum to 1."""
+        """Soft labels (n, 6) in 0..1; the rows of labelled clips sum to 1."""
         return self.truth / 100
 
     @property
@@ -66,22 +88,55 @@ class Rows:
         return [FINAL, *self.folds]
 
     def lookup(self, table: "pd.DataFrame") -> np.ndarray:
-        """(n, 6) the class columns of a table with one row per clip, in the order of these rows."""
+        """Look up the class columns of a table, in the order of these rows.
+
+        Parameters
+        ----------
+        table : DataFrame
+            One row per clip, with the column clip and the six classes.
+
+        Returns
+        -------
+        (n, 6) float
+            The class columns.
+        """
         return table.set_index("clip").loc[self.clip, list(CLASSES)].to_numpy()
 
     def view(self, outer: int) -> Self:
-        """With the values for fold `outer` alone, (n, d), of values (outers, n, d).
+        """Keep the values for one outer fold, (n, d), of values (outers, n, d).
+
+        Parameters
+        ----------
+        outer : int
+            The fold that is left out; FINAL for none.
+
+        Returns
+        -------
+        Rows
+            The rows with those values.
 
         Raises
         ------
-        ValueError : the values are not one set for each of `outers`, as when a whole fold was left out before.
+        ValueError
+            The values are not one set for each of `outers`, as when a whole fold was left out before.
         """
         if len(self.values) != len(self.outers):
             raise ValueError(f"values for {len(self.values)} outer folds, the rows have {self.outers}")
         return replace(self, values=self.values[self.outers.index(outer)])
 
     def where(self, chosen: np.ndarray | slice) -> Self:
-        """Those rows: (n,) bool, or their numbers."""
+        """Select rows.
+
+        Parameters
+        ----------
+        chosen : (n,) bool, or their numbers
+            Which rows.
+
+        Returns
+        -------
+        Rows
+            Those rows.
+        """
         clip = None if self.clip is None else self.clip[chosen]
         return replace(
             self, values=self.values[..., chosen, :], truth=self.truth[chosen], fold=self.fold[chosen],
@@ -89,21 +144,77 @@ class Rows:
         )  # fmt: skip
 
     def to_fit(self, model: ModelName, kind: str, chosen: np.ndarray | slice = slice(None)) -> Self:
-        """Those rows, on which `model` is fitted; what is fitted is of that kind (`declare.fitted`)."""
+        """Select the rows that a model is fitted on, and declare it (`declare.fitted`).
+
+        Parameters
+        ----------
+        model : ModelName
+            The model.
+        kind : str
+            What is fitted.
+        chosen : (n,) bool, or their numbers
+            Which rows.
+
+        Returns
+        -------
+        Rows
+            Those rows.
+        """
         rows = self.where(chosen)
         declare.fitted(model, kind, rows.clip)
         return rows
 
     def to_judge(self, model: ModelName, chosen: np.ndarray | slice = slice(None)) -> Self:
-        """Those rows, of which `model` makes probabilities or decisions."""
+        """Select the rows of which a model makes probabilities or decisions, and declare it (`declare.judged`).
+
+        Parameters
+        ----------
+        model : ModelName
+            The model.
+        chosen : (n,) bool, or their numbers
+            Which rows.
+
+        Returns
+        -------
+        Rows
+            Those rows.
+        """
         rows = self.where(chosen)
         declare.judged(model, rows.clip)
         return rows
 
     def outside(self, fold: int, model: ModelName, kind: str) -> Self:
-        """The rows of the other folds, to fit `model` on; all for FINAL."""
+        """Select the rows of the other folds, to fit a model on.
+
+        Parameters
+        ----------
+        fold : int
+            The fold that is left out; FINAL for none.
+        model : ModelName
+            The name under which the fit is recorded.
+        kind : str
+            What is fitted.
+
+        Returns
+        -------
+        Rows
+            The rows outside the fold.
+        """
         return self.to_fit(model, kind, self.fold != fold)
 
     def inside(self, fold: int, model: ModelName) -> Self:
-        """The rows of the fold, which `model` judges."""
+        """Select the rows of a fold, which a model judges.
+
+        Parameters
+        ----------
+        fold : int
+            Number of a fold.
+        model : ModelName
+            The model.
+
+        Returns
+        -------
+        Rows
+            The rows of the fold.
+        """
         return self.to_judge(model, self.fold == fold)

@@ -25,12 +25,16 @@ def shares(columns: Sequence[Sequence[Any]]) -> tuple[np.ndarray, str]:
 
     Parameters
     ----------
-    columns : the six classes' cells: numbers, or text such as "0.25", "0,25" and "25 %".
+    columns : sequence of six sequences
+        The classes' cells: numbers, or text such as "0.25", "0,25" and "25 %".
 
     Returns
     -------
-    (n, 6) float64, NaN where a cell is no number; and a remark, "" where nothing was done. Where most rows can be explained,
-    the others stay as they are, in parts of 1: `tables.check_probabilities` refuses them, and them alone.
+    values : (n, 6) float64
+        Probabilities, NaN where a cell is no number. Where most rows can be explained, the others stay as they are, in
+        parts of 1: `tables.check_probabilities` refuses them, and them alone.
+    remark : str
+        What was done; "" where nothing was.
     """
     values = np.stack([numbers(column) for column in columns], axis=1)
     sums = values.sum(axis=1)
@@ -49,7 +53,18 @@ def shares(columns: Sequence[Sequence[Any]]) -> tuple[np.ndarray, str]:
 
 
 def is_exact(values: np.ndarray) -> bool:
-    """Whether every row (n, 6) lies in 0..1 and sums to 1."""
+    """Whether every row lies in 0..1 and sums to 1.
+
+    Parameters
+    ----------
+    values : (n, 6) float
+        Numbers as read.
+
+    Returns
+    -------
+    bool
+        True where they are probabilities as they stand.
+    """
     return bool((values >= 0).all() and (np.abs(values.sum(axis=1) - 1) <= SUM_TOLERANCE).all())
 
 

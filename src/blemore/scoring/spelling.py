@@ -26,23 +26,67 @@ VIDEO = r"\.(mov|mp4|m4v|avi|mkv|webm|mpe?g|wmv|wav)$"
 
 
 def plain(header: str) -> str:
-    """A header in small letters, with "_" for what parts its words: "Emotion 1" is emotion_1."""
+    """A header in small letters, with "_" for what parts its words: "Emotion 1" is emotion_1.
+
+    Parameters
+    ----------
+    header : str
+        The header as it is written.
+
+    Returns
+    -------
+    str
+        The plain form.
+    """
     return re.sub(r"[\s.-]+", "_", header.strip("# \t\n\r\xa0").casefold())
 
 
 def column(header: str) -> str:
-    """Our name of a column, whatever its case and with "p_" or "prob_" around it; a header that we do not know stays."""
+    """Our name of a column, whatever its case and with "p_" or "prob_" around it.
+
+    Parameters
+    ----------
+    header : str
+        The header as it is written.
+
+    Returns
+    -------
+    str
+        Our name; a header that we do not know stays.
+    """
     name = plain(header)
     bare = re.sub(r"^(p|prob|probability)_|_(p|prob|probability)$", "", name)
     return OURS.get(name) or OURS.get(bare) or header.strip()
 
 
 def emotion(text: str) -> str:
-    """Our name of an emotion ("Anger" is ang); a word that we do not know stays."""
+    """Our name of an emotion: "Anger" is ang.
+
+    Parameters
+    ----------
+    text : str
+        The emotion as it is written.
+
+    Returns
+    -------
+    str
+        Our name; a word that we do not know stays.
+    """
     name = plain(text)
     return OURS[name] if OURS.get(name) in EMOTIONS else text.strip()
 
 
 def clip(text: str) -> str:
-    """A clip's name without folder, whichever slash parts it, and without the ending of a video or sound file."""
+    """A clip's name without folder, whichever slash parts it, and without the ending of a video or sound file.
+
+    Parameters
+    ----------
+    text : str
+        Name or path of the file.
+
+    Returns
+    -------
+    str
+        The clip's name.
+    """
     return re.sub(VIDEO, "", re.split(r"[/\\]", text.strip())[-1], flags=re.IGNORECASE)

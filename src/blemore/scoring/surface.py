@@ -17,7 +17,21 @@ OFFICIAL_GRID = np.linspace(0.05, 0.95, 20)
 
 @dataclass(frozen=True)
 class Chosen:
-    """Thresholds with the accuracies that they reach on the clips they were chosen on."""
+    """Thresholds with the accuracies that they reach on the clips they were chosen on.
+
+    Parameters
+    ----------
+    alpha : float, 0..1
+        Presence threshold.
+    beta : float, 0..1
+        Salience threshold.
+    acc_presence : float, 0..1
+        ACC_presence on those clips.
+    acc_salience : float, 0..1
+        ACC_salience on those clips.
+    score : float, 0..1
+        Their Score.
+    """
 
     alpha: float
     beta: float
@@ -27,11 +41,39 @@ class Chosen:
 
     @classmethod
     def of(cls, alpha: float, beta: float, acc_presence: float, acc_salience: float) -> "Chosen":
-        """With the Score that follows from the accuracies."""
+        """Make thresholds with the Score that follows from the accuracies.
+
+        Parameters
+        ----------
+        alpha : float, 0..1
+            Presence threshold.
+        beta : float, 0..1
+            Salience threshold.
+        acc_presence : float, 0..1
+            ACC_presence.
+        acc_salience : float, 0..1
+            ACC_salience.
+
+        Returns
+        -------
+        Chosen
+            The thresholds.
+        """
         return cls(*map(float, (alpha, beta, acc_presence, acc_salience, combine(acc_presence, acc_salience))))
 
     def decide(self, probabilities: np.ndarray) -> np.ndarray:
-        """(n, 6) saliences in percent, decided with these thresholds."""
+        """Decide what each clip shows, with these thresholds.
+
+        Parameters
+        ----------
+        probabilities : (n, 6) float, 0..1
+            Probabilities of the classes; each row sums to 1.
+
+        Returns
+        -------
+        (n, 6) int64, percent
+            Saliences; each row sums to 100.
+        """
         return decode(probabilities, self.alpha, self.beta)
 
 
@@ -39,8 +81,16 @@ class Chosen:
 class ScoreSurface:
     """The accuracies, in 0..1, for every pair of thresholds.
 
-    alphas : (a,) ascending; betas : (b,) ascending.
-    acc_presence : (a,), beta cannot change it; acc_salience : (a, b), 0 without blends.
+    Parameters
+    ----------
+    alphas : (a,) float, 0..1
+        Ascending.
+    betas : (b,) float, 0..1
+        Ascending.
+    acc_presence : (a,) float, 0..1
+        ACC_presence at each alpha; beta cannot change it.
+    acc_salience : (a, b) float, 0..1
+        ACC_salience at each pair; 0 without blends.
     """
 
     alphas: np.ndarray
@@ -49,12 +99,33 @@ class ScoreSurface:
     acc_salience: np.ndarray
 
     def score(self) -> np.ndarray:
-        """(a, b) Score in 0..1."""
+        """The Score at every pair of thresholds.
+
+        Returns
+        -------
+        (a, b) float, 0..1
+            The Score.
+        """
         return np.asarray(combine(self.acc_presence[:, None], self.acc_salience))
 
 
 def surface(rows: "Attainable", alphas: np.ndarray, betas: np.ndarray) -> ScoreSurface:
-    """The accuracies for all pairs of ascending thresholds; equal to decoding once for each pair."""
+    """The accuracies for all pairs of ascending thresholds; equal to decoding once for each pair.
+
+    Parameters
+    ----------
+    rows : Attainable
+        What can be right in each row.
+    alphas : (a,) float, 0..1
+        Presence thresholds, ascending.
+    betas : (b,) float, 0..1
+        Salience thresholds, ascending.
+
+    Returns
+    -------
+    ScoreSurface
+        The accuracies at every pair.
+    """
     shape = (len(alphas) + 1, len(betas) + 1)
     reached, equal_from = first_cells(rows, alphas, betas)
 
@@ -78,7 +149,25 @@ def official_grid(probabilities: np.ndarray, truth: np.ndarray) -> Chosen:
 
     Parameters
     ----------
-    probabilities : (n, 6) float64; truth : (n, 6) saliences in percent.
+    probabilities : (n, 6) float, 0..1
+        Probabilities of the classes; each row sums to 1.
+    truth : (n, 6) float, percent
+        Saliences in percent.
+
+    Returns
+    -------
+    Chosen
+        The thresholds, with the accuracies on these clips.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from blemore.scoring.surface import official_grid
+    >>> probabilities = np.array([[0.6, 0.0, 0.0, 0.0, 0.4, 0.0], [0.0, 0.1, 0.0, 0.9, 0.0, 0.0]])
+    >>> truth = np.array([[70, 0, 0, 0, 30, 0], [0, 0, 0, 100, 0, 0]])
+    >>> best = official_grid(probabilities, truth)
+    >>> round(best.alpha, 3), round(best.beta, 3), best.score
+    (0.145, 0.05, 1.0)
     """
     table = surface(Attainable(probabilities, truth), OFFICIAL_GRID, OFFICIAL_GRID)
     # The first maximum in row order: rows are alphas, so the smallest alpha wins, then the smallest beta.
@@ -88,7 +177,24 @@ def official_grid(probabilities: np.ndarray, truth: np.ndarray) -> Chosen:
 
 
 class Attainable:
-    """What can be right in each row: (n,) arrays, computed once."""
+    """What can be right in each row, computed once.
+
+    Parameters
+    ----------
+    probabilities : (n, 6) float, 0..1
+        Probabilities of the classes; each row sums to 1.
+    truth : (n, 6) float, percent
+        Saliences that the clips show; each labelled row sums to 100.
+
+    Attributes
+    ----------
+    second_largest, difference : (n,) float
+        What alpha and beta are compared with (`top_two`).
+    can_blend, is_blend : (n,) bool
+        Whether the decision may be a blend, and whether the truth is one.
+    single_right, pair_right, even_right, uneven_right : (n,) bool
+        Whether the single, the pair, 50/50 and 70/30 are right where they are decided.
+    """
 
     def __init__(self, probabilities: np.ndarray, truth: np.ndarray):
         truth = np.rint(np.asarray(truth, float))
@@ -105,6 +211,23 @@ class Attainable:
 
 
 def first_cells(rows: Attainable, alphas: np.ndarray, betas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(n,) each: a row is a blend for the first `reached` alphas, and 50/50 from the `equal_from`-th beta on."""
+    """Where each row becomes a blend, and where the blend becomes 50/50.
+
+    Parameters
+    ----------
+    rows : Attainable
+        What can be right in each row.
+    alphas : (a,) float, 0..1
+        Presence thresholds, ascending.
+    betas : (b,) float, 0..1
+        Salience thresholds, ascending.
+
+    Returns
+    -------
+    reached : (n,) int
+        How many alphas, from the first on, make the row a blend.
+    equal_from : (n,) int
+        The first beta that makes it 50/50.
+    """
     reached = np.where(rows.can_blend, np.searchsorted(alphas, rows.second_largest, side="right"), 0)
     return reached, np.searchsorted(betas, rows.difference, side="left")

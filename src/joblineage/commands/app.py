@@ -44,12 +44,19 @@ class Commands(TyperGroup):
 
 
 def commands(study: Study, *own: Callable[..., Any]) -> typer.Typer:
-    """The commands `show`, `find`, `why`, `verify`, `recover`, `sign`, `diff` and `export`.
+    """Make the commands `show`, `find`, `why`, `verify`, `recover`, `sign`, `diff` and `export`.
 
     Parameters
     ----------
-    study : what the library must know of the project; the commands find it in their context's `obj`.
-    own : the project's own commands; one of the same name takes the place of the library's.
+    study : Study
+        What the library must know of the project; the commands find it in their context's `obj`.
+    *own : callable
+        The project's own commands; one of the same name takes the place of the library's.
+
+    Returns
+    -------
+    typer.Typer
+        The application.
     """
     app = typer.Typer(
         name="lineage",
@@ -163,7 +170,14 @@ def _tell(report: "Report", shown: int = 20) -> None:
     say(said, fg="red" if bad else "green", bold=True)
 
 
-def recover(context: typer.Context, workspace: Workspace = Path()) -> None:
+def recover(
+    context: typer.Context,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Take a run that cannot be asked from here for dead; cancel its cluster jobs."),
+    ] = False,
+    workspace: Workspace = Path(),
+) -> None:
     """After a kill, a power cut or a wrong hand: end what a run left running, bring back what is lost or damaged.
 
     It says what it did, and what the next run has to make again; it runs no job. Finished work is kept.
@@ -171,7 +185,7 @@ def recover(context: typer.Context, workspace: Workspace = Path()) -> None:
     from joblineage.recovery import RunActive, recover
 
     try:
-        done = recover(Store(workspace, context.obj))
+        done = recover(Store(workspace, context.obj), force=force)
     except RunActive as error:
         say(str(error), err=True)
         raise typer.Exit(1) from None

@@ -53,11 +53,22 @@ SCHEMA = {
 
 
 def read_uploads(path: str | Path) -> list[dict[str, Any]]:
-    """The entries of an `uploads.json`, checked; an empty list where there is no such file yet.
+    """Read the entries of an `uploads.json`, checked.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    list of dict
+        The entries; empty where there is no such file yet.
 
     Raises
     ------
-    DataError : not JSON, or an entry is not in the form above, missing or doubled; every fault names its upload.
+    DataError
+        Not JSON, or an entry is not in the form above, missing or doubled; every fault names its upload.
     """
     path = Path(path)
     if not path.exists():
@@ -68,7 +79,17 @@ def read_uploads(path: str | Path) -> list[dict[str, Any]]:
 
 
 def write_uploads(path: str | Path, entries: list[dict[str, Any]]) -> None:
-    """Write the entries, checked, whole or not at all. Who extends the file holds a lock (`uploads.log.record`)."""
+    """Write the entries, checked, whole or not at all.
+
+    Who extends the file holds a lock (`uploads.log.record`).
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    entries : list of dict
+        The entries, in the form above.
+    """
     _check(entries, str(path))
     write_json(path, entries)
 
@@ -76,10 +97,16 @@ def write_uploads(path: str | Path, entries: list[dict[str, Any]]) -> None:
 def summary(entries: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """How often was uploaded, and what the best returned Score may not be taken for.
 
+    Parameters
+    ----------
+    entries : iterable of mapping
+        The entries.
+
     Returns
     -------
-    {"uploads": how many, "files": of how many different contents, "scored": how many of these have a score,
-    "best": the entry with the highest Score (of equals the one logged first) or None, "warning": a sentence}.
+    dict of str to object
+        {"uploads": how many, "files": of how many different contents, "scored": how many of these have a score, "best":
+        the entry with the highest Score (of equals the one logged first) or None, "warning": a sentence}.
     """
     entries = [dict(entry) for entry in entries]
     scored = [entry for entry in entries if entry["returned"] is not None]
@@ -108,7 +135,23 @@ def _entry_faults(place: int, entry: Mapping[str, Any]) -> Iterator[str]:
 
 
 def share(text: str) -> Decimal:
-    """A typed number in 0..1, with its digits; ValueError where it is none."""
+    """Read a typed number in 0..1, with its digits.
+
+    Parameters
+    ----------
+    text : str
+        What was typed.
+
+    Returns
+    -------
+    Decimal, 0..1
+        The number.
+
+    Raises
+    ------
+    ValueError
+        It is no such number.
+    """
     try:
         value = Decimal(text.strip() if text.isascii() else "")
     except InvalidOperation:
@@ -119,13 +162,35 @@ def share(text: str) -> Decimal:
 
 
 def logged(returned: Mapping[str, Any] | None) -> Numbers:
-    """The numbers that an entry of the log holds."""
+    """The numbers that an entry of the log holds.
+
+    Parameters
+    ----------
+    returned : mapping of str to object, or None
+        The entry's "returned".
+
+    Returns
+    -------
+    dict of str to Decimal
+        Those that are known.
+    """
     # repr is the shortest text of a float; without normalize, 0.0 would count as known to one digit only.
     return {key: Decimal(repr(value)).normalize() for key, value in (returned or {}).items() if value is not None}
 
 
 def faults_of(numbers: Numbers) -> list[str]:
-    """What is wrong among the numbers themselves: one accuracy alone, or a Score that is not the mean of both."""
+    """What is wrong among the numbers themselves: one accuracy alone, or a Score that is not the mean of both.
+
+    Parameters
+    ----------
+    numbers : dict of str to Decimal
+        What the challenge returned, as far as known.
+
+    Returns
+    -------
+    list of str
+        Faults, in sentences.
+    """
     if (ACCURACIES[0] in numbers) != (ACCURACIES[1] in numbers):
         return ["acc_presence and acc_salience come together: one alone is no result"]
     if "score" not in numbers or ACCURACIES[0] not in numbers:
@@ -140,10 +205,24 @@ def faults_of(numbers: Numbers) -> list[str]:
 
 
 def merge(known: Numbers, numbers: Numbers) -> tuple[Numbers, list[str]]:
-    """What is known once `numbers` is added to `known`, and how the two contradict each other (then nothing is merged).
+    """Add numbers to what is known.
 
     Accuracies must be the same numbers. A Score is held against the accuracies where they are known (it is their mean
     and may be rounded otherwise), else it must be the same number.
+
+    Parameters
+    ----------
+    known : dict of str to Decimal
+        What is logged.
+    numbers : dict of str to Decimal
+        What is new.
+
+    Returns
+    -------
+    merged : dict of str to Decimal
+        What is known together.
+    faults : list of str
+        How the two contradict each other; `merged` is not to be used then.
     """
     same = ACCURACIES if ACCURACIES[0] in known else ("score",)
     faults = [
@@ -158,9 +237,19 @@ def merge(known: Numbers, numbers: Numbers) -> tuple[Numbers, list[str]]:
 
 
 def entry_of(numbers: Numbers) -> dict[str, float | None] | None:
-    """The three numbers as the log keeps them; what is not known is None.
+    """The three numbers as the log keeps them.
 
     The Score is the mean of the accuracies where it was not given, or given with fewer digits than they have.
+
+    Parameters
+    ----------
+    numbers : dict of str to Decimal
+        What the challenge returned, as far as known.
+
+    Returns
+    -------
+    dict of str to float, or None
+        Numbers that are not known are None; None where nothing is known.
     """
     if not numbers:
         return None

@@ -21,6 +21,7 @@ from blemore.challenge.uploads.entries import (
     read_uploads,
     write_uploads,
 )
+from joblineage import turns
 from joblineage.errors import DataError, refuse
 from joblineage.files import sha256
 
@@ -30,9 +31,16 @@ LOCK_SECONDS = 30
 
 @dataclass(frozen=True)
 class Recorded:
-    """What `record` did: `action` is "added", "completed" (an entry that lacked something) or "known" (nothing new).
+    """What `record` did.
 
-    entry : as the file has it now. twins : numbers of the other uploads of the same bytes.
+    Parameters
+    ----------
+    action : {"added", "completed", "known"}
+        A new entry, an entry that lacked something, or nothing new.
+    entry : dict of str to object
+        The entry as the file has it now.
+    twins : list of int
+        Numbers of the other uploads of the same bytes.
     """
 
     action: str
@@ -57,19 +65,33 @@ def record(
 
     Parameters
     ----------
-    path : the `uploads.json`; made where it is missing. Written whole or not at all, by one process at a time.
-    file : the zip that was uploaded.
-    variant : "inductive" or "transductive"; None: the one logged for these bytes, else as the file's name says.
-    when : moment of the upload, with its time zone; None: now.
-    numbers : what the challenge returned, as far as known.
-    note : anything; a second note of an upload is added to the first.
-    keys : the challenge's clips, all of which must be in the file (optional).
+    path : str or Path
+        The `uploads.json`; made where it is missing. Written whole or not at all, by one process at a time.
+    file : str or Path
+        The zip that was uploaded.
+    variant : {"inductive", "transductive"} or None
+        None: the one logged for these bytes, else as the file's name says.
+    when : datetime or None
+        Moment of the upload, with its time zone; None: now.
+    numbers : dict of str to Decimal, or None
+        What the challenge returned, as far as known.
+    note : str
+        Anything; a second note of an upload is added to the first.
+    keys : iterable of str or None
+        The challenge's clips, all of which must be in the file.
+
+    Returns
+    -------
+    Recorded
+        What was done.
 
     Raises
     ------
-    DataError : the challenge would not take the file; its name shows no variant; the scores contradict themselves or
-        what is logged; `uploads.json` is damaged. Nothing is written then.
-    OSError : the zip cannot be read, or the folder cannot be written.
+    DataError
+        The challenge would not take the file; its name shows no variant; the scores contradict themselves or what is
+        logged; `uploads.json` is damaged. Nothing is written then.
+    OSError
+        The zip cannot be read, or the folder cannot be written.
     """
     path, file, numbers = Path(path), Path(file), numbers or {}
     digest = sha256(file)
@@ -87,7 +109,7 @@ def record(
                 "uploaded": moment or datetime.now(UTC).strftime(TIME),
                 "file": _shown(file, path.parent),
                 "sha256": digest,
-                "variant": variant or (same[0]["variant"] if same else variant_of(file)),
+                "variant": variant or (same[0]["variant"] if same else _variant_of(file)),
                 "returned": entry_of(numbers),
                 "note": note,
             }
@@ -104,7 +126,7 @@ def record(
         return Recorded("completed", entry, twins)
 
 
-def variant_of(file: Path) -> str:
+def _variant_of(file: Path) -> str:
     """The variant that a submission's name shows: `submission_transductive.zip`; `submission.zip` is the other of the two."""
     for variant in reversed(VARIANTS):
         if variant in file.stem:
@@ -155,7 +177,7 @@ def _alone(path: Path) -> Iterator[None]:
     """One process at a time from reading to writing, or two that log at once would lose an entry."""
     lock = path.with_name(f".{path.name}.lock")
     try:
-        with filelock.FileLock(lock, timeout=LOCK_SECONDS):
+        with turns.alone(lock, seconds=LOCK_SECONDS):
             yield
     except filelock.Timeout as error:
         raise DataError(str(path), [f"another process has held {lock} for {LOCK_SECONDS} s; try again"]) from error

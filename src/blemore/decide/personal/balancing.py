@@ -27,8 +27,18 @@ FLOOR = 1e-12
 class Balanced:
     """Posteriors of the clips of some persons, to be balanced at any strength.
 
-    posterior : (n, 36), unbalanced; frequencies : (36,) of the training answers; who : (n,) ints 0.., whose clip.
-    known : (n,) number of the answer of a labelled clip, else -1; share : (persons, 1) in 0..1.
+    Parameters
+    ----------
+    posterior : (n, 36) float, 0..1
+        Posterior of the answers, unbalanced.
+    frequencies : (36,) float, 0..1
+        Frequencies of the training answers.
+    who : (n,) int
+        0.., whose clip.
+    known : (n,) int
+        Number of the answer of a labelled clip, else -1.
+    share : (persons, 1) float, 0..1
+        In 0..1.
     """
 
     posterior: np.ndarray
@@ -39,12 +49,12 @@ class Balanced:
 
     @cached_property
     def logs(self) -> np.ndarray:
-        """(n, 36) logarithms of the posterior."""
+        """Logarithms (n, 36) of the posterior."""
         return np.log(np.maximum(self.posterior, FLOOR))
 
     @cached_property
     def weights(self) -> np.ndarray:
-        """(persons, 36) weights at full strength, in logits, centred."""
+        """Weights (persons, 36) at full strength, in logits, centred."""
         sums, aim = SumsOfPersons(self.who), np.log(self.frequencies)
         weights = np.zeros((len(sums.clips), len(ANSWERS)))
         for _ in range(MOST_ROUNDS):
@@ -56,14 +66,38 @@ class Balanced:
         return weights
 
     def at(self, k: float) -> np.ndarray:
-        """(n, 36) posteriors, balanced by n / (n + k) after n clips of a person; k infinite: unbalanced."""
+        """Balance the posteriors by n / (n + k) after n clips of a person.
+
+        Parameters
+        ----------
+        k : float, >= 0, clips
+            Clips after which a person's weights count half; infinite leaves the posteriors unbalanced.
+
+        Returns
+        -------
+        (n, 36) float, 0..1
+            Posterior of the answers; each row sums to 1.
+        """
         clips = np.bincount(self.who)[:, None]
         strength = clips / np.maximum(clips + k, 1) * self.share
         return with_known(logits.softmax(self.logs + (self.weights * strength)[self.who]), self.known)
 
 
 def with_known(posterior: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """The posterior (n, 36) with certainty where the answer is `known` (n,), -1 where it is not."""
+    """Make the posterior certain, in place, where the answer is known.
+
+    Parameters
+    ----------
+    posterior : (n, 36) float, 0..1
+        Posterior probability of each answer; each row sums to 1.
+    known : (n,) int
+        Number of a labelled clip's answer, -1 for a clip without a label.
+
+    Returns
+    -------
+    (n, 36) float, 0..1
+        The same array.
+    """
     labelled = np.flatnonzero(known >= 0)
     if len(labelled):
         posterior[labelled] = np.eye(len(ANSWERS))[known[labelled]]
@@ -71,24 +105,82 @@ def with_known(posterior: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 
 def part_of_schedule(who: np.ndarray, usual: float) -> np.ndarray:
-    """(persons, 1) how much of the usual number of clips each of the persons `who` (n,), ints 0.., has, at most 1."""
+    """How much of the usual number of clips each person has.
+
+    Parameters
+    ----------
+    who : (n,) int
+        Number of each clip's person, 0 to persons - 1.
+    usual : float, > 0, clips
+        Clips of a training person, the median.
+
+    Returns
+    -------
+    (persons, 1) float, 0..1
+        The part, at most 1.
+    """
     return np.minimum(1.0, np.bincount(who)[:, None] / usual)
 
 
 def positive(value: Any) -> float:
-    """A finite number above 0, as JSON holds it; a ValueError or TypeError for anything else."""
+    """Check a finite number above 0, as JSON holds it.
+
+    Parameters
+    ----------
+    value : object
+        The value.
+
+    Returns
+    -------
+    float, > 0
+        The number.
+
+    Raises
+    ------
+    ValueError, TypeError
+        It is anything else.
+    """
     if not 0 < float(value) < np.inf:
         raise ValueError(f"expected a number above 0, found {value!r}")
     return float(value)
 
 
 def usual_clips(who: np.ndarray) -> float:
-    """Median number of clips of the persons `who` (n,)."""
+    """The median number of clips of the persons.
+
+    Parameters
+    ----------
+    who : (n,) int
+        Number of each clip's person.
+
+    Returns
+    -------
+    float, clips
+        The median.
+    """
     return float(np.median(np.unique(who, return_counts=True)[1]))
 
 
 def shaped(value: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """Finite numbers of that shape, as JSON holds them; a ValueError or TypeError for anything else."""
+    """Check finite numbers of a shape, as JSON holds them.
+
+    Parameters
+    ----------
+    value : object
+        The value.
+    shape : tuple of int
+        The expected shape.
+
+    Returns
+    -------
+    (shape) float
+        The numbers.
+
+    Raises
+    ------
+    ValueError, TypeError
+        They are anything else.
+    """
     array = np.asarray(value, float)
     if array.shape != shape or not np.isfinite(array).all():
         raise ValueError(f"expected {shape} finite numbers, found shape {array.shape}")
@@ -96,5 +188,16 @@ def shaped(value: Any, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def nothing_known(clips: int) -> np.ndarray:
-    """(clips,) as `Balanced.known`, of clips without a label."""
+    """The answers of clips without a label, as `Balanced.known`.
+
+    Parameters
+    ----------
+    clips : int, >= 0
+        How many clips.
+
+    Returns
+    -------
+    (clips,) int
+        All -1.
+    """
     return np.full(clips, -1)

@@ -39,7 +39,21 @@ LEAST = 1e-12
 
 @dataclass(frozen=True)
 class Choice:
-    """A kind of personal model, or OFF, with its constants; None where the kind has no such constant."""
+    """A kind of personal model, or OFF, with its constants; None where the kind has no such constant.
+
+    Parameters
+    ----------
+    kind : {"off", "offset", "discriminant", "both"}
+        Kind of personal model.
+    kappa : float or None, >= 0, clips
+        An offset counts n / (n + kappa) after n clips.
+    weight : float or None, >= 0, clips
+        Clips that the discriminant model's additive form counts.
+    k : float or None, >= 0, clips
+        Balancing counts n / (n + k) after n clips.
+    power : float or None, > 0
+        What `part_of_schedule` is raised to.
+    """
 
     kind: str = OFF
     kappa: float | None = None
@@ -48,7 +62,13 @@ class Choice:
     power: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """ "model" and the constants that it has."""
+        """Give the kind and its constants.
+
+        Returns
+        -------
+        dict of str to object
+            "model" and the constants that it has.
+        """
         named = {"model": self.kind, "kappa": self.kappa, "weight": self.weight, "k": self.k, "power": self.power}
         return {name: value for name, value in named.items() if value is not None}
 
@@ -61,8 +81,18 @@ class Choice:
 class Fitted:
     """What was chosen, fitted.
 
-    logit : the posterior that knows no person; offset, discriminant : the personal models that the choice needs, or None.
-    schedule : what training persons show; None where the choice is OFF.
+    Parameters
+    ----------
+    choice : Choice
+        What was chosen.
+    logit : ConditionalLogit
+        The posterior that knows no person.
+    offset : Offset or None
+        The offset model, where the choice needs it.
+    discriminant : Discriminant or None
+        The discriminant model, where the choice needs it.
+    schedule : Schedule or None
+        What training persons show; None where the choice is OFF.
     """
 
     choice: Choice
@@ -72,13 +102,37 @@ class Fitted:
     schedule: Schedule | None = field(repr=False, default=None)
 
     def to_json(self) -> dict[str, Any]:
-        """What `from_json` reads: the choice, and the models' numbers."""
+        """Give the choice and the models' numbers.
+
+        Returns
+        -------
+        dict of str to object
+            What `from_json` reads.
+        """
         parts = ((name, getattr(self, name)) for name in ("logit", "offset", "discriminant", "schedule"))
         return self.choice.to_json() | {name: part.to_json() for name, part in parts if part is not None}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any], where: str = "personal model") -> "Fitted":
-        """As `to_json` wrote it. Raises DataError, naming `where`, for anything else."""
+        """Rebuild a personal model that `to_json` wrote.
+
+        Parameters
+        ----------
+        value : mapping of str to object
+            What `to_json` gave, read back from JSON.
+        where : str
+            What a fault is reported under, such as a file's name.
+
+        Returns
+        -------
+        Fitted
+            The same model.
+
+        Raises
+        ------
+        DataError
+            The value is of another form.
+        """
         try:
             kind = value["model"]
             names = () if kind == OFF else (*CONSTANTS[kind], "k", "power")
@@ -92,9 +146,39 @@ class Fitted:
             raise DataError(where, [f"{expected} ({type(error).__name__}: {error})"]) from None
 
     def posterior(self, values: np.ndarray, who: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:
-        """(n, 36) posteriors of clips with probabilities `values` (n, 6) of persons `who` (n,), ints 0.. .
+        """The posterior of clips of some persons; where the choice is OFF, persons and labels are not used.
 
-        known : (n,) the answer of a labelled clip, else -1; None: no clip is labelled. OFF has no use for it.
+        Parameters
+        ----------
+        values : (n, 6) float, 0..1
+            Probabilities of the clips.
+        who : (n,) int
+            Number of each clip's person, 0 to persons - 1.
+        known : (n,) int or None
+            Number of a labelled clip's answer, else -1; None where no clip is labelled.
+
+        Returns
+        -------
+        (n, 36) float, 0..1
+            Posterior of the answers; each row sums to 1.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from blemore.decide.personal.choice import choose
+        >>> from blemore.scoring.rows import Rows
+        >>> from dataclasses import replace
+        >>> from blemore.simulation.study import Settings, simulate
+        >>> from blemore.tables import labelled
+        >>> made = simulate(Settings(persons=4, folds=2, encoders=1), seed=1)
+        >>> rows = Rows.of(labelled(made.clips))
+        >>> rows = replace(rows, values=rows.lookup(made.tables["e00"]))
+        >>> options = {"candidates": ["offset"], "kappas": [10.0], "weights": [10.0], "ks": [30.0], "powers": [1.0]}
+        >>> model = choose(rows, options).model
+        >>> print(model.choice)
+        offset (kappa 10, k 30, power 1)
+        >>> model.posterior(rows.values, rows.person).shape == (len(rows), 36)
+        True
         """
         if self.schedule is None:
             return self.logit.posterior(values)
@@ -108,7 +192,26 @@ class Fitted:
         schedule: Schedule,
         powers: Iterable[float],
     ) -> Iterator[np.ndarray]:
-        """As `posterior`, for each power of `part_of_schedule`."""
+        """The posterior of clips, as `posterior` gives it, for each power of `part_of_schedule`.
+
+        Parameters
+        ----------
+        values : (n, 6) float, 0..1
+            Probabilities of the clips.
+        who : (n,) int
+            Number of each clip's person, 0 to persons - 1.
+        known : (n,) int or None
+            Number of a labelled clip's answer, else -1; None where no clip is labelled.
+        schedule : Schedule
+            What training persons show.
+        powers : iterable of float
+            The powers.
+
+        Yields
+        ------
+        (n, 36) float, 0..1
+            Posterior of the answers under one power.
+        """
         known = nothing_known(len(who)) if known is None else known
         part, trusted = part_of_schedule(who, schedule.usual), schedule.trusted(values, who, known)  # (persons, 1)
         models = [model for model in (self.offset, self.discriminant) if model is not None]
@@ -117,7 +220,20 @@ class Fitted:
             yield _joined(parts).at(self.choice.k or 0.0)
 
     def usualness(self, values: np.ndarray, who: np.ndarray) -> np.ndarray:
-        """(persons,) `Schedule.usualness` of clips (n, 6) of persons `who` (n,); NaN where the choice is OFF."""
+        """How usual each person's mix of answers looks (`Schedule.usualness`).
+
+        Parameters
+        ----------
+        values : (n, 6) float, 0..1
+            Probabilities of the clips.
+        who : (n,) int
+            Number of each clip's person, 0 to persons - 1.
+
+        Returns
+        -------
+        (persons,) float, 0..1
+            NaN where the choice is OFF.
+        """
         if self.schedule is None:
             return np.full(len(np.bincount(who)), np.nan)
         return self.schedule.usualness(values, who)
@@ -127,9 +243,16 @@ class Fitted:
 class Selected:
     """What `choose` finds.
 
-    model : the choice, fitted on all rows; left_out : {fold: the same choice, fitted on the rows of the other folds}.
-    likelihoods : {candidate: mean log likelihood of the clips' labels, in nats}.
-    Where the choice is OFF, nothing is left out; where nothing could be chosen, the last is empty too.
+    Where the choice is OFF, nothing is left out; where nothing could be chosen, the likelihoods are empty too.
+
+    Parameters
+    ----------
+    model : Fitted
+        The choice, fitted on all rows.
+    left_out : mapping of int to Fitted
+        {fold: the same choice, fitted on the rows of the other folds}.
+    likelihoods : mapping of Choice to float
+        {candidate: mean log likelihood of the clips' labels, in nats}.
     """
 
     model: Fitted
@@ -142,26 +265,37 @@ def choose(rows: Rows, options: Mapping[str, Any]) -> Selected:
 
     Parameters
     ----------
-    rows : labelled clips, values (n, 6), each made without the clip's own fold.
-    options : "candidates", kinds besides OFF; "kappas", "weights", "ks", what to choose their constants from; "powers", what
+    rows : Rows
+        Labelled clips, values (n, 6), each made without the clip's own fold.
+    options : mapping of str to object
+        "candidates", kinds besides OFF; "kappas", "weights", "ks", what to choose their constants from; "powers", what
         to raise `part_of_schedule` to, chosen afterwards where a person's clips are judged `PART` at a time.
+
+    Returns
+    -------
+    Selected
+        The choice, fitted on all rows and without each fold.
     """
+    # 1. Every model that a candidate needs: of all persons, and of all but one fold's.
     whole = _Models.fit(rows, options)
     if len(rows.folds) < 2:
         return Selected(whole.of(Choice()))
     learned = {fold: _Models.fit(rows.where(rows.fold != fold), options, like=whole) for fold in rows.folds}
+    # 2. How likely the labels of each left-out fold's persons are under each candidate.
     found: dict[Choice, float] = {}
     for fold, models in learned.items():
         judged = rows.where(rows.fold == fold)
         at = np.arange(len(judged)), numbers_of(judged.truth)
-        for choice, posterior in models.posteriors(judged, options):
+        for choice, posterior in models.posteriors(judged, options):  # (n_judged, 36)
             found[choice] = found.get(choice, 0.0) + float(np.log(np.maximum(posterior[at], LEAST)).sum())
+    # 3. The likeliest candidate, what training persons show (`schedule`), and the power for a person's few clips.
     means = {choice: total / len(rows) for choice, total in found.items()}
     best = max(means, key=lambda choice: means[choice])
     if best.kind == OFF:
         return Selected(whole.of(best), likelihoods=means)
     schedule, schedules = _schedules(rows, whole, learned)
     best = replace(best, power=_power(rows, best, learned, schedules, options["powers"]))
+    # 4. The same choice without each fold, to judge that fold's persons honestly.
     left_out = {fold: models.of(best, schedules[fold]) for fold, models in learned.items()}
     return Selected(whole.of(best, schedule), left_out, means)
 
@@ -204,7 +338,22 @@ def _power(
 
 
 def in_parts(person: np.ndarray, clips: int, name: str) -> np.ndarray:
-    """(n,) numbers 0.. of parts of so many clips, or fewer, of each person (n,); `name` decides which clips."""
+    """Divide each person's clips at random into parts.
+
+    Parameters
+    ----------
+    person : (n,) int
+        Number of each clip's person.
+    clips : int, >= 1
+        Clips of a part; a person's last one may have fewer.
+    name : str
+        Name from which the random numbers derive.
+
+    Returns
+    -------
+    (n,) int
+        Number of each clip's part, from 0.
+    """
     order = generator(name).permutation(len(person))
     order = order[np.argsort(person[order], kind="stable")]
     _, starts, counts = np.unique(person[order], return_index=True, return_counts=True)

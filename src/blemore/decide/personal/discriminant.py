@@ -41,8 +41,16 @@ SHAPES = {
 class Discriminant:
     """A fitted model, in coordinates in which the noise is spherical with variance 1.
 
-    whitening : (5, 5), from log ratios to these coordinates; means : (36, 5) of the answers.
-    precision : (5, 5) of persons' shifts; frequencies : (36,) of the answers.
+    Parameters
+    ----------
+    whitening : (5, 5) float
+        From log ratios to these coordinates.
+    means : (36, 5) float
+        Means of the answers.
+    precision : (5, 5) float
+        Precision of persons' shifts.
+    frequencies : (36,) float, 0..1
+        Of the answers.
     """
 
     whitening: np.ndarray
@@ -51,17 +59,56 @@ class Discriminant:
     frequencies: np.ndarray
 
     def to_json(self) -> dict[str, Any]:
-        """What `from_json` reads."""
+        """Give the numbers that `from_json` reads.
+
+        Returns
+        -------
+        dict of str to object
+            The arrays by name.
+        """
         return {name: getattr(self, name).tolist() for name in SHAPES}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Discriminant":
-        """As `to_json` wrote it; a KeyError, TypeError or ValueError for anything else."""
+        """Rebuild a model that `to_json` wrote.
+
+        Parameters
+        ----------
+        value : mapping of str to object
+            What `to_json` gave, read back from JSON.
+
+        Returns
+        -------
+        Discriminant
+            The same model.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            The value is of another form.
+        """
         return cls(**{name: shaped(value[name], shape) for name, shape in SHAPES.items()})
 
     def adapted(self, values: np.ndarray, who: np.ndarray, known: np.ndarray, share: np.ndarray) -> Balanced:
-        """Posteriors of clips with probabilities `values` (n, 6), of persons `who` (n,); `known`, `share` as in `Balanced`."""
-        z, sums = np.einsum("nd,de->ne", log_ratios(values), self.whitening), SumsOfPersons(who)
+        """Adapt the model to unlabelled clips of some persons: each one's shift by EM, then the posteriors.
+
+        Parameters
+        ----------
+        values : (n, 6) float, 0..1
+            Probabilities of the clips.
+        who : (n,) int
+            Number of each clip's person, 0 to persons - 1.
+        known : (n,) int
+            Number of a labelled clip's answer, -1 for a clip without a label.
+        share : (persons, 1) float, 0..1
+            How far each person is trusted to show the training frequencies.
+
+        Returns
+        -------
+        Balanced
+            Posteriors of the clips.
+        """
+        z, sums = np.einsum("nd,de->ne", _log_ratios(values), self.whitening), SumsOfPersons(who)
         systems = self.precision + sums.clips[:, :, None] * np.eye(DIMENSIONS)  # (persons, 5, 5)
         shifts = np.zeros((len(sums.clips), DIMENSIONS))
         posterior = self._posterior(z, shifts[who], known)
@@ -85,10 +132,17 @@ def fit(rows: Rows, weight: float) -> Discriminant:
 
     Parameters
     ----------
-    rows : values (n, 6).
-    weight : clips that the additive form counts against the mean of an answer's own clips.
+    rows : Rows
+        Labelled clips, values (n, 6).
+    weight : float, >= 0, clips
+        Clips that the additive form counts against the mean of an answer's own clips.
+
+    Returns
+    -------
+    Discriminant
+        The fitted model.
     """
-    z, answer, frequencies = log_ratios(rows.values), numbers_of(rows.truth), frequencies_of(rows.truth)
+    z, answer, frequencies = _log_ratios(rows.values), numbers_of(rows.truth), frequencies_of(rows.truth)
     _, who = np.unique(rows.person, return_inverse=True)
     of_persons, of_answers = SumsOfPersons(who), np.eye(len(ANSWERS))[answer]  # (n, 36)
     counts = of_answers.sum(axis=0)[:, None]
@@ -110,7 +164,7 @@ def fit(rows: Rows, weight: float) -> Discriminant:
     return Discriminant(whitening, means @ whitening, np.linalg.inv(whitening.T @ between @ whitening), frequencies)
 
 
-def log_ratios(probabilities: np.ndarray) -> np.ndarray:
+def _log_ratios(probabilities: np.ndarray) -> np.ndarray:
     """(n, 5) isometric log ratios of probabilities (n, 6) (Egozcue et al. 2003)."""
     return np.einsum("nc,cd->nd", logits.logarithm(np.asarray(probabilities, float)), BASIS)
 

@@ -36,8 +36,20 @@ SHAPES = {"bias": (len(CLASSES),), "persons": (len(CLASSES),) * 2, "clips": (len
 class Schedule:
     """What training persons show.
 
-    model : tells what clips show; usual : clips of a training person, the median.
-    bias : (6,), persons, clips : (6, 6) as above; squared : (persons,) T squared of each training person.
+    Parameters
+    ----------
+    model : Discriminant
+        Says what clips show.
+    usual : float, > 0, clips
+        Clips of a training person, the median.
+    bias : (6,) float
+        Mean of the training persons' departures.
+    persons : (6, 6) float
+        Their covariance.
+    clips : (6, 6) float
+        Covariance of single clips' departures.
+    squared : (persons,) float, >= 0
+        T squared of each training person; empty where there are too few.
     """
 
     model: Discriminant
@@ -49,7 +61,24 @@ class Schedule:
 
     @classmethod
     def of(cls, model: Discriminant, usual: float, shown: np.ndarray, clips: np.ndarray) -> "Schedule":
-        """With what training persons have `shown` (persons, 6), and the covariance of single `clips`, both by `departures`."""
+        """Make a schedule from the departures of training persons.
+
+        Parameters
+        ----------
+        model : Discriminant
+            Says what clips show.
+        usual : float, > 0, clips
+            Clips of a training person, the median.
+        shown : (persons, 6) float
+            The persons' departures (`departures`).
+        clips : (6, 6) float
+            Covariance of single clips' departures.
+
+        Returns
+        -------
+        Schedule
+            The schedule.
+        """
         if len(shown) < FEWEST_PERSONS:
             return cls(model, usual, np.zeros(len(CLASSES)), np.zeros_like(clips), clips, np.zeros(0))
         others = ~np.eye(len(shown), dtype=bool)
@@ -59,34 +88,74 @@ class Schedule:
         return cls(model, usual, shown.mean(axis=0), np.cov(shown.T), clips, np.array(squared))
 
     def to_json(self) -> dict[str, Any]:
-        """What `from_json` reads."""
+        """Give the numbers that `from_json` reads.
+
+        Returns
+        -------
+        dict of str to object
+            The arrays, "model" and "usual".
+        """
         arrays = {name: getattr(self, name).tolist() for name in (*SHAPES, "squared")}
         return arrays | {"model": self.model.to_json(), "usual": self.usual}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Schedule":
-        """As `to_json` wrote it; a KeyError, TypeError or ValueError for anything else."""
+        """Rebuild a schedule that `to_json` wrote.
+
+        Parameters
+        ----------
+        value : mapping of str to object
+            What `to_json` gave, read back from JSON.
+
+        Returns
+        -------
+        Schedule
+            The same schedule.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            The value is of another form.
+        """
         arrays = {name: shaped(value[name], shape) for name, shape in SHAPES.items()}
         squared = shaped(value["squared"], (len(value["squared"]),))
         return cls(Discriminant.from_json(value["model"]), positive(value["usual"]), **arrays, squared=squared)
 
     def usualness(self, values: np.ndarray, who: np.ndarray) -> np.ndarray:
-        """(persons,) share 0..1 of training persons, the person counted in, that lie as far off or further; NaN: unknown.
+        """How usual each person's mix of answers looks.
 
         Parameters
         ----------
-        values : (n, 6) probabilities; who : (n,) persons 0.. .
+        values : (n, 6) float, 0..1
+            Probabilities.
+        who : (n,) int
+            Persons 0.. .
+
+        Returns
+        -------
+        (persons,) float, 0..1
+            Share of training persons, the person counted in, that lie as far off or further; NaN where it is unknown.
         """
         if not len(self.squared):
             return np.full(len(np.bincount(who)), np.nan)
         return (1 + (self.squared[:, None] >= self._off(values, who)).sum(axis=0)) / (1 + len(self.squared))
 
     def trusted(self, values: np.ndarray, who: np.ndarray, known: np.ndarray) -> np.ndarray:
-        """(persons, 1) 0..1 how much it counts that a person shows the usual mix.
+        """How much it counts that a person shows the usual mix.
 
         Parameters
         ----------
-        values, who : as for `usualness`; known : (n,) answers of labelled clips, else -1.
+        values : (n, 6) float, 0..1
+            As for `usualness`.
+        who : (n,) int
+            As for `usualness`.
+        known : (n,) int
+            Answers of labelled clips, else -1.
+
+        Returns
+        -------
+        (persons, 1) float, 0..1
+            1 for a person who does not look unusual, and where there are too few training persons.
         """
         if not len(self.squared):
             return np.ones((len(np.bincount(who)), 1))
@@ -104,7 +173,26 @@ class Schedule:
 def departures(
     model: Discriminant, values: np.ndarray, who: np.ndarray, known: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """How far persons' mean saliences lie from those of training, (persons, 6), times sqrt(n); and single clips', (n, 6)."""
+    """How far mean saliences lie from those of training.
+
+    Parameters
+    ----------
+    model : Discriminant
+        Says what clips show.
+    values : (n, 6) float, 0..1
+        Probabilities of the clips.
+    who : (n,) int
+        Number of each clip's person, 0 to persons - 1.
+    known : (n,) int or None
+        Number of a labelled clip's answer, else -1; None where no clip is labelled.
+
+    Returns
+    -------
+    persons : (persons, 6) float
+        The mean departure of each person's clips, times sqrt(n).
+    clips : (n, 6) float
+        The departure of each clip.
+    """
     known = nothing_known(len(who)) if known is None else known
     sums = SumsOfPersons(who)
     expected = model.adapted(values, who, known, np.ones((len(sums.clips), 1))).posterior @ (ANSWERS / 100)  # (n, 6)

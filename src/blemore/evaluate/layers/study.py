@@ -29,12 +29,19 @@ COLUMNS = ("encoder", "first", "last", "acc_presence", "acc_salience", "score", 
 class LayerStudy:
     """What the ranges of one encoder's layers reach.
 
-    table : one row per range, columns as `COLUMNS`; the interval is 90 %, over `persons`, how many.
-    best : the range with the largest Score; a tie goes to the earlier first, then last layer.
-    picked : Score where each fold's range is the best one on the other folds: what picking by such a table is worth.
-    paper : Score of `best` minus that of the paper's layers, with the ends of its paired 90 % interval; None where
-        the network does not have these layers.
-    seconds : CPU time of one range, mean.
+    Parameters
+    ----------
+    table : DataFrame
+        One row per range, columns as `COLUMNS`; the interval is 90 %, over `persons`, how many.
+    best : (int, int)
+        The range with the largest Score; a tie goes to the earlier first, then last layer.
+    picked : float, 0..1
+        Score where each fold's range is the best one on the other folds: what picking by such a table is worth.
+    paper : (float, float, float) or None
+        Score of `best` minus that of the paper's layers, with the ends of its paired 90 % interval; None where the
+        network does not have these layers.
+    seconds : float, s
+        CPU time of one range, mean.
     """
 
     table: pd.DataFrame
@@ -49,13 +56,24 @@ def study_layers(features: Path, clips: pd.DataFrame, name: str, *, seed: int) -
 
     Parameters
     ----------
-    features : features file of an encoder that keeps all layers, (layers, d) a clip.
-    clips : clips table; usable train clips count, those without features are left out.
-    name : the encoder's, for the table; seed : of the heads.
+    features : Path
+        Features file of an encoder that keeps all layers, (layers, d) a clip.
+    clips : DataFrame
+        Clips table; usable train clips count, those without features are left out.
+    name : str
+        Name of the encoder, for the table.
+    seed : int, >= 0
+        Decides what the heads draw.
+
+    Returns
+    -------
+    LayerStudy
+        What each range reaches.
 
     Raises
     ------
-    DataError : features without layers, or clips without features.
+    DataError
+        Features without layers, or clips without features.
     """
     clips = labelled(clips)
     layers, present = read_layers(features, clips["clip"])
@@ -101,7 +119,18 @@ def study_layers(features: Path, clips: pd.DataFrame, name: str, *, seed: int) -
 
 
 def draw_layers(study: LayerStudy) -> Figure:
-    """First layer across, last layer up: the best range is marked, and the paper's where the network has it."""
+    """Draw the Score of every range: first layer across, last layer up, the best and the paper's range marked.
+
+    Parameters
+    ----------
+    study : LayerStudy
+        What `study_layers` gave.
+
+    Returns
+    -------
+    Figure
+        The figure.
+    """
     table = study.table
     side = int(table["last"].max()) + 1
     scores = np.full((side, side), np.nan)

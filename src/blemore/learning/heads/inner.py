@@ -18,11 +18,19 @@ FLOOR = 1e-6
 
 
 def inner_parts(rows: Rows, model: ModelName) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(learned, judged) numbers of the rows of each inner fold; no person is in both. Empty with a single person.
+    """The inner folds of a fold's clips; no person is in both parts of one.
 
     Parameters
     ----------
-    model : for which something is chosen here.
+    rows : Rows
+        The clips with their values, labels, folds and persons.
+    model : ModelName
+        The model for which something is chosen here.
+
+    Returns
+    -------
+    list of ((n,) int, (m,) int)
+        Numbers of the rows learned from and judged, for each inner fold; empty with a single person.
     """
     names, owner, sizes = np.unique(rows.person, return_inverse=True, return_counts=True)
     number = min(INNER_FOLDS, len(names))
@@ -41,18 +49,66 @@ def inner_parts(rows: Rows, model: ModelName) -> list[tuple[np.ndarray, np.ndarr
 
 @dataclass(frozen=True)
 class Scaler:
-    """Features in standard deviations from the mean; mean, scale : (d,) float32."""
+    """Features in standard deviations from the mean.
+
+    Parameters
+    ----------
+    mean : (d,) float32
+        Mean of each feature.
+    scale : (d,) float32, > 0
+        What it is divided by.
+    """
 
     mean: np.ndarray
     scale: np.ndarray
 
     def apply(self, x: np.ndarray) -> np.ndarray:
-        """(n, d) float32, of (n, d) float32."""
+        """Scale features.
+
+        Parameters
+        ----------
+        x : (n, d) float32
+            Features of the clips.
+
+        Returns
+        -------
+        (n, d) float32
+            Scaled features.
+        """
         return (x - self.mean) / self.scale
 
 
+def row_by_row(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Matrix product x @ weights, one product for each row: its last bits depend on no other row.
+
+    Parameters
+    ----------
+    x : (m, d) float
+        Rows.
+    weights : (d, k) float
+        Weights.
+
+    Returns
+    -------
+    (m, k) float
+        The products.
+    """
+    return (x[:, None] @ weights)[:, 0]
+
+
 def scaler_of(x: np.ndarray) -> Scaler:
-    """Mean and deviation of features (n, d) float32, from which a model learns; a constant feature is not scaled."""
+    """Mean and deviation of features from which a model learns; a constant feature is not scaled.
+
+    Parameters
+    ----------
+    x : (n, d) float32
+        Features of the clips.
+
+    Returns
+    -------
+    Scaler
+        The scaler.
+    """
     count, mean = len(x), x.mean(axis=0, dtype=float)
     off = x - mean
     error = off.sum(axis=0) ** 2 / count
@@ -64,10 +120,36 @@ def scaler_of(x: np.ndarray) -> Scaler:
 
 
 def scaler_for(learned: Rows, model: ModelName) -> Scaler:
-    """As `scaler_of`, for `model`."""
+    """Fit a scaler as `scaler_of`, and declare on which clips.
+
+    Parameters
+    ----------
+    learned : Rows
+        The clips to learn from, values (n, d) float32.
+    model : ModelName
+        The name under which the fit is recorded.
+
+    Returns
+    -------
+    Scaler
+        The scaler.
+    """
     return scaler_of(learned.to_fit(model, "scaler").values)
 
 
 def cross_entropy(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """(...,) summed soft cross-entropy, in nats, of labels (n, 6) and probabilities (..., n, 6)."""
+    """Summed soft cross-entropy.
+
+    Parameters
+    ----------
+    labels : (n, 6) float, 0..1
+        Soft labels; each row sums to 1.
+    probabilities : (..., n, 6) float, 0..1
+        Predictions, or several sets of them.
+
+    Returns
+    -------
+    (...) float, nats
+        The sum over clips.
+    """
     return -(labels * np.log(np.maximum(probabilities, FLOOR))).sum(axis=(-2, -1))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from blemore.learning.heads import logistic
-from blemore.learning.heads.inner import Scaler, cross_entropy, inner_parts, scaler_for
+from blemore.learning.heads.inner import Scaler, cross_entropy, inner_parts, row_by_row, scaler_for
 from blemore.scoring.logits import softmax
 from blemore.scoring.model_name import ModelName
 from blemore.scoring.rows import Rows
@@ -28,8 +28,18 @@ FINAL = 1e-6
 class Linear:
     """A fitted head.
 
-    mean, scale : (d,) float32, of the features; centre : (d,) float32, mean of the scaled features.
-    weights : (d, 6) float32; intercept : (6,) float64, -inf for a class that no label holds.
+    Parameters
+    ----------
+    mean : (d,) float32
+        Mean of each feature.
+    scale : (d,) float32, > 0
+        Deviation of each feature.
+    centre : (d,) float32
+        Mean of the scaled features.
+    weights : (d, 6) float32
+        Coefficients.
+    intercept : (6,) float64
+        -inf for a class that no label holds.
     """
 
     mean: np.ndarray
@@ -39,17 +49,38 @@ class Linear:
     intercept: np.ndarray
 
     def predict(self, values: np.ndarray) -> np.ndarray:
-        """Probabilities (m, 6) of clips with features (m, d) float32; 0 for a class that no label holds."""
-        return softmax((Scaler(self.mean, self.scale).apply(values) - self.centre) @ self.weights + self.intercept)
+        """Predict clips.
+
+        Parameters
+        ----------
+        values : (m, d) float32
+            Features of the clips.
+
+        Returns
+        -------
+        (m, 6) float, 0..1
+            Probabilities; 0 for a class that no label holds.
+        """
+        x = Scaler(self.mean, self.scale).apply(values) - self.centre
+        return softmax(row_by_row(x, self.weights) + self.intercept)
 
 
 def fit(learned: Rows, model: ModelName, name: str = "") -> Linear:
-    """A model of the clips `learned`.
+    """Fit a model of some clips.
 
     Parameters
     ----------
-    learned : values (n, d) float32.
-    name : nothing is drawn from it here.
+    learned : Rows
+        Values (n, d) float32.
+    model : ModelName
+        The name under which the fit is recorded.
+    name : str
+        Nothing is drawn from it here.
+
+    Returns
+    -------
+    Linear
+        The fitted head.
     """
     scaler = scaler_for(learned, model)
     x = scaler.apply(learned.values)
@@ -65,6 +96,20 @@ def choose_strength(clips: logistic.Clips, rows: Rows, model: ModelName) -> floa
     """The strength with the least soft cross-entropy over inner folds that share no person.
 
     With a single person there is no such split: then the strongest regularisation is taken, and the log says so.
+
+    Parameters
+    ----------
+    clips : Clips
+        What the models are fitted from.
+    rows : Rows
+        The clips with their values, labels, folds and persons.
+    model : ModelName
+        The model that gets the strength.
+
+    Returns
+    -------
+    float, > 0
+        One of ``STRENGTHS``.
     """
     parts, labels = inner_parts(rows, model), rows.soft
     if not parts:

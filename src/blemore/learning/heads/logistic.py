@@ -32,8 +32,12 @@ Solve = Callable[[np.ndarray], np.ndarray]
 class Clips:
     """What the models of clips are fitted from: their inner products (n, n), or the few features themselves (n, d).
 
-    x : standardised features (n, d).
-    wide : whether to use inner products; None: the faster form of both, they break even at about d = 0.4 n.
+    Parameters
+    ----------
+    x : (n, d) float
+        Standardised features.
+    wide : bool or None
+        Whether to use inner products; None takes the faster form, they break even at about d = 0.4 n.
     """
 
     def __init__(self, x: np.ndarray, wide: bool | None = None):
@@ -42,16 +46,28 @@ class Clips:
         self.values = x @ x.T if self.wide else x
 
     def solvers(self, seen: np.ndarray, shifts: np.ndarray) -> list[Solve]:
-        """r -> (I + c G)^-1 r for each c of `shifts`, with G the inner products of the seen clips around their mean.
+        """Make r -> (I + c G)^-1 r for each c, with G the inner products of the seen clips around their mean.
 
         Of few features, G = x x': (I + c x x')^-1 = I - c x (I + c x' x)^-1 x' (Woodbury).
+
+        Parameters
+        ----------
+        seen : (m,) int
+            Rows of the clips.
+        shifts : (S,) float, > 0
+            The values of c.
+
+        Returns
+        -------
+        list of callable
+            One for each c, from (m, 6) to (m, 6).
         """
         if self.wide:
             gram = self.values[np.ix_(seen, seen)].astype(shifts.dtype)
             mean = gram.mean(axis=0)
             gram -= mean
             gram -= (mean - mean.mean())[:, None]
-            return [inverse(gram, shift) for shift in shifts]
+            return [_inverse(gram, shift) for shift in shifts]
         x = self.values[seen].astype(shifts.dtype)
         x -= x.mean(axis=0)
         products = x.T @ x
@@ -59,17 +75,32 @@ class Clips:
         def solve(shift: np.floating, inner: Solve, r: np.ndarray) -> np.ndarray:
             return r - shift * (x @ inner(x.T @ r))
 
-        return [partial(solve, shift, inverse(products, shift)) for shift in shifts]
+        return [partial(solve, shift, _inverse(products, shift)) for shift in shifts]
 
     def logits(self, seen: np.ndarray, shown: np.ndarray, dual: np.ndarray) -> np.ndarray:
-        """x_shown W, less its mean over the seen clips: (..., n_shown, 6) from dual (..., n_seen, 6)."""
+        """Logits of clips without the intercept: x_shown W, less its mean over the seen clips.
+
+        Parameters
+        ----------
+        seen : (m,) int
+            Rows that the models were fitted on.
+        shown : (k,) int
+            Rows that are predicted.
+        dual : (..., m, 6) float
+            One row of A per seen clip.
+
+        Returns
+        -------
+        (..., k, 6) float
+            Logits.
+        """
         if self.wide:
             mean = self.values[np.ix_(seen, seen)].mean(axis=0)
             return (self.values[np.ix_(shown, seen)] - mean) @ dual
         return (self.values[shown] - self.values[seen].mean(axis=0)) @ (self.values[seen].T @ dual)
 
 
-def inverse(products: np.ndarray, shift: np.floating) -> Solve:
+def _inverse(products: np.ndarray, shift: np.floating) -> Solve:
     """r -> (I + shift * products)^-1 r, by Cholesky."""
     matrix = shift * products
     matrix[np.diag_indices_from(matrix)] += 1
@@ -81,7 +112,14 @@ def inverse(products: np.ndarray, shift: np.floating) -> Solve:
 class Fitted:
     """Models of one part of the clips, one per strength (S of them).
 
-    seen : (n,) rows the models were fitted on; dual : (S, n, 6); intercepts : (S, 6), -inf for a class not seen.
+    Parameters
+    ----------
+    seen : (n,) int
+        Rows the models were fitted on.
+    dual : (S, n, 6) float
+        One row of A per clip.
+    intercepts : (S, 6) float
+        -inf for a class not seen.
     """
 
     seen: np.ndarray
@@ -89,7 +127,20 @@ class Fitted:
     intercepts: np.ndarray
 
     def predict(self, clips: Clips, shown: np.ndarray) -> np.ndarray:
-        """Probabilities (S, n_shown, 6) of other rows of the same clips; 0 for a class that the part does not hold."""
+        """Predict other rows of the same clips.
+
+        Parameters
+        ----------
+        clips : Clips
+            The clips that the models were fitted from.
+        shown : (k,) int
+            Rows that are predicted.
+
+        Returns
+        -------
+        (S, k, 6) float, 0..1
+            Probabilities; 0 for a class that the part does not hold.
+        """
         return softmax(clips.logits(self.seen, shown, self.dual) + self.intercepts[:, None])
 
 
@@ -97,17 +148,28 @@ def fit(
     clips: Clips, labels: np.ndarray, seen: np.ndarray, strengths: Sequence[float], *, tolerance: float,
     dtype: type[np.floating] = np.float64,
 ) -> Fitted:  # fmt: skip
-    """The models of some rows of the clips, one per strength, all at once.
+    """Fit the models of some rows of the clips, one per strength, all at once.
 
     Parameters
     ----------
-    clips : of the standardised features.
-    labels : (n_clips, 6) soft labels, rows sum to 1.
-    seen : (n,) rows to fit on.
-    strengths : S numbers above 0: the variance that the penalty expects of a logit.
-    tolerance : a model is done when its next step moves no logit by more than this. One that is not done
-        within `MOST_STEPS` steps is named in the log.
-    dtype : precision of the steps; half the time in float32, for tolerances down to 1e-4.
+    clips : Clips
+        Clips with standardised features.
+    labels : (n_clips, 6)
+        Soft labels, rows sum to 1.
+    seen : (n,) int
+        Rows to fit on.
+    strengths : sequence of float, > 0
+        The variance that the penalty expects of a logit.
+    tolerance : float, > 0, logits
+        A model is done when its next step moves no logit by more than this. One that is not done within `MOST_STEPS`
+        steps is named in the log.
+    dtype : type
+        Precision of the steps; half the time in float32, for tolerances down to 1e-4.
+
+    Returns
+    -------
+    Fitted
+        The models.
     """
     targets: np.ndarray = np.asarray(labels[seen], dtype)
     n, means = len(targets), targets.mean(axis=0)
@@ -156,10 +218,34 @@ def fit(
 
 
 def logits(iterates: np.ndarray, n: int) -> np.ndarray:
-    """(s, n, 6) logits of iterates (s, 2 n + 1, 6)."""
+    """Logits of iterates.
+
+    Parameters
+    ----------
+    iterates : (s, 2 n + 1, 6) float
+        Dual, logits without the intercept, intercept.
+    n : int
+        How many clips.
+
+    Returns
+    -------
+    (s, n, 6) float
+        Logits.
+    """
     return iterates[:, n:-1] + iterates[:, -1:]
 
 
 def total(values: np.ndarray) -> np.ndarray:
-    """(s, 1, 1) sums over clips and classes."""
+    """Sums over clips and classes.
+
+    Parameters
+    ----------
+    values : (s, n, 6) float
+        What is summed.
+
+    Returns
+    -------
+    (s, 1, 1) float
+        The sums.
+    """
     return values.sum(axis=(1, 2), keepdims=True)

@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.functional import kl_div, linear, relu
+from torch.nn.functional import kl_div
 
 from blemore.encoders.device import use_one_thread
-from blemore.learning.heads.inner import Scaler, cross_entropy, inner_parts, scaler_for
+from blemore.learning.heads.inner import Scaler, cross_entropy, inner_parts, row_by_row, scaler_for
 from blemore.scoring.labels import CLASSES
+from blemore.scoring.logits import softmax
 from blemore.scoring.model_name import ModelName
 from blemore.scoring.rows import Rows
 from blemore.seeds import seed_of
@@ -30,7 +31,7 @@ LEARNING_RATE = 1e-4
 WEIGHT_DECAY = 1e-3
 
 
-class Trained:
+class _Trained:
     """A network in training on standardised features; its randomness comes from its name alone."""
 
     def __init__(self, x: np.ndarray, labels: np.ndarray, hidden: int, name: str):
@@ -62,8 +63,18 @@ class Trained:
 class Perceptron:
     """A fitted head.
 
-    mean, scale : (d,) float32, of the features; inner, inner_bias, outer, outer_bias : (h, d), (h,), (6, h), (6,) float32,
-    the layers; shown : (6,) bool, False for a class that no label holds.
+    Parameters
+    ----------
+    mean : (d,) float32
+        Mean of each feature.
+    scale : (d,) float32, > 0
+        Deviation of each feature.
+    inner, inner_bias : (h, d), (h,) float32
+        The hidden layer.
+    outer, outer_bias : (6, h), (6,) float32
+        The last layer.
+    shown : (6,) bool
+        False for a class that no label holds.
     """
 
     mean: np.ndarray
@@ -74,15 +85,22 @@ class Perceptron:
     outer_bias: np.ndarray
     shown: np.ndarray
 
-    @torch.inference_mode()
     def predict(self, values: np.ndarray) -> np.ndarray:
-        """As `linear.Linear.predict`."""
-        device = use_one_thread()
-        x, inner, inner_bias, outer, outer_bias = (
-            torch.tensor(array, device=device) for array in (Scaler(self.mean, self.scale).apply(values), *self.layers)
-        )
-        logits = linear(relu(linear(x, inner, inner_bias)), outer, outer_bias)
-        outputs = logits.double().softmax(dim=1).cpu().numpy() * self.shown
+        """Predict clips, as `linear.Linear.predict` does.
+
+        Parameters
+        ----------
+        values : (m, d) float32
+            Features of the clips.
+
+        Returns
+        -------
+        (m, 6) float64, 0..1
+            Probabilities; 0 for a class that no label holds.
+        """
+        x = Scaler(self.mean, self.scale).apply(values)
+        hidden = np.maximum(row_by_row(x, self.inner.T) + self.inner_bias, 0)  # (m, h)
+        outputs = softmax((row_by_row(hidden, self.outer.T) + self.outer_bias).astype(float)) * self.shown
         return outputs / outputs.sum(axis=1, keepdims=True)
 
     @property
@@ -92,12 +110,27 @@ class Perceptron:
 
 
 def fit(learned: Rows, model: ModelName, name: str) -> Perceptron:
-    """As `linear.fit`, a network whose randomness comes from `name`."""
+    """Fit a network to some clips, as `linear.fit` fits its model.
+
+    Parameters
+    ----------
+    learned : Rows
+        The clips to learn from, values (n, d) float32.
+    model : ModelName
+        The name under which the fit is recorded.
+    name : str
+        Name from which the random numbers derive.
+
+    Returns
+    -------
+    Perceptron
+        The fitted head.
+    """
     hidden, epochs = choose(learned, model, name)
     scaler = scaler_for(learned, model)
     x = scaler.apply(learned.values)
     labels = learned.to_fit(model, "head").soft
-    final = Trained(x, labels, hidden, f"{name}/{hidden}")
+    final = _Trained(x, labels, hidden, f"{name}/{hidden}")
     for _ in range(epochs):
         final.epoch()
     inner, inner_bias, outer, outer_bias = (layer.detach().cpu().numpy() for layer in final.network.parameters())
@@ -106,9 +139,25 @@ def fit(learned: Rows, model: ModelName, name: str) -> Perceptron:
 
 
 def choose(learned: Rows, model: ModelName, name: str) -> tuple[int, int]:
-    """Width and number of epochs with the least soft cross-entropy over inner folds; scaler fitted inside each.
+    """Choose width and number of epochs by the least soft cross-entropy over inner folds; scaler fitted inside each.
 
     With a single person there is nothing to choose on: the smaller width, for one epoch, and the log says so.
+
+    Parameters
+    ----------
+    learned : Rows
+        The clips to learn from, values (n, d) float32.
+    model : ModelName
+        The model that gets them.
+    name : str
+        Name from which the random numbers derive.
+
+    Returns
+    -------
+    width : int
+        One of ``HIDDEN``.
+    epochs : int, 1..EPOCHS
+        Number of epochs.
     """
     parts, labels = inner_parts(learned, model), learned.soft
     if not parts:
@@ -122,7 +171,7 @@ def choose(learned: Rows, model: ModelName, name: str) -> tuple[int, int]:
         data.append((scaler.apply(part.values), labels[inside], others, labels[outside]))
     best, choice = np.inf, (HIDDEN[0], 1)
     for hidden in HIDDEN:
-        inner = [Trained(x, soft, hidden, f"{name}/{hidden}/inner{k}") for k, (x, soft, *_) in enumerate(data)]
+        inner = [_Trained(x, soft, hidden, f"{name}/{hidden}/inner{k}") for k, (x, soft, *_) in enumerate(data)]
         least, reached = np.inf, 0
         for epoch in range(1, EPOCHS + 1):
             loss = 0.0

@@ -26,7 +26,18 @@ class FittedHead(Protocol):
     """What a head's `fit` gives: a dataclass of arrays."""
 
     def predict(self, values: np.ndarray) -> np.ndarray:
-        """Probabilities (m, 6) of clips with features (m, d) float32."""
+        """Predict clips.
+
+        Parameters
+        ----------
+        values : (m, d) float32
+            Features of the clips.
+
+        Returns
+        -------
+        (m, 6) float, 0..1
+            Probabilities; each row sums to 1.
+        """
         ...
 
 
@@ -37,22 +48,29 @@ def fit_head(
 
     Parameters
     ----------
-    features : as `encoders.embedding.embed` writes them.
-    clips : clips table.
-    settings : the encoder's slice of the parameters: name; optionally layers, [first, last], and head, a module of this
-        folder with `fit`, whose numbers stand under its name.
-    seed : of what a head draws.
-    heads : written, where given: the fitted heads (`read_heads`).
+    features : Path
+        Features file, as `encoders.embedding.embed` writes it.
+    clips : DataFrame
+        Clips table.
+    settings : mapping
+        The encoder's slice of the parameters: name; optionally layers, [first, last], and head, a module of this folder
+        with `fit`, whose numbers stand under its name.
+    seed : int, >= 0
+        Decides what a head draws.
+    heads : Path or None
+        Written, where given: the fitted heads (`read_heads`).
 
     Returns
     -------
-    Probabilities table: out-of-fold rows for train clips, the mean of the fold models for test clips, sorted by clip.
-    A clip that could not be embedded has no row.
+    DataFrame
+        Probabilities table: out-of-fold rows for train clips, the mean of the fold models for test clips, sorted by
+        clip. A clip that could not be embedded has no row.
 
     Raises
     ------
-    DataError : usable clips without features, layers that the features do not hold, an unknown head, train clips of
-        one fold only.
+    DataError
+        Usable clips without features, layers that the features do not hold, an unknown head, train clips of one fold
+        only.
     """
     clips = usable(clips).sort_values("clip").reset_index(drop=True)
     x, present = read_features(features, clips["clip"], settings)
@@ -66,12 +84,51 @@ def fit_head(
 
 
 def fold_probabilities(x: np.ndarray, clips: pd.DataFrame, settings: Mapping, *, seed: int) -> np.ndarray:
-    """Probabilities (n_clips, 6) from features (n_clips, d) float32: see `fit_head`."""
+    """Probabilities from features; see `fit_head`.
+
+    Parameters
+    ----------
+    x : (n, d) float32
+        Features of the clips.
+    clips : DataFrame
+        Clips table, one row for each row of `x`.
+    settings : mapping
+        The encoder's slice of the parameters.
+    seed : int, >= 0
+        Decides all random numbers.
+
+    Returns
+    -------
+    (n, 6) float, 0..1
+        Out-of-fold for train clips, the heads' mean for test clips.
+    """
     return judged(x, clips, fit_heads(x, clips, settings, seed=seed), settings["name"])
 
 
 def fit_heads(x: np.ndarray, clips: pd.DataFrame, settings: Mapping, *, seed: int) -> dict[int, FittedHead]:
-    """{fold: the head fitted without it}, from features (n_clips, d) float32: see `fit_head`."""
+    """Fit a head without each fold; see `fit_head`.
+
+    Parameters
+    ----------
+    x : (n, d) float32
+        Features of the clips.
+    clips : DataFrame
+        Clips table, one row for each row of `x`.
+    settings : mapping
+        The encoder's slice of the parameters.
+    seed : int, >= 0
+        Decides all random numbers.
+
+    Returns
+    -------
+    dict of int to FittedHead
+        {fold: the head fitted without it}.
+
+    Raises
+    ------
+    DataError
+        An unknown head, or train clips of one fold only.
+    """
     head = settings.get("head", DEFAULT_HEAD)
     fit, numbers = HEAD.load(head).fit, settings.get(head, {})
     rows, train = Rows.of(clips, x), (clips["split"] == "train").to_numpy()
@@ -90,11 +147,23 @@ def fit_heads(x: np.ndarray, clips: pd.DataFrame, settings: Mapping, *, seed: in
 
 
 def judged(x: np.ndarray, clips: pd.DataFrame, heads: Mapping[int, FittedHead], name: str) -> np.ndarray:
-    """Probabilities (n_clips, 6): of a train clip by the head fitted without its fold, of a test clip the heads' mean.
+    """Predict a train clip by the head fitted without its fold, a test clip by the heads' mean.
 
     Parameters
     ----------
-    x : features (n_clips, d) float32; name : of the encoder.
+    x : (n, d) float32
+        Features (n_clips, d) float32.
+    clips : DataFrame
+        Clips table, one row for each row of `x`.
+    heads : mapping of int to FittedHead
+        {fold: the head fitted without it}.
+    name : str
+        Name of the encoder.
+
+    Returns
+    -------
+    (n, 6) float, 0..1
+        Probabilities; each row sums to 1.
     """
     rows, train = Rows.of(clips, x), (clips["split"] == "train").to_numpy()
     probabilities = np.zeros((len(clips), len(CLASSES)))
@@ -106,11 +175,26 @@ def judged(x: np.ndarray, clips: pd.DataFrame, heads: Mapping[int, FittedHead], 
 
 
 def read_heads(path: Path, settings: Mapping, folds: int) -> dict[int, Any]:
-    """{fold: head} of a file that `fit_head` wrote with these settings, of so many folds.
+    """Read the heads that `fit_head` wrote with these settings.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    settings : mapping
+        The encoder's slice of the parameters.
+    folds : int, >= 1
+        How many folds.
+
+    Returns
+    -------
+    dict of int to object
+        {fold: head}.
 
     Raises
     ------
-    DataError : no such file, or another head's.
+    DataError
+        There is no such file, or it is another head's.
     """
     kind = made_by(HEAD.load(settings.get("head", DEFAULT_HEAD)).fit)
     found = read_models(path, {f"fold{fold}": kind for fold in range(folds)})
@@ -122,17 +206,24 @@ def read_features(path: Path, clips: pd.Series, settings: Mapping) -> tuple[np.n
 
     Parameters
     ----------
-    path : as `encoders.embedding.embed` writes it.
-    clips : names of usable clips.
-    settings : name; optionally `layers`, [first, last]: these layers are averaged, both ends included.
+    path : Path
+        Features file, as `encoders.embedding.embed` writes it.
+    clips : Series
+        Names of usable clips.
+    settings : mapping
+        Name; optionally `layers`, [first, last]: these layers are averaged, both ends included.
 
     Returns
     -------
-    (n_present, n_features) float32, and (n_clips,) bool: False for a clip that could not be embedded.
+    features : (m, d) float32
+        Rows of the clips that have any.
+    present : (n,) bool
+        False for a clip that could not be embedded.
 
     Raises
     ------
-    DataError : as `read_layers` says; the features hold no layers, or not these.
+    DataError
+        As `read_layers` says; the features hold no layers, or not these.
     """
     arrays, present = read_layers(path, clips)
     layers = settings.get("layers")
@@ -148,19 +239,45 @@ def read_features(path: Path, clips: pd.Series, settings: Mapping) -> tuple[np.n
 
 
 def has_layers(path: Path) -> bool:
-    """Whether a features file holds those of every layer, as its metadata say."""
+    """Whether a features file holds those of every layer, as its metadata say.
+
+    Parameters
+    ----------
+    path : Path
+        Features file.
+
+    Returns
+    -------
+    bool
+        True for (layers, d) numbers a clip.
+    """
     shape = (pq.read_schema(path).metadata or {}).get(b"shape")
     return shape is not None and len(parse_json(shape)) > 1
 
 
 def read_layers(path: Path, clips: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """As `read_features`, in the shape that the encoder gave: (n_present, ...) float16 or float32, and who is present.
+    """Features of clips in the shape that the encoder gave.
 
     A clip that could not be embedded has a row of NaN and a remark that says why.
 
+    Parameters
+    ----------
+    path : Path
+        Features file.
+    clips : Series
+        Names of usable clips.
+
+    Returns
+    -------
+    features : (m, ...) float16 or float32
+        Rows of the clips that have any.
+    present : (n,) bool
+        False for a clip that could not be embedded.
+
     Raises
     ------
-    DataError : a clip has no row; a number is NaN or infinite without being such a row.
+    DataError
+        A clip has no row; a number is NaN or infinite without being such a row.
     """
     table = pq.read_table(path)
     row = {clip: k for k, clip in enumerate(table["clip"].to_pylist())}

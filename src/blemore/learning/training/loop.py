@@ -40,17 +40,22 @@ from joblineage.progress import Steps
 
 SAVE_EVERY = 10.0
 """Least seconds between two saved states."""
-PREDICTED_AT_ONCE = 16
-"""Clips of a batch of predictions."""
+EVALUATED_AT_ONCE = 16
+"""Clips of a batch of the loss after an epoch."""
 
 
 @dataclass(frozen=True)
 class Examples:
     """Clips with what they show.
 
-    clips : as `Preprocessing.decode` makes them, n arrays.
-    labels : soft labels (n, 6) float32.
-    names : (n,) of the clips, for `declare`; None where nobody asks.
+    Parameters
+    ----------
+    clips : Media
+        As `Preprocessing.decode` makes them, n arrays.
+    labels : (n, 6) float32 Tensor, 0..1
+        Soft labels; each row sums to 1.
+    names : (n,) object or None
+        Names of the clips, for `declare`; None where nobody asks.
     """
 
     clips: Media
@@ -61,17 +66,43 @@ class Examples:
         return len(self.clips)
 
     def where(self, chosen: np.ndarray) -> "Examples":
-        """Those for which `chosen` (n,) is true."""
+        """Select examples.
+
+        Parameters
+        ----------
+        chosen : (n,) bool
+            Which of them.
+
+        Returns
+        -------
+        Examples
+            Those for which `chosen` is true.
+        """
         names = None if self.names is None else self.names[chosen]
         return Examples(self.clips.where(chosen), self.labels[torch.tensor(chosen)], names)
 
     def batches(
         self, size: int, preprocessing: Preprocessing, generator: torch.Generator, device: torch.device
     ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """All examples once, in random order, changed at random: batches of at most `size`, on the CPU.
+        """Go through all examples once, in random order, changed at random.
 
-        Each is what `Preprocessing.augmented` gives, clips and changes, and the labels. Everything is drawn from
-        `generator`, whose draws do not depend on the device.
+        Everything is drawn from `generator`, whose draws do not depend on the device.
+
+        Parameters
+        ----------
+        size : int, >= 1
+            Most clips of a batch.
+        preprocessing : Preprocessing
+            What changes the clips (`Preprocessing.augmented`).
+        generator : torch.Generator
+            What order and changes are drawn from.
+        device : torch.device
+            Where the batches will go; they are made on the CPU.
+
+        Returns
+        -------
+        iterator of (Tensor, Tensor, (b, 6) Tensor)
+            Clips and changes of each batch, as `Preprocessing.augmented` gives them, and its soft labels.
         """
 
         def made() -> Iterator[tuple[Tensor, Tensor, Tensor]]:
@@ -79,10 +110,10 @@ class Examples:
                 clips, changes = preprocessing.augmented([self.clips[row] for row in rows.tolist()], generator)
                 yield pinned(clips, device), pinned(changes, device), pinned(self.labels[rows], device)
 
-        return ahead_of(device, made())
+        return _ahead_of(device, made())
 
 
-def ahead_of(device: torch.device, made: Iterator[tuple]) -> Iterator[Any]:
+def _ahead_of(device: torch.device, made: Iterator[tuple]) -> Iterator[Any]:
     """What is `made`; for a GPU the next one is made while the last one is worked on."""
     return made if device.type == "cpu" else prefetched(made)
 
@@ -96,45 +127,61 @@ def train_fold(
 
     Parameters
     ----------
-    settings : the encoder's slice of the parameters with name and scale; see `Recipe` for the numbers of the loop.
-    clips : clips table.
-    files : prepared media of the kinds that the encoder reads, kind by kind (`settings.shards_of`).
-    fold : the fold held out.
-    seed : with the encoder's name and the fold it decides weights, order and augmentation.
-    state : where the training is kept, also when it is finished; ignored if it comes from another training. Whoever
-        needs it no longer removes it.
-    probabilities : written; probabilities table.
-    curve : written; CSV with the columns of `training.state.Row`; inner_loss is empty without early stopping.
-    weights : written; safetensors.
-    workers : threads that decode clips.
-    shared : file below a cache in which decoded clips are kept for the other folds too, see `media.read_media`.
+    settings : mapping
+        The encoder's slice of the parameters with name and scale; see `Recipe` for the numbers of the loop.
+    clips : DataFrame
+        Clips table.
+    files : sequence of Path
+        Prepared media of the kinds that the encoder reads, kind by kind (`settings.shards_of`).
+    fold : int
+        The fold held out.
+    seed : int, >= 0
+        With the encoder's name and the fold it decides weights, order and augmentation.
+    state : Path
+        Where the training is kept, also when it is finished; ignored if it comes from another training. Whoever needs
+        it no longer removes it.
+    probabilities : Path
+        Written: probabilities table.
+    curve : Path
+        Written: CSV with the columns of `training.state.Row`; inner_loss is empty without early stopping.
+    weights : Path
+        Written: safetensors.
+    workers : int, >= 1
+        Threads that decode clips.
+    shared : Path or None
+        File below a cache in which decoded clips are kept for the other folds too, see `media.read_media`.
 
     Raises
     ------
-    DataError : usable clips that are in no shard, nothing to train on, nobody left beside the persons set aside, a loss
-        that is no number, a device whose memory does not hold one clip.
+    DataError
+        Usable clips that are in no shard, nothing to train on, nobody left beside the persons set aside, a loss that is
+        no number, a device whose memory does not hold one clip.
     """
+    # 1. Whom to learn from: training clips of the other folds, some of their persons set aside for early stopping.
     name = f"{seed}/{settings['name']}/fold{fold}"
     clips = usable(clips).sort_values("clip").reset_index(drop=True)
-    learned = np.array((clips["split"] == "train") & (clips["fold"] != fold))
+    learned = np.array((clips["split"] == "train") & (clips["fold"] != fold))  # (n_clips,)
     if not learned.any():
         raise DataError(f"encoder {settings['name']}", [f"fold {fold}: no train clips outside this fold"])
     recipe = Recipe.of(settings)
-    inner = np.zeros(learned.sum(), bool)
+    inner = np.zeros(learned.sum(), bool)  # (n_learned,)
     if recipe.early_stopping:
         inner = recipe.early_stopping.set_aside(clips.loc[learned, "person"], name)
     with told_when_full(name):
+        # 2. The network, and the clips as it reads them, decoded once for all folds.
         device = use_one_thread()
         network = build(settings, name).to(device)
         if recipe.gradient_checkpointing:
             network.checkpoint_gradients()
         media = read_media(shards_of(settings, files), clips["clip"], network.preprocessing, workers, shared)
-        labels = torch.tensor(soft_labels(clips[learned]), dtype=torch.float32)
+        labels = torch.tensor(soft_labels(clips[learned]), dtype=torch.float32)  # (n_learned, 6)
         examples = Examples(media.where(learned), labels, clips.loc[learned, "clip"].to_numpy())
+        # 3. Train, and predict the clips that were not learned from: the fold's own, and all test clips.
         sets = {"learned": examples.where(~inner), "inner": examples.where(inner)}
         identity = training_identity(name, settings, sets, device)
         rows = fit(network, **sets, recipe=recipe, name=name, state=state, identity=identity)
-        found = predict(network, media.where(~learned), name)
+        found = predict(network, media.where(~learned), name)  # (n_clips - n_learned, 6)
+    # 4. Say which clips the model saw and which it judges; write what it says, its curve and its weights.
     model = ModelName.of(settings["name"], fold)
     declare.fitted(model, "network", sets["learned"].names, clips.loc[~learned, "clip"])
     if len(sets["inner"]):
@@ -146,7 +193,24 @@ def train_fold(
 
 
 def training_identity(name: str, settings: Mapping, sets: Mapping[str, Examples], device: torch.device) -> str:
-    """sha256 over all that decides a training: name (seed, encoder, fold), settings, examples, device, torch."""
+    """Hash all that decides a training: name, settings, examples, device, torch.
+
+    Parameters
+    ----------
+    name : str
+        Seed, encoder and fold.
+    settings : mapping
+        The encoder's slice of the parameters.
+    sets : mapping of str to Examples
+        "learned" and "inner".
+    device : torch.device
+        The device.
+
+    Returns
+    -------
+    str
+        Sha256 in hexadecimal digits.
+    """
     seen = {kind: [list(examples.clips.digests), examples.labels.tolist()] for kind, examples in sets.items()}
     said = [name, dict(settings), seen, device.type, torch.__version__]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
@@ -155,11 +219,39 @@ def training_identity(name: str, settings: Mapping, sets: Mapping[str, Examples]
 def fit(
     network: Network, learned: Examples, inner: Examples, recipe: Recipe, *, name: str, state: Path, identity: str
 ) -> list[Row]:
-    """The loop: train `network` in place; returns the curve.
+    """Train a network in place.
 
     Where `inner` has examples, their best epoch ends in the network. Each epoch draws its order and augmentation from
     its own seed, each step the network's noise, so no random state outlives them.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    learned : Examples
+        The clips to learn from.
+    inner : Examples
+        Clips of persons set aside, for early stopping; empty without it.
+    recipe : Recipe
+        The numbers of the loop.
+    name : str
+        Seed, encoder and fold, from which the random numbers derive.
+    state : Path
+        Where the training is kept between two epochs.
+    identity : str
+        What `training_identity` gave; a state with another one is ignored.
+
+    Returns
+    -------
+    list of Row
+        The curve.
+
+    Raises
+    ------
+    DataError
+        The loss is no number, or not even one clip fits into the device's memory.
     """
+    # 1. Begin, or go on where an interrupted training was saved.
     device = next(network.parameters()).device
     optimizer = recipe.optimizer(network)
     scaler = torch.amp.GradScaler(device.type, enabled=half_precision(device) is torch.float16)
@@ -170,12 +262,14 @@ def fit(
     steps_each = math.ceil(len(learned) / recipe.batch)
     with Steps(name, recipe.epochs, done=len(kept.rows)) as steps:
         while len(kept.rows) < recipe.epochs and not recipe.stops(kept.inner_losses):
+            # 2. One epoch: all clips once, in an order that the epoch's name decides.
             epoch = f"{name}/epoch{len(kept.rows) + 1}"
             generator = torch.Generator().manual_seed(seed_of(epoch))
             network.train()
             total = torch.zeros((), device=device)
             batches = learned.batches(recipe.batch, network.preprocessing, generator, device)
-            for k, (batch, changes, labels) in enumerate(batches):
+            for k, (batch, changes, labels) in enumerate(batches):  # b clips, their changes, (b, 6)
+                # 3. One step: gradients part by part, clipped to a norm, then AdamW.
                 rate = recipe.set_rate(optimizer, len(kept.rows) * steps_each + k, recipe.epochs * steps_each)
                 step = f"{epoch}/step{k}"
                 total += len(batch) * micro.run(find_gradients, network, batch, changes, labels, scaler, step)
@@ -183,6 +277,7 @@ def fit(
                 torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.largest_gradient)
                 scaler.step(optimizer)
                 scaler.update()
+            # 4. The loss of persons set aside, if any; the best epoch's weights and, now and then, the state are kept.
             loss = checked(total.item() / len(learned), epoch)
             inner_loss = checked(soft_cross_entropy(network, inner, epoch), epoch) if len(inner) else None
             kept.add(Row(len(kept.rows) + 1, loss, inner_loss, rate))
@@ -190,6 +285,7 @@ def fit(
             if len(kept.rows) < recipe.epochs and time.monotonic() - saved >= SAVE_EVERY:
                 kept.save()
                 saved = time.monotonic()
+    # 5. The finished state is kept too; the network ends with the best epoch's weights.
     kept.save()
     kept.use_best()
     return kept.rows
@@ -198,12 +294,30 @@ def fit(
 def find_gradients(
     size: int, network: Network, batch: Tensor, changes: Tensor, labels: Tensor, scaler: torch.amp.GradScaler, seed: str
 ) -> Tensor:
-    """Leave the gradients of the mean loss of `batch` in `network`, from parts of at most `size` clips; the mean loss.
-
-    batch, changes : as `Preprocessing.augmented` gives them; only a part at a time is on the device.
+    """Leave the gradients of a batch's mean loss in the network, found part by part.
 
     The network's own noise starts at `seed`: with fewer clips at once, a step begins again as it was. A network's
     auxiliary loss is that of each part, weighted by its clips.
+
+    Parameters
+    ----------
+    size : int, >= 1
+        Most clips of a part; only one part at a time is on the device.
+    network : Network
+        The network.
+    batch, changes : Tensor
+        As `Preprocessing.augmented` gives them.
+    labels : (b, 6) float32 Tensor
+        Soft labels of the batch.
+    scaler : torch.amp.GradScaler
+        What scales the loss in half precision.
+    seed : str
+        Name of the step.
+
+    Returns
+    -------
+    Tensor, nats
+        Mean KL divergence of the batch, without gradient.
     """
     torch.manual_seed(seed_of(seed))
     network.zero_grad()
@@ -223,15 +337,15 @@ def find_gradients(
 
 
 @torch.inference_mode()
-def predicted_logits(network: Network, clips: Sequence[np.ndarray], name: str) -> Tensor:
+def _predicted_logits(network: Network, clips: Sequence[np.ndarray], name: str, at_once: int) -> Tensor:
     """Logits (n_clips, 6) float64 of clips as `Preprocessing.decode` makes them, in single precision, on the CPU."""
     device = next(network.parameters()).device
     network.eval()
     logits = torch.zeros((len(clips), len(CLASSES)), dtype=torch.float64)
-    micro = MicroBatch(PREDICTED_AT_ONCE, name)
-    groups = alike(enumerate(clips), PREDICTED_AT_ONCE)
+    micro = MicroBatch(at_once, name)
+    groups = alike(enumerate(clips), at_once)
     batches = ((places, pinned(network.preprocessing.stacked(group), device)) for places, group in groups)
-    for places, batch in ahead_of(device, batches):
+    for places, batch in _ahead_of(device, batches):
         logits[places] = torch.cat(micro.run(_in_parts, network, batch)).double().cpu()
     return logits
 
@@ -243,17 +357,69 @@ def _in_parts(size: int, network: Network, batch: Tensor) -> list[Tensor]:
 
 
 def predict(network: Network, clips: Sequence[np.ndarray], name: str) -> np.ndarray:
-    """Probabilities (n_clips, 6) float64; `name` for messages."""
-    return predicted_logits(network, clips, name).softmax(dim=1).numpy()
+    """Predict clips with a network, each alone.
+
+    The last bits of a matrix product depend on how many rows it has, and a clip's probabilities must depend on no other clip.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    clips : sequence of ndarray
+        As `Preprocessing.decode` makes them.
+    name : str
+        Name of the training, for messages.
+
+    Returns
+    -------
+    (n, 6) float64, 0..1
+        Probabilities; each row sums to 1.
+    """
+    return _predicted_logits(network, clips, name, 1).softmax(dim=1).numpy()
 
 
 def soft_cross_entropy(network: Network, examples: Examples, name: str) -> float:
-    """Mean over examples of the soft cross-entropy, nats."""
-    return F.cross_entropy(predicted_logits(network, examples.clips, name), examples.labels.double()).item()
+    """Mean soft cross-entropy of a network's predictions.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    examples : Examples
+        The clips with their labels.
+    name : str
+        Name of the training, for messages.
+
+    Returns
+    -------
+    float, nats
+        The mean over examples.
+    """
+    return F.cross_entropy(
+        _predicted_logits(network, examples.clips, name, EVALUATED_AT_ONCE), examples.labels.double()
+    ).item()
 
 
 def checked(loss: float, epoch: str) -> float:
-    """The loss, which must be a number."""
+    """Check that a loss is a number.
+
+    Parameters
+    ----------
+    loss : float, nats
+        The loss.
+    epoch : str
+        Name of the epoch, for the message.
+
+    Returns
+    -------
+    float, nats
+        The loss.
+
+    Raises
+    ------
+    DataError
+        It is NaN or infinite.
+    """
     if not math.isfinite(loss):
         raise DataError(epoch, [f"the loss is {loss}: the training diverged, take a smaller learning_rate"])
     return loss

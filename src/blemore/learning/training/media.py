@@ -15,11 +15,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from filelock import FileLock
 
 from blemore.encoders.ahead import decoded
 from blemore.encoders.base import Preprocessing
-from joblineage import declare
+from joblineage import declare, turns
 from joblineage.errors import refuse
 from joblineage.files import whole_file
 
@@ -33,9 +32,14 @@ MAPPED = 32 * 2**20
 class Media(Sequence[np.ndarray]):
     """Clips as `Preprocessing.decode` makes them, read only; looking at one costs no memory that lasts.
 
-    arrays : n of them.
-    digests : (n,) sha256 of each one's bytes.
-    mapping : the mapped file in which they lie, if they do.
+    Parameters
+    ----------
+    arrays : sequence of ndarray
+        The n clips.
+    digests : sequence of str
+        The sha256 of each one's bytes.
+    mapping : mmap or None
+        The mapped file in which they lie, if they do.
     """
 
     def __init__(self, arrays: Sequence[np.ndarray], digests: Sequence[str], mapping: mmap.mmap | None = None):
@@ -56,49 +60,112 @@ class Media(Sequence[np.ndarray]):
         return clip
 
     def where(self, chosen: np.ndarray) -> "Media":
-        """Those for which `chosen` (n,) is true; nothing is copied."""
+        """Select clips; nothing is copied.
+
+        Parameters
+        ----------
+        chosen : (n,) bool
+            Which of them.
+
+        Returns
+        -------
+        Media
+            Those for which `chosen` is true.
+        """
         return self.at(np.flatnonzero(chosen))
 
     def at(self, rows: Sequence[int] | np.ndarray) -> "Media":
-        """Those of `rows`, in that order; nothing is copied."""
+        """Take clips in a given order; nothing is copied.
+
+        Parameters
+        ----------
+        rows : sequence of int
+            Their numbers.
+
+        Returns
+        -------
+        Media
+            Those clips.
+        """
         return Media([self.arrays[row] for row in rows], [self.digests[row] for row in rows], self._mapping)
 
     def as_written(self) -> bool:
-        """Whether every clip still has its digest."""
+        """Whether every clip still has its digest.
+
+        Returns
+        -------
+        bool
+            False where a byte has changed.
+        """
         return all(digest(self[row]) == self.digests[row] for row in range(len(self)))
 
     @classmethod
     def of(cls, arrays: Sequence[np.ndarray]) -> "Media":
-        """Arrays of the process's own memory."""
+        """Take arrays of the process's own memory.
+
+        Parameters
+        ----------
+        arrays : sequence of ndarray
+            The clips.
+
+        Returns
+        -------
+        Media
+            The clips with their digests.
+        """
         return cls(arrays, [digest(array) for array in arrays])
 
 
 def digest(array: np.ndarray) -> str:
-    """sha256 of an array's bytes."""
+    """Hash an array's bytes.
+
+    Parameters
+    ----------
+    array : ndarray
+        The array.
+
+    Returns
+    -------
+    str
+        The sha256 in hexadecimal digits.
+    """
     return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
 
 
 def read_media(
     shards: Sequence[Any], clips: pd.Series, preprocessing: Preprocessing, workers: int = 1, shared: Path | None = None
 ) -> Media:
-    """What `preprocessing` keeps of each clip, in the order of `clips`.
+    """Read what a preprocessing keeps of each clip.
 
     Parameters
     ----------
-    shards : as `settings.shards_of` gives them.
-    workers : threads that decode.
-    shared : the file that other trainings read too; made if it is not there, or holds something else. Its name must
-        say what decides the clips' content, for nobody looks into the shards again. None: a file of this process alone.
+    shards : sequence of object
+        As `settings.shards_of` gives them.
+    clips : Series
+        Names of the clips.
+    preprocessing : Preprocessing
+        What decodes them.
+    workers : int, >= 1
+        Threads that decode.
+    shared : Path or None
+        The file that other trainings read too; made if it is not there, or holds something else. Its name must say what
+        decides the clips' content, for nobody looks into the shards again. None: a file of this process alone.
+
+    Returns
+    -------
+    Media
+        The clips, in the order of `clips`.
 
     Raises
     ------
-    DataError : clips that are in no shard.
+    DataError
+        Clips that are in no shard.
     """
     if shared is None:
         with tempfile.TemporaryDirectory() as folder:
             return read_media(shards, clips, preprocessing, workers, Path(folder, "media"))
     shared.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(_lock(shared)):  # ends with its process, however that ends
+    with turns.alone(_lock(shared)):
         names, media = _mapped(shared, preprocessing)
         if set(clips) <= set(names) and media.as_written():
             # Of all clips' digests: the file itself holds nothing else.
@@ -111,7 +178,13 @@ def read_media(
 
 
 def forget_media(shared: Path) -> None:
-    """Remove the file and what a killed process left of it; a process that has mapped it keeps what it has."""
+    """Remove the file and what a killed process left of it; a process that has mapped it keeps what it has.
+
+    Parameters
+    ----------
+    shared : Path
+        The file that `read_media` was given.
+    """
     for path in (shared, _lock(shared), *shared.parent.glob(f".{shared.name}.*.tmp")):
         path.unlink(missing_ok=True)
 

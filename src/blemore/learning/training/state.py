@@ -16,23 +16,37 @@ logger = logging.getLogger(__name__)
 
 
 class Row(NamedTuple):
-    """One epoch of the curve."""
+    """One epoch of the curve.
+
+    Parameters
+    ----------
+    epoch : int, >= 1
+        Number of the epoch.
+    loss : float, nats
+        Mean KL divergence of the clips learned from.
+    inner_loss : float or None, nats
+        Mean soft cross-entropy of the clips set aside; None where none are.
+    learning_rate : float, >= 0
+        The head's, at the epoch's last step.
+    """
 
     epoch: int
     loss: float
-    """Mean KL divergence of the clips learned from, nats."""
     inner_loss: float | None
-    """Mean soft cross-entropy of the clips set aside, nats; None where none are."""
     learning_rate: float
-    """Of the head, at the epoch's last step."""
 
 
 class TrainingState:
     """The state of one training between two epochs.
 
-    path : where it is kept.
-    identity : what decides the training (`training_identity`); a file with another one is ignored.
-    parts : what has a `state_dict`: network, optimizer, scaler.
+    Parameters
+    ----------
+    path : Path
+        Where it is kept.
+    identity : str
+        What decides the training (`training_identity`); a file with another one is ignored.
+    parts : mapping of str to object
+        What has a `state_dict`: network, optimizer, scaler.
     """
 
     def __init__(self, path: Path, identity: str, parts: Mapping[str, Any]):
@@ -53,7 +67,7 @@ class TrainingState:
             seal(temporary)
 
     def load(self) -> None:
-        """Go back to what is kept, if anything of this training is. The job's lineage record names what was resumed."""
+        """Go back to what is kept, if anything of this training is; the job's lineage record names what was resumed."""
         if not self.path.exists():
             return
         sha256 = sealed(self.path)
@@ -75,7 +89,13 @@ class TrainingState:
         return [row.inner_loss for row in self.rows if row.inner_loss is not None]
 
     def add(self, row: Row) -> None:
-        """Add an epoch; its weights are kept where it is the best one so far."""
+        """Add an epoch; its weights are kept where it is the best one so far.
+
+        Parameters
+        ----------
+        row : Row
+            The epoch.
+        """
         self.rows.append(row)
         if self.inner_losses and best_epoch(self.inner_losses) == row.epoch:
             weights = self.parts["network"].state_dict()
