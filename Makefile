@@ -4,8 +4,9 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := submission
-.PHONY: submission test quick unit campaign audit lint lock benchmarks
+.PHONY: submission test quick unit campaign audit lint docs lock benchmarks
 
+SITE ?= build/docs
 PROFILE ?= default
 INSTALL = @python=$$(bash envs/python.sh "$(PYTHON)") && "$$python" envs/install.py
 # Two files of tests at a time, one thread each, in the order of tests/conftest.py.
@@ -49,6 +50,9 @@ lint: .venv/developer
 	lint-imports
 	mypy
 	python tools/docstrings.py
+
+docs: .venv/developer  ## the documentation as a site, build/docs/index.html; a warning is an error
+	sphinx-build --quiet --fail-on-warning --keep-going --nitpicky --conf-dir docs . $(SITE)
 
 benchmarks: .venv/developer
 	for name in decode demo faces individuals interval_coverage lineage memory noop thresholds throughput training; do echo "== $$name"; python benchmarks/$$name.py; done
