@@ -44,7 +44,8 @@ except DataError as error:
 
 SHARDS = [f"{number:03d}" for number in range(config["media"]["shards"])]
 FOLDS = range(OPTIONS["folds"])
-TABLES, CITED = DATA_SET.load(config["dataset"]).TABLES, DATA_SET.load(config["dataset"]).CITATION
+TABLES = DATA_SET.load(config["dataset"]).TABLES
+CITED = getattr(DATA_SET.load(config["dataset"]), "CITATION", None)
 FOLDS_CSV = [OPTIONS["folds_csv"]] if OPTIONS.get("folds_csv") else []
 ENTRIES = config["encoders"]
 ENCODERS = settings.enabled_encoders(config)

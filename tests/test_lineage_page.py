@@ -287,6 +287,20 @@ def test_the_tab_says_why_where_there_are_no_records(
     )
 
 
+@pytest.mark.thorough
+def test_the_reports_head_names_the_commits_of_the_records(
+    made: Lineage, report_of, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(made.root)
+    arguments = with_lineage(SUBMISSION)
+    html = build(**report_of("demo")[0], **arguments)
+    head = next(one.text for one in Page(html).elements if one.attributes.get("class") == "about")
+    commits = facts(html)["code"]["commits"]
+    assert commits
+    assert all(commit in head for commit in commits)
+    assert "changes that were not committed" in head
+
+
 def test_a_job_is_named_as_in_every_other_command(made: Lineage, html: str) -> None:
     for record in made.store.current.values():
         assert f'<span class="hash">{key(made.store.records[record])}</span>' in html

@@ -33,7 +33,7 @@ MEANING = {
     Verdict.OK: "Files, records, code and parameters agree.",
     Verdict.STALE: "Something that went in has changed since: parts would be made anew.",
     Verdict.TAMPERED: "A file, a record or a statement about them was changed after it was made.",
-    Verdict.MISSING: "Something that the records speak of is not here.",
+    Verdict.MISSING: "Something that the records name is missing here.",
     Verdict.UNRECORDED: "There are files that no job is known to have made.",
     Verdict.TAINTED: "An input changed while a job was reading it.",
     Verdict.LEAK: "A model judged a person, or a clip, that it had been fitted on.",
