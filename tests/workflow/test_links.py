@@ -33,8 +33,8 @@ def test_a_run_and_a_rerun_through_links_damage_no_object_of_the_cache(
     assert note.is_symlink() if kind == "symlink" else note.stat().st_nlink > 1
     says_so(study, OK)
     there = {one.path for one in DvcCache(study.folder).objects()}
-    for controls in (3, 2):  # the second run meets what DVC has versioned after the first
-        study.edit_params(lambda values, controls=controls: values["calibration"].update(controls=controls))
+    for frames in ("none", "demo_only"):  # one job each; the second meets what DVC has versioned after the first
+        study.edit_params(lambda values, frames=frames: values["report"].update(example_frames=frames))
         study.submission()
         assert DvcCache(study.folder).damaged({}) == []
         says_so(study, OK)
