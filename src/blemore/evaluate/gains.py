@@ -269,4 +269,4 @@ def random_spread(rows: Rows, *, draws: int, seed: int) -> np.ndarray:
         One per class.
     """
     groups = (random_groups(rows, f"{seed}/style/{draw}") for draw in range(draws))
-    return np.mean([offsets_of_persons(one).std(axis=0) for one in groups], axis=0)
+    return np.mean([offsets_of_persons(grouped).std(axis=0) for grouped in groups], axis=0)
