@@ -70,9 +70,7 @@ def main() -> None:
     folds = bundle.about["folds"]
     built, model = encoders.build, Contents.model
     network = FullSize().eval()
-    batches = [
-        torch.rand(len(part), 3, 16, FACE, FACE) for part in torch.arange(len(chosen.clips)).split(BATCH)
-    ]
+    batches = [torch.rand(len(part), 3, 16, FACE, FACE) for part in torch.arange(len(chosen.clips)).split(BATCH)]
 
     @torch.inference_mode()
     def bare() -> None:
