@@ -1,11 +1,13 @@
 # `make submission` and `make test` need Python 3.11, 3.12 or 3.13, git and make, nothing else. PYTHON=... takes a certain
-# Python, TORCH=cpu or TORCH=cuda a certain build of torch. The machine is checked before anything is installed.
+# Python, TORCH=cpu or TORCH=cuda a certain build of torch, CORES=... so many cores, PROFILE=... a folder of profiles/. The machine
+# is checked before anything is installed.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := submission
-.PHONY: submission test quick unit campaign audit lint lock benchmarks
+.PHONY: submission test quick unit campaign audit lint docs lock benchmarks
 
-CORES ?= all
+SITE ?= build/docs
+PROFILE ?= default
 INSTALL = @python=$$(bash envs/python.sh "$(PYTHON)") && "$$python" envs/install.py
 # Two files of tests at a time, one thread each, in the order of tests/conftest.py.
 PYTEST = OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
@@ -21,7 +23,7 @@ endif
 
 submission: .venv/runtime  ## the whole study; goes on where a killed run stopped
 	blemore recover
-	LINEAGE_CALLER_PID=$$PPID snakemake --cores $(CORES) submission
+	LINEAGE_CALLER_PID=$$PPID snakemake --workflow-profile profiles/$(PROFILE) $(CORES:%=--cores %) submission
 
 test: .venv/developer .venv/crates/ready  ## style, types, import contracts, then every test
 	@command -v chromedriver >/dev/null || echo "No chromium with chromedriver here: the report page is not tested in a browser."
@@ -48,6 +50,9 @@ lint: .venv/developer
 	lint-imports
 	mypy
 	python tools/docstrings.py
+
+docs: .venv/developer  ## the documentation as a site, build/docs/index.html; a warning is an error
+	sphinx-build --quiet --fail-on-warning --keep-going --nitpicky --conf-dir docs . $(SITE)
 
 benchmarks: .venv/developer
 	for name in decode demo faces individuals interval_coverage lineage memory noop thresholds throughput training; do echo "== $$name"; python benchmarks/$$name.py; done

@@ -29,7 +29,7 @@ ROSTER = "results/clips/roster.parquet"
 TOGETHER = config.pop("folds", "apart") == "together"  # a profile's words, no parameters of the study
 DEVICE = config.pop("device", "any")
 try:
-    study.mark(REPOSITORY)
+    study.mark(REPOSITORY, workflow)
     check_config(config, workflow.configfiles)
     if workflow.is_main_process:  # and not in every job again
         steps.check_steps(REPOSITORY, config)
@@ -44,7 +44,7 @@ except DataError as error:
 
 SHARDS = [f"{number:03d}" for number in range(config["media"]["shards"])]
 FOLDS = range(OPTIONS["folds"])
-TABLES = DATA_SET.load(config["dataset"]).TABLES
+TABLES, CITED = DATA_SET.load(config["dataset"]).TABLES, DATA_SET.load(config["dataset"]).CITATION
 FOLDS_CSV = [OPTIONS["folds_csv"]] if OPTIONS.get("folds_csv") else []
 ENTRIES = config["encoders"]
 ENCODERS = settings.enabled_encoders(config)

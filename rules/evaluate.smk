@@ -8,7 +8,8 @@ MAKES   results/metrics.json, reliability.json, encoders.csv, worth.json, licenc
 COSTS = collect(FEATURES["cost"], frozen=FROZEN) + collect(FOLD["cost"], finetuned=FINETUNED, fold=FOLDS)
 CURVES = collect(FOLD["curve"], finetuned=FINETUNED, fold=FOLDS)
 PLOTS = {plot: f"results/plots/{plot}.png" for plot in ["surface", "encoders", "weights", "confusion", "curves"]}
-PLOTS["table"] = "results/plots/curves.csv"
+CAPTIONED = {plot: report(path, caption=f"captions/{plot}.rst", category="Plots") for plot, path in PLOTS.items()}
+PLOTS["table"] = CAPTIONED["table"] = "results/plots/curves.csv"
 
 STUDY = {key: config[key] for key in ("dataset", "weights", "decoding")}
 STUDY["origins"] = {name: settings.origin(config, name) for name in ENCODERS}
@@ -61,7 +62,7 @@ rule plot:
         curves=CURVES,
         code=code("plot"),
     output:
-        **PLOTS,
+        **CAPTIONED,
     log:
         "logs/plot.log",
     script:

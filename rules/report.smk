@@ -7,9 +7,10 @@ MAKES   results/report/index.html; dataset demo: results/report/held_back.json
 
 PAGE = "results/report/index.html"
 HELD_BACK = "results/report/held_back.json" if config["dataset"] == "demo" and PRIVATE_HERE else []
-SHOWN = {key: config[key] for key in ("dataset", "weights", "seed", "fusion", "calibration", "individuals")}
+SHOWN = {key: config[key] for key in ("dataset", "weights", "seed", "report", "fusion", "calibration", "individuals")}
 
-TEMPLATES = ["src/blemore/report/contract.yaml", *sorted(map(str, Path("src/blemore/report/templates").iterdir()))]
+OF_PAGE = Path("src/blemore/report")
+TEMPLATES = sorted(map(str, [*OF_PAGE.glob("*.yaml"), *OF_PAGE.glob("templates/*")]))
 
 
 rule report:
@@ -39,6 +40,8 @@ REPORTED = {
     "reliability": "results/reliability.json",
     "encoders": "results/encoders.csv",
     "worth": "results/worth.json",
+    "curves": PLOTS["table"],
+    "software": "CITATION.cff",
     "licences": "results/licences.json",
     "weights": FUSION["weights"],
     "probabilities": FUSION["probabilities"],
@@ -68,6 +71,6 @@ rule write_report:
     log:
         "logs/write_report.log",
     params:
-        options=dict(study=SHOWN, example_frames=config["report"]["example_frames"]),
+        options=dict(study=SHOWN, data_set=CITED, example_frames=config["report"]["example_frames"]),
     script:
         "../workflow_scripts/write_report.py"

@@ -3,7 +3,9 @@
 Needs Chromium and its driver (Debian: chromium, chromium-driver); without them these tests are skipped and say so.
 """
 
+import re
 import shutil
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,3 +57,25 @@ def show(browser: Any, address: str, width: int = 1280) -> None:
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", about)
     browser.get("about:blank")
     browser.get(address)
+
+
+A4 = {"paperWidth": 8.27, "paperHeight": 11.69}
+"""Inches."""
+CUT = """
+return [...document.querySelectorAll("section:not([hidden]) .box")]
+  .filter(one => one.getClientRects().length && one.scrollWidth > one.clientWidth + 1)
+  .map(one => one.getAttribute("aria-label"));
+"""
+"""Boxes whose content is wider than they are."""
+SMALL = """
+return [...document.querySelectorAll("main p:not(.printed), main li, main dd, .about dd")]
+  .filter(one => one.getClientRects().length && one.textContent.trim())
+  .filter(one => parseFloat(getComputedStyle(one).fontSize) < 12 - 0.01).map(one => one.outerHTML.slice(0, 90));
+"""
+"""Text that prints below 9 points, 12 CSS pixels."""
+
+
+def printed_pages(browser: Any) -> int:
+    """Number of A4 pages on which the open page prints."""
+    made = browser.execute_cdp_cmd("Page.printToPDF", A4)
+    return len(re.findall(rb"/Type\s*/Page\b", b64decode(made["data"])))

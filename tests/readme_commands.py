@@ -56,6 +56,7 @@ NOT_AS_IT_STANDS = {
     "make quick": "runs this test",
     "make unit": "runs this test",
     "make audit": "runs a part of these tests",
+    "make docs": "test_site.py, into another folder",
     "source .venv/bin/activate": "made by an installation",
     "pip install .": "installs; test_light.py does so from the wheel",
     "pytest -m gpu": "needs a GPU",
@@ -75,9 +76,17 @@ NOT_AS_IT_STANDS = {
 """Command -> why it runs nowhere as README.md has it, and what is tested instead."""
 
 
-def commands(text: str) -> set[str]:
+def in_order(text: str) -> list[str]:
     """What stands in blocks and between backticks and begins with a program's name; comments are left out."""
-    blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.M | re.S)
-    between = re.findall(r"`([^`]+)`", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S))
-    lines = [line for block in blocks for line in block.splitlines()] + [" ".join(code.split()) for code in between]
-    return {re.sub(r"\s+#.*", "", line) for line in lines if re.match(rf"({PROGRAMS}) ", line)}
+    found = re.finditer(r"^ *```[\w{}-]*\n(.*?)^ *```|`([^`]+)`", text, re.M | re.S)
+    lines = [
+        line.strip()
+        for one in found
+        for line in (one[1].splitlines() if one[1] else [" ".join((one[2] or "").split())])
+    ]
+    return [re.sub(r"\s+#.*", "", line) for line in lines if re.match(rf"({PROGRAMS}) ", line)]
+
+
+def commands(text: str) -> set[str]:
+    """`in_order`, each once."""
+    return set(in_order(text))

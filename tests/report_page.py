@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
 
+BASELINES = Path(__file__).parents[1] / "src/blemore/report/baselines.yaml"
 VOID = {"meta", "link", "img", "br", "wbr"}
 CHECKED = ("data-source", "data-key", "data-file", "data-neutral", "data-published")
 
@@ -63,6 +65,10 @@ class Page(HTMLParser):
 def documents(study: Mapping[str, Any]) -> dict[str, Any]:
     """What the files hold, read here by other means than the page's: JSON by json, CSV by csv, tables by pandas."""
     found: dict[str, Any] = {"params.yaml": study["study"], "uploads": study["uploads"]}
+    if study["study"]["dataset"] == "blemore":
+        found["baselines.yaml"] = yaml.safe_load(BASELINES.read_text())
+    found["CITATION.cff"] = yaml.safe_load(Path(study["software"]).read_text())
+    found[f"datasets/{study['study']['dataset']}.py"] = {"CITATION": study["data_set"]}
     for name in (
         "metrics",
         "worth",
@@ -81,6 +87,8 @@ def documents(study: Mapping[str, Any]) -> dict[str, Any]:
         found["encoders.csv"] = {row["encoder"]: row for row in csv.DictReader(file)}
     with open(study["quarantine"], newline="") as file:
         found["quarantine.csv"] = list(csv.DictReader(file))
+    with open(study["curves"], newline="") as file:
+        found["curves.csv"] = list(csv.DictReader(file))
     for name in ("clips", "probabilities", "decisions"):
         table = pd.read_parquet(study[name])
         found[f"{name}.parquet"] = table.set_index("clip").to_dict("index")

@@ -1,6 +1,7 @@
 """The commands give the functions' numbers, name what is wrong, and keep their exit codes: 0 done, 1 data, 2 usage."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from simulated import study
 
 import blemore
-from blemore.cli import main
+from blemore.cli import main, other_clone
 from blemore.scoring.exact import exact_optimum
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import true_saliences
@@ -290,3 +291,18 @@ def test_a_file_s_name_never_reaches_the_terminal_as_it_is(tmp_path, monkeypatch
         shown = capsys.readouterr().err
         assert r"a\u001b[2J\nOK.csv: 1 fault(s)" in shown
         assert "\x1b" not in shown
+
+
+def test_the_command_of_another_clone_says_so_where_its_code_is_another(tmp_path, monkeypatch, capsys):
+    own = Path(blemore.__path__[0]).parent
+    for name in ("blemore", "joblineage"):
+        shutil.copytree(own / name, tmp_path / "src" / name, ignore=shutil.ignore_patterns("__pycache__"))
+    assert other_clone(own.parent) is other_clone(tmp_path) is other_clone(tmp_path / "src") is None
+    with (tmp_path / "src/blemore/tables.py").open("a") as file:
+        file.write("# changed\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        main(["encoders", "--help"])
+    said = capsys.readouterr().err
+    assert f"runs the code in {own}" in said
+    assert "PYTHONPATH=src" in said

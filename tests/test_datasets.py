@@ -39,6 +39,11 @@ def test_a_data_set_names_its_files_beside_the_clips(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_a_data_set_says_what_a_study_of_it_cites(name):
+    assert DATA_SET.load(name).CITATION.strip()
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_an_empty_folder_is_made_by_the_workflow_or_a_person_is_told_how_to_fill_it(name, tmp_path):
     module, options = DATA_SET.load(name), PARAMS[name]
     files, advice = module.clip_files(tmp_path, options), module.how_to_get(tmp_path)

@@ -1,5 +1,6 @@
 """Each job finds a device of its own, and leaves it however it ends."""
 
+import errno
 import subprocess
 import sys
 
@@ -23,12 +24,31 @@ def nothing_stays_held(monkeypatch):
 
 
 def test_each_taker_gets_another_device_until_none_is_free(tmp_path):
-    assert [device.free_device(3, tmp_path / "locks") for _ in range(4)] == [0, 1, 2, None]
-    assert sorted(path.name for path in (tmp_path / "locks").iterdir()) == ["gpu0.lock", "gpu1.lock", "gpu2.lock"]
+    assert [device.free_device(["a", "b", "c"], tmp_path / "locks") for _ in range(4)] == [0, 1, 2, None]
+    assert sorted(path.name for path in (tmp_path / "locks").iterdir()) == ["a.lock", "b.lock", "c.lock"]
+
+
+def test_jobs_to_which_a_scheduler_shows_one_device_each_do_not_meet(tmp_path):
+    assert [device.free_device([name], tmp_path) for name in ("a", "b", "a")] == [0, 0, None]
+
+
+def test_locks_of_devices_lie_on_the_machine_and_not_in_the_study():
+    assert device.LOCKS.is_absolute()
+
+
+@pytest.mark.parametrize("why", [errno.ENOSYS, errno.ENOLCK])
+def test_without_locks_a_device_is_chosen_by_its_memory_and_it_is_said(tmp_path, monkeypatch, caplog, why):
+    def flock(*_):
+        raise OSError(why, "no locks")
+
+    monkeypatch.setattr(device.fcntl, "flock", flock)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda number: (number, 16e9))
+    assert device.chosen_device(["a", "b"], tmp_path) == 1
+    assert "has no locks (flock)" in caplog.text
 
 
 def test_no_devices_are_none_free(tmp_path):
-    assert device.free_device(0, tmp_path) is None
+    assert device.free_device([], tmp_path) is None
 
 
 @pytest.mark.thorough
@@ -36,21 +56,21 @@ def test_a_killed_job_s_device_is_free_again(tmp_path):
     code = f"""
 from pathlib import Path
 from blemore.encoders.device import free_device
-print(free_device(2, Path({str(tmp_path)!r})), flush=True)
+print(free_device(["a", "b"], Path({str(tmp_path)!r})), flush=True)
 input()
 """
     job = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert job.stdout.readline() == "0\n"
-    assert device.free_device(2, tmp_path) == 1
+    assert device.free_device(["a", "b"], tmp_path) == 1
     job.kill()
     job.communicate()
-    assert device.free_device(2, tmp_path) == 0
+    assert device.free_device(["a", "b"], tmp_path) == 0
 
 
 def test_where_all_devices_are_held_the_emptiest_is_shared_and_said(tmp_path, monkeypatch, caplog):
     free = [3e9, 9e9, 5e9]
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda number: (free[number], 16e9))
-    assert [device.chosen_device(3, tmp_path) for _ in range(4)] == [0, 1, 2, 1]
+    assert [device.chosen_device(["a", "b", "c"], tmp_path) for _ in range(4)] == [0, 1, 2, 1]
     assert caplog.text.count("sharing device 1, which has most free memory (9.0 GB)") == 1
 
 

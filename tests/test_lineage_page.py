@@ -166,7 +166,7 @@ def matrix(html: str) -> tuple[list[str], dict[str, list[str]]]:
     rows: dict[str, list[str]] = {}
     for one in inside:
         if one.tag == "th" and one.attributes.get("scope") == "row":
-            rows[one.text] = []
+            rows[f"{one.text} {one.attributes['title']}"] = []
         elif one.tag == "td":
             list(rows.values())[-1].append(one.attributes["class"])
     return heads, rows

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chromium import SIZES, WIDER, By, Keys, chromium, needed, show
+from chromium import CUT, SIZES, WIDER, By, Keys, chromium, needed, printed_pages, show
 from markupsafe import Markup
 from page_study import AT, report, write_study
 
@@ -138,3 +138,10 @@ def test_without_scripts_the_answers_and_every_record_are_there(
         assert "train_fold/finetuned=s4d/fold=1" in shown(browser)
     finally:
         browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+@pytest.mark.parametrize("name", ["fine", "report"])
+def test_it_prints_on_few_pages_without_the_records(browser: Any, pages: dict[str, str], name: str) -> None:
+    show(browser, pages[name])
+    assert browser.execute_script(CUT) == []
+    assert printed_pages(browser) <= 35

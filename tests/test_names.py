@@ -75,7 +75,7 @@ def _wrong(line: str) -> list[str]:
     """What a line names and is not there."""
     names = [name for name in DOTTED.findall(line) if not FILE.search(name) and not _exists(name)]
     files = [re.sub(r"<\w+>", "*", name) for name in PATH.findall(line) + CODE_FILE.findall(line)]
-    return names + [name for name in files if not any(path.match(name) for path in FILES)]
+    return names + [name for name in files if not any(path.match(name) or path.match(f"{name}.md") for path in FILES)]
 
 
 def test_what_docstrings_comments_and_pages_name_exists() -> None:

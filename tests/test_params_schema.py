@@ -1,6 +1,7 @@
 """A wrong params.yaml is refused at the door, and the message says what the key means."""
 
 import copy
+import datetime
 import inspect
 import shutil
 from collections.abc import Iterator, Mapping
@@ -157,6 +158,12 @@ def test_every_block_refuses_unknown_keys():
         ("encoders.clip.pretrained.revision", "../../../etc", ["revision:", "path within the study"]),
         ("blemore.folds_csv", "../folds.csv", ["folds_csv:", "path within the study", "null keeps those"]),
         ("report.publication_list", "/tmp/list.csv", ["publication_list:", "path within the study"]),
+        ("report.title", "", ["report.title: found ''", "cited"]),
+        ("report.authors", "Doe, Jo", ["report.authors: found 'Doe, Jo', expected a list", "in their order"]),
+        ("report.authors", ["Doe, Jo", "{x}"], ["report.authors[1]: found '{x}'", "'Family, Given'"]),
+        ("report.authors", ["Doe, Jo", "Doe, Jo"], ["report.authors:", "each different"]),
+        ("report.date", "today", ["report.date: found 'today', expected", "a date", "in quotes"]),
+        ("report.date", datetime.date(2026, 11, 23), ["report.date:", "text that is a date", "in quotes"]),
         ("encoders.s4d.tiny.epochs", 0, ["encoders.s4d.tiny.epochs:", "found 0", "from 1 to 1000"]),
         ("encoders.s4d.media", "smell", ["encoders.s4d.media:", "faces, body, audio, pieces", "looks at"]),
         ("demo.size", 65, ["demo.size:", "found 65", "in steps of 2", "px"]),

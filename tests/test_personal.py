@@ -11,7 +11,7 @@ from simulated import PERSONAL, study, true_clusters
 
 from blemore.decide import chains
 from blemore.decide.chains import decide_together, inductive, transductive
-from blemore.decide.controls import one_group, permuted_labels, random_groups
+from blemore.decide.controls import groups_of_same_mix, one_group, permuted_labels, random_groups
 from blemore.decide.personal import discriminant, offset
 from blemore.decide.personal.balancing import Balanced, nothing_known
 from blemore.decide.personal.choice import OFF, Fitted, choose
@@ -82,10 +82,22 @@ def test_every_kind_of_model_gains_with_style(styled, alone, kind):
 
 
 def test_style_is_wider_than_in_random_groups_and_absent_without_style(styled):
-    with_style = style(styled, draws=3, seed=1)
-    assert np.mean(list(with_style["offset_sd"].values())) > 1.5 * np.mean(
-        list(with_style["offset_sd_random"].values())
-    )
+    def widths(rows: Rows) -> list[float]:
+        found = style(rows, draws=3, seed=1)
+        return [np.mean(list(found[which].values())) for which in ("offset_sd", "offset_sd_random")]
+
+    own, random = widths(styled)
+    assert own > 1.5 * random
+    own, random = widths(groups_of_same_mix(styled, "a"))
+    assert own == pytest.approx(random, rel=0.2)
+
+
+def test_random_groups_of_the_same_mix_show_what_their_persons_show(styled):
+    mixed = groups_of_same_mix(styled, "a")
+    assert not np.array_equal(mixed.person, styled.person)
+    shown = [np.unique([rows.person, numbers_of(rows.truth)], axis=1, return_counts=True) for rows in (mixed, styled)]
+    for one, other in zip(*shown, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_off_decides_as_each_clip_by_itself(styled, alone):

@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections import Counter
 from decimal import ROUND_HALF_EVEN, Decimal
 from hashlib import sha256
@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import pandas as pd
 import pytest
-from report_page import CHECKED, Page, changed, documents, resolve
+import yaml
+from report_page import BASELINES, CHECKED, Page, changed, documents, resolve
 from report_study import without_new_blocks
 
 from blemore.audit.page import build as audit_page
+from blemore.encoders.labels import LABELS, label
 from blemore.report import inputs, numbers, page
 from blemore.report.numbers import Spot, rounded
 from blemore.report.page import SECTIONS, build
@@ -62,7 +65,8 @@ def test_every_number_on_the_page_is_the_one_in_its_file_rounded(study: dict[str
         assert float(element.attributes["value"]) == value, element
         assert is_rounded(element.text, value), element
         checked[element.attributes["data-source"].split("#")[0]] += 1
-    assert set(found) - set(checked) == {"licences.json", "quarantine.csv"}, "these hold texts only"
+    texts = {"licences.json", "quarantine.csv", "CITATION.cff", "datasets/demo.py"}
+    assert set(found) - set(checked) == texts, "these hold texts only"
     assert sum(checked.values()) > 500
 
 
@@ -71,10 +75,15 @@ def test_names_and_texts_are_those_of_the_files_word_for_word(study: dict[str, A
     for element in Page(html).elements:
         if element.tag != "data" and "data-source" in element.attributes:
             said = str(resolve(found, element.attributes["data-source"]))
+            said = label(said) if "data-encoder" in element.attributes else said
             assert element.text == yes_or_no.get(said, said)
         if "data-key" in element.attributes:
             resolve(found, element.attributes["data-key"])
-            assert element.text == element.attributes["data-key"].rsplit("/", 1)[-1]
+            last = element.attributes["data-key"].rsplit("/", 1)[-1]
+            if "data-encoder" in element.attributes:
+                assert element.attributes["title"] == last
+            said = label(last) if "data-encoder" in element.attributes else last
+            assert element.text == (said.replace("_", " ") if "data-words" in element.attributes else said)
         if "data-file" in element.attributes:
             assert f"{element.text}.cost.json" in found
 
@@ -95,6 +104,61 @@ def test_every_remark_of_every_clip_is_on_the_page_with_the_share_of_its_face_sa
     assert sorted(shares) == [0.0, 0.8125, 1.0]  # the fourth is set aside
     sources = {one.attributes["data-source"] for one in page.numbers()}
     assert {f"remarks.json#/{key}" for key in ("clips", "face_share", "face_always")} <= sources
+
+
+def test_published_figures_stand_beside_those_of_a_study_of_blemore(real: dict[str, Any], real_html: str) -> None:
+    found = documents(real)
+    shown = [one for one in Page(real_html).numbers() if one.attributes["data-source"].startswith("baselines.yaml#")]
+    for one in shown:
+        assert float(one.attributes["value"]) == float(resolve(found, one.attributes["data-source"]))
+    published = [one[split] for one in found["baselines.yaml"]["systems"] for split in ("validation", "test")]
+    assert len(shown) == 1 + sum(len(pair or ()) for pair in published)
+    assert "arXiv 2601.13225" in real_html
+
+
+def test_published_figures_stand_beside_no_other_data_set(html: str) -> None:
+    assert "baselines.yaml" not in html
+    assert "Beside what was published" not in html
+
+
+def test_every_published_figure_names_its_protocol_and_its_source() -> None:
+    known = yaml.safe_load(BASELINES.read_text())
+    for one in known["systems"]:
+        assert one["protocol"] in known["protocols"]
+        assert one["source"] in known["sources"]
+        assert all(0 <= number < 0.5 for pair in (one["validation"], one["test"]) for number in pair or ())
+
+
+def test_every_encoder_of_the_params_has_a_label_of_its_own() -> None:
+    names = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())["encoders"]
+    assert list(LABELS) == list(names)
+    assert len(set(LABELS.values())) == len(LABELS)
+    assert label("of_ones_own") == "of_ones_own"
+
+
+def test_the_losses_on_the_page_are_those_of_each_folds_last_epoch(study: dict[str, Any], html: str) -> None:
+    curves = pd.read_csv(study["curves"])
+    shown = [one.attributes for one in Page(html).numbers() if one.attributes["data-source"].startswith("curves.csv#")]
+    losses = {one["data-source"] for one in shown if one["data-source"].endswith("/loss")}
+    assert losses == {f"curves.csv#/{row}/loss" for row in curves.index[curves["epoch"] == 3]}
+
+
+@pytest.mark.thorough
+def test_without_a_trained_encoder_the_page_says_that_there_are_no_curves(
+    study: dict[str, Any], tmp_path: Path
+) -> None:
+    pd.read_csv(study["curves"]).iloc[:0].to_csv(tmp_path / "curves.csv", index=False)
+    html = build(**study | {"curves": tmp_path / "curves.csv"})
+    assert "there are no curves" in html
+    assert "curves.csv#" not in html
+
+
+def test_the_whole_files_in_the_page_are_the_studys_byte_for_byte(study: dict[str, Any], html: str) -> None:
+    links = [one.attributes for one in Page(html).elements if one.attributes.get("class") == "file"]
+    assert {one["download"] for one in links} == {"encoders.csv", "curves.csv"}
+    for one in links:
+        content = b64decode(one["href"].removeprefix("data:text/csv;base64,"))
+        assert content == Path(study[one["download"].removesuffix(".csv")]).read_bytes()
 
 
 def test_a_study_of_plain_clips_says_so(study: dict[str, Any], tmp_path: Path) -> None:
@@ -129,6 +193,37 @@ def test_the_pages_own_words_hold_no_digits(html: str) -> None:
         for words in FIXED:
             text = text.replace(words, "")
         assert not re.search(r"\d", text), text
+
+
+def part(html: str, name: str) -> str:
+    """The text of the element with that class, lines as they are."""
+    return next(one.text for one in Page(html).elements if name in one.attributes.get("class", "").split())
+
+
+def test_the_head_names_the_study_its_authors_its_date_and_what_its_data_set_cites(html: str) -> None:
+    assert '<h1><span data-source="params.yaml#/report/title">Blends 7, seen twice</span></h1>' in html
+    said = part(html, "about")
+    for words in ("Doe, Jo and The 3rd Lab", "2026-11-23", "Nobody et al. 2026, doi 10.9/x.7", "not known: no records"):
+        assert words in said
+    version = yaml.safe_load((Path(__file__).parents[1] / "CITATION.cff").read_text())["version"]
+    assert f"blemore {version}" in said
+
+
+def test_the_page_can_be_cited_as_bibtex(html: str) -> None:
+    study, software = (one.text for one in Page(html).elements if one.attributes.get("class") == "bibtex")
+    for field in ("title = {Blends 7, seen twice}", "author = {Doe, Jo and The 3rd Lab}", "date = {2026-11-23}"):
+        assert f"  {field},\n" in study
+    assert "author = {{The blemore authors}}" in software
+    assert all(entry.count("{") == entry.count("}") for entry in (study, software))
+
+
+@pytest.mark.thorough
+def test_a_study_without_title_and_authors_makes_none_up(study: dict[str, Any]) -> None:
+    html = build(**study | {"study": study["study"] | {"report": {"title": None, "authors": [], "date": None}}})
+    assert "<h1>The study's report</h1>" in html
+    assert "The study has no title and no authors yet" in html
+    assert "@misc" not in html
+    assert "Date" not in part(html, "about")
 
 
 @pytest.mark.parametrize(("value", "digits", "signed", "shown"), [
@@ -305,7 +400,7 @@ def with_template(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, temp
     """Add a part of the page, or replace it."""
     shutil.copytree(Path(page.__file__).parent / "templates", folder / "templates")
     (folder / f"templates/{name}.html.j2").write_text(template)
-    monkeypatch.setattr(page._environment(), "loader", jinja2.FileSystemLoader(folder / "templates"))
+    monkeypatch.setattr(page.environment(), "loader", jinja2.FileSystemLoader(folder / "templates"))
 
 
 @pytest.mark.thorough

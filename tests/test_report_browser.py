@@ -1,12 +1,16 @@
 """The report page in a browser: its tabs work by mouse and by keyboard, it fits a phone, prints whole, and asks for nothing."""
 
+import csv
+import io
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
-from chromium import SIZES, WIDER, By, Keys, chromium, needed, show
+from chromium import CUT, SIZES, SMALL, WIDER, By, Keys, chromium, needed, printed_pages, show
 from report_study import without_new_blocks, write_study
 
 from blemore.report.page import SECTIONS, build
@@ -70,11 +74,87 @@ def test_a_script_that_broke_into_the_page_does_not_run_and_ours_does(
     )
     browser.get_log("browser")
     show(browser, (tmp_path / "broken.html").as_uri())
-    assert browser.title == "Blended emotions: the study's report"
+    assert browser.title == "Blended emotions: Blends 7, seen twice"
     assert visible(browser) == ["overview"]
     refused = [entry["message"] for entry in browser.get_log("browser")]
     assert len(refused) == 3
     assert all("Content Security Policy" in message for message in refused)
+
+
+SAVED = """
+const done = arguments[0], blobs = [], names = [], made = URL.createObjectURL, clicked = HTMLAnchorElement.prototype.click;
+URL.createObjectURL = blob => { blobs.push(blob); return "blob:none"; };
+HTMLAnchorElement.prototype.click = function () { names.push(this.download); };
+document.querySelectorAll(".get button").forEach(one => one.click());
+URL.createObjectURL = made;
+HTMLAnchorElement.prototype.click = clicked;
+Promise.all(blobs.map(one => one.text())).then(texts => done(names.map((name, k) => [name, texts[k]])));
+"""
+"""What each button of the page would save: its name and text."""
+TABLES = """return [...document.querySelectorAll("main table")].map(table =>
+    [...table.querySelectorAll("tbody td:not(.plot) data")].map(one => one.value))"""
+
+
+@pytest.fixture(scope="module")
+def saved(browser: Any, pages: dict[str, str]) -> dict[str, str]:
+    show(browser, pages["full"])
+    found = browser.execute_async_script(SAVED)
+    assert len(dict(found)) == len(found), "two files of one name"
+    return dict(found)
+
+
+def test_every_table_can_be_saved_as_csv_with_all_its_numbers_in_full(
+    browser: Any, pages: dict[str, str], saved: dict[str, str]
+) -> None:
+    show(browser, pages["full"])
+    tables = browser.execute_script(TABLES)
+    texts = [text for name, text in saved.items() if name.endswith(".csv")]
+    assert len(tables) == len(texts) > 20
+    for numbers, text in zip(tables, texts, strict=True):
+        rows = list(csv.reader(io.StringIO(text)))
+        assert len({len(row) for row in rows}) == 1, rows[0]
+        assert len(set(rows[0])) == len(rows[0])
+        cells = [part for row in rows[1:] for cell in row for part in cell.split("; ")]
+        assert [one for one in numbers if one not in cells] == []
+
+
+def test_the_table_of_encoders_is_saved_with_the_numbers_of_encoders_csv(report_of, saved: dict[str, str]) -> None:
+    study, _ = report_of("demo")
+    with open(study["encoders"], newline="") as file:
+        kept = {row["encoder"]: row for row in csv.DictReader(file)}
+    rows = {row["code name"]: row for row in csv.DictReader(io.StringIO(saved["encoders-table-of-encoders.csv"]))}
+    assert set(rows) == set(kept)
+    columns = {"Score": "score", "Score low": "score_low", "Score high": "score_high", "weight": "fusion_weight"}
+    for name, row in rows.items():
+        for column, key in columns.items():
+            assert float(row[column]) == float(kept[name][key])
+
+
+def test_every_figure_can_be_saved_as_an_svg_that_needs_no_style_sheet(browser: Any, saved: dict[str, str]) -> None:
+    figures = {name: text for name, text in saved.items() if name.endswith(".svg")}
+    assert len(figures) == len(browser.find_elements(By.CSS_SELECTOR, "main svg.drawing")) >= 4
+    for text in figures.values():
+        assert ElementTree.fromstring(text).tag == "{http://www.w3.org/2000/svg}svg"
+        assert "var(" not in text
+        assert "class=" not in text
+
+
+def test_a_click_saves_the_file_and_a_whole_csv_byte_for_byte(
+    browser: Any, pages: dict[str, str], report_of, tmp_path: Path
+) -> None:
+    browser.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    show(browser, f"{pages['full']}#encoders")
+    for what in ("#encoders a.file", "#encoders .get button"):
+        browser.execute_script(
+            "arguments[0].scrollIntoView({block: 'center'})", browser.find_element(By.CSS_SELECTOR, what)
+        )
+        browser.find_element(By.CSS_SELECTOR, what).click()
+    until = time.monotonic() + 20
+    while {one.suffix for one in tmp_path.iterdir()} != {".csv"} or len([*tmp_path.iterdir()]) < 2:
+        assert time.monotonic() < until, "nothing was saved"
+        time.sleep(0.05)
+    assert (tmp_path / "encoders.csv").read_bytes() == Path(report_of("demo")[0]["encoders"]).read_bytes()
+    assert "ACC_presence low" in (tmp_path / "encoders-acc-presence.csv").read_text()
 
 
 def test_each_tab_opens_its_part_by_a_click(browser: Any, pages: dict[str, str]) -> None:
@@ -159,20 +239,49 @@ def test_the_drawings_text_is_large_enough_to_read_on_a_phone(browser: Any, page
         assert min(browser.execute_script(heights)) >= 8.5
 
 
-def test_in_print_all_parts_are_shown_and_the_folds_are_open(browser: Any, pages: dict[str, str]) -> None:
+def test_no_table_is_cut_on_a_desk(browser: Any, pages: dict[str, str]) -> None:
+    for page in ("full", "real"):
+        show(browser, pages[page], 1280)
+        for name in NAMES:
+            browser.execute_script("location.hash = arguments[0]", name)
+            browser.execute_script("document.querySelectorAll('details').forEach(fold => fold.open = true)")
+            assert browser.execute_script(CUT) == [], name
+
+
+def test_in_print_all_parts_are_shown_readable_and_no_table_is_cut(browser: Any, pages: dict[str, str]) -> None:
+    show(browser, pages["full"])
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    width = {"width": 715, "height": 1040, "deviceScaleFactor": 1, "mobile": False}  # of A4 within its margins
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", width)
+    try:
+        assert visible(browser) == NAMES
+        assert not browser.find_element(By.CSS_SELECTOR, "nav.tabs").is_displayed()
+        assert not browser.find_element(By.CSS_SELECTOR, ".get").is_displayed()
+        assert browser.execute_script(CUT) == []
+        assert browser.execute_script(SMALL) == []
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+def test_what_is_folded_is_left_out_of_print_and_a_sentence_says_where_it_is(
+    browser: Any, pages: dict[str, str]
+) -> None:
     show(browser, pages["full"])
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     try:
-        browser.execute_script("window.dispatchEvent(new Event('beforeprint'))")
-        assert visible(browser) == NAMES
-        assert not browser.find_element(By.CSS_SELECTOR, "nav.tabs").is_displayed()
-        folds = browser.find_elements(By.CSS_SELECTOR, "details")
-        assert folds
-        assert all(fold.get_attribute("open") for fold in folds)
-        browser.execute_script("window.dispatchEvent(new Event('afterprint'))")
-        assert not any(fold.get_attribute("open") for fold in folds)
+        fold = browser.find_element(By.XPATH, "//details[summary[contains(., 'clip by clip')]]")
+        assert not fold.find_element(By.TAG_NAME, "table").is_displayed()
+        said = "return getComputedStyle(arguments[0].querySelector('summary'), '::after').content"
+        assert "left out of print; the page itself shows it" in browser.execute_script(said, fold)
+        browser.execute_script("arguments[0].open = true", fold)  # who opens it has it printed
+        assert fold.find_element(By.TAG_NAME, "table").is_displayed()
     finally:
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+def test_the_report_prints_on_few_pages(browser: Any, pages: dict[str, str]) -> None:
+    show(browser, pages["full"])
+    assert printed_pages(browser) <= 35
 
 
 def test_without_scripts_all_parts_are_shown_one_after_another(

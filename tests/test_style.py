@@ -47,6 +47,14 @@ def test_a_script_has_at_most_25_lines_and_the_name_of_its_rule(path: Path) -> N
     assert f'"../workflow_scripts/{path.name}"' in rules()[path.stem]
 
 
+def test_every_plot_has_a_caption_for_the_runners_report() -> None:
+    text = (REPOSITORY / "rules/evaluate.smk").read_text()
+    plots = re.search(r"for plot in \[(.*?)\]", text)[1].replace('"', "").split(", ")
+    captions = {path.stem: path.read_text() for path in (REPOSITORY / "rules/captions").iterdir()}
+    assert sorted(captions) == sorted(plots)
+    assert all(len(caption.split()) > 15 for caption in captions.values())
+
+
 def test_every_step_is_one_rule_file_and_one_stage() -> None:
     stages = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
     included = re.findall(r'include: "rules/(\w+)\.smk"', (REPOSITORY / "Snakefile").read_text())

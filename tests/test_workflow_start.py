@@ -166,7 +166,7 @@ rule made:
     output: "made"
     script: "made.py"
 
-study.mark(Path(workflow.basedir))
+study.mark(Path(workflow.basedir), workflow)
 """
 
 

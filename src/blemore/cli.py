@@ -24,6 +24,7 @@ from blemore.gemini.commands import app as gemini_app
 from blemore.media.commands import app as media_app
 from blemore.planning.commands import plan
 from blemore.predict.commands import bundle, predict, serve
+from blemore.report.commands import app as report_app
 from blemore.simulation.commands import app as simulation_app
 from blemore.study import STUDY
 from blemore.weights.commands import app as weights_app
@@ -32,7 +33,7 @@ from joblineage.errors import DataError
 from joblineage.progress import never_fail_to_print
 from joblineage.telling import Plain, say
 
-AUDIT = {"cryptography", "dvc", "dvc_data", "google", "in_toto_attestation", "jinja2", "jsonschema"}
+AUDIT = {"cryptography", "dvc", "dvc_data", "filelock", "google", "in_toto_attestation", "jinja2", "jsonschema"}
 AUDIT |= {"markupsafe", "psutil", "rfc8785", "rocrate", "snakemake", "yaml"}
 """Modules that the extra `audit` brings; all others come with `study`."""
 
@@ -62,6 +63,7 @@ app.add_typer(features_app, name="features")
 app.add_typer(weights_app, name="weights")
 app.add_typer(gemini_app, name="gemini")
 app.add_typer(submission_app, name="submission")
+app.add_typer(report_app, name="report")
 app.add_typer(simulation_app, name="simulate")
 app.add_typer(commands(STUDY, find, leaks, report), name="lineage")
 app.command(context_settings={"obj": STUDY})(recover)
@@ -97,12 +99,35 @@ def summary(workspace: Workspace = Path()) -> None:
     say(*summary(workspace))
 
 
+def other_clone(workspace: Path) -> str | None:
+    """A sentence where this command is of another clone than the study's folder, whose own code is another one.
+
+    Parameters
+    ----------
+    workspace : the folder that the command is called in.
+    """
+    here, own = workspace.resolve() / "src", Path(__file__).resolve().parents[1]
+    if here == own or not (here / "blemore/cli.py").is_file():
+        return None
+    from joblineage.capture import dvc_md5
+
+    if all(dvc_md5(here / name) == dvc_md5(own / name) for name in ("blemore", "joblineage")):
+        return None
+    return (
+        f"Note: this `blemore` runs the code in {own}, where its environment was made; the study in this folder has code of "
+        "its own, which Snakemake runs. `make .venv/runtime` makes an environment here; `PYTHONPATH=src blemore ...` takes "
+        "this folder's code once."
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; faults of the data end it with a message and exit code 1, never with a traceback."""
     called = list(sys.argv[1:] if arguments is None else arguments)
     never_fail_to_print()
     if logging.lastResort:  # what a command says beside its work
         logging.lastResort.setFormatter(Plain("%(message)s"))
+    if note := other_clone(Path()):
+        say(note, err=True)
     try:
         app(called, prog_name="blemore")
     except DataError as error:

@@ -36,6 +36,11 @@ NO_GIT = (
     "`git init && git add . && git commit -m Start`, before the run, changes that."
 )
 
+OTHER_OWNER = (
+    "git refuses this folder, which belongs to another user (dubious ownership). The study runs and leaves its records, but "
+    "they name no commit. `git config --global --add safe.directory '{}'`, before the run, changes that."
+)
+
 CLOSED = ("data", "results/media", "results/individuals", "cache")
 """Folders that show persons: raw clips, crops and sound, who is who, what a service or a training keeps of them."""
 
@@ -110,8 +115,12 @@ def in_utf8(path: str) -> str:
     return path
 
 
-def mark(root: Path) -> None:
+def mark(root: Path, workflow: Any) -> None:
     """Mark this run's jobs as the workspace's own, with its package and Python and no other code; memory in huge pages.
+
+    Parameters
+    ----------
+    workflow : Snakemake's, while the Snakefile is read.
 
     Raises
     ------
@@ -123,7 +132,7 @@ def mark(root: Path) -> None:
     os.environ["PYTHONPATH"] = str(root / "src")  # also in a clone
     workspace.python_for_shells()
     how = "`blemore recover` (or `make submission`) ends what is left of that run and releases the lock"
-    recovery.mark(root, f"{how}; finished work is kept.")
+    recovery.mark(root, f"{how}; finished work is kept.", workflow)
 
 
 def watch(root: Path, workflow: Any, config: Mapping[str, Any], encoders: Sequence[Mapping[str, Any]]) -> None:
@@ -251,6 +260,8 @@ def begin(
     isolation.begin(root)
     if not workspace.under_git(root):
         say(NO_GIT, err=True)
+    elif workspace.refused_by_git(root):
+        say(OTHER_OWNER.format(root.resolve()), err=True)
     dataset = DATA_SET.load(config["dataset"])
     generated = bool(files) and any(pattern.match(f"{data}/{files[0]}") for pattern in made)
     if files and not generated:

@@ -1,5 +1,6 @@
 """What a record says of a job's surroundings: files, code, environment, hardware. Costs milliseconds besides hashing."""
 
+import getpass
 import hashlib
 import json
 import os
@@ -8,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -195,6 +197,13 @@ def cuda() -> Any:
     """torch's module for the GPU where this process has used one, else None; torch is not imported for it."""
     torch = sys.modules.get("torch")
     return torch.cuda if torch is not None and torch.cuda.is_initialized() else None
+
+
+def user() -> str | None:
+    """Who is at work, by the name of the account; None where it has none."""
+    with suppress(KeyError, OSError):
+        return getpass.getuser()
+    return None
 
 
 def hardware() -> dict[str, Any]:

@@ -4,19 +4,17 @@ Inputs are hashed before the work and again after it: one that changed between i
 Schema: schemas/record.schema.json.
 """
 
-import getpass
 import hashlib
 import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from joblineage import capture, declare, loaded
+from joblineage import capture, declare, loaded, slurm
 from joblineage.capture import File
 from joblineage.files import write_json
 from joblineage.store import Store, canonical, digest, key
@@ -143,7 +141,8 @@ class Begun:
             "seeds": _seeds(params),
             "determinism": capture.determinism(),
             "hardware": capture.hardware(),
-            "agent": {"user": user(), "runner": runner, "snakemake": version("snakemake")},
+            "place": slurm.place(),
+            "agent": {"user": capture.user(), "runner": runner, "snakemake": version("snakemake")},
             "model": _model(params, self.inputs),
             "foreign": loaded.foreign((one["path"] for one in self.inputs), installed),
             "cached_from": None,
@@ -153,7 +152,7 @@ class Begun:
         written = []
         for part in parts:
             body = shared | {
-                "job": {"rule": job.rule, "wildcards": part.wildcards, "attempt": None},
+                "job": {"rule": job.rule, "wildcards": part.wildcards, "attempt": slurm.attempt()},
                 "outputs": [capture.hashed(role, path, md5=True) for role, path in part.outputs],
                 "time": time | part.used,
                 "split": part.split,
@@ -206,20 +205,13 @@ def _model(params: Mapping[str, Any], inputs: list[File]) -> dict[str, Any]:
     return {"checkpoint": settings["checkpoint"], "revision": settings.get("revision"), "files": files}
 
 
-def user() -> str | None:
-    """Who is at work, by the name of the account; None where it has none."""
-    with suppress(KeyError, OSError):
-        return getpass.getuser()
-    return None
-
-
 def _unknown(body: Mapping[str, Any]) -> list[str]:
     """Paths of fields that nobody can fill; nothing is invented."""
-    never = ["job.attempt"]  # Snakemake does not tell scripts
-    sometimes = {
+    unknown = {
+        "job.attempt": body["job"]["attempt"],
         "code.commit": body["code"]["commit"],
         "agent.user": body["agent"]["user"],
         "hardware.cores": body["hardware"]["cores"],
         "model.files": not body["model"] or body["model"]["files"],  # taken from the hub's cache by name and revision
     }
-    return never + sorted(name for name, value in sometimes.items() if not value)
+    return sorted(name for name, value in unknown.items() if not value)

@@ -119,11 +119,7 @@ class Store:
     def kept(self) -> frozenset[str]:
         """Names of all objects that are there."""
         folder = self.folder / "objects"
-        return (
-            frozenset(one.name for one in os.scandir(folder) if one.is_file(follow_symlinks=False))
-            if folder.is_dir()
-            else frozenset()
-        )
+        return frozenset(one.name for one in os.scandir(folder) if one.is_file()) if folder.is_dir() else frozenset()
 
     def put(self, data: bytes) -> str:
         """Keep bytes as an object.

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,18 @@ def git(root: Path, *command: str) -> bytes:
     """What a command of git's prints in a folder; nothing where it fails."""
     done = subprocess.run(["git", *command], cwd=root, env=os.environ | GIT_ALONE, capture_output=True, check=False)
     return b"" if done.returncode else done.stdout
+
+
+def refused_by_git(root: Path) -> bool:
+    """Whether git refuses the folder since it is another user's ("dubious ownership"): it then tells no commit."""
+    command = ["git", "rev-parse", "--git-dir"]
+    try:
+        done = subprocess.run(
+            command, cwd=root, env=os.environ | GIT_ALONE | {"LC_ALL": "C"}, capture_output=True, check=False
+        )
+    except FileNotFoundError:  # no git here
+        return False
+    return done.returncode != 0 and b"dubious ownership" in done.stderr
 
 
 def python_for_shells() -> None:
@@ -151,3 +164,20 @@ def read_note(place: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) and "rule" in found else None
+
+
+def notes_apart() -> None:
+    """From now on have Snakemake write each note as a file of its own. It writes into what lies there, and where DVC has put
+    a link to its cache (its type symlink or hardlink) that would be the cache's object, of every version and study."""
+    from snakemake.persistence.file import FilePersistence
+
+    inner = getattr(FilePersistence._io_write, "__wrapped__", FilePersistence._io_write)
+
+    @wraps(inner)
+    def write(persistence: Any, folder: str, value: Any, about: str, *mode: int) -> None:
+        place = Path(persistence._record_path(folder, about))
+        if place.is_symlink() or (place.exists() and place.stat().st_nlink > 1):
+            place.unlink()
+        inner(persistence, folder, value, about, *mode)
+
+    FilePersistence._io_write = write

@@ -4,17 +4,25 @@ import json
 import os
 import re
 import subprocess
-import sys
-import time
 from base64 import urlsafe_b64encode
 from pathlib import Path
+from types import SimpleNamespace
 
-import psutil
 import pytest
+from snakemake.persistence.file import FilePersistence
 
-from joblineage import recovery
-from joblineage.store import Store
-from joblineage.workspace import METADATA, added_later, committed, forget, note, orphans, output_of, remove
+from joblineage.workspace import (
+    METADATA,
+    added_later,
+    committed,
+    forget,
+    note,
+    notes_apart,
+    orphans,
+    output_of,
+    refused_by_git,
+    remove,
+)
 
 
 def test_files_that_no_rule_makes_are_found_and_removed_with_their_empty_folders(tmp_path: Path, monkeypatch) -> None:
@@ -104,85 +112,25 @@ def test_a_kind_asked_for_when_the_others_were_there_keeps_a_rule_of_its_own(tmp
     assert later() == []  # made by the rule of all kinds
 
 
-@pytest.fixture
-def sleeper():
-    """Start processes that sleep, in a folder and with an environment; end them all afterwards."""
-    started = []
-
-    def start(folder: Path, command: list[str] | None = None, **environment: str) -> subprocess.Popen:
-        command = command or [sys.executable, "-c", "import time; time.sleep(60)"]
-        process = subprocess.Popen(command, cwd=folder, env={**os.environ, **environment})
-        started.append(process)
-        for _ in range(100):  # until the new program runs
-            if psutil.Process(process.pid).cmdline()[-1:] == command[-1:]:
-                break
-            time.sleep(0.05)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder to another user")
+def test_a_folder_of_another_user_is_known_to_be_refused_by_git(tmp_path: Path, monkeypatch) -> None:
+    for kind in ("GLOBAL", "SYSTEM"):
+        monkeypatch.setenv(f"GIT_CONFIG_{kind}", os.devnull)
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    assert not refused_by_git(tmp_path)
+    for path in (tmp_path, tmp_path / ".git"):
+        os.chown(path, 12345, 12345)
+    assert refused_by_git(tmp_path)
 
 
-def test_orphans_of_a_killed_run_are_ended_and_other_work_is_left(tmp_path: Path, sleeper) -> None:
-    here, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
-    here.mkdir(), elsewhere.mkdir()
-    orphan = sleeper(here, **{recovery.MARK: str(here)})
-    stranger = sleeper(elsewhere, **{recovery.MARK: str(elsewhere)})
-    done = recovery.recover(Store(here))
-    assert done == ["ended 1 process(es) that a killed run had left behind"]
-    assert not psutil.pid_exists(orphan.pid)
-    assert stranger.poll() is None
-
-
-def test_a_healthy_run_is_never_touched(tmp_path: Path, sleeper) -> None:
-    program = tmp_path / "snakemake"
-    program.write_text("import time; time.sleep(60)")
-    run = sleeper(tmp_path, [sys.executable, str(program)])
-    with pytest.raises(recovery.RunActive, match=str(run.pid)):
-        recovery.recover(Store(tmp_path))
-    assert run.poll() is None
-
-
-def test_where_dvc_is_at_work_no_file_is_touched(tmp_path: Path, sleeper) -> None:
-    program = tmp_path / "dvc"
-    program.write_text("import time; time.sleep(60)")
-    pull = sleeper(tmp_path, [sys.executable, str(program)])
-    locks = tmp_path / ".dvc/tmp/rwlock"
-    locks.parent.mkdir(parents=True)
-    locks.write_text('{"read": {"/ho')  # DVC is writing it
-    (said,) = recovery.recover(Store(tmp_path))
-    assert said.startswith(f"a DVC command is at work here (process {pull.pid})")
-    assert locks.exists()
-
-
-def test_a_run_that_is_just_ending_is_waited_for(tmp_path: Path, sleeper) -> None:
-    program = tmp_path / "snakemake"
-    program.write_text("sleep 0.3")
-    sleeper(tmp_path, ["sh", str(program)])
-    assert recovery.recover(Store(tmp_path)) == []
-
-
-def test_a_run_whose_make_was_killed_counts_as_an_orphan(tmp_path: Path, sleeper) -> None:
-    program = tmp_path / "snakemake"
-    program.write_text("import time; time.sleep(60)")
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    run = sleeper(tmp_path, [sys.executable, str(program)], **{recovery.CALLER: str(dead.pid)})
-    assert recovery.recover(Store(tmp_path))
-    assert not psutil.pid_exists(run.pid)
-
-
-def test_a_stale_lock_is_released_without_a_process_that_looks_like_a_run(tmp_path: Path, monkeypatch) -> None:
-    lock = tmp_path / ".snakemake/locks/0.output.lock"
-    lock.parent.mkdir(parents=True)
-    lock.write_text("results/fusion/weights.json\n")
-
-    def start(*command, **options):
-        raise AssertionError(f"a second `recover` would see {command}")
-
-    monkeypatch.setattr(subprocess, "Popen", start)
-    assert recovery.recover(Store(tmp_path)) == ["released the lock of a killed run"]
-    assert not lock.exists()
-    assert recovery.recover(Store(tmp_path)) == []
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_snakemake_writes_no_note_through_a_link(tmp_path: Path, monkeypatch, link) -> None:
+    monkeypatch.setattr(FilePersistence, "_io_write", FilePersistence._io_write)  # set back afterwards
+    notes_apart()
+    notes, other = SimpleNamespace(_record_path=lambda folder, about: f"{folder}/{about}"), tmp_path / "object"
+    other.write_text("kept")
+    link(other, tmp_path / "note")
+    for value in (1, 2):
+        FilePersistence._io_write(notes, str(tmp_path), {"rule": value}, "note")
+        assert json.loads((tmp_path / "note").read_text()) == {"rule": value}
+    assert other.read_text() == "kept"

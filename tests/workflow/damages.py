@@ -8,8 +8,10 @@ import os
 import shutil
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 
+from joblineage.owner import FOLDER, this_process
 from joblineage.store import Store
 
 from .attacks import with_old_times, write
@@ -101,11 +103,19 @@ def _older_parameters(root: Path) -> None:
     write(note, json.dumps(said | {"params": ["1", "2"]}))
 
 
+def of_a_killed_run(root: Path) -> None:
+    """The record of a run whose process is gone."""
+    path = root / FOLDER / "killed.json"
+    path.parent.mkdir(exist_ok=True)
+    write(path, json.dumps(asdict(replace(this_process(), start="1"))))
+
+
 def _killed_by_the_power(root: Path) -> None:
     """All at once: a lock, a started job, half of its output, an unwritten note, DVC's list of locks cut."""
     lock = root / ".snakemake/locks/0.output.lock"
     lock.parent.mkdir(exist_ok=True)
     lock.write_bytes(b"")
+    of_a_killed_run(root)
     started = root / ".snakemake/incomplete" / metadata(root, "results/fusion/weights.json").name
     started.write_bytes(b"")
     cut(root / "results/fusion/weights.json")

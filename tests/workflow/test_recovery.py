@@ -8,6 +8,7 @@ import pytest
 from joblineage.recovery import survey
 
 from .conftest import Study
+from .damages import of_a_killed_run
 from .kills import back_to, kill
 from .trials import is_whole_again
 
@@ -35,11 +36,12 @@ def test_killed_in_each_phase_a_run_ends_with_the_bytes_of_one_core(finished: St
 
 
 def test_a_bare_snakemake_that_meets_a_stale_lock_says_what_to_do(finished: Study, tmp_path: Path) -> None:
-    study = finished.copy(tmp_path / "study", cold=True)  # what is at work is known by the commands of processes
+    study = finished.copy(tmp_path / "study", cold=True)
     (study.folder / "results/report/index.html").unlink()  # one job to do
     lock = study.folder / ".snakemake/locks/0.output.lock"
     lock.parent.mkdir(exist_ok=True)
     lock.write_text("results/fusion/weights.json\n")
+    of_a_killed_run(study.folder)
     refused = study.run("snakemake", "submission", check=False)
     assert refused.returncode
     assert "blemore recover" in refused.stderr

@@ -13,6 +13,7 @@ from test_report import is_rounded
 
 from blemore.challenge.submission import check
 from blemore.challenge.uploads.entries import read_uploads, summary
+from blemore.params.parts import DATA_SET
 
 from .conftest import Study, executed
 
@@ -28,6 +29,7 @@ def files_of(study: Study, folder: Path) -> dict[str, Any]:
         "reliability": "reliability.json",
         "encoders": "encoders.csv",
         "worth": "worth.json",
+        "curves": "plots/curves.csv",
         "weights": "fusion/weights.json",
         "probabilities": "fusion/probabilities.parquet",
         "models": "calibration/models.json",
@@ -44,6 +46,8 @@ def files_of(study: Study, folder: Path) -> dict[str, Any]:
     return found | {
         "decisions": folder / "decisions.parquet",
         "costs": [*results.glob("features/*.cost.json"), *results.glob("encoders/*/fold*.cost.json")],
+        "software": study.folder / "CITATION.cff",
+        "data_set": DATA_SET.load(params["dataset"]).CITATION,
         "study": params,
         "uploads": summary(read_uploads(study.folder / "uploads.json")),
     }

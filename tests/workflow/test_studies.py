@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 
 from blemore.challenge.submission import check
+from blemore.scoring.labels import CLASSES
+from blemore.tables import read_probabilities
 
 from .conftest import Study, clone, executed, only_the_quick_encoder
 
@@ -125,6 +127,20 @@ def save_checkpoints(folder: Path) -> None:
     save_file(timm.create_model("test_vit.r160_in1k", num_classes=10).state_dict(), folder / "test_vit.safetensors")
 
 
+def check_bundle(study: Study) -> None:
+    """A bundle holds the checkpoints that its networks start from, says that their licences are not known, and gives test clips the study's bytes."""
+    study.run("blemore", "bundle", "bundle")
+    (study.folder / "weights").rename(study.folder / "away")
+    clips = sorted((study.folder / "data/demo/test").glob("*.mov"))
+    found = json.loads(study.run("blemore", "predict", "--bundle", "bundle", "--json", *map(str, clips[:2])).stdout)
+    (study.folder / "away").rename(study.folder / "weights")
+    fused = read_probabilities(study.folder / "results/fusion/probabilities.parquet").set_index("clip")
+    for clip in found["clips"]:
+        assert clip["probabilities"] == fused.loc[clip["clip"], list(CLASSES)].to_dict()
+    card = (study.folder / "bundle/README.md").read_text()
+    assert card.count("unknown: read it before use") == 3  # checkpoints of one's own
+
+
 def test_a_study_at_full_scale_loads_its_checkpoints_and_follows_their_content(study: Study) -> None:
     checkpoints = {"timesformer": "timesformer", "wavlm": "wavlm", "clip": "test_vit.safetensors"}
     save_checkpoints(study.folder / "weights")
@@ -147,6 +163,7 @@ def test_a_study_at_full_scale_loads_its_checkpoints_and_follows_their_content(s
     assert origins == {"timesformer": "finetuned", "wavlm": "pretrained", "clip": "pretrained"}
     licences = json.loads((study.folder / "results/licences.json").read_text())
     assert len(licences["encoders"]["clip"]["files"]["test_vit.safetensors"]) == 64
+    check_bundle(study)
     path = study.folder / "weights/wavlm/model.safetensors"
     path.write_bytes(path.read_bytes()[:-1] + b"\7")
     jobs = study.would_run()

@@ -31,6 +31,8 @@ PARTS = {
     "train_metadata.csv": "labels and folds of the training clips (train_metadata.csv)",
     "submission_template.json": "names of the test clips (submission_template.json)",
 }
+CITATION = f"The BLEMORE data set: arXiv 2601.13225, {RECORD}"
+"""What a study of it cites."""
 TABLES = ("train_metadata.csv", "submission_template.json")
 """Files besides the clips."""
 

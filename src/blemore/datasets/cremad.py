@@ -18,6 +18,8 @@ if TYPE_CHECKING:  # the workflow imports this module at each start: pandas only
     import pandas as pd
 
 CLIPS, PERSONS = "VideoFlash", "persons.csv"
+CITATION = "CREMA-D: Cao et al., IEEE Transactions on Affective Computing 5 (4), 2014, doi 10.1109/TAFFC.2014.2336244"
+"""What a study of it cites."""
 TABLES = (PERSONS,)
 BLENDS = False
 """No clip shows two emotions: no answer does, and there is no ACC_salience."""

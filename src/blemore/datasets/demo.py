@@ -15,6 +15,8 @@ from demoactors import schedule
 if TYPE_CHECKING:  # the workflow imports this module at each start: pandas only when a roster is made
     import pandas as pd
 
+CITATION = "Generated actors of this software: nothing else is to be cited for them"
+"""What a study of it cites."""
 TABLES = ("train_metadata.csv", "submission_template.json")
 """Files besides the clips."""
 CLIP_BYTES = 90_000

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from blemore.scoring.answers import numbers_of
 from blemore.scoring.rows import Rows
 from blemore.seeds import generator
 
@@ -29,8 +30,26 @@ def random_groups(rows: Rows, name: str, *, within_folds: bool = False) -> Rows:
     Rows
         The rows with a group in place of each person.
     """
-    mixed = _shuffled(rows, rows.person, name) if within_folds else generator(name).permutation(rows.person)
+    mixed = _shuffled(rows.person, rows.fold, name) if within_folds else generator(name).permutation(rows.person)
     return replace(rows, person=mixed, clip=None)
+
+
+def groups_of_same_mix(rows: Rows, name: str) -> Rows:
+    """The same clips in random groups, each of which shows what its person shows: as often each answer.
+
+    Parameters
+    ----------
+    rows : Rows
+        The clips with their values, labels, folds and persons.
+    name : str
+        Name from which the random numbers derive.
+
+    Returns
+    -------
+    Rows
+        The rows with a group in place of each person.
+    """
+    return replace(rows, person=_shuffled(rows.person, numbers_of(rows.truth), name), clip=None)
 
 
 def one_group(rows: Rows) -> Rows:
@@ -66,7 +85,7 @@ def permuted_labels(rows: Rows, name: str) -> Rows:
     Rows
         The rows with other labels.
     """
-    return replace(rows, truth=rows.truth[_shuffled(rows, np.arange(len(rows)), name)], clip=None)
+    return replace(rows, truth=rows.truth[_shuffled(np.arange(len(rows)), rows.fold, name)], clip=None)
 
 
 def random_mixture(rows: Rows, name: str) -> np.ndarray:
@@ -92,9 +111,10 @@ def random_mixture(rows: Rows, name: str) -> np.ndarray:
     return draw.random(len(rows)) * most[rows.person] < weights
 
 
-def _shuffled(rows: Rows, values: np.ndarray, name: str) -> np.ndarray:
+def _shuffled(values: np.ndarray, part: np.ndarray, name: str) -> np.ndarray:
+    """Values (n,) dealt out anew among the rows of each part (n,)."""
     draw, mixed = generator(f"{name}/folds"), values.copy()
-    for fold in rows.folds:
-        inside = rows.fold == fold
+    for number in np.unique(part):
+        inside = part == number
         mixed[inside] = draw.permutation(values[inside])
     return mixed

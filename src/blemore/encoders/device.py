@@ -8,8 +8,9 @@ fewer clips at once give the same result.
 import fcntl
 import logging
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -19,9 +20,10 @@ import torch
 from torch import Tensor
 
 from joblineage.errors import DataError
+from joblineage.turns import NO_LOCKS
 
-LOCKS = Path("cache/devices")
-"""Folder of the lock files, in the study's folder."""
+LOCKS = Path(tempfile.gettempdir(), f"blemore-devices-{os.getuid()}")
+"""Folder of the lock files: the machine's own, since devices are, and a study's folder may lie on a disk of several."""
 ADVICE = (
     "set gradient_checkpointing: true (finetuning), take smaller or fewer frames, a smaller checkpoint or a larger "
     "device; see whether another program holds the device's memory"
@@ -44,14 +46,20 @@ def use_one_thread() -> torch.device:
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # every operation here fills what it asks for
     torch.backends.cudnn.allow_tf32 = False  # on by default for convolutions: three digits
-    device = torch.device("cuda", chosen_device(torch.cuda.device_count(), LOCKS))
+    device = torch.device("cuda", chosen_device(device_names(), LOCKS))
     torch.cuda.set_device(device)
     return device
 
 
-def chosen_device(count: int, folder: Path) -> int:
+def device_names() -> list[str]:
+    """The CUDA devices that this process sees, by what they are called everywhere: a scheduler may show each job its own
+    one as number 0."""
+    return [str(torch.cuda.get_device_properties(number).uuid) for number in range(torch.cuda.device_count())]
+
+
+def chosen_device(names: Sequence[str], folder: Path) -> int:
     """Number of a device that no other job holds; if all are held, of the one with most free memory."""
-    device = free_device(count, folder)
+    device, count = free_device(names, folder), len(names)
     if device is not None:
         return device
     free = [torch.cuda.mem_get_info(k)[0] for k in range(count)]
@@ -64,19 +72,26 @@ def chosen_device(count: int, folder: Path) -> int:
     return device
 
 
-def free_device(count: int, folder: Path) -> int | None:
-    """Number of the first of `count` devices that no process holds, held from now on by this one; None if all are.
+def free_device(names: Sequence[str], folder: Path) -> int | None:
+    """Number of the first of the devices that no process holds, held from now on by this one; None if all are.
 
-    A device k is held by a lock on folder/gpu<k>.lock, which ends with the process, however that ends.
+    A device is held by a lock on folder/<name>.lock, which ends with the process, however that ends.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for number in range(count):
-        file = (folder / f"gpu{number}.lock").open("w")
-        with suppress(BlockingIOError):
+    for number, name in enumerate(names):
+        file = (folder / f"{name}.lock").open("w")
+        try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.close()
+            if error.errno in NO_LOCKS:
+                logger.warning("%s has no locks (flock): jobs may share a device while another one is free", folder)
+                return None
+            if not isinstance(error, BlockingIOError):
+                raise
+        else:
             _held.append(file)
             return number
-        file.close()
     return None
 
 

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from blemore.encoders.labels import label
 from blemore.evaluate.drawing import (  # fmt: skip
     BLUES,
     DASHES,
@@ -144,10 +145,10 @@ def draw_encoders(summary: Mapping[str, Any]) -> Figure:
 
 
 def _label(name: str, entry: Mapping[str, Any]) -> str:
-    """An encoder's name, and what keeps its figures from being judged."""
+    """An encoder's label, and what keeps its figures from being judged."""
     doubts = [entry["origin"]] if entry.get("origin") in ("random", "stand-in") else []
     doubts += ["disjointness unknown"] if entry.get("disjointness") == "unknown" else []
-    return f"{name} ({', '.join(doubts)})" if doubts else name
+    return f"{label(name)} ({', '.join(doubts)})" if doubts else label(name)
 
 
 def draw_weights(weights: Mapping[str, Any]) -> Figure:
@@ -175,13 +176,13 @@ def draw_weights(weights: Mapping[str, Any]) -> Figure:
     highest = max(max(fold.values()) for fold in (weights["final"], *weights["folds"].values()))
     axes.axvline(1 / len(names), color=MUTED, linestyle=DASHES, linewidth=1, label="equal weights")
     axes.set(xlabel="weight (all weights sum to one)", xlim=(0, 1.06 * highest))
-    axes.set_yticks(places, names)
+    axes.set_yticks(places, [label(name) for name in names])
     axes.grid(axis="x", color=GRID, linewidth=0.8)
     legend(axes, loc="lower right")
     return dressed(figure)
 
 
-def draw_curves(curves: pd.DataFrame) -> Figure:
+def draw_curves(curves: pd.DataFrame, columns: int = 3) -> Figure:
     """Training loss over epochs, one panel per encoder, one line per fold; dashed: soft cross-entropy of inner persons.
 
     Parameters
@@ -189,6 +190,8 @@ def draw_curves(curves: pd.DataFrame) -> Figure:
     curves : DataFrame
         As made by `folds.join_curves`: columns encoder, fold, epoch, loss, inner_loss, the last empty where no persons
         of the training set were set aside; without any row the figure says so.
+    columns : int
+        Most panels in a row.
 
     Returns
     -------
@@ -196,7 +199,7 @@ def draw_curves(curves: pd.DataFrame) -> Figure:
         The figure.
     """
     names = sorted(curves["encoder"].unique())
-    columns = min(3, max(1, len(names)))
+    columns = min(columns, max(1, len(names)))
     rows = -(-max(1, len(names)) // columns)
     figure = new_figure("Training loss", 1.2 + 3.2 * columns, 1.2 + 2.3 * rows)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
@@ -214,7 +217,9 @@ def draw_curves(curves: pd.DataFrame) -> Figure:
             axes.plot([], [], "--", color=SALIENCE, label="inner persons (cross-entropy)")
         if inner or position == 0:
             legend(axes, loc="lower left")
-        axes.annotate(name, (0.97, 0.94), xycoords="axes fraction", ha="right", va="top", weight="bold", color=INK)
+        axes.annotate(
+            label(name), (0.97, 0.94), xycoords="axes fraction", ha="right", va="top", weight="bold", color=INK
+        )
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(axis="y", color=GRID, linewidth=0.8)
     for axes in panels[len(names) :]:
@@ -279,9 +284,9 @@ def draw_outcomes(decided: np.ndarray, truth: np.ndarray) -> Figure:
     clips = np.bincount(of_row, minlength=len(sets))
     figure = new_figure("What becomes of each set of emotions", WIDTH, 1.1 + 0.235 * len(sets))
     axes, left = figure.subplots(), np.zeros(len(sets))
-    for (label, colour), part in zip(OUTCOMES.items(), parts, strict=True):
+    for (words, colour), part in zip(OUTCOMES.items(), parts, strict=True):
         shares = np.bincount(of_row, part, minlength=len(sets)) / clips
-        axes.barh(np.arange(len(sets)), shares, left=left, color=colour, height=0.74, label=label)
+        axes.barh(np.arange(len(sets)), shares, left=left, color=colour, height=0.74, label=words)
         left += shares
     axes.set_yticks(range(len(sets)), _counted(sets, clips))
     axes.set(xlim=(0, 1), ylim=(len(sets) - 0.4, -0.6), xlabel="share of the true set's clips")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from blemore.decide.chains import Decided, Single, decide_persons, inductive, transductive, usualness
-from blemore.decide.controls import one_group, permuted_labels, random_groups, random_mixture
+from blemore.decide.controls import groups_of_same_mix, one_group, permuted_labels, random_groups, random_mixture
 from blemore.decide.person_offset import fit_offsets
 from blemore.decide.personal.choice import Selected
 from blemore.decide.personal.schedule import UNUSUAL
@@ -209,7 +209,7 @@ def _beyond(study: np.ndarray, control: np.ndarray) -> dict[str, Any]:
 
 
 def style(rows: Rows, *, draws: int, seed: int) -> dict[str, dict[str, float]]:
-    """How far persons' class offsets lie apart, beside random groups of clips: what is style, and what chance.
+    """How far persons' class offsets lie apart, beside random groups that show the same: what is style, and what chance.
 
     Parameters
     ----------
@@ -252,7 +252,9 @@ def offsets_of_persons(rows: Rows) -> np.ndarray:
 
 
 def random_spread(rows: Rows, *, draws: int, seed: int) -> np.ndarray:
-    """Standard deviation of the offsets of random groups of the persons' sizes, mean over draws.
+    """Standard deviation of the offsets of random groups, mean over draws.
+
+    Each group shows what its person shows: groups of another mix would differ by what they show, as persons do not.
 
     Parameters
     ----------
@@ -268,5 +270,5 @@ def random_spread(rows: Rows, *, draws: int, seed: int) -> np.ndarray:
     (6,) float, logits
         One per class.
     """
-    groups = (random_groups(rows, f"{seed}/style/{draw}") for draw in range(draws))
+    groups = (groups_of_same_mix(rows, f"{seed}/style/{draw}") for draw in range(draws))
     return np.mean([offsets_of_persons(grouped).std(axis=0) for grouped in groups], axis=0)

@@ -5,7 +5,6 @@ vectors/ab/ab12....refused   in place of a vector: why the service does not take
 ledger.jsonl                 one line per request sent, done or failed, with its price; never the key
 """
 
-import fcntl
 import hashlib
 import io
 import json
@@ -22,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from blemore.gemini.service import MIME, SAMPLED_FPS, Service
-from joblineage import declare
+from joblineage import declare, turns
 from joblineage.files import close, parse_json, write_bytes
 
 log = logging.getLogger(__name__)
@@ -202,10 +201,5 @@ def alone(folder: Path, waiting: Callable[[], object] = lambda: None) -> Iterato
     """
     folder.mkdir(parents=True, exist_ok=True)
     close([folder], like=Path())
-    with open(folder / "lock", "a", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            waiting()
-            fcntl.flock(file, fcntl.LOCK_EX)
+    with turns.alone(folder / "lock", waiting=waiting):
         yield

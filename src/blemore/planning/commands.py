@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from joblineage.progress import spoken
-from joblineage.telling import plain_console, say_json
+from joblineage.telling import plain_console, say, say_json
 
 
 def plan(
@@ -19,6 +19,9 @@ def plan(
     gpu_tflops: Annotated[
         float, typer.Option(min=1, help="Its peak in half precision, TFLOP/s (71: a GeForce RTX 3090).")
     ] = 71.0,
+    slurm: Annotated[
+        bool, typer.Option("--slurm", help="Print `set-resources` of profiles/slurm for this study instead.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """What the study will cost: jobs, CPU and GPU time, memory and disk (DVC's copy included), step by step."""
@@ -29,7 +32,11 @@ def plan(
     what_if = {key: value for key, value in (("dataset", dataset), ("weights", weights)) if value is not None}
     values = read_params(params, **what_if)
     found = planned(values, params.parent, gpu_memory=gpu_memory, gpu_tflops=gpu_tflops)
-    if as_json:
+    if slurm:
+        from blemore.planning.slurm import lines, resources
+
+        say(*lines(resources(found)))
+    elif as_json:
         say_json(found)
     else:
         _show(found, gpu_memory)

@@ -13,10 +13,10 @@ from blemore.params.schema import expected
 from blemore.report.numbers import Spot
 from blemore.scoring.formulas import bare
 from joblineage.errors import DataError, refuse
-from joblineage.files import parse_yaml, read_json
+from joblineage.files import parse_yaml, read_json, read_yaml
 
 CONTRACT, RULES = "src/blemore/report/contract.yaml", "rules/report.smk"
-TABLES = ("clips", "costs", "decisions", "encoders", "probabilities", "quarantine", "views")
+TABLES = ("clips", "costs", "curves", "decisions", "encoders", "probabilities", "quarantine", "software", "views")
 """Inputs that are no JSON file."""
 OPTIONAL_TABLES = ("faces", "published")
 NO_FILES = ("study", "uploads")
@@ -95,6 +95,36 @@ def read_encoders(path: str | Path) -> dict[str, dict[str, Any]]:
     plain = table.astype(object).where(table.notna(), None).set_index("encoder")  # cells as JSON knows them
     cells = {name: {key: bare(cell) for key, cell in row.items()} for name, row in plain.to_dict("index").items()}
     return checked("encoders", Path(path).name, cells)
+
+
+def baselines(dataset: str) -> Spot | None:
+    """`baselines.yaml`: what was published of BLEMORE; None for every other data set."""
+    if dataset != "blemore":
+        return None
+    return Spot("baselines.yaml", parse_yaml(files("blemore.report").joinpath("baselines.yaml").read_text("utf-8")))
+
+
+def read_curves(path: str | Path) -> pd.DataFrame:
+    """results/plots/curves.csv: encoder, fold, epoch, loss, inner_loss of every trained encoder; empty where there is none."""
+    table = pd.read_csv(path)
+    columns = ("encoder", "fold", "epoch", "loss", "inner_loss")
+    refuse(Path(path).name, [f"column {name!r} is missing" for name in columns if name not in table.columns])
+    return table
+
+
+def last_epochs(curves: pd.DataFrame) -> dict[str, dict[int, Spot]]:
+    """{encoder: {fold: the row of its last epoch}}; a row's place is its number in the file, from 0."""
+    found: dict[str, dict[int, Spot]] = {}
+    rows = curves.astype(object).where(curves.notna(), None).to_dict("index")  # cells as JSON knows them
+    for last in curves.groupby(["encoder", "fold"])["epoch"].idxmax():
+        row = {name: bare(cell) for name, cell in rows[last].items()}
+        found.setdefault(row["encoder"], {})[row["fold"]] = Spot("curves.csv", row, f"/{last}")
+    return found
+
+
+def read_software(path: str | Path) -> Spot:
+    """CITATION.cff: what this software is called, by whom and in which version."""
+    return Spot(Path(path).name, checked("software", Path(path).name, read_yaml(path)))
 
 
 def read_costs(paths: Sequence[str | Path]) -> dict[str, dict[str, Any]]:

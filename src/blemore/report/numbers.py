@@ -12,6 +12,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from blemore.encoders.labels import label
 from joblineage.errors import DataError
 
 MINUS, THIN_SPACE = "\u2212", "\u202f"
@@ -105,6 +106,21 @@ def name(spot: Spot) -> Markup:
     return Markup('<span class="name" data-key="{}">{}</span>').format(spot.source, parts[:-1])
 
 
+def words(spot: Spot) -> Markup:
+    """The last step that led to a place, as words: "random groups" of random_groups."""
+    return Markup('<span class="name" data-key="{}" data-words>{}</span>').format(
+        spot.source, spot.last.replace("_", " ")
+    )
+
+
+def encoder(spot: Spot) -> Markup:
+    """An encoder's label, over its code name; the name is the text at a place, or else the last step that led there."""
+    named = isinstance(spot.value, str)
+    where, code = ("source", spot.value) if named else ("key", spot.last)
+    tag = Markup('<span class="name" data-{}="{}" data-encoder title="{}">{}</span>')
+    return tag.format(Markup(where), spot.source, code, label(code))
+
+
 def anything(spot: Spot) -> Markup:
     """A value of any kind: number, text, yes or no, or a list of such with their names."""
     value = spot.value
@@ -134,5 +150,5 @@ def environment(loader: jinja2.BaseLoader) -> jinja2.Environment:
     made = _Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    made.globals.update({one.__name__: one for one in (number, whole, interval, text, name, anything)})
+    made.globals.update({one.__name__: one for one in (number, whole, interval, text, name, words, encoder, anything)})
     return made

@@ -4,6 +4,7 @@ Every number on it is rendered by `numbers`, which adds the file and the place t
 """
 
 import traceback
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -41,11 +42,15 @@ SECTIONS = {
 }
 """{name of a tab, which the template of the same name fills: its title}, in their order."""
 
+WHOLE = ("encoders", "curves")
+"""CSV files that the page holds whole, to be saved."""
+
 
 def build(
     *,
     study: Mapping[str, Any],
     uploads: Mapping[str, Any] | None = None,
+    data_set: str | None = None,
     example_frames: ExampleFrames = "demo_only",
     sections: Mapping[str, str] = SECTIONS,
     more: Mapping[str, Any] | None = None,
@@ -56,15 +61,17 @@ def build(
 
     Parameters
     ----------
-    study : the parameters to show, at least dataset, weights and seed; nested blocks are shown as such.
+    study : the parameters to show, at least dataset, weights, seed and report; nested blocks are shown as such.
     uploads : summary of the ledger of uploads, {"uploads", "files", "scored", "best", "warning"}, or None.
+    data_set : what a study of this data set cites, as its module says; None: not known.
     example_frames : whose frames and names are shown (`identities.identities`).
     sections : the tabs, as `SECTIONS`; a further one brings its template, and its data in `more`.
     folders : further ones of templates, whose scripts and style sheets are in `more`.
     files : paths by name. JSON files have the names of the blocks of `contract.yaml`; None, or an empty list, where the
         study makes none. The others: encoders (results/encoders.csv); probabilities, views (of fusion); decisions (of
-        calibration); clips (clips table) and quarantine (CSV of the clips set aside); costs, a list of cost files; if
-        wanted faces, a list of files of face crops, and published, a publication list (`identities.identities`).
+        calibration); curves (results/plots/curves.csv); clips (clips table) and quarantine (CSV of the clips set aside); software (CITATION.cff); costs, a list
+        of cost files; if wanted faces, a list of files of face crops, and published, a publication list
+        (`identities.identities`).
 
     Raises
     ------
@@ -79,12 +86,17 @@ def build(
 
     quarantine = text_rows(files["quarantine"], ("clip", "file", "quarantine"))  # a reason may name the clip too
     quarantine = [{key: who.scrub(value) for key, value in row.items()} for row in quarantine]
+    curves = inputs.read_curves(files["curves"])
     read: dict[str, Any] = {name: inputs.read_block(name, files.get(name)) for name in inputs.json_blocks()}
     read |= {
         "encoders": Spot("encoders.csv", inputs.read_encoders(files["encoders"])),
         "quarantine": Spot("quarantine.csv", quarantine),
         "study": Spot("params.yaml", inputs.checked("study", "study", dict(study))),
         "uploads": Spot("uploads", inputs.checked("uploads", "uploads", uploads)) if uploads is not None else None,
+        "baselines": inputs.baselines(study["dataset"]),
+        "curves": inputs.last_epochs(curves),
+        "software": inputs.read_software(files["software"]),
+        "data_set": Spot(f"datasets/{study['dataset']}.py", {"CITATION": data_set}),
         "costs": [Spot(file, cost) for file, cost in inputs.read_costs(files["costs"]).items()],
     }
     inputs.same_study(read["metrics"].value, study)
@@ -92,6 +104,7 @@ def build(
     for one in read["remarks"].value["remarked"]:
         one |= {"clip": who.scrub(one["clip"]), "remarks": [who.scrub(text) for text in one["remarks"]]}
 
+    whole = {Path(files[name]).name: Path(files[name]).read_bytes() for name in WHOLE}
     own = inline([Path(__file__).with_name("templates"), *folders])
     page = _rendered(
         inline=own,
@@ -103,11 +116,18 @@ def build(
         kinds=KINDS,
         examples=examples(clips, fused, decided, who, files.get("faces") or ()),
         example_frames=example_frames,
-        drawings=_drawings(read, pd.read_parquet(files["views"]), clips, decided),
-        more=more or {},
+        whole_file={name: _link(name, content) for name, content in whole.items()},
+        drawings=_drawings(read, pd.read_parquet(files["views"]), clips, decided, curves),
+        more={"facts": None} | dict(more or {}),
     )
-    who.check(page)
+    who.check(page + "".join(content.decode() for content in whole.values()))
     return page
+
+
+def _link(name: str, content: bytes) -> Markup:
+    """A link that saves a file of the study, byte for byte."""
+    address = f"data:text/csv;base64,{b64encode(content).decode()}"
+    return Markup('<a class="file" download="{}" href="{}">{}</a>').format(name, address, name)
 
 
 def _rendered(**values: Any) -> str:
@@ -118,7 +138,7 @@ def _rendered(**values: Any) -> str:
     DataError : a template that is not there, or a name in one that the page does not have, with the line.
     """
     try:
-        return _environment().get_template("page.html.j2").render(**values)
+        return environment().get_template("page.html.j2").render(**values)
     except jinja2.TemplateNotFound as error:
         raise DataError(TEMPLATES, [f"there is no {error}: add it, or correct the section that names it"]) from error
     except jinja2.UndefinedError as error:
@@ -155,7 +175,7 @@ def by_gain(persons: Any) -> list[Any]:
 
 
 def _drawings(
-    read: Mapping[str, Any], views: pd.DataFrame, clips: pd.DataFrame, decisions: pd.DataFrame
+    read: Mapping[str, Any], views: pd.DataFrame, clips: pd.DataFrame, decisions: pd.DataFrame, curves: pd.DataFrame
 ) -> dict[str, Markup]:
     """The page's SVG figures by name."""
     rows = Rows.of(labelled(clips))
@@ -175,6 +195,11 @@ def _drawings(
             "Matrix of true sets of emotions against decided sets, in percent of the true set's clips.",
         ),
     }
+    if len(curves):
+        drawings["curves"] = (
+            figures.draw_curves(curves, columns=2),
+            "One panel per trained encoder: loss over epochs, one line per fold. The table below holds the last epochs.",
+        )
     if read["reliability"] is not None:
         drawings["calibration"] = (
             figures.draw_calibration(read["reliability"].value["classes"]),
@@ -185,8 +210,8 @@ def _drawings(
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
     """With its compiled templates kept, for whoever makes several pages."""
-    environment = numbers.environment(jinja2.PackageLoader("blemore.report", "templates"))
-    environment.globals.update(by_gain=by_gain, scale=scale, classes=CLASSES, class_names=NAMES)
-    return environment
+    made = numbers.environment(jinja2.PackageLoader("blemore.report", "templates"))
+    made.globals.update(by_gain=by_gain, scale=scale, classes=CLASSES, class_names=NAMES)
+    return made

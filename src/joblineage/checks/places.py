@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from joblineage.capture import dvc_md5
 from joblineage.files import LITTER
 from joblineage.store import FOLDER, SIGNATURES, Store
 from joblineage.study import Checked
@@ -49,12 +50,14 @@ def strangers(store: Store) -> Checked:
 
 
 def lineage(store: Store) -> list[Finding]:
-    """Links and files in lineage/ that are no documents; those with names of documents are for `structure`."""
+    """Links (but to DVC's cache) and files in lineage/ that are no documents; those with names of documents are for `structure`."""
     found = []
     for path, mode in _walk(store.root, Path(FOLDER)):
         name, signed = path.as_posix(), path.name.removesuffix(SIGNATURES)
         if stat.S_ISLNK(mode):
-            found.append(_link(store.root, name))
+            place = store.root / path
+            if not (place.is_file() and _of_dvc(place, dvc_md5(place))):
+                found.append(_link(store.root, name))
         elif not stat.S_ISREG(mode):
             found.append(_stranger(name, mode))
         elif signed != path.name and (path.parent != Path(FOLDER, "runs") or signed not in store.runs):

@@ -170,7 +170,14 @@ def _tell(report: "Report", shown: int = 20) -> None:
     say(said, fg="red" if bad else "green", bold=True)
 
 
-def recover(context: typer.Context, workspace: Workspace = Path()) -> None:
+def recover(
+    context: typer.Context,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Take a run that cannot be asked from here for dead; cancel its cluster jobs."),
+    ] = False,
+    workspace: Workspace = Path(),
+) -> None:
     """After a kill, a power cut or a wrong hand: end what a run left running, bring back what is lost or damaged.
 
     It says what it did, and what the next run has to make again; it runs no job. Finished work is kept.
@@ -178,7 +185,7 @@ def recover(context: typer.Context, workspace: Workspace = Path()) -> None:
     from joblineage.recovery import RunActive, recover
 
     try:
-        done = recover(Store(workspace, context.obj))
+        done = recover(Store(workspace, context.obj), force=force)
     except RunActive as error:
         say(str(error), err=True)
         raise typer.Exit(1) from None

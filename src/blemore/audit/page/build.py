@@ -14,6 +14,7 @@ from blemore.audit.leaks.matrix import SIGNS
 from blemore.audit.page import answers
 from blemore.audit.page.chain import STATES, Chain, chain
 from blemore.audit.page.matrix import seen
+from blemore.encoders.labels import label
 from blemore.report import numbers
 from blemore.report.identities import GENERATED, NOBODY, WITHHELD, Identities, read_publications
 from blemore.report.numbers import Spot
@@ -128,7 +129,7 @@ def _names(params: dict[str, Any], clips: pd.DataFrame | None, root: Path) -> tu
 
 def _environment(scrub: Callable[[str], str]) -> jinja2.Environment:
     environment = numbers.environment(jinja2.FileSystemLoader(FOLDER))
-    environment.filters.update(scrub=scrub, moment=moment, span=span, size=size)
+    environment.filters.update(scrub=scrub, moment=moment, span=span, size=size, label=label)
     return environment
 
 

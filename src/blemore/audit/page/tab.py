@@ -5,6 +5,7 @@ depends on, and records are not an input of a job.
 """
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,11 +13,16 @@ from typing import Any
 
 from markupsafe import Markup
 
+from blemore.audit.page import answers
+from blemore.report.numbers import Spot
 from blemore.report.page import SECTIONS
+from joblineage.files import parse_json
 
 TAB = {"lineage": "Lineage"}
 FOLDER = Path(__file__).with_name("templates")
 """Of the tab's templates."""
+FACTS = r'id="lineage-facts">(.*?)</script>'
+"""The block of numbers within the tab: the page's head takes the commits out of it."""
 
 
 def with_lineage(artifact: str) -> dict[str, Any]:
@@ -27,7 +33,10 @@ def with_lineage(artifact: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "blemore.cli", "lineage", "report", artifact, "--part"]
     about = os.environ | {"PYTHONIOENCODING": "utf-8"}
     done = subprocess.run(command, env=about, capture_output=True, encoding="utf-8", errors="replace", check=False)
-    found: dict[str, Any] = {"lineage": Markup(done.stdout), "fault": None}
     if done.returncode:
-        found = {"lineage": None, "fault": done.stderr.strip().splitlines()[-3:]}
+        found: dict[str, Any] = {"lineage": None, "facts": None, "fault": done.stderr.strip().splitlines()[-3:]}
+    else:
+        block = re.search(FACTS, done.stdout)
+        facts = Spot(answers.FILE, parse_json(block[1])) if block else None
+        found = {"lineage": Markup(done.stdout), "facts": facts, "fault": None}
     return {"sections": SECTIONS | TAB, "more": found, "folders": [FOLDER]}

@@ -17,9 +17,9 @@ from blemore.audit.withdrawal.traces import Trace
 from blemore.datasets.sources import without_rows
 from blemore.datasets.withdrawn import FILE, NOBODY, Withdrawn, write_withdrawn
 from joblineage import recovery, workspace
+from joblineage.capture import user
 from joblineage.errors import DataError
 from joblineage.files import write_bytes, write_text
-from joblineage.record import user
 
 NOTES = Path(KEPT).parent
 """Folder of the notes. Git does not take them: they name a person, and the stores of one machine."""

@@ -21,6 +21,7 @@ from blemore.challenge.uploads.entries import (
     read_uploads,
     write_uploads,
 )
+from joblineage import turns
 from joblineage.errors import DataError, refuse
 from joblineage.files import sha256
 
@@ -176,7 +177,7 @@ def _alone(path: Path) -> Iterator[None]:
     """One process at a time from reading to writing, or two that log at once would lose an entry."""
     lock = path.with_name(f".{path.name}.lock")
     try:
-        with filelock.FileLock(lock, timeout=LOCK_SECONDS):
+        with turns.alone(lock, seconds=LOCK_SECONDS):
             yield
     except filelock.Timeout as error:
         raise DataError(str(path), [f"another process has held {lock} for {LOCK_SECONDS} s; try again"]) from error

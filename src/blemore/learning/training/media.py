@@ -15,11 +15,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from filelock import FileLock
 
 from blemore.encoders.ahead import decoded
 from blemore.encoders.base import Preprocessing
-from joblineage import declare
+from joblineage import declare, turns
 from joblineage.errors import refuse
 from joblineage.files import whole_file
 
@@ -166,7 +165,7 @@ def read_media(
         with tempfile.TemporaryDirectory() as folder:
             return read_media(shards, clips, preprocessing, workers, Path(folder, "media"))
     shared.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(_lock(shared)):  # ends with its process, however that ends
+    with turns.alone(_lock(shared)):
         names, media = _mapped(shared, preprocessing)
         if set(clips) <= set(names) and media.as_written():
             # Of all clips' digests: the file itself holds nothing else.

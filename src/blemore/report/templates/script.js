@@ -47,14 +47,6 @@
   window.addEventListener("hashchange", openByHash);
   openByHash();
 
-  // What is folded away is printed too.
-  window.addEventListener("beforeprint", function () {
-    document.querySelectorAll("details:not([open])").forEach(function (fold) { fold.open = true; fold.dataset.shut = ""; });
-  });
-  window.addEventListener("afterprint", function () {
-    document.querySelectorAll("details[data-shut]").forEach(function (fold) { fold.open = false; delete fold.dataset.shut; });
-  });
-
   // A number tells where it stands.
   var place = document.getElementById("source");
   function tell(element) {
