@@ -95,7 +95,7 @@ def trust(rows: Rows, clusters: np.ndarray, chosen: Selected, *, draws: int, nam
 
     drawn = [random_groups(found, f"{name}/{draw}", within_folds=True) for draw in range(draws)]
     own, controls = sums(found), {
-        "random_clusters": np.mean([sums(one) for one in drawn], axis=0),
+        "random_clusters": np.mean([sums(groups) for groups in drawn], axis=0),
         "one_cluster": sums(one_group(found)),
     }  # fmt: skip
     return Trust({control: _difference(own, other) for control, other in controls.items()})

@@ -114,9 +114,11 @@ def _sets(rows: Rows, saliences: np.ndarray) -> dict[str, dict[str, int]]:
     """{true set of emotions: {"clips", "right"}}, singles first, in the order of the classes."""
     right, found = presence_correct(saliences, rows.truth), {}
     shown = rows.truth > 0
-    for one in sorted({tuple(row) for row in shown.tolist()}, key=lambda row: (sum(row), np.flatnonzero(row).tolist())):
-        own = (shown == one).all(axis=1)
-        name = "+".join(name for name, there in zip(CLASSES, one, strict=True) if there)
+    for emotions in sorted(
+        {tuple(row) for row in shown.tolist()}, key=lambda row: (sum(row), np.flatnonzero(row).tolist())
+    ):
+        own = (shown == emotions).all(axis=1)
+        name = "+".join(name for name, there in zip(CLASSES, emotions, strict=True) if there)
         found[name] = {"clips": int(own.sum()), "right": int(right[own].sum())}
     return found
 
@@ -129,6 +131,6 @@ def _persons(rows: Rows, decided: Mapping[str, np.ndarray], offsets: pd.DataFram
     table[["clips", "blends"]] = of_persons[:, [1, 3]].astype(int)
     table[list(ACCURACIES)] = np.transpose(accuracies(of_persons))
     table["score_transductive"] = accuracies(sums_of_persons(rows, decided[TRANSDUCTIVE]))[2]
-    table["usual"] = [None if np.isnan(one) else one for one in own["usual"].tolist()]
+    table["usual"] = [None if np.isnan(share) else share for share in own["usual"].tolist()]
     table["offsets"] = own[list(CLASSES)].to_dict("records")
     return table.to_dict("records")

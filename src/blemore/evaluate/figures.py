@@ -118,7 +118,7 @@ def draw_encoders(summary: Mapping[str, Any]) -> Figure:
         ("acc_presence", "ACC_presence, share of clips", PRESENCE),
         ("acc_salience", "ACC_salience, share of blends", SALIENCE),
     ]
-    panels = [one for one in panels if summary["trivial"][one[0]] is not None]  # there may be no blends
+    panels = [panel for panel in panels if summary["trivial"][panel[0]] is not None]  # there may be no blends
     drawn = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, (metric, name, colour) in zip(drawn, panels, strict=True):
         for place, (_, entry) in zip(places, entries, strict=True):

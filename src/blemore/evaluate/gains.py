@@ -271,4 +271,4 @@ def random_spread(rows: Rows, *, draws: int, seed: int) -> np.ndarray:
         One per class.
     """
     groups = (groups_of_same_mix(rows, f"{seed}/style/{draw}") for draw in range(draws))
-    return np.mean([offsets_of_persons(one).std(axis=0) for one in groups], axis=0)
+    return np.mean([offsets_of_persons(grouped).std(axis=0) for grouped in groups], axis=0)

@@ -80,6 +80,6 @@ def _tenths(values: np.ndarray, count: str, **shown: np.ndarray) -> list[dict[st
     number = np.minimum((values * BINS).astype(int), BINS - 1)  # 1 belongs to the last one
     return [
         {"low": k / BINS, "high": (k + 1) / BINS, count: int((number == k).sum())}
-        | {name: float(one[number == k].mean()) for name, one in shown.items()}
+        | {name: float(values_shown[number == k].mean()) for name, values_shown in shown.items()}
         for k in np.unique(number).tolist()
     ]

@@ -81,7 +81,7 @@ def score(
     views = replace(rows, values=np.broadcast_to(rows.values, (len(rows.outers), *rows.values.shape)))
     return {
         "honest": entry(rows, decided),
-        "decoders": {str(fold): one.to_json() for fold, one in made.items()},
+        "decoders": {str(fold): decoder.to_json() for fold, decoder in made.items()},
         "trivial": entry(rows, commonest_of_others(rows)),
         "thresholds": {
             "honest": by_thresholds,

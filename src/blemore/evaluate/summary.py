@@ -111,19 +111,19 @@ def summarise(
     trivial = commonest_of_others(rows)
 
     alone = {name: _alone(rows, tables[name], name, preferred(decoding)) for name in sorted(tables)}
-    computed = {name: one for name, one in alone.items() if origins[name] == "computed"}
+    computed = {name: judged for name, judged in alone.items() if origins[name] == "computed"}
     beside = _best_of(rows, computed, "best computed encoder") if computed else None
     encoders = {}
-    for name, one in alone.items():
+    for name, judged in alone.items():
         disjointness = "declared" if origins[name] == "outside" else "by fold"
-        encoders[name] = entry(rows.where(one.there), one.saliences[one.there]) | {
+        encoders[name] = entry(rows.where(judged.there), judged.saliences[judged.there]) | {
             "origin": origins[name],
             "disjointness": "unknown" if name in unknown else disjointness,
-            "over_commonest": _paired(rows, trivial, one.saliences, one.there),
-            "over_computed": _paired(rows, beside.saliences, one.saliences, one.there & beside.there)
+            "over_commonest": _paired(rows, trivial, judged.saliences, judged.there),
+            "over_computed": _paired(rows, beside.saliences, judged.saliences, judged.there & beside.there)
             if beside and name not in computed
             else None,
-            "decoders": {str(fold): made.to_json() for fold, made in one.decoders.items()},
+            "decoders": {str(fold): made.to_json() for fold, made in judged.decoders.items()},
         }
     single = _best_of(rows, alone, "best single encoder")
     known = None
@@ -191,7 +191,7 @@ def _best_of(rows: Rows, alone: Mapping[str, _Alone], name: str) -> _Best:
         others, own = rows.fold != fold, rows.fold == fold
         model = ModelName.of("score", fold, name)
         rows.to_fit(model, "selection", others)
-        scored = {encoder: one.score_elsewhere(rows, fold, others) for encoder, one in alone.items()}
+        scored = {encoder: judged.score_elsewhere(rows, fold, others) for encoder, judged in alone.items()}
         chosen[fold] = max(scored, key=lambda encoder: scored[encoder])
         rows.to_judge(model, own)
         best = alone[chosen[fold]]
@@ -312,5 +312,5 @@ def without_salience(metrics: Any, shown: int) -> Any:
     if shown or not isinstance(metrics, dict | list):
         return metrics
     if isinstance(metrics, list):
-        return [without_salience(one, shown) for one in metrics]
-    return {name: None if name == "acc_salience" else without_salience(one, shown) for name, one in metrics.items()}
+        return [without_salience(part, shown) for part in metrics]
+    return {name: None if name == "acc_salience" else without_salience(part, shown) for name, part in metrics.items()}

@@ -78,7 +78,7 @@ def worth(
     together = sums_of_persons(rows, decided)
     encoders = {}
     for e, name in enumerate(names):
-        others = [one for one in everyone if one != e]
+        others = [encoder for encoder in everyone if encoder != e]
         without = _decide(views, dict.fromkeys(rows.folds, others)) if others else None
         own = rows.where(np.isfinite(rows.values[e]).all(axis=1))
         encoders[name] = {

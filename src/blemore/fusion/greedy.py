@@ -43,7 +43,7 @@ def _committee(probabilities: np.ndarray, truth: np.ndarray, members: int) -> np
     counts, reached = np.zeros(len(probabilities)), -1.0
     for _ in range(members):
         grown = counts + np.eye(len(counts))  # (E, E): by each encoder
-        scores = [score_of(one / one.sum(), probabilities, truth) for one in grown]
+        scores = [score_of(counted / counted.sum(), probabilities, truth) for counted in grown]
         best = int(np.argmax(scores))  # ties: the first encoder
         if scores[best] <= reached:
             break

@@ -183,7 +183,7 @@ def choose(
     if len(first.folds) < 2 or len(np.unique(first.person)) < 2:
         return simplest_first[0], {}
     # The choice is declared as a whole.
-    decided = {name: leave_one_fold_out(replace(one, clip=None), kind=kind)[0] for name, one in rows.items()}
+    decided = {name: leave_one_fold_out(replace(fused, clip=None), kind=kind)[0] for name, fused in rows.items()}
     return within_one_error(decided, first)
 
 

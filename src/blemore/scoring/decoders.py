@@ -235,7 +235,11 @@ def within_one_error(decided: Mapping[str, np.ndarray], rows: Rows) -> tuple[str
     best = max(scores, key=lambda name: scores[name][0])  # ties: the first
     most, best_without = scores[best]
     table = {
-        name: {"score": one, "behind": most - one, "standard_error": float(jackknife_error(best_without - without))}
-        for name, (one, without) in scores.items()
+        name: {
+            "score": reached,
+            "behind": most - reached,
+            "standard_error": float(jackknife_error(best_without - without)),
+        }
+        for name, (reached, without) in scores.items()
     }
     return next(name for name in table if table[name]["behind"] <= table[name]["standard_error"]), table

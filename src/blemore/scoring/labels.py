@@ -42,11 +42,11 @@ def soft_labels(clips: Table) -> np.ndarray:
     [[0.7, 0.0, 0.0, 0.0, 0.3, 0.0], [0.0, 0.0, 0.0, 0.0, 0.0, 1.0]]
     """
     first, second = texts(clips["emotion_1"]), texts(clips["emotion_2"])
-    one, two = numbers(clips["emotion_1_salience"]) / 100, numbers(clips["emotion_2_salience"]) / 100
+    first_share, second_share = numbers(clips["emotion_1_salience"]) / 100, numbers(clips["emotion_2_salience"]) / 100
     rows, blend = np.arange(len(first)), second != ""
     labels = np.zeros((len(first), len(CLASSES)))
-    labels[rows, [CLASSES.index(name) for name in first]] = np.where(blend, one, 1.0)
-    labels[rows[blend], [CLASSES.index(name) for name in second[blend]]] = two[blend]
+    labels[rows, [CLASSES.index(name) for name in first]] = np.where(blend, first_share, 1.0)
+    labels[rows[blend], [CLASSES.index(name) for name in second[blend]]] = second_share[blend]
     return labels
 
 
@@ -113,9 +113,10 @@ def check_labels(table: Table, where: str) -> list[str]:
         tell(given & ~np.isfinite(percent[name]), f"{name} must be a number in percent", text)
         tell(blend & ~given, f"{name} of a blend is empty")
         tell(given & (percent[name] <= 0), f"{name} must lie above 0", text)
-    one, two = percent.values()
-    tell(blend & np.isfinite(one + two) & (one + two != 100), "the saliences do not sum to 100", one + two)
-    tell(~blend & np.isfinite(one) & (one != 100), "the salience of a single must be 100 or empty", one)
+    salience, other = percent.values()
+    total = salience + other
+    tell(blend & np.isfinite(total) & (total != 100), "the saliences do not sum to 100", total)
+    tell(~blend & np.isfinite(salience) & (salience != 100), "the salience of a single must be 100 or empty", salience)
     tell(~blend & (written["emotion_2_salience"] != ""), "a second salience without a second emotion")
 
     if "mix" in table:

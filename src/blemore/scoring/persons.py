@@ -193,7 +193,7 @@ def folds_over_persons(person: np.ndarray, folds: int = FOLDS) -> np.ndarray:
     """
     sizes = np.bincount(person)
     filled, fold = np.zeros(min(folds, len(sizes)), int), np.zeros(len(sizes), int)
-    for one in np.argsort(-sizes, kind="stable"):
-        fold[one] = filled.argmin()
-        filled[fold[one]] += sizes[one]
+    for largest in np.argsort(-sizes, kind="stable"):
+        fold[largest] = filled.argmin()
+        filled[fold[largest]] += sizes[largest]
     return fold[person]

@@ -409,7 +409,7 @@ class _Models:
         for kind in options["candidates"]:
             for values in product(*(grids[name] for name in CONSTANTS[kind])):
                 constants = dict(zip(CONSTANTS[kind], values, strict=True))
-                made = _joined([adapted[one] for one in constants.items()])
+                made = _joined([adapted[constant] for constant in constants.items()])
                 for k in options["ks"]:
                     yield Choice(kind, **constants, k=k), made.at(k)
 

@@ -35,9 +35,9 @@ def inner_parts(rows: Rows, model: ModelName) -> list[tuple[np.ndarray, np.ndarr
     names, owner, sizes = np.unique(rows.person, return_inverse=True, return_counts=True)
     number = min(INNER_FOLDS, len(names))
     fold, filled = np.zeros(len(names), int), np.zeros(number)
-    for one in np.argsort(sizes, kind="stable")[::-1]:  # the person with most clips first, to the emptiest fold
-        fold[one] = filled.argmin()
-        filled[fold[one]] += sizes[one]
+    for largest in np.argsort(sizes, kind="stable")[::-1]:  # the person with most clips first, to the emptiest fold
+        fold[largest] = filled.argmin()
+        filled[fold[largest]] += sizes[largest]
     apart = [fold[owner] == k for k in range(number)] if number > 1 else []
     parts = [(np.flatnonzero(~judged), np.flatnonzero(judged)) for judged in apart]
     for k, (learned, judged) in enumerate(parts):
