@@ -50,7 +50,7 @@ def place() -> dict[str, Any]:
 
 
 def attempt() -> int | None:
-    """Which try of Snakemake's this job is, 1 for the first; None where it is not told."""
+    """Which try of Snakemake's this job is, 1 for the first; None where Snakemake does not say."""
     return int(os.environ[ATTEMPT]) if ATTEMPT in os.environ else None
 
 

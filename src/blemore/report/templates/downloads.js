@@ -1,6 +1,6 @@
 (function () {
   "use strict";
-  // Each table can be saved as CSV, with its numbers as they stand in the study's files and not as they are rounded here;
+  // Each table can be saved as CSV, with its numbers as the study's files have them, not as they are rounded here;
   // each figure as SVG. Made from the page itself: nothing is loaded.
   var VALUE = "data, [data-source], [data-key], [data-neutral], [data-published], .none";
 
