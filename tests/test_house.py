@@ -69,3 +69,12 @@ def test_mypy_covers_every_package_and_benchmark_and_leaves_out_nothing():
     assert mypy["files"] == ["src", "benchmarks"]
     assert "exclude" not in mypy
     assert not any(override.get("ignore_errors") for override in mypy["overrides"])
+
+
+def test_package_changelog_and_citation_name_the_same_release():
+    version = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
+    cited = (REPOSITORY / "CITATION.cff").read_text()
+    released = re.search(r"^date-released: (\S+)$", cited, re.M)[1]
+    assert f"\nversion: {version}\n" in cited
+    headings = re.findall(r"^## (.*)$", (REPOSITORY / "CHANGELOG.md").read_text(), re.M)
+    assert next(one for one in headings if one != "Unreleased") == f"{version}, {released}"

@@ -23,7 +23,7 @@ TEXTS = sorted(
     and path.name != "CHANGELOG.md"
 )
 DOTTED = re.compile(r"`+([A-Za-z_]\w*(?:\.\w+)+)(?:\([^`]*\))?`")
-FILE = re.compile(r"\.(csv|html|jpg|jsonl?|lock|md|npz|onnx|parquet|png|pt|py|safetensors|smk|toml|yaml|zip)$")
+FILE = re.compile(r"\.(cff|csv|html|jpg|jsonl?|lock|md|npz|onnx|parquet|png|pt|py|safetensors|smk|toml|yaml|zip)$")
 PATH = re.compile(rf"(?<![\w./<>-])(?:{'|'.join(FOLDERS)}|blemore|joblineage|demoactors)/[\w./*<>-]*\w")
 CODE_FILE = re.compile(r"`([\w/<>*-]+\.(?:py|smk))`")
 
