@@ -37,7 +37,7 @@ from blemore.encoders.windows import BANDS, ROWS, FacesAndSound
 from blemore.learning.heads.run import fold_probabilities
 from blemore.scoring.labels import CLASSES
 from blemore.tables import NO_FOLD
-from blemore.weights.known import checkpoints
+from blemore.weights.catalogue import checkpoints
 from joblineage.files import write_json
 
 ROOT = Path(__file__).parents[1]

@@ -51,8 +51,8 @@ from blemore.encoders.settings import origin, weights_settings
 from blemore.params.check import read_params
 from blemore.planning.study import plan
 from blemore.weights.check import state
-from blemore.weights.known import study_settings
-from blemore.weights.known import licences
+from blemore.weights.catalogue import study_settings
+from blemore.weights.catalogue import licences
 params = read_params(Path("params.yaml"))
 (settings,) = [one for one in study_settings(params) if one["name"] == "brightness"]
 print(json.dumps({

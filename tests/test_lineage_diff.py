@@ -23,7 +23,7 @@ from joblineage.capture import hashed
 from joblineage.comparing import Comparison
 from joblineage.errors import DataError
 from joblineage.outcome import Outcome
-from joblineage.sides import find_run
+from joblineage.run_view import find_run
 from joblineage.store import Store
 
 CLIPS = "results/clips/clips.parquet"

@@ -18,7 +18,7 @@ from blemore.planning.commands import plan as command
 from blemore.planning.costs import FRAGMENTS, Clips, advice, constants, forward_passes, gpu_bytes, network_of
 from blemore.planning.jobs import estimates
 from blemore.planning.study import plan
-from blemore.weights.known import checkpoints
+from blemore.weights.catalogue import checkpoints
 from joblineage.errors import DataError, MissingDataError
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -143,7 +143,7 @@ def test_the_bundle_s_score_is_that_of_its_own_out_of_fold_decisions_and_the_car
 
 def test_a_card_carries_the_non_commercial_licence_of_the_weights_that_others_were_derived_from(bundle):
     from blemore.predict.card import card
-    from blemore.weights.known import licences
+    from blemore.weights.catalogue import licences
 
     params = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())
     wanted = ("videomae", "timesformer", "hubert", "prosody")

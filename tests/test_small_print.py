@@ -5,7 +5,7 @@ import pytest
 from jackknife import interval
 from simulated import study
 
-from blemore.evaluate.evidence import _sets
+from blemore.evaluate.optimism import _sets
 from blemore.evaluate.reliability import reliability
 from blemore.scoring.decoding import tied, top_two
 from blemore.scoring.labels import CLASSES

@@ -17,9 +17,9 @@ from typer.testing import CliRunner
 from blemore.encoders.settings import weights_settings
 from blemore.encoders.weight_files import local_files
 from blemore.params.check import check_params, read_schema
+from blemore.weights.catalogue import checkpoints, entry_of, licences, study_settings
 from blemore.weights.check import missing_checkpoints, state
 from blemore.weights.commands import app
-from blemore.weights.known import checkpoints, entry_of, licences, study_settings
 from joblineage.errors import DataError, MissingDataError
 from joblineage.files import sha256
 
@@ -211,5 +211,5 @@ def test_the_list_shows_every_known_checkpoint():
 
 
 def test_looking_for_weights_needs_no_torch():
-    code = "import sys; import blemore.weights.check, blemore.weights.known; assert 'torch' not in sys.modules"
+    code = "import sys; import blemore.weights.check, blemore.weights.catalogue; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

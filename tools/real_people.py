@@ -10,7 +10,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from blemore.weights.known import checkpoints
+from blemore.weights.catalogue import checkpoints
 from blemore.weights.sources import from_package
 from joblineage.files import sha256, whole_file
 

@@ -1,6 +1,6 @@
 """Say under which licences the study's networks and weights stand."""
 
-from blemore.weights.known import licences
+from blemore.weights.catalogue import licences
 from joblineage.files import write_json
 from joblineage.job import job
 

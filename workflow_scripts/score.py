@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from blemore.evaluate.evidence import evidence
+from blemore.evaluate.optimism import optimism
 from blemore.evaluate.reliability import reliability
 from blemore.evaluate.summary import decisions_without, headline, summarise, without_salience
 from blemore.tables import read_clips, read_probabilities
@@ -19,6 +19,6 @@ with job(snakemake, headline=headline):
     without = decisions_without(study["unknown"], tables, clips, **snakemake.params.known)
     metrics = summarise(read["decisions"], tables, clips, without_unknown=without, **study)
     read |= {name: read_json(found[name]) for name in ("weights", "gain", "trust")}
-    metrics |= evidence(clips, **read)
+    metrics |= optimism(clips, **read)
     write_json(made.metrics, without_salience(metrics, metrics["trivial"]["blends"]))
     write_json(made.reliability, reliability(read_probabilities(found.probabilities), clips, metrics["note"]))

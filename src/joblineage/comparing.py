@@ -7,7 +7,7 @@ from functools import cached_property
 from joblineage.files import matches
 from joblineage.graph import reached
 from joblineage.reasons import ABSENT, CIRCUMSTANCES, JOB, OUTCOME, OUTPUT, Change, differences
-from joblineage.sides import Side
+from joblineage.run_view import RunView
 from joblineage.store import Document
 
 ONLY_A, ONLY_B, CHANGED = "only in A", "only in B", "changed"
@@ -56,7 +56,7 @@ class Comparison:
     job : of B, where only that job and what it comes from is asked about.
     """
 
-    def __init__(self, a: Side, b: Side, job: str | None = None):
+    def __init__(self, a: RunView, b: RunView, job: str | None = None):
         names = {*a.records, *b.records} if job is None else reached([job], b.above)
         self.a, self.b = (replace(one, records={n: r for n, r in one.records.items() if n in names}) for one in (a, b))
 

@@ -44,7 +44,7 @@ class DataError(ValueError):
     Parameters
     ----------
     where : str
-        What is wrong: a file, an encoder.
+        What is wrong: a file, a table.
     faults : iterable of str
         One sentence per fault.
 
@@ -71,7 +71,7 @@ def refuse(where: str | Path, faults: Iterable[str]) -> None:
     Parameters
     ----------
     where : str or Path
-        What is wrong: a file, an encoder.
+        What is wrong: a file, a table.
     faults : iterable of str
         One sentence per fault.
 

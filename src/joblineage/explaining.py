@@ -12,7 +12,7 @@ from joblineage.graph import Descent
 from joblineage.planned import planned
 from joblineage.reasons import ABSENT, MISSING, OUTPUT, Change, parameters, short, source_lines, text
 from joblineage.run import study_changes
-from joblineage.sides import Side, of_present, of_record
+from joblineage.run_view import RunView, of_present, of_record
 from joblineage.store import Store, canonical, digest, key
 
 UP_TO_DATE, RUNS, UNSEEN = "is up to date", "would run again", "is not what its record says"
@@ -108,7 +108,7 @@ def now(artifact: Artifact, store: Store) -> Explanation:
     return replace(found, state=RUNS if jobs[job].runs else UNSEEN if causes else UP_TO_DATE, causes=causes)
 
 
-def then(artifact: Artifact, store: Store, against: Side) -> Explanation:
+def then(artifact: Artifact, store: Store, against: RunView) -> Explanation:
     """A record beside another one of the same job.
 
     Raises
@@ -128,7 +128,7 @@ def then(artifact: Artifact, store: Store, against: Side) -> Explanation:
     return replace(found, after=artifact.record, made=made, outputs=outputs)
 
 
-def before(artifact: Artifact, store: Store) -> Side | None:
+def before(artifact: Artifact, store: Store) -> RunView | None:
     """The newest record of the same job that is older; None where it was made once."""
     history = Descent(store).history(key(store.records[artifact.record]))
     older = history[history.index(artifact.record) + 1 :]

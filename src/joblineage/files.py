@@ -419,7 +419,7 @@ def matches(path: str, patterns: Iterable[str]) -> bool:
     Examples
     --------
     >>> from joblineage.files import matches
-    >>> matches("results/a/x.cost.json", ["*.cost.json"]), matches("results/a/x.json", ["results/*.json"])
+    >>> matches("made/a/x.cost.json", ["*.cost.json"]), matches("made/a/x.json", ["made/*.json"])
     (True, False)
     """
     return any(_matches(path, one) for one in patterns)

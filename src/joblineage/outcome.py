@@ -7,7 +7,7 @@ from typing import Any
 
 from joblineage.comparing import CHANGED, Cause, Comparison, Job, joined
 from joblineage.reasons import ABSENT, Change, parameters
-from joblineage.sides import Side
+from joblineage.run_view import RunView
 
 SHOWN = 8
 """Causes that are printed; JSON has all."""
@@ -209,7 +209,7 @@ class Outcome:
         yield f"  {len(said['same'])} jobs are the same"
 
 
-def _run(side: Side) -> dict[str, Any]:
+def _run(side: RunView) -> dict[str, Any]:
     run = side.store.runs[side.name]
     about = {"complete": run["complete"], "end": run["time"]["end"]}
     return {"run": side.name, "workspace": str(side.store.root)} | about

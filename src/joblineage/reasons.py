@@ -1,4 +1,4 @@
-"""What differs between two documents of a job (records, or `sides.of_present`): every changed field with its values."""
+"""What differs between two documents of a job (records, or `run_view.of_present`): every changed field with its values."""
 
 import difflib
 from collections.abc import Iterator, Mapping

@@ -14,7 +14,7 @@ from joblineage.comparing import Comparison
 from joblineage.errors import DataError
 from joblineage.files import read_bytes
 from joblineage.outcome import Outcome
-from joblineage.sides import find_run
+from joblineage.run_view import find_run
 from joblineage.store import Store
 from joblineage.verdict import Verdict
 from joblineage.verify import verify

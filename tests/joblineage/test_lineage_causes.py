@@ -9,7 +9,7 @@ from made_records import Lineage, small_study
 from joblineage.comparing import Comparison
 from joblineage.errors import DataError
 from joblineage.outcome import Outcome
-from joblineage.sides import find_run
+from joblineage.run_view import find_run
 from joblineage.store import ANY, Store
 from joblineage.study import Study
 

@@ -15,7 +15,7 @@ from joblineage.finding import Artifact, find
 from joblineage.planned import Planned
 from joblineage.reasons import ABSENT, Change, differences, parameters
 from joblineage.run import study_files
-from joblineage.sides import Side, find_run, of_record
+from joblineage.run_view import RunView, find_run, of_record
 from joblineage.store import canonical
 from joblineage.study import Study
 
@@ -273,7 +273,7 @@ def test_records_that_go_round_in_a_circle_are_followed_once(made):
 
 
 def test_a_change_is_followed_through_a_chain_of_1500_jobs(made):
-    def side(x: int) -> Side:
+    def side(x: int) -> RunView:
         """Each job reads what the one before it made, the first one has the parameter x."""
         records = {}
         for step in range(1500):
@@ -281,7 +281,7 @@ def test_a_change_is_followed_through_a_chain_of_1500_jobs(made):
             makes = [{"role": "file", "path": f"results/{step}", "sha256": f"{step} {x}"}]
             params = {"values": {"x": x} if step == 0 else {}}
             records[f"job/step={step}"] = {"inputs": reads, "outputs": makes, "params": params}
-        return Side(made.store, "", records, {})
+        return RunView(made.store, "", records, {})
 
     found = Comparison(side(1), side(2), "job/step=1499")
     ways = found.above("job/step=1499")

@@ -10,7 +10,7 @@ import pytest
 from blemore.study import STUDY
 from joblineage.comparing import Comparison
 from joblineage.outcome import Outcome
-from joblineage.sides import of_run
+from joblineage.run_view import of_run
 from joblineage.store import Store
 
 from . import stand_in

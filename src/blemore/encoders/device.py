@@ -136,7 +136,7 @@ class MicroBatch:
 
 
 @contextmanager
-def told_when_full(where: str) -> Iterator[None]:
+def advise_when_full(where: str) -> Iterator[None]:
     """Memory that runs out where fewer clips would not help becomes a fault with what to do."""
     try:
         yield

@@ -1,7 +1,7 @@
 """What each family of encoders says of itself: `FAMILY = Family(...)` in its own file of encoders/, and nowhere else.
 
 A family's file imports torch, which takes seconds. So the declaration is taken from the file's text: a call of `Family`
-with literals. The published checkpoints are listed in <family>.yaml (`blemore.weights.known`), so that no
+with literals. The published checkpoints are listed in <family>.yaml (`blemore.weights.catalogue`), so that no
 network is trained again because a licence was looked up anew.
 """
 

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from blemore.weights.known import checkpoints
+from blemore.weights.catalogue import checkpoints
 from joblineage.files import read_json
 
 FILE = Path(__file__).with_name("networks.json")

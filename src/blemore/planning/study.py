@@ -11,7 +11,7 @@ from blemore.media.preflight import estimate
 from blemore.params.families import family
 from blemore.params.parts import DATA_SET
 from blemore.planning.costs import Clips, advice, constants, forward_passes, gpu_bytes, memory_bytes, network_of
-from blemore.weights.known import study_settings
+from blemore.weights.catalogue import study_settings
 from joblineage.errors import MissingDataError
 
 JOB_SECONDS = 4.5

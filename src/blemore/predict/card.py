@@ -16,7 +16,7 @@ def card(about: Mapping[str, Any], terms: Mapping[str, Any]) -> str:
 
     Parameters
     ----------
-    about : of bundle.json; terms : as `weights.known.licences` gives them, of the encoders in the bundle.
+    about : of bundle.json; terms : as `weights.catalogue.licences` gives them, of the encoders in the bundle.
     """
     demo = about["dataset"] == "demo"
     front = {

@@ -33,12 +33,12 @@ def encoder_table(contents: Contents, name: str, clips: pd.DataFrame, files: Seq
 def _finetuned(contents: Contents, name: str, clips: pd.DataFrame, files: Sequence[Path]) -> pd.DataFrame:
     from safetensors.torch import load_file
 
-    from blemore.encoders.device import told_when_full, use_one_thread
+    from blemore.encoders.device import advise_when_full, use_one_thread
     from blemore.learning.training.loop import predict
     from blemore.learning.training.media import read_media
 
     rows, folds = [], contents.about["folds"]
-    with told_when_full(name), Steps(name, folds, every=folds) as steps:
+    with advise_when_full(name), Steps(name, folds, every=folds) as steps:
         network = build(contents.settings(name), name).to(use_one_thread())
         media = read_media(shards_of(contents.settings(name), files), clips["clip"], network.preprocessing)
         for fold in range(folds):

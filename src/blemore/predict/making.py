@@ -28,7 +28,7 @@ from blemore.scoring.labels import CLASSES
 from blemore.scoring.persons import entry
 from blemore.scoring.rows import Rows
 from blemore.tables import labelled, read_clips, read_probabilities
-from blemore.weights.known import licences
+from blemore.weights.catalogue import licences
 from joblineage.errors import DataError, MissingDataError, refuse
 from joblineage.files import read_yaml, write_json, write_text
 

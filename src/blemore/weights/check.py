@@ -17,7 +17,7 @@ from blemore.encoders.weight_files import (
     weight_files,
 )
 from blemore.params.families import family
-from blemore.weights.known import checkpoint_of, entry_of, none_needed
+from blemore.weights.catalogue import checkpoint_of, entry_of, none_needed
 from joblineage.files import sha256
 
 

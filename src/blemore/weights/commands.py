@@ -26,7 +26,7 @@ def list_command(as_json: AsJson = False) -> None:
     """Every full-size checkpoint that is known: source, licences of code and weights, size, hub name and revision."""
     from blemore.params.families import family
     from blemore.params.parts import ENCODER_FAMILY
-    from blemore.weights.known import checkpoints
+    from blemore.weights.catalogue import checkpoints
 
     if as_json:
         say_json(checkpoints())
@@ -45,8 +45,8 @@ def check_command(
     """For each encoder of the study: is its checkpoint there, whole, and the one that is known? No network is asked."""
     from blemore.encoders.settings import encoder_settings
     from blemore.params.check import read_params
+    from blemore.weights.catalogue import study_settings
     from blemore.weights.check import state
-    from blemore.weights.known import study_settings
 
     values = read_params(params)
     if encoder is not None and encoder not in values["encoders"]:
@@ -78,8 +78,8 @@ def fetch_command(
         os.environ["HF_HUB_OFFLINE"] = "0"  # before the hub's library is imported: this command is asked to fetch
     from blemore.encoders.settings import encoder_settings
     from blemore.params.check import read_params
+    from blemore.weights.catalogue import study_settings
     from blemore.weights.fetch import fetch
-    from blemore.weights.known import study_settings
 
     values = read_params(params)
     unknown = [name for name in encoders or () if name not in values["encoders"]]

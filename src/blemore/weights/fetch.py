@@ -9,8 +9,8 @@ from typing import Any
 
 from blemore.encoders.hub import from_hub
 from blemore.encoders.weight_files import fetched_files, is_hub_name, off, online, path_of
+from blemore.weights.catalogue import entry_of
 from blemore.weights.check import state
-from blemore.weights.known import entry_of
 from blemore.weights.sources import from_address, from_package
 from joblineage.errors import DataError, MissingDataError
 from joblineage.files import sha256, whole_file

@@ -102,7 +102,7 @@ def why(
 ) -> None:
     """Why it would run again, and why it was remade: the first changed field, followed up to where it began."""
     from joblineage import explaining, finding
-    from joblineage.sides import find_run
+    from joblineage.run_view import find_run
 
     store = Store(workspace, context.obj)
     found = finding.find(artifact, store)
@@ -228,7 +228,7 @@ def diff(
     """What differs between two runs: the cause first, then the headline, then every job that is not the same."""
     from joblineage.comparing import Comparison
     from joblineage.outcome import Outcome
-    from joblineage.sides import find_run
+    from joblineage.run_view import find_run
 
     store = Store(workspace, context.obj)
     outcome = Outcome(Comparison(find_run(run_a, store), find_run(run_b, store)))

@@ -14,7 +14,7 @@ from joblineage.graph import reached
 from joblineage.outcome import UNSEEN, Outcome
 from joblineage.record import LOGIC
 from joblineage.restoring import Restorer
-from joblineage.sides import Side
+from joblineage.run_view import RunView
 from joblineage.store import Document
 
 PACKAGE = "src/blemore/"
@@ -78,7 +78,7 @@ def _of_decoding(cause: Cause) -> bool:
     return cause.change.kind == "parameter" and cause.change.name.partition(" of ")[0].split(".")[-1] == "decoding"
 
 
-def _unstored(outcome: Outcome, part: str, letter: str, side: Side, file: Document, restorer: Restorer) -> str:
+def _unstored(outcome: Outcome, part: str, letter: str, side: RunView, file: Document, restorer: Restorer) -> str:
     """What has to be done before a part can be replayed, and which jobs make it."""
     path, sha = file["path"], file["sha256"]
     maker = [side.makers[path]] if path in side.makers else []

@@ -27,7 +27,7 @@ from blemore.scoring.persons import sums_of_persons
 from blemore.tables import ROSTER_COLUMNS, check_probabilities, usable
 from joblineage import declare
 from joblineage.restoring import Restorer
-from joblineage.sides import Side
+from joblineage.run_view import RunView
 from joblineage.store import Document
 
 CLIPS, OPTIONS, DECODING, SEED = "clips table", "fusion options", "decoding", "seed of the fusion"
@@ -57,7 +57,7 @@ class Found:
         return part in self.tables or part not in self.files
 
 
-def found(side: Side, restorer: Restorer) -> Found:
+def found(side: RunView, restorer: Restorer) -> Found:
     """What a run fused, and how.
 
     Raises

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from blemore.encoders.ahead import alike, prefetched
 from blemore.encoders.base import Preprocessing, build
-from blemore.encoders.device import MicroBatch, pinned, to_device, told_when_full, use_one_thread
+from blemore.encoders.device import MicroBatch, advise_when_full, pinned, to_device, use_one_thread
 from blemore.encoders.network import Network
 from blemore.encoders.settings import shards_of
 from blemore.learning.training.media import Media, read_media
@@ -167,7 +167,7 @@ def train_fold(
     inner = np.zeros(learned.sum(), bool)  # (n_learned,)
     if recipe.early_stopping:
         inner = recipe.early_stopping.set_aside(clips.loc[learned, "person"], name)
-    with told_when_full(name):
+    with advise_when_full(name):
         # 2. The network, and the clips as it reads them, decoded once for all folds.
         device = use_one_thread()
         network = build(settings, name).to(device)

@@ -18,7 +18,7 @@ from joblineage.store import Document, Store, key
 
 
 @dataclass(frozen=True)
-class Side:
+class RunView:
     """A run, a record with all that it came from, or the present study.
 
     name : id of the run or record.
@@ -70,21 +70,21 @@ class Side:
         return ((file and self.study(file)) or {"volatile": []})["volatile"]
 
 
-def of_run(store: Store, name: str) -> Side:
+def of_run(store: Store, name: str) -> RunView:
     """What a run executed and reused; the newer record where a job has two."""
     run = store.runs[name]
     found = store.by_age(one for one in (*run["executed"], *run["reused"]) if one in store.records)
-    return Side(store, name, {key(store.records[one]): store.records[one] for one in found}, run["study"])
+    return RunView(store, name, {key(store.records[one]): store.records[one] for one in found}, run["study"])
 
 
-def of_record(store: Store, name: str) -> Side:
+def of_record(store: Store, name: str) -> RunView:
     """A record with all that it came from; the other jobs are those of the present study's records."""
     descent = Descent(store)
     came = [*store.current.values(), *reversed(reached([name], lambda one: descent.above(store.records[one])))]
-    return Side(store, name, {key(store.records[one]): store.records[one] for one in came}, study_files(store))
+    return RunView(store, name, {key(store.records[one]): store.records[one] for one in came}, study_files(store))
 
 
-def of_present(store: Store, jobs: Mapping[str, Planned], asked: str) -> Side:
+def of_present(store: Store, jobs: Mapping[str, Planned], asked: str) -> RunView:
     """A job of the present study and all that it comes from, as records would have them. Hashes what they read and made;
     nothing is executed.
 
@@ -110,10 +110,10 @@ def of_present(store: Store, jobs: Mapping[str, Planned], asked: str) -> Side:
         about = {"job": {"rule": job.rule, "wildcards": job.wildcards}, "inputs": inputs, "outputs": outputs}
         return about | {"params": {"values": job.params}, "model": {"files": weights}, "environment": environment}
 
-    return Side(store, asked, {name: document(jobs[name]) for name in names}, study_files(store), present=True)
+    return RunView(store, asked, {name: document(jobs[name]) for name in names}, study_files(store), present=True)
 
 
-def find_run(said: str, store: Store) -> Side:
+def find_run(said: str, store: Store) -> RunView:
     """The run that is meant.
 
     Parameters

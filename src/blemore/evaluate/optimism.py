@@ -20,7 +20,7 @@ from blemore.tables import labelled
 from joblineage import declare
 
 
-def evidence(
+def optimism(
     clips: pd.DataFrame,
     decisions: pd.DataFrame,
     methods: pd.DataFrame,
