@@ -102,11 +102,11 @@ CHANGES: dict[str, tuple[Edit, str]] = {
     "outside table": (content("outside/theirs.csv"), "input outside/theirs.csv: "),
     "checkpoint": (content("weights/vmae/model.safetensors"), "checkpoint weights/vmae/model.safetensors: "),
     "fusion code": (
-        text("src/blemore/fusion/simplex.py", "import numpy as np\n", "import numpy as np  # \n"),
+        text("src/blemore/fusion/simplex.py", "\nimport numpy as np\n", "\nimport numpy as np  # \n"),
         "module src/blemore/fusion/simplex.py: ",
     ),
     "shared code": (
-        text("src/blemore/scoring/labels.py", "import numpy as np\n", "import numpy as np  # \n"),
+        text("src/blemore/scoring/labels.py", "\nimport numpy as np\n", "\nimport numpy as np  # \n"),
         "module src/blemore/scoring/labels.py: ",
     ),
     "template": (
