@@ -16,7 +16,15 @@ from blemore.planning.steps import check_steps
 from joblineage.errors import DataError
 
 REPOSITORY = Path(__file__).parents[1]
-WORKFLOW = ("CITATION.cff", "Snakefile", "dvc.yaml", "params.yaml", "requirements.lock", "uploads.json", "withdrawn.json")
+WORKFLOW = (
+    "CITATION.cff",
+    "Snakefile",
+    "dvc.yaml",
+    "params.yaml",
+    "requirements.lock",
+    "uploads.json",
+    "withdrawn.json",
+)
 FOLDERS = ("profiles", "rules", "schemas", "src", "workflow_scripts")
 
 

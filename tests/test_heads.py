@@ -368,3 +368,19 @@ def test_a_clip_without_features_and_an_unknown_head_are_named(study, tmp_path):
 def test_the_linear_head_does_not_wait_for_torch():
     command = "import sys, blemore.learning.heads; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", command], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("kind", [linear.Linear, mlp.Perceptron])
+def test_what_a_head_says_of_a_clip_depends_on_no_other_clip(kind):
+    draw = np.random.default_rng(3)
+
+    def array(*shape: int) -> np.ndarray:
+        return draw.normal(size=shape).astype(np.float32)
+
+    if kind is linear.Linear:
+        head = kind(array(90), np.exp(array(90)), array(90), array(90, 6), array(6).astype(float))
+    else:
+        head = kind(array(90), np.exp(array(90)), array(64, 90), array(64), array(6, 64), array(6), np.ones(6, bool))
+    values = array(70, 90)
+    alone = np.concatenate([head.predict(values[k : k + 1]) for k in range(len(values))])
+    np.testing.assert_array_equal(head.predict(values), alone)

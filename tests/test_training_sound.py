@@ -179,6 +179,14 @@ def test_the_inner_loss_is_the_soft_cross_entropy_of_the_clips_set_aside():
     assert training.soft_cross_entropy(network, Examples(clips, labels), "a") == pytest.approx(expected, rel=1e-6)
 
 
+def test_what_is_predicted_of_a_clip_depends_on_no_other_clip():
+    torch.manual_seed(0)
+    network = Ear()
+    clips = [np.random.default_rng(k).integers(-999, 999, 800 + 100 * (k % 2)).astype(np.int16) for k in range(40)]
+    alone = np.concatenate([training.predict(network, [clip], "a") for clip in clips])
+    np.testing.assert_array_equal(training.predict(network, clips, "a"), alone)
+
+
 @given(st.integers(2, 40), st.floats(0.01, 0.9), st.integers(0, 5))
 def test_somebody_is_set_aside_and_somebody_left_whatever_the_clips_order(persons, share, seed):
     stopping = EarlyStopping(share, 3)

@@ -30,6 +30,7 @@ from blemore.learning.training.media import Media, read_media
 from blemore.learning.training.recipe import Recipe, half_precision
 from blemore.learning.training.state import Row, TrainingState
 from blemore.scoring.labels import CLASSES, soft_labels
+from blemore.scoring.logits import softmax
 from blemore.scoring.model_name import ModelName
 from blemore.seeds import seed_of
 from blemore.tables import probability_rows, usable, write_csv, write_probabilities
@@ -375,7 +376,7 @@ def predict(network: Network, clips: Sequence[np.ndarray], name: str) -> np.ndar
     (n, 6) float64, 0..1
         Probabilities; each row sums to 1.
     """
-    return _predicted_logits(network, clips, name, 1).softmax(dim=1).numpy()
+    return softmax(_predicted_logits(network, clips, name, 1).numpy())
 
 
 def soft_cross_entropy(network: Network, examples: Examples, name: str) -> float:
