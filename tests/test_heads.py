@@ -19,7 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 from sklearn.preprocessing import StandardScaler
 
-from blemore.learning.heads import linear, logistic
+from blemore.learning.heads import linear, logistic, mlp
 from blemore.learning.heads.inner import INNER_FOLDS, cross_entropy, inner_parts, scaler_of
 from blemore.learning.heads.run import fit_head, fold_probabilities, judged, read_heads
 from blemore.params.parts import HEAD
