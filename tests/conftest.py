@@ -8,7 +8,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +33,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _same_python(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What runs a workflow in this process may name Python anew (`workspace.python_for_shells`): not for the next test."""
+def _same_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What runs a workflow in this process sets variables (`variables.OF_A_RUN`) and names Python anew: not for the next test."""
     monkeypatch.setattr(sys, "executable", sys.executable)
-    monkeypatch.setenv("PATH", os.environ["PATH"])
+    before = dict(os.environ)
+    yield
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
 
 
 @pytest.fixture(scope="session")

@@ -122,13 +122,13 @@ def test_clips_at_once_are_halved_until_they_fit_and_stay_so():
         micro.run(work, 0)
 
 
-def test_a_frozen_network_embeds_fewer_clips_at_once_where_memory_runs_out():
-    seen = []
+def test_a_frozen_network_sees_each_clip_alone_and_memory_that_holds_not_one_is_a_fault():
+    seen, most = [], 1
 
     class Loud(NetworkEmbedder):
         def features(self, batch):
             seen.append(len(batch))
-            if len(batch) > 2:
+            if len(batch) > most:
                 raise torch.OutOfMemoryError("CUDA out of memory")
             return batch.square().sum(dim=1, keepdim=True)
 
@@ -138,7 +138,10 @@ def test_a_frozen_network_embeds_fewer_clips_at_once_where_memory_runs_out():
     assert found.shape == (5, 1)
     assert found[0] == 0
     np.testing.assert_allclose(found[1:], 1000, rtol=1e-2)
-    assert seen == [5, 2, 2, 1]
+    assert seen == [1, 1, 1, 1, 1]
+    most = 0
+    with pytest.raises(DataError, match="does not hold a single clip"):
+        encoder.embed(encoder.ready(clips))
 
 
 def test_an_error_that_is_not_about_memory_is_not_tried_again():

@@ -119,7 +119,9 @@ class Store:
     def kept(self) -> frozenset[str]:
         """Names of all objects that are there."""
         folder = self.folder / "objects"
-        return frozenset(one.name for one in os.scandir(folder) if one.is_file()) if folder.is_dir() else frozenset()
+        entries = os.scandir(folder) if folder.is_dir() else ()
+        # A link to DVC's cache counts, one to itself does not: `isfile` says no where `is_file` raises.
+        return frozenset(one.name for one in entries if one.is_file(follow_symlinks=False) or os.path.isfile(one))
 
     def put(self, data: bytes) -> str:
         """Keep bytes as an object.
