@@ -17,6 +17,7 @@ from blemore.scoring.exact import exact_optimum
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import true_saliences
 from blemore.scoring.surface import official_grid
+from joblineage.capture import differ
 
 
 @pytest.fixture
@@ -306,3 +307,18 @@ def test_the_command_of_another_clone_says_so_where_its_code_is_another(tmp_path
     said = capsys.readouterr().err
     assert f"runs the code in {own}" in said
     assert "PYTHONPATH=src" in said
+
+
+def test_what_a_wheel_leaves_out_of_a_checkout_is_no_other_code(tmp_path):
+    source, installed = (tmp_path / name for name in ("src", "site-packages"))
+    for top in (source, installed):
+        (top / "package").mkdir(parents=True)
+        (top / "package/page.html").write_text("page")
+        (top / "package/code.py").write_text("code")
+    (source / "package/README.md").write_text("no wheel holds it")
+    assert not differ(installed, source, "package")
+    (source / "package/page.html").write_text("another page")
+    assert differ(installed, source, "package")
+    (source / "package/page.html").write_text("page")
+    (source / "package/new.py").write_text("new code")
+    assert differ(installed, source, "package")

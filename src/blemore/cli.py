@@ -109,9 +109,9 @@ def other_clone(workspace: Path) -> str | None:
     here, own = workspace.resolve() / "src", Path(__file__).resolve().parents[1]
     if here == own or not (here / "blemore/cli.py").is_file():
         return None
-    from joblineage.capture import dvc_md5
+    from joblineage.capture import differ
 
-    if all(dvc_md5(here / name) == dvc_md5(own / name) for name in ("blemore", "joblineage")):
+    if not differ(own, here, "blemore", "joblineage"):
         return None
     return (
         f"Note: this `blemore` runs the code in {own}, where its environment was made; the study in this folder has code of "

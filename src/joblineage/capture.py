@@ -1,5 +1,6 @@
 """What a record says of a job's surroundings: files, code, environment, hardware. Costs milliseconds besides hashing."""
 
+import filecmp
 import getpass
 import hashlib
 import json
@@ -45,6 +46,20 @@ def hashed(role: str, path: str, *, md5: bool = False) -> File:
             for one in sums:
                 one.update(block)
     return {"role": role, "path": path, "size": size} | {one.name: one.hexdigest() for one in sums}
+
+
+def differ(installed: Path, source: Path, *packages: str) -> bool:
+    """Whether an installation holds other files than the folder `src` of a checkout has; `source` may have pages besides."""
+    asked = [(installed, "*"), (source, "*.py")]
+    found = [
+        file.relative_to(top)
+        for top, pattern in asked
+        for package in packages
+        for file in (top / package).rglob(pattern)
+        if file.is_file() and not NO_SOURCE.search(file.as_posix()) and not LITTER.fullmatch(file.name)
+    ]
+    _, mismatch, errors = filecmp.cmpfiles(installed, source, map(str, found), shallow=False)
+    return bool(mismatch or errors)
 
 
 def dvc_md5(path: Path, without: str = ".tmp", *, litter: bool = False) -> str:
