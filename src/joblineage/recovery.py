@@ -137,9 +137,10 @@ def recover(store: Store, *, force: bool = False) -> list[str]:
     from joblineage.repairing import repair  # every start of a workflow imports this module
 
     workspace = store.root
-    if any(one.state() is State.ALIVE for one in survey(workspace)[0]):  # one just killed may need a moment to end
-        _wait(one.pid for one in survey(workspace)[0])
     healthy, orphans = survey(workspace)
+    if alive := [one.pid for one in healthy if one.state() is State.ALIVE]:  # one just killed may need a moment to end
+        _wait(alive)
+        healthy, orphans = survey(workspace)
     records = owner.owners(workspace)
     for one in healthy:
         if one.state() is State.ALIVE:

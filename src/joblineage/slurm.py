@@ -41,9 +41,9 @@ def own_job() -> str | None:
 
 def place() -> dict[str, Any]:
     """Where this job runs, for its record: host, slurm_job, start (how often Slurm has started that job)."""
-    job, host = own_job(), os.environ.get("SLURMD_NODENAME") or socket.gethostname()
+    job = own_job()
     return {
-        "host": host if job else socket.gethostname(),
+        "host": (job and os.environ.get("SLURMD_NODENAME")) or socket.gethostname(),
         "slurm_job": job,
         "start": int(os.environ.get(COUNT) or os.environ.get(STARTED) or 0) + 1 if job else None,
     }

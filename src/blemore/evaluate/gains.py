@@ -156,7 +156,7 @@ def gain(
     with declare.within("gain"):  # its models are not those whose decisions the study reports
         base = inductive(rows, decoding)
         together = transductive(rows, base, personal)
-    before, after = (sums_of_persons(rows, made.saliences) for made in (base, together))
+    own = before, after = _sums(rows, base.saliences, together.saliences)
     measured = CONTROLS | {"mixtures": MIXTURES}
     values: dict[str, list[np.ndarray]] = {name: [] for name in measured}
     made = Decisions(rows, personal, decoding, base, together)
@@ -176,7 +176,7 @@ def gain(
             "draws": len(found),
         }
         if name in CONTROLS:
-            shown[name]["beyond"] = _beyond(np.stack([before, after]), np.mean(drawn, axis=0))
+            shown[name]["beyond"] = _beyond(own, np.mean(drawn, axis=0))
     chosen = {str(outer): str(model.model.choice) for outer, model in together.models.items()}
     return {
         "chosen": {"final": chosen.pop(str(FINAL)), "folds": chosen},
