@@ -22,6 +22,7 @@ from media_variants import NO_FACE, Nobody, sound, write
 
 from blemore.media.prepare import Prepared, prepare_clip
 from blemore.tables import remarks_of
+from joblineage.capture import peak_memory
 
 LONGEST = 60
 """Seconds after which preparing one clip of 2 s counts as hanging."""
@@ -189,15 +190,9 @@ def batch(number: int, count: int) -> tuple[Counter[str], list[str]]:
             what, ended, fault = attempt(random.Random(f"{number} {k}"), folder, clean)
             ends[ended] += 1
             faults += [f"batch {number}, {k}: {what}: {fault}"] if fault else []
-    if (memory := most_memory()) > MOST_MEMORY:
+    if (memory := peak_memory()) > MOST_MEMORY:
         faults.append(f"batch {number}: {memory / 1e9:.2f} GB of memory")
     return ends, faults
-
-
-def most_memory() -> int:
-    """Bytes that this process has held at most. (`getrusage` counts those of whoever started it, too.)"""
-    (line,) = [one for one in Path("/proc/self/status").read_text().splitlines() if one.startswith("VmHWM:")]
-    return int(line.split()[1]) * 1024
 
 
 def _shown(time: float, width: int, height: int) -> np.ndarray:

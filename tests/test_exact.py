@@ -59,16 +59,15 @@ def test_the_plateau_holds_exactly_the_cells_near_the_best(problem, margin):
 def test_ten_times_the_challenges_clips_need_little_memory_and_numpy_alone():
     code = (
         "import sys, numpy as np\n"
-        # `getrusage` counts the memory of whoever started the process, too: a test's large one hid every growth.
-        "def peak(): return int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0]) / 1024\n"
+        "from joblineage.capture import peak_memory\n"
         "rng = np.random.default_rng(0)\n"
         "truth = np.array(DECISIONS)[rng.integers(0, len(DECISIONS), 24560)]\n"
         "values = np.exp(2 * truth / 100 + rng.normal(0, 1, truth.shape))\n"
         "values /= values.sum(axis=1, keepdims=True)\n"
-        "before = peak()\n"
+        "before = peak_memory()\n"
         "from blemore.scoring.exact import exact_optimum\n"
         "best = exact_optimum(values, truth)\n"
-        "print(best.score, peak() - before, 'scipy' in sys.modules)"
+        "print(best.score, (peak_memory() - before) / 2**20, 'scipy' in sys.modules)"
     )
     done = subprocess.run(
         [sys.executable, "-c", f"DECISIONS = {DECISIONS}\n{code}"], capture_output=True, text=True, check=True

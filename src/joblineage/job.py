@@ -2,7 +2,6 @@
 
 import logging
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -184,7 +183,7 @@ def cost(seconds: float, cpu_seconds: float) -> dict[str, Any]:
     return {
         "seconds": round(seconds, 2),
         "cpu_seconds": round(cpu_seconds, 2),
-        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "peak_mb": capture.peak_memory() >> 20,
         "device": cuda.get_device_name() if cuda else "cpu",
         "peak_gpu_mb": round(cuda.max_memory_allocated() / 2**20) if cuda else 0,
     }
