@@ -1,4 +1,4 @@
-"""One process at a time, also on a shared disk that has no locks: there a file with its owner's name takes their place."""
+"""One process at a time, also on a shared disk without locks: a file that names its owner is used there instead."""
 
 import errno
 import fcntl
@@ -68,5 +68,5 @@ def _lock(path: Path) -> "BaseFileLock":
 
     if has_locks(path):
         return FileLock(path)
-    logger.warning("the disk of %s has no locks (flock): a file with the owner's name takes their place", path)
+    logger.warning("the disk of %s has no locks (flock): a file that names its owner is used instead", path)
     return SoftFileLock(path.with_name(f"{path.name}.owner"))
