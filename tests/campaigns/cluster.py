@@ -15,7 +15,7 @@ from filelock import FileLock
 TESTS = Path(__file__).parents[1]
 sys.path.insert(0, str(TESTS))
 
-from workflow.cluster import SLURM_MAKE, at_work, head, queued, records, running, untrained, wait  # noqa: E402
+from workflow.cluster import SLURM_MAKE, at_work, head, queued, records, running, untrain, wait  # noqa: E402
 from workflow.conftest import Study  # noqa: E402
 from workflow.mishaps import OK  # noqa: E402
 from workflow.trials import FOLDER, copied, reference, says_so  # noqa: E402
@@ -148,11 +148,14 @@ def trials() -> dict[str, list[str]]:
 
 
 def trial(finished: Study, name: str) -> None:
-    with FileLock(FOLDER / "slurm.lock"), copied(finished, name) as copy:
-        with running(copy.folder.with_name("slurm")) as cluster:
-            study = untrained(copy, copy.folder.with_name("here"), cluster)
-            MISHAPS[name](study, finished)
-            no_doubles(study)
+    with (
+        FileLock(FOLDER / "slurm.lock"),
+        copied(finished, name) as study,
+        running(study.folder.with_name("slurm")) as cluster,
+    ):
+        untrain(study, cluster)
+        MISHAPS[name](study, finished)
+        no_doubles(study)
 
 
 def no_doubles(study: Study) -> None:

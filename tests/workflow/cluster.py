@@ -58,16 +58,14 @@ def running(folder: Path) -> Iterator[dict[str, str]]:
             os.kill(int(MUNGE.read_text()), signal.SIGTERM)
 
 
-def untrained(finished: Study, folder: Path, cluster: dict[str, str]) -> Study:
-    """A copy of a finished study whose trainings, and all after them, are to be made on the cluster."""
-    study = finished.copy(folder, cold=True)
+def untrain(study: Study, cluster: dict[str, str]) -> None:
+    """Take a finished study back to before its trainings: they, and all after them, are to be made on the cluster."""
     study.environment = cluster
     back_to(study, "training")
     profile = study.folder / "profiles/slurm/config.yaml"
     asked = study.run("blemore", "plan", "--slurm").stdout  # this study asks for no GPU, and this cluster has none
     text = re.sub(r"^set-resources:\n(?:  (?:prepare|embed|fit|train).*\n)+", asked, profile.read_text(), flags=re.M)
     profile.write_text(text.replace("checks: 10", "checks: 2"))
-    return study
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .cluster import head, lacking, queued, records, running, untrained, wait
+from .cluster import head, lacking, queued, records, running, untrain, wait
 from .conftest import Study
 from .mishaps import OK
 from .trials import says_so
@@ -24,7 +24,8 @@ def cluster(tmp_path: Path) -> Iterator[dict[str, str]]:
 def test_a_study_whose_head_is_killed_ends_on_the_cluster_with_the_bytes_of_one_machine(
     finished: Study, cluster: dict[str, str], tmp_path: Path
 ) -> None:
-    study = untrained(finished, tmp_path / "study", cluster)
+    study = finished.copy(tmp_path / "study", cold=True)
+    untrain(study, cluster)
     with head(study) as run:
         wait(lambda: queued(study), run)
         os.killpg(run.pid, signal.SIGKILL)
