@@ -1,13 +1,17 @@
 """Mishaps of a tiny study on a Slurm of two nodes; each ends with the bytes of one machine, and no job runs twice at a time."""
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import time
+from collections.abc import Mapping
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import psutil
 from filelock import FileLock
@@ -48,6 +52,34 @@ def ends_well(study: Study, finished: Study, run: subprocess.Popen) -> None:
     says_so(study, OK)
     assert (study.folder / "dvc.lock").exists()
     assert study.would_run() == {}
+
+
+def undisturbed(study: Study, finished: Study) -> None:
+    """What Snakemake on the login node costs, and a job on the cluster beyond what its script does."""
+    spent: dict[tuple[str, int], float] = {}  # CPU seconds by what they belong to ("head" or a job's id) and process
+    with head(study) as run:
+        while run.poll() is None:
+            for process in psutil.process_iter():
+                with suppress(psutil.Error):
+                    job = process.environ().get("SLURM_JOB_ID")
+                    if job or "--workflow-profile" in process.cmdline():
+                        spent[job or "head", process.pid] = sum(process.cpu_times()[:2])
+            time.sleep(0.2)
+        ends_well(study, finished, run)
+    made = [one for one in records(study) if one["place"]["slurm_job"] in {job for job, _ in spent}]
+    jobs = len({one["place"]["slurm_job"] for one in made})
+    own = sum(one["time"]["cpu_seconds"] for one in made)
+    beyond = sum(seconds for (what, _), seconds in spent.items() if what != "head") - own
+    seconds = sum(seconds for (what, _), seconds in spent.items() if what == "head")
+    print(json.dumps({"head": round(seconds, 1), "jobs": jobs, "beyond": round(beyond / jobs, 1)}))
+
+
+def dvc_repro(study: Study, finished: Study) -> None:
+    study.environment = study.environment | {"SNAKEMAKE_PROFILE": str(study.folder / "profiles/slurm")}
+    study.run("dvc", "repro")
+    assert study.payload() == finished.payload()
+    says_so(study, OK)
+    assert all(one["place"]["slurm_job"] for one in records(study, "train_fold", "fuse", "decide"))
 
 
 def training(study: Study, run: subprocess.Popen) -> str:
@@ -134,6 +166,8 @@ def killed_head_of_another_node(study: Study, finished: Study) -> None:
 
 
 MISHAPS = {
+    "undisturbed": undisturbed,
+    "dvc repro through the profile": dvc_repro,
     "scancel of a training": scancel,
     "requeue of a training": requeue,
     "killed node": killed_node,
@@ -145,6 +179,14 @@ MISHAPS = {
 
 def trials() -> dict[str, list[str]]:
     return {name: [sys.executable, str(Path(__file__)), name] for name in MISHAPS}
+
+
+def figures(printed: Mapping[str, Any]) -> list[str]:
+    one = printed["undisturbed"]
+    return [
+        f"Undisturbed: Snakemake on the login node took {one['head']} CPU s for {one['jobs']} jobs of the cluster and those that "
+        f"ran beside it; a job of the cluster took {one['beyond']} CPU s more than its script."
+    ]
 
 
 def trial(finished: Study, name: str) -> None:

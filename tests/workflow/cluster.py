@@ -123,6 +123,6 @@ def wait(what: Callable[[], Any], run: subprocess.Popen | None = None) -> Any:
 
 
 def records(study: Study, *rules: str) -> list[Mapping[str, Any]]:
-    """The records of some rules' jobs."""
+    """The records of some rules' jobs, or of all."""
     found = [json.loads(path.read_text()) for path in (study.folder / "lineage/records").iterdir()]
-    return [record for record in found if record["job"]["rule"] in rules]
+    return [record for record in found if not rules or record["job"]["rule"] in rules]
