@@ -182,6 +182,8 @@ def trials() -> dict[str, list[str]]:
 
 
 def figures(printed: Mapping[str, Any]) -> list[str]:
+    if "undisturbed" not in printed:
+        return []
     one = printed["undisturbed"]
     return [
         f"Undisturbed: Snakemake on the login node took {one['head']} CPU s for {one['jobs']} jobs of the cluster and those that "
