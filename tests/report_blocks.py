@@ -31,7 +31,12 @@ def shifted(entry: Mapping[str, Any], by: float) -> dict[str, Any]:
 
 def gained(by: float) -> dict[str, Any]:
     """A gain, as `scoring.persons.gain_and_interval` gives it."""
-    return {"gain": accuracies(by + 0.01, by - 0.01), "interval": [by - 0.0213, by + 0.0217], "persons": 8, "detectable": 0.0317}
+    return {
+        "gain": accuracies(by + 0.01, by - 0.01),
+        "interval": [by - 0.0213, by + 0.0217],
+        "persons": 8,
+        "detectable": 0.0317,
+    }
 
 
 def difference(column: str, one: Mapping[str, Any] | None) -> dict[str, float | None]:
