@@ -109,14 +109,16 @@ def at_work(root: Path) -> Iterator[None]:
 
 def record_runs() -> None:
     """From now on Snakemake keeps a record of this process in its working directory, from planning to the end of a run that
-    is no dry one."""
+    is no dry one. That of a single job says which try it is, which Snakemake does not know earlier."""
     from snakemake.workflow import Workflow
 
     inner = getattr(Workflow.execute, "__wrapped__", Workflow.execute)  # a process may read several Snakefiles
 
     @wraps(inner)
     def execute(workflow: Any, executor_plugin: Any, *given: Any, **named: Any) -> Any:
-        if executor_plugin.common_settings.dryrun_exec:
+        if not workflow.is_main_process:
+            slurm.keep_counts(workflow.attempt)
+        if executor_plugin.common_settings.dryrun_exec or not workflow.is_main_process:
             return inner(workflow, executor_plugin, *given, **named)
         with at_work(Path.cwd()):
             return inner(workflow, executor_plugin, *given, **named)

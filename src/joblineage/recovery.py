@@ -108,13 +108,12 @@ def mark(root: Path, how_to_go_on: str, workflow: Any) -> None:
     workflow : Snakemake's, while the Snakefile is read.
     """
     notes_apart()
+    owner.record_runs()
     if not workflow.is_main_process:  # but that of a single job
-        slurm.keep_counts(workflow.attempt)
         return
     slurm.keep_counts(None)
     os.environ[MARK], os.environ[TOKEN] = str(root.resolve()), owner.this_process().token()
     heed_sigterm()
-    owner.record_runs()
     if not locked(root):
         return
     healthy = survey(root)[0]

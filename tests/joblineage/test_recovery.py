@@ -349,3 +349,23 @@ def test_every_way_to_start_snakemake_leaves_a_record_that_recover_heeds(tmp_pat
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(head.pid, 9)
+
+
+@pytest.mark.thorough
+def test_a_job_s_own_snakemake_says_which_try_it_is(tmp_path: Path) -> None:
+    shell = f"touch begun; echo ${slurm.ATTEMPT} > out"
+    (tmp_path / "Snakefile").write_text(SNAKEFILE.replace("touch begun; sleep 60", shell))
+    command = [
+        "-m",
+        "snakemake",
+        "--cores",
+        "1",
+        "--mode",
+        "subprocess",
+        "--force-use-threads",
+        "--attempt",
+        "2",
+        "out",
+    ]
+    subprocess.run([sys.executable, *command], cwd=tmp_path, check=True, capture_output=True)
+    assert (tmp_path / "out").read_text() == "2\n"
