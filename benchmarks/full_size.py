@@ -25,10 +25,10 @@ from transformers import (
     WavLMModel,
 )
 
-from blemore.encoders.expression import CHANNELS, PICTURES, ExpressionNetwork
+from blemore.encoders.expression import PICTURES, ExpressionNetwork
 from blemore.encoders.hicmae import WINDOWS, HiCMAE
 from blemore.encoders.vitmoe import ViTMoE
-from blemore.encoders.voice import LAYERS, WIDTH, VoiceNetwork
+from blemore.encoders.voice import VoiceNetwork
 from blemore.encoders.windows import BANDS, ROWS
 
 PARAMS = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())
@@ -86,12 +86,12 @@ def clip_base() -> tuple[nn.Module, Tensor]:
 
 def voice() -> tuple[nn.Module, Tensor]:
     """Resemblyzer's voice encoder, one clip of sound."""
-    return VoiceNetwork(WIDTH, LAYERS), torch.randn(1, SOUND)
+    return VoiceNetwork(), torch.randn(1, SOUND)
 
 
 def expression() -> tuple[nn.Module, Tensor]:
     """face-api's network of expressions, one clip of 16 face crops."""
-    return ExpressionNetwork(CHANNELS), torch.rand(PICTURES.count, 3, PICTURES.size, PICTURES.size)
+    return ExpressionNetwork(), torch.rand(PICTURES.count, 3, PICTURES.size, PICTURES.size)
 
 
 def hubert_base() -> tuple[nn.Module, Tensor]:

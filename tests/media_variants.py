@@ -401,12 +401,19 @@ VARIANTS = {
         plain("clip.mkv", waves=[sound(*[1] * 16)], layout="hexadecagonal", sound_codec="wavpack"),
         bad="damaged: 100% of its sound cannot be decoded (16 channels, at most 8",
     ),
+    "a rate that no recording has": Variant(
+        plain("clip.mkv", rate=2_000_000_000, waves=[sound(1, 1)[:, :4096]], sound_codec="pcm_s16le"),
+        bad="damaged: 100% of its sound cannot be decoded (2000000000 Hz",
+    ),
     "ten samples": Variant(
         plain("clip.mkv", waves=[sound(1, 1)[:, :10]], **FLOAT), remarks=("sound for 0%",), level=0
     ),
     "8 kHz, 8 bits": Variant(plain("clip.mov", rate=8000, waves=[sound(1, rate=8000)], sound_codec="pcm_u8")),
     "sound for a third": Variant(plain("clip.mp4", waves=[SILENT_PART]), remarks=("sound for 3",), level=None, flash=False),
     "sound begins late": Variant(plain("clip.mov", starts=0.9), remarks=("sound for 5",), level=0, flash=False),
+    "sound begins after the pictures": Variant(
+        plain("clip.mov", starts=3.0), remarks=("no sound at the time of its pictures",), level=0
+    ),
     "no sound track": Variant(plain("clip.mp4", waves=[]), remarks=("no sound track",), level=0),
     "a silent track": Variant(plain("clip.mp4", waves=[sound(0, 0)]), remarks=("its sound track is silent",), level=0),
     "a clock that drifts": Variant(

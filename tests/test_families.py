@@ -150,6 +150,7 @@ def test_the_default_study_names_what_its_families_need(config: dict[str, Any]) 
             {"weights": "pretrained", "pretrained": {}},
             "pretrained.checkpoint: missing, expected text",
         ),
+        ("voice", {"enabled": True, "weights": "tiny"}, "weights: found tiny, but module voice has no small form"),
     ],
 )
 def test_what_a_family_has_no_use_for_or_lacks_is_refused(

@@ -221,6 +221,26 @@ def test_no_network_is_asked_where_the_hub_s_variable_forbids_it(monkeypatch, sp
             fetch(settings, yes)
 
 
+@pytest.mark.parametrize(
+    ("hub_says", "transformers_says", "asked"),
+    [("", "", True), ("0", "1", True), ("", "0", True), ("", "true", False), ("ON", "", False), ("yes", "0", False)],
+)
+def test_the_command_asks_unless_one_of_the_two_variables_forbids_it(
+    params,  # noqa: F811
+    tmp_path,
+    monkeypatch,
+    hub_says,
+    transformers_says,
+    asked,
+):
+    monkeypatch.setenv("HF_HUB_OFFLINE", hub_says)
+    monkeypatch.setenv("TRANSFORMERS_OFFLINE", transformers_says)
+    monkeypatch.setattr(fetching, "_source", lambda settings, entry: lambda wanted: None)
+    done = CliRunner().invoke(app, ["fetch", "voice", "--params", write(params, tmp_path)])
+    assert ("what came is missing" in str(done.exception)) is asked
+    assert ("forbids to ask any network" in str(done.exception)) is not asked
+
+
 def test_a_licence_that_forbids_something_is_agreed_to_before_anything_comes(params, tmp_path, monkeypatch):  # noqa: F811
     asked = []
     monkeypatch.setattr(fetching, "_source", lambda settings, entry: lambda wanted: asked.append(settings["name"]))

@@ -1,6 +1,7 @@
 """The network that sees and hears: the public one's names and values, its windows, and what of a checkpoint is taken over."""
 
 import argparse
+import hashlib
 from pathlib import Path
 
 import cv2
@@ -18,6 +19,8 @@ from joblineage.errors import DataError
 
 SETTINGS = {"name": "hicmae", "module": "hicmae", "media": ["faces", "audio"], "scale": "pretrained"}
 NAMES = 370
+LISTED = "50f7dd0832f56dbbd2c05b3a9e21ece471940cd0ea006373991d734b7a44c8f3"
+"""sha256 of the public network's names, each with its shape, sorted, a line each."""
 PARAMETERS = 80_792_602
 
 
@@ -82,6 +85,8 @@ def test_names_and_numbers_of_parameters_are_the_public_network_s(public):
         "head.weight": (6, 2048),
     }.items():
         assert shapes[name] == shape, name
+    lines = sorted(" ".join([name, *map(str, shape)]) for name, shape in shapes.items())
+    assert hashlib.sha256("\n".join(lines).encode()).hexdigest() == LISTED
 
 
 # Values of a network written independently of this one, for the weights and inputs of `fill` and `judged`.
@@ -89,7 +94,21 @@ SMALL = [
     [1.151374, 1.747973, -0.163092, -0.516513, 0.941468, -0.116055],
     [1.501534, 1.751143, 0.232372, -0.374603, 1.153860, 0.245352],
 ]
-PUBLIC = [4.836626, -1.088533, 0.520777, -0.185197, 1.846086, -0.251427]
+PUBLIC = [
+    [4.836626, -1.088533, 0.520777, -0.185197, 1.846086, -0.251427],
+    [4.774337, -1.159492, 0.583280, -0.369947, 1.730184, -0.245835],
+]
+ON_THE_WAY = {
+    "encoder.patch_embed.proj": [-0.624158, -0.301778, -0.583124, -0.676198],
+    "encoder_audio.patch_embed.proj": [-0.364465, 0.607633, 0.775336, 0.124359],
+    "encoder.norm": [1.097124, 1.904661, -0.828626, -0.960370],
+    "encoder_audio.norm": [0.341761, 1.924688, 0.093227, -0.581327],
+    "encoder_fusion.norm": [2.001472, 0.904424, -1.552997, -0.541295],
+    "encoder_fusion.norm_audio": [1.508476, 0.976440, 0.163552, -0.061875],
+    "fc_norm": [0.885583, 1.220137, -0.416481, -0.287631],
+}
+"""The first four values of the first clip's first token (or of its features) that a module leaves, when it is last called."""
+FIRST_LAYER = [1.061826, 0.367339, -2.010412, 0.722793]
 PLACES = [0, 1, 512, 513, 1024, 1025, 1536, 1537]
 FROZEN = [1.118726, 1.177233, 0.546511, 1.388240, 2.015760, 0.916160, 1.675736, 1.021721]
 
@@ -102,7 +121,15 @@ def test_a_small_network_gives_the_check_s_values():
 
 @pytest.mark.thorough
 def test_the_public_size_gives_the_check_s_values_with_a_head_and_without(public):
-    np.testing.assert_allclose(judged(public, clips=1)[0], PUBLIC, atol=1e-4)
+    left = {name: [] for name in ON_THE_WAY}
+    for name, values_left in left.items():
+        public.get_submodule(name).register_forward_hook(lambda *call, to=values_left: to.append(call[-1][0]))
+    np.testing.assert_allclose(judged(public), PUBLIC, atol=1e-4)
+    for name, expected in ON_THE_WAY.items():
+        made = left[name][-1]
+        first = made.flatten(1)[:, 0] if "patch" in name else made.reshape(-1, made.shape[-1])[0]
+        np.testing.assert_allclose(first[:4], expected, atol=1e-4, err_msg=name)
+    np.testing.assert_allclose(left["encoder.norm"][0][0, :4], FIRST_LAYER, atol=1e-4)
     kept = {name: tensor for name, tensor in public.state_dict().items() if name.startswith("encoder")}
     bare = hicmae.HiCMAE(0)
     bare.load(kept, SETTINGS | {"checkpoint": "x"})
@@ -114,8 +141,13 @@ def test_sound_becomes_kaldi_s_bands():
     wave = 0.3 * np.sin(2 * np.pi * 220 * k / 16000) + 0.1 * values(16000, 9003)
     bands = windows.log_mel(wave.astype(np.float32))
     assert bands.shape == (98, 128)
-    expected = [-5.82754, -13.07577, -9.63237, -15.94238, -1.63402, 0.46020]
-    np.testing.assert_allclose(bands[50, [0, 1, 2, 3, 64, 127]], expected, atol=1e-4)
+    expected = {
+        0: [-5.89695, -11.29425, -7.85085, -15.94238, -1.17238, 1.23336],
+        50: [-5.82754, -13.07577, -9.63237, -15.94238, -1.63402, 0.46020],
+        97: [-6.04718, -10.97273, -7.52933, -15.94238, -1.54489, 1.51655],
+    }
+    for row, of_some_bands in expected.items():
+        np.testing.assert_allclose(bands[row, [0, 1, 2, 3, 64, 127]], of_some_bands, atol=1e-4)
     np.testing.assert_allclose([bands.mean(), bands.std(ddof=1)], [-1.64268, 3.22308], atol=1e-4)
     silence = windows.log_mel(np.zeros(16000, np.float32))
     np.testing.assert_allclose(silence, windows.FLOOR, atol=1e-4)

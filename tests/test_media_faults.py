@@ -37,6 +37,8 @@ KINDS_OF_FAULT = {
     "mirrored": "mirrored",
     "sound for a third": "sound for a third",
     "more channels than can be read": "16 channels, each in a plane of its own",
+    "a sampling rate of a damaged header": "a rate that no recording has",
+    "sound after the pictures": "sound begins after the pictures",
 }
 """Kinds of clip that once went through wrongly, or ended the process."""
 

@@ -36,7 +36,7 @@ def in_tensorflow_s_names(network):
 def saved(tmp_path):
     """(network, path): a network of random weights in the real format, one byte a weight, biases in full."""
     torch.manual_seed(3)
-    network, manifest, data = expression.ExpressionNetwork(expression.CHANNELS), [], b""
+    network, manifest, data = expression.ExpressionNetwork(), [], b""
     for name, values in in_tensorflow_s_names(network):
         entry = {"name": name, "shape": list(values.shape), "dtype": "float32"}
         if not name.endswith("bias"):
@@ -89,7 +89,7 @@ def test_padding_is_tensorflow_s():
 
 
 def real_network():
-    network = expression.ExpressionNetwork(expression.CHANNELS).eval()
+    network = expression.ExpressionNetwork().eval()
     fill(network, expression.read_weights(real_people.FOLDER / real_people.NETWORK), FACE | {"checkpoint": "real"})
     return network
 
@@ -124,7 +124,7 @@ def test_a_real_face_that_is_sad_and_then_laughs_is_seen_so():
 
 def test_a_voice_checkpoint_is_read_as_its_authors_save_it(tmp_path):
     torch.manual_seed(4)
-    network = voice.VoiceNetwork(voice.WIDTH, voice.LAYERS)
+    network = voice.VoiceNetwork()
     others = {
         "linear.weight": torch.zeros(256, 256),
         "linear.bias": torch.zeros(256),
@@ -162,12 +162,12 @@ def test_bands_are_those_the_voice_network_was_trained_on():
         2 / (high - low) * (frame * np.clip(np.minimum((bins - low) / (mid - low), (high - bins) / (high - mid)), 0, None)).sum()
         for low, mid, high in zip(edges, edges[1:], edges[2:], strict=False)
     ]  # fmt: skip
-    found = voice.VoiceNetwork(8, 1).mel(torch.from_numpy(wave)[None])[0, :, 20]
+    found = voice.VoiceNetwork().mel(torch.from_numpy(wave)[None])[0, :, 20]
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-7)
 
 
 def test_a_voice_is_heard_the_same_at_any_level():
-    encoder = base.build(SPEAKER | {"scale": "tiny"}, "17/voice")
+    encoder = base.build(SPEAKER, "17/voice")
     wave = np.random.default_rng(0).normal(0, 1000, 16000)
     loud, quiet = (encoder.embed(encoder.ready([(wave * gain).astype(np.int16)])) for gain in (1, 0.25))
     np.testing.assert_allclose(loud, quiet, rtol=2e-2, atol=1e-4)

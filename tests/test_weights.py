@@ -14,7 +14,7 @@ import safetensors.numpy
 import yaml
 from typer.testing import CliRunner
 
-from blemore.encoders.settings import weights_settings
+from blemore.encoders.settings import origin, weights_settings
 from blemore.encoders.weight_files import local_files
 from blemore.params.check import check_params, read_schema
 from blemore.weights.catalogue import checkpoints, entry_of, licences, study_settings
@@ -93,6 +93,22 @@ def test_every_missing_checkpoint_of_a_study_is_listed_at_once_each_with_its_swi
 
 def test_a_small_study_needs_no_checkpoint(params):
     assert missing_checkpoints(study_settings(params)) == []
+
+
+@pytest.mark.parametrize("weights", ["tiny", "pretrained"])
+@pytest.mark.parametrize("name", ["voice", "expression"])
+def test_a_network_without_a_small_form_is_switched_on_by_one_word_and_wants_its_weights_at_either_scale(
+    params, name, weights
+):
+    for other, entry in params["encoders"].items():
+        entry["enabled"] = other == name
+    params["weights"] = weights
+    check_params(params, read_schema(ROOT / "schemas/params.schema.yaml"))
+    (settings,) = study_settings(params)
+    assert (settings["scale"], origin(params, name)) == ("pretrained", "pretrained")
+    (fault,) = missing_checkpoints([settings])
+    assert fault.startswith(f"encoder {name}: no file weights/")
+    assert f"`blemore weights fetch {name}` gets it" in fault
 
 
 def test_a_checkpoint_that_is_there_is_no_fault(folder):

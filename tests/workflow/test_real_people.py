@@ -1,6 +1,7 @@
 """Clips of real people under the challenge's names: import, preparation, every encoder, and a submission."""
 
 import json
+import shutil
 from functools import cache
 from pathlib import Path
 
@@ -9,11 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import real_people
+import torch
 import yaml
 from media_samples import write_clip
 
 from blemore.challenge.submission import check
+from blemore.encoders.voice import VoiceNetwork
 from blemore.scoring.labels import CLASSES
+from blemore.weights.catalogue import checkpoints
 
 from .conftest import clone
 from .test_studies import nobody_is_told_apart_or_shown
@@ -100,6 +104,15 @@ def of_real_people(values: dict) -> None:
     values["gemini"]["backend"] = "off"
     for name, entry in values["encoders"].items():
         entry["enabled"] = name != "gemini"
+    del values["encoders"]["voice"]["pretrained"]["sha256"]  # its weights are random ones, saved as the real ones are
+
+
+def put_weights(folder: Path) -> None:
+    """The weights of the two networks without a small form: the real ones of faces, of voices random ones."""
+    for name in checkpoints()[real_people.NETWORK]["files"]:
+        shutil.copyfile(real_people.FOLDER / name, folder / name)
+    torch.manual_seed(5)
+    torch.save({"model_state": VoiceNetwork().state_dict()}, folder / "resemblyzer.pt")
 
 
 def test_clips_of_real_people_go_from_their_import_through_every_encoder_to_a_submission(tmp_path: Path) -> None:
@@ -109,6 +122,7 @@ def test_clips_of_real_people_go_from_their_import_through_every_encoder_to_a_su
     persons = write_download(download)
     study.run("blemore", "data", "import", str(download))
     study.edit_params(of_real_people)
+    put_weights(study.folder / "weights")
     study.submission()
     results = study.folder / "results"
     assert check(results / "submission/submission.zip") == []

@@ -4,8 +4,7 @@ Preprocessing: 16 face crops at 112 px, each channel minus a mean of its own (`M
 Four blocks of four convolutions, all but the first depthwise separable, each adding to the sum of those before it; the
 mean over the picture; 256 values -> 7 expressions. Features of a clip: these 256 values and the 7 probabilities, their
 mean and their standard deviation over the frames.
-Small: the same with a quarter of the channels and random weights, on 8 frames of the inner 48 of 80 px, relative to the
-first.
+The network is small enough at full size: at either scale the checkpoint is read.
 
 A checkpoint is a pair of files, as TensorFlow.js saves weights: bare numbers in NAME.bin, and beside it
 NAME-weights_manifest.json, which says what they are.
@@ -31,10 +30,9 @@ from joblineage.files import parse_json
 EXPRESSIONS = ("neutral", "happy", "sad", "angry", "fearful", "disgusted", "surprised")
 """What the network's last layer names, in order."""
 CHANNELS = (32, 64, 128, 256)
-TINY_CHANNELS = (8, 16, 32, 64)
+"""Of the four blocks."""
 MEAN = (122.782 / 255, 117.001 / 255, 104.298 / 255)
 PICTURES = Pictures(count=16, size=112, mean=MEAN, std=(1.0, 1.0, 1.0), kept=16)
-TINY_PICTURES = Pictures(count=8, size=48, border=16, relative=True, kept=8)
 NAMES = {
     "filters": "weight", "depthwise_filter": "depthwise.weight", "pointwise_filter": "pointwise.weight",
     "weights": "weight", "bias": "bias",
@@ -43,11 +41,11 @@ NAMES = {
 AXES = {"depthwise_filter": (2, 3, 0, 1), "filters": (3, 2, 0, 1), "pointwise_filter": (3, 2, 0, 1), "weights": (1, 0)}
 """The order in which torch wants a tensor's dimensions, height and width last."""
 
-FAMILY = Family(kind="network", form="tfjs", seconds={"frozen": 0.0051})
+FAMILY = Family(kind="network", form="tfjs", small=False)
 
 
 def build(settings: Mapping) -> "ExpressionEmbedder":
-    """Make the network, small with random weights, or as the checkpoint has them.
+    """Make the network with the weights of the checkpoint (of none, as tests build it: random ones).
 
     Parameters
     ----------
@@ -59,10 +57,9 @@ def build(settings: Mapping) -> "ExpressionEmbedder":
     ExpressionEmbedder
         The embedder.
     """
-    if settings["scale"] == "tiny":
-        return ExpressionEmbedder(ExpressionNetwork(TINY_CHANNELS), TINY_PICTURES)
-    network = ExpressionNetwork(CHANNELS)
-    fill(network, read_weights(checkpoint_file(settings)), settings)
+    network = ExpressionNetwork()
+    if "checkpoint" in settings:
+        fill(network, read_weights(checkpoint_file(settings)), settings)
     return ExpressionEmbedder(network, PICTURES, batch=4)
 
 
@@ -103,22 +100,19 @@ class Block(nn.Module):
 
 
 class ExpressionNetwork(nn.Module):
-    """Pictures (B, 3, S, S) -> (B, channels[-1] + 7): the values before the last layer, and the probabilities.
+    """Pictures (B, 3, S, S) -> (B, 256 + 7): the values before the last layer, and the probabilities."""
 
-    channels : of the four blocks.
-    """
-
-    def __init__(self, channels: tuple[int, ...]):
+    def __init__(self) -> None:
         super().__init__()
-        self.depth = len(channels)
-        for k, (before, after) in enumerate(zip((3, *channels), channels, strict=False)):
+        self.depth = len(CHANNELS)
+        for k, (before, after) in enumerate(zip((3, *CHANNELS), CHANNELS, strict=False)):
             self.add_module(f"dense{k}", Block(before, after, first=k == 0))
-        self.fc = nn.Linear(channels[-1], len(EXPRESSIONS))
+        self.fc = nn.Linear(CHANNELS[-1], len(EXPRESSIONS))
 
     def forward(self, x: Tensor) -> Tensor:
         for k in range(self.depth):
             x = self.get_submodule(f"dense{k}")(x)
-        values = x.mean(dim=(2, 3))  # (B, channels[-1])
+        values = x.mean(dim=(2, 3))  # (B, 256)
         return torch.cat([values, self.fc(values).softmax(dim=1)], dim=1)
 
 

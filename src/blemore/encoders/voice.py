@@ -3,7 +3,7 @@
 Preprocessing: 16 kHz mono; each clip at one level, -30 dB re full scale; 40 mel bands of power (not its logarithm),
 25 ms every 10 ms. Three layers of LSTM read them. Features of a clip: mean and standard deviation over time of what the
 last layer says.
-Small: two layers of a quarter of the width with random weights.
+The network is small enough at full size: at either scale the checkpoint is read.
 
 Unlike Resemblyzer's own code, silence is not cut out, and quiet and loud recordings are brought to the same level.
 """
@@ -24,15 +24,14 @@ from blemore.params.families import Family
 BANDS, WINDOW, HOP = 40, 400, 160
 """Mel bands; samples."""
 WIDTH, LAYERS = 256, 3
-TINY_WIDTH, TINY_LAYERS = 64, 2
 LEVEL = 10 ** (-30 / 20)
 """Of a clip, re full scale."""
 
-FAMILY = Family(kind="network", form="file", seconds={"frozen": 0.0026})
+FAMILY = Family(kind="network", form="file", small=False)
 
 
 def build(settings: Mapping) -> "VoiceEmbedder":
-    """Make the network, small with random weights, or as the checkpoint has them.
+    """Make the network with the weights of the checkpoint (of none, as tests build it: random ones).
 
     Parameters
     ----------
@@ -44,20 +43,19 @@ def build(settings: Mapping) -> "VoiceEmbedder":
     VoiceEmbedder
         The embedder.
     """
-    if settings["scale"] == "tiny":
-        return VoiceEmbedder(VoiceNetwork(TINY_WIDTH, TINY_LAYERS), Sound())
-    network = VoiceNetwork(WIDTH, LAYERS)
-    fill(network, load_tensors(checkpoint_file(settings)), settings)
+    network = VoiceNetwork()
+    if "checkpoint" in settings:
+        fill(network, load_tensors(checkpoint_file(settings)), settings)
     return VoiceEmbedder(network, Sound())
 
 
 class VoiceNetwork(nn.Module):
-    """Clips (B, n) of unit variance -> (B, frames, width), what the last layer says every 10 ms."""
+    """Clips (B, n) of unit variance -> (B, frames, WIDTH), what the last layer says every 10 ms."""
 
-    def __init__(self, width: int, layers: int):
+    def __init__(self) -> None:
         super().__init__()
-        self.depth = layers
-        self.lstm = nn.LSTM(BANDS, width, layers, batch_first=True)
+        self.depth = LAYERS
+        self.lstm = nn.LSTM(BANDS, WIDTH, LAYERS, batch_first=True)
         self.mel = MelSpectrogram(
             RATE, WINDOW, hop_length=HOP, n_mels=BANDS, norm="slaney", mel_scale="slaney", pad_mode="constant"
         )
@@ -71,11 +69,11 @@ class VoiceNetwork(nn.Module):
 
 
 class VoiceEmbedder(NetworkEmbedder):
-    """`network` over time: (2 * width,) float32, means, then standard deviations."""
+    """`network` over time: (2 * WIDTH,) float32, means, then standard deviations."""
 
     def features(self, batch: Tensor) -> Tensor:
-        """(B, n) -> (B, 2 * width)."""
-        states = self.network(batch)  # (B, frames, width)
+        """(B, n) -> (B, 2 * WIDTH)."""
+        states = self.network(batch)  # (B, frames, WIDTH)
         return torch.cat([states.mean(dim=1), states.std(dim=1, correction=0)], dim=1)
 
     def remark(self, clip: np.ndarray) -> str:

@@ -22,9 +22,9 @@ CONFIG = "config.json"
 TIMM_WEIGHTS = ("model.safetensors", "open_clip_model.safetensors", "pytorch_model.bin", "open_clip_pytorch_model.bin")
 """Names of the weights in timm's hub repositories; those of OpenAI's CLIP hold both towers, as open_clip saves them."""
 WEIGHTS_OF = {"folder": WEIGHTS, "timm": TIMM_WEIGHTS, "file": WEIGHTS}
+"""By the form of a family's checkpoints."""
 FILES = ("file", "tfjs")
 """Forms of checkpoints that are files of their own, in no folder or repository of fixed names."""
-"""By the form of a family's checkpoints."""
 SUFFIXES = (".safetensors", ".bin", ".pt", ".pth")
 MANIFEST = "-weights_manifest.json"
 HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")

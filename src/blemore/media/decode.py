@@ -35,6 +35,9 @@ EARLY, EARLY_SHARE = 0.1, 0.02
 MOST_PLANES = 8
 """Channels, each in a plane of its own, that PyAV can read: it looks for the end of a longer list beyond that list."""
 
+LOWEST_RATE, HIGHEST_RATE = 4_000, 192_000
+"""Hz of any recording's sound; a damaged header may say billions, and a clip's sound is held at its own rate."""
+
 LASTS = 0.5
 """A track that lasts less than this share of the longest one of its kind is a cover or a preview, not the clip."""
 
@@ -267,8 +270,8 @@ def decoded(clip: OpenClip, allowed: float) -> Iterator[tuple[float, av.VideoFra
             lost_packets += is_sound
             continue
         for frame in frames:
-            if isinstance(frame, av.AudioFrame) and unreadable(frame):
-                reason = f" ({frame.layout.nb_channels} channels, at most {MOST_PLANES} of its coding can be read)"
+            if isinstance(frame, av.AudioFrame) and (fault := unreadable(frame)):
+                reason = f" ({fault})"
                 lost_packets += 1
                 continue
             if isinstance(frame, av.VideoFrame):
@@ -287,9 +290,13 @@ def decoded(clip: OpenClip, allowed: float) -> Iterator[tuple[float, av.VideoFra
     _check_damage(clip, count, lost, allowed, reason)
 
 
-def unreadable(frame: av.AudioFrame) -> bool:
-    """Whether a frame of sound has more planes than can be read; damaged AAC is decoded to dozens."""
-    return frame.format.is_planar and frame.layout.nb_channels > MOST_PLANES
+def unreadable(frame: av.AudioFrame) -> str:
+    """Why a frame of sound cannot be taken, "" of an ordinary one; damaged AAC is decoded to dozens of planes."""
+    if frame.format.is_planar and frame.layout.nb_channels > MOST_PLANES:
+        return f"{frame.layout.nb_channels} channels, at most {MOST_PLANES} of its coding can be read"
+    if not LOWEST_RATE <= frame.sample_rate <= HIGHEST_RATE:
+        return f"{frame.sample_rate} Hz, a recording has {LOWEST_RATE} to {HIGHEST_RATE}"
+    return ""
 
 
 def _check_damage(clip: OpenClip, count: int, lost: float, allowed: float, reason: str) -> None:

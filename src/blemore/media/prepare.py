@@ -207,8 +207,8 @@ def decode_media(clip: OpenClip, options: Mapping[str, Any], kinds: Collection[s
     for sampler in (faces, body, small):
         sampler.finish()
     samples = sound.samples(options["audio"]["rate"])
-    heard = sound.good_share if clip.audio is not None else None
-    return Media(shape, faces.at(face_times), body.at(body_times), samples, small.kept, heard, tuple(sound.remarks))
+    heard, said = (None, []) if clip.audio is None else (sound.good_share, sound.remarks)
+    return Media(shape, faces.at(face_times), body.at(body_times), samples, small.kept, heard, tuple(said))
 
 
 def _check_size(clip: OpenClip, first: tuple[int, int], now: tuple[int, int], time: float) -> None:

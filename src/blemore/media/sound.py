@@ -68,6 +68,7 @@ class Sound:
         """(round(duration * rate),) int16, mono, silence where the file has no sound."""
         length = round(self._duration * rate)
         if not self._chunks:
+            self.remarks.append("no sound at the time of its pictures: silence")
             return np.zeros(length, np.int16)
         if self._broken:
             self.remarks.append(

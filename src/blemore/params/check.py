@@ -308,6 +308,8 @@ def _of_encoder(values: Mapping[str, Any], entry: Mapping[str, Any]) -> Iterator
         yield from (((key,), f"{why}, leave the key out") for key in ("file", "persons") if key in entry)
         if learning == "given":
             yield ("learning",), f"found given, but {why}"
+    if entry["enabled"] and not family(module).small and entry.get("weights", values["weights"]) == "tiny":
+        yield ("weights",), f"found tiny, but module {module} has no small form: write pretrained into the entry"
     for scale in SCALES:
         numbers = entry.get(scale, {})
         if kind != "network" and "checkpoint" in numbers:

@@ -23,7 +23,7 @@ OWN = "MIT (this package)"
 class Family:
     """What a family is, what its encoders read, under which terms and at what cost.
 
-    kind : "network" (random weights at `weights: tiny`, else a checkpoint's), "computed" (no weights at all), "service"
+    kind : "network" (small and random at `weights: tiny`, else a checkpoint's), "computed" (no weights at all), "service"
         (vectors from elsewhere; asks what the block of params.yaml says that has the family's name), or "outside"
         (features or probabilities that somebody else made).
     note : why no checkpoint is needed; for a service, why its stand-in needs none. Not for networks.
@@ -32,6 +32,7 @@ class Family:
         must have then, beside those that every encoder of that learning needs.
     code : licence of the code where no checkpoint is read; None: not known here.
     other_code : choice of `features` -> licence of the code, where it is not the family's own that computes them.
+    small : of a network, whether it has a small form; one without has `weights: pretrained` in its entry at every scale.
     form : of a checkpoint: "folder" (as transformers saves it), "file", "timm" (a file or a repository of timm's), or
         "tfjs" (a file of bare numbers and the manifest beside it, as TensorFlow.js saves weights).
     model_types : what `model_type` in a folder's config.json may be; empty: anything.
@@ -46,6 +47,7 @@ class Family:
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     code: str | None = OWN
     other_code: Mapping[str, str] = field(default_factory=dict)
+    small: bool = True
     form: Literal["folder", "file", "timm", "tfjs"] = "folder"
     model_types: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)

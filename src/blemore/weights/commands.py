@@ -74,8 +74,8 @@ def fetch_command(
     Named encoders come at full size, whatever the study's scale. A licence that forbids something, or that is not
     known, is asked about.
     """
-    if not (os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE")):
-        os.environ["HF_HUB_OFFLINE"] = "0"  # before the hub's library is imported: this command is asked to fetch
+    said = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE")  # as the hub's library reads them
+    os.environ["HF_HUB_OFFLINE"] = said or "0"  # before that is imported: this command is asked to fetch
     from blemore.encoders.settings import encoder_settings
     from blemore.params.check import read_params
     from blemore.weights.catalogue import study_settings
