@@ -19,7 +19,7 @@ LABEL_FREE = ("adaptation", "clusters")
 IN_SAMPLE = "in sample"
 """Kind of a use on the very samples of the fit: rows that others are fitted on, or figures that are shown as optimism."""
 UNKNOWN = "unknown"
-"""Kind of a model of which nobody says what it was fitted on; `on` is empty."""
+"""Kind of a model of unknown training samples; `on` is empty."""
 HANDED_ON = "handed on"
 """Kind of rows that come from a model which another job fitted; `on` is empty."""
 UNDECLARED = "undeclared"
@@ -154,7 +154,7 @@ def take(keep: Callable[[Any], str]) -> dict[str, Any]:
 
 
 def begin() -> None:
-    """Listen from now on, beginning anew."""
+    """Start listening, with nothing recorded yet."""
     global _said
     forget()
     _said = []

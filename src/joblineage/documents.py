@@ -42,7 +42,7 @@ def bring_back(store: Store, cache: DvcCache) -> Iterator[str]:
         yield f"restored {len(restored)} document(s) of {FOLDER}/"
     if lost:
         gone = _forget(store, {Path(node).stem for node in lost})
-        also = f"and {gone} document(s) that spoke of them: the next run writes what it needs anew" if gone else ""
+        also = f"and {gone} document(s) that spoke of them: the next run rewrites what it needs" if gone else ""
         yield f"removed from {FOLDER}/ what is damaged or lost and in no copy: {named(lost)} {also}".rstrip()
 
 

@@ -29,7 +29,7 @@ def job(
     """Run a job's work, with its log, its costs and its lineage record.
 
     Logging goes to the rule's log file; its last lines name outputs and loaded modules. A rule with an output `cost` gets there
-    what the job used. A job that ends well leaves a record. The log is written anew by each run of the job and holds times, so it
+    what the job used. A job that ends well leaves a record. The log is rewritten by each run of the job and holds times, so it
     is no payload. It also holds the traceback of a job that failed. A process that Snakemake started for the job ends with it.
 
     Parameters

@@ -97,7 +97,7 @@ def main(target: str) -> None:
 def up_to_date(root: Path, target: str) -> bool:
     """Whether a new start of Snakemake would have nothing to do; for the end of a run.
 
-    Snakefile, parameters and files are read anew, but in this process: Snakemake itself is loaded here already.
+    Snakefile, parameters and files are read again, but in this process: Snakemake itself is loaded here already.
     """
     from snakemake.logging import logger
 

@@ -24,7 +24,7 @@ SCHEMAS = ("joblineage-job/1", "blemore-job/1")
 LOGIC = ("code", "templates")
 """Roles of inputs that are source files."""
 Headline = Callable[[dict[str, str]], dict[str, float]]
-AGAIN = "begin the run anew: what is damaged is brought back or made again first"
+AGAIN = "start the run again: it first restores or remakes what is damaged"
 WEIGHTS = "weights"
 """Role of a checkpoint's files."""
 

@@ -85,7 +85,7 @@ def end(
 
         store = Store(store.root, store.study)  # with the run that was just written
         forget(store.root, made, store.makers)
-        found = [one for one in verify(store).findings if one.node != "dvc.lock"]  # which is about to be written anew
+        found = [one for one in verify(store).findings if one.node != "dvc.lock"]  # which is about to be rewritten
         if found:
             said = [f"{one.verdict.value} {one.node}: {one.what}" for one in found]
             raise LineageError("lineage", [*said, f"nothing was versioned; `{store.study.command} verify` says more"])
@@ -148,7 +148,7 @@ def close(store: Store, made: Iterable[re.Pattern], targets: Iterable[str], *, c
     Parameters
     ----------
     made : the output patterns of every rule of the present study; a record of a job that left it is not reused.
-    targets : the files for whose sake a complete study is run; it has no other jobs than those that they hang on.
+    targets : the files for whose sake a complete study is run; it has no other jobs than those that they depend on.
     complete : whether all targets are there and up to date.
     """
     root, patterns = store.root, list(made)

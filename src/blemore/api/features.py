@@ -12,7 +12,7 @@ import typer
 from joblineage.errors import DataError, refuse
 from joblineage.telling import say
 
-app = typer.Typer(help="Features that others made: bring them in, fit a head on them.", no_args_is_help=True)
+app = typer.Typer(help="Features that others made: import them, fit a head on them.", no_args_is_help=True)
 
 Denylist = Annotated[
     Path, typer.Option("--withdrawn", help="List of who withdrew consent (none where there is no such file).")

@@ -71,7 +71,7 @@ class Control:
 
 
 def _refitted(change: Callable[[Rows, str], Rows], *, relabels: bool = False) -> Callable[[Decisions, str], np.ndarray]:
-    """Decisions with everything fitted anew on changed clips; relabels : so are clips by themselves.
+    """Decisions with everything refitted on changed clips; relabels : so are clips by themselves.
 
     Groups are as large as persons: which power counts for few clips makes no difference.
     """
@@ -111,7 +111,7 @@ CONTROLS = {
         "all clips of a fold as if one person showed them", _refitted(lambda rows, _: one_group(rows)), drawn=False
     ),
     "permuted_labels": Control(
-        "labels dealt out anew among the clips of each fold", _refitted(permuted_labels, relabels=True)
+        "labels shuffled among the clips of each fold", _refitted(permuted_labels, relabels=True)
     ),
 }
 MIXTURES = Control("some clips of each person, so that each shows a random mix of the classes", _of_mixtures)

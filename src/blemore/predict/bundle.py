@@ -39,10 +39,11 @@ class Bundle:
     --------
     >>> from blemore import Bundle
     >>> bundle = Bundle.load("our-study")
-    >>> found = bundle.predict(["clip.mp4"])
-    >>> found.answers[0].decision.saliences
-    {'hap': 70, 'sad': 30}
-    >>> found.table().columns[:4].tolist()
+    >>> predictions = bundle.predict(["clip.mp4"])
+    >>> saliences = predictions.answers[0].decision.saliences  # such as {'hap': 70, 'sad': 30}
+    >>> sum(saliences.values())
+    100
+    >>> predictions.table().columns[:4].tolist()
     ['clip', 'file', 'seconds', 'fault']
     """
 

@@ -120,7 +120,7 @@ def _persons(about: Mapping[str, Any], demo: bool) -> str:
     whose = "The persons are generated." if demo else (
         "The networks were trained on clips of real people. Nobody is named here and no clip is contained, but weights can hold "
         "traces of what they were trained on: who withdraws consent must be withdrawn in the study (`blemore withdraw`), and the "
-        "bundle made anew."
+        "bundle made again."
     )  # fmt: skip
     return (
         f"{whose} The personal model holds, without a name, how far the mix of answers of each of the "

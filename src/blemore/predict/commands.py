@@ -118,7 +118,7 @@ def _folder(study: Path | None, bundle: Path | None) -> Path:
 
 
 def _of_study(study: Path) -> Path:
-    """The bundle of a study, in its cache; made anew after another run."""
+    """The bundle of a study, in its cache; made again after another run."""
     from blemore.audit.root import last_run
     from blemore.predict.contents import ABOUT
     from blemore.predict.making import make_bundle

@@ -15,7 +15,7 @@ import typer
 from joblineage.errors import DataError, escaped, refuse
 from joblineage.telling import plain_console, say, say_json
 
-app = typer.Typer(help="Checkpoints of the encoders: sources, licences, what is there.", no_args_is_help=True)
+app = typer.Typer(help="Checkpoints of the encoders: sources, licences, which files are there.", no_args_is_help=True)
 
 Params = Annotated[Path, typer.Option(help="The study's parameters.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

@@ -39,7 +39,7 @@ def unfinished(store: Store, lineage: bool, odd: list[str]) -> list[Finding]:
         what = f"{LOCK} has what these records made, and their lineage: a run listed them, and its document is gone"
         return [Finding(Verdict.MISSING, f"{FOLDER}/runs", what)]
     if odd and store.runs and not store.pending:  # while jobs end it may be of another study's run
-        what = f"has a version of {odd[0]} that no run made: the next run that finishes the study writes it anew"
+        what = f"has a version of {odd[0]} that no run made: the next run that finishes the study rewrites it"
         return [Finding(Verdict.STALE, LOCK, what)]
     return []
 

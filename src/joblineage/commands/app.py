@@ -205,7 +205,7 @@ def sign(
 
     signing.keep_outside(workspace, key)
     if new_key:
-        say(f"made {key} (keep it secret) and {signing.make_keys(key)} (give it to who verifies)")
+        say(f"made {key} (keep it secret) and {signing.make_keys(key)} (give it to those who verify)")
     store = Store(workspace, context.obj)
     verify(store).refuse("signed", workspace)
     say(f"signed: {signing.sign(store, key)}")

@@ -1,6 +1,6 @@
 """RO-Crate 1.1 of a finished study, by the profile Provenance Run Crate 0.5: written, and checked against itself.
 
-The zip's bytes hang on the study and its private names alone: entries are sorted, times are those of the run.
+The zip's bytes depend on the study and its private names alone: entries are sorted, times are those of the run.
 """
 
 import json

@@ -49,7 +49,7 @@ class Names:
     def shown(self, value: Any) -> Any:
         """JSON's kind of value with every private name replaced, in keys too.
 
-        Lists that held names are sorted anew: by its place among the others a name would be known.
+        Lists that held names are sorted again: a name's place among the others would give it away.
         """
         if self.salt is None:
             return value
@@ -68,7 +68,7 @@ class Names:
         return bool(self._pattern.search(text))
 
     def copy(self, table: bytes) -> bytes:
-        """A Parquet table with every name replaced, its rows sorted anew: by their places too a name would be known."""
+        """A Parquet table with every name replaced, its rows sorted again: their places too would give names away."""
         import pandas as pd
 
         read = pd.read_parquet(io.BytesIO(table))

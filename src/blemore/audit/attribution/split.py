@@ -28,7 +28,7 @@ MOST = 6
 class Share:
     """A factor's part of the change in Score, -1..1.
 
-    low, high : 90 % interval of it over persons, the same for every replay; nothing is trained or fused anew.
+    low, high : 90 % interval of it over persons, the same for every replay; nothing is trained or fused again.
     behind : the changes that the factor came from.
     """
 

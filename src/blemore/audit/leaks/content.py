@@ -1,6 +1,6 @@
 """The same content under two names: files with the same bytes, and clips that decode to the same sound or the same faces.
 
-Exact copies only: a clip that was cut, scaled or encoded anew with loss is another content here.
+Exact copies only: a clip that was cut, scaled or re-encoded with loss is another content here.
 """
 
 import hashlib

@@ -67,7 +67,7 @@ def matrix(
     Parameters
     ----------
     pretraining : {step: the network that came trained}.
-    unknown : steps of whose models nobody says whom they were fitted on.
+    unknown : steps whose models were fitted on unknown persons.
     """
     groups: dict[tuple[str, tuple[int, ...]], list[Declared]] = defaultdict(list)
     for model in models:

@@ -20,7 +20,7 @@ SHOWN = 3
 """Clips that a finding names."""
 
 Follows = Callable[[Iterable[str]], tuple[str, ...]]
-"""Ids of records -> names of their jobs and of those whose results hang on them."""
+"""Ids of records -> names of their jobs and of those whose results depend on them."""
 
 
 @dataclass(frozen=True)

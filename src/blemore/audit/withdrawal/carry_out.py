@@ -114,7 +114,7 @@ def note(plan: Plan, when: str) -> str:
     remains = [
         f"this commit's files (`git grep -lw {plan.name}`): {', '.join(committed[:SHOWN]) or 'none'}"
         + ", ..." * (len(committed) > SHOWN),
-        f"git's history: `git log --all --oneline -S {plan.name}` says where; only one written anew (`git filter-repo`) is without",
+        f"git's history: `git log --all --oneline -S {plan.name}` says where; only a rewritten one (`git filter-repo`) is without",
         "withdrawn.json and withdrawals/: so that nobody comes in again",
         *(f"{line}, until the study has run again" for line in _folders(one.path for one in left.again)),
         *(

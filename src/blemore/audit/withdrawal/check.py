@@ -1,4 +1,4 @@
-"""Does anything still hang on a clip whose consent was withdrawn."""
+"""Does anything still depend on a clip whose consent was withdrawn."""
 
 from pathlib import Path, PurePosixPath
 from typing import Any

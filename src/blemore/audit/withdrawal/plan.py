@@ -44,7 +44,7 @@ class Plan:
     objects : for each of DVC's places, the md5 of what goes there.
     derived : {name of the place: how many derived files stay there}.
     away : {remote: why it cannot be reached}. unnamed : remotes that were not named.
-    again : {rule: how many jobs of the present study hang on the clips}.
+    again : {rule: how many jobs of the present study depend on the clips}.
     unread : versions of pieces that lie nowhere, so that what a service made of them cannot be known.
     """
 

@@ -15,7 +15,7 @@ DERIVED = (
     *("logs/", ".snakemake/log/", ".snakemake/iocache/", ".snakemake/auxiliary/", ".snakemake/scripts/"),
     *(".snakemake/incomplete/", "cache/lineage/", "dvc_plots/"),
 )
-"""What runs and commands of this study wrote beside its results, and write anew where it is needed."""
+"""What runs and commands of this study wrote beside its results, and rewrite where needed."""
 PAGE = "lineage.html"
 IMPORTED = f"data/*/{TABLE}"
 LISTS = ("withdrawn.json", "withdrawals/")
@@ -27,7 +27,7 @@ class Remains:
     """Places by what becomes of them; paths below the workspace.
 
     derived : go now. tables : imported metadata, of which the rows go now.
-    again : the next run makes them anew. records : of lineage/, which no run rewrites.
+    again : the next run makes them again. records : of lineage/, which no run rewrites.
     committed : files that git knows. yours : all others. unread : what could not be looked into.
     """
 
