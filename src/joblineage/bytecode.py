@@ -42,7 +42,7 @@ def planted(root: Path, sources: Iterable[str | Path]) -> list[str]:
     except (OSError, ValueError, TypeError):
         known = {}
     found, checked = [], {}
-    for source in sorted({str(Path(root, one).absolute()) for one in sources}):
+    for source in sorted({str(Path(root, source).absolute()) for source in sources}):
         file = compiled(source)
         about = [status(source), status(file)]
         if None in about or known.get(file) == about:

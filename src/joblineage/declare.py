@@ -143,12 +143,12 @@ def take(keep: Callable[[Any], str]) -> dict[str, Any]:
         {"models": [{"model", "kind", "on", "judges"}]}.
     """
     said = _said or []
-    silent = sorted(set(_judged) - {one["model"] for one in said})
+    silent = sorted(set(_judged) - {fit["model"] for fit in said})
     kept = cache(lambda samples: keep(list(samples)))
     models: dict[tuple[str, ...], dict[str, Any]] = {}  # declared twice counts once
-    for one in said + [{"model": name, "kind": UNDECLARED, "on": []} for name in silent]:
-        judges = tuple(sorted(_judged.get(one["model"], ())))
-        made = one | {"on": kept(tuple(one["on"])), "judges": kept(judges)}
+    for fit in said + [{"model": name, "kind": UNDECLARED, "on": []} for name in silent]:
+        judges = tuple(sorted(_judged.get(fit["model"], ())))
+        made = fit | {"on": kept(tuple(fit["on"])), "judges": kept(judges)}
         models[tuple(made.values())] = made
     return {"models": list(models.values())}
 

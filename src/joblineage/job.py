@@ -75,7 +75,7 @@ def job(
         logging.info("record %s", " ".join(begun.end(parts, headline)))
         logging.info("done in %.1f s", time.monotonic() - started)
     except BaseException as error:
-        logging.exception("%s%s", FAILED, "\n".join([_told(error), *(begun.damaged() if begun else [])]))
+        logging.exception("%s%s", FAILED, "\n".join([_message(error), *(begun.damaged() if begun else [])]))
         if in_job():
             raise SystemExit(1) from None  # the traceback is in the log, `failure` finds the message there
         raise
@@ -90,7 +90,7 @@ def job(
         os._exit(0)
 
 
-def _told(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     """What went wrong, for people: a fault of the data says it all, others need their kind."""
     if isinstance(error, DataError):
         return str(error)

@@ -42,7 +42,7 @@ class Planned:
     @classmethod
     def of(cls, job: Any, runs: bool = False) -> "Planned":
         """Snakemake's job."""
-        inputs, outputs = ([[*one] for one in files_of(listed)] for listed in (job.input, job.output))
+        inputs, outputs = ([[*pair] for pair in files_of(listed)] for listed in (job.input, job.output))
         return cls(job.rule.name, dict(job.wildcards_dict), inputs, outputs, plain(dict(job.params.items())), runs)
 
     def changed(self, record: Document) -> str | None:

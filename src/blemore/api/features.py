@@ -84,7 +84,7 @@ def fit_command(
     truth: Annotated[Path, typer.Option(help="Labels in the form of the challenge's train_metadata.csv.")],
     out: Annotated[Path, typer.Option(help="Probabilities to write, .csv or .parquet.")],
     head: Annotated[str, typer.Option(help="linear, or mlp, one hidden layer as in the challenge's kit.")] = "linear",
-    seed: Annotated[int, typer.Option(min=0, help="Of what a head draws.")] = 17,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the head.")] = 17,
 ) -> None:
     """Features -> probabilities, without a workflow: out-of-fold for labelled clips, the fold models' mean for test clips."""
     import numpy as np

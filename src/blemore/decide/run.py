@@ -136,8 +136,8 @@ def calibrate(
     )
     return Calibrated(
         models={
-            INDUCTIVE: _models(alone, lambda one: one.decoder.to_json()),
-            TRANSDUCTIVE: _models(together, lambda one: one.model.choice.to_json())
+            INDUCTIVE: _models(alone, lambda fitted: fitted.decoder.to_json()),
+            TRANSDUCTIVE: _models(together, lambda fitted: fitted.model.choice.to_json())
             | {"final": together.models[FINAL].model.to_json()},
         },
         decisions=pd.concat([*tables, *test], ignore_index=True).sort_values(

@@ -177,7 +177,7 @@ class Bundle:
         """Kinds of media that the encoders read."""
         from blemore.encoders.settings import kinds_of
 
-        return {kind for one in self.about["encoders"].values() for kind in kinds_of(one["network"])}
+        return {kind for encoder in self.about["encoders"].values() for kind in kinds_of(encoder["network"])}
 
     def judge(self, names: Sequence[str], shards: Mapping[str, Sequence[Path]]) -> "Judged":
         """Run encoders, fusion and decision on prepared clips.

@@ -150,5 +150,7 @@ def environment(loader: jinja2.BaseLoader) -> jinja2.Environment:
     made = _Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    made.globals.update({one.__name__: one for one in (number, whole, interval, text, name, words, encoder, anything)})
+    made.globals.update(
+        {function.__name__: function for function in (number, whole, interval, text, name, words, encoder, anything)}
+    )
     return made

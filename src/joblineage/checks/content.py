@@ -81,7 +81,11 @@ def _read(path: Path) -> dict[str, list]:
         return {}
     if not isinstance(known, dict):
         return {}
-    return {name: one for name, one in known.items() if isinstance(one, list) and len(one) == 5 and _is_sum(one[4])}
+    return {
+        name: status
+        for name, status in known.items()
+        if isinstance(status, list) and len(status) == 5 and _is_sum(status[4])
+    }
 
 
 def _is_sum(value: object) -> bool:

@@ -56,10 +56,10 @@ class Names:
         if isinstance(value, str):
             return self._pattern.sub(lambda found: self.pseudonym(found[0]), value)
         if isinstance(value, Mapping):
-            pairs = [(self.shown(name), self.shown(one)) for name, one in value.items()]
+            pairs = [(self.shown(name), self.shown(inner)) for name, inner in value.items()]
             return dict(sorted(pairs) if any(map(self.tells, value)) else pairs)
         if isinstance(value, list | tuple):
-            shown = [self.shown(one) for one in value]
+            shown = [self.shown(inner) for inner in value]
             return sorted(shown, key=str) if shown != list(value) else shown
         return value
 
@@ -74,7 +74,7 @@ class Names:
         read = pd.read_parquet(io.BytesIO(table))
         words = [name for name in read.columns if not pd.api.types.is_numeric_dtype(read[name])]
         for name in words:
-            read[name] = read[name].map({one: self.shown(one) for one in read[name].dropna().unique()})
+            read[name] = read[name].map({code: self.shown(code) for code in read[name].dropna().unique()})
         target = io.BytesIO()
         read.sort_values([*words, *read.columns.difference(words)], ignore_index=True).to_parquet(target, index=False)
         return target.getvalue()

@@ -65,8 +65,8 @@ def found(side: RunView, restorer: Restorer) -> Found:
     KeyError : the run has no record of fusion or calibration.
     """
     fuse = side.records["fuse"]
-    files = {PurePath(one["path"]).parent.name: one for one in fuse["inputs"] if one["role"] == "tables"}
-    files[CLIPS] = next(one for one in fuse["inputs"] if one["role"] == "clips")
+    files = {PurePath(input_["path"]).parent.name: input_ for input_ in fuse["inputs"] if input_["role"] == "tables"}
+    files[CLIPS] = next(input_ for input_ in fuse["inputs"] if input_["role"] == "clips")
     tables = {}
     for name, file in files.items():
         data = restorer.find(file["path"], file["sha256"])

@@ -49,7 +49,10 @@ class Matrix:
             steps[column.step].append(column)
         return {
             step: [
-                *(" ".join(SIGNS[word][0] for word in row) for row in zip(*(one.cells for one in own), strict=True)),
+                *(
+                    " ".join(SIGNS[word][0] for word in row)
+                    for row in zip(*(model.cells for model in own), strict=True)
+                ),
                 SIGNS[UNKNOWN if own[0].pretraining else NEITHER][0],
             ]
             for step, own in steps.items()

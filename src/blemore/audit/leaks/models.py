@@ -102,14 +102,14 @@ def declared(store: Store, names: Iterable[str]) -> tuple[dict[str, Declared], l
         return store.samples(name)
 
     for record in names:
-        for one in store.records[record]["split"]["models"]:
-            model = models.setdefault(one["model"], Declared(ModelName.parse(one["model"])))
+        for fit in store.records[record]["split"]["models"]:
+            model = models.setdefault(fit["model"], Declared(ModelName.parse(fit["model"])))
             model.jobs.add(record)
             try:
-                model.fits[one["kind"]] |= listed(one["on"])
-                model.judges |= listed(one["judges"])
+                model.fits[fit["kind"]] |= listed(fit["on"])
+                model.judges |= listed(fit["judges"])
             except (FileNotFoundError, ValueError):
-                lost.add(f"{one['model']}: its list of clips is gone from the lineage (`verify` names it)")
+                lost.add(f"{fit['model']}: its list of clips is gone from the lineage (`verify` names it)")
     return models, sorted(lost)
 
 

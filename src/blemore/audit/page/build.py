@@ -88,7 +88,7 @@ def page(root: Path, check: Check, artifact: str | None = None, *, inside: bool 
         artifact=artifact,
         inside=inside,
         blocks=shown.blocks,
-        states=[one for one in STATES if one in shown.states.values()],
+        states=[state for state in STATES if state in shown.states.values()],
         records={name: answers.shown(store, shown, name) for name in shown.records},
     )  # fmt: skip
     who.check(html)
