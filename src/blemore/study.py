@@ -330,7 +330,7 @@ def summary(root: Path) -> list[str]:
     made = root / "results/submission"
     other = [name for name in ("inductive", "transductive") if (made / f"submission_{name}.zip").is_file()]
     clusters = metrics["clusters"]
-    # Of some encoders nobody knows whether their models have seen the persons whom they judge.
+    # For some encoders it is unknown whether their models saw the persons they judge.
     unknown = [name for name, entry in metrics["encoders"].items() if entry["disjointness"] == "unknown"]
     alone, together, known = (
         ", ".join(

@@ -62,7 +62,9 @@ def import_command(
     entry = f"enabled: true, module: precomputed, learning: frozen, file: {out}, persons: {persons}"
     say("In params.yaml, under encoders:", f"  {out.stem.lower()}: {{{entry}}}")
     if not unseen:
-        say("persons: null says that nobody knows on whom the network was trained; --unseen says: on none of them")
+        say(
+            "persons: null means that the network's training persons are unknown; --unseen says that it saw none of them"
+        )
 
 
 def listed(path: Path) -> dict[str, bool]:

@@ -41,7 +41,7 @@ PROTOCOL = {
     "pre-training is not known here.",
     "controls": "The gain of deciding a person's clips together is repeated with random groups of clips in place of persons, with all clips "
     "of a fold as one person, and with shuffled labels. By how much the gain exceeds each control is paired over persons.",
-    "expected": "What the posterior of the answers expects of itself, no label being looked at: no score.",
+    "expected": "The Score that the posterior of the answers expects, without any label: not a measured Score.",
     "interval": "90 % over persons: jackknife with quantiles of Student's t. Nothing is refitted without a person.",
     "best_single": "The fusion is compared by Score, paired over persons, with the encoder that is best on the other folds; and each encoder "
     "with the other folds' commonest label, and with the computed encoder (no network) that is best on the other folds.",

@@ -21,7 +21,7 @@ MINUS, THIN_SPACE = "\u2212", "\u202f"
 class Spot:
     """A place in one of the study's files.
 
-    file : the file's name; pointer : RFC 6901, "" for the whole file; value : what stands there.
+    file : the file's name; pointer : RFC 6901, "" for the whole file; value : what is found there.
     `spot["key"]` (in a template also with a dot) goes one step deeper.
     """
 

@@ -120,7 +120,7 @@ def _clips(store: Store) -> tuple[ClipsTable, list[str]]:
     """The clips table as it is, unchecked: a person in two folds is for us to tell; and whether it may be doubted."""
     path = store.root / CLIPS
     if CLIPS not in store.makers or not path.is_file():
-        raise DataError(str(path), ["not here, or no job made it: nobody can say who shows which clip (`dvc pull`?)"])
+        raise DataError(str(path), ["missing, or made by no job: it is unknown who shows which clip (`dvc pull`?)"])
     outputs = store.records[store.makers[CLIPS]]["outputs"]
     made = next(out["sha256"] for out in outputs if out["path"] == CLIPS)
     found, *_ = files.sums(store.root, [CLIPS], deep=False)

@@ -12,7 +12,7 @@ from joblineage.store import Store
 from joblineage.verdict import Finding, Verdict
 
 TEST = "test clips"
-"""Stands for the persons of the test clips, whom nobody names."""
+"""Stands for the persons of the test clips, who are not named."""
 OUTSIDE = "outside"
 """Kind of a fit that was made elsewhere, by a sidecar's word."""
 NO_FIT = (declare.IN_SAMPLE, declare.UNKNOWN, declare.HANDED_ON, declare.UNDECLARED)

@@ -86,7 +86,7 @@ def _code(records: Mapping[str, dict[str, Any]]) -> Facts:
 
 
 def _checkpoints(chain: Chain, params: Mapping[str, Any]) -> Facts:
-    """Pretrained networks that jobs were given, and encoders of which nobody here knows how they were trained."""
+    """Pretrained networks that jobs were given, and encoders whose training is unknown."""
     given: Facts = {}
     for record in chain.records.values():
         if record["model"]:
