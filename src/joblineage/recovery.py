@@ -119,7 +119,7 @@ def mark(root: Path, how_to_go_on: str, workflow: Any) -> None:
     if not locked(root):
         return
     healthy = survey(root)[0]
-    if caller in (run.token() for run in healthy):
+    if any(run.token() == caller for run in healthy):
         return
     said = f"A run in this folder was killed and left its lock. {how_to_go_on}"
     say(f"A run is at work in this folder: {healthy[0]}." if healthy else said, err=True)
