@@ -63,7 +63,7 @@ def _lines(probe: dict[str, Any]) -> list[str]:
         size = f"{probe['width']} x {probe['height']}, {probe['fps']:.3g} fps, {probe['duration']:.2f} s"
         seen = f"{probe['faces']} face(s), on {probe['face_share']:.0%} of the samples"
         lines = [f"usable: {size}; pictures {probe['good_pictures']:.0%}, {heard}; {seen}"]
-    return [f"  {line}" for line in [*lines, *(f"- {one}" for one in remarks_of(probe))]]
+    return [f"  {line}" for line in [*lines, *(f"- {remark}" for remark in remarks_of(probe))]]
 
 
 def _write_sheet(checked: dict[str, Any], path: Path, seconds: float) -> None:
