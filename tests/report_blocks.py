@@ -31,7 +31,12 @@ def shifted(entry: Mapping[str, Any], by: float) -> dict[str, Any]:
 
 def gained(by: float) -> dict[str, Any]:
     """A gain, as `scoring.persons.gain_and_interval` gives it."""
-    return {"gain": accuracies(by + 0.01, by - 0.01), "interval": [by - 0.0213, by + 0.0217], "persons": 8}
+    return {
+        "gain": accuracies(by + 0.01, by - 0.01),
+        "interval": [by - 0.0213, by + 0.0217],
+        "persons": 8,
+        "detectable": 0.0317,
+    }
 
 
 def difference(column: str, one: Mapping[str, Any] | None) -> dict[str, float | None]:
@@ -83,16 +88,16 @@ def new_blocks(metrics: Mapping[str, Any], clips: pd.DataFrame, rng: np.random.G
             "clips": fused["clips"],
             "persons": len(persons),
             "gain": {"acc_presence": 0.0304, "acc_salience": 0.0104, "score": 0.0204},
-            "interval": [0.0031, 0.0379],
+            "interval": [0.0031, 0.0379], "detectable": 0.0257,
             "persons_gaining": 5, "persons_losing": 2, "persons_unusual": 1,
             "mixtures": {"what": "some clips of each person", "mean": -0.0043, "standard_error": 0.0021, "draws": 200},
             "controls": {
                 "random_groups": {"what": "groups of the same sizes, drawn at random", "mean": -0.0021,
-                                  "standard_error": 0.0011, "draws": 200, "beyond": {"difference": 0.0225, "interval": [0.0041, 0.0409]}},
+                                  "standard_error": 0.0011, "draws": 200, "beyond": {"difference": 0.0225, "interval": [0.0041, 0.0409], "detectable": 0.0271}},
                 "one_group": {"what": "all clips of a fold as one person", "mean": 0.0031, "standard_error": None, "draws": 1,
-                              "beyond": {"difference": 0.0173, "interval": [0.0011, 0.0335]}},
+                              "beyond": {"difference": 0.0173, "interval": [0.0011, 0.0335], "detectable": 0.0239}},
                 "permuted_labels": {"what": "labels shuffled among the clips", "mean": -0.0007, "standard_error": 0.0009,
-                                    "draws": 200, "beyond": {"difference": 0.0211, "interval": [0.0035, 0.0387]}},
+                                    "draws": 200, "beyond": {"difference": 0.0211, "interval": [0.0035, 0.0387], "detectable": 0.0259}},
             },
         },
         "clusters": {

@@ -36,6 +36,18 @@ def test_locks_of_devices_lie_on_the_machine_and_not_in_the_study():
     assert device.LOCKS.is_absolute()
 
 
+def test_a_job_whose_gpu_pytorch_does_not_see_ends_at_once(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for name, value in {"SLURM_JOB_ID": "7", "SLURMD_NODENAME": "n3", "SLURM_JOB_GPUS": "2"}.items():
+        monkeypatch.setenv(name, value)
+    device.use_one_thread.cache_clear()
+    with pytest.raises(DataError, match=r"GPU 2 of Slurm job 7(.|\n)*does not see it: install with TORCH=cuda"):
+        device.use_one_thread()
+    monkeypatch.delenv("SLURM_JOB_GPUS")
+    assert device.use_one_thread() == torch.device("cpu")
+    device.use_one_thread.cache_clear()
+
+
 @pytest.mark.parametrize("why", [errno.ENOSYS, errno.ENOLCK])
 def test_without_locks_a_device_is_chosen_by_its_memory_and_it_is_said(tmp_path, monkeypatch, caplog, why):
     def flock(*_):

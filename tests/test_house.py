@@ -47,7 +47,7 @@ def test_the_long_loops_number_their_steps():
 
 
 def test_only_what_audits_the_study_knows_more_of_the_lineage_library_than_its_face():
-    parts = ("job", "declare", "errors", "files", "progress", "telling", "turns")
+    parts = ("job", "declare", "errors", "files", "progress", "slurm", "telling", "turns")
     face = {f"joblineage.{part}" for part in parts}
     seen = set()
     for path in BLEMORE.rglob("*.py"):

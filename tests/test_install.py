@@ -314,3 +314,38 @@ def test_no_pin_depends_on_the_python():
     for lock in ("requirements.lock", "requirements-cuda.lock", "requirements-dev.lock"):
         markers = re.findall(r"^[a-z0-9._-]+==\S+ ; (.*) \\$", (REPOSITORY / lock).read_text(), re.M)
         assert [marker for marker in markers if re.search(r"python_(full_)?version (?!< '3\.14')", marker)] == []
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_run_takes_no_more_cores_and_memory_than_its_container_may_use(check, tmp_path, version):
+    limits = importlib.import_module("limits")
+    files = {
+        1: {
+            "cpu/cpu.cfs_quota_us": "150000",
+            "cpu/cpu.cfs_period_us": "100000",
+            "cpu/inner/cpu.cfs_quota_us": "-1",
+            "memory/memory.limit_in_bytes": "3000000000",
+            "memory/inner/memory.limit_in_bytes": "9223372036854771712",
+        },
+        2: {"cpu.max": "max 100000", "outer/cpu.max": "100000 100000", "outer/inner/memory.max": "3000000000"},
+    }[version]
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"{content}\n")
+    own = {1: "4:memory:/inner\n1:cpu:/inner\n9:name=systemd:/x\n", 2: "0::/outer/inner\n"}[version]
+    folders = limits.groups(tmp_path, own)
+    usable = len(os.sched_getaffinity(0))
+    assert limits.cores(folders) == min(usable, {1: 2, 2: 1}[version])
+    assert limits.memory(folders, 10**12) == 3 * 10**9
+    assert limits.memory(folders, 10**9) == 10**9
+    assert limits.cores([]) == usable
+
+
+def test_make_limits_a_run_on_one_machine_and_leaves_a_cluster_its_own(check, capsys):
+    limits = importlib.import_module("limits")
+    limits.main("default")
+    assert re.fullmatch(r"--cores \d+ --resources mem_mb=\d{4,}\n", capsys.readouterr().out)
+    limits.main("default", "3")
+    assert capsys.readouterr().out.startswith("--cores 3 --resources mem_mb=")
+    limits.main("slurm")
+    assert capsys.readouterr().out == "\n"

@@ -9,7 +9,7 @@ from jackknife import interval
 from scipy import stats
 
 from blemore.audit.attribution.split import _shares, shapley
-from blemore.scoring.intervals import counted, interval_over_persons, jackknife_error, t_quantile
+from blemore.scoring.intervals import counted, detectable, interval_over_persons, jackknife_error, t_quantile
 from blemore.scoring.metrics import score
 from blemore.scoring.persons import accuracies, gain_and_interval, sums_of_persons
 from blemore.scoring.rows import Rows
@@ -65,3 +65,10 @@ def test_a_gain_is_paired_and_each_share_of_a_change_has_the_interval_of_leaving
         interval(rows, lambda kept: score(said[3][kept], truth[kept]) - score(said[0][kept], truth[kept]))
     )
     assert gain["gain"]["score"] == accuracies(sums[:, 3].sum(axis=0))[2] - accuracies(sums[:, 0].sum(axis=0))[2]
+
+
+@pytest.mark.parametrize("persons", [8, 11, 16, 47])
+def test_a_detectable_difference_is_told_from_zero_in_four_of_five_studies(persons):
+    reach = stats.t.ppf(0.95, persons - 1)  # with a standard error of 1
+    found = detectable(np.array([-reach, reach]), persons)
+    assert stats.nct.sf(reach, persons - 1, found) == pytest.approx(0.8, abs=0.01)

@@ -14,7 +14,7 @@ REPOSITORY = Path(__file__).parents[1]
 Keys = tuple[str, ...]
 LINEAGE = (
     "job.job", "declare.fitted", "declare.judged", "study.Study", "store.Store", "verify.verify", "commands.app.commands",
-    "telling.say", "turns.alone", "screen.show", "run.end", "code.sources", "rerun.by_content",
+    "telling.say", "turns.alone", "slurm.gpus", "screen.show", "run.end", "code.sources", "rerun.by_content",
 )  # fmt: skip
 """What a project uses of joblineage: the table of its README."""
 

@@ -49,6 +49,12 @@ def place() -> dict[str, Any]:
     }
 
 
+def gpus() -> str:
+    """The GPUs that Slurm gave this job, as it numbers them; empty where it gave none, or elsewhere (`SLURM_JOB_GPUS`)."""
+    given = os.environ.get("SLURM_JOB_GPUS") or os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    return given if own_job() and given not in ("NoDevFiles", "-1") else ""
+
+
 def attempt() -> int | None:
     """Which try of Snakemake's this job is, 1 for the first; None where Snakemake does not say."""
     return int(os.environ[ATTEMPT]) if ATTEMPT in os.environ else None

@@ -69,3 +69,18 @@ def test_cancelled_jobs_are_waited_for(program, tmp_path: Path, monkeypatch) -> 
     assert slurm.cancel(["7"]) == []
     monkeypatch.setattr(slurm, "SECONDS", 1)
     assert slurm.cancel(["7", "8"]) == ["8"]
+
+
+def test_a_job_s_gpus_are_those_of_slurm_on_a_node_alone(monkeypatch) -> None:
+    for name in ("SLURM_JOB_ID", "SLURMD_NODENAME", "SLURM_JOB_GPUS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert slurm.gpus() == ""
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.setenv("SLURMD_NODENAME", "n3")
+    assert slurm.gpus() == "0"
+    monkeypatch.setenv("SLURM_JOB_GPUS", "2")
+    assert slurm.gpus() == "2"
+    monkeypatch.delenv("SLURM_JOB_GPUS")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "NoDevFiles")
+    assert slurm.gpus() == ""

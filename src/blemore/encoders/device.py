@@ -19,6 +19,7 @@ import blemore.encoders.torch_compat  # noqa: F401
 import torch
 from torch import Tensor
 
+from joblineage import slurm
 from joblineage.errors import DataError
 from joblineage.turns import NO_LOCKS
 
@@ -38,9 +39,19 @@ _held: list = []  # locked files; a lock lasts as long as its file is open, at m
 
 @cache
 def use_one_thread() -> torch.device:
-    """One CPU thread, reproducible operations where torch has them; the device to compute on, the same for a process."""
+    """One CPU thread, reproducible operations where torch has them; the device to compute on, the same for a process.
+
+    Raises
+    ------
+    DataError
+        Slurm gave the job a GPU that PyTorch does not see: on a CPU it would not end in the time that it asked for.
+    """
     torch.set_num_threads(1)
     if not torch.cuda.is_available():  # one thread of a CPU adds up in one order anyway
+        if given := slurm.gpus():
+            build = f"PyTorch {torch.__version__} was built {f'for CUDA {torch.version.cuda}' if torch.version.cuda else 'without CUDA'}"
+            advice = "install with TORCH=cuda (docs/cluster.md), or see whether `nvidia-smi` lists it on that node"
+            raise DataError(f"GPU {given} of Slurm job {slurm.own_job()}", [f"{build} and does not see it: {advice}"])
         return torch.device("cpu")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else matrix products are not reproducible
     torch.use_deterministic_algorithms(True, warn_only=True)

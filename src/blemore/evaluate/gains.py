@@ -17,7 +17,7 @@ from blemore.decide.person_offset import fit_offsets
 from blemore.decide.personal.choice import Selected
 from blemore.decide.personal.schedule import UNUSUAL
 from blemore.scoring import decoders
-from blemore.scoring.intervals import interval_over_persons
+from blemore.scoring.intervals import counted, detectable, interval_over_persons
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.model_name import FINAL
 from blemore.scoring.persons import accuracies, gain_and_interval, gains, score_gain, sums_of_persons
@@ -148,10 +148,10 @@ def gain(
     -------
     dict of str to object
         {"chosen" {"final", "folds"}, "clips", "persons", "gain" {"acc_presence", "acc_salience", "score"}, "interval"
-        [low, high] of the Score's gain, "persons_gaining" and "persons_losing" (in ACC_presence), "persons_unusual"
+        [low, high] of the Score's gain, "detectable", "persons_gaining" and "persons_losing" (in ACC_presence), "persons_unusual"
         (whose mix of answers fewer than `UNUSUAL` of the others would show), "controls" {name: {"what", "mean",
-        "standard_error", "draws", "beyond" {"difference" of the gain less the control's, persons paired, "interval"}}},
-        "mixtures" {the same of `MIXTURES`}}. A control that is not drawn has one draw, and no standard error.
+        "standard_error", "draws", "beyond" {"difference" of the gain less the control's, persons paired, "interval",
+        "detectable"}}}, "mixtures" {the same of `MIXTURES`}}. A control that is not drawn has one draw, and no standard error.
     """
     with declare.within("gain"):  # its models are not those whose decisions the study reports
         base = inductive(rows, decoding)
@@ -202,9 +202,11 @@ def _beyond(study: np.ndarray, control: np.ndarray) -> dict[str, Any]:
         return score_gain(before, after) - score_gain(*of_control)
 
     sums = [*study, *control]
+    interval = interval_over_persons(difference, *sums)
     return {
         "difference": float(difference(*(part.sum(axis=0) for part in sums))),
-        "interval": interval_over_persons(difference, *sums).tolist(),
+        "interval": interval.tolist(),
+        "detectable": detectable(interval, int(counted(*sums).sum())),
     }
 
 

@@ -10,6 +10,8 @@ import numpy as np
 
 LEVEL = 0.90
 """How often an interval should hold the true value."""
+POWER = 0.80
+"""How often a difference that counts as detectable is told from zero."""
 FEWEST_PERSONS = 2
 """Fewer leave nothing to compare."""
 
@@ -61,6 +63,35 @@ def interval_of(whole: np.ndarray, without: np.ndarray) -> np.ndarray:
     """
     reach = t_quantile((1 + LEVEL) / 2, len(without) - 1) * jackknife_error(without)
     return np.stack([whole - reach, whole + reach])
+
+
+def detectable(interval: np.ndarray, persons: int) -> float:
+    """The smallest difference that a study with an interval of this width tells from zero in four of five repetitions.
+
+    Its interval lies above zero where the estimate exceeds its reach, so that the difference must exceed the reach by the
+    80 % quantile of *t*, in standard errors (Cohen 1988, chapter 2).
+
+    Parameters
+    ----------
+    interval : (2,) float
+        Of `interval_over_persons`.
+    persons : int, >= 2
+        That it is over.
+
+    Returns
+    -------
+    float, >= 0
+        In the interval's unit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from blemore.scoring.intervals import detectable
+    >>> round(detectable(np.array([-0.04, 0.10]), 16), 3)
+    0.105
+    """
+    reach = float(interval[1] - interval[0]) / 2
+    return reach * (1 + t_quantile(POWER, persons - 1) / t_quantile((1 + LEVEL) / 2, persons - 1))
 
 
 def counted(*sums: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from blemore.scoring.intervals import counted, interval_over_persons
+from blemore.scoring.intervals import counted, detectable, interval_over_persons
 from blemore.scoring.metrics import ACCURACIES, blends, combine, presence_correct, salience_correct, scores
 from blemore.scoring.rows import Rows
 
@@ -78,12 +78,15 @@ def gain_and_interval(before: np.ndarray, after: np.ndarray) -> dict[str, Any]:
     Returns
     -------
     dict of str to object
-        "gain" {accuracy: difference}, "interval" [low, high] of the Score's, 90 %, and "persons", how many.
+        "gain" {accuracy: difference}, "interval" [low, high] of the Score's, 90 %, "persons", how many, and "detectable",
+        the gain in Score that so many persons would show in four of five studies.
     """
+    interval, persons = interval_over_persons(score_gain, before, after), int(counted(before, after).sum())
     return {
         "gain": gains(before, after),
-        "interval": interval_over_persons(score_gain, before, after).tolist(),
-        "persons": int(counted(before, after).sum()),
+        "interval": interval.tolist(),
+        "persons": persons,
+        "detectable": detectable(interval, persons),
     }
 
 

@@ -73,7 +73,9 @@ def check(root: Path, graph: Graph, chain: set[str], found: Sums) -> tuple[list[
     notes = [f"{len(closed)} files of {METADATA} may not be read by this user and were not compared"] if closed else []
     if other_clock:
         more = f" and {len(other_clock) - 1} other files" if other_clock[1:] else ""
-        notes.append(f"Snakemake's clock was another than that of the jobs which made {other_clock[0]}{more}")
+        notes.append(
+            f"Snakemake noted other times than the jobs which made {other_clock[0]}{more}: another clock, or a cluster"
+        )
     return findings, notes
 
 
