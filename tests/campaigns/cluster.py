@@ -96,7 +96,7 @@ def scancel(study: Study, finished: Study) -> None:
     with head(study) as run:
         study.run("scancel", training(study, run))
         ends_well(study, finished, run)
-    assert sorted(one["job"]["attempt"] for one in records(study, "train_fold"))[-1] == 2
+        assert sorted(one["job"]["attempt"] for one in records(study, "train_fold"))[-1] == 2
 
 
 def requeue(study: Study, finished: Study) -> None:
@@ -104,7 +104,7 @@ def requeue(study: Study, finished: Study) -> None:
         job = training(study, run)
         study.run("scontrol", "requeue", job)
         ends_well(study, finished, run)
-    assert placed(study, job)["place"]["start"] == 2
+        assert placed(study, job)["place"]["start"] == 2
 
 
 def killed_node(study: Study, finished: Study) -> None:
@@ -125,7 +125,7 @@ def killed_node(study: Study, finished: Study) -> None:
                 process.kill()
         daemon.unlink()
         ends_well(study, finished, run)
-    assert placed(study, job)["place"]["start"] == 2
+        assert placed(study, job)["place"]["start"] == 2
 
 
 def second_login_node(study: Study, finished: Study) -> None:
