@@ -150,7 +150,7 @@ def test_without_the_media_or_with_another_clips_table_something_is_unknown(stud
     assert "audio.parquet: not read" in unknown
     assert f"{CLIPS} is not what its job wrote" in unknown
     Path(CLIPS).unlink()
-    with pytest.raises(DataError, match="nobody can say who shows which clip"):
+    with pytest.raises(DataError, match="it is unknown who shows which clip"):
         found()
 
 
