@@ -154,9 +154,9 @@ def main() -> None:
             }
         )
         rows["piece: small frames of the whole clip"] = rows.pop(small) - rows[kept]
-        one = rows[once]
+        decoded_once = rows[once]
         for name, seconds in rows.items():
-            print(f"{name:48} {seconds:7.3f} CPU s  {seconds / one:6.2f} x")
+            print(f"{name:48} {seconds:7.3f} CPU s  {seconds / decoded_once:6.2f} x")
 
 
 if __name__ == "__main__":

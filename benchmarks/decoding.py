@@ -132,7 +132,7 @@ def main() -> None:
     for kind, made in each(options(__doc__, KINDS, replicates=10), KINDS, trial):
         print(f"\n| {kind}, {len(made)} studies | mean | standard error |\n| --- | ---: | ---: |", flush=True)
         for name in made[0]:
-            values = np.array([one[name] for one in made])
+            values = np.array([measured[name] for measured in made])
             error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else float("nan")
             print(f"| {name} | {values.mean():+.4f} | {error:.4f} |")
 

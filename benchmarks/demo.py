@@ -31,25 +31,25 @@ def parts(records: list[Document]) -> dict[str, list[Document]]:
     files = re.findall(r'include: "(rules/\w+\.smk)"', Path("Snakefile").read_text())
     steps = {rule: Path(file).stem for file in files for rule in RULE.findall(Path(file).read_text())}
     found = defaultdict(list)
-    for one in sorted(records, key=lambda one: (list(steps).index(one["job"]["rule"]), key(one))):
-        rule, network = one["job"]["rule"], one["job"]["wildcards"].get("finetuned")
-        found[f"training of {network}" if rule == "train_fold" else steps[rule]].append(one)
+    for record in sorted(records, key=lambda record: (list(steps).index(record["job"]["rule"]), key(record))):
+        rule, network = record["job"]["rule"], record["job"]["wildcards"].get("finetuned")
+        found[f"training of {network}" if rule == "train_fold" else steps[rule]].append(record)
     return found
 
 
 def processes(records: list[Document]) -> int:
     """How many made the records: all records of one process have its times."""
-    return len({(one["job"]["rule"], one["time"]["start"], one["time"]["end"]) for one in records})
+    return len({(record["job"]["rule"], record["time"]["start"], record["time"]["end"]) for record in records})
 
 
 def spent(records: list[Document], what: str) -> float:
     """Sum of `cpu_seconds` or `seconds` (wall)."""
-    return sum(one["time"][what] for one in records)
+    return sum(record["time"][what] for record in records)
 
 
 def peak(records: list[Document]) -> int:
     """Largest memory of a process, MB."""
-    return max(one["time"]["peak_mb"] for one in records)
+    return max(record["time"]["peak_mb"] for record in records)
 
 
 def as_markdown(store: Store, nothing: float, libraries: float) -> str:

@@ -51,8 +51,8 @@ def simulate_clips(number: int, rng: np.random.Generator) -> pd.DataFrame:
         ("neu", None, 100.0, None)
     ] * 4
     shown += [
-        (one, two, share, 100 - share)
-        for i, one in enumerate(EMOTIONS)
+        (emotion, two, share, 100 - share)
+        for i, emotion in enumerate(EMOTIONS)
         for two in EMOTIONS[i + 1 :]
         for share in (30.0, 50.0, 70.0)
     ]

@@ -101,7 +101,7 @@ def main() -> None:
     short = []
     for persons, least in LEAST.items():
         for name, (covered, width) in coverage(persons, wanted.groups, wanted.seed).items():
-            shown = " | ".join(f"{one:.3f}" for one in covered)
+            shown = " | ".join(f"{share:.3f}" for share in covered)
             print(
                 f"| {persons} | {name} | {shown} | {width[1] / width[0]:.2f} | {width[2] / width[0]:.2f} |", flush=True
             )

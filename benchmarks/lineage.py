@@ -49,22 +49,22 @@ class Named(list):
         return dict(self.items())[role][0]
 
 
-def stand_in(one: dict) -> SimpleNamespace:
+def stand_in(record: dict) -> SimpleNamespace:
     """What Snakemake gave the job of a record."""
     return SimpleNamespace(
-        rule=one["job"]["rule"],
-        wildcards=one["job"]["wildcards"],
-        input=Named(one["inputs"]),
-        output=Named(one["outputs"]),
-        params=one["params"]["values"],
+        rule=record["job"]["rule"],
+        wildcards=record["job"]["wildcards"],
+        input=Named(record["inputs"]),
+        output=Named(record["outputs"]),
+        params=record["params"]["values"],
     )
 
 
 def recording(store: Store) -> tuple[float, float]:
     """Median and largest wall milliseconds that a record costs besides the hashing of its files, over the study's jobs."""
     costs = []
-    for one in (store.records[name] for name in store.current.values()):
-        job = stand_in(one)
+    for of_study in (store.records[name] for name in store.current.values()):
+        job = stand_in(of_study)
         start = time.perf_counter()
         begun = record.begin(job)
         with tempfile.TemporaryDirectory() as folder, patch.object(record, "Store", partial(Store, Path(folder))):
@@ -72,11 +72,11 @@ def recording(store: Store) -> tuple[float, float]:
         whole = time.perf_counter() - start
         start = time.perf_counter()
         for _ in range(2):
-            for file in one["inputs"]:
+            for file in of_study["inputs"]:
                 capture.hashed(file["role"], file["path"])
-        for file in one["outputs"]:
+        for file in of_study["outputs"]:
             capture.hashed(file["role"], file["path"], md5=True)
-        costs.append((1000 * (whole - (time.perf_counter() - start)), key(one)))
+        costs.append((1000 * (whole - (time.perf_counter() - start)), key(of_study)))
     return statistics.median(cost for cost, _ in costs), max(costs)[0]
 
 
@@ -84,7 +84,9 @@ def deep_against_sha256sum(store: Store) -> tuple[float, float, int]:
     """Wall seconds of hashing every file of the records as `verify --deep` does, and of sha256sum over them; bytes."""
     from joblineage.checks import content
 
-    files = sorted({file["path"] for one in store.records.values() for file in (*one["inputs"], *one["outputs"])})
+    files = sorted(
+        {file["path"] for record in store.records.values() for file in (*record["inputs"], *record["outputs"])}
+    )
     ours, theirs = [], []
     for _ in range(RUNS):
         start = time.perf_counter()

@@ -1,6 +1,6 @@
 """What the full-size networks cost: the constants behind `blemore plan`, measured on this machine with random weights.
 
-python benchmarks/measure.py [NAME...]      writes src/blemore/planning/networks.json (only the named ones anew;
+python benchmarks/measure.py [NAME...]      writes src/blemore/planning/networks.json (only the named ones again;
                                             "small": a head; and prints what the encoders' files say
                                             of their cost without a checkpoint)
 
@@ -126,7 +126,7 @@ def measure(name: str) -> dict:
         full = told["kept_mb_half"]
         checkpointed(network)
         inputs = per_clip_bytes(network, batch, half=True) / 1e6
-        told["kept_mb_half_checkpointed"] = round(inputs + full / depth)  # the layers' inputs, and one layer anew
+        told["kept_mb_half_checkpointed"] = round(inputs + full / depth)  # the layers' inputs, and one layer again
     return told
 
 

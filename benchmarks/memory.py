@@ -99,11 +99,11 @@ def measure(folder: Path, names: list[str], steps: int) -> None:
     base = private_bytes()
     print(f"{len(names)} clips, {len(names) * 16 * 224 * 224 * 3 / 1e9:.2f} GB decoded; before: {base / 1e6:.0f} MB\n")
     print("| while | private MB more |\n|---|---:|")
-    one = Media.of([np.zeros((16, 224, 224, 3), np.uint8)] * 10 * recipe.batch)
+    single = Media.of([np.zeros((16, 224, 224, 3), np.uint8)] * 10 * recipe.batch)
     with peak("training on one clip of the process's own", base):
-        train(one, "first")
+        train(single, "first")
     with peak("predicting it", base):
-        predict(network, one, "memory")
+        predict(network, single, "memory")
     with peak("decoding all clips into the shared file", base):
         media = read_media(sorted(folder.glob("*.parquet")), pd.Series(names), FULL_SIZE, shared=folder / "media")
     with peak(f"training, {steps} steps", base):

@@ -37,7 +37,7 @@ def each(
     with ProcessPoolExecutor(wanted.jobs) as pool, Steps("replicates", len(wanted.only) * len(seeds)) as steps:
         for kind in wanted.only:
             made = []
-            for one in pool.map(trial, repeat(kinds[kind]), seeds, repeat(calibration)):
-                made.append(one)
+            for gain in pool.map(trial, repeat(kinds[kind]), seeds, repeat(calibration)):
+                made.append(gain)
                 steps.advance(1)
             yield kind, made

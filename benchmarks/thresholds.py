@@ -39,9 +39,9 @@ def simulate(rows: int) -> tuple[np.ndarray, np.ndarray]:
         if rng.random() < SINGLES:
             row[rng.integers(6)] = 100
         else:
-            one, two = rng.choice(5, 2, replace=False)
-            row[one] = rng.choice([30, 50, 70])
-            row[two] = 100 - row[one]
+            first, second = rng.choice(5, 2, replace=False)
+            row[first] = rng.choice([30, 50, 70])
+            row[second] = 100 - row[first]
     values = np.exp(2 * truth / 100 + rng.normal(0, 1, truth.shape))
     return values / values.sum(axis=1, keepdims=True), truth
 

@@ -109,8 +109,8 @@ def measure(name: str, clips: int, steps: int, rounds: int, device: torch.device
 
     trained(1), bare()  # to warm up
     times = [(trained(2), trained(1), bare()) for _ in range(rounds)]
-    two, one, best = (min(column) for column in zip(*times, strict=True))
-    ours = two - one  # without what a training does once
+    two_epochs, one_epoch, best = (min(column) for column in zip(*times, strict=True))
+    ours = two_epochs - one_epoch  # without what a training does once
     found = {"batch": size, "ours": number / ours, "bare": number / best}
     if full_size:
         constant = network_of(settings)

@@ -104,7 +104,7 @@ def few_clips_trial(
     for clips in CLIPS:
         shown = place < clips
         by_itself = single.decoder.decide(values[shown])
-        for labels in (one for one in LABELS if one <= clips / 2):
+        for labels in (label for label in LABELS if label <= clips / 2):
             labelled = place[shown] < labels
             known = np.where(labelled, numbers_of(truth[shown]), -1)
             together, _ = decide_persons(model, single, values[shown], who[shown], known)

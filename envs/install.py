@@ -63,7 +63,7 @@ def uv(*arguments: str, **options: bool) -> int:
 def install(*arguments: str, environment: str = ".venv") -> None:
     """Have uv install into an environment; a terminal shows how far it is."""
     quiet = [] if sys.stderr.isatty() else ["--quiet"]
-    compiled = ["--compile-bytecode"]  # else each process compiles anew where Python may not write
+    compiled = ["--compile-bytecode"]  # else each process recompiles where Python may not write
     if uv("pip", "install", *quiet, *compiled, "--python", f"{environment}/bin/python", *arguments):
         raise SystemExit("The installation stopped; `make` again goes on from here.")
 

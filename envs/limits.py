@@ -46,7 +46,7 @@ def memory(folders: list[Path], machine: int) -> int:
 
 
 def text(path: Path) -> str:
-    return path.read_text().strip() if path.is_file() else ""
+    return path.read_text("utf-8").strip() if path.is_file() else ""
 
 
 def main(profile: str, wanted: str = "") -> None:

@@ -48,7 +48,7 @@ rule score:
         "logs/score.log",
     params:
         study=STUDY,
-        known={"fusion": FUSE, "personal": CALIBRATE["personal"]},
+        without_unknown={"fusion": FUSE, "personal": CALIBRATE["personal"]},
     script:
         "../workflow_scripts/score.py"
 

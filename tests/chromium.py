@@ -27,8 +27,8 @@ OPTIONS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 )  # fmt: skip
-SIZES = {390: 844, 1280: 800}
-"""Width and height, px, of a phone and of a small desktop."""
+SIZES = {390: 844, 1280: 800, 1920: 1080}
+"""Width and height, px, of a phone, of a small and of a large desktop."""
 WIDER = """
 return [...document.querySelectorAll("section:not([hidden]) *, header *, footer *")]
   .filter(one => one.getBoundingClientRect().right > document.documentElement.clientWidth + 1 && !one.closest(".box"))

@@ -65,6 +65,7 @@ NOT_AS_IT_STANDS = {
     "blemore serve --bundle ../our-study": "runs until it is interrupted; test_serve_browser.py",
     "snakemake --workflow-profile profiles/gpu submission": "needs a GPU; test_cuda.py",
     "blemore data import downloads": "needs the challenge's data; test_blemore_import.py",
+    "blemore report compare ../first ../second": "needs two studies; test_report_compare.py",
     "blemore media check FILE...": "needs files; test_media_persons.py",
     "blemore features import ImageBind_train ImageBind_test --clips train_metadata.csv --clips submission_template.json "
     "--out outside/imagebind.npz --unseen": "needs the challenge's features; test_features.py",

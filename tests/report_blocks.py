@@ -96,7 +96,7 @@ def new_blocks(metrics: Mapping[str, Any], clips: pd.DataFrame, rng: np.random.G
                                   "standard_error": 0.0011, "draws": 200, "beyond": {"difference": 0.0225, "interval": [0.0041, 0.0409], "detectable": 0.0271}},
                 "one_group": {"what": "all clips of a fold as one person", "mean": 0.0031, "standard_error": None, "draws": 1,
                               "beyond": {"difference": 0.0173, "interval": [0.0011, 0.0335], "detectable": 0.0239}},
-                "permuted_labels": {"what": "labels dealt out anew among the clips", "mean": -0.0007, "standard_error": 0.0009,
+                "permuted_labels": {"what": "labels shuffled among the clips", "mean": -0.0007, "standard_error": 0.0009,
                                     "draws": 200, "beyond": {"difference": 0.0211, "interval": [0.0035, 0.0387], "detectable": 0.0259}},
             },
         },

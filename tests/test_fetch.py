@@ -116,7 +116,7 @@ def left(tmp_path):
         (["cut", "no parts"], ["", "bytes=5121-"]),
         ([(429, {"Retry-After": "1"}), (503, {}), "whole"], ["", "", ""]),
     ],
-    ids=["at once", "goes on where it was cut", "begins anew where a server knows no parts", "waits when told to"],
+    ids=["at once", "goes on where it was cut", "starts again where a server knows no parts", "waits when told to"],
 )
 def test_a_file_comes_whole_from_an_address_that_fails_now_and_then(tmp_path, answers, ranges):
     with served(*answers) as server:

@@ -161,7 +161,7 @@ def test_what_is_bad_is_marked_in_the_chain_and_so_is_what_hangs_on_it(made: Lin
 def matrix(html: str) -> tuple[list[str], dict[str, list[str]]]:
     """Column heads, and the cells of each row, by its models."""
     found = Page(html).elements
-    inside = [one for one in found if any(around.attributes.get("class") == "seen" for around in one.around)]
+    inside = [one for one in found if any(around.attributes.get("class") == "trained-on" for around in one.around)]
     heads = [one.text for one in inside if one.attributes.get("class") == "person"]
     rows: dict[str, list[str]] = {}
     for one in inside:
@@ -268,7 +268,7 @@ def test_the_report_gets_a_tab_that_tells_the_chain_of_one_file_while_the_run_is
     inner = Markup(page(made.root, FINE, "results/encoders/s4d/all", inside=True))
     html = build(**report_of("demo")[0], sections=SECTIONS | TAB, more={"lineage": inner, "fault": None})
     assert '<a id="tab-lineage" href="#lineage">Lineage</a>' in html
-    assert "made 0 of these jobs anew, and found 7 done" in answer(html, "What was reused?")
+    assert "made 0 of these jobs, and reused 7" in answer(html, "What was reused?")
     assert not {"encoders, prosody, fit_head", "fuse, fuse"} & set(boxes(html))
     assert "checked by blemore lineage verify" in re.sub(r"\s+", " ", re.sub("<[^>]+>", "", html))
     ids = [one.attributes["id"] for one in Page(html).elements if "id" in one.attributes]

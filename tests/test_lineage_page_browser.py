@@ -101,6 +101,16 @@ def test_nothing_is_wider_than_the_window(browser: Any, pages: dict[str, str], n
         assert browser.execute_script(OVERFLOW) == []
 
 
+def test_the_names_of_models_above_the_table_of_persons_can_be_read_on_a_phone(
+    browser: Any, pages: dict[str, str]
+) -> None:
+    show(browser, pages["fine"], 390)
+    rights = "return [...document.querySelectorAll('.steps th > span')].map(one => one.getBoundingClientRect().right)"
+    found = browser.execute_script(rights)
+    assert found
+    assert max(found) <= 390
+
+
 @pytest.mark.parametrize("name", ["fine", "bad", "real", "report"])
 def test_the_page_opens_without_an_error_and_asks_the_network_for_nothing(
     browser: Any, pages: dict[str, str], name: str

@@ -1,4 +1,4 @@
-"""Deciding a person's clips together: it gains with style, its controls do not, and no label of the person is looked at."""
+"""Deciding a person's clips together: it gains with style, its controls do not, and no label of the person is used."""
 
 import json
 from dataclasses import replace

@@ -1,5 +1,6 @@
 """Promises of a bundle: it judges as its study did, clip by clip, whatever else is asked for; and it refuses what is not it."""
 
+import doctest
 import json
 import shutil
 import socket
@@ -17,6 +18,7 @@ from typer.testing import CliRunner
 from blemore import Bundle, cli
 from blemore.decide.chains import decide_persons
 from blemore.media.prepare import prepare_clip
+from blemore.predict import bundle as bundle_module
 from blemore.predict.contents import CARD, MANIFEST, read_contents
 from blemore.predict.drawing import draw_predictions, save_picture
 from blemore.predict.fusing import personal, single
@@ -56,6 +58,17 @@ def rows_of(answers, encoder: str | None = None) -> np.ndarray:
 def kept(study: Path, path: str) -> np.ndarray:
     table = read_probabilities(study / "results" / path)
     return table[table["split"] == "test"].sort_values("clip")[list(CLASSES)].to_numpy()
+
+
+@pytest.mark.parametrize("name", ["Bundle", "Bundle.predict", "Bundle.timeline"])
+def test_an_example_of_the_docstrings_gives_what_it_says(name, study, tmp_path, monkeypatch):
+    (tmp_path / "our-study").symlink_to(study / "bundle")
+    write_clip(tmp_path / "clip.mp4", seconds=2.4, size=(144, 144), wave=tone(2.4, 16000), rate=16000)
+    monkeypatch.chdir(tmp_path)
+    documented = {case.name: case for case in doctest.DocTestFinder().find(bundle_module, globs={})}
+    case = documented.pop(f"blemore.predict.bundle.{name}")
+    assert case.examples
+    assert doctest.DocTestRunner().run(case).failed == 0
 
 
 def test_a_study_s_own_test_clips_get_the_very_bytes_that_the_study_gave_them(study, bundle):
@@ -104,7 +117,7 @@ def test_a_lost_file_a_strange_one_and_another_format_are_refused_by_name(copy, 
     with pytest.raises(DataError) as said:
         Bundle.load(copy)
     assert "licences.json: is not there" in str(said.value)
-    assert "terms.json: is no file of the bundle" in str(said.value)
+    assert "terms.json: does not belong to the bundle" in str(said.value)
     manifest = json.loads((copy / MANIFEST).read_text())
     (copy / MANIFEST).write_text(json.dumps(manifest | {"format": 99}))
     with pytest.raises(DataError, match="has format 99, this version of blemore reads format 1"):

@@ -163,7 +163,7 @@ def test_the_whole_files_in_the_page_are_the_studys_byte_for_byte(study: dict[st
 
 def test_a_study_of_plain_clips_says_so(study: dict[str, Any], tmp_path: Path) -> None:
     html = build(**changed(study, "remarks", tmp_path, "/remarked", []))
-    assert "nothing had to be decided about any clip" in html
+    assert "No clip has a remark" in html
     assert "what was remarked" not in html
 
 

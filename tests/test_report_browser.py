@@ -239,9 +239,28 @@ def test_the_drawings_text_is_large_enough_to_read_on_a_phone(browser: Any, page
         assert min(browser.execute_script(heights)) >= 8.5
 
 
-def test_no_table_is_cut_on_a_desk(browser: Any, pages: dict[str, str]) -> None:
+BESIDE = """
+return [...document.querySelectorAll("section:not([hidden]) .get")].filter(get => get.getClientRects().length)
+  .filter(get => {
+    const own = get.getBoundingClientRect(), above = get.previousElementSibling.getBoundingClientRect();
+    return own.top < above.bottom || own.top > above.bottom + 40 || own.left > above.right;
+  }).map(get => get.textContent + " of " + get.previousElementSibling.outerHTML.slice(0, 90));
+"""
+"""Buttons for a table or figure that do not stand below it."""
+
+
+@pytest.mark.parametrize("width", SIZES)
+def test_each_download_button_stands_below_its_table_or_figure(browser: Any, pages: dict[str, str], width: int) -> None:
+    show(browser, pages["full"], width)
+    for name in NAMES:
+        browser.execute_script("location.hash = arguments[0]", name)
+        assert browser.execute_script(BESIDE) == [], name
+
+
+@pytest.mark.parametrize("width", [1280, 1920])
+def test_no_table_is_cut_on_a_desk(browser: Any, pages: dict[str, str], width: int) -> None:
     for page in ("full", "real"):
-        show(browser, pages[page], 1280)
+        show(browser, pages[page], width)
         for name in NAMES:
             browser.execute_script("location.hash = arguments[0]", name)
             browser.execute_script("document.querySelectorAll('details').forEach(fold => fold.open = true)")

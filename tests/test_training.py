@@ -112,7 +112,7 @@ def test_a_state_that_is_not_as_it_was_written_is_not_resumed_and_said(study, tm
     declare.begin()
     assert run(study, tmp_path / "whole", epochs=1) == whole
     assert declare.taken(list) is None
-    assert "state.pt: not as it was written; the training begins anew" in caplog.text
+    assert "state.pt: not as it was written; the training starts again" in caplog.text
     declare.forget()
 
 

@@ -68,16 +68,16 @@ def defined(module: str) -> Iterator[tuple[str, ast.FunctionDef | ast.ClassDef]]
 
 def public() -> list[str]:
     """Names of all that is public."""
-    found = [name for module in modules() for name, _ in defined(module)]
+    names = [name for module in modules() for name, _ in defined(module)]
     for chosen in NAMES:
         module = chosen.rpartition(".")[0]
-        found += [name for name, _ in defined(module) if name == chosen or name.startswith(f"{chosen}.")]
+        names += [name for name, _ in defined(module) if name == chosen or name.startswith(f"{chosen}.")]
     for room, face in FACES.items():
         for path in sorted((SOURCE / "blemore" / room).glob("*.py")):
             name = f"blemore.{room}.{path.stem}.{face}"
-            if name not in found and re.search(rf"^def {face}\(", path.read_text("utf-8"), re.M):
-                found.append(name)
-    return found
+            if name not in names and re.search(rf"^def {face}\(", path.read_text("utf-8"), re.M):
+                names.append(name)
+    return names
 
 
 def faults(name: str) -> list[str]:
@@ -101,10 +101,10 @@ def _given(name: str, code: str) -> bool:
 
 def main() -> None:
     """Print all faults, and fail if there are any."""
-    found = [fault for name in public() for fault in faults(name)]
-    print(*found, sep="\n", end="\n" if found else "")
-    print(f"{len(public())} public docstrings, {len(found)} fault(s)")
-    sys.exit(1 if found else 0)
+    wrong = [fault for name in public() for fault in faults(name)]
+    print(*wrong, sep="\n", end="\n" if wrong else "")
+    print(f"{len(public())} public docstrings, {len(wrong)} fault(s)")
+    sys.exit(1 if wrong else 0)
 
 
 if __name__ == "__main__":

@@ -60,8 +60,8 @@ def main() -> None:
     page = REPOSITORY / "docs/in_an_hour.md"
     page.write_text(counted(page.read_text("utf-8")), "utf-8")
     print(f"{'(* science)':16}{'files':>6}{'lines':>8}")
-    for name, found in table.items():
-        print(f"{name:16}{len(found):6}{sum(found):8,}")
+    for name, counts in table.items():
+        print(f"{name:16}{len(counts):6}{sum(counts):8,}")
 
 
 if __name__ == "__main__":

@@ -135,17 +135,17 @@ def read_target(path: Path, vertices: int) -> np.ndarray:
 
 def identity_pairs(target: Target) -> dict[str, np.ndarray]:
     """Directions of identity: half the way from the decreased to the increased shape, both sides alike."""
-    found = {}
+    directions = {}
     for groups, prefixes in ((IDENTITY_PAIRS, ("",)), (SIDED_IDENTITY_PAIRS, ("l-", "r-"))):
         for folder, pairs in groups.items():
             for pair in pairs.split():
                 stem, opposite = pair.split("/")
                 base, _, word = stem.rpartition("-")
-                found[f"{base}-{word}"] = sum(
+                directions[f"{base}-{word}"] = sum(
                     (target(f"{folder}/{p}{base}-{word}") - target(f"{folder}/{p}{base}-{opposite}")) / 2
                     for p in prefixes
                 )
-    return found
+    return directions
 
 
 def mask(path: Path, coordinates: np.ndarray) -> np.ndarray:

@@ -52,7 +52,7 @@ def sheet(root: Path) -> np.ndarray:
     actors = sorted({path.name.split("_")[0] for path in (root / "train").glob("*.mov")})
     clips = [[sorted((root / "train").glob(f"{actor}_{name}*")) for name in SHOWN] for actor in actors]
     whole = [row for row in clips if all(row)][:ACTORS]
-    rows = [np.hstack([picture(found[0]) for found in row]) for row in whole]
+    rows = [np.hstack([picture(cell[0]) for cell in row]) for row in whole]
     head = np.full((24, TILE * len(SHOWN), 3), 255, np.uint8)
     for column, name in enumerate(SHOWN):
         cv2.putText(head, name, (column * TILE + 4, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.42, INK, 1, cv2.LINE_AA)

@@ -1,4 +1,4 @@
-"""The generated parts of the site's reference: commands, parameters, functions; as Markdown, for docs/conf.py.
+"""The generated parts of the site's reference: commands, keyed, functions; as Markdown, for docs/conf.py.
 
 python tools/reference.py commands|parameters|functions|lineage
 """
@@ -57,7 +57,9 @@ def commands() -> Iterator[str]:
 
 def _group(group: Any, name: str) -> Iterator[str]:
     inner = {f"{name} {key}": command for key, command in group.commands.items()}
-    rows = [(f"[{key}](#{key.replace(' ', '-')})", prose(one.help).partition(". ")[0]) for key, one in inner.items()]
+    rows = [
+        (f"[{key}](#{key.replace(' ', '-')})", prose(command.help).partition(". ")[0]) for key, command in inner.items()
+    ]
     yield from table(("command", "what it does"), rows)
     for key, command in inner.items():
         yield from (f"{'##' if name == 'blemore' else '###'} {key}", "", prose(command.help), "")
@@ -65,11 +67,11 @@ def _group(group: Any, name: str) -> Iterator[str]:
 
 
 def _command(command: Any, name: str) -> Iterator[str]:
-    arguments = [one for one in command.params if one.param_type_name == "argument"]
-    options = [one for one in command.params if one.param_type_name == "option"]
-    words = [name, *map(_named, arguments), *(_named(one) for one in options if one.required), "[OPTIONS]"]
+    arguments = [param for param in command.params if param.param_type_name == "argument"]
+    options = [param for param in command.params if param.param_type_name == "option"]
+    words = [name, *map(_named, arguments), *(_named(option) for option in options if option.required), "[OPTIONS]"]
     yield from ("```text", " ".join(words), "```")
-    rows = [(code(_named(one)), prose(one.help) + _default(one)) for one in (*arguments, *options)]
+    rows = [(code(_named(argument)), prose(argument.help) + _default(argument)) for argument in (*arguments, *options)]
     yield from table(("argument or option", "what it is"), rows)
 
 
@@ -87,7 +89,7 @@ def _default(parameter: Any) -> str:
     if parameter.required or value in (None, False, ()) or callable(value):
         return ""
     values = value if isinstance(value, list | tuple) else [value]
-    return f" Default: {code(' '.join(str(getattr(one, 'value', one)) for one in values))}."
+    return f" Default: {code(' '.join(str(getattr(value, 'value', value)) for value in values))}."
 
 
 def parameters() -> Iterator[str]:
@@ -98,8 +100,8 @@ def parameters() -> Iterator[str]:
     values = yaml.safe_load((REPOSITORY / "params.yaml").read_text("utf-8"))
     schema, _ = with_parts(read_schema(REPOSITORY / SCHEMA), values)
 
-    def rows(found: Iterable[tuple[Keys, object]]) -> Iterator[Keys]:
-        for keys, value in found:
+    def rows(keyed: Iterable[tuple[Keys, object]]) -> Iterator[Keys]:
+        for keys, value in keyed:
             text = yaml.safe_dump(value, default_flow_style=True).replace("\n...", "")
             about = prose(meaning(schema, keys)), prose(expected(part(schema, keys)))
             yield code(".".join(keys)), code(text), *about
@@ -111,8 +113,8 @@ def parameters() -> Iterator[str]:
         if isinstance(block, Mapping):
             said = prose(meaning(schema, (name,)))
             yield from (f"## Block {name}", "", said[:1].upper() + said[1:] + ".")
-            found = leaves(block, (name,))
-            yield from table(head, rows(once(found) if name == "encoders" else found))
+            parameters = leaves(block, (name,))
+            yield from table(head, rows(once(parameters) if name == "encoders" else parameters))
 
 
 def leaves(block: Mapping[str, Any], keys: Keys) -> Iterator[tuple[Keys, object]]:
@@ -124,10 +126,10 @@ def leaves(block: Mapping[str, Any], keys: Keys) -> Iterator[tuple[Keys, object]
             yield (*keys, name), value
 
 
-def once(found: Iterable[tuple[Keys, object]]) -> Iterator[tuple[Keys, object]]:
+def once(keyed: Iterable[tuple[Keys, object]]) -> Iterator[tuple[Keys, object]]:
     """Of the keys that many encoders have, those of the first encoder that has them."""
     seen = set()
-    for keys, value in found:
+    for keys, value in keyed:
         if keys[2:] not in seen:
             seen.add(keys[2:])
             yield keys, value

@@ -10,9 +10,9 @@ from joblineage.files import read_json, write_json
 from joblineage.job import job
 
 with job(snakemake):
-    found, made = snakemake.input, snakemake.output
-    metrics, weights, costs = read_json(found.metrics), read_json(found.weights), read_costs(found.costs)
-    tables = {Path(path).parent.name: read_probabilities(path) for path in found.tables}
-    worth = worth_of_tables(tables, read_clips(found.clips), costs=costs, **snakemake.params.study)
-    write_json(made.worth, without_salience(worth, metrics["trivial"]["blends"]))
-    write_csv(compare(metrics, weights, costs, worth), made.table)
+    inputs, outputs = snakemake.input, snakemake.output
+    metrics, weights, costs = read_json(inputs.metrics), read_json(inputs.weights), read_costs(inputs.costs)
+    tables = {Path(path).parent.name: read_probabilities(path) for path in inputs.tables}
+    worth = worth_of_tables(tables, read_clips(inputs.clips), costs=costs, **snakemake.params.study)
+    write_json(outputs.worth, without_salience(worth, metrics["trivial"]["blends"]))
+    write_csv(compare(metrics, weights, costs, worth), outputs.table)

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from blemore.decide.run import calibrate
-from blemore.individuals.known import known_clusters
+from blemore.individuals.clusters import read_clusters
 from blemore.tables import read_clips, read_probabilities, write_table
 from joblineage.files import write_json
 from joblineage.job import job
@@ -11,9 +11,9 @@ from joblineage.job import job
 with job(snakemake):
     views, clips = pd.read_parquet(snakemake.input.views), read_clips(snakemake.input.clips)
     fused = read_probabilities(snakemake.input.probabilities)
-    individuals = known_clusters(snakemake.input.clusters, snakemake.input.summary)
-    made = calibrate(views, fused, clips, individuals=individuals, **snakemake.params.study)
-    write_json(snakemake.output.models, made.models)
-    write_json(snakemake.output.trust, made.trust)
-    write_table(made.decisions, snakemake.output.decisions)
-    write_table(made.offsets, snakemake.output.offsets)
+    individuals = read_clusters(snakemake.input.clusters, snakemake.input.summary)
+    calibrated = calibrate(views, fused, clips, individuals=individuals, **snakemake.params.study)
+    write_json(snakemake.output.models, calibrated.models)
+    write_json(snakemake.output.trust, calibrated.trust)
+    write_table(calibrated.decisions, snakemake.output.decisions)
+    write_table(calibrated.offsets, snakemake.output.offsets)

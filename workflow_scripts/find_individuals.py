@@ -10,8 +10,8 @@ from joblineage.job import job
 with job(snakemake):
     shards = [Path(path) for path in snakemake.input.faces]
     params = snakemake.params
-    found = find_individuals(
+    individuals = find_individuals(
         read_clips(snakemake.input.clips), shards, **params.individuals, dataset=params.dataset, seed=params.seed
     )
-    write_table(found.clusters, snakemake.output.clusters)
-    write_json(snakemake.output.summary, found.summary)
+    write_table(individuals.clusters, snakemake.output.clusters)
+    write_json(snakemake.output.summary, individuals.summary)

@@ -11,5 +11,5 @@ from joblineage.job import job
 with job(snakemake):
     rows = rows_of_views(pd.read_parquet(snakemake.input.views), read_clips(snakemake.input.clips))
     study = snakemake.params.study
-    found = {"gain": gain(rows, **study), "style": style(rows, draws=study["controls"], seed=study["seed"])}
-    write_json(snakemake.output[0], found)
+    gains = {"gain": gain(rows, **study), "style": style(rows, draws=study["controls"], seed=study["seed"])}
+    write_json(snakemake.output[0], gains)

@@ -11,15 +11,15 @@ from joblineage.files import read_json
 from joblineage.job import job
 
 with job(snakemake):
-    given, made = snakemake.input, snakemake.output
-    rows = Rows.of(labelled(read_clips(given.clips)))
-    metrics, curves = read_json(given.metrics), join_curves(given.curves)
-    views, decisions = pd.read_parquet(given.views), pd.read_parquet(given.decisions)
+    inputs, outputs = snakemake.input, snakemake.output
+    rows = Rows.of(labelled(read_clips(inputs.clips)))
+    metrics, curves = read_json(inputs.metrics), join_curves(inputs.curves)
+    views, decisions = pd.read_parquet(inputs.views), pd.read_parquet(inputs.decisions)
     decided = rows.lookup(decisions[decisions["variant"] == "inductive"])
     surface = figures.draw_surface(rows.lookup(views[views["outer"] == -1]), rows.truth, metrics["surface"])
-    save_png(made.surface, surface, metrics["note"])
-    save_png(made.encoders, figures.draw_encoders(metrics), metrics["note"])
-    save_png(made.weights, figures.draw_weights(read_json(given.weights)), metrics["note"])
-    save_png(made.confusion, figures.draw_confusion(decided, rows.truth), metrics["note"])
-    save_png(made.curves, figures.draw_curves(curves), metrics["note"])
-    write_csv(curves, made.table)
+    save_png(outputs.surface, surface, metrics["note"])
+    save_png(outputs.encoders, figures.draw_encoders(metrics), metrics["note"])
+    save_png(outputs.weights, figures.draw_weights(read_json(inputs.weights)), metrics["note"])
+    save_png(outputs.confusion, figures.draw_confusion(decided, rows.truth), metrics["note"])
+    save_png(outputs.curves, figures.draw_curves(curves), metrics["note"])
+    write_csv(curves, outputs.table)

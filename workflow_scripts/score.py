@@ -12,13 +12,13 @@ from joblineage.files import read_json, write_json
 from joblineage.job import job
 
 with job(snakemake, headline=headline):
-    found, made, study = snakemake.input, snakemake.output, snakemake.params.study
-    clips = read_clips(found.clips)
-    tables = {Path(path).parent.name: read_probabilities(path) for path in found.tables}
-    read = {name: pd.read_parquet(found[name]) for name in ("decisions", "methods", "views", "offsets")}
-    without = decisions_without(study["unknown"], tables, clips, **snakemake.params.known)
+    inputs, outputs, study = snakemake.input, snakemake.output, snakemake.params.study
+    clips = read_clips(inputs.clips)
+    tables = {Path(path).parent.name: read_probabilities(path) for path in inputs.tables}
+    read = {name: pd.read_parquet(inputs[name]) for name in ("decisions", "methods", "views", "offsets")}
+    without = decisions_without(study["unknown"], tables, clips, **snakemake.params.without_unknown)
     metrics = summarise(read["decisions"], tables, clips, without_unknown=without, **study)
-    read |= {name: read_json(found[name]) for name in ("weights", "gain", "trust")}
+    read |= {name: read_json(inputs[name]) for name in ("weights", "gain", "trust")}
     metrics |= optimism(clips, **read)
-    write_json(made.metrics, without_salience(metrics, metrics["trivial"]["blends"]))
-    write_json(made.reliability, reliability(read_probabilities(found.probabilities), clips, metrics["note"]))
+    write_json(outputs.metrics, without_salience(metrics, metrics["trivial"]["blends"]))
+    write_json(outputs.reliability, reliability(read_probabilities(inputs.probabilities), clips, metrics["note"]))

@@ -330,17 +330,17 @@ def summary(root: Path) -> list[str]:
     made = root / "results/submission"
     other = [name for name in ("inductive", "transductive") if (made / f"submission_{name}.zip").is_file()]
     clusters = metrics["clusters"]
-    # Of some encoders nobody knows whether their models have seen the persons whom they judge.
+    # For some encoders it is unknown whether their models saw the persons they judge.
     unknown = [name for name, entry in metrics["encoders"].items() if entry["disjointness"] == "unknown"]
     alone, together, known = (
         ", ".join(
-            f"ACC_{name} {one[f'acc_{name}']:.3f}"
+            f"ACC_{name} {scores[f'acc_{name}']:.3f}"
             for name in ("presence", "salience")
-            if one[f"acc_{name}"] is not None
+            if scores[f"acc_{name}"] is not None
         )
-        if one
+        if scores
         else "nothing is left"
-        for one in (
+        for scores in (
             metrics["variants"]["inductive"],
             clusters["scores"] if clusters else None,
             metrics["without_unknown"],

@@ -178,7 +178,7 @@ def read_clips(path: str | Path) -> "pd.DataFrame":
 
 def remarks_of(row: Mapping[str, Any]) -> list[str]:
     """The remarks of a clip, by its row of the clips table or of a probe."""
-    return [one for one in row["remarks"].split(BETWEEN_REMARKS) if one]
+    return [remark for remark in row["remarks"].split(BETWEEN_REMARKS) if remark]
 
 
 def usable(clips: "pd.DataFrame") -> "pd.DataFrame":
@@ -238,7 +238,7 @@ def as_probabilities(table: Table, where: str, *, logits: bool = False) -> dict[
             name: zip(numbers.tolist(), found[name], strict=True)
             for name, numbers in zip(CLASSES, values.T, strict=True)
         }
-        found |= {name: [one if math.isfinite(one) else written for one, written in cells[name]] for name in CLASSES}
+        found |= {name: [cell if math.isfinite(cell) else written for cell, written in cells[name]] for name in CLASSES}
     check_probabilities(found, where)
     if remark:
         logging.getLogger(__name__).warning("%s: %s", where, remark)

@@ -69,7 +69,7 @@ def make_train(paths: Iterable[Path], options: Mapping, seed: int) -> None:
     """Write the training clips that the paths name, "A901_ang_int1_ver1.mov" .."""
     for path in paths:
         actor = path.name.partition("_")[0]
-        (display,) = (one for one in schedule.displays(actor, options) if one.name == path.stem)
+        (display,) = (display for display in schedule.displays(actor, options) if display.name == path.stem)
         make_clip(actor, display, path, options, seed)
 
 
@@ -96,9 +96,10 @@ def _labels(display: Display) -> dict:
     """The challenge's label columns of one clip; saliences are given for blends only."""
     blend = len(display.emotions) == 2
     first, second = display.emotions if blend else ((*display.emotions, "neu")[0], None)
-    one, two = display.saliences if blend else (None, None)
+    salience_1, salience_2 = display.saliences if blend else (None, None)
     return {
-        "mix": int(blend), "emotion_1": first, "emotion_2": second, "emotion_1_salience": one, "emotion_2_salience": two,
+        "mix": int(blend), "emotion_1": first, "emotion_2": second, "emotion_1_salience": salience_1,
+        "emotion_2_salience": salience_2,
     }  # fmt: skip
 
 
@@ -128,7 +129,7 @@ def make_tables(options: Mapping, seed: int, root: Path, without: Callable[[str]
     truth: dict = {"notice": NOTICE, "style": {}}
     truth["test"] = {name: {"person": actor} | _labels(display) for name, (actor, display) in test.items()}
     actors = (*schedule.actors(options, "train"), *schedule.actors(options, "test"))
-    for actor in (one for one in actors if not without(one)):
+    for actor in (actor for actor in actors if not without(actor)):
         style = actor_style(actor, seed)
         prominence = dict(zip(EMOTIONS, style.prominence.tolist(), strict=True))
         truth["style"][actor] = {"slope": style.slope, "prominence": prominence}

@@ -178,10 +178,10 @@ def resolve(
                     total_green += np.float32(background[row, column, 1])
                     total_blue += np.float32(background[row, column, 2])
                     continue
-                one = np.uint32(seen[i, j])
+                triangle = np.uint32(seen[i, j])
                 middle = ONE if smooth else HALF
                 px, py = np.float32(j) + middle, np.float32(i) + middle
-                a, b, c = triangles[one, 0], triangles[one, 1], triangles[one, 2]
+                a, b, c = triangles[triangle, 0], triangles[triangle, 1], triangles[triangle, 2]
                 ax, ay, bx, by = points[a, 0], points[a, 1], points[b, 0], points[b, 1]
                 cx, cy = points[c, 0], points[c, 1]
                 inverse = ONE / ((bx - ax) * (cy - ay) - (cx - ax) * (by - ay))
@@ -195,7 +195,7 @@ def resolve(
                 green = wa * lit[a, 1] + wb * lit[b, 1] + wc * lit[c, 1]
                 blue = wa * lit[a, 2] + wb * lit[b, 2] + wc * lit[c, 2]
                 shine = wa * lit[a, 3] + wb * lit[b, 3] + wc * lit[c, 3]
-                kind = material[one]
+                kind = material[triangle]
                 if kind == SKIN:
                     light = wa * lit[a, 4] + wb * lit[b, 4] + wc * lit[c, 4]
                     cloth = min(max(wa * cover[a, 1] + wb * cover[b, 1] + wc * cover[c, 1], ZERO), ONE)

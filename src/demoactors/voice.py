@@ -120,8 +120,8 @@ def vocalise(rng: np.random.Generator, style: Style, weights: np.ndarray, second
     time = np.arange(n) / RATE
     start = rng.uniform(0.12, 0.35)
     while start < seconds - 0.25:
-        one = rng.choice(5, p=share) if weights.sum() > 0.05 else 5
-        values = MEAN_SHARE * mean + (1 - MEAN_SHARE) * (total * typical[one] + (1 - total) * typical[5])
+        emotion = rng.choice(5, p=share) if weights.sum() > 0.05 else 5
+        values = MEAN_SHARE * mean + (1 - MEAN_SHARE) * (total * typical[emotion] + (1 - total) * typical[5])
         p = dict(zip(PARAMETERS, values, strict=True))
         length = 1 / (math.exp(p["rate"] + own[2]) * math.exp(rng.normal(0, 0.12)))
         first, last = int(start * RATE), min(n, int((start + length * p["duty"]) * RATE))

@@ -42,7 +42,7 @@ def planted(root: Path, sources: Iterable[str | Path]) -> list[str]:
     except (OSError, ValueError, TypeError):
         known = {}
     found, checked = [], {}
-    for source in sorted({str(Path(root, one).absolute()) for one in sources}):
+    for source in sorted({str(Path(root, source).absolute()) for source in sources}):
         file = compiled(source)
         about = [status(source), status(file)]
         if None in about or known.get(file) == about:
@@ -62,7 +62,7 @@ def differs(source: str, file: str) -> bool:
     how, said = int.from_bytes(data[4:8], "little"), data[8:16]
     about = os.stat(source)
     now = b"".join((int(number) & 0xFFFFFFFF).to_bytes(4, "little") for number in (about.st_mtime, about.st_size))
-    # Python compiles anew: other Python, other time or size; or (how 3: named by its source's hash) another source.
+    # Python recompiles: other Python, other time or size; or (how 3: named by its source's hash) another source.
     if data[:4] != MAGIC_NUMBER or (how == 0 and said != now) or (how == 3 and said != source_hash(text)):
         return False
     try:

@@ -43,9 +43,9 @@ def hashed(role: str, path: str, *, md5: bool = False) -> File:
     with open(path, "rb") as file:
         while block := file.read(1 << 20):
             size += len(block)
-            for one in sums:
-                one.update(block)
-    return {"role": role, "path": path, "size": size} | {one.name: one.hexdigest() for one in sums}
+            for digest in sums:
+                digest.update(block)
+    return {"role": role, "path": path, "size": size} | {digest.name: digest.hexdigest() for digest in sums}
 
 
 def differ(installed: Path, source: Path, *packages: str) -> bool:
@@ -72,16 +72,18 @@ def dvc_md5(path: Path, without: str = ".tmp", *, litter: bool = False) -> str:
     """
     if path.is_file():
         return _md5_of(path)
-    files = (one for one in path.rglob("*") if one.is_file() and not NO_SOURCE.search(one.as_posix()))
+    files = (file for file in path.rglob("*") if file.is_file() and not NO_SOURCE.search(file.as_posix()))
     kept = (
-        one for one in files if not one.name.endswith((".tmp", without)) and (litter or not LITTER.fullmatch(one.name))
+        file
+        for file in files
+        if not file.name.endswith((".tmp", without)) and (litter or not LITTER.fullmatch(file.name))
     )
-    return dvc_folder_md5({one.relative_to(path).as_posix(): _md5_of(one) for one in kept})
+    return dvc_folder_md5({file.relative_to(path).as_posix(): _md5_of(file) for file in kept})
 
 
 def dvc_folder_md5(files: Mapping[str, str]) -> str:
     """DVC's md5 of a folder, "....dir", from {path below it: md5}."""
-    listed = [{"md5": md5, "relpath": path} for path, md5 in sorted(files.items(), key=lambda one: one[0].split("/"))]
+    listed = [{"md5": md5, "relpath": path} for path, md5 in sorted(files.items(), key=lambda pair: pair[0].split("/"))]
     return _md5(json.dumps(listed, sort_keys=True).encode()).hexdigest() + ".dir"
 
 
@@ -190,7 +192,7 @@ def differs_from_lock(installed: Mapping[str, str], lock: str) -> dict[str, list
 
 def edited(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """Packages that two environments have in the same version, but of other files; none for one recorded before these were."""
-    old, new = (one.get("distributions", {}) for one in (before, after))
+    old, new = (environment.get("distributions", {}) for environment in (before, after))
     versions = before["packages"], after["packages"]
     same = (name for name in sorted(old.keys() & new.keys()) if versions[0].get(name) == versions[1].get(name))
     return [name for name in same if old[name] != new[name]]

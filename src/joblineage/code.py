@@ -72,7 +72,7 @@ def _read(found: Iterable[tuple[bytes, bytes, bytes]]) -> set[str]:
     """Modules, and names in modules, of import statements taken apart by `IMPORT`."""
     names: set[str] = set()
     for module, line, lines in found:
-        listed = [one.split()[0].decode() for one in (line or lines).split(b",") if one.strip()]
+        listed = [part.split()[0].decode() for part in (line or lines).split(b",") if part.strip()]
         names.update([module.decode(), *(f"{module.decode()}.{name}" for name in listed)] if module else listed)
     return names
 
@@ -92,9 +92,9 @@ def _parsed(text: bytes, path: str) -> set[str]:
 def _statements(node: ast.AST) -> Iterator[ast.AST]:
     """Every statement below `node`; expressions, nine tenths of the tree, hold no imports."""
     for part in ("body", "orelse", "handlers", "finalbody", "cases"):
-        for one in getattr(node, part, ()):
-            yield one
-            yield from _statements(one)
+        for statement in getattr(node, part, ()):
+            yield statement
+            yield from _statements(statement)
 
 
 @cache

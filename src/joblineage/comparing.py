@@ -58,7 +58,9 @@ class Comparison:
 
     def __init__(self, a: RunView, b: RunView, job: str | None = None):
         names = {*a.records, *b.records} if job is None else reached([job], b.above)
-        self.a, self.b = (replace(one, records={n: r for n, r in one.records.items() if n in names}) for one in (a, b))
+        self.a, self.b = (
+            replace(view, records={n: r for n, r in view.records.items() if n in names}) for view in (a, b)
+        )
 
     @cached_property
     def jobs(self) -> dict[str, Job]:
@@ -93,7 +95,10 @@ class Comparison:
     def around(self) -> list[Cause]:
         """Circumstances that differ and decided nothing."""
         jobs = reversed(self._compared.values())
-        return sorted(joined((job.key, one) for job in jobs for one in job.around), key=lambda one: one.change.rank)
+        return sorted(
+            joined((job.key, change) for job in jobs for change in job.around),
+            key=lambda joined_change: joined_change.change.rank,
+        )
 
     @cached_property
     def _compared(self) -> dict[str, Job]:
@@ -101,7 +106,7 @@ class Comparison:
         found: dict[str, Job] = {}
         moved: set[str] = set()
         names = {*self.a.records, *self.b.records}
-        for name in sorted(names, key=lambda one: (max(side.get(one, -1) for side in depths), one)):
+        for name in sorted(names, key=lambda job: (max(side.get(job, -1) for side in depths), job)):
             old, new = self.a.records.get(name), self.b.records.get(name)
             found[name] = job = self._changed(name, old, new, moved) if old and new else self._only(name, moved)
             if job.how != CHANGED or job.outputs or (self.b.present and job.differs):
@@ -112,7 +117,7 @@ class Comparison:
         """A job of one side. It follows from those that it reads of, if they moved."""
         side, how = (self.a, ONLY_A) if name in self.a.records else (self.b, ONLY_B)
         record = side.records[name]
-        makers = {side.makers.get(one["path"]): one["path"] for one in record["inputs"]}
+        makers = {side.makers.get(input_["path"]): input_["path"] for input_ in record["inputs"]}
         after = {maker: path for maker, path in makers.items() if maker in moved}
         itself = Change(JOB, name, *((ABSENT, "there") if how == ONLY_B else ("there", ABSENT)))
         return Job(name, how, () if after else (itself,), after, tuple(sorted(_files(record, "outputs"))))
@@ -120,11 +125,18 @@ class Comparison:
     def _changed(self, name: str, old: Document, new: Document, moved: set[str]) -> Job:
         if old == new:
             return Job(name, CHANGED, (), {}, ())
-        found = [one for one in differences(old, new, self.b.store, self.a.store) if not self._volatile(one.name)]
-        around = tuple(one for one in found if one.kind in CIRCUMSTANCES)
+        found = [
+            difference
+            for difference in differences(old, new, self.b.store, self.a.store)
+            if not self._volatile(difference.name)
+        ]
+        around = tuple(change for change in found if change.kind in CIRCUMSTANCES)
         was, now = _files(old, "inputs"), _files(new, "inputs")
         makers = {path: self._makers(path, was.get(path), now.get(path)) & moved for path in now | was}
-        own = [*self._edited(name, old, new), *(one for one in found if one not in around and not makers.get(one.name))]
+        own = [
+            *self._edited(name, old, new),
+            *(change for change in found if change not in around and not makers.get(change.name)),
+        ]
         after: dict[str, str] = {}
         for path, names in makers.items():
             after |= {name: path for name in sorted(names) if name not in after}
@@ -171,9 +183,9 @@ def joined(changes: Iterable[tuple[str, Change]]) -> list[Cause]:
         identity = kind, change.name, repr(change.before), repr(change.after)
         known, names = began.get(identity, (change, {}))
         names[name] = None
-        began[identity] = min(known, change, key=lambda one: one.rank), names
+        began[identity] = min(known, change, key=lambda candidate: candidate.rank), names
     return [Cause(change, tuple(names)) for change, names in began.values()]
 
 
 def _files(record: Document, side: str) -> dict[str, str]:
-    return {one["path"]: one["sha256"] for one in record[side]}
+    return {entry["path"]: entry["sha256"] for entry in record[side]}

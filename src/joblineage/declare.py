@@ -19,7 +19,7 @@ LABEL_FREE = ("adaptation", "clusters")
 IN_SAMPLE = "in sample"
 """Kind of a use on the very samples of the fit: rows that others are fitted on, or figures that are shown as optimism."""
 UNKNOWN = "unknown"
-"""Kind of a model of which nobody says what it was fitted on; `on` is empty."""
+"""Kind of a model of unknown training samples; `on` is empty."""
 HANDED_ON = "handed on"
 """Kind of rows that come from a model which another job fitted; `on` is empty."""
 UNDECLARED = "undeclared"
@@ -143,18 +143,18 @@ def take(keep: Callable[[Any], str]) -> dict[str, Any]:
         {"models": [{"model", "kind", "on", "judges"}]}.
     """
     said = _said or []
-    silent = sorted(set(_judged) - {one["model"] for one in said})
+    silent = sorted(set(_judged) - {fit["model"] for fit in said})
     kept = cache(lambda samples: keep(list(samples)))
     models: dict[tuple[str, ...], dict[str, Any]] = {}  # declared twice counts once
-    for one in said + [{"model": name, "kind": UNDECLARED, "on": []} for name in silent]:
-        judges = tuple(sorted(_judged.get(one["model"], ())))
-        made = one | {"on": kept(tuple(one["on"])), "judges": kept(judges)}
+    for fit in said + [{"model": name, "kind": UNDECLARED, "on": []} for name in silent]:
+        judges = tuple(sorted(_judged.get(fit["model"], ())))
+        made = fit | {"on": kept(tuple(fit["on"])), "judges": kept(judges)}
         models[tuple(made.values())] = made
     return {"models": list(models.values())}
 
 
 def begin() -> None:
-    """Listen from now on, beginning anew."""
+    """Start listening, with nothing recorded yet."""
     global _said
     forget()
     _said = []

@@ -21,12 +21,16 @@ KINDS = ("records", "runs", "objects")
 
 def bring_back(store: Store, cache: DvcCache) -> Iterator[str]:
     """Documents that do not have the hash which they bear as their name, and those that are spoken of and gone."""
-    called = [one for kind in KINDS for one in (store.folder / kind).glob("*") if OBJECT.fullmatch(one.stem)]
-    nodes = {f"{FOLDER}/{one.parent.name}/{one.name}": one for one in called}
-    bad = {node for node, one in nodes.items() if not one.is_file() or digest(one.read_bytes()) != one.stem}
+    called = [path for kind in KINDS for path in (store.folder / kind).glob("*") if OBJECT.fullmatch(path.stem)]
+    nodes = {f"{FOLDER}/{document.parent.name}/{document.name}": document for document in called}
+    bad = {
+        node
+        for node, document in nodes.items()
+        if not document.is_file() or digest(document.read_bytes()) != document.stem
+    }
     for node in bad:
         clear(nodes[node])
-    versioned = {f"{FOLDER}/{one}" for one in cache.listed((locked(store.root) or {}).get(FOLDER, ""))}
+    versioned = {f"{FOLDER}/{document}" for document in cache.listed((locked(store.root) or {}).get(FOLDER, ""))}
     wanted = bad | {node for node in versioned if not (store.root / node).exists()}
     tried: set[str] = set()
     while wanted := (wanted | spoken_of(store)) - tried:  # a run that came back speaks of others
@@ -42,13 +46,15 @@ def bring_back(store: Store, cache: DvcCache) -> Iterator[str]:
         yield f"restored {len(restored)} document(s) of {FOLDER}/"
     if lost:
         gone = _forget(store, {Path(node).stem for node in lost})
-        also = f"and {gone} document(s) that spoke of them: the next run writes what it needs anew" if gone else ""
+        also = f"and {gone} document(s) that spoke of them: the next run rewrites what it needs" if gone else ""
         yield f"removed from {FOLDER}/ what is damaged or lost and in no copy: {named(lost)} {also}".rstrip()
 
 
 def _put_again(store: Store, names: set[str]) -> None:
     """Keep what the present files of the study, its code and this environment are, where that is what was lost."""
-    code = {one["path"] for record in store.records.values() for one in record["inputs"] if one["role"] in LOGIC}
+    code = {
+        input_["path"] for record in store.records.values() for input_ in record["inputs"] if input_["role"] in LOGIC
+    }
     for place in (store.root / path for path in code | study_files(store).keys()):
         if place.is_file() and sha256(place) in names:
             store.put(place.read_bytes())
@@ -64,9 +70,9 @@ def _forget(store: Store, names: set[str]) -> int:
     record's job made has no record then, so the job runs again; the next run lists the records that no run lists."""
     removed = 0
     while names:
-        paths = [one for kind in KINDS[:2] for one in (store.folder / kind).glob("*.json")]
-        texts = {one: one.read_text("utf-8") for one in paths}
-        speaking = [one for one in paths if any(name in texts[one] for name in names)]
+        paths = [path for kind in KINDS[:2] for path in (store.folder / kind).glob("*.json")]
+        texts = {path: path.read_text("utf-8") for path in paths}
+        speaking = [path for path in paths if any(name in texts[path] for name in names)]
         for path in speaking:
             path.unlink()
         removed += len(speaking)
@@ -77,4 +83,4 @@ def _forget(store: Store, names: set[str]) -> int:
 def spoken_of(store: Store) -> set[str]:
     """Documents that others speak of and that are not here."""
     found = structure.check(Store(store.root, store.study))
-    return {one.node for one in found if one.verdict is Verdict.MISSING}
+    return {finding.node for finding in found if finding.verdict is Verdict.MISSING}

@@ -33,8 +33,10 @@ def escaped(text: str, kept: str = "") -> str:
     if text.isprintable():
         return text
     return "".join(
-        one if one.isprintable() or one in kept or unicodedata.category(one) == "Zs" else json.dumps(one)[1:-1]
-        for one in text
+        character
+        if character.isprintable() or character in kept or unicodedata.category(character) == "Zs"
+        else json.dumps(character)[1:-1]
+        for character in text
     )
 
 

@@ -47,6 +47,6 @@ def _same(job: Any, before: Iterable[Document]) -> bool:
     """Whether records are of this job with these parameters and, by their names, these inputs."""
     params, inputs = digest(canonical(plain(dict(job.params.items())))), set(map(str, job.input))
     return all(
-        record["params"]["sha256"] == params and {one["path"] for one in record["inputs"]} == inputs
+        record["params"]["sha256"] == params and {input_["path"] for input_ in record["inputs"]} == inputs
         for record in before
     )

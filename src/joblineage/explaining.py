@@ -52,8 +52,8 @@ class Explanation:
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON knows it."""
-        causes = [vars(one.change) | {"began": one.began, "way": one.way} for one in self.causes]
-        around = [vars(one.change) | {"began": one.began} for one in self.around]
+        causes = [vars(cause.change) | {"began": cause.began, "way": cause.way} for cause in self.causes]
+        around = [vars(difference.change) | {"began": difference.began} for difference in self.around]
         return vars(self) | {"causes": causes, "around": around}
 
     def lines(self) -> Iterator[str]:
@@ -64,20 +64,20 @@ class Explanation:
         remade = f" at {self.made[:19].replace('T', ' ')} UTC{how}, record {ids}" if self.made else ""
         because = f", because {sentence(first[0])}" if first else f": {NOTHING[self.state]}"
         yield f"{self.job} {self.state}{remade}{because}"
-        for one in first:
-            makers = [*(job for job, _ in one.way[1:]), *one.began[:1]]
-            for (job, path), maker in zip(one.way, makers, strict=False):
+        for cause in first:
+            makers = [*(job for job, _ in cause.way[1:]), *cause.began[:1]]
+            for (job, path), maker in zip(cause.way, makers, strict=False):
                 yield f"  {job} reads {path}, which {maker} makes"
-            yield from (f"  {line}" for line in one.change.lines)
+            yield from (f"  {line}" for line in cause.change.lines)
         if self.outputs:
             yield f"  other bytes: {', '.join(self.outputs)}"
         if others:
             yield "Changed as well:"
-        for one in others:
-            yield from (f"  {sentence(one)}", *(f"    {line}" for line in one.change.lines))
+        for other in others:
+            yield from (f"  {sentence(other)}", *(f"    {line}" for line in other.change.lines))
         if self.around:
             yield "Other surroundings, which make nothing run again:"
-            yield from (f"  {sentence(one)}" for one in self.around[:FEW])
+            yield from (f"  {sentence(difference)}" for difference in self.around[:FEW])
         if len(self.around) > FEW:
             yield f"  and {len(self.around) - FEW} more (--json names them)"
 
@@ -101,10 +101,10 @@ def now(artifact: Artifact, store: Store) -> Explanation:
     """
     job, jobs = key(store.records[artifact.record]), planned(store.root, store.study.target)
     if job not in jobs:
-        return Explanation(job, GONE, [Cause(one, ()) for one in _study_changes(store)], artifact.record)
+        return Explanation(job, GONE, [Cause(change, ()) for change in _study_changes(store)], artifact.record)
     comparison = Comparison(of_record(store, artifact.record), of_present(store, jobs, job), job)
     found = _explained(job, UP_TO_DATE, comparison, artifact.record)
-    causes = sorted(found.causes, key=lambda one: (one.change.name, one.change.kind) != (artifact.path, OUTPUT))
+    causes = sorted(found.causes, key=lambda cause: (cause.change.name, cause.change.kind) != (artifact.path, OUTPUT))
     return replace(found, state=RUNS if jobs[job].runs else UNSEEN if causes else UP_TO_DATE, causes=causes)
 
 
@@ -138,8 +138,8 @@ def before(artifact: Artifact, store: Store) -> RunView | None:
 def _explained(job: str, state: str, comparison: Comparison, before: str) -> Explanation:
     ways = comparison.above(job)
     began = joined((name, change) for name in ways for change in comparison.jobs[name].own)
-    causes = [replace(one, way=ways[one.began[0]]) for one in began]
-    causes.sort(key=lambda one: (len(one.way), one.change.rank))
+    causes = [replace(cause, way=ways[cause.began[0]]) for cause in began]
+    causes.sort(key=lambda cause: (len(cause.way), cause.change.rank))
     return Explanation(job, state, causes, before, around=comparison.around)
 
 
@@ -147,7 +147,7 @@ def _study_changes(store: Store) -> list[Change]:
     """What changed in the files that decide which jobs there are, since the last run."""
     found: list[Change] = []
     for path, (old, new) in study_changes(store).items() if store.last_run else ():
-        texts = [one for one in (text(path, sha, store) for sha in (old, new)) if one is not None]
+        texts = [content for content in (text(path, sha, store) for sha in (old, new)) if content is not None]
         if path == store.study.settings and len(texts) == 2:
             found += parameters(*map(parse_yaml, texts))
         else:

@@ -75,7 +75,7 @@ def not_over(path: Path | None, *read: Path | None) -> None:
     """
     if path is None or not path.exists():
         return
-    if any(one is not None and one.exists() and path.samefile(one) for one in read):
+    if any(source is not None and source.exists() and path.samefile(source) for source in read):
         raise DataError(str(path), ["would be written over while it is read: give another name for what is written"])
 
 
@@ -219,8 +219,8 @@ def parse_json(text: str | bytes, **hooks: Any) -> Any:
         return value  # the walk costs as much as the parser
     level = [value]
     for _ in range(DEEPEST + 1):
-        blocks = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list))
-        if not (level := [inner for one in blocks for inner in one]):
+        blocks = (item.values() if isinstance(item, dict) else item for item in level if isinstance(item, dict | list))
+        if not (level := [inner for block in blocks for inner in block]):
             return value
     raise ValueError(TOO_DEEP)
 
@@ -422,7 +422,7 @@ def matches(path: str, patterns: Iterable[str]) -> bool:
     >>> matches("made/a/x.cost.json", ["*.cost.json"]), matches("made/a/x.json", ["made/*.json"])
     (True, False)
     """
-    return any(_matches(path, one) for one in patterns)
+    return any(_matches(path, pattern) for pattern in patterns)
 
 
 def _matches(path: str, pattern: str) -> bool:

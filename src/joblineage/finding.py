@@ -61,7 +61,7 @@ def find(artifact: str, store: Store) -> Artifact:
 
 def _unknown(artifact: str, store: Store, names: list[str]) -> str:
     current = [store.records[name] for name in store.current.values()]
-    readers = sorted({key(record) for record in current if artifact in {one["path"] for one in record["inputs"]}})
+    readers = sorted({key(record) for record in current if artifact in {input_["path"] for input_ in record["inputs"]}})
     if readers:
         return f"no record made it: it is read as it was found, by {', '.join(readers[:5])}"
     near = difflib.get_close_matches(artifact, names, 5, 0.5) or sorted(store.current)[:5]
@@ -99,7 +99,7 @@ class Finder:
 
     def sha256(self, prefix: str) -> list[Match]:
         """Files whose sha256 begins so, made or read."""
-        return _sorted(self._files(lambda one: one["sha256"].startswith(prefix.lower())))
+        return _sorted(self._files(lambda entry: entry["sha256"].startswith(prefix.lower())))
 
     def names(self, names: Iterable[str], ran_for: str | None = None) -> list[Match]:
         """Jobs that made, read, were fitted on or judged anything of these names.
@@ -109,7 +109,7 @@ class Finder:
         ran_for : jobs with this wildcard value belong to it too.
         """
         wanted = set(names)
-        found = [*self._files(lambda one: PurePosixPath(one["path"]).stem in wanted)]
+        found = [*self._files(lambda entry: PurePosixPath(entry["path"]).stem in wanted)]
         for name, record in self.store.records.items():
             if ran_for is not None and ran_for in record["job"]["wildcards"].values():
                 found.append(self._match(name, "ran for", ran_for, None))
@@ -122,9 +122,9 @@ class Finder:
     def checkpoint(self, name: str) -> list[Match]:
         """Jobs that started from a checkpoint: by its name or the last part of it, its revision, or sha256 of a file."""
         found = []
-        for record, model in ((one, about["model"]) for one, about in self.store.records.items() if about["model"]):
+        for record, model in ((name, about["model"]) for name, about in self.store.records.items() if about["model"]):
             known = model["checkpoint"] or ""
-            whats = [(one["path"], one["sha256"]) for one in model["files"] if _begins(one["sha256"], name)]
+            whats = [(file["path"], file["sha256"]) for file in model["files"] if _begins(file["sha256"], name)]
             if not whats and (name in (known, known.rpartition("/")[2]) or _begins(model["revision"] or "", name)):
                 whats = [(f"{known} ({model['revision']})", None)]
             found += [self._match(record, "started from", *what) for what in whats]
@@ -148,7 +148,9 @@ class Finder:
     def _files(self, fits: Callable[[dict[str, Any]], bool]) -> Iterator[Match]:
         for name, record in self.store.records.items():
             for how, side in (("made", "outputs"), ("read", "inputs")):
-                yield from (self._match(name, how, one["path"], one["sha256"]) for one in record[side] if fits(one))
+                yield from (
+                    self._match(name, how, entry["path"], entry["sha256"]) for entry in record[side] if fits(entry)
+                )
 
     def _listed(self, name: str) -> set[str]:
         try:
@@ -161,7 +163,9 @@ class Finder:
 
 
 def _sorted(found: Iterable[Match]) -> list[Match]:
-    return sorted(found, key=lambda one: (not one.current, one.what, one.how != "made", one.job, one.record))
+    return sorted(
+        found, key=lambda match: (not match.current, match.what, match.how != "made", match.job, match.record)
+    )
 
 
 def _begins(value: str, prefix: str) -> bool:

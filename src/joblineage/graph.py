@@ -22,10 +22,10 @@ def reached(starts: Iterable[str], step: Callable[[str], Iterable[str]]) -> dict
     """
     found = dict.fromkeys(starts, 0)
     waiting = list(found)
-    for one in waiting:
-        for further in step(one):
+    for name in waiting:
+        for further in step(name):
             if further not in found:
-                found[further] = found[one] + 1
+                found[further] = found[name] + 1
                 waiting.append(further)
     return found
 
@@ -67,19 +67,21 @@ class Graph:
         """{path: ids of the records that read it}."""
         found = defaultdict(list)
         for name, record in self.records.items():
-            for one in record["inputs"]:
-                found[one["path"]].append(name)
+            for input_ in record["inputs"]:
+                found[input_["path"]].append(name)
         return dict(found)
 
     def above(self, name: str) -> list[str]:
         """Ids of the records that made the inputs of record `name`, each once, by job key."""
-        made = {self.store.makers.get(one["path"]) for one in self.records[name]["inputs"]}
-        return sorted((one for one in made if one in self.records), key=lambda one: key(self.records[one]))
+        made = {self.store.makers.get(input_["path"]) for input_ in self.records[name]["inputs"]}
+        return sorted(
+            (record for record in made if record in self.records), key=lambda record: key(self.records[record])
+        )
 
     def below(self, name: str) -> list[str]:
         """Ids of the records that read an output of record `name`, each once, by job key."""
-        read = {one for out in self.records[name]["outputs"] for one in self.readers.get(out["path"], [])}
-        return sorted(read, key=lambda one: key(self.records[one]))
+        read = {reader for out in self.records[name]["outputs"] for reader in self.readers.get(out["path"], [])}
+        return sorted(read, key=lambda record: key(self.records[record]))
 
     @cached_property
     def depths(self) -> dict[str, int]:
@@ -101,7 +103,7 @@ class Graph:
 
     def ordered(self, names: Iterable[str]) -> list[str]:
         """`names` with makers before readers, else by job key."""
-        return sorted(names, key=lambda one: (self.depths[one], key(self.records[one])))
+        return sorted(names, key=lambda name: (self.depths[name], key(self.records[name])))
 
 
 Content = tuple[str, str]
@@ -119,20 +121,20 @@ class Descent:
     def made(self) -> dict[Content, str]:
         """{(path, sha256): id of the last record that wrote it}, as `sorted` has them."""
         names, records = self.sorted(self.store.records), self.store.records
-        return {(one["path"], one["sha256"]): name for name in names for one in records[name]["outputs"]}
+        return {(output["path"], output["sha256"]): name for name in names for output in records[name]["outputs"]}
 
     @cached_property
     def read(self) -> dict[Content, list[str]]:
         """{(path, sha256): ids of the records that read it}, as `sorted` has them."""
         found = defaultdict(list)
         for name in self.sorted(self.store.records):
-            for one in self.store.records[name]["inputs"]:
-                found[one["path"], one["sha256"]].append(name)
+            for input_ in self.store.records[name]["inputs"]:
+                found[input_["path"], input_["sha256"]].append(name)
         return dict(found)
 
     def sorted(self, names: Iterable[str]) -> list[str]:
         """`names`, older before newer, the present study's last."""
-        return sorted(names, key=lambda one: (one in self.current, self.store.ranks[one]))
+        return sorted(names, key=lambda name: (name in self.current, self.store.ranks[name]))
 
     def maker(self, path: str, sha256: str) -> str | None:
         """Id of the record that wrote those bytes; None for a raw file, or one that was changed after its job."""
@@ -140,7 +142,7 @@ class Descent:
 
     def above(self, record: Mapping[str, Any]) -> list[str]:
         """Ids of the records that made the inputs of `record`, each once, by job key."""
-        found = {self.maker(one["path"], one["sha256"]) for one in record["inputs"]}
+        found = {self.maker(input_["path"], input_["sha256"]) for input_ in record["inputs"]}
         return self.by_key(name for name in found if name)
 
     def readers(self, name: str) -> Iterator[str]:
@@ -150,7 +152,7 @@ class Descent:
 
     def by_key(self, names: Iterable[str]) -> list[str]:
         """`names` by job key, the newest of a job last."""
-        return sorted(self.sorted(names), key=lambda one: key(self.store.records[one]))
+        return sorted(self.sorted(names), key=lambda name: key(self.store.records[name]))
 
     def history(self, job: str) -> list[str]:
         """Ids of the records of a job key, newest first."""

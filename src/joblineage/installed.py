@@ -43,9 +43,11 @@ class Installed:
 
     def __init__(self, known: dict[str, str] | None = None) -> None:
         # Before any folder that may lie within.
-        self.sites = [one for one in dict.fromkeys(sys.path) if one.endswith("-packages") and os.path.isdir(one)]
+        self.sites = [
+            folder for folder in dict.fromkeys(sys.path) if folder.endswith("-packages") and os.path.isdir(folder)
+        ]
         self.standard = list(dict.fromkeys(sysconfig.get_path(name) for name in ("stdlib", "platstdlib")))
-        self.folders = tuple(f"{one}{os.sep}" for one in (*self.sites, *self.standard))
+        self.folders = tuple(f"{site}{os.sep}" for site in (*self.sites, *self.standard))
         name = hashlib.sha256(f"{sys.prefix} {sys.version}".encode()).hexdigest()[:16]
         home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         self.places = [home / "joblineage" / f"{name}.tsv", Path("cache/lineage/installed.tsv")]
@@ -70,7 +72,7 @@ class Installed:
         """The folder of this environment that holds a file; None: none does."""
         if not path.startswith(self.folders):
             return None
-        return next(one for one in (*self.sites, *self.standard) if path.startswith(f"{one}{os.sep}"))
+        return next(site for site in (*self.sites, *self.standard) if path.startswith(f"{site}{os.sep}"))
 
     def named(self, path: str) -> str:
         """The file's name on any machine: "site-packages/numpy/__init__.py"."""
@@ -131,7 +133,7 @@ class Installed:
         """(owner, sha256 when first seen, why it is foreign or ""); `old` is what was known before."""
         if not there:
             return "", "", EDITED  # gone
-        site = next((one for one in self.sites if path.startswith(f"{one}{os.sep}")), None)
+        site = next((site for site in self.sites if path.startswith(f"{site}{os.sep}")), None)
         if site is None:
             owner, first = "", old[2] if old else sha256(path)
             why = CHANGED if old and sha256(path) != first else ""

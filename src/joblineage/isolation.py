@@ -50,8 +50,8 @@ def strangers(root: Path, study: Study) -> list[str]:
     """What lies in src/ and could be imported, but is none of the study's modules. None where the study names none."""
     if not study.modules or not (root / SOURCES).is_dir():
         return []
-    found = [one for one in (root / SOURCES).iterdir() if one.is_dir() or one.name.endswith(IMPORTABLE)]
-    paths = [one.relative_to(root).as_posix() for one in found if not one.name.endswith(NO_MODULES)]
+    found = [path for path in (root / SOURCES).iterdir() if path.is_dir() or path.name.endswith(IMPORTABLE)]
+    paths = [path.relative_to(root).as_posix() for path in found if not path.name.endswith(NO_MODULES)]
     return sorted(path for path in paths if path not in study.modules)
 
 
@@ -69,10 +69,10 @@ def _within(path: str, root: Path) -> bool:
 
 def _loaded(root: Path, study: Study) -> list[str]:
     """Faults: modules of the study's folder that are at work in this process, and are none of its own."""
-    own = tuple(str(root.absolute() / one) for one in study.modules)
+    own = tuple(str(root.absolute() / module) for module in study.modules)
     if not own:
         return []
-    files = {vars(one).get("__file__") for name, one in list(sys.modules.items()) if name != "__main__"}
+    files = {vars(module).get("__file__") for name, module in list(sys.modules.items()) if name != "__main__"}
     foreign = sorted(
         file for file in files if isinstance(file, str) and _within(file, root) and not file.startswith(own)
     )

@@ -29,7 +29,7 @@ def job(
     """Run a job's work, with its log, its costs and its lineage record.
 
     Logging goes to the rule's log file; its last lines name outputs and loaded modules. A rule with an output `cost` gets there
-    what the job used. A job that ends well leaves a record. The log is written anew by each run of the job and holds times, so it
+    what the job used. A job that ends well leaves a record. The log is rewritten by each run of the job and holds times, so it
     is no payload. It also holds the traceback of a job that failed. A process that Snakemake started for the job ends with it.
 
     Parameters
@@ -75,7 +75,7 @@ def job(
         logging.info("record %s", " ".join(begun.end(parts, headline)))
         logging.info("done in %.1f s", time.monotonic() - started)
     except BaseException as error:
-        logging.exception("%s%s", FAILED, "\n".join([_told(error), *(begun.damaged() if begun else [])]))
+        logging.exception("%s%s", FAILED, "\n".join([_message(error), *(begun.damaged() if begun else [])]))
         if in_job():
             raise SystemExit(1) from None  # the traceback is in the log, `failure` finds the message there
         raise
@@ -90,7 +90,7 @@ def job(
         os._exit(0)
 
 
-def _told(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     """What went wrong, for people: a fault of the data says it all, others need their kind."""
     if isinstance(error, DataError):
         return str(error)

@@ -42,7 +42,7 @@ def foreign(inputs: Iterable[str], installed: Installed) -> list[dict[str, str |
         return path.removeprefix(root) if path.startswith(root) and not installed.home(path) else installed.named(path)
 
     said = [{"file": named(path), "sha256": _sha256(path), "why": why} for path, why in found.items()]
-    return sorted(said, key=lambda one: str(one["file"]))
+    return sorted(said, key=lambda module: str(module["file"]))
 
 
 def so_far() -> dict[str, dict[str, str]]:

@@ -35,7 +35,7 @@ class Settings:
         before, after = (side.study(study.settings) for side in (self.a, self.b))
         self.changes = [] if before is None or after is None else parameters(before, after)
         self.only = self.changes[0] if len(self.changes) == 1 else None
-        self.other_data = any(one.name == study.other_data for one in self.changes)
+        self.other_data = any(twin.name == study.other_data for twin in self.changes)
         self.listed, self.takes_entry = study.entries or ("", ())
 
     def named(self, job: Job) -> list[Change]:
@@ -48,12 +48,18 @@ class Settings:
         settings = [setting for _, setting in known if setting]
         rest = [change for change, setting in known if not setting]
         if settings:  # parameters all come from the settings: one that is not found there was derived from one that is
-            derived = [one for one in rest if one.setting or one.kind == "code list" or self._listed_otherwise(one)]
-            rest = [one for one in rest if one not in derived]
+            derived = [
+                change
+                for change in rest
+                if change.setting or change.kind == "code list" or self._listed_otherwise(change)
+            ]
+            rest = [change for change in rest if change not in derived]
         elif len({change.kind for change in rest}) > 1:  # a source file came because another one now asks for it
             rest = [change for change in rest if change.kind != "code list"]
         whose = next((value for name, value in wildcards.items() if name in self.takes_entry), job.key.split("/")[0])
-        return settings + [replace(one, name=f"{one.name} of {whose}") if one.setting else one for one in rest]
+        return settings + [
+            replace(change, name=f"{change.name} of {whose}") if change.setting else change for change in rest
+        ]
 
     def _setting(self, change: Change, wildcards: Mapping[str, str]) -> Change | None:
         """The changed key that a changed field comes from."""
@@ -61,17 +67,17 @@ class Settings:
             derived = change.kind == "code list" or self._listed_otherwise(change)
             return (self._deciding(wildcards) or self.only) if derived else None
         words = change.name.split(".")
-        same = [one for one in self.changes if (one.before, one.after) == (change.before, change.after)]
+        same = [twin for twin in self.changes if (twin.before, twin.after) == (change.before, change.after)]
         # a setting of one entry is about that entry's jobs; other settings are about every job
         about = {None, *words, *wildcards.values()}
-        same = [one for one in same if self._entry(one) in about] or same
+        same = [twin for twin in same if self._entry(twin) in about] or same
         ends = [f".{'.'.join(words[start:])}" for start in range(len(words))]
         best = max(
-            same, key=lambda one: sum(map(f".{one.name}".endswith, ends)), default=None
+            same, key=lambda twin: sum(map(f".{twin.name}".endswith, ends)), default=None
         )  # the longest common end
         if best is not None and (len(same) == 1 or best.name.split(".")[-1] == words[-1]):
             return best
-        return next((one for one in self.changes if self._entry(one) in words), None)
+        return next((twin for twin in self.changes if self._entry(twin) in words), None)
 
     def _entry(self, setting: Change) -> str | None:
         """The entry that a setting is about."""
@@ -81,8 +87,8 @@ class Settings:
     def _deciding(self, wildcards: Mapping[str, str]) -> Change | None:
         """The setting that decides whether a job with these wildcards is there: its entry's, or the number of them."""
         entries = {f"{self.listed}.{value}{key}" for value in wildcards.values() for key in TAKING_PART}
-        there = [one for one in self.changes if one.name in entries]
-        many = [one for one in self.changes if any(word in one.name.rpartition(".")[2] for word in wildcards)]
+        there = [twin for twin in self.changes if twin.name in entries]
+        many = [twin for twin in self.changes if any(word in twin.name.rpartition(".")[2] for word in wildcards)]
         return next(iter(there + many), None)
 
     def _listed_otherwise(self, change: Change) -> bool:
@@ -113,18 +119,20 @@ class Outcome:
 
         def weak(cause: Cause) -> bool:
             """Whether it moved nothing, no result comes from it, or it is a mere hash of something else."""
-            hashes = [isinstance(one, str) and len(one) == 64 for one in (cause.change.before, cause.change.after)]
-            moved = any(jobs[one].outputs for one in cause.began)
+            hashes = [
+                isinstance(value, str) and len(value) == 64 for value in (cause.change.before, cause.change.after)
+            ]
+            moved = any(jobs[job].outputs for job in cause.began)
             return not moved or cause.change.name.startswith(UNSEEN) or (cause.change.setting and any(hashes))
 
         found = joined((job.key, change) for job in jobs.values() for change in self.settings.named(job))
-        return sorted(found, key=lambda one: (weak(one), order.index(one.began[0]), one.change.rank))
+        return sorted(found, key=lambda cause: (weak(cause), order.index(cause.began[0]), cause.change.rank))
 
     @cached_property
     def idle(self) -> list[Change]:
         """Settings that differ and changed no job."""
         counted = [cause.change for cause in self.causes]
-        return [one for one in self.settings.changes if one not in counted]
+        return [change for change in self.settings.changes if change not in counted]
 
     def sentence(self) -> str:
         """The cause and how far it reached, in one sentence."""
@@ -177,7 +185,7 @@ class Outcome:
             jobs.append({"job": job.key, "how": how, "why": self.why(job)} | after)
         return {
             **{"a": _run(self.comparison.a), "b": _run(self.comparison.b)},
-            **{"sentence": self.sentence(), "causes": causes, "without_effect": [vars(one) for one in self.idle]},
+            **{"sentence": self.sentence(), "causes": causes, "without_effect": [vars(change) for change in self.idle]},
             "headline": {name: {"a": old, "b": new, "change": new - old} for name, (old, new) in self.headline.items()},
             **{"jobs": jobs, "same": self.comparison.same},
         }
@@ -186,10 +194,10 @@ class Outcome:
         """The text for people, without the division of the change."""
         said = self.as_dict()
         yield said["sentence"]
-        yield from (f"  also: {self.cause(one)}" for one in self.causes[1:SHOWN])
+        yield from (f"  also: {self.cause(cause)}" for cause in self.causes[1:SHOWN])
         if len(self.causes) > SHOWN:
             yield f"  and {len(self.causes) - SHOWN} more causes (--json lists them)"
-        yield from (f"  without effect: {one}" for one in self.idle)
+        yield from (f"  without effect: {change}" for change in self.idle)
         yield ""
         for letter in "ab":
             run = said[letter]
@@ -198,12 +206,12 @@ class Outcome:
         yield ""
         if not self.headline:
             yield "  no headline: a run did not come so far"
-        for name, one in said["headline"].items():
-            change = 0.0 if abs(one["change"]) < DISTINCT else one["change"]
-            yield f"  {name:<14}{one['a']:.4f} -> {one['b']:.4f}  {change:+.4f}"
+        for name, figures in said["headline"].items():
+            change = 0.0 if abs(figures["change"]) < DISTINCT else figures["change"]
+            yield f"  {name:<14}{figures['a']:.4f} -> {figures['b']:.4f}  {change:+.4f}"
         if said["jobs"]:
             yield ""
-            rows = [("job", "how", "why"), *((one["job"], one["how"], one["why"]) for one in said["jobs"])]
+            rows = [("job", "how", "why"), *((job["job"], job["how"], job["why"]) for job in said["jobs"])]
             first, second = (max(map(len, column)) for column in list(zip(*rows, strict=True))[:2])
             yield from (f"  {job:<{first}}  {how:<{second}}  {why}" for job, how, why in rows)
         yield f"  {len(said['same'])} jobs are the same"

@@ -138,7 +138,7 @@ def owners(root: Path) -> dict[Path, Owner | None]:
                 found[path] = Owner(**values, caller=tuple(caller) if caller else None)
             except (ValueError, TypeError, KeyError, AttributeError):
                 pass
-    return {path: one for path, one in found.items() if path.exists()}
+    return {path: owner for path, owner in found.items() if path.exists()}
 
 
 def gone(token: str) -> bool:

@@ -42,7 +42,7 @@ class Planned:
     @classmethod
     def of(cls, job: Any, runs: bool = False) -> "Planned":
         """Snakemake's job."""
-        inputs, outputs = ([[*one] for one in files_of(listed)] for listed in (job.input, job.output))
+        inputs, outputs = ([[*pair] for pair in files_of(listed)] for listed in (job.input, job.output))
         return cls(job.rule.name, dict(job.wildcards_dict), inputs, outputs, plain(dict(job.params.items())), runs)
 
     def changed(self, record: Document) -> str | None:
@@ -97,7 +97,7 @@ def main(target: str) -> None:
 def up_to_date(root: Path, target: str) -> bool:
     """Whether a new start of Snakemake would have nothing to do; for the end of a run.
 
-    Snakefile, parameters and files are read anew, but in this process: Snakemake itself is loaded here already.
+    Snakefile, parameters and files are read again, but in this process: Snakemake itself is loaded here already.
     """
     from snakemake.logging import logger
 

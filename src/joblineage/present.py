@@ -89,37 +89,45 @@ def compare(store: Store, names: Iterable[str] | None = None, *, deep: bool = Fa
     deep : read every byte instead of trusting the files' status.
     """
     chain = set(store.current.values() if names is None else names)
-    records = [(one, store.records[one]) for one in store.by_age(chain)]
-    paths = {file["path"] for _, one in records for side in ("inputs", "outputs") for file in one[side]}
+    records = [(name, store.records[name]) for name in store.by_age(chain)]
+    paths = {file["path"] for _, record in records for side in ("inputs", "outputs") for file in record[side]}
     found, read, notes = sums(store.root, paths, deep=deep)
     away = not_here(store.root, store.study) if None in found.values() else []
     differences = [
         difference
-        for name, one in records
-        for difference in (*_inputs(store, name, one, found, chain), *_outputs(store, name, one, found))
+        for name, record in records
+        for difference in (*_inputs(store, name, record, found, chain), *_outputs(store, name, record, found))
     ]
     lost = {Kind.LOST, Kind.GONE}
-    private = {one.path for one in differences if one.kind in lost and _below(one.path, away)}
-    kept = [one for one in differences if one.kind not in lost or one.path not in private]
-    absent = sorted({one.path for one in differences if one.kind is Kind.LOST and one.path in private})
+    private = {
+        difference.path for difference in differences if difference.kind in lost and _below(difference.path, away)
+    }
+    kept = [difference for difference in differences if difference.kind not in lost or difference.path not in private]
+    absent = sorted(
+        {difference.path for difference in differences if difference.kind is Kind.LOST and difference.path in private}
+    )
     others = foreign(store) if names is None else []
-    if ends := [one.path for one in differences if one.kind is Kind.CHANGED and _line_ends(store, one)]:
+    if ends := [
+        difference.path
+        for difference in differences
+        if difference.kind is Kind.CHANGED and _line_ends(store, difference)
+    ]:
         how = "`git config core.autocrlf false`, then `git rm -rq --cached . && git reset -q --hard` brings them back"
         notes.append(f"{len({*ends})} files differ from those of the records in line ends alone ({ends[0]}): {how}")
     return Present(kept + others, absent, len(found) - len(absent), read, found, notes)
 
 
-def _outputs(store: Store, name: str, one: Document, found: Sums) -> Iterator[Difference]:
-    for file in one["outputs"]:
+def _outputs(store: Store, name: str, document: Document, found: Sums) -> Iterator[Difference]:
+    for file in document["outputs"]:
         path = file["path"]
         if store.makers.get(path) == name and found.get(path, file["sha256"]) != file["sha256"]:
             yield Difference(Kind.OTHER if found[path] else Kind.LOST, path, name, file, found[path])
 
 
-def _inputs(store: Store, name: str, one: Document, found: Sums, chain: set[str]) -> Iterator[Difference]:
+def _inputs(store: Store, name: str, document: Document, found: Sums, chain: set[str]) -> Iterator[Difference]:
     """A file that a record of the chain made is compared with what that one says: the file itself counts among its outputs."""
-    unsteady = {file["path"]: file["sha256"] for file in one["changed_inputs"]}
-    for file in one["inputs"]:
+    unsteady = {file["path"]: file["sha256"] for file in document["changed_inputs"]}
+    for file in document["inputs"]:
         path, maker = file["path"], store.makers.get(file["path"])
         now = _made(store.records[maker], path) if maker in chain else found.get(path, file["sha256"])
         if path in unsteady:
@@ -128,13 +136,13 @@ def _inputs(store: Store, name: str, one: Document, found: Sums, chain: set[str]
             yield Difference(Kind.CHANGED if now else Kind.GONE, path, name, file, now, maker)
 
 
-def _line_ends(store: Store, one: Difference) -> bool:
+def _line_ends(store: Store, difference: Difference) -> bool:
     """Whether a file from outside would be what its job read, had its lines other ends."""
     try:
-        data = read_bytes(store.root / one.path) if one.maker is None else b""
+        data = read_bytes(store.root / difference.path) if difference.maker is None else b""
     except OSError:
         return False
-    return b"\r\n" in data and digest(data.replace(b"\r\n", b"\n")) == one.file["sha256"]
+    return b"\r\n" in data and digest(data.replace(b"\r\n", b"\n")) == difference.file["sha256"]
 
 
 def _made(record: Document, path: str) -> str:
@@ -152,7 +160,7 @@ def foreign(store: Store) -> list[Difference]:
     return [
         Difference(Kind.FOREIGN, path)
         for top in sorted(tops)
-        for path in sorted(one.relative_to(root).as_posix() for one in _files(root / top))
+        for path in sorted(file.relative_to(root).as_posix() for file in _files(root / top))
         if path not in store.makers and not path.endswith(".tmp") and not LITTER.fullmatch(Path(path).name)
     ]
 
@@ -188,30 +196,38 @@ VERDICTS = {
 def findings(store: Store, differences: Iterable[Difference]) -> list[Finding]:
     """The differences as `verify` tells them: by file, where jobs do not fit together by job."""
     found, unsteady = [], dict[str, list[str]]()
-    for one in differences:
-        job = "" if one.record is None else key(store.records[one.record])
-        if one.kind is Kind.UNSTEADY:
-            unsteady.setdefault(job, []).append(one.path)
-        elif one.record and one.maker and one.kind is Kind.CHANGED:
-            found.append(_handed_on(store, one))
-        elif one.kind is Kind.OTHER and one.found == EMPTY:
-            found.append(Finding(Verdict.MISSING, one.path, f"{job} made {one.file['size']} bytes, and it is empty"))
-        elif one.kind is Kind.OTHER and (one.path, one.found) in store.versions:
-            found.append(Finding(Verdict.STALE, one.path, f"is not what {job} made last, but an earlier version of it"))
+    for difference in differences:
+        job = "" if difference.record is None else key(store.records[difference.record])
+        if difference.kind is Kind.UNSTEADY:
+            unsteady.setdefault(job, []).append(difference.path)
+        elif difference.record and difference.maker and difference.kind is Kind.CHANGED:
+            found.append(_handed_on(store, difference))
+        elif difference.kind is Kind.OTHER and difference.found == EMPTY:
+            found.append(
+                Finding(
+                    Verdict.MISSING, difference.path, f"{job} made {difference.file['size']} bytes, and it is empty"
+                )
+            )
+        elif difference.kind is Kind.OTHER and (difference.path, difference.found) in store.versions:
+            found.append(
+                Finding(Verdict.STALE, difference.path, f"is not what {job} made last, but an earlier version of it")
+            )
         else:
-            verdict, what = VERDICTS[one.kind]
-            said = what.format(job=job, found=one.found, **{"sha256": None, "size": None} | dict(one.file))
-            found.append(Finding(verdict, one.path, said))
+            verdict, what = VERDICTS[difference.kind]
+            said = what.format(
+                job=job, found=difference.found, **{"sha256": None, "size": None} | dict(difference.file)
+            )
+            found.append(Finding(verdict, difference.path, said))
     changed = (f"changed while the job ran: {', '.join(paths)}" for paths in unsteady.values())
     return found + [Finding(Verdict.TAINTED, job, what) for job, what in zip(unsteady, changed, strict=True)]
 
 
-def _handed_on(store: Store, one: Difference) -> Finding:
+def _handed_on(store: Store, difference: Difference) -> Finding:
     """A job read other bytes than the maker of that file made."""
-    reader, maker = (key(store.records[name]) for name in (str(one.record), str(one.maker)))
-    if (one.path, one.file["sha256"]) in store.versions:
-        return Finding(Verdict.STALE, reader, f"made from another version of {one.path} than {maker} made last")
-    return Finding(Verdict.TAMPERED, reader, f"read bytes of {one.path} that {maker} had never made")
+    reader, maker = (key(store.records[name]) for name in (str(difference.record), str(difference.maker)))
+    if (difference.path, difference.file["sha256"]) in store.versions:
+        return Finding(Verdict.STALE, reader, f"made from another version of {difference.path} than {maker} made last")
+    return Finding(Verdict.TAMPERED, reader, f"read bytes of {difference.path} that {maker} had never made")
 
 
 def not_here(root: Path, study: Study) -> list[str]:

@@ -72,13 +72,17 @@ def differences(before: Document, after: Document, *stores: Store) -> list[Chang
         workspace, if that file still has the sha256 asked for.
     """
     found = [*parameters(before["params"]["values"], after["params"]["values"]), *_files(before, after, *stores)]
-    asked = {(one.name, one.before, one.after) for one in found if one.kind == "package"}
-    found += [one for one in _environment(before, after, *stores) if (one.name, one.before, one.after) not in asked]
+    asked = {(change.name, change.before, change.after) for change in found if change.kind == "package"}
+    found += [
+        change
+        for change in _environment(before, after, *stores)
+        if (change.name, change.before, change.after) not in asked
+    ]
     for kind in ("determinism", "hardware"):
         if kind in before and kind in after:
             old, new = ({"variables": {}, **side[kind]} for side in (before, after))  # older records have none
-            found += [Change(kind, *one) for one in _walk(old, new)]
-    return sorted(found, key=lambda one: one.rank)
+            found += [Change(kind, *node) for node in _walk(old, new)]
+    return sorted(found, key=lambda change: change.rank)
 
 
 def parameters(before: Any, after: Any) -> list[Change]:
@@ -101,16 +105,16 @@ def _walk(before: Any, after: Any, where: str = "") -> Iterator[tuple[str, Any, 
 
 
 def _named(value: Any) -> Any:
-    if isinstance(value, list) and value and all(isinstance(one, Mapping) and "name" in one for one in value):
-        return {one["name"]: one for one in value}
+    if isinstance(value, list) and value and all(isinstance(entry, Mapping) and "name" in entry for entry in value):
+        return {entry["name"]: entry for entry in value}
     return value
 
 
 def _files(before: Document, after: Document, *stores: Store) -> Iterator[Change]:
-    old, new = ({one["path"]: one for one in side["inputs"]} for side in (before, after))
-    weights = {one["path"] for side in (before, after) for one in side.get("model", {}).get("files", [])}
+    old, new = ({input_["path"]: input_ for input_ in side["inputs"]} for side in (before, after))
+    weights = {file["path"] for side in (before, after) for file in side.get("model", {}).get("files", [])}
     for path in sorted({*old, *new}):
-        was, now = (one[path]["sha256"] if path in one else ABSENT for one in (old, new))
+        was, now = (files[path]["sha256"] if path in files else ABSENT for files in (old, new))
         if was == now:
             continue
         logic = (old.get(path) or new[path])["role"] in LOGIC
@@ -125,15 +129,15 @@ def _files(before: Document, after: Document, *stores: Store) -> Iterator[Change
 
 def _lock(path: str, before: str, after: str, *stores: Store) -> list[Change]:
     """Package by package; the file itself where only other lines of it changed, or a text is not kept."""
-    texts = [text(path, one, *stores) for one in (before, after)]
-    old, new = (capture.pins(one or "") for one in texts)
-    packages = [] if None in texts else [Change("package", *one) for one in _walk(old, new)]
+    texts = [text(path, sha, *stores) for sha in (before, after)]
+    old, new = (capture.pins(text or "") for text in texts)
+    packages = [] if None in texts else [Change("package", *node) for node in _walk(old, new)]
     return packages or [Change("package", path, before, after, source_lines(path, before, after, *stores))]
 
 
 def source_lines(path: str, before: str, after: str, *stores: Store) -> tuple[str, ...]:
     """Unified diff of a source file between two sha256; empty where one of the texts is not kept."""
-    old, new = (text(path, one, *stores) for one in (before, after))
+    old, new = (text(path, sha, *stores) for sha in (before, after))
     if old is None or new is None:
         return ()
     lines = old.splitlines(), new.splitlines()
@@ -143,7 +147,7 @@ def source_lines(path: str, before: str, after: str, *stores: Store) -> tuple[st
 def text(path: str, name: str, *stores: Store) -> str | None:
     """The text with that sha256, from a store or the file in its workspace; None where it is in none."""
     for store in stores:
-        file = next((one for one in (store.place(name), store.root / path) if one.is_file()), None)
+        file = next((place for place in (store.place(name), store.root / path) if place.is_file()), None)
         data = file.read_bytes() if file else b""
         if digest(data) == name:
             return data.decode(errors="replace")
@@ -154,7 +158,7 @@ def _environment(before: Document, after: Document, *stores: Store) -> Iterator[
     was, now = before.get("environment"), after.get("environment")
     if was is None or now is None or was == now:
         return
-    old, new = (parse_json(text("", one, *stores) or "null") if isinstance(one, str) else one for one in (was, now))
+    old, new = (parse_json(text("", sha, *stores) or "null") if isinstance(sha, str) else sha for sha in (was, now))
     if old is None or new is None:
         yield Change("environment", "all", was, now)
         return

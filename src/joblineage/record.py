@@ -24,7 +24,7 @@ SCHEMAS = ("joblineage-job/1", "blemore-job/1")
 LOGIC = ("code", "templates")
 """Roles of inputs that are source files."""
 Headline = Callable[[dict[str, str]], dict[str, float]]
-AGAIN = "begin the run anew: what is damaged is brought back or made again first"
+AGAIN = "start the run again: it first restores or remakes what is damaged"
 WEIGHTS = "weights"
 """Role of a checkpoint's files."""
 
@@ -82,21 +82,23 @@ class Begun:
 
     def key(self, wildcards: Mapping[str, str]) -> str:
         """Hash of content of the inputs, parameters and these wildcards, 32 hex digits."""
-        job, files = self.snakemake, sorted((one["path"], one["sha256"]) for one in self.inputs)
+        job, files = self.snakemake, sorted((input_["path"], input_["sha256"]) for input_ in self.inputs)
         about = json.dumps([job.rule, files, dict(job.params), dict(wildcards)], sort_keys=True)
         return hashlib.sha256(about.encode()).hexdigest()[:32]
 
     def damaged(self) -> list[str]:
         """A sentence on each input that is not what its job made: what a job ends with that cannot read it."""
         store, said = Store(), []
-        for one in self.inputs:
-            path = one["path"]
+        for input_ in self.inputs:
+            path = input_["path"]
             if path in store.makers:
                 record = store.records[store.makers[path]]
                 out = next(out for out in record["outputs"] if out["path"] == path)
-                if out["sha256"] != one["sha256"]:
+                if out["sha256"] != input_["sha256"]:
                     made = f"{key(record)} made {out['size']} bytes, sha256 {out['sha256']:.12}"
-                    said.append(f"{path} is damaged: {made}; here are {one['size']}, {one['sha256']:.12}; {AGAIN}")
+                    said.append(
+                        f"{path} is damaged: {made}; here are {input_['size']}, {input_['sha256']:.12}; {AGAIN}"
+                    )
         return said
 
     def parts(self, wildcard: str | None = None) -> list[Part]:
@@ -123,11 +125,11 @@ class Begun:
         ----------
         headline : given {role: path} of an instance's outputs, the numbers for which it is run.
         """
-        again = [capture.hashed(one["role"], one["path"]) for one in self.inputs]
+        again = [capture.hashed(input_["role"], input_["path"]) for input_ in self.inputs]
         changed = [after for before, after in zip(self.inputs, again, strict=True) if before != after]
         store, job, params = Store(), self.snakemake, plain(dict(self.snakemake.params.items()))
-        lock = next((one["sha256"] for one in self.inputs if one["path"] == capture.LOCK), None)
-        sources = [one for one in self.inputs if one["role"] in LOGIC]
+        lock = next((input_["sha256"] for input_ in self.inputs if input_["path"] == capture.LOCK), None)
+        sources = [input_ for input_ in self.inputs if input_["role"] in LOGIC]
         installed = loaded.environment()
         runner = "dvc" if "DVC_STAGE" in os.environ else "snakemake"
         shared = {
@@ -144,7 +146,7 @@ class Begun:
             "place": slurm.place(),
             "agent": {"user": capture.user(), "runner": runner, "snakemake": version("snakemake")},
             "model": _model(params, self.inputs),
-            "foreign": loaded.foreign((one["path"] for one in self.inputs), installed),
+            "foreign": loaded.foreign((input_["path"] for input_ in self.inputs), installed),
             "cached_from": None,
         }
         installed.keep()
@@ -174,20 +176,20 @@ def begin(snakemake: Any) -> Begun:
 def plain(value: Any) -> Any:
     """Parameters as JSON knows them."""
     if isinstance(value, Mapping):
-        return {str(name): plain(one) for name, one in value.items()}
+        return {str(name): plain(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(one) for one in value]
+        return [plain(inner) for inner in value]
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
 def _seeds(params: Mapping[str, Any]) -> dict[str, int]:
     """{where: seed} of every parameter called seed; each step derives its own from it and names."""
     found: dict[str, int] = {}
-    for name, one in params.items():
-        if name == "seed" and isinstance(one, int):
-            found["seed"] = one
-        elif isinstance(one, Mapping):
-            found |= {f"{name}.{where}": seed for where, seed in _seeds(one).items()}
+    for name, param in params.items():
+        if name == "seed" and isinstance(param, int):
+            found["seed"] = param
+        elif isinstance(param, Mapping):
+            found |= {f"{name}.{where}": seed for where, seed in _seeds(param).items()}
     return found
 
 
@@ -198,10 +200,12 @@ def pretrained(value: Any) -> bool:
 
 def _model(params: Mapping[str, Any], inputs: list[File]) -> dict[str, Any]:
     """Checkpoint, revision and the files of it that were read; empty for a job without a pretrained network."""
-    settings = next((one for one in params.values() if pretrained(one)), None)
+    settings = next((param for param in params.values() if pretrained(param)), None)
     if settings is None:
         return {}
-    files = [{name: one[name] for name in ("path", "sha256", "size")} for one in inputs if one["role"] == WEIGHTS]
+    files = [
+        {name: input_[name] for name in ("path", "sha256", "size")} for input_ in inputs if input_["role"] == WEIGHTS
+    ]
     return {"checkpoint": settings["checkpoint"], "revision": settings.get("revision"), "files": files}
 
 

@@ -45,12 +45,12 @@ def _environment(process: psutil.Process) -> dict[str, str]:
 
 def survey(workspace: Path) -> tuple[list[Owner], list[psutil.Process]]:
     """Runs that are at work in this workspace, or may be; and processes here that dead runs left behind."""
-    states = [(one, one.state()) for one in owner.owners(workspace).values() if one is not None]
-    healthy = [one for one, state in states if state in (State.ALIVE, State.UNKNOWN)]
-    abandoned = [one for one, state in states if state is State.ABANDONED]
-    tokens, place = {one.token() for one in abandoned}, str(workspace.resolve())
+    states = [(process, process.state()) for process in owner.owners(workspace).values() if process is not None]
+    healthy = [process for process, state in states if state in (State.ALIVE, State.UNKNOWN)]
+    abandoned = [process for process, state in states if state is State.ABANDONED]
+    tokens, place = {lost.token() for lost in abandoned}, str(workspace.resolve())
     spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
-    spared |= {one.pid for one, state in states if state is State.ALIVE}
+    spared |= {process.pid for process, state in states if state is State.ALIVE}
     orphans = []
     for process in psutil.process_iter():
         if process.pid in spared:
@@ -60,9 +60,9 @@ def survey(workspace: Path) -> tuple[list[Owner], list[psutil.Process]]:
             token = environment[TOKEN]
             if token in tokens or owner.gone(token):
                 orphans.append(process)
-    for one in abandoned:
+    for lost in abandoned:
         with suppress(psutil.NoSuchProcess):
-            orphans.append(psutil.Process(one.pid))
+            orphans.append(psutil.Process(lost.pid))
     return healthy, orphans
 
 
@@ -112,11 +112,14 @@ def mark(root: Path, how_to_go_on: str, workflow: Any) -> None:
     if not workflow.is_main_process:  # but that of a single job
         return
     slurm.keep_counts(None)
+    caller = os.environ.get(TOKEN)  # the run that plans once more, in this process
     os.environ[MARK], os.environ[TOKEN] = str(root.resolve()), owner.this_process().token()
     heed_sigterm()
     if not locked(root):
         return
     healthy = survey(root)[0]
+    if any(run.token() == caller for run in healthy):
+        return
     said = f"A run in this folder was killed and left its lock. {how_to_go_on}"
     say(f"A run is at work in this folder: {healthy[0]}." if healthy else said, err=True)
 
@@ -137,15 +140,19 @@ def recover(store: Store, *, force: bool = False) -> list[str]:
 
     workspace = store.root
     healthy, orphans = survey(workspace)
-    if alive := [one.pid for one in healthy if one.state() is State.ALIVE]:  # one just killed may need a moment to end
+    if alive := [
+        process.pid for process in healthy if process.state() is State.ALIVE
+    ]:  # one just killed may need a moment to end
         _wait(alive)
         healthy, orphans = survey(workspace)
     records = owner.owners(workspace)
-    for one in healthy:
-        if one.state() is State.ALIVE:
-            raise RunActive(f"a run is at work here ({one}): wait for it, or end it first")
+    for process in healthy:
+        if process.state() is State.ALIVE:
+            raise RunActive(f"a run is at work here ({process}): wait for it, or end it first")
         if not force:
-            raise RunActive(f"a run that cannot be asked from here may be at work ({one}): wait for it there. {FORCE}")
+            raise RunActive(
+                f"a run that cannot be asked from here may be at work ({process}): wait for it there. {FORCE}"
+            )
     if not force and (None in records.values() or (locked(workspace) and not records)):
         what = "Snakemake's lock lies here, without a record of who took it that can be read"
         raise RunActive(f"{what}: see whether a run is at work, on other machines too. {FORCE}")
@@ -202,7 +209,7 @@ def _cluster(workspace: Path, *, dead: bool, force: bool) -> list[str]:
 def _recorded(workspace: Path) -> list[str]:
     """Ids of cluster jobs that Snakemake has noted and not seen end, sorted."""
     found = set()
-    for path in (one for one in (workspace / ".snakemake/incomplete").rglob("*") if one.is_file()):
+    for path in (path for path in (workspace / ".snakemake/incomplete").rglob("*") if path.is_file()):
         with suppress(OSError, ValueError, KeyError, TypeError):
             found.add(parse_json(path.read_bytes())["external_jobid"])
     return sorted(found - {None})

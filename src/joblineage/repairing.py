@@ -70,7 +70,7 @@ def _summary(store: Store, cache: DvcCache) -> str:
     """One hash of the status of all files that count; the time of change (ctime) cannot be set back by a program."""
     places = [*WATCHED, *store.study.shared, store.study.raw, *store.study.files, *store.study.sources]
     status = hashlib.sha256()
-    for place in sorted({os.path.normpath(store.root / one) for one in places} | {str(cache.folder)}):
+    for place in sorted({os.path.normpath(store.root / place) for place in places} | {str(cache.folder)}):
         for path, about in _below(place):
             status.update(f"{path}\0{status_of(about)}\n".encode(errors="surrogateescape"))
     return status.hexdigest()
@@ -78,17 +78,17 @@ def _summary(store: Store, cache: DvcCache) -> str:
 
 def _below(place: str) -> Iterator[tuple[str, os.stat_result]]:
     try:
-        entries = sorted(os.scandir(place), key=lambda one: one.name)
+        entries = sorted(os.scandir(place), key=lambda entry: entry.name)
     except NotADirectoryError:
         yield place, os.stat(place)
         return
     except FileNotFoundError:
         return
-    for one in entries:
-        if one.is_dir():
-            yield from _below(one.path)
+    for entry in entries:
+        if entry.is_dir():
+            yield from _below(entry.path)
         else:
-            yield one.path, one.stat(follow_symlinks=False)
+            yield entry.path, entry.stat(follow_symlinks=False)
 
 
 def locks(root: Path) -> Iterator[str]:
@@ -96,7 +96,7 @@ def locks(root: Path) -> Iterator[str]:
     path = root / DVC / "tmp/rwlock"
     try:
         held = parse_json(path.read_bytes())
-        if isinstance(held, dict) and all(isinstance(one, dict) for one in held.values()):
+        if isinstance(held, dict) and all(isinstance(note, dict) for note in held.values()):
             return
     except FileNotFoundError:
         return
@@ -108,12 +108,12 @@ def locks(root: Path) -> Iterator[str]:
 
 def _compiled(store: Store) -> Iterator[str]:
     """numba does not flush what it keeps of compiled functions, and ends at a file that is not whole. Nothing of one is run."""
-    tops = (store.root / one for one in store.study.sources)
-    bad = sorted(one for top in tops for one in top.rglob("*.nb[ci]") if not _is_pickle(one))
+    tops = (store.root / source for source in store.study.sources)
+    bad = sorted(path for top in tops for path in top.rglob("*.nb[ci]") if not _is_pickle(path))
     for path in bad:
         clear(path)
     if bad:
-        yield f"removed {len(bad)} damaged file(s) that numba compiled: {named(one.name for one in bad)}"
+        yield f"removed {len(bad)} damaged file(s) that numba compiled: {named(path.name for path in bad)}"
 
 
 def _is_pickle(path: Path) -> bool:
@@ -135,25 +135,29 @@ def _cache(store: Store, cache: DvcCache, known: dict[str, Status]) -> Iterator[
     for path in bad:
         clear(path)
     if bad:
-        yield f"removed {len(bad)} damaged object(s) of DVC's cache: {named(f'{one.parent.name}/{one.name}' for one in bad)}"
+        yield f"removed {len(bad)} damaged object(s) of DVC's cache: {named(f'{path.parent.name}/{path.name}' for path in bad)}"
 
 
 def _results(store: Store, cache: DvcCache) -> tuple[list[str], list[str]]:
     """What jobs made, and Snakemake's notes on it. What was done, and what is left for Snakemake."""
     changed = study_changes(store)
     now = compare(store).differences
-    stale = {one.record for one in now if one.kind not in (Kind.LOST, Kind.OTHER)}
+    stale = {state.record for state in now if state.kind not in (Kind.LOST, Kind.OTHER)}
     restored, left = [], []
-    for one in now:
-        place, record = store.root / one.path, store.records.get(one.record or "")
-        if one.kind not in (Kind.LOST, Kind.OTHER) or record is None or (store.root / note(one.path, STARTED)).exists():
+    for state in now:
+        place, record = store.root / state.path, store.records.get(state.record or "")
+        if (
+            state.kind not in (Kind.LOST, Kind.OTHER)
+            or record is None
+            or (store.root / note(state.path, STARTED)).exists()
+        ):
             continue
-        if changed or one.record in stale or not cache.copy(one.file["md5"], place, one.file["sha256"]):
-            left.append(one.path)
+        if changed or state.record in stale or not cache.copy(state.file["md5"], place, state.file["sha256"]):
+            left.append(state.path)
             continue
         # As old as it was: an input that was made since then is the newer one.
         os.utime(place, (seconds(record["time"]["end"]),) * 2)
-        restored.append(one.path)
+        restored.append(state.path)
     done = [f"restored {len(restored)} result(s) from DVC's cache: {named(restored)}"] if restored else []
     brought, lost = _notes(store, cache)
     if brought:
@@ -173,7 +177,7 @@ def _notes(store: Store, cache: DvcCache) -> tuple[list[str], list[str]]:
             continue
         below = place.relative_to(store.root / METADATA).as_posix()
         places = (cache.place(md5) for md5 in cache.ever.get(below, ()))
-        right = next((one for one in places if metadata.agrees(record, read_note(one)) and whole(one)), None)
+        right = next((place for place in places if metadata.agrees(record, read_note(place)) and whole(place)), None)
         if right:
             clear(place)
             write_bytes(place, right.read_bytes())
@@ -194,12 +198,12 @@ def _versions(store: Store, cache: DvcCache) -> Iterator[str]:
     if not under_git(root) or last is None or not last["complete"] or store.pending or study_changes(store):
         return
     held = {md5 for md5 in (outs or {}).values()}
-    held |= {md5 for one in held if one.endswith(".dir") for md5 in cache.listed(one).values()}
+    held |= {md5 for folder in held if folder.endswith(".dir") for md5 in cache.listed(folder).values()}
     if outs and all(cache.place(md5).is_file() for md5 in held) and not lock.check(store)[0]:
         return
     from joblineage.verify import verify
 
-    if all(one.node == LOCK for one in verify(store).findings):
+    if all(finding.node == LOCK for finding in verify(store).findings):
         if version(store):
             yield f"had DVC version the study again: its cache, or {LOCK}, had lost something"
         else:

@@ -60,14 +60,14 @@ def choose(graph: Graph, chain: set[str], number: int, patterns: list[str]) -> l
     seen: Counter[str] = Counter()
     turns = {}
     for name in sorted(chain, key=lambda name: (graph.records[name]["time"]["seconds"], key(graph.records[name]))):
-        one = graph.records[name]
-        if not all(matches(file["path"], patterns) for file in one["outputs"]):
-            seen[one["job"]["rule"]] += 1
-            turns[name] = seen[one["job"]["rule"]]
+        record = graph.records[name]
+        if not all(matches(file["path"], patterns) for file in record["outputs"]):
+            seen[record["job"]["rule"]] += 1
+            turns[name] = seen[record["job"]["rule"]]
     return sorted(turns, key=turns.__getitem__)[:number]
 
 
-def replay(store: Store, one: dict[str, Any], elsewhere: bool) -> tuple[list[Finding], list[str]]:
+def replay(store: Store, record: dict[str, Any], elsewhere: bool) -> tuple[list[Finding], list[str]]:
     """Do the job of a record once more in a scratch copy of the study.
 
     Parameters
@@ -87,10 +87,14 @@ def replay(store: Store, one: dict[str, Any], elsewhere: bool) -> tuple[list[Fin
     with tempfile.TemporaryDirectory(prefix="replay-", dir=root / "cache") as folder:  # same disk: links are possible
         scratch = Path(folder)
         _copy(root, scratch, study)
-        paths = [out["path"] for out in one["outputs"]]
+        paths = [out["path"] for out in record["outputs"]]
         for path in paths:
             (scratch / path).unlink()
-        command = [sys.executable, *f"-m snakemake --cores 1 --allowed-rules {one['job']['rule']} --".split(), *paths]
+        command = [
+            sys.executable,
+            *f"-m snakemake --cores 1 --allowed-rules {record['job']['rule']} --".split(),
+            *paths,
+        ]
         # Under the name of a stage that ends nothing: a scratch copy is not versioned.
         about = {**os.environ, "DVC_STAGE": "replay", "PYTHONPATH": python_path(scratch)}
         about["GIT_CEILING_DIRECTORIES"] = str(root.resolve() / "cache")  # the copy does not belong to the repository
@@ -99,16 +103,18 @@ def replay(store: Store, one: dict[str, Any], elsewhere: bool) -> tuple[list[Fin
         )
         missing = [path for path in paths if not (scratch / path).is_file()]
         if done.returncode or missing:
-            raise DataError(key(one), ["could not be replayed:", *done.stderr.strip().splitlines()[-8:]])
+            raise DataError(key(record), ["could not be replayed:", *done.stderr.strip().splitlines()[-8:]])
         findings, notes = [], []
-        for out in one["outputs"]:
+        for out in record["outputs"]:
             if matches(out["path"], patterns) or sha256(scratch / out["path"]) == out["sha256"]:
                 continue
             near = study.near(root / out["path"], scratch / out["path"]) if elsewhere else None
             if near is not None:
                 notes.append(f"replayed {out['path']}: {near}")
             else:
-                findings.append(Finding(Verdict.TAMPERED, out["path"], f"{key(one)} was replayed and made other bytes"))
+                findings.append(
+                    Finding(Verdict.TAMPERED, out["path"], f"{key(record)} was replayed and made other bytes")
+                )
     return findings, notes
 
 

@@ -71,7 +71,7 @@ async def note_again(job: Any, store: Store) -> None:
     time = store.records[made[0]]["time"]
     for path in job.output:
         found = persistence.metadata(path)
-        found.starttime, found.endtime = (seconds(time[one]) for one in ("start", "end"))
+        found.starttime, found.endtime = (seconds(time[moment]) for moment in ("start", "end"))
         persistence._write_record(str(path), found)
 
 
@@ -92,8 +92,8 @@ def concerned(jobs: Iterable[Any], store: Store) -> Causes:
     def add(what: str, about: str, job: Any) -> None:
         causes.setdefault(what, {}).setdefault(about, []).append(job)
 
-    for one in compare(store, filter(None, job_of)).differences:
-        add(SAID[one.kind], one.path, job_of[one.record])
+    for difference in compare(store, filter(None, job_of)).differences:
+        add(SAID[difference.kind], difference.path, job_of[difference.record])
     for job, paths in scripts.items():
         now = Planned.of(job)
         for what in sorted(filter(None, {now.changed(store.records[name]) for name in records[job]})):

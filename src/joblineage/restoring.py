@@ -38,22 +38,22 @@ class DvcCache:
         """Every file that bears an object's name."""
         for folder in os.scandir(self.folder) if self.folder.is_dir() else ():
             if folder.is_dir():
-                yield from (one for one in os.scandir(folder.path) if OBJECT.fullmatch(folder.name + one.name))
+                yield from (entry for entry in os.scandir(folder.path) if OBJECT.fullmatch(folder.name + entry.name))
 
     def listed(self, md5: str) -> dict[str, str]:
         """{path below it: md5} of a folder that DVC versioned; empty where its list is not here, or not whole."""
         place = self.place(md5)
         if not place.is_file() or not whole(place):
             return {}
-        return {one["relpath"]: one["md5"] for one in parse_json(place.read_bytes())}
+        return {entry["relpath"]: entry["md5"] for entry in parse_json(place.read_bytes())}
 
     @cached_property
     def ever(self) -> dict[str, set[str]]:
         """{path below a folder: md5 of every content that it had} of all versions of all folders."""
         found: dict[str, set[str]] = {}
-        for one in self.objects():
-            if one.name.endswith(".dir"):
-                for path, md5 in self.listed(Path(one.path).parent.name + one.name).items():
+        for entry in self.objects():
+            if entry.name.endswith(".dir"):
+                for path, md5 in self.listed(Path(entry.path).parent.name + entry.name).items():
                     found.setdefault(path, set()).add(md5)
         return found
 
@@ -66,8 +66,8 @@ class DvcCache:
             Brought up to date.
         """
         bad, found = [], {}
-        for one in self.objects():
-            path, status = Path(one.path), status_of(one.stat(follow_symlinks=False))
+        for entry in self.objects():
+            path, status = Path(entry.path), status_of(entry.stat(follow_symlinks=False))
             name = path.relative_to(self.folder).as_posix()
             if known.get(name) == status or (path.is_file() and whole(path)):
                 found[name] = status
@@ -116,7 +116,9 @@ class Restorer:
     def versioned(self, sha256: str) -> bool:
         """Whether a record knows DVC's name of the file, and DVC has a remote that may hold it."""
         remotes = (
-            store for store in self.stores if any("remote" in one for one in configuration(store.root).sections())
+            store
+            for store in self.stores
+            if any("remote" in section for section in configuration(store.root).sections())
         )
         return any(_md5s(store, sha256) for store in remotes)
 
@@ -140,7 +142,8 @@ def locked(root: Path) -> dict[str, str] | None:
     try:
         stages = parse_yaml((root / LOCK).read_bytes())["stages"].values()
         files = {
-            side: {one["path"]: one["md5"] for stage in stages for one in stage[side]} for side in ("deps", "outs")
+            side: {entry["path"]: entry["md5"] for stage in stages for entry in stage[side]}
+            for side in ("deps", "outs")
         }
         return files["outs"]
     except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError):

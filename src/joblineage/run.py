@@ -85,9 +85,11 @@ def end(
 
         store = Store(store.root, store.study)  # with the run that was just written
         forget(store.root, made, store.makers)
-        found = [one for one in verify(store).findings if one.node != "dvc.lock"]  # which is about to be written anew
+        found = [
+            finding for finding in verify(store).findings if finding.node != "dvc.lock"
+        ]  # which is about to be rewritten
         if found:
-            said = [f"{one.verdict.value} {one.node}: {one.what}" for one in found]
+            said = [f"{finding.verdict.value} {finding.node}: {finding.what}" for finding in found]
             raise LineageError("lineage", [*said, f"nothing was versioned; `{store.study.command} verify` says more"])
         if stage is None and under_git(store.root) and not version(store):
             what = f"DVC did not version this study ({DVC_SAYS}): dvc.lock is of an earlier one"
@@ -107,7 +109,9 @@ def _stages_here(store: Store) -> list[str]:
         return ["dvc.yaml"]
     stages = dvc_stages(store.root, parse_yaml((store.root / store.study.settings).read_text("utf-8")))
     return [
-        name for name, one in stages.items() if not away & {*one["deps"], *(next(iter(out)) for out in one["outs"])}
+        name
+        for name, stage in stages.items()
+        if not away & {*stage["deps"], *(next(iter(out)) for out in stage["outs"])}
     ]
 
 
@@ -148,7 +152,7 @@ def close(store: Store, made: Iterable[re.Pattern], targets: Iterable[str], *, c
     Parameters
     ----------
     made : the output patterns of every rule of the present study; a record of a job that left it is not reused.
-    targets : the files for whose sake a complete study is run; it has no other jobs than those that they hang on.
+    targets : the files for whose sake a complete study is run; it has no other jobs than those that they depend on.
     complete : whether all targets are there and up to date.
     """
     root, patterns = store.root, list(made)
@@ -182,7 +186,7 @@ def _behind(store: Store, makers: Mapping[str, str], targets: Iterable[str]) -> 
     def made(paths: Iterable[str]) -> list[str]:
         return [makers[path] for path in paths if path in makers]
 
-    return set(reached(made(targets), lambda name: made(one["path"] for one in store.records[name]["inputs"])))
+    return set(reached(made(targets), lambda name: made(input_["path"] for input_ in store.records[name]["inputs"])))
 
 
 def source_sums(store: Store) -> dict[str, str]:

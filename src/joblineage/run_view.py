@@ -46,11 +46,11 @@ class RunView:
     @cached_property
     def read(self) -> set[tuple[str, str]]:
         """(path, sha256) of every file that some job read."""
-        return {(one["path"], one["sha256"]) for record in self.records.values() for one in record["inputs"]}
+        return {(input_["path"], input_["sha256"]) for record in self.records.values() for input_ in record["inputs"]}
 
     def above(self, name: str) -> list[str]:
         """Keys of the jobs that made the inputs of job `name`, in the order of the inputs."""
-        paths = [one["path"] for one in self.records[name]["inputs"]]
+        paths = [input_["path"] for input_ in self.records[name]["inputs"]]
         return list(dict.fromkeys(self.makers[path] for path in paths if path in self.makers))
 
     @cached_property
@@ -73,15 +73,17 @@ class RunView:
 def of_run(store: Store, name: str) -> RunView:
     """What a run executed and reused; the newer record where a job has two."""
     run = store.runs[name]
-    found = store.by_age(one for one in (*run["executed"], *run["reused"]) if one in store.records)
-    return RunView(store, name, {key(store.records[one]): store.records[one] for one in found}, run["study"])
+    found = store.by_age(record for record in (*run["executed"], *run["reused"]) if record in store.records)
+    return RunView(store, name, {key(store.records[record]): store.records[record] for record in found}, run["study"])
 
 
 def of_record(store: Store, name: str) -> RunView:
     """A record with all that it came from; the other jobs are those of the present study's records."""
     descent = Descent(store)
-    came = [*store.current.values(), *reversed(reached([name], lambda one: descent.above(store.records[one])))]
-    return RunView(store, name, {key(store.records[one]): store.records[one] for one in came}, study_files(store))
+    came = [*store.current.values(), *reversed(reached([name], lambda below: descent.above(store.records[below])))]
+    return RunView(
+        store, name, {key(store.records[record]): store.records[record] for record in came}, study_files(store)
+    )
 
 
 def of_present(store: Store, jobs: Mapping[str, Planned], asked: str) -> RunView:
@@ -106,7 +108,11 @@ def of_present(store: Store, jobs: Mapping[str, Planned], asked: str) -> RunView
             [{"role": role, "path": path, "sha256": sha256(path), "size": None} for role, path in listed]
             for listed in (job.inputs, job.outputs)
         )
-        weights = [one for one in inputs if one["role"] == WEIGHTS] if any(map(pretrained, job.params.values())) else []
+        weights = (
+            [input_ for input_ in inputs if input_["role"] == WEIGHTS]
+            if any(map(pretrained, job.params.values()))
+            else []
+        )
         about = {"job": {"rule": job.rule, "wildcards": job.wildcards}, "inputs": inputs, "outputs": outputs}
         return about | {"params": {"values": job.params}, "model": {"files": weights}, "environment": environment}
 

@@ -180,7 +180,7 @@ class Screen(logging.Handler):
         if job is None:
             return
         job.over = True
-        over, total = sum(one.over for one in self.jobs.values()), len(self.jobs)
+        over, total = sum(job.over for job in self.jobs.values()), len(self.jobs)
         took = spoken(time.time() - (job.begun or self.began))
         left = f"; {self.left()}" if over < total else ""
         self.say(f"{over:>{len(str(total))}} of {total}  {job.name}: {_together(job.made)}, {took}{left}")
@@ -224,7 +224,7 @@ class Screen(logging.Handler):
         """How a job ended that said nothing in its log."""
         from joblineage.job import NO_MEMORY
 
-        its = [one for one in self.errors if f".{rule}.py" in one] or self.errors
+        its = [error for error in self.errors if f".{rule}.py" in error] or self.errors
         died = DIED.search(its[-1]) if its else None
         if died is None:
             return "it left no message; Snakemake's log says more"

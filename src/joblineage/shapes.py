@@ -51,15 +51,15 @@ def compiled(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Check:
         return checks[0]
 
     def check(value: Any) -> None:
-        for one in checks:
-            one(value)
+        for check in checks:
+            check(value)
 
     return check
 
 
 def _type(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Check:
     names = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
-    types, said = frozenset(one for name in names for one in TYPES[name]), " or ".join(names)
+    types, said = frozenset(kind for name in names for kind in TYPES[name]), " or ".join(names)
 
     def check(value: Any) -> None:
         if type(value) not in types:  # no isinstance: True is no number here
@@ -79,12 +79,12 @@ def _enum(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Check:
 
 
 def _any(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Check:
-    options = [compiled(one, defs) for one in schema.get("anyOf", schema.get("oneOf"))]
+    options = [compiled(option, defs) for option in schema.get("anyOf", schema.get("oneOf"))]
 
     def check(value: Any) -> None:
-        for one in options:
+        for option in options:
             try:
-                return one(value)
+                return option(value)
             except ValueError:
                 continue
         raise ValueError("expected another form")
@@ -113,7 +113,7 @@ def _least(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Check:
 
 
 def _object(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Check:
-    parts = {name: compiled(one, defs) for name, one in schema.get("properties", {}).items()}
+    parts = {name: compiled(part, defs) for name, part in schema.get("properties", {}).items()}
     needed, most, others = frozenset(schema.get("required", ())), schema.get("maxProperties"), schema.get(MORE, True)
     other = _refuse if others is False else anything if others is True else compiled(others, defs)
 
@@ -126,10 +126,10 @@ def _object(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Check:
             raise ValueError("expected fewer fields")
         name = ""
         try:
-            for name, one in value.items():
+            for name, inner in value.items():
                 if name not in parts:
                     _encoded(name)
-                parts.get(name, other)(one)
+                parts.get(name, other)(inner)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
 
@@ -145,8 +145,8 @@ def _list(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Check:
             return
         if len(value) < fewest:
             raise ValueError("expected more entries")
-        for one in value:
-            item(one)
+        for inner in value:
+            item(inner)
         if unique and len(set(value)) < len(value):
             raise ValueError("an entry stands there twice")
 
@@ -201,5 +201,5 @@ def anything(value: Any, depth: int = DEEPEST) -> None:
     elif type(value) in (dict, list):
         if not depth:
             raise ValueError("lists in lists, too deep")
-        for one in [*value, *value.values()] if type(value) is dict else value:
-            anything(one, depth - 1)
+        for inner in [*value, *value.values()] if type(value) is dict else value:
+            anything(inner, depth - 1)

@@ -35,8 +35,8 @@ def as_dict(artifact: Artifact, store: Store, depth: int | None = None) -> dict[
 
 def _depths(name: str, descent: Descent, depth: int | None) -> dict[str, int]:
     """{id: steps above record `name`}, nearest first."""
-    steps = reached([name], lambda one: descent.above(descent.store.records[one]))
-    return {one: far for one, far in steps.items() if depth is None or far <= depth}
+    steps = reached([name], lambda below: descent.above(descent.store.records[below]))
+    return {ancestor: far for ancestor, far in steps.items() if depth is None or far <= depth}
 
 
 def _made(artifact: Artifact, store: Store) -> dict[str, Any] | None:
@@ -58,8 +58,8 @@ def _job(name: str, descent: Descent) -> dict[str, Any]:
 
 def raw(record: Mapping[str, Any], descent: Descent) -> list[dict[str, Any]]:
     """Inputs of a record that no record made, source files left out."""
-    data = (one for one in record["inputs"] if one["role"] not in LOGIC)
-    return [one for one in data if descent.maker(one["path"], one["sha256"]) is None]
+    data = (input_ for input_ in record["inputs"] if input_["role"] not in LOGIC)
+    return [entry for entry in data if descent.maker(entry["path"], entry["sha256"]) is None]
 
 
 def tree(artifact: Artifact, store: Store, depth: int | None = None) -> "Tree":
@@ -77,7 +77,7 @@ def tree(artifact: Artifact, store: Store, depth: int | None = None) -> "Tree":
         label = Text(title(record), "bold")
         label.append("".join(f"\n{line}" for line in about(name, record)), "not bold")
         if record["status"] != "ok":
-            changed = ", ".join(one["path"] for one in record["changed_inputs"])
+            changed = ", ".join(input_["path"] for input_ in record["changed_inputs"])
             label.append(f"\n{record['status'].upper()}: changed while it worked: {changed}", "bold red")
         branch = parent.add(label)
         above, inputs = descent.above(record), list(folded(raw(record, descent), store))
@@ -86,16 +86,16 @@ def tree(artifact: Artifact, store: Store, depth: int | None = None) -> "Tree":
                 branch.add(Text(f"... {len(above)} jobs above, {len(inputs)} raw inputs", "dim"))
             return
         elsewhere = []
-        for one in above:
-            if one in shown or depths[one] != depths[name] + 1:
-                elsewhere.append(title(store.records[one]))
+        for ancestor in above:
+            if ancestor in shown or depths[ancestor] != depths[name] + 1:
+                elsewhere.append(title(store.records[ancestor]))
             else:
-                grow(branch, one)
+                grow(branch, ancestor)
         if elsewhere:
             rest = f" and {len(elsewhere) - SHORT} more" if len(elsewhere) > SHORT else ""
             branch.add(Text(f"and, shown elsewhere: {', '.join(elsewhere[:SHORT])}{rest}", "dim"))
-        for one in inputs:
-            branch.add(Text(one, "green"))
+        for input_ in inputs:
+            branch.add(Text(input_, "green"))
 
     said = title(store.records[artifact.record])
     if made := _made(artifact, store):
@@ -126,7 +126,7 @@ def about(name: str, record: Mapping[str, Any]) -> Iterator[str]:
     if shown or seeds:
         yield "; ".join(", ".join(part) for part in (shown, seeds) if part)
     if model := record["model"]:
-        files = ", ".join(f"{PurePosixPath(one['path']).name} {one['sha256'][:8]}" for one in model["files"])
+        files = ", ".join(f"{PurePosixPath(file['path']).name} {file['sha256'][:8]}" for file in model["files"])
         yield f"checkpoint {model['checkpoint']}, revision {model['revision']}, {files or 'files unknown'}"
 
 
@@ -143,12 +143,12 @@ def leaves(values: Any, where: str = "") -> Iterator[tuple[str, str]]:
 def folded(files: list[dict[str, Any]], store: Store) -> Iterator[str]:
     """Raw inputs in words: by name where a folder holds few of a role, else counted."""
     groups = defaultdict(list)
-    for one in files:
-        groups[one["role"], str(PurePosixPath(one["path"]).parent)].append(one)
+    for file in files:
+        groups[file["role"], str(PurePosixPath(file["path"]).parent)].append(file)
     for (role, folder), many in sorted(groups.items()):
         if len(many) > FEW:
-            yield f"{len(many)} {role} in {folder}/ ({sum(one['size'] for one in many) / 2**20:.1f} MiB, raw)"
+            yield f"{len(many)} {role} in {folder}/ ({sum(entry['size'] for entry in many) / 2**20:.1f} MiB, raw)"
             continue
-        for one in many:
-            changed = "not as its job left it" if one["path"] in store.makers else "raw"
-            yield f"{one['path']} ({changed}, sha256 {one['sha256'][:8]})"
+        for entry in many:
+            changed = "not as its job left it" if entry["path"] in store.makers else "raw"
+            yield f"{entry['path']} ({changed}, sha256 {entry['sha256'][:8]})"

@@ -100,10 +100,10 @@ def working_in(folder: Path, recorded: Collection[str], jobs: dict[str, Queued])
     """
     place = folder.resolve()
 
-    def ours(one: Queued) -> bool:
-        return one.comment.startswith("rule_") and Path(one.folder).resolve() == place
+    def ours(queued: Queued) -> bool:
+        return queued.comment.startswith("rule_") and Path(queued.folder).resolve() == place
 
-    return sorted(name for name, one in jobs.items() if name in recorded or ours(one))
+    return sorted(name for name, job in jobs.items() if name in recorded or ours(job))
 
 
 def cancel(ids: Collection[str]) -> list[str]:

@@ -51,7 +51,7 @@ def merkle_root(ids: list[str]) -> str:
     """Root of the binary hash tree over `ids` in this order (RFC 6962: 0x00 before a leaf, 0x01 before a node)."""
     if not ids:
         return digest(b"")
-    level = [hashlib.sha256(b"\0" + bytes.fromhex(one)).digest() for one in ids]
+    level = [hashlib.sha256(b"\0" + bytes.fromhex(name)).digest() for name in ids]
     while len(level) > 1:
         odd = level[-1:] if len(level) % 2 else []
         level = [hashlib.sha256(b"\1" + a + b).digest() for a, b in zip(level[::2], level[1::2], strict=False)] + odd
@@ -121,7 +121,9 @@ class Store:
         folder = self.folder / "objects"
         entries = os.scandir(folder) if folder.is_dir() else ()
         # A link to DVC's cache counts, one to itself does not: `isfile` says no where `is_file` raises.
-        return frozenset(one.name for one in entries if one.is_file(follow_symlinks=False) or os.path.isfile(one))
+        return frozenset(
+            entry.name for entry in entries if entry.is_file(follow_symlinks=False) or os.path.isfile(entry)
+        )
 
     def put(self, data: bytes) -> str:
         """Keep bytes as an object.
@@ -244,7 +246,7 @@ class Store:
             It is not a list of names.
         """
         found = self.get_json(name)
-        if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        if not isinstance(found, list) or not all(isinstance(element, str) for element in found):
             raise ValueError("no list of samples")
         return frozenset(found)
 
@@ -290,7 +292,7 @@ class Store:
     def runs(self) -> dict[str, Document]:
         """{id: run} of every run that can be read, each after the one that it names as the one before."""
         found = self._read["runs"][0]
-        return {name: found[name] for name in in_order({name: one["previous"] for name, one in found.items()})}
+        return {name: found[name] for name in in_order({name: run["previous"] for name, run in found.items()})}
 
     @cached_property
     def broken(self) -> dict[str, str]:
@@ -315,7 +317,7 @@ class Store:
     @cached_property
     def listed(self) -> dict[str, str]:
         """{record id: id of the last run that lists it}."""
-        return {name: run for run, one in self.runs.items() for part in PARTS for name in one[part]}
+        return {name: run for run, listed in self.runs.items() for part in PARTS for name in listed[part]}
 
     @cached_property
     def pending(self) -> dict[str, Document]:
@@ -331,17 +333,17 @@ class Store:
         nothing but their clocks.
         """
         runs, last = {name: number for number, name in enumerate(self.runs)}, len(self.runs)
-        made_by = {name: run for run, one in reversed(self.runs.items()) for part in MADE for name in one[part]}
-        replaced = {name for one in self.runs.values() for name in one["superseded"]}
+        made_by = {name: run for run, listed in reversed(self.runs.items()) for part in MADE for name in listed[part]}
+        replaced = {name for run in self.runs.values() for name in run["superseded"]}
         return {
             name: (
                 runs[made_by[name]] if name in made_by else last,
                 name not in replaced,
-                one.get("number", -1),
-                one["time"]["end"],
+                record.get("number", -1),
+                record["time"]["end"],
                 name,
             )
-            for name, one in self.records.items()
+            for name, record in self.records.items()
         }
 
     def by_age(self, names: Iterable[str]) -> list[str]:
@@ -367,7 +369,7 @@ class Store:
     @cached_property
     def versions(self) -> set[tuple[str, str]]:
         """(path, sha256) of everything that a record says was made, now or earlier."""
-        return {(out["path"], out["sha256"]) for one in self.records.values() for out in one["outputs"]}
+        return {(out["path"], out["sha256"]) for record in self.records.values() for out in record["outputs"]}
 
     @cached_property
     def makers(self) -> dict[str, str]:
@@ -416,5 +418,5 @@ def in_order(before: Mapping[str, str | None]) -> list[str]:
         level = after[start]
         while level:
             found += level
-            level = [name for one in level for name in after[one]]
+            level = [name for earlier in level for name in after[earlier]]
     return sorted(before.keys() - set(found)) + found  # the former go round in a circle

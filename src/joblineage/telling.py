@@ -66,8 +66,8 @@ def plain_console(**options: Any) -> "Console":
 
     class Escaping(Console):
         def render(self, renderable: Any, options: Any = None) -> Iterator[Segment]:
-            for one in super().render(renderable, options):
-                yield one if one.control else Segment(escaped(one.text, kept="\n"), one.style)
+            for segment in super().render(renderable, options):
+                yield segment if segment.control else Segment(escaped(segment.text, kept="\n"), segment.style)
 
     return Escaping(**{"markup": False, "highlight": False} | options)
 

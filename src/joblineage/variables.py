@@ -27,7 +27,7 @@ def of_start() -> dict[str, str]:
         said = Path("/proc/self/environ").read_bytes()
     except OSError:
         return dict(os.environ)
-    pairs = (os.fsdecode(one).partition("=") for one in said.split(b"\0") if one)
+    pairs = (os.fsdecode(part).partition("=") for part in said.split(b"\0") if part)
     found = {name: value for name, _, value in pairs}
     cut = {"GLIBC_TUNABLES"} & os.environ.keys()  # glibc reads it by cutting it apart, in this very place
     return found | {name: os.environ[name] for name in cut}

@@ -110,7 +110,9 @@ def verify(
 
     # 2. What lies here against what the records say; and whether the records fit each other.
     now = present.compare(store, chain if artifact else None, deep=deep)
-    changed = [one for one in now.differences if one.kind is not present.Kind.FOREIGN]  # `places` looks closer
+    changed = [
+        difference for difference in now.differences if difference.kind is not present.Kind.FOREIGN
+    ]  # `places` looks closer
     records = structure.check(store)
     findings = [*records, *present.findings(store, changed)]
     notes = [*now.notes, *complete.unnamed(store)]
@@ -196,7 +198,7 @@ def environments(graph: Graph, chain: set[str]) -> list[str]:
 
 def _sorted(findings: list[Finding], graph: Graph) -> list[Finding]:
     """Each finding once, with what follows from it; the worst verdict first, then upstream before downstream; dvc.lock last."""
-    jobs = {key(one): name for name, one in graph.records.items()}
+    jobs = {key(record): name for name, record in graph.records.items()}
     made_by = jobs | graph.store.makers
     order = {name: number for number, name in enumerate(graph.ordered(graph.records))}
 
@@ -214,12 +216,14 @@ def _sorted(findings: list[Finding], graph: Graph) -> list[Finding]:
         return {name, *graph.after(name)}
 
     placed = []
-    for finding in {(one.node, one.verdict): one for one in reversed(findings)}.values():  # the first of its kind
+    for finding in {
+        (finding.node, finding.verdict): finding for finding in reversed(findings)
+    }.values():  # the first of its kind
         struck, node = start(finding), finding.node
-        later = sorted({one for name in struck for one in after(name)}, key=order.__getitem__)
+        later = sorted({job for name in struck for job in after(name)}, key=order.__getitem__)
         names = tuple(key(graph.records[name]) for name in later if key(graph.records[name]) != node)
         unplaced = len(order) if node == "dvc.lock" else -1  # what it claims follows from the rest
         place = min((order[name] for name in struck), default=unplaced)
         where = (place, not node.startswith(FOLDER), node.startswith(METADATA), node)
         placed.append((WORST_FIRST.index(finding.verdict), where, replace(finding, follows=names)))
-    return [finding for *_, finding in sorted(placed, key=lambda one: one[:2])]
+    return [finding for *_, finding in sorted(placed, key=lambda placed_finding: placed_finding[:2])]

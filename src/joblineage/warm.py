@@ -2,7 +2,7 @@
 
 Snakemake starts a Python for every script. Here a process of its own imports the libraries that most jobs need, then
 forks for each script: the fork runs it as the main module of a process of its own. The study's packages are not among
-the libraries: each job imports them anew, and so depends on no more of them than it did.
+the libraries: each job imports them again, and so depends on no more of them than it did.
 """
 
 import json

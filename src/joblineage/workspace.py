@@ -96,7 +96,7 @@ def marked(folder: Path) -> Iterator[tuple[Path, str]]:
 
     Base64 can be spelled in several ways: Snakemake reads one, so no other is accepted.
     """
-    for file in (one for one in folder.rglob("*") if not one.is_dir()):
+    for file in (path for path in folder.rglob("*") if not path.is_dir()):
         name = file.relative_to(folder).as_posix()
         path = output_of(name)
         if path is not None and urlsafe_b64encode(path.encode()).decode() == _joined(name):

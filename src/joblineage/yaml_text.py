@@ -52,7 +52,7 @@ def _unfolded(node: yaml.Node, known: dict[int, tuple[int, int]]) -> tuple[int, 
         known[id(node)] = (0, 0)
         if isinstance(node, yaml.MappingNode):
             _refuse_doubled(node)
-        parts = [part for one in node.value for part in (one if isinstance(one, tuple) else (one,))]
+        parts = [part for item in node.value for part in (item if isinstance(item, tuple) else (item,))]
         inner = [_unfolded(part, known) for part in parts]
         known[id(node)] = (1 + sum(values for values, _ in inner), 1 + max((height for _, height in inner), default=0))
     values, height = known[id(node)]

@@ -215,7 +215,7 @@ def test_of_a_record_that_is_in_no_copy_nobody_speaks_any_more(made: Lineage):
     (said,) = repairing.repair(made.store)
     assert said == (
         f"removed from lineage/ what is damaged or lost and in no copy: {lost.relative_to(made.root)} and 1 document(s) "
-        "that spoke of them: the next run writes what it needs anew"
+        "that spoke of them: the next run rewrites what it needs"
     )
     assert FUSED not in made.store.makers
     assert "results/fold0" in made.store.makers
@@ -263,7 +263,7 @@ def test_a_job_that_cannot_read_a_damaged_input_says_which_it_is_and_what_to_do(
     (said,) = Begun(None, inputs, "").damaged()
     assert said.startswith("results/media is damaged: prepare made 5 bytes, sha256 ")
     assert "; here are 2, " in said
-    assert said.endswith("begin the run anew: what is damaged is brought back or made again first")
+    assert said.endswith("start the run again: it first restores or remakes what is damaged")
 
 
 def folder(path: Path) -> None:

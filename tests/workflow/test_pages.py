@@ -1,8 +1,12 @@
-"""The pages in docs/ lead through a study: each command, in the order of the page, as it stands."""
+"""The pages in docs/ lead through a study: each command, in the order of the page, as it stands.
+
+`pytest -rP tests/workflow/test_pages.py` prints how long each page's commands took.
+"""
 
 import re
 import shlex
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -25,13 +29,18 @@ def prepare(page: str, study: Study) -> None:
         study.edit_params(lambda values: values["encoders"].update(entry))
 
 
-def test_the_commands_of_the_pages_run_as_they_stand(guarded: Study, tmp_path: Path) -> None:
+def test_by_the_docs_alone_one_scores_a_table_predicts_a_clip_audits_a_submission_and_adds_an_encoder(
+    guarded: Study, tmp_path: Path
+) -> None:
     study = with_stores(guarded, tmp_path)
     for page in IN_A_STUDY:
         prepare(page, study)
-        for command in to_run(page):
+        began, commands = time.monotonic(), to_run(page)
+        assert commands
+        for command in commands:
             done = study.run(*shlex.split(command))
             assert done.stdout + done.stderr, (page, command)
+        print(f"{page}: {len(commands)} commands, {time.monotonic() - began:.0f} s")
     assert (study.folder / "answers.csv").is_file()
     assert (study.folder / "lineage.html").is_file()
     encoders = (study.folder / "results/encoders.csv").read_text()

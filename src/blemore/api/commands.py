@@ -44,10 +44,10 @@ def score(
     ],
     decoder: Kind = "expected",
     logits: Logits = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of the controls.")] = 17,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the controls.")] = 17,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
-    """The honest score of a table: nested decoders, interval, trivial baseline, optimism, and what a person's clips together gain.
+    """The honest score of a table: nested decoders, interval, trivial baseline, optimism, gain of deciding by person.
 
     The decoder of a fold is fitted on the other folds' persons. The probabilities must be out-of-fold too: from models that did
     not see the clip's person. No table shows whether they are.
@@ -71,7 +71,7 @@ def evaluate(
     truth: Truth,
     as_json: AsJson = False,
 ) -> None:
-    """ACC_presence, ACC_salience and Score of predictions; unlabelled test clips among them are left aside."""
+    """ACC_presence, ACC_salience and Score of predictions; unlabelled test clips among them are ignored."""
     from blemore.api import functions as api
 
     _tell(api.evaluate_predictions(predictions, truth), as_json)
@@ -140,7 +140,7 @@ def decode(
     logits: Logits = False,
     as_json: AsJson = False,
 ) -> None:
-    """Probabilities to predictions, by the challenge's two thresholds or by a fitted decoder."""
+    """Turn probabilities into predictions, by the challenge's two thresholds or by a fitted decoder."""
     from blemore.api import functions as api
     from blemore.tables import class_values, probability_columns
 
@@ -198,7 +198,8 @@ def enroll(
     ] = None,
     logits: Logits = False,
     clips: Annotated[
-        Path | None, typer.Option(help="Clips table of the study behind the probabilities, to see who trained it.")
+        Path | None,
+        typer.Option(help="Clips table of the study behind the probabilities, to check whom it was trained on."),
     ] = Path("results/clips/clips.parquet"),
 ) -> None:
     """Decide all clips of one person together; labels of some of them are taken as known."""
@@ -246,8 +247,8 @@ def enroll(
 def _show(found: dict[str, Any]) -> None:
     from blemore.scoring.metrics import ACCURACIES
 
-    def line(name: str, one: dict[str, float], form: str, interval: list[float] | None, how: str) -> None:
-        numbers = "".join(f"{one[key]:{form}}".rjust(10) for key in ACCURACIES)
+    def line(name: str, figures: dict[str, float], form: str, interval: list[float] | None, how: str) -> None:
+        numbers = "".join(f"{figures[key]:{form}}".rjust(10) for key in ACCURACIES)
         limits = "{:{form}} to {:{form}}".format(*interval, form=form) if interval else ""
         say(f"{name:<17}{numbers}  {limits:<17}{how}")
 
@@ -257,13 +258,13 @@ def _show(found: dict[str, Any]) -> None:
     say(f"{honest['clips']} clips ({honest['blends']} blends) of {found['persons']} persons")
     say(f"{found['folds']} folds, {folds}", "")
     say(f"{'':<17}{'presence':>10}{'salience':>10}{'Score':>10}  90 % interval of the Score, over persons")
-    for name, one, how in (
+    for name, figures, how in (
         ("honest", honest, f"decoder ({kind}) fitted on the other folds' persons"),
         ("thresholds", by_thresholds["honest"], "thresholds chosen on the other folds' persons"),
         ("trivial", found["trivial"], "the other folds' commonest label for every clip"),
         ("in sample", by_thresholds["in_sample"], "thresholds chosen on the very clips: too high"),
     ):
-        line(name, one, ".3f", one["interval"]["score"] if "interval" in one else None, how)
+        line(name, figures, ".3f", figures["interval"]["score"] if "interval" in figures else None, how)
     line("optimism", by_thresholds["optimism"], "+.3f", None, "in sample minus thresholds")
     line(
         "person gain",
@@ -282,7 +283,7 @@ def _show(found: dict[str, Any]) -> None:
         say(f"  {name.replace('_', ' '):<35}{control['mean']:+10.3f}  {'':<17}{control['what']}{more}")
     say(
         "",
-        "A person gain that its controls reach as well is none; it needs persons who show the usual mix of emotions.",
+        "A person gain no larger than its controls is no gain; it also needs persons who show the usual mix of emotions.",
     )
     say(
         f"In ACC_presence {gain['persons_gaining']} persons gain and {gain['persons_losing']} lose; "

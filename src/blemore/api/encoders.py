@@ -24,10 +24,10 @@ def encoders(
         list[str] | None, typer.Option(help="An encoder that was finetuned for the task; repeatable.")
     ] = None,
     logits: Annotated[bool, typer.Option("--logits", help="The tables hold logits: take their softmax.")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of the random groups beside persons.")] = 17,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the random groups.")] = 17,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
-    """Each encoder's value in the fusion, how few do as well, and what it sees of the person; with intervals over persons.
+    """Each encoder's value in the fusion, the fewest that do as well, and each one's personal bias, with intervals over persons.
 
     An encoder is called as its file, or, if that is probabilities.parquet, as its folder.
     """
@@ -46,7 +46,7 @@ def encoders(
     made = [given.rows(given.probabilities(path, logits), shown, None, None)[0] for path in tables]
     if len(made[0].folds) < 2:
         raise DataError(str(truth), [f"an honest decoder needs at least two folds, found only {made[0].folds[0]}"])
-    rows = replace(made[0], values=np.stack([one.values for one in made]))
+    rows = replace(made[0], values=np.stack([table.values for table in made]))
     found = worth(rows, tuple(names), adapted=finetuned or (), seed=seed)
     if as_json:
         say_json(found)
@@ -55,8 +55,8 @@ def encoders(
 
 
 def _lines(found: dict[str, Any]) -> list[str]:
-    def ends(one: dict[str, Any], form: str = "+.3f") -> str:
-        return f"{one['interval'][0]:{form}} to {one['interval'][1]:{form}}"
+    def ends(gain: dict[str, Any], form: str = "+.3f") -> str:
+        return f"{gain['interval'][0]:{form}} to {gain['interval'][1]:{form}}"
 
     whole, greedy, adapted = found["all"], found["greedy"], found["adapted"]
     width = max(len("encoder"), *map(len, found["encoders"]))
@@ -66,8 +66,8 @@ def _lines(found: dict[str, Any]) -> list[str]:
         "",
         f"{'encoder':<{width}}  Score with all less that without it   spread of persons' offsets less that of random groups",
     ]
-    for name, one in found["encoders"].items():
-        value, bias = one["adds"], one["bias"]
+    for name, encoder in found["encoders"].items():
+        value, bias = encoder["adds"], encoder["bias"]
         alone = f"{value['gain']['score']:+.3f} ({ends(value)})" if value else ""
         lines.append(f"{name:<{width}}  {alone:<36}  {bias['excess']:+.2f} ({ends(bias, '+.2f')}) logits")
     lines += ["", "one after another, each time what adds most; each fold in the order that the others give:"]

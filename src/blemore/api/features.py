@@ -12,7 +12,7 @@ import typer
 from joblineage.errors import DataError, refuse
 from joblineage.telling import say
 
-app = typer.Typer(help="Features that others made: bring them in, fit a head on them.", no_args_is_help=True)
+app = typer.Typer(help="Features that others made: import them, fit a head on them.", no_args_is_help=True)
 
 Denylist = Annotated[
     Path, typer.Option("--withdrawn", help="List of who withdrew consent (none where there is no such file).")
@@ -62,7 +62,9 @@ def import_command(
     entry = f"enabled: true, module: precomputed, learning: frozen, file: {out}, persons: {persons}"
     say("In params.yaml, under encoders:", f"  {out.stem.lower()}: {{{entry}}}")
     if not unseen:
-        say("persons: null says that nobody knows on whom the network was trained; --unseen says: on none of them")
+        say(
+            "persons: null means that the network's training persons are unknown; --unseen says that it saw none of them"
+        )
 
 
 def listed(path: Path) -> dict[str, bool]:
@@ -84,7 +86,7 @@ def fit_command(
     truth: Annotated[Path, typer.Option(help="Labels in the form of the challenge's train_metadata.csv.")],
     out: Annotated[Path, typer.Option(help="Probabilities to write, .csv or .parquet.")],
     head: Annotated[str, typer.Option(help="linear, or mlp, one hidden layer as in the challenge's kit.")] = "linear",
-    seed: Annotated[int, typer.Option(min=0, help="Of what a head draws.")] = 17,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the head.")] = 17,
 ) -> None:
     """Features -> probabilities, without a workflow: out-of-fold for labelled clips, the fold models' mean for test clips."""
     import numpy as np

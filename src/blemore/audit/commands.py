@@ -39,7 +39,7 @@ def find(
     as_json: AsJson = False,
     workspace: Workspace = Path(),
 ) -> None:
-    """Which jobs touched it: made it, read it, were fitted on it, judged it. Exit code 1 where none did."""
+    """Which jobs made, read, were fitted on or judged something. Exit code 1 where none did."""
     from joblineage.store import Store
 
     ways = {
@@ -61,10 +61,10 @@ def persons_clips(person: str, store: "Store") -> set[str]:
     from blemore.audit.persons import person_of
 
     stems = (
-        PurePosixPath(one["path"]).stem
+        PurePosixPath(entry["path"]).stem
         for record in store.records.values()
         for side in ("inputs", "outputs")
-        for one in record[side]
+        for entry in record[side]
     )
     named = {stem for stem in stems if stem.startswith(f"{person}_") and person_of(stem) == person}
     return named | set(_table(person, store.root / CLIPS))
@@ -86,7 +86,7 @@ def leaks(
 ) -> None:
     """Was anybody judged by a model that had seen them? Persons x models, what is unknown, and every leak by name.
 
-    Exit codes: 0 where no leak was found, 15 otherwise. What is unknown is no leak, and not "ok" either.
+    Exit codes: 0 where no leak was found, 15 otherwise. Unknown is neither a leak nor "ok".
     """
     from blemore.audit.leaks.audit import check
     from joblineage.graph import Graph
@@ -112,9 +112,9 @@ def _tell(found: "Audit", shown: int = 20) -> None:
     console.width = max(console.width, plain_console(width=10_000).measure(table).maximum)
     console.print(table)
     say("  ".join(f"{sign} {words}" for sign, words in SIGNS.values()))
-    for one in found.findings[:shown]:
-        say(f"LEAK  {one.node}", fg="red")
-        say(f"  {one.what}")
+    for finding in found.findings[:shown]:
+        say(f"LEAK  {finding.node}", fg="red")
+        say(f"  {finding.what}")
     if len(found.findings) > shown:
         say(f"... and {len(found.findings) - shown} more (--json lists all)")
     for note in found.notes:
@@ -144,7 +144,7 @@ def report(
     part: Annotated[bool, typer.Option("--part", help="Print only the part that goes into another page.")] = False,
     workspace: Workspace = Path(),
 ) -> None:
-    """One page for a reviewer: data, code, parameters, checkpoints, who was seen by whom, time, and what verify says."""
+    """One page for a reviewer: data, code, parameters, checkpoints, whom each model was trained on, time, verdict."""
     from blemore.audit.page.build import Check, page
     from joblineage.capture import now
     from joblineage.files import write_text
@@ -162,7 +162,7 @@ def report(
 
 def withdraw(
     person: Annotated[
-        str | None, typer.Option(help="A person: all training clips (test clips tell no person).")
+        str | None, typer.Option(help="A person: all training clips (test clips name no person).")
     ] = None,
     clip: Annotated[str | None, typer.Option(help="One clip's name, with or without its extension.")] = None,
     revoke: Annotated[
@@ -171,13 +171,11 @@ def withdraw(
     reason: Annotated[
         str | None, typer.Option(help="With --revoke: why. Is kept in withdrawn.json, with who and when.")
     ] = None,
-    remote: Annotated[
-        list[str] | None, typer.Option(help="A remote of DVC's to remove from; may be given again.")
-    ] = None,
+    remote: Annotated[list[str] | None, typer.Option(help="DVC remote to remove from; repeatable.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, change nothing.")] = False,
     workspace: Workspace = Path(),
 ) -> None:
-    """Consent withdrawn: never listed or imported again; removed from the workspace, caches and remotes.
+    """Remove clips whose consent was withdrawn from workspace, caches and remotes; they are never imported again.
 
     Try it with --dry-run. Raw clips removed here are gone. May be run again, in other clones, for further remotes, or after the
     next run to see what still names them. Exit code 1 where a remote could not be reached.

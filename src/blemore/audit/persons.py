@@ -13,7 +13,7 @@ from joblineage.store import Store
 def codes(store: Store) -> frozenset[str]:
     """Every person whom the study knows: by the names of the raw clips in its records, and by the denylist."""
     withdrawn = known_withdrawn(store.root / FILE).names
-    files = (one["path"] for record in store.records.values() for one in (*record["inputs"], *record["outputs"]))
+    files = (input_["path"] for record in store.records.values() for input_ in (*record["inputs"], *record["outputs"]))
     known = {
         person for path in files if path.startswith(store.study.raw) and (person := person_of(PurePosixPath(path).stem))
     }
@@ -33,4 +33,4 @@ def person_of(clip: str) -> str | None:
 def _other_forms() -> list[Callable[[str], str | None]]:
     """`person_of` of the data sets whose clips have names of another form."""
     modules = [DATA_SET.load(name) for name in DATA_SET.names()]
-    return [one.person_of for one in modules if hasattr(one, "person_of")]
+    return [module.person_of for module in modules if hasattr(module, "person_of")]

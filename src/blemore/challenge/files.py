@@ -127,7 +127,7 @@ def _in_our_words(emotions: Any) -> Any:
 
 
 class Faults:
-    """Faults of clips, each said once: with its first clip, what stands there, and how many more have it."""
+    """Faults of clips, each said once: with its first clip, what was found, and how many more have it."""
 
     def __init__(self) -> None:
         self._found: dict[str, list[tuple[str, str]]] = defaultdict(list)
@@ -140,7 +140,7 @@ class Faults:
         clip : str
             The clip.
         faults : list of (str, str)
-            What is wrong, and what stands there in place of "{}".
+            What is wrong, and what was found in place of "{}".
 
         Returns
         -------
@@ -176,7 +176,7 @@ def emotion_faults(emotions: Any) -> list[tuple[str, str]]:
     Returns
     -------
     list of (str, str)
-        For `Faults`: what is wrong, and what stands there in place of "{}", of each fault.
+        For `Faults`: what is wrong, and what was found in place of "{}", of each fault.
     """
     form = '{"emotion": ..., "salience": ...}'
     if not isinstance(emotions, list) or not emotions:

@@ -203,7 +203,7 @@ def faults_of(value: Any, clips: Iterable[str] | None = None) -> list[str]:
 
 
 def _key_faults(key: str) -> list[tuple[str, str]]:
-    """What is wrong with a key where nobody says which are asked for."""
+    """What is wrong with a key where it is not given which are expected."""
     if key != f"{Path(key).stem}{EXTENSION}" or "\\" in key:
         return [(f"a key is the name of a clip without folder, with {EXTENSION}", "")]
     return []

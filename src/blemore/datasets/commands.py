@@ -42,7 +42,7 @@ def import_command(
 ) -> None:
     """Find clips and tables in zips and folders, sort them into place, check that the data is whole.
 
-    Run it again at any time: what is there is kept.
+    Run it again at any time: files already in place are kept.
     """
     from blemore.datasets.importing import import_data
     from blemore.datasets.withdrawn import known_withdrawn

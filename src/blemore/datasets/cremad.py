@@ -41,7 +41,7 @@ def person_of(clip: str) -> str | None:
 def clip_files(root: Path, options: Mapping[str, Any]) -> list[str]:
     """Sorted paths below root of every clip that lies there: "VideoFlash/1001_DFA_ANG_XX.flv"."""
     files = Path(root, CLIPS).glob("*")
-    return sorted(f"{CLIPS}/{one.name}" for one in files if one.suffix.lower() == ".flv" and one.name[0] != ".")
+    return sorted(f"{CLIPS}/{file.name}" for file in files if file.suffix.lower() == ".flv" and file.name[0] != ".")
 
 
 def held_back(root: Path, files: list[str]) -> list[str]:

@@ -84,8 +84,8 @@ def read_features(
         no frame, or rows of another width than the others. Each fault is reported once, with its first clip.
     """
     with tempfile.TemporaryDirectory() as spare, find_files(paths, Path(spare)) as sources:
-        files = [one for one in sources if PurePath(one.name).suffix.lower() in (".npy", ".csv")]
-        kept = [one for one in files if not withdrawn.holds(clip_of(one))]
+        files = [source for source in sources if PurePath(source.name).suffix.lower() in (".npy", ".csv")]
+        kept = [file for file in files if not withdrawn.holds(clip_of(file))]
         if not kept:
             raise MissingDataError(", ".join(map(str, paths)), ["no .npy or .csv file, one a clip, is there"])
         refuse("features", _name_faults(kept, known))

@@ -176,8 +176,12 @@ def _label_text(table: pd.DataFrame) -> list[str]:
     """Labels as comparable text, "ang" or "ang 70 + sad 30", whichever emotion the table names first."""
     shares = [numbers(table[f"emotion_{k}_salience"]) for k in (1, 2)]
     texts = []
-    for first, second, one, two in zip(table["emotion_1"], table["emotion_2"], *shares, strict=True):
-        pair = [] if pd.isna(second) else sorted([(first, one), (second, two)], key=lambda part: CLASSES.index(part[0]))
+    for first, second, share_1, share_2 in zip(table["emotion_1"], table["emotion_2"], *shares, strict=True):
+        pair = (
+            []
+            if pd.isna(second)
+            else sorted([(first, share_1), (second, share_2)], key=lambda part: CLASSES.index(part[0]))
+        )
         texts.append(" + ".join(f"{name} {share:g}" for name, share in pair) or first)
     return texts
 

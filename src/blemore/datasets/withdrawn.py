@@ -108,7 +108,7 @@ class Withdrawn:
         new = {kind: name, "date": day, "sha256": []}
         known = next((entry for entry in self.standing if entry.get(kind) == name), new)
         entry = {**known, "sha256": sorted({*known["sha256"], *sha256})}
-        return Withdrawn((*(one for one in self.entries if one is not known), entry))
+        return Withdrawn((*(entry for entry in self.entries if entry is not known), entry))
 
     def revoking(self, name: str, day: str, by: str, reason: str) -> "Withdrawn":
         """The list in which what was withdrawn by that name, a person's or a clip's, holds no longer; the entry stays.
@@ -121,7 +121,7 @@ class Withdrawn:
         held = [entry for entry in self.standing if name in (entry.get("person"), entry.get("clip"))]
         if not held:
             raise DataError(f"--revoke {name}", ["no person and no clip of this name is withdrawn"])
-        return Withdrawn(tuple({**one, "revoked": revoked} if one in held else one for one in self.entries))
+        return Withdrawn(tuple({**entry, "revoked": revoked} if entry in held else entry for entry in self.entries))
 
     def kept(self, files: Iterable[str]) -> list[str]:
         """The paths of clips that were not withdrawn."""

@@ -71,7 +71,7 @@ def one_group(rows: Rows) -> Rows:
 
 
 def permuted_labels(rows: Rows, name: str) -> Rows:
-    """The same clips with their labels dealt out anew within each fold: a control in which nothing can be learned.
+    """The same clips with their labels shuffled within each fold: a control in which nothing can be learned.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def random_mixture(rows: Rows, name: str) -> np.ndarray:
 
 
 def _shuffled(values: np.ndarray, part: np.ndarray, name: str) -> np.ndarray:
-    """Values (n,) dealt out anew among the rows of each part (n,)."""
+    """Values (n,) shuffled among the rows of each part (n,)."""
     draw, mixed = generator(f"{name}/folds"), values.copy()
     for number in np.unique(part):
         inside = part == number

@@ -1,4 +1,4 @@
-"""Class offsets that bring a person's mean probabilities to the prior; no label of the person is looked at.
+"""Class offsets that bring a person's mean probabilities to the prior; no label of the person is used.
 
 A person who smiles through everything draws every clip towards happiness. All persons show the same schedule, so a
 person's posteriors should average to the training prior: p' ~ p * exp(w) with the w for which they do.
@@ -34,7 +34,7 @@ def fit_offsets(probabilities: np.ndarray, person: np.ndarray, prior: np.ndarray
     Returns
     -------
     (persons, 6) float64
-        Offsets w, in -LIMIT..LIMIT, centred (mean 0 over classes). No label is looked at.
+        Offsets w, in -LIMIT..LIMIT, centred (mean 0 over classes). No label is used.
 
     Examples
     --------

@@ -100,7 +100,7 @@ def calibrate(
     personal : mapping of str to object
         Which personal models to choose from (`decide.personal.choice.choose`).
     individuals : DataFrame or None
-        The clusters of `individuals.run.Individuals`; None where nobody knows, or nobody may know. A test clip is
+        The clusters of `individuals.run.Individuals`; None where they are unknown or must not be known. A test clip is
         decided by itself if it has no row, and all of them are if the clusters are not trusted (`trust.trust`).
     controls : int, >= 1
         Random clusters that trust is measured against.
@@ -136,8 +136,8 @@ def calibrate(
     )
     return Calibrated(
         models={
-            INDUCTIVE: _models(alone, lambda one: one.decoder.to_json()),
-            TRANSDUCTIVE: _models(together, lambda one: one.model.choice.to_json())
+            INDUCTIVE: _models(alone, lambda fitted: fitted.decoder.to_json()),
+            TRANSDUCTIVE: _models(together, lambda fitted: fitted.model.choice.to_json())
             | {"final": together.models[FINAL].model.to_json()},
         },
         decisions=pd.concat([*tables, *test], ignore_index=True).sort_values(
@@ -227,7 +227,7 @@ def _test_decisions(
         found = np.isfinite(number)
         groups, who = np.unique(number[found].astype(int), return_inverse=True)
         own = shown.to_judge(ModelName.of("calibration", FINAL, TRANSDUCTIVE), found)
-        # A clip whose individual nobody knows is decided by itself.
+        # A clip of an unknown individual is decided by itself.
         unknown = ModelName.of("calibration", FINAL, "transductive as inductive")
         rows.to_fit(unknown, "decoder")
         shown.to_judge(unknown, ~found)

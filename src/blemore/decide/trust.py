@@ -19,7 +19,7 @@ from blemore.scoring.persons import accuracies, sums_of_persons
 from blemore.scoring.rows import Rows
 
 ALONE = -1
-"""In place of a cluster's number: nobody knows who shows the clip."""
+"""In place of a cluster's number: it is unknown who shows the clip."""
 FEWEST_PERSONS = 4
 """Fewer say too little about others to trust anything."""
 

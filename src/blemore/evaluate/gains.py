@@ -71,33 +71,33 @@ class Control:
 
 
 def _refitted(change: Callable[[Rows, str], Rows], *, relabels: bool = False) -> Callable[[Decisions, str], np.ndarray]:
-    """Decisions with everything fitted anew on changed clips; relabels : so are clips by themselves.
+    """Decisions with everything refitted on changed clips; relabels : so are clips by themselves.
 
     Groups are as large as persons: which power counts for few clips makes no difference.
     """
 
-    def decided(made: Decisions, name: str) -> np.ndarray:
-        rows, alone = change(made.rows, name), made.alone
+    def decided(decisions: Decisions, name: str) -> np.ndarray:
+        rows, alone = change(decisions.rows, name), decisions.alone
         if relabels:
-            alone = inductive(rows, decoders.preferred(made.decoding), rows.folds)
-        personal = {**made.personal, "powers": made.personal["powers"][:1]}
+            alone = inductive(rows, decoders.preferred(decisions.decoding), rows.folds)
+        personal = {**decisions.personal, "powers": decisions.personal["powers"][:1]}
         together = transductive(rows, alone, personal, rows.folds)
-        return _sums(replace(made.rows, truth=rows.truth), alone.saliences, together.saliences)
+        return _sums(replace(decisions.rows, truth=rows.truth), alone.saliences, together.saliences)
 
     return decided
 
 
-def _of_mixtures(made: Decisions, name: str) -> np.ndarray:
+def _of_mixtures(decisions: Decisions, name: str) -> np.ndarray:
     """Decisions of the study's own models on persons who show random mixtures of the answers."""
-    rows, kept = made.rows, random_mixture(made.rows, name)
-    together = np.zeros_like(made.alone.saliences)
+    rows, kept = decisions.rows, random_mixture(decisions.rows, name)
+    together = np.zeros_like(decisions.alone.saliences)
     for fold in rows.folds:
         own, view = kept & (rows.fold == fold), rows.view(fold)
         if own.any():
             together[own], _ = decide_persons(
-                made.together.models[fold].model, made.alone.models[fold], view.values[own], rows.person[own]
+                decisions.together.models[fold].model, decisions.alone.models[fold], view.values[own], rows.person[own]
             )
-    return _sums(rows.where(kept), made.alone.saliences[kept], together[kept])
+    return _sums(rows.where(kept), decisions.alone.saliences[kept], together[kept])
 
 
 CONTROLS = {
@@ -111,7 +111,7 @@ CONTROLS = {
         "all clips of a fold as if one person showed them", _refitted(lambda rows, _: one_group(rows)), drawn=False
     ),
     "permuted_labels": Control(
-        "labels dealt out anew among the clips of each fold", _refitted(permuted_labels, relabels=True)
+        "labels shuffled among the clips of each fold", _refitted(permuted_labels, relabels=True)
     ),
 }
 MIXTURES = Control("some clips of each person, so that each shows a random mix of the classes", _of_mixtures)
@@ -159,21 +159,21 @@ def gain(
     own = before, after = _sums(rows, base.saliences, together.saliences)
     measured = CONTROLS | {"mixtures": MIXTURES}
     values: dict[str, list[np.ndarray]] = {name: [] for name in measured}
-    made = Decisions(rows, personal, decoding, base, together)
+    decisions = Decisions(rows, personal, decoding, base, together)
     for draw in range(controls):
         for name, control in measured.items():
             if draw == 0 or control.drawn:
-                values[name].append(control.decided(made, f"{seed}/person/{draw}"))
+                values[name].append(control.decided(decisions, f"{seed}/person/{draw}"))
         step()
     gained = accuracies(after)[0] - accuracies(before)[0]
     shown = {}
     for name, drawn in values.items():
-        found = [gains(*sums)["score"] for sums in drawn]
+        scores = [gains(*sums)["score"] for sums in drawn]
         shown[name] = {
             "what": measured[name].what,
-            "mean": float(np.mean(found)),
-            "standard_error": float(np.std(found, ddof=1) / np.sqrt(len(found))) if len(found) > 1 else None,
-            "draws": len(found),
+            "mean": float(np.mean(scores)),
+            "standard_error": float(np.std(scores, ddof=1) / np.sqrt(len(scores))) if len(scores) > 1 else None,
+            "draws": len(scores),
         }
         if name in CONTROLS:
             shown[name]["beyond"] = _beyond(own, np.mean(drawn, axis=0))

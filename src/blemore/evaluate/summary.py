@@ -37,12 +37,12 @@ PROTOCOL = {
     "shortcut": "The other folds' out-of-fold probabilities come from base models that saw the reported fold in training: "
     "the usual shortcut of stacking, not fully nested.",
     "disjointness": "By fold: trained here, without the fold's persons. Declared: a sidecar names whom an outside model was "
-    "trained on. Unknown: nobody says; the headline is repeated without such encoders. What a public checkpoint saw in its "
+    "trained on. Unknown: it is not known on whom; the headline is repeated without such encoders. What a public checkpoint saw in its "
     "pre-training is not known here.",
     "controls": "The gain of deciding a person's clips together is repeated with random groups of clips in place of persons, with all clips "
-    "of a fold as one person, and with labels dealt out anew. By how much the gain exceeds each control is paired over persons.",
-    "expected": "What the posterior of the answers expects of itself, no label being looked at: no score.",
-    "interval": "90 % over persons: jackknife with quantiles of Student's t. Nothing is fitted anew without a person.",
+    "of a fold as one person, and with shuffled labels. By how much the gain exceeds each control is paired over persons.",
+    "expected": "The Score that the posterior of the answers expects, without any label: not a measured Score.",
+    "interval": "90 % over persons: jackknife with quantiles of Student's t. Nothing is refitted without a person.",
     "best_single": "The fusion is compared by Score, paired over persons, with the encoder that is best on the other folds; and each encoder "
     "with the other folds' commonest label, and with the computed encoder (no network) that is best on the other folds.",
     "quarantine": "Training clips that could not be used are in no figure but in 'with_quarantined', where the other folds' commonest label "
@@ -85,7 +85,7 @@ def summarise(
     origins : mapping of str to str
         What each encoder's figures can tell, as `encoders.settings.origin` says it.
     unknown : collection of str
-        Encoders of which nobody says whom their models were trained on.
+        Encoders whose models' training persons are unknown.
     without_unknown : DataFrame or None
         Decisions made without those (`decisions_without`).
     decoding : str
@@ -247,7 +247,7 @@ def decisions_without(
     fusion: Mapping[str, Any],
     personal: Mapping[str, Any],
 ) -> pd.DataFrame | None:
-    """The headline once more, without encoders of which nobody says whom their models were trained on.
+    """The headline once more, without encoders whose models' training persons are unknown.
 
     Parameters
     ----------
@@ -265,7 +265,7 @@ def decisions_without(
     Returns
     -------
     DataFrame or None
-        As `decide.run.Calibrated.decisions`, fused and calibrated anew; None where nothing is left out, or nothing
+        As `decide.run.Calibrated.decisions`, fused and calibrated again; None where nothing is left out, or nothing
         would be left.
     """
     known = {name: table for name, table in tables.items() if name not in unknown}

@@ -227,7 +227,7 @@ def _adapted(view: Rows, names: tuple[str, ...], adapted: Collection[str]) -> di
     without = np.array([share(complete.where(complete.person != person)) for person in persons])
     weight = share(complete)
     return {
-        "encoders": [name for name, one in zip(names, chosen, strict=True) if one],
+        "encoders": [name for name, taken in zip(names, chosen, strict=True) if taken],
         "weight": weight,
         "interval": np.clip(interval_of(np.array(weight), without), 0, 1).tolist(),
         "persons": len(persons),

@@ -59,7 +59,7 @@ class LogPool:
 def fit(data: Labelled, *, l2: float) -> LogPool:
     """Fit weights and biases of least soft cross-entropy, on the clips that every encoder has.
 
-    Encoders that would get a weight below 0 are taken out, the others fitted anew.
+    Encoders that would get a weight below 0 are taken out, the others refitted.
 
     Parameters
     ----------

@@ -183,7 +183,7 @@ def fit_all(
             fits[name][without] = Fit(scale, fitted, (of_scale, model))
             part.to_fit(model, "weights")
     # 3. Every clip fused for each outer fold, by the fit that saw neither that fold nor the clip's own.
-    return {name: _candidate(name, made, data, scaled=scaled) for name, made in fits.items()}
+    return {name: _candidate(name, fits_of_method, data, scaled=scaled) for name, fits_of_method in fits.items()}
 
 
 def _scale(rows: Rows, inside: np.ndarray, model: ModelName, *, scaled: bool) -> scaling.Scaling:

@@ -62,8 +62,8 @@ def failure(status: int, body: Any, headers: Mapping[str, str]) -> Failure:
     if error.get("status") == "FAILED_PRECONDITION":
         return Failure(Meaning.stop, f"the account or region may not use the service ({said})")
     if status == 429:
-        violations = [one for part in details for one in _parts(part.get("violations"))]
-        quotas = [f"{one.get('quotaId', '')}{one.get('subject', '')}" for one in violations]
+        violations = [violation for part in details for violation in _parts(part.get("violations"))]
+        quotas = [f"{violation.get('quotaId', '')}{violation.get('subject', '')}" for violation in violations]
         if any(re.search(r"per_?day|daily", quota, re.IGNORECASE) for quota in quotas):
             return Failure(Meaning.stop, f"the daily quota is used up ({said})")
         if wait is not None and wait > LONGEST_WAIT:

@@ -67,5 +67,5 @@ def _direction(network: Any, faces: Faces) -> np.ndarray | None:
         np.asarray(network.get_normalized_embedding(picture[..., ::-1].copy(), points.astype(np.float32)), float)
         for picture, points in zip(faces.pictures, faces.landmarks, strict=True)
     ]
-    mean = np.mean([one.ravel() for one in each], axis=0)
+    mean = np.mean([vector.ravel() for vector in each], axis=0)
     return mean / max(float(np.linalg.norm(mean)), 1e-9)

@@ -66,7 +66,9 @@ def described(found: Iterable[tuple[str, np.ndarray | None]]) -> tuple[list[str]
     by_clip = dict(found)
     names = sorted(by_clip)
     usable = np.array([by_clip[name] is not None for name in names], bool)
-    descriptors = np.zeros((len(names), next((len(one) for one in by_clip.values() if one is not None), 0)))
+    descriptors = np.zeros(
+        (len(names), next((len(descriptor) for descriptor in by_clip.values() if descriptor is not None), 0))
+    )
     for row in np.flatnonzero(usable):
         descriptors[row] = by_clip[names[row]]
     return names, descriptors, usable

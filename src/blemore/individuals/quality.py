@@ -90,7 +90,7 @@ def agreement(points: np.ndarray, spread: np.ndarray, person: np.ndarray) -> tup
 
 
 def _adjusted_rand(both: float, same_cluster: float, same_person: float, every: float) -> float:
-    """Hubert and Arabie (1985), from counts of pairs: kept up join by join, not counted anew for each."""
+    """Hubert and Arabie (1985), from counts of pairs: kept up join by join, not recounted for each."""
     chance = same_cluster * same_person / every if every else 0.0
     most = (same_cluster + same_person) / 2
     return (both - chance) / (most - chance) if most > chance else 1.0

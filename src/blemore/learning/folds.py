@@ -134,7 +134,7 @@ def check_persons(sidecar: Path, clips: pd.DataFrame) -> dict[str, list[str]]:
 
 
 def declare_outside(name: str, rows: pd.Series, clips: pd.DataFrame, persons: Sequence[dict[str, list[str]]]) -> None:
-    """Say of each fold of an encoder from outside whom its sidecar names, or that nobody knows.
+    """Say of each fold of an encoder from outside whom its sidecar names, or that it is unknown.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ import typer
 from joblineage.errors import MissingDataError
 from joblineage.telling import say, say_json
 
-app = typer.Typer(help="Clips: what a run would say of files, before there is a study.", no_args_is_help=True)
+app = typer.Typer(help="Check video files before a study is run.", no_args_is_help=True)
 
 
 @app.callback()
@@ -29,7 +29,7 @@ def check(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
 ) -> None:
-    """What a run would say of these files: usable or set aside and why, what is odd about each, who is seen and heard."""
+    """Check files as a run would: usable or set aside and why, what is unusual about each, who is seen and heard."""
     from blemore.media.check import check_files
     from blemore.params.check import read_params
     from joblineage.files import not_over
@@ -63,7 +63,7 @@ def _lines(probe: dict[str, Any]) -> list[str]:
         size = f"{probe['width']} x {probe['height']}, {probe['fps']:.3g} fps, {probe['duration']:.2f} s"
         seen = f"{probe['faces']} face(s), on {probe['face_share']:.0%} of the samples"
         lines = [f"usable: {size}; pictures {probe['good_pictures']:.0%}, {heard}; {seen}"]
-    return [f"  {line}" for line in [*lines, *(f"- {one}" for one in remarks_of(probe))]]
+    return [f"  {line}" for line in [*lines, *(f"- {remark}" for remark in remarks_of(probe))]]
 
 
 def _write_sheet(checked: dict[str, Any], path: Path, seconds: float) -> None:

@@ -159,7 +159,9 @@ def with_parts(schema: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[di
     fusion = _block(values, "fusion")
     candidates = fusion.get("candidates")
     listed = candidates if isinstance(candidates, list) else []
-    for name in dict.fromkeys(one for one in (fusion.get("method"), *listed) if one != AUTO and isinstance(one, str)):
+    for name in dict.fromkeys(
+        method for method in (fusion.get("method"), *listed) if method != AUTO and isinstance(method, str)
+    ):
         keys = ("fusion", "method") if name == fusion["method"] else ("fusion", "candidates")
         if known(FUSION_METHOD, name, *keys):
             add_block(schema["properties"]["fusion"], FUSION_METHOD, name)

@@ -2,7 +2,7 @@
 
 A family's file imports torch, which takes seconds. So the declaration is taken from the file's text: a call of `Family`
 with literals. The published checkpoints are listed in <family>.yaml (`blemore.weights.catalogue`), so that no
-network is trained again because a licence was looked up anew.
+network is trained again because a licence was looked up again.
 """
 
 import re

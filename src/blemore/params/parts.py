@@ -122,7 +122,11 @@ DEFAULT_HEAD = "linear"
 def own(function: Callable, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the settings that are keyword-only arguments of the function: the numbers of its part."""
     arguments = inspect.signature(function).parameters.values()
-    return {one.name: settings[one.name] for one in arguments if one.kind is one.KEYWORD_ONLY and one.name in settings}
+    return {
+        argument.name: settings[argument.name]
+        for argument in arguments
+        if argument.kind is argument.KEYWORD_ONLY and argument.name in settings
+    }
 
 
 @cache
@@ -135,7 +139,7 @@ def _face(kind: PartKind, name: str) -> ast.FunctionDef | None:
     function = ast.parse(found[0], str(file)).body[0] if found else None
     if not isinstance(function, ast.FunctionDef):
         return None
-    first, numbers = ([one.arg for one in group] for group in (function.args.args, function.args.kwonlyargs))
+    first, numbers = ([argument.arg for argument in group] for group in (function.args.args, function.args.kwonlyargs))
     return function if (*first,) == kind.arguments and {*kind.needs} <= {*numbers} else None
 
 

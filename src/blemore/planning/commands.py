@@ -11,9 +11,11 @@ from joblineage.telling import plain_console, say, say_json
 
 def plan(
     params: Annotated[Path, typer.Option(help="The study's parameters.")] = Path("params.yaml"),
-    dataset: Annotated[str | None, typer.Option(help="What if: this data set in place of the parameters' own.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="Plan for this data set instead of the one in the parameters.")
+    ] = None,
     weights: Annotated[
-        str | None, typer.Option(help="What if: tiny or pretrained, for every encoder without weights of its own.")
+        str | None, typer.Option(help="Plan for tiny or pretrained, for every encoder without `weights` of its own.")
     ] = None,
     gpu_memory: Annotated[float, typer.Option(min=1, help="Memory of the one GPU, in GB.")] = 24.0,
     gpu_tflops: Annotated[

@@ -43,7 +43,7 @@ def lines(found: Mapping[str, Mapping[str, int]]) -> list[str]:
     return [
         "set-resources:",
         *(
-            f"  {rule}: {{gpu: {one['gpu']}, mem_mb: {one['mem_mb']} * attempt, runtime: {one['runtime']}}}"
-            for rule, one in found.items()
+            f"  {rule}: {{gpu: {need['gpu']}, mem_mb: {need['mem_mb']} * attempt, runtime: {need['runtime']}}}"
+            for rule, need in found.items()
         ),
     ]

@@ -39,8 +39,8 @@ def check_steps(root: Path, config: Mapping[str, Any]) -> None:
             faults.append(f'Snakefile: rules/{step}.smk is not included, add `include: "rules/{step}.smk"`')
         if step not in stages:
             faults.append(f"dvc.yaml: no stage {step}, add one with cmd `snakemake {step}`, deps, params and outs")
-    for stage, one in stages.items():
-        if (target := one["cmd"].split()[-1]) not in targets:
+    for stage, entry in stages.items():
+        if (target := entry["cmd"].split()[-1]) not in targets:
             said = f"no rule {target}, which stage {stage} of dvc.yaml calls"
             faults.append(f"rules/{stage}.smk: {said}: add it, its inputs are what the step makes")
     advice = "add it, and its meaning to schemas/params.schema.yaml"
@@ -97,7 +97,7 @@ def check_rules(root: Path, rules: Iterable[Any], goal: str, asked: Iterable[str
     stages = read_yaml(root / "dvc.yaml")["stages"]
 
     def read(path: str) -> bool:
-        asked = path in wanted or any(one.fullmatch(path) for one in patterns)
+        asked = path in wanted or any(pattern.fullmatch(path) for pattern in patterns)
         return asked or ("{" in path and any(map(_pattern(path).fullmatch, wanted)))
 
     for rule in rules:

@@ -32,7 +32,7 @@ class Decision:
         return cls(saliences, float(row["p_presence"]), float(row["p_salience"]), float(row["p_blend"]))
 
     def __str__(self) -> str:
-        parts = sorted(self.saliences.items(), key=lambda one: -one[1])
+        parts = sorted(self.saliences.items(), key=lambda part: -part[1])
         if len(parts) == 1:
             return NAMES[parts[0][0]]
         (first, more), (second, less) = parts
@@ -67,7 +67,9 @@ class ClipAnswer:
         if self.decision is None:
             return said
         said |= {"answer": _decision(self.decision), "probabilities": dict(self.probabilities)}
-        said |= {"encoders": {name: None if one is None else dict(one) for name, one in self.encoders.items()}}
+        said |= {
+            "encoders": {name: None if encoder is None else dict(encoder) for name, encoder in self.encoders.items()}
+        }
         return said | ({} if self.corrected is None else {"corrected": _decision(self.corrected)})
 
 
@@ -86,7 +88,7 @@ class Predictions:
     @property
     def failed(self) -> list[ClipAnswer]:
         """Those of clips with a fault."""
-        return [one for one in self.answers if one.clip.fault]
+        return [answer for answer in self.answers if answer.clip.fault]
 
     def table(self) -> pd.DataFrame:
         """One row per clip.
@@ -94,55 +96,55 @@ class Predictions:
         clip, file, seconds, fault and remarks; percent of each emotion in the answer (answer_ang, ...); p_presence, p_salience,
         p_blend; fused probabilities (ang, ...); those of each encoder (s4d_ang, ...); after a correction corrected_ang, ... .
         """
-        return pd.DataFrame([_row(one) for one in self.answers])
+        return pd.DataFrame([_row(answer) for answer in self.answers])
 
     def to_json(self) -> dict[str, Any]:
         """For JSON: the clips, the encoders left out, the notes."""
-        clips = [one.to_json() for one in self.answers]
+        clips = [answer.to_json() for answer in self.answers]
         return {"clips": clips, "left_out": dict(self.left_out), "notes": list(self.notes)}
 
     def text(self) -> list[str]:
         """Lines for people."""
         lines = []
-        for one in self.answers:
-            lines += [f"{one.clip.name}", *(f"  {line}" for line in _lines(one))]
+        for answer in self.answers:
+            lines += [f"{answer.clip.name}", *(f"  {line}" for line in _lines(answer))]
         lines += [f"Left out: {name}: {why}." for name, why in self.left_out.items()]
         return [*lines, *self.notes]
 
 
-def _decision(one: Decision) -> dict[str, Any]:
-    emotions = [{"emotion": name, "salience": percent} for name, percent in one.saliences.items()]
-    chances = {"p_presence": one.p_presence, "p_salience": one.p_salience, "p_blend": one.p_blend}
-    return {"emotions": sorted(emotions, key=lambda part: -part["salience"]), **chances, "text": str(one)}
+def _decision(decision: Decision) -> dict[str, Any]:
+    emotions = [{"emotion": name, "salience": percent} for name, percent in decision.saliences.items()]
+    chances = {"p_presence": decision.p_presence, "p_salience": decision.p_salience, "p_blend": decision.p_blend}
+    return {"emotions": sorted(emotions, key=lambda part: -part["salience"]), **chances, "text": str(decision)}
 
 
-def _row(one: ClipAnswer) -> dict[str, Any]:
-    said = one.clip
+def _row(answer: ClipAnswer) -> dict[str, Any]:
+    said = answer.clip
     row: dict[str, Any] = {"clip": said.name, "file": str(said.file), "seconds": said.seconds, "fault": said.fault}
     row["remarks"] = "; ".join(said.remarks)
-    for name, decision in (("answer", one.decision), ("corrected", one.corrected)):
+    for name, decision in (("answer", answer.decision), ("corrected", answer.corrected)):
         if decision is not None:
             row |= {f"{name}_{emotion}": decision.saliences.get(emotion, 0) for emotion in CLASSES}
-    if one.decision is not None:
-        row |= {name: getattr(one.decision, name) for name in ("p_presence", "p_salience", "p_blend")}
-    row |= one.probabilities
-    for name, found in one.encoders.items():
+    if answer.decision is not None:
+        row |= {name: getattr(answer.decision, name) for name in ("p_presence", "p_salience", "p_blend")}
+    row |= answer.probabilities
+    for name, found in answer.encoders.items():
         row |= {f"{name}_{emotion}": np.nan if found is None else found[emotion] for emotion in CLASSES}
     return row
 
 
-def _lines(one: ClipAnswer) -> list[str]:
-    if one.decision is None:
-        return [f"no answer: {one.clip.fault}"]
-    lines = [f"{one.decision}: {one.decision.chances()}"]
-    if one.corrected is not None:
-        lines.append(f"together with the person's other clips: {one.corrected}: {one.corrected.chances()}")
-    fused = sorted(one.probabilities.items(), key=lambda part: -part[1])
+def _lines(answer: ClipAnswer) -> list[str]:
+    if answer.decision is None:
+        return [f"no answer: {answer.clip.fault}"]
+    lines = [f"{answer.decision}: {answer.decision.chances()}"]
+    if answer.corrected is not None:
+        lines.append(f"together with the person's other clips: {answer.corrected}: {answer.corrected.chances()}")
+    fused = sorted(answer.probabilities.items(), key=lambda part: -part[1])
     lines.append("probabilities " + ", ".join(f"{NAMES[name]} {share:.2f}" for name, share in fused))
-    for name, found in one.encoders.items():
+    for name, found in answer.encoders.items():
         if found is None:
             lines.append(f"  {name:<20} could not judge this clip")
         else:
             first, second = sorted(found.items(), key=lambda part: -part[1])[:2]
             lines.append(f"  {name:<20} {NAMES[first[0]]} {first[1]:.2f}, {NAMES[second[0]]} {second[1]:.2f}")
-    return lines + [f"remark: {remark}" for remark in one.clip.remarks]
+    return lines + [f"remark: {remark}" for remark in answer.clip.remarks]

@@ -39,10 +39,11 @@ class Bundle:
     --------
     >>> from blemore import Bundle
     >>> bundle = Bundle.load("our-study")
-    >>> found = bundle.predict(["clip.mp4"])
-    >>> found.answers[0].decision.saliences
-    {'hap': 70, 'sad': 30}
-    >>> found.table().columns[:4].tolist()
+    >>> predictions = bundle.predict(["clip.mp4"])
+    >>> saliences = predictions.answers[0].decision.saliences  # such as {'hap': 70, 'sad': 30}
+    >>> sum(saliences.values())
+    100
+    >>> predictions.table().columns[:4].tolist()
     ['clip', 'file', 'seconds', 'fault']
     """
 
@@ -176,7 +177,7 @@ class Bundle:
         """Kinds of media that the encoders read."""
         from blemore.encoders.settings import kinds_of
 
-        return {kind for one in self.about["encoders"].values() for kind in kinds_of(one["network"])}
+        return {kind for encoder in self.about["encoders"].values() for kind in kinds_of(encoder["network"])}
 
     def judge(self, names: Sequence[str], shards: Mapping[str, Sequence[Path]]) -> "Judged":
         """Run encoders, fusion and decision on prepared clips.

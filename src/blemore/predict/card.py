@@ -54,9 +54,9 @@ FORBIDDEN = """\
 
 def licence_name(terms: Mapping[str, Any]) -> str:
     """One line: the strictest of the weights' licences that is known, and whether one is unknown."""
-    found = {one["weights"] for one in terms["encoders"].values() if one["checkpoint"] is not None}
-    known = sorted(str(one) for one in found if one is not None)
-    strict = [one for one in known if NONCOMMERCIAL in one.lower().replace("-", " ").split()]
+    found = {encoder["weights"] for encoder in terms["encoders"].values() if encoder["checkpoint"] is not None}
+    known = sorted(str(licence) for licence in found if licence is not None)
+    strict = [licence for licence in known if NONCOMMERCIAL in licence.lower().replace("-", " ").split()]
     parts = strict or known or ["MIT (this package)"]
     return "; ".join([*parts, *(["unknown for some weights"] if None in found else [])])
 
@@ -120,7 +120,7 @@ def _persons(about: Mapping[str, Any], demo: bool) -> str:
     whose = "The persons are generated." if demo else (
         "The networks were trained on clips of real people. Nobody is named here and no clip is contained, but weights can hold "
         "traces of what they were trained on: who withdraws consent must be withdrawn in the study (`blemore withdraw`), and the "
-        "bundle made anew."
+        "bundle made again."
     )  # fmt: skip
     return (
         f"{whose} The personal model holds, without a name, how far the mix of answers of each of the "
@@ -133,10 +133,12 @@ def _licences(terms: Mapping[str, Any]) -> str:
         "| encoder | weights start from | licence of these weights, and of those derived from them | code |",
         "|---|---|---|---|",
     ]
-    for name, one in sorted(terms["encoders"].items()):
-        start = one["checkpoint"] or one["note"]
-        weights = one["weights"] or ("unknown: read it before use" if one["checkpoint"] else "MIT (this package)")
-        lines.append(f"| {name} | {start} | {weights} | {one['code'] or 'unknown'} |")
+    for name, encoder in sorted(terms["encoders"].items()):
+        start = encoder["checkpoint"] or encoder["note"]
+        weights = encoder["weights"] or (
+            "unknown: read it before use" if encoder["checkpoint"] else "MIT (this package)"
+        )
+        lines.append(f"| {name} | {start} | {weights} | {encoder['code'] or 'unknown'} |")
     return "\n".join(lines) + (
         "\n\nFinetuned weights are derived from the checkpoints that they started from, and stay under those licences "
         "(CC-BY-NC: name the authors, no commercial use). All of it, with sources, is in `licences.json`."

@@ -23,7 +23,7 @@ def bundle(
     out: Annotated[Path, typer.Argument(help="The folder to make.")],
     study: Annotated[Path, typer.Option(help="The finished study's folder.")] = Path(),
 ) -> None:
-    """The finished study as one folder that judges new clips: weights, heads, fusion, decoder, model card. No clip is in it."""
+    """Pack a finished study into one folder that judges new clips: weights, heads, fusion, decoder, model card; no clip."""
     from blemore.audit.root import last_run
     from blemore.predict.contents import CARD
     from blemore.predict.making import make_bundle
@@ -51,7 +51,9 @@ def predict(
     schedule: Annotated[
         str | None, typer.Option(help="What that assumes: `balanced`, together they show the study's mix of emotions.")
     ] = None,
-    every: Annotated[float | None, typer.Option(help="A long recording in windows: s from start to start.")] = None,
+    every: Annotated[
+        float | None, typer.Option(help="For a long recording: judge a window every so many seconds.")
+    ] = None,
     window: Annotated[float, typer.Option(help="Length of a window, s.")] = 2.0,
 ) -> None:
     """Say which emotions clips show, and how probable that is. Nothing is sent anywhere. Exit code 1 where a clip has no answer."""
@@ -88,7 +90,7 @@ def serve(
     study: Annotated[Path | None, typer.Option(help="A finished study's folder; its bundle is made once.")] = None,
     bundle: Annotated[Path | None, typer.Option(help="A folder that `blemore bundle` made.")] = None,
     host: Annotated[
-        str, typer.Option(help="Address to listen at; another than this one is open to others.")
+        str, typer.Option(help="Address to listen at; any other than the default is open to others.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen at.", min=1, max=65535)] = 8000,
     megabytes: Annotated[float, typer.Option(help="Most that may be sent at once, MB.", min=0.001)] = 500.0,
@@ -118,7 +120,7 @@ def _folder(study: Path | None, bundle: Path | None) -> Path:
 
 
 def _of_study(study: Path) -> Path:
-    """The bundle of a study, in its cache; made anew after another run."""
+    """The bundle of a study, in its cache; made again after another run."""
     from blemore.audit.root import last_run
     from blemore.predict.contents import ABOUT
     from blemore.predict.making import make_bundle

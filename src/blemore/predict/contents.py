@@ -76,10 +76,10 @@ def read_contents(folder: str | Path) -> Contents:
     found = manifest.get("format") if isinstance(manifest, dict) else None
     if found != FORMAT or not isinstance(manifest.get("sha256"), dict):
         text = f"the bundle has format {found!r}, this version of blemore reads format {FORMAT}"
-        raise DataError(str(folder / MANIFEST), [f"{text}: take the version that made it, or make it anew"])
+        raise DataError(str(folder / MANIFEST), [f"{text}: take the version that made it, or make it again"])
     listed, there = manifest["sha256"], _files(folder)
     faults = [f"{name}: is not there" for name in sorted(set(listed) - set(there))]
-    faults += [f"{name}: is no file of the bundle" for name in sorted(set(there) - set(listed))]
+    faults += [f"{name}: does not belong to the bundle" for name in sorted(set(there) - set(listed))]
     for name in sorted(set(listed) & set(there)):
         if sha256(folder / name) != listed[name]:
             faults.append(f"{name}: its bytes are not those that were bundled")

@@ -26,19 +26,19 @@ def draw_predictions(made: Predictions) -> Figure:
     shown = made.answers[:MOST]
     title = "What the clips show" + (f" (the first {MOST} of {len(made.answers)})" if len(made.answers) > MOST else "")
     figure = new_figure(title, 9.0, ROW * len(shown))
-    for (pictures, bars), one in zip(figure.subplots(len(shown), 2, squeeze=False), shown, strict=True):
+    for (pictures, bars), answer in zip(figure.subplots(len(shown), 2, squeeze=False), shown, strict=True):
         pictures.set_axis_off()
-        if one.clip.pictures:
-            pictures.imshow(np.concatenate([read_jpeg(data) for data in one.clip.pictures], axis=1))
-        pictures.set_title(one.clip.name, loc="left", fontsize=8.5, color=INK)
-        if one.decision is None:
+        if answer.clip.pictures:
+            pictures.imshow(np.concatenate([read_jpeg(data) for data in answer.clip.pictures], axis=1))
+        pictures.set_title(answer.clip.name, loc="left", fontsize=8.5, color=INK)
+        if answer.decision is None:
             bars.set_axis_off()
-            bars.text(0, 0.5, f"no answer: {one.clip.fault}", color=INK, fontsize=8.5, wrap=True, va="center")
+            bars.text(0, 0.5, f"no answer: {answer.clip.fault}", color=INK, fontsize=8.5, wrap=True, va="center")
             continue
-        shares = [one.probabilities[name] for name in CLASSES]
+        shares = [answer.probabilities[name] for name in CLASSES]
         bars.bar([NAMES[name] for name in CLASSES], shares, color=[COLOURS[name] for name in CLASSES])
         bars.set_ylim(0, 1)
-        bars.set_title(_said(one), loc="left", fontsize=8.5, color=INK)
+        bars.set_title(_said(answer), loc="left", fontsize=8.5, color=INK)
     figure = dressed(figure)
     for axes in figure.axes:
         axes.tick_params(labelsize=7)
@@ -71,6 +71,6 @@ def save_picture(figure: Figure, path: Path) -> None:
     save_png(path, figure)
 
 
-def _said(one: ClipAnswer) -> str:
-    assert one.decision is not None
-    return f"{one.decision}: right with {one.decision.p_presence:.2f}"
+def _said(answer: ClipAnswer) -> str:
+    assert answer.decision is not None
+    return f"{answer.decision}: right with {answer.decision.p_presence:.2f}"

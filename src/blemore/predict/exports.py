@@ -58,7 +58,7 @@ def middles(made: Timeline) -> list[tuple[float, float]]:
     starts, ends = made.table["start"], made.table["end"]
     step = starts.diff().iloc[1] if len(starts) > 1 else ends.iloc[0] - starts.iloc[0]
     centres = (starts + ends) / 2
-    edges = [round(one, 3) for one in [centres.iloc[0] - step / 2, *(centres + step / 2)]]
+    edges = [round(centre, 3) for centre in [centres.iloc[0] - step / 2, *(centres + step / 2)]]
     return list(pairwise(edges))
 
 

@@ -106,9 +106,9 @@ def write_shard(folder: Path, name: str, prepared: Iterable[Prepared], kinds: Se
     paths = {kind: folder / f"{kind}{name}.parquet" for kind in kinds}
     with ExitStack() as files:
         writers = {kind: files.enter_context(pq.ParquetWriter(path, KINDS[kind])) for kind, path in paths.items()}
-        for one in prepared:
-            for kind in one.keys() & writers.keys():
-                writers[kind].write_table(pa.Table.from_pylist(one[kind], KINDS[kind]))
+        for clip in prepared:
+            for kind in clip.keys() & writers.keys():
+                writers[kind].write_table(pa.Table.from_pylist(clip[kind], KINDS[kind]))
     return paths
 
 

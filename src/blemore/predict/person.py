@@ -64,4 +64,4 @@ def corrected(
             else []
         ),
     ]
-    return {name: replace(one, corrected=Decision.of(rows.loc[name])) for name, one in answers.items()}, notes
+    return {name: replace(answer, corrected=Decision.of(rows.loc[name])) for name, answer in answers.items()}, notes

@@ -10,7 +10,7 @@ import typer
 
 from joblineage.telling import say
 
-app = typer.Typer(help="Pages over finished studies.", no_args_is_help=True)
+app = typer.Typer(help="Pages about finished studies.", no_args_is_help=True)
 
 
 @app.callback()

@@ -101,7 +101,7 @@ def same_clips(one: Study, other: Study) -> None:
         raise DataError(where, [text])
 
 
-def comparison(one: Study, other: Study, who: Identities) -> dict[str, Any]:
+def comparison(first: Study, other: Study, who: Identities) -> dict[str, Any]:
     """What is computed of two studies of the same clips.
 
     Returns
@@ -110,22 +110,22 @@ def comparison(one: Study, other: Study, who: Identities) -> dict[str, Any]:
     persons by Score, "each": {person: "a", "b", "difference" in Score}, the largest gain first}; "only": variants of one
     study alone; "params": {dotted key: {"a", "b"}} that differ, as text, null where a study lacks the key.
     """
-    variants = {name: _paired(one, other, name, who) for name in one.decided if name in other.decided}
-    flat = [dict(_flat(study.params)) for study in (one, other)]
+    variants = {name: _paired(first, other, name, who) for name in first.decided if name in other.decided}
+    flat = [dict(_flat(study.params)) for study in (first, other)]
     differ = [key for key in dict.fromkeys([*flat[0], *flat[1]]) if flat[0].get(key) != flat[1].get(key)]
     return {
         "variants": variants,
-        "only": sorted(set(one.decided) ^ set(other.decided)),
+        "only": sorted(set(first.decided) ^ set(other.decided)),
         "params": {key: {"a": flat[0].get(key), "b": flat[1].get(key)} for key in differ},
     }
 
 
-def _paired(one: Study, other: Study, variant: str, who: Identities) -> dict[str, Any]:
-    before, after = (sums_of_persons(study.rows, study.decided[variant]) for study in (one, other))
+def _paired(first: Study, other: Study, variant: str, who: Identities) -> dict[str, Any]:
+    before, after = (sums_of_persons(study.rows, study.decided[variant]) for study in (first, other))
     scores = np.stack([accuracies(before)[2], accuracies(after)[2]], axis=1)  # (persons, 2)
     change = scores[:, 1] - scores[:, 0]
     each = {
-        who.label(one.rows.persons[k]): {
+        who.label(first.rows.persons[k]): {
             "a": float(scores[k, 0]),
             "b": float(scores[k, 1]),
             "difference": float(change[k]),

@@ -100,7 +100,7 @@ def examples(
         "said": Spot("probabilities.parquet", {key: _six(said[row]) for key, row in rows.items()}),
         "decided": Spot("decisions.parquet", {key: _six(decided[row]) for key, row in rows.items()}),
     }
-    return [card | {name: one[key] for name, one in documents.items()} for key, card in cards.items()]
+    return [card | {name: document[key] for name, document in documents.items()} for key, card in cards.items()]
 
 
 def _six(values: np.ndarray) -> dict[str, float]:

@@ -21,7 +21,7 @@ MINUS, THIN_SPACE = "\u2212", "\u202f"
 class Spot:
     """A place in one of the study's files.
 
-    file : the file's name; pointer : RFC 6901, "" for the whole file; value : what stands there.
+    file : the file's name; pointer : RFC 6901, "" for the whole file; value : what is found there.
     `spot["key"]` (in a template also with a dot) goes one step deeper.
     """
 
@@ -121,17 +121,17 @@ def encoder(spot: Spot) -> Markup:
     return tag.format(Markup(where), spot.source, code, label(code))
 
 
-def anything(spot: Spot) -> Markup:
-    """A value of any kind: number, text, yes or no, or a list of such with their names."""
+def anything(spot: Spot, digits: int | None = None) -> Markup:
+    """A value of any kind: number, text, yes or no, or a list of such with their names; `digits` as of `rounded`, for fractions."""
     value = spot.value
     if isinstance(value, bool):
         return Markup('<span data-source="{}">{}</span>').format(spot.source, "yes" if value else "no")
     if isinstance(value, int | float):
-        return number(spot, digits=None)
+        return number(spot, digits if isinstance(value, float) else None)
     if isinstance(value, list):
-        return Markup(", ").join(anything(item) for item in spot.each()) if value else Markup("none")
+        return Markup(", ").join(anything(item, digits) for item in spot.each()) if value else Markup("none")
     if isinstance(value, dict):
-        rows = [Markup("<dt>{}</dt><dd>{}</dd>").format(name(item), anything(item)) for item in spot.each()]
+        rows = [Markup("<dt>{}</dt><dd>{}</dd>").format(name(item), anything(item, digits)) for item in spot.each()]
         return Markup('<dl class="pairs">{}</dl>').format(Markup("").join(rows)) if rows else Markup("none")
     return text(spot)
 
@@ -150,5 +150,7 @@ def environment(loader: jinja2.BaseLoader) -> jinja2.Environment:
     made = _Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    made.globals.update({one.__name__: one for one in (number, whole, interval, text, name, words, encoder, anything)})
+    made.globals.update(
+        {function.__name__: function for function in (number, whole, interval, text, name, words, encoder, anything)}
+    )
     return made

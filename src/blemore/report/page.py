@@ -101,8 +101,8 @@ def build(
     }
     inputs.same_study(read["metrics"].value, study)
     read["metrics"].value["persons"] = _persons(read["metrics"].value.get("persons"), who)
-    for one in read["remarks"].value["remarked"]:
-        one |= {"clip": who.scrub(one["clip"]), "remarks": [who.scrub(text) for text in one["remarks"]]}
+    for remarked in read["remarks"].value["remarked"]:
+        remarked |= {"clip": who.scrub(remarked["clip"]), "remarks": [who.scrub(text) for text in remarked["remarks"]]}
 
     whole = {Path(files[name]).name: Path(files[name]).read_bytes() for name in WHOLE}
     own = inline([Path(__file__).with_name("templates"), *folders])
@@ -170,7 +170,8 @@ def _persons(persons: list[dict[str, Any]] | None, who: Identities) -> list[dict
 def by_gain(persons: Any) -> list[Any]:
     """The persons, first who gains most when all of the person's clips are decided together."""
     return sorted(
-        persons.each(), key=lambda one: one.value["score"] - (one.value["score_transductive"] or one.value["score"])
+        persons.each(),
+        key=lambda person: person.value["score"] - (person.value["score_transductive"] or person.value["score"]),
     )
 
 

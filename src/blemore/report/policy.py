@@ -23,7 +23,8 @@ def policy(texts: dict[str, Markup]) -> Markup:
     """The policy of a page in which those texts, as `inline` gives them, may stand."""
     known = {name: b64encode(sha256(text.encode()).digest()).decode() for name, text in texts.items()}
     styles, scripts = (
-        " ".join(f"'sha256-{one}'" for name, one in known.items() if name.endswith(kind)) for kind in (".css", ".js")
+        " ".join(f"'sha256-{digest}'" for name, digest in known.items() if name.endswith(kind))
+        for kind in (".css", ".js")
     )
     own = f"style-src {styles}; style-src-attr 'unsafe-inline'; script-src {scripts}; img-src data:"
     return Markup(f"default-src 'none'; {own}; base-uri 'none'; form-action 'none'")

@@ -127,7 +127,7 @@ def _separated(text: str) -> tuple[str, str]:
     first = re.split("[\r\n]", text, maxsplit=1)[0]
     if declared := re.fullmatch('"?sep=(.)"?', first.strip(" "), re.IGNORECASE):
         return declared[1], text[len(first) :]
-    separator = max(SEPARATORS, key=lambda one: len(next(csv.reader([first], delimiter=one), [])))
+    separator = max(SEPARATORS, key=lambda mark: len(next(csv.reader([first], delimiter=mark), [])))
     if separator in first or " " not in first.strip():
         return separator, text
     # Any number of spaces, as R and pandas print a table; Python 3.13 refuses to skip what separates.
@@ -198,7 +198,9 @@ def _typed(name: str, cells: list[str], as_text: Collection[str]) -> list[Any]:
 
 def _is_words(text: str) -> bool:
     """Whether text holds what only Python takes for a part of a number: it would read 1_0 as ten, and Arabic digits."""
-    return "_" in text or (not text.isascii() and any(one.isdecimal() and not one.isascii() for one in text))
+    return "_" in text or (
+        not text.isascii() and any(character.isdecimal() and not character.isascii() for character in text)
+    )
 
 
 def texts(column: Iterable[Any]) -> np.ndarray:

@@ -74,8 +74,8 @@ class ConditionalLogit:
         shown = np.eye(len(ANSWERS))[numbers_of(truth)]
         precision = np.full(len(COEFFICIENTS), PULL * max(1, len(shown)))
         zero, start = np.zeros(len(COEFFICIENTS)), None if like is None else like.coefficients
-        found = logits.fit(features(probabilities), shown, zero, precision, start=start)
-        return cls(found, blend_share_of(frequencies_of(truth)) if blends(truth).any() else 0.0)
+        coefficients = logits.fit(features(probabilities), shown, zero, precision, start=start)
+        return cls(coefficients, blend_share_of(frequencies_of(truth)) if blends(truth).any() else 0.0)
 
     def posterior(self, probabilities: np.ndarray) -> np.ndarray:
         """The posterior over the 36 answers of each clip.
@@ -90,8 +90,8 @@ class ConditionalLogit:
         (n, 36) float, 0..1
             Probabilities in the order of ``ANSWERS``; each row sums to 1.
         """
-        found = logits.softmax(np.einsum("kna,k->na", features(probabilities), self.coefficients))
-        return found if self.blend_share else without_blends(found)
+        posterior = logits.softmax(np.einsum("kna,k->na", features(probabilities), self.coefficients))
+        return posterior if self.blend_share else without_blends(posterior)
 
     def decide(self, probabilities: np.ndarray) -> np.ndarray:
         """Give each clip the answer of the largest expected Score.
@@ -138,13 +138,13 @@ class ConditionalLogit:
         KeyError, TypeError, ValueError
             The value is of another form.
         """
-        found, share = (
+        coefficients, share = (
             np.array([float(value["coefficients"][name]) for name in COEFFICIENTS]),
             float(value["blend_share"]),
         )
-        if not np.isfinite(found).all() or not 0 <= share <= 1:
+        if not np.isfinite(coefficients).all() or not 0 <= share <= 1:
             raise ValueError(f"expected finite coefficients and a share of blends in 0..1, found {share}")
-        return cls(found, share)
+        return cls(coefficients, share)
 
 
 def features(probabilities: np.ndarray) -> np.ndarray:

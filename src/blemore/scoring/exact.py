@@ -163,7 +163,7 @@ def _best_runs(table: ExactSurface) -> tuple[np.ndarray, ...]:
         breaks = np.flatnonzero(np.diff(columns) > 1)
         start, end = columns[np.append(0, breaks + 1)], columns[np.append(breaks, -1)] + 1
         shape = len(rows), len(start)
-        runs.append([np.broadcast_to(one, shape).ravel() for one in (rows[:, None], start, end, most)])
+        runs.append([np.broadcast_to(column, shape).ravel() for column in (rows[:, None], start, end, most)])
     return tuple(np.concatenate(parts) for parts in zip(*runs, strict=True))
 
 

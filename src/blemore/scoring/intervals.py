@@ -11,7 +11,7 @@ import numpy as np
 LEVEL = 0.90
 """How often an interval should hold the true value."""
 POWER = 0.80
-"""How often a difference that counts as detectable is told from zero."""
+"""How often a difference that counts as detectable is distinguished from zero."""
 FEWEST_PERSONS = 2
 """Fewer leave nothing to compare."""
 

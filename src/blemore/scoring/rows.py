@@ -31,7 +31,7 @@ class Rows:
     fold : (n,) int
         Fold of each clip; FINAL for test clips.
     person : (n,) int
-        Numbers in `persons`; -1 where nobody knows.
+        Numbers in `persons`; -1 where unknown.
     persons : tuple of str
         Names of all persons or groups.
     clip : (n,) object or None

@@ -57,8 +57,8 @@ def study(
 
 @app.command()
 def power(
-    persons: Annotated[list[int], typer.Argument(min=2, max=200, help="Sizes of the group of persons.")] = [47, 11],  # noqa: B006
-    groups: Annotated[int, typer.Option(min=20, help="Groups that are drawn.")] = 2000,
+    persons: Annotated[list[int], typer.Argument(min=2, max=200, help="Numbers of persons.")] = [47, 11],  # noqa: B006
+    groups: Annotated[int, typer.Option(min=20, help="Number of random groups drawn.")] = 2000,
     encoders: Encoders = 12,
     correlation: Correlation = 0.5,
     offset_sd: Offsets = 0.6,
@@ -68,7 +68,7 @@ def power(
     seed: Seed = 17,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
-    """How large a difference in Score so many persons can show, on the same persons and on different ones."""
+    """How large a difference in Score a study of so many persons can detect, on the same persons and on different ones."""
     from dataclasses import asdict
 
     from rich.table import Table

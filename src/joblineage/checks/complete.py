@@ -39,7 +39,7 @@ def unfinished(store: Store, lineage: bool, odd: list[str]) -> list[Finding]:
         what = f"{LOCK} has what these records made, and their lineage: a run listed them, and its document is gone"
         return [Finding(Verdict.MISSING, f"{FOLDER}/runs", what)]
     if odd and store.runs and not store.pending:  # while jobs end it may be of another study's run
-        what = f"has a version of {odd[0]} that no run made: the next run that finishes the study writes it anew"
+        what = f"has a version of {odd[0]} that no run made: the next run that finishes the study rewrites it"
         return [Finding(Verdict.STALE, LOCK, what)]
     return []
 
@@ -72,19 +72,19 @@ def _left_out(plan: Stages, values: Mapping[str, Any], locked: Stages, settings:
         if name not in locked:
             yield f"has no stage {name}, which dvc.yaml has"
             continue
-        wanted = {("deps", path(one)) for one in stage.get("deps", [])}
-        wanted |= {("outs", path(one)) for kind in ("outs", "metrics", "plots") for one in stage.get(kind, [])}
-        wanted |= {("params", path(one)) for one in stage.get("params", []) if isinstance(one, str)}
-        there = {(kind, one["path"]) for kind in ("deps", "outs") for one in locked[name].get(kind, [])}
-        there |= {("params", one) for one in locked[name].get("params", {}).get(settings, {})}
-        for kind, one in sorted(wanted - there):
-            yield f"stage {name} has no {one} among its {kind}, which dvc.yaml has"
+        wanted = {("deps", path(dep)) for dep in stage.get("deps", [])}
+        wanted |= {("outs", path(entry)) for kind in ("outs", "metrics", "plots") for entry in stage.get(kind, [])}
+        wanted |= {("params", path(param)) for param in stage.get("params", []) if isinstance(param, str)}
+        there = {(kind, entry["path"]) for kind in ("deps", "outs") for entry in locked[name].get(kind, [])}
+        there |= {("params", setting) for setting in locked[name].get("params", {}).get(settings, {})}
+        for kind, output in sorted(wanted - there):
+            yield f"stage {name} has no {output} among its {kind}, which dvc.yaml has"
 
 
 def sizes(store: Store, outs: Iterable[Mapping[str, Any]]) -> Iterator[Finding]:
     """Sizes and numbers of files that dvc.lock names of what jobs made, where they are not the records'."""
     records = {name: store.records[name] for name in store.current.values()}
-    made = {file["path"]: file["size"] for name, one in records.items() for file in one["outputs"]}
+    made = {file["path"]: file["size"] for name, record in records.items() for file in record["outputs"]}
     for out in outs:
         below = [size for path, size in made.items() if path == out["path"] or path.startswith(f"{out['path']}/")]
         for name, true in {"size": sum(below), "nfiles": len(below)}.items():
@@ -99,7 +99,7 @@ def lists(store: Store) -> Iterator[Finding]:
     whole = len(store.line) == len(store.runs) and next(iter(store.runs.values()), {}).get("previous") is None
     for name, run in store.runs.items():
         own, reused = [*run["executed"], *run["superseded"]], run["reused"]
-        twice = [one for one, times in Counter([*own, *reused]).items() if times > 1]
+        twice = [record for record, times in Counter([*own, *reused]).items() if times > 1]
         if twice:
             what = f"lists record {twice[0][:12]} twice"
         elif any(run[part] != sorted(run[part]) for part in PARTS):

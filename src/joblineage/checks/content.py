@@ -60,7 +60,7 @@ def sums(root: Path, paths: Iterable[str], *, deep: bool) -> tuple[Sums, int, li
         try:
             write_text(root / CACHE, json.dumps(dict(sorted((known | new).items()))))
         except OSError as error:
-            notes.append(f"{CACHE} cannot be written ({error.strerror}): each look reads every file anew")
+            notes.append(f"{CACHE} cannot be written ({error.strerror}): each check reads every file again")
     if hidden:
         notes.append(f"{len(hidden)} files may not be read by this user and were not compared: {hidden[0]}, ...")
     return found, read, notes
@@ -81,7 +81,11 @@ def _read(path: Path) -> dict[str, list]:
         return {}
     if not isinstance(known, dict):
         return {}
-    return {name: one for name, one in known.items() if isinstance(one, list) and len(one) == 5 and _is_sum(one[4])}
+    return {
+        name: status
+        for name, status in known.items()
+        if isinstance(status, list) and len(status) == 5 and _is_sum(status[4])
+    }
 
 
 def _is_sum(value: object) -> bool:

@@ -55,14 +55,17 @@ def _outputs(store: Store, name: str) -> list[dict[str, str]]:
 def explained(findings: Iterable[Finding], store: Store) -> list[Finding]:
     """The findings, with another verdict for what a job leaves that began and did not end."""
     found, started = list(findings), begun(store.root)
-    gone = {one.node for one in found if one.verdict is Verdict.MISSING}
-    other = {one.node for one in found if one.node.startswith(METADATA)}
+    gone = {finding.node for finding in found if finding.verdict is Verdict.MISSING}
+    other = {finding.node for finding in found if finding.node.startswith(METADATA)}
     tried = {out["path"] for name in store.pending for out in _outputs(store, name)}
 
-    def early(one: Finding) -> bool:
-        path = one.node.removeprefix(f"{METADATA} of ")
+    def early(finding: Finding) -> bool:
+        path = finding.node.removeprefix(f"{METADATA} of ")
         failed = path in gone and f"{METADATA} of {path}" in other  # which is lost, or of the try, after a failed job
-        return one.verdict in EARLY and (path in started or failed or (one.node in gone and path in tried))
+        return finding.verdict in EARLY and (path in started or failed or (finding.node in gone and path in tried))
 
     ended = "; a job that makes it began and did not end"
-    return [replace(one, verdict=Verdict.INCOMPLETE, what=one.what + ended) if early(one) else one for one in found]
+    return [
+        replace(finding, verdict=Verdict.INCOMPLETE, what=finding.what + ended) if early(finding) else finding
+        for finding in found
+    ]

@@ -63,15 +63,17 @@ def check(store: Store, *, whole: bool = True) -> tuple[list[Finding], list[str]
     except (OSError, yaml.YAMLError, ValueError) as error:
         return ([_wrong(f"cannot be read: {error}")], []) if finished else ([], unfinished)
     stages = lock["stages"]
-    listed = [(stage, out) for stage, one in stages.items() for out in one.get("outs", [])]
+    listed = [(stage, out) for stage, entry in stages.items() for out in entry.get("outs", [])]
     outs = {out["path"]: (stage, out["md5"]) for stage, out in listed}
-    deps = [(stage, dep["path"], dep["md5"]) for stage, one in stages.items() for dep in one.get("deps", [])]
-    params = {stage: one.get("params", {}).get(store.study.settings, {}) for stage, one in stages.items()}
-    commands = {stage: one["cmd"] for stage, one in stages.items()}
+    deps = [(stage, dep["path"], dep["md5"]) for stage, entry in stages.items() for dep in entry.get("deps", [])]
+    params = {stage: entry.get("params", {}).get(store.study.settings, {}) for stage, entry in stages.items()}
+    commands = {stage: entry["cmd"] for stage, entry in stages.items()}
     versioned = _versioned(root, outs[FOLDER][1]) if FOLDER in outs else None
-    lost = [one for one in versioned or () if not (root / FOLDER / one).exists()]
+    lost = [document for document in versioned or () if not (root / FOLDER / document).exists()]
     if lost:
-        return [Finding(Verdict.MISSING, f"{FOLDER}/{one}", "DVC versioned it, and it is gone") for one in lost], []
+        return [
+            Finding(Verdict.MISSING, f"{FOLDER}/{document}", "DVC versioned it, and it is gone") for document in lost
+        ], []
     written = ((name, out) for name in store.current.values() for out in store.records[name]["outputs"])
     made = {out["path"]: out["md5"] for name, out in written if store.makers[out["path"]] == name}
     if run is None or not finished:
@@ -79,7 +81,7 @@ def check(store: Store, *, whole: bool = True) -> tuple[list[Finding], list[str]
         odd = [
             path
             for path, claim in outs.items()
-            if path not in OF_RUNS and all(_output(store, one, path, *claim) for one in versions)
+            if path not in OF_RUNS and all(_output(store, version, path, *claim) for version in versions)
         ]
         return complete.unfinished(store, FOLDER in outs, odd), unfinished
     if not whole:
@@ -89,7 +91,7 @@ def check(store: Store, *, whole: bool = True) -> tuple[list[Finding], list[str]
         return [Finding(Verdict.INCOMPLETE, "dvc.lock", what)], []
     # Metadata are compared one by one: a job that failed has changed them, and times in them are nobody's concern.
     changed = METADATA in outs and not any(
-        outs[METADATA][1] == _here(root, METADATA, litter=one) for one in (False, True)
+        outs[METADATA][1] == _here(root, METADATA, litter=litter) for litter in (False, True)
     )
     notes = [f"{METADATA} is another than DVC versioned: it was compared file by file"] if changed else []
     findings = [_output(store, made, path, *claim) for path, claim in outs.items()]
@@ -107,7 +109,7 @@ def _versioned(root: Path, md5: str) -> list[str] | None:
     """Files of a folder that DVC versioned under that md5, by the list in its cache; None where that is not here."""
     try:
         data = read_bytes(root / ".dvc/cache/files/md5" / md5[:2] / md5[2:])
-        files = {one["relpath"]: one["md5"] for one in parse_json(data)}
+        files = {entry["relpath"]: entry["md5"] for entry in parse_json(data)}
         return sorted(files) if capture.dvc_folder_md5(files) == md5 else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
@@ -133,10 +135,12 @@ def _grown(store: Store, md5: str) -> bool:
     if md5 in (_here(store.root, FOLDER, litter=True), _here(store.root, FOLDER, without=SIGNATURES)):  # signed since
         return True
     versioned = _versioned(store.root, md5)
-    there = (one for one in store.folder.rglob("*") if one.is_file() and not one.name.endswith((".tmp", SIGNATURES)))
-    more = {one.relative_to(store.folder).as_posix() for one in there} - set(versioned or ())
+    there = (
+        path for path in store.folder.rglob("*") if path.is_file() and not path.name.endswith((".tmp", SIGNATURES))
+    )
+    more = {file.relative_to(store.folder).as_posix() for file in there} - set(versioned or ())
     # A job that was ended may have kept copies of sources, but no record of itself.
-    return versioned is not None and all(one.startswith("objects/") for one in more)
+    return versioned is not None and all(document.startswith("objects/") for document in more)
 
 
 def _here(root: Path, path: str, **options: Any) -> str | None:
@@ -151,7 +155,7 @@ def _here(root: Path, path: str, **options: Any) -> str | None:
 
 def _sum_of(made: dict[str, str], path: str) -> str:
     """DVC's md5 of an output, from the records."""
-    below = {one.removeprefix(f"{path}/"): md5 for one, md5 in made.items() if one.startswith(f"{path}/")}
+    below = {output.removeprefix(f"{path}/"): md5 for output, md5 in made.items() if output.startswith(f"{path}/")}
     return made.get(path) or capture.dvc_folder_md5(below)
 
 
@@ -170,7 +174,7 @@ def _dependency(
 
 
 def _made(made: dict[str, str], path: str) -> bool:
-    return path in made or any(one.startswith(f"{path}/") for one in made)
+    return path in made or any(output.startswith(f"{path}/") for output in made)
 
 
 def _settings(
@@ -186,16 +190,16 @@ def _settings(
             [parse_yaml(text) for text in (store.get(run["study"][path]), (store.root / path).read_bytes())]
             for path in (store.study.settings, "dvc.yaml")
         )
-        stages = [one["stages"] for one in plans]
+        stages = [plan["stages"] for plan in plans]
     except (OSError, KeyError, yaml.YAMLError):
         return  # lost copies are named by `structure`
     yield from complete.left_out(zip(stages, known, strict=True), locked, store.study.settings)
     for stage, values in params.items():
         for name, value in values.items():
-            if not any(name in one and _same(one[name], value) for one in known):
+            if not any(name in recorded and _same(recorded[name], value) for recorded in known):
                 yield _wrong(f"stage {stage} claims other parameters {name} than the run had")
     for stage, command in commands.items():
-        if not any(stage in one and one[stage]["cmd"] == command for one in stages):
+        if not any(stage in lock and lock[stage]["cmd"] == command for lock in stages):
             yield _wrong(f"stage {stage} claims the command {command!r}")
 
 

@@ -50,26 +50,26 @@ def check(root: Path, graph: Graph, chain: set[str], found: Sums) -> tuple[list[
 
     for path in sorted(path for path, name in store.makers.items() if name in chain):
         name = store.makers[path]
-        one = graph.records[name]
+        record = graph.records[name]
         node = f"{METADATA} of {path}"
         if path in closed:
             continue
         if path not in said:
-            what = f"Snakemake's metadata of this file, which {key(one)} made, is gone"
+            what = f"Snakemake's metadata of this file, which {key(record)} made, is gone"
             findings.append(Finding(Verdict.MISSING, node, what))
             continue
         claim = said[path]
         try:
             has_form({field: claim[field] for field in CLAIM["required"]})
-            wrong, late = _disagreement(one, params(name), claim, found)
-            if not wrong and _other_clock(one, claim):
+            wrong, late = _disagreement(record, params(name), claim, found)
+            if not wrong and _other_clock(record, claim):
                 other_clock.append(path)
         except (ValueError, LookupError, TypeError, SyntaxError, RecursionError, MemoryError):
             wrong, late = "was not written by Snakemake", False
         if wrong:
             # A run that ended early has not reported all its jobs to Snakemake; one whose parameters change is not complete.
             verdict = Verdict.INCOMPLETE if early or name in store.pending or late else Verdict.TAMPERED
-            findings.append(Finding(verdict, node, f"{wrong} (record of {key(one)})"))
+            findings.append(Finding(verdict, node, f"{wrong} (record of {key(record)})"))
     notes = [f"{len(closed)} files of {METADATA} may not be read by this user and were not compared"] if closed else []
     if other_clock:
         more = f" and {len(other_clock) - 1} other files" if other_clock[1:] else ""
@@ -79,12 +79,12 @@ def check(root: Path, graph: Graph, chain: set[str], found: Sums) -> tuple[list[
     return findings, notes
 
 
-def agrees(one: dict[str, Any], claim: Any) -> bool:
+def agrees(record: dict[str, Any], claim: Any) -> bool:
     """Whether Snakemake's metadata of an output say what the record of its job says."""
     try:
         compiled(CLAIM, {})(claim)
-        params = Counter(canonical(value) for value in one["params"]["values"].values())
-        return _disagreement(one, params, claim, {})[0] is None
+        params = Counter(canonical(value) for value in record["params"]["values"].values())
+        return _disagreement(record, params, claim, {})[0] is None
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         return False
 
@@ -103,20 +103,20 @@ def _metadata(folder: Path) -> tuple[dict[str, Any], set[str]]:
 
 
 def _disagreement(
-    one: dict[str, Any], params: Counter[bytes], claim: dict[str, Any], found: Sums
+    record: dict[str, Any], params: Counter[bytes], claim: dict[str, Any], found: Sums
 ) -> tuple[str | None, bool]:
     """What Snakemake says otherwise than the record with these parameters (None: nothing), and whether it is that inputs
     changed between the end of the job and the look that Snakemake then took at them."""
-    if claim["rule"] != one["job"]["rule"]:
+    if claim["rule"] != record["job"]["rule"]:
         return f"names the rule {claim['rule']}", False
     if claim["incomplete"]:
         return "says that the job did not end", False
-    read = {file["path"]: file["sha256"] for file in one["inputs"]}
+    read = {file["path"]: file["sha256"] for file in record["inputs"]}
     if sorted(claim["input"]) != sorted(read):
         other = sorted(set(claim["input"]) ^ set(read))
         return f"lists other inputs: {', '.join(other[:3])}", False
     sums = {path: value.removeprefix("sha256:") for path, value in (claim["input_checksums"] or {}).items()}
-    after = read | {file["path"]: file["sha256"] for file in one["changed_inputs"]}
+    after = read | {file["path"]: file["sha256"] for file in record["changed_inputs"]}
     differing = [path for path in sums if sums[path] not in (read.get(path), after.get(path))]
     if differing or set(sums) != set(read):
         late = bool(differing) and all(sums[path] == found.get(path) for path in differing)
@@ -126,8 +126,8 @@ def _disagreement(
     return None, False
 
 
-def _other_clock(one: dict[str, Any], claim: dict[str, Any]) -> bool:
-    start, end = (seconds(one["time"][name]) for name in ("start", "end"))
+def _other_clock(record: dict[str, Any], claim: dict[str, Any]) -> bool:
+    start, end = (seconds(record["time"][name]) for name in ("start", "end"))
     return not (start - SLACK <= claim["starttime"] <= end and claim["endtime"] <= end + SLACK)
 
 

@@ -21,22 +21,22 @@ def check(graph: Graph, chain: Iterable[str]) -> tuple[list[Finding], list[str]]
     for (file, why), jobs in _jobs(records, _foreign).items():
         what = f"{why}, and loaded by {_named(jobs)}: remove what that made, and run again without this file"
         findings.append(Finding(Verdict.UNRECORDED, file, what, tuple(jobs)))
-    set_ = _jobs(records, lambda one: unusual(one["determinism"].get("variables", {}), study.variables))
+    set_ = _jobs(records, lambda record: unusual(record["determinism"].get("variables", {}), study.variables))
     notes = [f"{word} was set, which may change numbers or code: {_named(jobs)}" for word, jobs in set_.items()]
     return findings, [*notes, *_caches(graph, records)]
 
 
 def _foreign(record: Document) -> list[tuple[str, str]]:
-    return [(one["file"], one["why"]) for one in record.get("foreign", [])]
+    return [(module["file"], module["why"]) for module in record.get("foreign", [])]
 
 
 def _jobs(records: Iterable[Document], said: Callable[[Document], Iterable[Any]]) -> dict[Any, list[str]]:
     """{what: names of the jobs it is about}, sorted."""
     found: dict[Any, list[str]] = {}
     for record in records:
-        for one in said(record):
-            found.setdefault(one, []).append(key(record))
-    return {one: sorted(found[one]) for one in sorted(found)}
+        for sentence in said(record):
+            found.setdefault(sentence, []).append(key(record))
+    return {sentence: sorted(found[sentence]) for sentence in sorted(found)}
 
 
 def _named(jobs: list[str]) -> str:
@@ -47,7 +47,7 @@ def _caches(graph: Graph, records: Iterable[Document]) -> list[str]:
     """Files of caches that are other ones than those that went into the results. Most are gone, as they may be."""
     store = graph.store
     taken: dict[str, str] = {}
-    for name in sorted({one["taken"] for one in records if one.get("taken")}):
+    for name in sorted({record["taken"] for record in records if record.get("taken")}):
         with suppress(OSError, ValueError, KeyError, TypeError):  # named by `structure`
             taken |= {str(file["path"]): file["sha256"] for file in store.get_json(name)}
     now, *_ = sums(store.root, taken, deep=False)

@@ -60,12 +60,12 @@ def _planned(graph: Graph, chain: set[str], artifact: str | None, changed: list[
         return [Finding(Verdict.STALE, changed[0], f"changed since the last run; {error.faults[0]}")]
     found, by = {}, f"({', '.join(changed)})"
     for name in (name for name, record in store.current.items() if record in chain):
-        one = graph.records[store.current[name]]
+        record = graph.records[store.current[name]]
         if name not in jobs:
             found[name] = "no longer a job of this study"
-        elif what := jobs[name].changed(one):
+        elif what := jobs[name].changed(record):
             found[name] = f"{what} {by}"
-        elif not {path for _, path in jobs[name].outputs} <= {out["path"] for out in one["outputs"]}:
+        elif not {path for _, path in jobs[name].outputs} <= {out["path"] for out in record["outputs"]}:
             found[name] = f"it makes other files now {by}"
     if artifact is None:
         found |= {name: f"not done yet {by}" for name in sorted(set(jobs) - set(store.current))}

@@ -24,7 +24,7 @@ def check(store: Store) -> list[Finding]:
         *_runs(store),
         *complete.lists(store),
         *_listing(store),
-        *(finding for name, one in store.records.items() for finding in _record(store, name, one, environment)),
+        *(finding for name, record in store.records.items() for finding in _record(store, name, record, environment)),
     ]
 
 
@@ -82,9 +82,9 @@ def _not_canonical(store: Store, name: str, data: bytes) -> str | None:
 def _runs(store: Store) -> Iterator[Finding]:
     """Every run's sums follow from its lists, and each names the one before it."""
     line = set(store.line)
-    for name, one in store.runs.items():
-        node, previous = f"{FOLDER}/runs/{name}.json", one["previous"]
-        if one["root"] != merkle_root([*one["executed"], *one["reused"]]):
+    for name, run in store.runs.items():
+        node, previous = f"{FOLDER}/runs/{name}.json", run["previous"]
+        if run["root"] != merkle_root([*run["executed"], *run["reused"]]):
             yield Finding(Verdict.TAMPERED, node, "its Merkle root is not that of the records which it lists")
         if name not in line:
             what = "no later run follows from it: it comes from another copy of this study"
@@ -92,7 +92,7 @@ def _runs(store: Store) -> Iterator[Finding]:
         if previous is not None and previous not in store.runs and f"runs/{previous}.json" not in store.broken:
             gone = f"{FOLDER}/runs/{previous}.json"
             yield Finding(Verdict.MISSING, gone, "a run names it as the one before, and it is gone")
-        for path, sha256 in one["study"].items():
+        for path, sha256 in run["study"].items():
             yield from _object(store, sha256, f"copy of {path} of run {name[:12]}")
 
 
@@ -103,36 +103,36 @@ def _listing(store: Store) -> Iterator[Finding]:
             what = f"run {store.listed[name][:12]} lists this record, and it is gone"
             yield Finding(Verdict.MISSING, f"{FOLDER}/records/{name}.json", what)
     newest = {key(store.records[name]): name for name in store.by_age(store.records) if name in store.listed}
-    for name, one in store.pending.items():
-        known = store.records[newest[key(one)]].get("number") if key(one) in newest else None
-        if known is not None and one.get("number", 0) <= known:
-            what = f"record of {key(one)}: older than the one that a run lists, and no run lists it"
+    for name, pending in store.pending.items():
+        known = store.records[newest[key(pending)]].get("number") if key(pending) in newest else None
+        if known is not None and pending.get("number", 0) <= known:
+            what = f"record of {key(pending)}: older than the one that a run lists, and no run lists it"
             yield Finding(Verdict.TAMPERED, f"{FOLDER}/records/{name}.json", what)
 
 
 def _record(
-    store: Store, name: str, one: dict[str, Any], environment: Callable[[str, str | None], str | None]
+    store: Store, name: str, read_record: dict[str, Any], environment: Callable[[str, str | None], str | None]
 ) -> Iterator[Finding]:
     """Sums within a record follow from its parts, and what it refers to is kept."""
-    node, title = f"{FOLDER}/records/{name}.json", f"record of {key(one)}"
-    if one["params"]["sha256"] != digest(canonical(one["params"]["values"])):
+    node, title = f"{FOLDER}/records/{name}.json", f"record of {key(read_record)}"
+    if read_record["params"]["sha256"] != digest(canonical(read_record["params"]["values"])):
         yield Finding(Verdict.TAMPERED, node, f"{title}: the parameters' hash is not theirs")
-    if one["code"]["dirty"] and not one["code"]["diff"]:
+    if read_record["code"]["dirty"] and not read_record["code"]["diff"]:
         yield Finding(Verdict.TAMPERED, node, f"{title}: files differed from its commit, and it keeps no difference")
-    spoken = {one["environment"]: "environment"}
-    if one["code"]["diff"]:
-        spoken[one["code"]["diff"]] = "difference from its commit"
-    changed = {file["path"] for file in one["changed_inputs"]}
-    sources = (file for file in one["inputs"] if file["role"] in record.LOGIC and file["path"] not in changed)
+    spoken = {read_record["environment"]: "environment"}
+    if read_record["code"]["diff"]:
+        spoken[read_record["code"]["diff"]] = "difference from its commit"
+    changed = {file["path"] for file in read_record["changed_inputs"]}
+    sources = (file for file in read_record["inputs"] if file["role"] in record.LOGIC and file["path"] not in changed)
     spoken |= {file["sha256"]: f"copy of {file['path']}" for file in sources}
-    if one.get("taken"):
-        spoken[one["taken"]] = "list of files taken from caches"
-    for model in one["split"].get("models", []):
+    if read_record.get("taken"):
+        spoken[read_record["taken"]] = "list of files taken from caches"
+    for model in read_record["split"].get("models", []):
         spoken |= {model[side]: "list of samples" for side in ("on", "judges") if side in model}
     for sha256, what in spoken.items():
         yield from _object(store, sha256, f"{what} of {title}")
-    lock = next((file["sha256"] for file in one["inputs"] if file["path"] == capture.LOCK), None)
-    if wrong := environment(one["environment"], lock):
+    lock = next((file["sha256"] for file in read_record["inputs"] if file["path"] == capture.LOCK), None)
+    if wrong := environment(read_record["environment"], lock):
         yield Finding(Verdict.TAMPERED, node, f"{title}: its environment {wrong}")
 
 

@@ -61,13 +61,13 @@ def commands(study: Study, *own: Callable[..., Any]) -> typer.Typer:
     app = typer.Typer(
         name="lineage",
         cls=Commands,
-        help="Who made what from what, and whether it is still so: audit a finished study, offline.",
+        help="Audit a finished study, offline: what made each file, from what, and whether it still holds.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"obj": study},
     )
     every: tuple[Callable[..., Any], ...] = (show, find, why, verify, recover, sign, diff, export, *own)
-    for command in {one.__name__: one for one in every}.values():
+    for command in {function.__name__: function for function in every}.values():
         app.command()(command)
     return app
 
@@ -75,7 +75,9 @@ def commands(study: Study, *own: Callable[..., Any]) -> typer.Typer:
 def show(
     context: typer.Context,
     artifact: Artifact,
-    depth: Annotated[int | None, typer.Option(min=0, help="So many steps above the artifact's own job.")] = None,
+    depth: Annotated[
+        int | None, typer.Option(min=0, help="Show only this many steps above the artifact's own job.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a tree.")] = False,
     workspace: Workspace = Path(),
 ) -> None:
@@ -100,7 +102,7 @@ def why(
     as_json: AsJson = False,
     workspace: Workspace = Path(),
 ) -> None:
-    """Why it would run again, and why it was remade: the first changed field, followed up to where it began."""
+    """Why a job would run again, or did: the first changed field, traced back to where it began."""
     from joblineage import explaining, finding
     from joblineage.run_view import find_run
 
@@ -110,10 +112,10 @@ def why(
     answers = [explaining.now(found, store)] if against is None else []
     answers += [explaining.then(found, store, older)] if older else []
     if as_json:
-        say_json([one.as_dict() for one in answers])
+        say_json([answer.as_dict() for answer in answers])
         return
-    for one in answers:
-        say(*one.lines())
+    for answer in answers:
+        say(*answer.lines())
 
 
 def verify(
@@ -121,7 +123,9 @@ def verify(
     artifact: Annotated[str | None, typer.Argument(help="One file: only the chain that it came from.")] = None,
     deep: Annotated[bool, typer.Option(help="Read every byte instead of trusting the files' status.")] = False,
     cache: Annotated[bool, typer.Option("--cache", help="Read every object of DVC's local cache too.")] = False,
-    replay: Annotated[int, typer.Option(help="Rerun so many cheap jobs in a scratch folder and compare.", min=0)] = 0,
+    replay: Annotated[
+        int, typer.Option(help="Rerun this many of the cheapest jobs in a scratch folder and compare.", min=0)
+    ] = 0,
     key: Annotated[Path | None, typer.Option(help="Public key with which the last run must be signed.")] = None,
     plan: Annotated[
         bool | None, typer.Option(help="Ask the study's Snakefile which jobs an edit concerns; it is executed.")
@@ -152,12 +156,12 @@ def verify(
 
 
 def _tell(report: "Report", shown: int = 20) -> None:
-    for one in report.findings[:shown]:
-        say(f"{one.verdict.value}  {one.node}", fg="red")
-        say(f"  {one.what}")
-        if one.follows:
-            more = f" and {len(one.follows) - 6} more" if len(one.follows) > 6 else ""
-            say(f"  from it follow: {', '.join(one.follows[:6])}{more}")
+    for finding in report.findings[:shown]:
+        say(f"{finding.verdict.value}  {finding.node}", fg="red")
+        say(f"  {finding.what}")
+        if finding.follows:
+            more = f" and {len(finding.follows) - 6} more" if len(finding.follows) > 6 else ""
+            say(f"  from it follow: {', '.join(finding.follows[:6])}{more}")
     if len(report.findings) > shown:
         say(f"... and {len(report.findings) - shown} more findings (--json lists all)")
     for note in report.notes:
@@ -174,11 +178,13 @@ def recover(
     context: typer.Context,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Take a run that cannot be asked from here for dead; cancel its cluster jobs."),
+        typer.Option(
+            "--force", help="Treat a run that cannot be reached from here as dead, and cancel its cluster jobs."
+        ),
     ] = False,
     workspace: Workspace = Path(),
 ) -> None:
-    """After a kill, a power cut or a wrong hand: end what a run left running, bring back what is lost or damaged.
+    """After a kill, a power cut or a mistake: end what a run left running, restore what is lost or damaged.
 
     It says what it did, and what the next run has to make again; it runs no job. Finished work is kept.
     """
@@ -205,7 +211,7 @@ def sign(
 
     signing.keep_outside(workspace, key)
     if new_key:
-        say(f"made {key} (keep it secret) and {signing.make_keys(key)} (give it to who verifies)")
+        say(f"made {key} (keep it secret) and {signing.make_keys(key)} (give it to those who verify)")
     store = Store(workspace, context.obj)
     verify(store).refuse("signed", workspace)
     say(f"signed: {signing.sign(store, key)}")
@@ -217,10 +223,10 @@ def diff(
     run_a: Run,
     run_b: Run,
     attribute: Annotated[
-        bool, typer.Option("--attribute", help="Divide the change of the headline over what changed, by replaying.")
+        bool, typer.Option("--attribute", help="Attribute the change of the headline to what changed, by replaying.")
     ] = False,
     seeds: Annotated[
-        int, typer.Option(min=0, help="--attribute: other seeds to replay each run with, for the noise of chance.")
+        int, typer.Option(min=0, help="With --attribute: other seeds to replay each run with, to estimate the noise.")
     ] = 4,
     as_json: AsJson = False,
     workspace: Workspace = Path(),
@@ -250,13 +256,16 @@ def export(
     ro_crate: Annotated[File, typer.Option(help="RO-Crate, a .zip: metadata, code, records and small results.")] = None,
     slsa: Annotated[File, typer.Option(help="SLSA v1 provenance of the products, an in-toto statement.")] = None,
     pseudonyms: Annotated[
-        File, typer.Option(help="Keep the pseudonyms' salt here (made if missing): tables then go in, with pseudonyms.")
+        File,
+        typer.Option(
+            help="Keep the pseudonyms' salt here (made if missing): tables are then included, with pseudonyms."
+        ),
     ] = None,
-    with_names: Annotated[bool, typer.Option(help="Tell private names, and let in the tables that do.")] = False,
+    with_names: Annotated[bool, typer.Option(help="Include private names, and the tables that contain them.")] = False,
     check: Annotated[File, typer.Option(help="Write nothing: compare each file of this crate with its sha256.")] = None,
     workspace: Workspace = Path(),
 ) -> None:
-    """Hand the lineage of a finished study on, in forms that others read. It tells no private name unless asked."""
+    """Export the lineage of a finished study in standard formats. Private names stay out unless asked for."""
     if not (ro_crate or slsa or check):
         raise typer.BadParameter("say what to write: --ro-crate FILE, --slsa FILE; or --check CRATE.zip")
     if pseudonyms and with_names:

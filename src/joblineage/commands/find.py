@@ -33,7 +33,7 @@ def find(
     as_json: AsJson = False,
     workspace: Workspace = Path(),
 ) -> None:
-    """Which jobs touched it: made it, read it, were fitted on it, judged it. Exit code 1 where none did."""
+    """Which jobs made, read, were fitted on or judged something. Exit code 1 where none did."""
     ways = {"--sha256": (sha256, by_sha256), "--name": (name, by_name), "--checkpoint": (checkpoint, by_checkpoint)}
     look(Store(workspace, context.obj), ways, down, as_json)
 
@@ -68,13 +68,13 @@ def look(store: Store, ways: Mapping[str, tuple[str | None, Way]], down: bool, a
     below = finder.below(matches) if down else []
     asked, records = f"{option.removeprefix('--')} {value}", len(store.records)
     if as_json:
-        found = {"matches": [asdict(one) for one in matches], "below": [asdict(one) for one in below]}
+        found = {"matches": [asdict(match) for match in matches], "below": [asdict(match) for match in below]}
         say_json(found)
     elif matches:
-        say(f"{asked}: touched by {len({one.record for one in matches})} of {records} recorded jobs")
+        say(f"{asked}: touched by {len({match.record for match in matches})} of {records} recorded jobs")
         _list(matches)
         if down:
-            say(f"came from it: {len(below)} files of {len({one.record for one in below})} jobs")
+            say(f"came from it: {len(below)} files of {len({match.record for match in below})} jobs")
             _list(below)
     else:
         say(f"{asked}: nothing found in {records} records")
@@ -83,11 +83,11 @@ def look(store: Store, ways: Mapping[str, tuple[str | None, Way]], down: bool, a
 
 
 def _list(found: list[Match]) -> None:
-    def order(one: Match) -> tuple[bool, str, str, str]:
-        return not one.current, one.job, one.record, one.how
+    def order(match: Match) -> tuple[bool, str, str, str]:
+        return not match.current, match.job, match.record, match.how
 
     for (old, job, record, how), group in groupby(sorted(found, key=order), order):
-        whats = [f"{one.what} {(one.sha256 or '')[:8]}".rstrip() for one in group]
+        whats = [f"{match.what} {(match.sha256 or '')[:8]}".rstrip() for match in group]
         more = f" and {len(whats) - NAMED} more" if len(whats) > NAMED else ""
         earlier = f" (earlier, record {record[:12]})" if old else ""
         say(f"  {job}{earlier} {how}: {', '.join(whats[:NAMED])}{more}")

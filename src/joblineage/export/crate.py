@@ -1,6 +1,6 @@
 """RO-Crate 1.1 of a finished study, by the profile Provenance Run Crate 0.5: written, and checked against itself.
 
-The zip's bytes hang on the study and its private names alone: entries are sorted, times are those of the run.
+The zip's bytes depend on the study and its private names alone: entries are sorted, times are those of the run.
 """
 
 import json
@@ -55,7 +55,9 @@ def check_crate(crate: Path) -> int:
             names = Counter(file.namelist())
             held = dict(_read(file, name) for name in names)
         said = parse_json(held.pop(METADATA) or b"")["@graph"]
-        described = {unquote(one["@id"]): one for one in said if "File" in one["@type"] and "sha256" in one}
+        described = {
+            unquote(entity["@id"]): entity for entity in said if "File" in entity["@type"] and "sha256" in entity
+        }
     except (zipfile.BadZipFile, ValueError, KeyError, TypeError) as error:
         raise DataError(str(crate), [f"is no crate that `export` wrote: {error!r}"]) from error
     twice = ((name, "is there twice") for name, times in names.items() if times > 1)
@@ -74,16 +76,16 @@ def _read(file: zipfile.ZipFile, name: str) -> tuple[str, bytes | None]:
 
 def _files(held: dict[str, bytes | None], described: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for name in held.keys() | described.keys():
-        data, one = held.get(name), described.get(name)
+        data, entity = held.get(name), described.get(name)
         if name not in held:
             yield name, "is missing"
-        elif one is None:
+        elif entity is None:
             yield name, "was added: the metadata does not know it"
-        elif data is None or digest(data) != one["sha256"]:
+        elif data is None or digest(data) != entity["sha256"]:
             found = "is damaged" if data is None else f"has sha256 {digest(data)[:12]}"
-            yield name, f"{found}, the metadata says {one['sha256'][:12]}"
-        elif str(len(data)) != one.get("contentSize"):
-            yield name, f"has {len(data)} bytes, the metadata says {one.get('contentSize')}"
+            yield name, f"{found}, the metadata says {entity['sha256'][:12]}"
+        elif str(len(data)) != entity.get("contentSize"):
+            yield name, f"has {len(data)} bytes, the metadata says {entity.get('contentSize')}"
 
 
 def _lineage(held: dict[str, bytes | None]) -> Iterator[tuple[str, str]]:

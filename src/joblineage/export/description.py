@@ -51,7 +51,7 @@ class Description:
         self.flow = self._files()
         self._run([self._job(job) for job in self.view.jobs])
         document: dict[str, Any] = self.crate.metadata.generate()
-        document["@graph"] = sorted(map(_plain, document["@graph"]), key=lambda one: str(one["@id"]))
+        document["@graph"] = sorted(map(_plain, document["@graph"]), key=lambda entity: str(entity["@id"]))
         return document
 
     def _add(self, id_: str, kind: str, /, **properties: Any) -> Entity:
@@ -137,28 +137,30 @@ class Description:
         """Entities of a job's files, as examples of its rule's formal parameters."""
         found = {}
         for role, thing in pairs:
-            one = self._thing(thing)
-            here = one if one.type != "CreativeWork" else self._file(MANIFEST)  # only what is in a crate is an example
+            entity = self._thing(thing)
+            here = (
+                entity if entity.type != "CreativeWork" else self._file(MANIFEST)
+            )  # only what is in a crate is an example
             self._formal(job.rule, side, role, "File", tool, here)
-            found[one.id] = one
+            found[entity.id] = entity
         return list(found.values())
 
     def _formal(self, rule: str, side: str, name: str, kind: str, tool: Entity, example: Entity) -> None:
         about = {"name": name, "additionalType": kind, "conformsTo": self._bioschemas("FormalParameter")}
         formal = self._add(f"#{side}/{rule}/{name}", "FormalParameter", **about)
-        for one, where in ((tool, "output" if side == "out" else "input"), (example, "exampleOfWork")):
-            if formal not in one.get(where, []):
-                one.append_to(where, formal)
+        for entity, where in ((tool, "output" if side == "out" else "input"), (example, "exampleOfWork")):
+            if formal not in entity.get(where, []):
+                entity.append_to(where, formal)
 
     def _tool(self, job: Job) -> Entity:
         """The rule's script, with the modules that it loads."""
         sources = [self._thing(thing) for _, thing in job.code]
-        tool = next((one for one in sources if one.id.startswith(SCRIPTS)), None)
+        tool = next((source for source in sources if source.id.startswith(SCRIPTS)), None)
         if tool is None:
             tool = self._add(f"#tool/{job.rule}", "SoftwareSourceCode", name=job.rule, version=self.version)
             tool["url"] = tool
         if "hasPart" not in tool:
-            tool["hasPart"] = [one for one in sources if one is not tool and one.id != LOCK]
+            tool["hasPart"] = [source for source in sources if source is not tool and source.id != LOCK]
             if LOCK in self.sums:
                 tool["softwareRequirements"] = self._file(LOCK)
             self.flow.append_to("hasPart", tool)
@@ -197,8 +199,10 @@ class Description:
         files = [self._file(path) for path in (study.settings, MANIFEST) if path in self.held.files]
         made = [self._file(path) for path in sorted(self.held.files) if path.startswith(study.products)]
         for side, group in (("in", files), ("out", made)):
-            for one in group:
-                self._formal("study", side, "settings" if one.id == study.settings else "files", "File", self.flow, one)
+            for file in group:
+                self._formal(
+                    "study", side, "settings" if file.id == study.settings else "files", "File", self.flow, file
+                )
         completed = self._completed(first["user"], self.view.run["time"])
         about = {"name": "The study", "identifier": run_id, "instrument": self.flow, "object": files, "result": made}
         about["description"] = f"{len(self.view.run['executed'])} jobs executed, {len(self.view.run['reused'])} reused"

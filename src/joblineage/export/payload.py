@@ -71,11 +71,11 @@ def payload(view: View) -> Payload:
     DataError : a file is gone, or is no longer what its record says.
     """
     found = Payload()
-    for path, one in sorted(view.files.items()):
-        if why := kept_back(path, one["role"], view.store.study):
-            found.absent[path] = (one["sha256"], one["size"], why)
+    for path, file in sorted(view.files.items()):
+        if why := kept_back(path, file["role"], view.store.study):
+            found.absent[path] = (file["sha256"], file["size"], why)
         else:
-            found.files[path] = _read(view.store, path, one["sha256"], kept=one["role"] in LOGIC)
+            found.files[path] = _read(view.store, path, file["sha256"], kept=file["role"] in LOGIC)
     for path, sha256 in view.run["study"].items():
         found.files[path] = _read(view.store, path, sha256, kept=True)
     found.files |= {path: data for path in BESIDE if (data := _bytes(view.store.root / path)) is not None}
@@ -138,7 +138,7 @@ def _manifest(view: View, found: Payload) -> bytes:
     raw = view.store.study.raw if view.names.salt is not None else None
     shown = {path: "" if raw and path.startswith(raw) else view.names.shown(path) for path in found.absent}
     named = sorted((shown[path], *about) for path, about in found.absent.items())
-    listed = [{"path": path or None, "sha256": one, "size": size, "why": why} for path, one, size, why in named]
+    listed = [{"path": path or None, "sha256": digest, "size": size, "why": why} for path, digest, size, why in named]
     return canonical({"schema": "joblineage-manifest/1", "why": WHY, "files": listed}) + b"\n"
 
 

@@ -49,17 +49,17 @@ class Names:
     def shown(self, value: Any) -> Any:
         """JSON's kind of value with every private name replaced, in keys too.
 
-        Lists that held names are sorted anew: by its place among the others a name would be known.
+        Lists that held names are sorted again: a name's place among the others would give it away.
         """
         if self.salt is None:
             return value
         if isinstance(value, str):
             return self._pattern.sub(lambda found: self.pseudonym(found[0]), value)
         if isinstance(value, Mapping):
-            pairs = [(self.shown(name), self.shown(one)) for name, one in value.items()]
+            pairs = [(self.shown(name), self.shown(inner)) for name, inner in value.items()]
             return dict(sorted(pairs) if any(map(self.tells, value)) else pairs)
         if isinstance(value, list | tuple):
-            shown = [self.shown(one) for one in value]
+            shown = [self.shown(inner) for inner in value]
             return sorted(shown, key=str) if shown != list(value) else shown
         return value
 
@@ -68,13 +68,13 @@ class Names:
         return bool(self._pattern.search(text))
 
     def copy(self, table: bytes) -> bytes:
-        """A Parquet table with every name replaced, its rows sorted anew: by their places too a name would be known."""
+        """A Parquet table with every name replaced, its rows sorted again: their places too would give names away."""
         import pandas as pd
 
         read = pd.read_parquet(io.BytesIO(table))
         words = [name for name in read.columns if not pd.api.types.is_numeric_dtype(read[name])]
         for name in words:
-            read[name] = read[name].map({one: self.shown(one) for one in read[name].dropna().unique()})
+            read[name] = read[name].map({code: self.shown(code) for code in read[name].dropna().unique()})
         target = io.BytesIO()
         read.sort_values([*words, *read.columns.difference(words)], ignore_index=True).to_parquet(target, index=False)
         return target.getvalue()

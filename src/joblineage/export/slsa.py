@@ -38,7 +38,7 @@ def statement(view: View) -> dict[str, Any]:
     }
     document = {
         "_type": STATEMENT_TYPE_URI,
-        "subject": [_named(path, sha256=one.sha256) for path, one in sorted(subjects.items())],
+        "subject": [_named(path, sha256=subject.sha256) for path, subject in sorted(subjects.items())],
         "predicateType": PREDICATE,
         "predicate": predicate,
     }
@@ -53,11 +53,11 @@ def _dependencies(view: View) -> list[dict[str, Any]]:
     if view.dirty:
         changes = sorted({job.record["code"]["diff"] for job in view.jobs if job.record["code"]["diff"]})
         paths = {"annotations": {"paths": view.dirty}}
-        found += [_named("changes to the commit", sha256=one) | paths for one in changes]
+        found += [_named("changes to the commit", sha256=change) | paths for change in changes]
     found += [_named(path, sha256=sha256) for path, sha256 in sorted(view.run["study"].items())]
     raw = view.raw
     found.append(_named("data", sha256=raw.sha256) | {"annotations": {"files": raw.count, "bytes": raw.size}})
-    known = {*view.store.makers, *(one["name"] for one in found)}  # the raw data as one among them
+    known = {*view.store.makers, *(entry["name"] for entry in found)}  # the raw data as one among them
     outside = {(thing.path, thing.sha256) for job in view.jobs for _, thing in job.used if thing.path not in known}
     found += [_named(path, sha256=sha256) for path, sha256 in sorted(outside)]
     models = {(model["checkpoint"], model["revision"]) for job in view.jobs if (model := job.record["model"])}

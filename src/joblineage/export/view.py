@@ -78,38 +78,38 @@ class View:
 
     def _job(self, name: str) -> Job:
         record = self.store.records[name]
-        data = self._things(one for one in record["inputs"] if one["role"] not in LOGIC)
-        code = self._things(one for one in record["inputs"] if one["role"] in LOGIC)
+        data = self._things(input_ for input_ in record["inputs"] if input_["role"] not in LOGIC)
+        code = self._things(input_ for input_ in record["inputs"] if input_["role"] in LOGIC)
         return Job(name, self.names.shown(key(record)), record, data, self._things(record["outputs"]), code)
 
     def _things(self, files: Iterable[dict[str, Any]]) -> Things:
         pairs: dict[tuple[str, Thing], None] = {}
-        for one in files:
-            if one["path"].startswith(self.store.study.raw):
+        for file in files:
+            if file["path"].startswith(self.store.study.raw):
                 pairs["raw", self.raw] = None
             else:
-                pairs[one["role"], Thing(self.names.shown(one["path"]), one["sha256"], one["size"])] = None
+                pairs[file["role"], Thing(self.names.shown(file["path"]), file["sha256"], file["size"])] = None
         return list(pairs)
 
     @cached_property
     def files(self) -> dict[str, dict[str, Any]]:
         """{path: {role, path, sha256, size}} of every file that a job of the study read or wrote."""
         current = [self.store.records[name] for name in self.store.current.values()]
-        return {one["path"]: one for record in current for one in (*record["inputs"], *record["outputs"])}
+        return {input_["path"]: input_ for record in current for input_ in (*record["inputs"], *record["outputs"])}
 
     @cached_property
     def raw(self) -> Thing:
         """All raw files as one."""
-        raw = (one for path, one in self.files.items() if path.startswith(self.store.study.raw))
-        found = sorted([one["sha256"], one["size"]] for one in raw)
+        raw = (file for path, file in self.files.items() if path.startswith(self.store.study.raw))
+        found = sorted([file["sha256"], file["size"]] for file in raw)
         return Thing("data", digest(canonical(found)), sum(size for _, size in found), len(found))
 
     @cached_property
     def commits(self) -> list[str]:
         """The git commits that the jobs ran from."""
-        return sorted({one.record["code"]["commit"] for one in self.jobs if one.record["code"]["commit"]})
+        return sorted({job.record["code"]["commit"] for job in self.jobs if job.record["code"]["commit"]})
 
     @cached_property
     def dirty(self) -> list[str]:
         """Paths that differed from their commit when a job ran, and so the commit does not tell all."""
-        return sorted({self.names.shown(path) for one in self.jobs for path in one.record["code"]["dirty"]})
+        return sorted({self.names.shown(path) for job in self.jobs for path in job.record["code"]["dirty"]})

@@ -45,7 +45,7 @@ def divide(outcome: Outcome, seeds: int) -> Split:
         for letter, found in (("A", a), ("B", b))
         if not found.has(part)
     ]
-    shares = [replace(one, behind=_behind(outcome, groups.get(one.factor, merged), a, b)) for one in made.shares]
+    shares = [replace(share, behind=_behind(outcome, groups.get(share.factor, merged), a, b)) for share in made.shares]
     return replace(made, shares=shares, unstored=unstored, code=_code(outcome))
 
 
@@ -62,7 +62,10 @@ def _behind(outcome: Outcome, members: frozenset[str], a: Found, b: Found) -> li
             parts.DECODING: _of_decoding(cause),
             parts.CLIPS: "clips" in reached,
         }
-        if any(begins[one] if one in begins else makers.get(files[one]["path"]) in reached for one in sorted(members)):
+        if any(
+            begins[member] if member in begins else makers.get(files[member]["path"]) in reached
+            for member in sorted(members)
+        ):
             reasons.append(str(cause.change))
     return reasons
 
@@ -83,7 +86,7 @@ def _unstored(outcome: Outcome, part: str, letter: str, side: RunView, file: Doc
     path, sha = file["path"], file["sha256"]
     maker = [side.makers[path]] if path in side.makers else []
     chain = sorted(reached(maker, side.above), key=lambda name: (side.depths[name], name))  # makers before readers
-    jobs = [one for one in chain if one in outcome.comparison.jobs] or maker or ["no recorded job"]
+    jobs = [job for job in chain if job in outcome.comparison.jobs] or maker or ["no recorded job"]
     what = "needs dvc fetch, or retraining" if restorer.versioned(sha) else "needs retraining"
     shown = f"{', '.join(jobs[:4])}{f' and {len(jobs) - 4} more' if len(jobs) > 4 else ''}"
     return f"{part} of {letter} {what}: {path} {sha[:8]} is not stored here ({shown})"
@@ -94,8 +97,8 @@ def _code(outcome: Outcome) -> list[str]:
     reasons = []
     folder = Path(blemore.__file__).parent
     for letter, side in (("A", outcome.comparison.a), ("B", outcome.comparison.b)):
-        inputs = [one for rule in parts.STAGES for one in side.records[rule]["inputs"] if one["role"] in LOGIC]
-        sums = {one["path"]: one["sha256"] for one in inputs}
+        inputs = [input_ for rule in parts.STAGES for input_ in side.records[rule]["inputs"] if input_["role"] in LOGIC]
+        sums = {input_["path"]: input_["sha256"] for input_ in inputs}
         modules = [path for path in sorted(sums) if path.startswith(PACKAGE) and not path.startswith(UNSEEN)]
         here = {path: folder / path.removeprefix(PACKAGE) for path in modules}
         other = [path for path, file in here.items() if not (file.is_file() and sha256(file) == sums[path])]

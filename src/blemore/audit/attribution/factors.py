@@ -1,4 +1,4 @@
-"""What two runs' Scores were made from, the changes between them as factors that can be swapped, and any mixture made anew.
+"""What two runs' Scores were made from, the changes between them as factors that can be swapped, and any mixture made again.
 
 A mixture goes through the cheap stages again, in this process: stored probabilities -> fusion -> calibration ->
 out-of-fold decisions.
@@ -65,8 +65,8 @@ def found(side: RunView, restorer: Restorer) -> Found:
     KeyError : the run has no record of fusion or calibration.
     """
     fuse = side.records["fuse"]
-    files = {PurePath(one["path"]).parent.name: one for one in fuse["inputs"] if one["role"] == "tables"}
-    files[CLIPS] = next(one for one in fuse["inputs"] if one["role"] == "clips")
+    files = {PurePath(input_["path"]).parent.name: input_ for input_ in fuse["inputs"] if input_["role"] == "tables"}
+    files[CLIPS] = next(input_ for input_ in fuse["inputs"] if input_["role"] == "clips")
     tables = {}
     for name, file in files.items():
         data = restorer.find(file["path"], file["sha256"])
@@ -140,7 +140,7 @@ def persons(a: Found, b: Found) -> list[str]:
 
 
 def fusion(study: Found) -> tuple[pd.DataFrame, Fused]:
-    """The clips that some table has, fused anew: no encoder of this mixture was run on the others."""
+    """The clips that some table has, fused again: no encoder of this mixture was run on the others."""
     # Tables of one study on the clips of another: those that both have; person and fold as the clips table says.
     clips = study.tables[CLIPS]
     known, tables = set(usable(clips)["clip"]), {}

@@ -28,7 +28,7 @@ MOST = 6
 class Share:
     """A factor's part of the change in Score, -1..1.
 
-    low, high : 90 % interval of it over persons, the same for every replay; nothing is trained or fused anew.
+    low, high : 90 % interval of it over persons, the same for every replay; nothing is trained or fused again.
     behind : the changes that the factor came from.
     """
 
@@ -79,17 +79,17 @@ class Split:
         whole = self.after - self.before
         yield f"  Score {self.before:.4f} -> {self.after:.4f}, {whole:+.4f}, divided over what changed"
         yield f"  (Shapley over replays from the stored probabilities; [90 % interval] over {self.persons} persons, nothing refitted)"
-        width = max([len("the rest"), *(len(one.factor) for one in self.shares)])
-        for one in self.shares:
-            behind = "; ".join(one.behind[:3])
-            within = ", within the noise of chance" if self._noise(one.share) else ""
-            interval = f"[{one.low:+.4f}, {one.high:+.4f}]"
-            yield f"  {one.factor:<{width}}  {_tidy(one.share):+.4f}  {interval}{within}{f'  <- {behind}' if behind else ''}"
+        width = max([len("the rest"), *(len(share.factor) for share in self.shares)])
+        for share in self.shares:
+            behind = "; ".join(share.behind[:3])
+            within = ", within the noise of chance" if self._noise(share.share) else ""
+            interval = f"[{share.low:+.4f}, {share.high:+.4f}]"
+            yield f"  {share.factor:<{width}}  {_tidy(share.share):+.4f}  {interval}{within}{f'  <- {behind}' if behind else ''}"
         if self.merged:
             yield f"  the others are the smallest alone: {', '.join(self.merged)}"
         if abs(self.rest) > DISTINCT or self.unstored:
             yield f"  {'the rest':<{width}}  {_tidy(self.rest):+.4f}  could not be replayed here"
-            yield from (f"    {one}" for one in self.reasons())
+            yield from (f"    {reason}" for reason in self.reasons())
         elif self.code:
             yield "  replayed with the code here, which is not that of both runs; the recorded Scores came out all the same"
         yield f"  {self.verdict()}"
@@ -185,7 +185,7 @@ def split(a: Found, b: Found, before: float, after: float, *, seeds: int) -> Spl
         none, groups = frozenset[str](), list(found.values())
         of_sets = []
         for s in range(sets):
-            of_sets.append(replay(none.union(*(one for i, one in enumerate(groups) if s >> i & 1))))
+            of_sets.append(replay(none.union(*(group for i, group in enumerate(groups) if s >> i & 1))))
             steps.advance(1)
         widths = []
         for members, own in ((none, of_sets[0]), (none.union(*groups), of_sets[-1])):
@@ -216,7 +216,7 @@ def _merged(
     found: dict[str, frozenset[str]], replay: Callable[[frozenset[str]], np.ndarray]
 ) -> tuple[dict[str, frozenset[str]], list[str]]:
     """The MOST - 1 factors that move the Score most when they alone are changed, and the others as one."""
-    start, *alone = (accuracies(replay(one).sum(axis=0))[2] for one in (frozenset[str](), *found.values()))
+    start, *alone = (accuracies(replay(swapped).sum(axis=0))[2] for swapped in (frozenset[str](), *found.values()))
     order = np.argsort([-abs(score - start) for score in alone], kind="stable").tolist()
     names = [*found]
     kept, small = ([names[i] for i in sorted(some)] for some in (order[: MOST - 1], order[MOST - 1 :]))

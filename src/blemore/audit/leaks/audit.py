@@ -77,8 +77,8 @@ def check(graph: Graph, artifact: str | None = None, *, media: bool = True) -> A
     models, lost = declared(store, names)
 
     def follows(jobs: Iterable[str]) -> tuple[str, ...]:
-        after = {one for name in jobs for one in (name, *graph.after(name))} & {*names}
-        return tuple(key(graph.records[one]) for one in graph.ordered(after))
+        after = {later for name in jobs for later in (name, *graph.after(name))} & {*names}
+        return tuple(key(graph.records[ordered_name]) for ordered_name in graph.ordered(after))
 
     prepared = [
         (out["role"], store.root / out["path"])
@@ -120,7 +120,7 @@ def _clips(store: Store) -> tuple[ClipsTable, list[str]]:
     """The clips table as it is, unchecked: a person in two folds is for us to tell; and whether it may be doubted."""
     path = store.root / CLIPS
     if CLIPS not in store.makers or not path.is_file():
-        raise DataError(str(path), ["not here, or no job made it: nobody can say who shows which clip (`dvc pull`?)"])
+        raise DataError(str(path), ["missing, or made by no job: it is unknown who shows which clip (`dvc pull`?)"])
     outputs = store.records[store.makers[CLIPS]]["outputs"]
     made = next(out["sha256"] for out in outputs if out["path"] == CLIPS)
     found, *_ = files.sums(store.root, [CLIPS], deep=False)
@@ -158,7 +158,7 @@ def _silent(models: Iterable[Declared], records: Iterable[Record]) -> list[str]:
         settings = record["params"]["values"].get("encoder") or {}
         if record["job"]["rule"] == "embed_clips" and settings.get("file"):
             features.add(settings["name"])
-        if record["job"]["rule"] == "fit_head" and any(one["role"] == "persons" for one in record["inputs"]):
+        if record["job"]["rule"] == "fit_head" and any(input_["role"] == "persons" for input_ in record["inputs"]):
             with_persons.add(settings["name"])
     return sorted(tables | (features - with_persons))
 
@@ -177,7 +177,7 @@ def in_verify(root: Path, graph: Graph, chain: set[str], artifact: str | None, f
 
     By the records and small tables alone; what clips decode to is compared by `blemore lineage leaks`.
     """
-    if broken := {Verdict.TAMPERED, Verdict.MISSING} & {one.verdict for one in found}:
+    if broken := {Verdict.TAMPERED, Verdict.MISSING} & {finding.verdict for finding in found}:
         return [], [f"leaks were not looked for: {' and '.join(sorted(broken))} comes first"]
     try:
         return check(graph, artifact, media=False).findings, []

@@ -1,6 +1,6 @@
 """The same content under two names: files with the same bytes, and clips that decode to the same sound or the same faces.
 
-Exact copies only: a clip that was cut, scaled or encoded anew with loss is another content here.
+Exact copies only: a clip that was cut, scaled or re-encoded with loss is another content here.
 """
 
 import hashlib
@@ -51,7 +51,7 @@ def same_media(media: Iterable[tuple[str, Path]]) -> tuple[Copies, list[str]]:
             sums[kind] |= decoded(kind, path)
         except OSError as error:
             absent.append(f"{path.name}: not read ({error}); its clips were not compared by what they decode to")
-    return [one for kind, own in sums.items() for one in alike(f"the same decoded {kind}", own)], absent
+    return [pair for kind, own in sums.items() for pair in alike(f"the same decoded {kind}", own)], absent
 
 
 def copies(clips: ClipsTable, found: Copies) -> list[Finding]:
@@ -65,7 +65,7 @@ def copies(clips: ClipsTable, found: Copies) -> list[Finding]:
         Finding(
             Verdict.LEAK,
             first,
-            f"{' and '.join(sorted(how))} as {', '.join(f'{one} in {clips.place(one)}' for one in others)}; "
+            f"{' and '.join(sorted(how))} as {', '.join(f'{other} in {clips.place(other)}' for other in others)}; "
             f"it is in {clips.place(first)}",
         )
         for (first, *others), how in sorted(apart.items())
@@ -82,4 +82,4 @@ def decoded(kind: str, path: Path) -> dict[str, str]:
         for clip, data, quiet in zip(batch["clip"].to_pylist(), batch[column], silent, strict=True):
             if not quiet:
                 sums.setdefault(clip, hashlib.sha256()).update(data.as_buffer())
-    return {clip: one.hexdigest() for clip, one in sums.items()}
+    return {clip: digest.hexdigest() for clip, digest in sums.items()}

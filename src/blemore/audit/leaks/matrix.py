@@ -49,7 +49,10 @@ class Matrix:
             steps[column.step].append(column)
         return {
             step: [
-                *(" ".join(SIGNS[word][0] for word in row) for row in zip(*(one.cells for one in own), strict=True)),
+                *(
+                    " ".join(SIGNS[word][0] for word in row)
+                    for row in zip(*(model.cells for model in own), strict=True)
+                ),
                 SIGNS[UNKNOWN if own[0].pretraining else NEITHER][0],
             ]
             for step, own in steps.items()
@@ -67,7 +70,7 @@ def matrix(
     Parameters
     ----------
     pretraining : {step: the network that came trained}.
-    unknown : steps of whose models nobody says whom they were fitted on.
+    unknown : steps whose models were fitted on unknown persons.
     """
     groups: dict[tuple[str, tuple[int, ...]], list[Declared]] = defaultdict(list)
     for model in models:

@@ -12,7 +12,7 @@ from joblineage.store import Store
 from joblineage.verdict import Finding, Verdict
 
 TEST = "test clips"
-"""Stands for the persons of the test clips, whom nobody names."""
+"""Stands for the persons of the test clips, who are not named."""
 OUTSIDE = "outside"
 """Kind of a fit that was made elsewhere, by a sidecar's word."""
 NO_FIT = (declare.IN_SAMPLE, declare.UNKNOWN, declare.HANDED_ON, declare.UNDECLARED)
@@ -20,7 +20,7 @@ SHOWN = 3
 """Clips that a finding names."""
 
 Follows = Callable[[Iterable[str]], tuple[str, ...]]
-"""Ids of records -> names of their jobs and of those whose results hang on them."""
+"""Ids of records -> names of their jobs and of those whose results depend on them."""
 
 
 @dataclass(frozen=True)
@@ -102,14 +102,14 @@ def declared(store: Store, names: Iterable[str]) -> tuple[dict[str, Declared], l
         return store.samples(name)
 
     for record in names:
-        for one in store.records[record]["split"]["models"]:
-            model = models.setdefault(one["model"], Declared(ModelName.parse(one["model"])))
+        for fit in store.records[record]["split"]["models"]:
+            model = models.setdefault(fit["model"], Declared(ModelName.parse(fit["model"])))
             model.jobs.add(record)
             try:
-                model.fits[one["kind"]] |= listed(one["on"])
-                model.judges |= listed(one["judges"])
+                model.fits[fit["kind"]] |= listed(fit["on"])
+                model.judges |= listed(fit["judges"])
             except (FileNotFoundError, ValueError):
-                lost.add(f"{one['model']}: its list of clips is gone from the lineage (`verify` names it)")
+                lost.add(f"{fit['model']}: its list of clips is gone from the lineage (`verify` names it)")
     return models, sorted(lost)
 
 

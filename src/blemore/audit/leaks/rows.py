@@ -43,7 +43,7 @@ def look(
         if model.reports or declare.UNKNOWN in model.fits:
             for name in model.jobs:
                 own[name].append(model)
-    learned = {one.name: {clips.fold.get(clip) for clip in one.learned} for many in own.values() for one in many}
+    learned = {model.name: {clips.fold.get(clip) for clip in model.learned} for many in own.values() for model in many}
     for name, out in tables:
         path = out["path"]
         if found.get(path) is None:
@@ -93,7 +93,7 @@ def _faults(
                 bad["rows of clips that the clips table does not know"].append(clip)
             elif not judges[clip]:
                 bad["rows that no declared model judged"].append(clip)
-            elif clips.person[clip] != TEST and all(clips.fold[clip] in learned[one.name] for one in judges[clip]):
+            elif clips.person[clip] != TEST and all(clips.fold[clip] in learned[judge.name] for judge in judges[clip]):
                 bad["rows whose judges were all fitted on clips of the same fold"].append(clip)
         faults += [f"{way}: {why}: {some(names)}" if way else f"{why}: {some(names)}" for why, names in bad.items()]
     return faults

@@ -23,7 +23,7 @@ SHORT = 6
 
 def list_sum(files: Iterable[Mapping[str, Any]]) -> str:
     """One hash for many files: sha256 of the lines "<sha256>  <path>", sorted by path, as `sha256sum` prints them."""
-    lines = sorted({(one["path"], one["sha256"]) for one in files})
+    lines = sorted({(file["path"], file["sha256"]) for file in files})
     return digest("".join(f"{sha256}  {path}\n" for path, sha256 in lines).encode())
 
 
@@ -42,14 +42,14 @@ def answers(store: Store, chain: Chain, params: Mapping[str, Any], clips: pd.Dat
         "environments": _environments(store, records),
         "time": _time(chain),
         "run": _run(store, chain),
-        "unknown": dict(sorted(Counter(name for one in records.values() for name in one["unknown"]).items())),
+        "unknown": dict(sorted(Counter(name for record in records.values() for name in record["unknown"]).items())),
     }
 
 
 def _data(records: Mapping[str, dict[str, Any]], dataset: str, clips: pd.DataFrame | None) -> Facts:
     folder = f"data/{dataset}/"
-    known = (one for record in records.values() for side in ("inputs", "outputs") for one in record[side])
-    files = {one["path"]: one for one in known if one["path"].startswith(folder)}
+    known = (entry for record in records.values() for side in ("inputs", "outputs") for entry in record[side])
+    files = {entry["path"]: entry for entry in known if entry["path"].startswith(folder)}
     counts: Facts = dict.fromkeys(("train_clips", "persons", "test_clips", "set_aside"))
     if clips is not None:
         train = clips[clips["split"] == "train"]
@@ -60,7 +60,7 @@ def _data(records: Mapping[str, dict[str, Any]], dataset: str, clips: pd.DataFra
         "dataset": dataset,
         "folder": folder,
         "files": len(files),
-        "megabytes": round(sum(one["size"] for one in files.values()) / 1e6, 2),
+        "megabytes": round(sum(file["size"] for file in files.values()) / 1e6, 2),
         "sha256": list_sum(files.values()) if files else None,
         **counts,
     }
@@ -68,7 +68,10 @@ def _data(records: Mapping[str, dict[str, Any]], dataset: str, clips: pd.DataFra
 
 def _code(records: Mapping[str, dict[str, Any]]) -> Facts:
     used: Counter[tuple[str, str]] = Counter(
-        (one["path"], one["sha256"]) for record in records.values() for one in record["inputs"] if one["role"] in LOGIC
+        (input_["path"], input_["sha256"])
+        for record in records.values()
+        for input_ in record["inputs"]
+        if input_["role"] in LOGIC
     )
     commits = Counter(str(record["code"]["commit"] or "unknown") for record in records.values())
     dirty = Counter(path for record in records.values() for path in record["code"]["dirty"])
@@ -83,14 +86,14 @@ def _code(records: Mapping[str, dict[str, Any]]) -> Facts:
 
 
 def _checkpoints(chain: Chain, params: Mapping[str, Any]) -> Facts:
-    """Pretrained networks that jobs were given, and encoders of which nobody here knows how they were trained."""
+    """Pretrained networks that jobs were given, and encoders whose training is unknown."""
     given: Facts = {}
     for record in chain.records.values():
         if record["model"]:
             name = str(record["params"]["values"]["encoder"].get("name", record["job"]["rule"]))
             given.setdefault(name, record["model"])
     entries = params.get("encoders") or {}
-    outside = [name for name, one in entries.items() if one.get("enabled") and one.get("learning") == "given"]
+    outside = [name for name, entry in entries.items() if entry.get("enabled") and entry.get("learning") == "given"]
     return {"given": dict(sorted(given.items())), "outside": sorted(outside)}
 
 
@@ -109,7 +112,7 @@ def _environments(store: Store, records: Mapping[str, dict[str, Any]]) -> list[F
         else:
             place["about"] = {name: about[name] for name in ("python", "system", "lock", "differs_from_lock")}
             place["about"]["packages"] = len(about["packages"])
-    return sorted(found.values(), key=lambda one: (-one["jobs"], one["id"]))
+    return sorted(found.values(), key=lambda environment: (-environment["jobs"], environment["id"]))
 
 
 def _time(chain: Chain) -> Facts:
@@ -117,18 +120,18 @@ def _time(chain: Chain) -> Facts:
     for name, record in chain.records.items():
         place = rules.setdefault(record["job"]["rule"], {"step": chain.steps[name], "jobs": 0})
         place["jobs"] += 1
-        for one in ("seconds", "cpu_seconds"):
-            place[one] = round(place.get(one, 0.0) + record["time"][one], 2)
-        for one in ("peak_mb", "peak_gpu_mb"):
-            place[one] = max(place.get(one, 0), record["time"][one])
+        for field in ("seconds", "cpu_seconds"):
+            place[field] = round(place.get(field, 0.0) + record["time"][field], 2)
+        for field in ("peak_mb", "peak_gpu_mb"):
+            place[field] = max(place.get(field, 0), record["time"][field])
     times = [record["time"] for record in chain.records.values()]
     return {
         "jobs": len(times),
-        "seconds": round(sum(one["seconds"] for one in rules.values()), 2),
-        "cpu_seconds": round(sum(one["cpu_seconds"] for one in rules.values()), 2),
-        "peak_mb": max(one["peak_mb"] for one in times),
-        "start": min(one["start"] for one in times),
-        "end": max(one["end"] for one in times),
+        "seconds": round(sum(rule["seconds"] for rule in rules.values()), 2),
+        "cpu_seconds": round(sum(rule["cpu_seconds"] for rule in rules.values()), 2),
+        "peak_mb": max(time["peak_mb"] for time in times),
+        "start": min(time["start"] for time in times),
+        "end": max(time["end"] for time in times),
         "rules": rules,
     }
 
@@ -171,33 +174,33 @@ def shown(store: Store, chain: Chain, name: str) -> Facts:
     if they are few, "makers": {rule: number of jobs} that made them}.
     """
     record = chain.records[name]
-    code = [one for one in record["inputs"] if one["role"] in LOGIC]
+    code = [input_ for input_ in record["inputs"] if input_["role"] in LOGIC]
     return {
         "name": name,
         "key": key(record),
         "state": chain.states[name],
         "record": record,
-        "inputs": _by_role(chain, [one for one in record["inputs"] if one["role"] not in LOGIC]),
+        "inputs": _by_role(chain, [input_ for input_ in record["inputs"] if input_["role"] not in LOGIC]),
         "outputs": _by_role(chain, record["outputs"]),
         "code": _files(chain, "source files", code),
         "fits": [
-            (one["model"], one["kind"], _length(store, one["on"]), _length(store, one["judges"]))
-            for one in record["split"]["models"]
+            (model["model"], model["kind"], _length(store, model["on"]), _length(store, model["judges"]))
+            for model in record["split"]["models"]
         ],
     }
 
 
 def _by_role(chain: Chain, files: list[Mapping[str, Any]]) -> list[Facts]:
-    roles = dict.fromkeys(one["role"] for one in files)
-    return [_files(chain, role, [one for one in files if one["role"] == role]) for role in roles]
+    roles = dict.fromkeys(file["role"] for file in files)
+    return [_files(chain, role, [file for file in files if file["role"] == role]) for role in roles]
 
 
 def _files(chain: Chain, role: str, files: list[Mapping[str, Any]]) -> Facts:
-    makers = dict.fromkeys(chain.made[one["path"]] for one in files if one["path"] in chain.made)
+    makers = dict.fromkeys(chain.made[file["path"]] for file in files if file["path"] in chain.made)
     return {
         "role": role,
         "count": len(files),
-        "size": sum(one["size"] for one in files),
+        "size": sum(file["size"] for file in files),
         "sha256": files[0]["sha256"] if len(files) == 1 else list_sum(files),
         "listed": files if len(files) <= SHORT else [],
         "makers": Counter(chain.records[maker]["job"]["rule"] for maker in makers),

@@ -13,7 +13,7 @@ from blemore.audit.leaks.audit import CLIPS
 from blemore.audit.leaks.matrix import SIGNS
 from blemore.audit.page import answers
 from blemore.audit.page.chain import STATES, Chain, chain
-from blemore.audit.page.matrix import seen
+from blemore.audit.page.matrix import trained_on
 from blemore.encoders.labels import label
 from blemore.report import numbers
 from blemore.report.identities import GENERATED, NOBODY, WITHHELD, Identities, read_publications
@@ -31,7 +31,7 @@ FOLDER = Path(__file__).with_name("templates")
 PARAMS = "params.yaml"
 MEANING = {
     Verdict.OK: "Files, records, code and parameters agree.",
-    Verdict.STALE: "Something that went in has changed since: parts would be made anew.",
+    Verdict.STALE: "Something that went in has changed since: parts would be made again.",
     Verdict.TAMPERED: "A file, a record or a statement about them was changed after it was made.",
     Verdict.MISSING: "Something that the records name is missing here.",
     Verdict.UNRECORDED: "There are files that no job is known to have made.",
@@ -82,13 +82,13 @@ def page(root: Path, check: Check, artifact: str | None = None, *, inside: bool 
         check=check,
         said=check.report.verdict.value,
         meaning=MEANING[check.report.verdict],
-        seen=seen(Graph(store), artifact, who.hides) if clips is not None else None,
+        trained_on=trained_on(Graph(store), artifact, who.hides) if clips is not None else None,
         signs=SIGNS,
         generated=params["dataset"] == GENERATED,
         artifact=artifact,
         inside=inside,
         blocks=shown.blocks,
-        states=[one for one in STATES if one in shown.states.values()],
+        states=[state for state in STATES if state in shown.states.values()],
         records={name: answers.shown(store, shown, name) for name in shown.records},
     )  # fmt: skip
     who.check(html)

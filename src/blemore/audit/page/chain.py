@@ -105,7 +105,7 @@ def _blocks(graph: Graph, steps: Mapping[str, str], states: Mapping[str, str], o
     place = {step: k for k, step in enumerate(order)}
     of = {name: ENCODERS if step in PER_ENCODER else step for name, step in steps.items()}
     blocks: dict[str, Block] = {}
-    for name in sorted(steps, key=lambda one: place.get(steps[one], len(place))):
+    for name in sorted(steps, key=lambda job: place.get(steps[job], len(place))):
         job, row = graph.records[name]["job"], ""
         label = job["rule"]
         if of[name] == ENCODERS:
@@ -116,7 +116,7 @@ def _blocks(graph: Graph, steps: Mapping[str, str], states: Mapping[str, str], o
         box.state = min(box.state, states[name], key=STATES.index)
     for block in blocks.values():
         used = {of[above] for name in steps if of[name] == block.name for above in graph.above(name)}
-        block.uses = [one for one in blocks if one in used and one != block.name]
+        block.uses = [other for other in blocks if other in used and other != block.name]
     return list(blocks.values())
 
 

@@ -13,7 +13,7 @@ from blemore.audit.leaks.models import TEST
 from joblineage.graph import Graph
 
 
-def seen(graph: Graph, artifact: str | None, hides: Callable[[str], bool]) -> dict[str, Any] | None:
+def trained_on(graph: Graph, artifact: str | None, hides: Callable[[str], bool]) -> dict[str, Any] | None:
     """The table of the whole study, or of one file's chain; None where no job says whom it was fitted on.
 
     Returns
@@ -25,19 +25,19 @@ def seen(graph: Graph, artifact: str | None, hides: Callable[[str], bool]) -> di
     table = audit.matrix
     if not table.columns:
         return None
-    of = {person: [one.cells[k] for one in table.columns] for k, person in enumerate(table.persons)}
-    of[PRETRAINING] = [UNKNOWN if one.pretraining else NEITHER for one in table.columns]
-    hidden = [one for one in table.persons if hides(one)]
-    columns = {one: of[one] for one in table.persons if one not in hidden and one != TEST}
-    columns |= _alike({one: of[one] for one in hidden}) | {one: of[one] for one in (TEST, PRETRAINING)}
+    of = {person: [column.cells[k] for column in table.columns] for k, person in enumerate(table.persons)}
+    of[PRETRAINING] = [UNKNOWN if column.pretraining else NEITHER for column in table.columns]
+    hidden = [person for person in table.persons if hides(person)]
+    columns = {person: of[person] for person in table.persons if person not in hidden and person != TEST}
+    columns |= _alike({person: of[person] for person in hidden}) | {name: of[name] for name in (TEST, PRETRAINING)}
     rows: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for k, one in enumerate(table.columns):
-        rows[(one.place, *(cells[k] for cells in columns.values()))].append(one.step)
+    for k, column in enumerate(table.columns):
+        rows[(column.place, *(cells[k] for cells in columns.values()))].append(column.step)
     return {
         "columns": list(columns),
         "rows": [(place, steps, list(cells)) for (place, *cells), steps in rows.items()],
         "checked": audit.checked,
-        "leaks": list(dict.fromkeys(one.node for one in audit.findings)),
+        "leaks": list(dict.fromkeys(finding.node for finding in audit.findings)),
         "unknown": audit.unknown,
     }
 

@@ -22,7 +22,7 @@ FOLDER = Path(__file__).with_name("templates")
 """Of the tab's templates."""
 FACTS = r'id="lineage-facts">(.*?)</script>'
 """The block of numbers within the tab: the page's head takes the commits out of it. Its name is that of
-`answers.FILE`, whose code is no part of the job."""
+`answers.FILE`, whose code does not belong to the job."""
 
 
 def with_lineage(artifact: str) -> dict[str, Any]:

@@ -102,7 +102,10 @@ def note(plan: Plan, when: str) -> str:
     ]
     unread = f"{plan.unread} versions of the pieces lie neither here nor in a remote named: which vectors came of them is not known"
     away = [
-        *(f"{_called(one)} could not be reached ({why}): run this again when it can" for one, why in plan.away.items()),
+        *(
+            f"{_called(remote)} could not be reached ({why}): run this again when it can"
+            for remote, why in plan.away.items()
+        ),
         *(f"remote {name} was not named (--remote {name})" for name in plan.unnamed),
         "other clones with their data/, results/ and caches: after `git pull`, run this there too",
         "the files that data was imported from, and backups",
@@ -110,16 +113,16 @@ def note(plan: Plan, when: str) -> str:
         *([unread] if plan.unread else []),
     ]
     left = plan.remains
-    committed = [one.path for one in left.committed]
+    committed = [remnant.path for remnant in left.committed]
     remains = [
         f"this commit's files (`git grep -lw {plan.name}`): {', '.join(committed[:SHOWN]) or 'none'}"
         + ", ..." * (len(committed) > SHOWN),
-        f"git's history: `git log --all --oneline -S {plan.name}` says where; only one written anew (`git filter-repo`) is without",
+        f"git's history: `git log --all --oneline -S {plan.name}` says where; only a rewritten one (`git filter-repo`) is without",
         "withdrawn.json and withdrawals/: so that nobody comes in again",
-        *(f"{line}, until the study has run again" for line in _folders(one.path for one in left.again)),
+        *(f"{line}, until the study has run again" for line in _folders(remnant.path for remnant in left.again)),
         *(
             f"{line} of records: names and hashes, no picture or sound"
-            for line in _folders(one.path for one in left.records)
+            for line in _folders(record.path for record in left.records)
         ),
         "cache/gemini*/ledger.jsonl: what was paid, without a name",
         *(
@@ -150,9 +153,9 @@ def _folders(paths: Iterable[str]) -> list[str]:
 
 def _each(traces: list[Trace]) -> list[str]:
     """A line for each; where a folder has very many of them, one for the folder."""
-    folders = Counter(one.path.rpartition("/")[0] for one in traces)
+    folders = Counter(trace.path.rpartition("/")[0] for trace in traces)
     many = {folder: number for folder, number in folders.items() if number > SHOWN}
-    lines = [f"{one.path}: {one.what}" for one in traces if one.path.rpartition("/")[0] not in many]
+    lines = [f"{trace.path}: {trace.what}" for trace in traces if trace.path.rpartition("/")[0] not in many]
     return [*lines, *(f"{folder}: {number} files" for folder, number in many.items())] or ["nothing was found"]
 
 

@@ -1,4 +1,4 @@
-"""Does anything still hang on a clip whose consent was withdrawn."""
+"""Does anything still depend on a clip whose consent was withdrawn."""
 
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -26,15 +26,15 @@ def check(root: Path, graph: Graph, chain: set[str], *_: Any) -> Checked:
         return found, []
     touched = dependents(Descent(graph.store), withdrawn)
     for name in chain:
-        one = graph.records[name]
-        clips = sorted({PurePosixPath(file["path"]).stem for file in _clips(one, withdrawn, "inputs", "outputs")})
+        record = graph.records[name]
+        clips = sorted({PurePosixPath(file["path"]).stem for file in _clips(record, withdrawn, "inputs", "outputs")})
         if clips:
             what = f"made from {len(clips)} clips whose consent was withdrawn ({clips[0]}, ...): run the study again"
         elif name in touched and not touched & set(graph.above(name)):
             what = "made from what came of clips whose consent was withdrawn: run the study again"
         else:
             continue
-        found.append(Finding(Verdict.WITHDRAWN, key(one), what))
+        found.append(Finding(Verdict.WITHDRAWN, key(record), what))
     return found, []
 
 
@@ -43,8 +43,8 @@ def dependents(descent: Descent, withdrawn: Withdrawn) -> set[str]:
     records = descent.store.records
     readers: dict[str, list[str]] = {name: [] for name in records}
     for name, record in records.items():
-        for one in descent.above(record):
-            readers[one].append(name)
+        for ancestor in descent.above(record):
+            readers[ancestor].append(name)
     starts = (name for name, record in records.items() if _clips(record, withdrawn, "inputs"))
     return set(reached(starts, readers.__getitem__))
 

@@ -12,6 +12,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from io import BytesIO
 from typing import IO, Any
 
@@ -86,13 +87,17 @@ def members(file: IO[bytes]) -> Iterator[tuple[str, int, Callable[[], IO[bytes]]
 
 
 def _zipped(archive: zipfile.ZipFile) -> Iterator[tuple[str, int, Callable[[], IO[bytes]]]]:
-    for one in archive.infolist():
-        yield one.filename, one.file_size, lambda one=one: archive.open(one)  # type: ignore[misc]
+    for member in archive.infolist():
+        yield member.filename, member.file_size, partial(archive.open, member)
 
 
 def _tarred(archive: tarfile.TarFile) -> Iterator[tuple[str, int, Callable[[], IO[bytes]]]]:
-    for one in archive:
-        yield one.name, one.size, lambda one=one: archive.extractfile(one) or BytesIO(one.linkname.encode())  # type: ignore[misc]
+    for member in archive:
+        yield member.name, member.size, partial(_opened, archive, member)
+
+
+def _opened(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
+    return archive.extractfile(member) or BytesIO(member.linkname.encode())
 
 
 def words(file: IO[bytes]) -> Iterator[Words]:
@@ -111,7 +116,7 @@ def words(file: IO[bytes]) -> Iterator[Words]:
         b"SQLite format 3\0": _sqlite,
         **{bytes([0x80, protocol]): _pickle for protocol in range(2, 6)},
     }
-    reader = next((one for magic, one in kinds.items() if head.startswith(magic)), _plain)
+    reader = next((kind for magic, kind in kinds.items() if head.startswith(magic)), _plain)
     yield from reader(file)
 
 
@@ -223,13 +228,13 @@ def _texts(column: Any) -> Iterator[list[str | None]]:
     if kinds.is_string(kind) or kinds.is_large_string(kind):
         yield pyarrow.compute.unique(column).to_pylist()
     elif kinds.is_dictionary(kind):
-        yield from (one for chunk in column.chunks for one in _texts(pyarrow.chunked_array([chunk.dictionary])))
+        yield from (text for chunk in column.chunks for text in _texts(pyarrow.chunked_array([chunk.dictionary])))
     elif kinds.is_struct(kind):
         yield from (
-            one for place in range(kind.num_fields) for one in _texts(pyarrow.compute.struct_field(column, [place]))
+            text for place in range(kind.num_fields) for text in _texts(pyarrow.compute.struct_field(column, [place]))
         )
     elif kinds.is_map(kind):
         parts = [part for chunk in column.chunks for part in (chunk.keys, chunk.items)]
-        yield from (one for part in parts for one in _texts(pyarrow.chunked_array([part])))
+        yield from (text for part in parts for text in _texts(pyarrow.chunked_array([part])))
     elif kinds.is_nested(kind):
         yield from _texts(pyarrow.compute.list_flatten(column))

@@ -98,13 +98,13 @@ def versions(root: Path, found: Sequence[Place]) -> Iterator[tuple[str, str]]:
     The list of a folder that lies in none of the places is passed over.
     """
     stages = [stage for text in _locks(root) for stage in (parse_yaml(text) or {}).get("stages", {}).values()]
-    files = [one for stage in stages for side in ("deps", "outs") for one in stage.get(side, [])]
-    for path, md5 in sorted({(one["path"], one["md5"]) for one in files if "md5" in one}):
+    files = [entry for stage in stages for side in ("deps", "outs") for entry in stage.get(side, [])]
+    for path, md5 in sorted({(file["path"], file["md5"]) for file in files if "md5" in file}):
         if not md5.endswith(".dir"):
             yield path, md5
             continue
         listed = next((data for place in found if (data := place.read(md5))), b"[]")
-        yield from ((f"{path}/{one['relpath']}", one["md5"]) for one in parse_json(listed))
+        yield from ((f"{path}/{entry['relpath']}", entry["md5"]) for entry in parse_json(listed))
 
 
 def _locks(root: Path) -> Iterator[bytes]:

@@ -44,7 +44,7 @@ class Plan:
     objects : for each of DVC's places, the md5 of what goes there.
     derived : {name of the place: how many derived files stay there}.
     away : {remote: why it cannot be reached}. unnamed : remotes that were not named.
-    again : {rule: how many jobs of the present study hang on the clips}.
+    again : {rule: how many jobs of the present study depend on the clips}.
     unread : versions of pieces that lie nowhere, so that what a service made of them cannot be known.
     """
 
@@ -81,24 +81,28 @@ def plan(root: Path, kind: str, name: str, remotes: Sequence[str] = ()) -> Plan:
     descent = Descent(store)
     touched = dependents(descent, asked)
     goes = _going(asked, store, touched)
-    recorded = [one for record in store.records.values() for side in ("inputs", "outputs") for one in record[side]]
-    gone = [one for one in recorded if goes(one["path"], one["sha256"])]
+    recorded = [entry for record in store.records.values() for side in ("inputs", "outputs") for entry in record[side]]
+    gone = [entry for entry in recorded if goes(entry["path"], entry["sha256"])]
     found = (hashed("", str(root / path), md5=True) | {"path": path} for path in _media_below(root, asked))
-    here = [one for one in found if goes(one["path"], one["sha256"])]
+    here = [entry for entry in found if goes(entry["path"], entry["sha256"])]
     stores, away, unnamed = places(root, remotes)
     known = set(versions(root, stores))
     versioned = {(path, md5) for path, md5 in known if goes(path, md5)}
-    versioned |= {(one["path"], one["md5"]) for one in (*gone, *here) if "md5" in one}
-    clips = {one["sha256"]: PurePosixPath(one["path"]).stem for one in (*gone, *here) if is_clip(one["path"], asked)}
+    versioned |= {(entry["path"], entry["md5"]) for entry in (*gone, *here) if "md5" in entry}
+    clips = {
+        entry["sha256"]: PurePosixPath(entry["path"]).stem for entry in (*gone, *here) if is_clip(entry["path"], asked)
+    }
     if not (clips or listed or any(is_clip(path, asked) for path, _ in versioned)):
         raise DataError(f"--{kind} {name}", ["not in data/, in no record and in no dvc.lock: is it spelt right?"])
     pieces, unread = _pieces(root, here, versioned, stores, asked)
-    files = {one["path"] for one in here}
-    copies = {one["sha256"]: one["size"] for one in (*gone, *here) if one["size"]}  # any two empty files are alike
+    files = {entry["path"] for entry in here}
+    copies = {
+        entry["sha256"]: entry["size"] for entry in (*gone, *here) if entry["size"]
+    }  # any two empty files are alike
     search = Search(kind, name, {*clips, *asked.sha256}, copies)
     traces = search(root, passed=local_folders(root), without=files)
     left = remains(traces, root, store.newest)
-    made = [out for one in touched for out in store.records[one]["outputs"]]
+    made = [out for record in touched for out in store.records[record]["outputs"]]
     derived = {out["md5"] for out in made if not goes(out["path"], out["sha256"])}
     derived |= _tables(root, known, left)
     vectors = {path for mp4 in pieces for folder in (root / "cache").glob("gemini*") for path in kept_of(mp4, folder)}
@@ -114,7 +118,9 @@ def plan(root: Path, kind: str, name: str, remotes: Sequence[str] = ()) -> Plan:
         derived={place.name: len(place.held(derived)) for place in stores},
         away=away,
         unnamed=unnamed,
-        again=dict(sorted(Counter(store.records[one]["job"]["rule"] for one in touched & descent.current).items())),
+        again=dict(
+            sorted(Counter(store.records[record]["job"]["rule"] for record in touched & descent.current).items())
+        ),
         unread=unread,
     )
 
@@ -124,15 +130,15 @@ def _going(asked: Withdrawn, store: Store, touched: set[str]) -> Callable[[str, 
 
     What no record knows may hold anybody and goes too, raw clips of others excepted.
     """
-    outputs = [out for name, one in store.records.items() if name not in touched for out in one["outputs"]]
-    clean = {one[name] for one in outputs for name in ("sha256", "md5")}
+    outputs = [out for name, record in store.records.items() if name not in touched for out in record["outputs"]]
+    clean = {output[name] for output in outputs for name in ("sha256", "md5")}
     return lambda path, digest: is_clip(path, asked) or (matches(path, MEDIA) and digest not in clean)
 
 
 def _media_below(root: Path, asked: Withdrawn) -> Iterator[str]:
     """Paths of the workspace where files that may go lie."""
     for top in (RAW, "results"):
-        for path in sorted(one for one in (root / top).rglob("*") if one.is_file()):
+        for path in sorted(path for path in (root / top).rglob("*") if path.is_file()):
             name = path.relative_to(root).as_posix()
             if is_clip(name, asked) or matches(name, MEDIA):
                 yield name
@@ -151,10 +157,12 @@ def _pieces(
     """The pieces of the clips, of every version that can be read, and how many versions cannot."""
     import pyarrow.parquet as pq
 
-    files = {one["md5"]: root / one["path"] for one in here}
+    files = {entry["md5"]: root / entry["path"] for entry in here}
     found, unread = [], 0
     for md5 in sorted({md5 for path, md5 in versioned if path.startswith(PIECES)}):
-        data = files[md5].read_bytes() if md5 in files else next(filter(None, (one.read(md5) for one in stores)), None)
+        data = (
+            files[md5].read_bytes() if md5 in files else next(filter(None, (store.read(md5) for store in stores)), None)
+        )
         if data is None:
             unread += 1
             continue

@@ -15,7 +15,7 @@ DERIVED = (
     *("logs/", ".snakemake/log/", ".snakemake/iocache/", ".snakemake/auxiliary/", ".snakemake/scripts/"),
     *(".snakemake/incomplete/", "cache/lineage/", "dvc_plots/"),
 )
-"""What runs and commands of this study wrote beside its results, and write anew where it is needed."""
+"""What runs and commands of this study wrote beside its results, and rewrite where needed."""
 PAGE = "lineage.html"
 IMPORTED = f"data/*/{TABLE}"
 LISTS = ("withdrawn.json", "withdrawals/")
@@ -27,7 +27,7 @@ class Remains:
     """Places by what becomes of them; paths below the workspace.
 
     derived : go now. tables : imported metadata, of which the rows go now.
-    again : the next run makes them anew. records : of lineage/, which no run rewrites.
+    again : the next run makes them again. records : of lineage/, which no run rewrites.
     committed : files that git knows. yours : all others. unread : what could not be looked into.
     """
 
@@ -49,17 +49,17 @@ def remains(found: Traces, root: Path, made: Container[str]) -> Remains:
     """
     committed = {os.fsdecode(path) for path in git(root, "ls-files", "-z").split(b"\0")}
     left = Remains(unread=found.unread)
-    for one in found.named:
-        if one.path.startswith(LISTS):
+    for trace in found.named:
+        if trace.path.startswith(LISTS):
             continue
-        if one.path.startswith(DERIVED) or one.path == PAGE:
-            left.derived.append(one.path)
-        elif matches(one.path, [IMPORTED]) and one.path not in made:
-            left.tables.append(one.path)
-        elif one.path in made or one.path.startswith(("results/", METADATA)):
-            left.again.append(one)
-        elif one.path.startswith(f"{FOLDER}/"):
-            left.records.append(one)
+        if trace.path.startswith(DERIVED) or trace.path == PAGE:
+            left.derived.append(trace.path)
+        elif matches(trace.path, [IMPORTED]) and trace.path not in made:
+            left.tables.append(trace.path)
+        elif trace.path in made or trace.path.startswith(("results/", METADATA)):
+            left.again.append(trace)
+        elif trace.path.startswith(f"{FOLDER}/"):
+            left.records.append(trace)
         else:
-            (left.committed if one.path in committed else left.yours).append(one)
+            (left.committed if trace.path in committed else left.yours).append(trace)
     return left

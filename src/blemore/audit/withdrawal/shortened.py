@@ -47,7 +47,9 @@ def whole(root: Path) -> tuple[Withdrawn, dict[tuple[str, str], str]]:
     entries = list(known_withdrawn(root / FILE).entries)
     missing: dict[tuple[str, str], str] = {}
     for source, known in _earlier(root):
-        for kind, name in {(kind, one[kind]): None for one in known.entries for kind in ENTRY_KINDS if kind in one}:
+        for kind, name in {
+            (kind, entry[kind]): None for entry in known.entries for kind in ENTRY_KINDS if kind in entry
+        }:
             for mine, theirs in zip_longest(Withdrawn(tuple(entries)).of(kind, name), known.of(kind, name)):
                 if theirs is None or (mine and {*theirs["sha256"]} <= {*mine["sha256"]}):
                     continue

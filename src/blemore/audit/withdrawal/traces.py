@@ -73,7 +73,7 @@ class Search:
         # The word comes first in a pattern: so it is searched 40 times as fast as with what stands before it.
         self._words = re.compile(word + b"(?<![A-Za-z0-9]" + word + b")" + end)
         self._in_bytes = re.compile(word + longer)
-        self._sums = frozenset(one.encode() for one in sums)
+        self._sums = frozenset(digest.encode() for digest in sums)
         self._copies = copies or {}
         self._sizes = frozenset(self._copies.values())
 
@@ -155,7 +155,7 @@ class Search:
 
 def target(path: str) -> str:
     """The path of the output that Snakemake keeps a note about at `path`; any other path as it is."""
-    folder = next((one for one in KEYED if path.startswith(one)), None)
+    folder = next((prefix for prefix in KEYED if path.startswith(prefix)), None)
     return (folder and output_of(path.removeprefix(folder))) or path
 
 
@@ -176,5 +176,7 @@ def _walk(root: Path, passed: frozenset[Path]) -> Iterator[Path]:
                 yield path
             elif path.name == ".git":
                 yield from [path] * (folder != root)
-            elif not (path in passed or path.name in PASSED_OVER or any((path / one).exists() for one in ENVIRONMENT)):
+            elif not (
+                path in passed or path.name in PASSED_OVER or any((path / marker).exists() for marker in ENVIRONMENT)
+            ):
                 waiting.append(path)

@@ -40,7 +40,7 @@ def _moment(text: str) -> datetime:
     return when
 
 
-Workspace = Annotated[Path, typer.Option(help="The study's folder; uploads.json stands there.")]
+Workspace = Annotated[Path, typer.Option(help="The study's folder, where uploads.json is.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Share = Annotated[Decimal | None, typer.Option(parser=_share, metavar="0..1", help="As the challenge returned it.")]
 
@@ -49,11 +49,11 @@ Share = Annotated[Decimal | None, typer.Option(parser=_share, metavar="0..1", he
 def log_command(
     file: Annotated[Path, typer.Argument(help="The zip that was uploaded.")],
     variant: Annotated[
-        Literal["inductive", "transductive"] | None, typer.Option(help="Else as the file's name says.")
+        Literal["inductive", "transductive"] | None, typer.Option(help="Default: as the file's name says.")
     ] = None,
     when: Annotated[
         datetime | None,
-        typer.Option(parser=_moment, metavar="ISO-TIME", help="Moment of the upload, with its time zone; else now."),
+        typer.Option(parser=_moment, metavar="ISO-TIME", help="Time of the upload, with its time zone; default: now."),
     ] = None,
     acc_presence: Share = None,
     acc_salience: Share = None,
@@ -107,7 +107,7 @@ def log_command(
 
 @app.command("list")
 def list_command(workspace: Workspace = Path(), as_json: AsJson = False) -> None:
-    """Every logged upload with what came back, and what the best of them may not be taken for."""
+    """Every logged upload with what came back, and why the best of them is not an unbiased estimate."""
     from blemore.challenge.uploads.entries import read_uploads, summary
 
     entries = read_uploads(workspace / FILE)

@@ -282,14 +282,14 @@ def choose(rows: Rows, options: Mapping[str, Any]) -> Selected:
         return Selected(whole.of(Choice()))
     learned = {fold: _Models.fit(rows.where(rows.fold != fold), options, like=whole) for fold in rows.folds}
     # 2. How likely the labels of each left-out fold's persons are under each candidate.
-    found: dict[Choice, float] = {}
+    totals: dict[Choice, float] = {}
     for fold, models in learned.items():
         judged = rows.where(rows.fold == fold)
         at = np.arange(len(judged)), numbers_of(judged.truth)
         for choice, posterior in models.posteriors(judged, options):  # (n_judged, 36)
-            found[choice] = found.get(choice, 0.0) + float(np.log(np.maximum(posterior[at], LEAST)).sum())
+            totals[choice] = totals.get(choice, 0.0) + float(np.log(np.maximum(posterior[at], LEAST)).sum())
     # 3. The likeliest candidate, what training persons show (`schedule`), and the power for a person's few clips.
-    means = {choice: total / len(rows) for choice, total in found.items()}
+    means = {choice: total / len(rows) for choice, total in totals.items()}
     best = max(means, key=lambda choice: means[choice])
     if best.kind == OFF:
         return Selected(whole.of(best), likelihoods=means)
@@ -327,14 +327,14 @@ def _power(
     """The power under which labels are likeliest where a person's clips are seen a few at a time."""
     if len(powers) == 1:
         return float(powers[0])
-    found = np.zeros(len(powers))
+    totals = np.zeros(len(powers))
     for fold, models in learned.items():
         judged = rows.where(rows.fold == fold)
         at = np.arange(len(judged)), numbers_of(judged.truth)
         who = in_parts(judged.person, PART, f"parts/{fold}")
-        made = models.of(choice).posteriors(judged.values, who, None, schedules[fold], powers)
-        found += [np.log(np.maximum(posterior[at], LEAST)).sum() for posterior in made]
-    return float(powers[int(found.argmax())])
+        posteriors = models.of(choice).posteriors(judged.values, who, None, schedules[fold], powers)
+        totals += [np.log(np.maximum(posterior[at], LEAST)).sum() for posterior in posteriors]
+    return float(powers[int(totals.argmax())])
 
 
 def in_parts(person: np.ndarray, clips: int, name: str) -> np.ndarray:
@@ -409,9 +409,9 @@ class _Models:
         for kind in options["candidates"]:
             for values in product(*(grids[name] for name in CONSTANTS[kind])):
                 constants = dict(zip(CONSTANTS[kind], values, strict=True))
-                made = _joined([adapted[constant] for constant in constants.items()])
+                joined = _joined([adapted[constant] for constant in constants.items()])
                 for k in options["ks"]:
-                    yield Choice(kind, **constants, k=k), made.at(k)
+                    yield Choice(kind, **constants, k=k), joined.at(k)
 
 
 def _joined(parts: list[Balanced]) -> Balanced | Mean:

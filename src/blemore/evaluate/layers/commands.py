@@ -36,7 +36,7 @@ def layers(
     out: Annotated[Path, typer.Option(help="Folder for the table and a picture of each encoder.")] = Path(
         "studies/layers"
     ),
-    seed: Annotated[int, typer.Option(help="Of the linear heads' folds.")] = 17,
+    seed: Annotated[int, typer.Option(help="Seed of the linear heads' folds.")] = 17,
 ) -> None:
     """The honest Score of every range of layers of frozen encoders, and how far the paper's 6 to 12 are from the best."""
     import pandas as pd

@@ -106,17 +106,17 @@ class Examples:
             Clips and changes of each batch, as `Preprocessing.augmented` gives them, and its soft labels.
         """
 
-        def made() -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        def prepared() -> Iterator[tuple[Tensor, Tensor, Tensor]]:
             for rows in torch.randperm(len(self), generator=generator).split(size):
                 clips, changes = preprocessing.augmented([self.clips[row] for row in rows.tolist()], generator)
                 yield pinned(clips, device), pinned(changes, device), pinned(self.labels[rows], device)
 
-        return _ahead_of(device, made())
+        return _ahead_of(device, prepared())
 
 
-def _ahead_of(device: torch.device, made: Iterator[tuple]) -> Iterator[Any]:
-    """What is `made`; for a GPU the next one is made while the last one is worked on."""
-    return made if device.type == "cpu" else prefetched(made)
+def _ahead_of(device: torch.device, batches: Iterator[tuple]) -> Iterator[Any]:
+    """The batches; for a GPU the next one is prepared while the last one is worked on."""
+    return batches if device.type == "cpu" else prefetched(batches)
 
 
 def train_fold(
@@ -181,13 +181,13 @@ def train_fold(
         sets = {"learned": examples.where(~inner), "inner": examples.where(inner)}
         identity = training_identity(name, settings, sets, device)
         rows = fit(network, **sets, recipe=recipe, name=name, state=state, identity=identity)
-        found = predict(network, media.where(~learned), name)  # (n_clips - n_learned, 6)
+        predicted = predict(network, media.where(~learned), name)  # (n_clips - n_learned, 6)
     # 4. Say which clips the model saw and which it judges; write what it says, its curve and its weights.
     model = ModelName.of(settings["name"], fold)
     declare.fitted(model, "network", sets["learned"].names, clips.loc[~learned, "clip"])
     if len(sets["inner"]):
         declare.fitted(model, "early stopping", sets["inner"].names)
-    write_probabilities(probability_rows(clips[~learned], found), probabilities)
+    write_probabilities(probability_rows(clips[~learned], predicted), probabilities)
     write_csv(pd.DataFrame(rows, columns=Row._fields), curve)
     tensors = {key: tensor.cpu().contiguous() for key, tensor in network.state_dict().items()}
     write_bytes(weights, safetensors_bytes(tensors))

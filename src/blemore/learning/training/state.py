@@ -72,7 +72,7 @@ class TrainingState:
             return
         sha256 = sealed(self.path)
         if sha256 is None:
-            logger.warning("%s: not as it was written; the training begins anew", self.path)
+            logger.warning("%s: not as it was written; the training starts again", self.path)
             return
         kept = torch.load(self.path, map_location="cpu", weights_only=True)
         if kept["identity"] != self.identity:

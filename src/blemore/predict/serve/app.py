@@ -150,7 +150,7 @@ def hosts_of(host: str, port: int) -> list[str]:
     if address.is_unspecified:
         raise DataError("--host", [f"{host} is every address: give the one by which others reach this machine"])
     name = f"[{address}]" if address.version == 6 else str(address)
-    return [f"{one}:{port}" for one in dict.fromkeys((name, *(LOOPBACK if address.is_loopback else ())))]
+    return [f"{host}:{port}" for host in dict.fromkeys((name, *(LOOPBACK if address.is_loopback else ())))]
 
 
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:

@@ -72,20 +72,20 @@ def judged(bundle: Bundle, job: Mapping[str, Any]) -> dict[str, Any]:
 def for_page(found: Predictions, decoder: Mapping[str, Any]) -> dict[str, Any]:
     """Answers in the order of their numbers, each with its sentences and its pictures (base64); decoder : `Decoder.to_json`."""
     made = found.to_json()
-    for said, one in zip(made["clips"], found.answers, strict=True):
+    for said, answer in zip(made["clips"], found.answers, strict=True):
         del said["file"]
-        said["pictures"] = [base64.b64encode(jpeg).decode() for jpeg in one.clip.pictures]
-        if one.decision is not None:
-            said["answer"] |= {"chances": one.decision.chances(), "why": why(one, decoder)}
-            if one.corrected is not None:
-                said["corrected"]["chances"] = one.corrected.chances()
+        said["pictures"] = [base64.b64encode(jpeg).decode() for jpeg in answer.clip.pictures]
+        if answer.decision is not None:
+            said["answer"] |= {"chances": answer.decision.chances(), "why": why(answer, decoder)}
+            if answer.corrected is not None:
+                said["corrected"]["chances"] = answer.corrected.chances()
     return made
 
 
-def why(one: ClipAnswer, decoder: Mapping[str, Any]) -> str:
+def why(answer: ClipAnswer, decoder: Mapping[str, Any]) -> str:
     """Why it is this answer, in one sentence."""
-    assert isinstance(one.decision, Decision)
-    blend = f"That the clip shows a blend at all has probability {one.decision.p_blend:.2f}"
+    assert isinstance(answer.decision, Decision)
+    blend = f"That the clip shows a blend at all has probability {answer.decision.p_blend:.2f}"
     if decoder["decoder"] == "expected":
         if not decoder["blend_share"]:
             return "The study learned from clips of one emotion each: of the 6 single emotions this one is the most probable."

@@ -10,8 +10,8 @@
     var caption = element.querySelector("caption"), box = element.closest(".box");
     if (caption) { return plain(caption.textContent); }
     if (box) { return box.getAttribute("aria-label"); }
-    var before = Array.prototype.slice.call(element.closest("section").querySelectorAll("h2, h3, h4")).filter(function (one) {
-      return one.compareDocumentPosition(element) & Node.DOCUMENT_POSITION_FOLLOWING;
+    var before = Array.prototype.slice.call(element.closest("section").querySelectorAll("h2, h3, h4")).filter(function (heading) {
+      return heading.compareDocumentPosition(element) & Node.DOCUMENT_POSITION_FOLLOWING;
     });
     return plain(before[before.length - 1].textContent);
   }
@@ -75,11 +75,11 @@
   function guarded(element) { return plain(element.textContent).replace(/^([=+@-])/, "'$1"); }
 
   function csv(table) {
-    var heads = Array.prototype.map.call(table.querySelectorAll("thead th"), function (one) { return plain(one.textContent); });
+    var heads = Array.prototype.map.call(table.querySelectorAll("thead th"), function (head) { return plain(head.textContent); });
     var columns = [];
     var group = "";
-    var rows = Array.prototype.filter.call(table.querySelectorAll("tbody tr"), function (one) {
-      return !one.hasAttribute("aria-hidden");
+    var rows = Array.prototype.filter.call(table.querySelectorAll("tbody tr"), function (line) {
+      return !line.hasAttribute("aria-hidden");
     }).map(function (line) {
       var row = group ? { group: group } : {};
       if (line.matches(".steps")) {  // a line of its own that heads those below
@@ -116,6 +116,6 @@
     });
   }
 
-  document.querySelectorAll("main table").forEach(function (one) { offer(one, ".csv", "text/csv", csv); });
-  document.querySelectorAll("main svg.drawing").forEach(function (one) { offer(one, ".svg", "image/svg+xml", svg); });
+  document.querySelectorAll("main table").forEach(function (table) { offer(table, ".csv", "text/csv", csv); });
+  document.querySelectorAll("main svg.drawing").forEach(function (drawing) { offer(drawing, ".svg", "image/svg+xml", svg); });
 })();

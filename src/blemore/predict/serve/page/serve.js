@@ -8,10 +8,10 @@ let about = null, recorder = null, recordings = 0;
 
 const megabytes = bytes => `${(bytes / 1e6).toFixed(1)} MB`;
 const made = (tag, text, className) => {
-  const one = document.createElement(tag);
-  if (text !== undefined) one.textContent = text;
-  if (className) one.className = className;
-  return one;
+  const element = document.createElement(tag);
+  if (text !== undefined) element.textContent = text;
+  if (className) element.className = className;
+  return element;
 };
 const tell = (id, text) => { at(id).textContent = text; at(id).hidden = !text; };
 
@@ -21,15 +21,15 @@ function choose(name, data) {
 }
 
 function showChosen() {
-  at("chosen").replaceChildren(...chosen.map(one => {
+  at("chosen").replaceChildren(...chosen.map(file => {
     const item = made("li"), remove = made("button", "Remove");
     remove.type = "button";
-    remove.setAttribute("aria-label", `Remove ${one.name}`);
-    remove.onclick = () => { chosen.splice(chosen.indexOf(one), 1); showChosen(); };
-    item.append(made("span", one.name), made("span", megabytes(one.data.size), "soft"), remove);
+    remove.setAttribute("aria-label", `Remove ${file.name}`);
+    remove.onclick = () => { chosen.splice(chosen.indexOf(file), 1); showChosen(); };
+    item.append(made("span", file.name), made("span", megabytes(file.data.size), "soft"), remove);
     return item;
   }));
-  const size = chosen.reduce((sum, one) => sum + one.data.size, 0), { bytes, clips } = about.limits;
+  const size = chosen.reduce((sum, file) => sum + file.data.size, 0), { bytes, clips } = about.limits;
   let fault = size > bytes ? `${megabytes(size)} are chosen, ${megabytes(bytes)} at once are allowed.` : "";
   if (chosen.length > clips) fault = `${chosen.length} clips are chosen, ${clips} at once are allowed.`;
   tell("form-fault", fault);
@@ -83,7 +83,7 @@ function judge() {
     form.append("person", at("name").value.trim() || "this person");
     form.append("schedule", about.person.schedule);
   }
-  for (const one of clips) form.append("clip", one.data, "clip"); // its own name stays here
+  for (const clip of clips) form.append("clip", clip.data, "clip"); // its own name stays here
   showChosen();
   const job = at("job-template").content.firstElementChild.cloneNode(true);
   const state = job.querySelector(".state"), cancel = job.querySelector("button"), request = new XMLHttpRequest();
@@ -101,7 +101,7 @@ function judge() {
     if (!said || said.state !== "done") return end(`No answer: ${said?.fault ?? "the program ended"}`);
     end(`Done. Files are deleted.`);
     job.querySelector(".notes").replaceChildren(...said.notes.map(text => made("p", text, "soft")));
-    job.querySelector(".clips").replaceChildren(...said.clips.map((one, k) => clipOf(one, clips[k].name)));
+    job.querySelector(".clips").replaceChildren(...said.clips.map((answered, k) => clipOf(answered, clips[k].name)));
   };
   state.textContent = "Sending ...";
   request.open("POST", "predict");
@@ -122,7 +122,7 @@ function showState(said, place, clips) {
 }
 
 function clipOf(said, name) {
-  const clip = at("clip-template").content.firstElementChild.cloneNode(true), part = one => clip.querySelector(one);
+  const clip = at("clip-template").content.firstElementChild.cloneNode(true), part = selector => clip.querySelector(selector);
   part("h4").textContent = said.seconds === null ? name : `${name}, ${said.seconds.toFixed(1)} s`;
   if (said.fault) {
     part(".fault").textContent = `No answer: ${said.fault}`;
@@ -141,7 +141,7 @@ function clipOf(said, name) {
     part(".corrected").hidden = false;
     showAnswer(part(".corrected"), said.corrected);
   }
-  const answered = new Set(said.answer.emotions.map(one => one.emotion));
+  const answered = new Set(said.answer.emotions.map(shown => shown.emotion));
   part(".bars").replaceChildren(...Object.entries(said.probabilities).flatMap(([emotion, share]) => {
     const bar = made("div", undefined, answered.has(emotion) ? "bar in-answer" : "bar"), cell = made("dd");
     bar.style.width = `${100 * share}%`;
@@ -172,7 +172,7 @@ function encoderRows(encoders) {
       return row;
     }
     const most = Math.max(...Object.values(shares));
-    row.append(...names.map(one => made("td", shares[one].toFixed(2), shares[one] === most ? "most" : "")));
+    row.append(...names.map(name => made("td", shares[name].toFixed(2), shares[name] === most ? "most" : "")));
     return row;
   })];
 }

@@ -7,7 +7,7 @@ import pandas as pd
 from joblineage.files import read_json
 
 
-def known_clusters(clusters: str | Path | None, summary: str | Path | None) -> pd.DataFrame | None:
+def read_clusters(clusters: str | Path | None, summary: str | Path | None) -> pd.DataFrame | None:
     """The clusters that `run.find_individuals` found; None where individuals were not distinguished, or are not here.
 
     Parameters
