@@ -56,14 +56,14 @@ def named(study: Study) -> pd.DataFrame:
         if row.split == "test":
             names.append(f"test_{number + 1 - PUBLISHED['train']:04d}")
             continue
-        what = (row.person, row.emotion_1, row.emotion_2, row.emotion_1_salience)
-        take = takes[what]
-        takes[what] += 1
-        if row.emotion_2 is None:
-            name = ClipName(row.person, row.emotion_1, 100, 1 + take // 4, variant=1 + take % 4)
-        else:
+        blend = (row.emotion_2, row.emotion_1_salience) if row.mix else ()
+        take = takes[row.person, row.emotion_1, *blend]
+        takes[row.person, row.emotion_1, *blend] += 1
+        if row.mix:
             shares = (int(row.emotion_1_salience), int(row.emotion_2_salience))
             name = ClipName(row.person, row.emotion_1, shares[0], 1 + take, row.emotion_2, shares[1])
+        else:
+            name = ClipName(row.person, row.emotion_1, 100, 1 + take // 4, variant=1 + take % 4)
         names.append(str(name))
     return clips.assign(clip=names)
 
@@ -142,7 +142,12 @@ def measure(workspace: Path) -> dict[str, tuple[float, float]]:
 
     def run(*command: str, **variables: str) -> None:
         done = subprocess.run(
-            command, cwd=workspace, env=environment | variables, stdin=subprocess.DEVNULL, capture_output=True, text=True
+            command,
+            cwd=workspace,
+            env=environment | variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
         )
         if done.returncode:
             raise SystemExit(f"{' '.join(command)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
