@@ -8,9 +8,7 @@ a clip is looked for, not sixteen. Processes that make clips and features are no
 """
 
 import argparse
-import json
 import os
-import re
 import resource
 import shutil
 import subprocess
