@@ -165,7 +165,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def pushed(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A workspace that was pushed. Tests change neither it nor the bucket."""
+    """A workspace that was pushed. The last test takes an object away, and brings it back."""
     workspace = made(tmp_path_factory.mktemp("pushed"), server.url)
     code, said = workspace.dvc("push")
     assert (code, f"{OBJECTS} files pushed" in said) == (0, True), said
