@@ -45,7 +45,8 @@ def encoder_params(part):
 def encoder_media(wildcards):
     """Every shard of each kind of media that the encoder reads, or its file from outside."""
     entry = ENTRIES[wildcards[0]]
-    return entry.get("file") or collect([MEDIA[kind] for kind in settings.kinds_of(entry)], shard=SHARDS)
+    files = [entry["file"]] if "file" in entry else [MEDIA[kind] for kind in settings.kinds_of(entry)]
+    return collect(files, shard=SHARDS)
 
 
 def encoder_weights(wildcards):

@@ -41,6 +41,15 @@ NOT_RUN = {
     "blemore submission log results/submission/submission.zip --acc-presence 0.391 --acc-salience 0.168": "test_uploads.py",
     "blemore gemini embed --pieces results/media/pieces --cache cache/gemini --max-usd 6": "needs Google's service; test_gemini.py",
     "blemore weights fetch --accept LICENCE": "test_fetch.py",
+    # stores and images
+    "docker build --tag blemore .": "needs Docker; test_image.py",
+    "docker run --gpus all ... blemore snakemake --workflow-profile profiles/gpu submission": "needs Docker; test_image.py",
+    'docker run --rm --init --user "$(id -u):$(id -g)" --volume "$PWD:/study" blemore': "needs Docker; test_image.py",
+    'docker run --rm --init --user "$(id -u):$(id -g)" --volume "$PWD:/study" blemore blemore plan': "needs Docker; test_image.py",
+    "dvc checkout": "DVC's own; test_stores.py",
+    "dvc remote modify shared connect_timeout 1": "DVC's own; test_stores.py",
+    "dvc remote modify shared endpointurl https://s3.example.org": "DVC's own; test_stores.py",
+    "dvc remote modify shared url s3://somewhere/other": "DVC's own; test_stores.py",
     # words of one's own in place of names
     "blemore score TABLE --truth TRUTH": "howto/score.md runs it",
     "blemore predict --study FOLDER": "test_predict.py",

@@ -1,11 +1,16 @@
-"""The benchmark of the whole demo adds up what the records say, and README.md repeats it."""
+"""Benchmarks add up what the records say, README.md repeats it, and all clips have the challenge's names."""
 
 import re
 from pathlib import Path
 
+import all_clips
 import demo
 import lineage
 from made_records import Lineage
+
+from blemore.datasets.blemore import PUBLISHED
+from blemore.datasets.names import parse_name
+from blemore.simulation.study import Settings, simulate
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -48,3 +53,17 @@ def test_every_file_of_the_records_is_hashed_beside_sha256sum(tmp_path, monkeypa
     ours, theirs, size = lineage.deep_against_sha256sum(made.store)
     assert min(ours, theirs) > 0
     assert size == sum(Path(name).stat().st_size for name in ("made", "further"))
+
+
+def test_all_clips_have_the_challenge_s_names_and_numbers():
+    study = simulate(Settings(encoders=1, new_persons=11, schedule="usual", new_schedule="exact"), all_clips.SEED)
+    clips = all_clips.named(study)
+    train = clips[clips["split"] == "train"]
+    assert clips["split"].value_counts().to_dict() == PUBLISHED
+    assert clips["clip"].is_unique
+    assert clips.loc[clips["split"] == "test", "clip"].iloc[[0, -1]].tolist() == ["test_0001", "test_0594"]
+    for row in train.itertuples():
+        name = parse_name(row.clip)
+        assert (name.person, name.emotion_1, name.mix) == (row.person, row.emotion_1, row.mix)
+        assert not name.mix or (name.emotion_2, name.emotion_1_salience) == (row.emotion_2, row.emotion_1_salience)
+    assert (train["person"].nunique(), clips["person"].nunique()) == (47, 58)

@@ -1,6 +1,7 @@
 """Each package of src that serves others is a distribution: what it lists is what it holds, what it asks for is what it imports."""
 
 import ast
+import importlib.metadata
 import re
 import shutil
 import subprocess
@@ -64,6 +65,25 @@ def test_the_lock_file_holds_what_a_distribution_asks_for(name: str) -> None:
     for one, requirement in asked(project(SRC / name)).items():
         assert requirement.specifier.contains(lock[one]), one
         assert one in root, one
+
+
+def test_stores_can_be_installed_beside_the_lock() -> None:
+    """The pins of all three were solved with the lock's; what stood against S3 was botocore's python-dateutil."""
+    extras = project(SRC.parent)["project"]["optional-dependencies"]
+    assert {name: [str(Requirement(line).specifier)[:2] for line in extras[name]] for name in ("s3", "ssh", "gs")} == {
+        name: ["=="] for name in ("s3", "ssh", "gs")
+    }
+    lock = dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", (SRC.parent / "requirements.lock").read_text(), flags=re.M))
+    assert Requirement("python-dateutil<3").specifier.contains(lock["python-dateutil"])
+    for line in chain.from_iterable(extras[name] for name in ("s3", "ssh", "gs")):
+        name = Requirement(line).name
+        try:
+            asked_for = importlib.metadata.requires(name) or []
+        except importlib.metadata.PackageNotFoundError:
+            continue  # not here: then the bound above is all that is looked at
+        for other in map(Requirement, asked_for):
+            if other.name in lock and not (other.marker and not other.marker.evaluate({"extra": ""})):
+                assert other.specifier.contains(lock[other.name]), f"{name}: {other}"
 
 
 def test_every_package_of_the_study_s_own_distribution_is_there() -> None:

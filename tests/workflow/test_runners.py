@@ -8,6 +8,7 @@ import shutil
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -197,12 +198,13 @@ class Loudness(Embedder):
 
 
 def test_encoders_come_and_go_by_one_entry_each_and_leave_no_orphan(study: Study) -> None:
-    """One out; one more of a known family; one of a new family; a table from outside without and with a sidecar."""
+    """One out; one more of a known family; one of a new family; from outside features, and a table without and with a sidecar."""
     (study.folder / "src/blemore/encoders/loudness.py").write_text(LOUDNESS)
     taken = pd.read_parquet(study.folder / "results/encoders/s4d/probabilities.parquet")
     taken[["clip", *CLASSES]].to_csv(study.folder / "outside/theirs.csv", index=False)
     shutil.copy(study.folder / "outside/theirs.csv", study.folder / "outside/declared.csv")
     (study.folder / "outside/declared.json").write_text('{"0": ["A902"], "1": ["A901"]}')
+    np.savez(study.folder / "outside/theirs.npz", X=taken[[*CLASSES]], filenames=taken["clip"].to_numpy(str))
     frozen = {"enabled": True, "media": "audio", "learning": "frozen"}
     given = {"enabled": True, "module": "precomputed", "learning": "given"}
 
@@ -211,6 +213,11 @@ def test_encoders_come_and_go_by_one_entry_each_and_leave_no_orphan(study: Study
         values["encoders"]["thirteenth"] = frozen | {"module": "acoustic"}
         values["encoders"]["loudness"] = frozen | {"module": "loudness"}
         values["encoders"]["theirs"] = given | {"file": "outside/theirs.csv", "persons": None}
+        values["encoders"]["features"] = given | {
+            "learning": "frozen",
+            "file": "outside/theirs.npz",
+            "persons": "outside/declared.json",
+        }
         sidecar = {"file": "outside/declared.csv", "persons": "outside/declared.json"}
         values["encoders"]["declared"] = given | sidecar
 
@@ -221,7 +228,7 @@ def test_encoders_come_and_go_by_one_entry_each_and_leave_no_orphan(study: Study
     assert "without theirs (disjointness unknown)" in log
     assert study.would_run() == {}
     metrics = json.loads((study.folder / "results/metrics.json").read_text())
-    names = {"s4d", "wav2vec2_prosody", "thirteenth", "loudness", "theirs", "declared"}
+    names = {"s4d", "wav2vec2_prosody", "thirteenth", "loudness", "theirs", "features", "declared"}
     assert set(metrics["encoders"]) == names
     assert set(pd.read_csv(study.folder / "results/encoders.csv")["encoder"]) == names
     assert set(json.loads((study.folder / "results/licences.json").read_text())["encoders"]) == names

@@ -35,19 +35,11 @@ def merges(points: np.ndarray, spread: np.ndarray) -> Merges:
     spread : (k,) variance between persons.
     """
     count = len(points)
-    means, clips = points.astype(float).copy(), np.ones(count)
-    alone = _log_likelihood(means, np.ones(count), spread)
-    evidence = np.full((count, count), -np.inf)
-
-    def joining(one: int, others: np.ndarray) -> np.ndarray:
-        """(m,) evidence for joining cluster `one` with each of `others` (n,) bool."""
-        mine, theirs = _counted(clips[one]), _counted(clips[others])
-        sums = mine * means[one] + theirs[:, None] * means[others]  # (m, k)
-        return _log_likelihood(sums, mine + theirs, spread) - alone[one] - alone[others]
-
-    for one in range(count):
-        others = np.arange(count) != one
-        evidence[one, others] = joining(one, others)
+    points, clips = points.astype(float), np.ones(count)
+    totals, sums = points.copy(), points.copy()  # (n, k) of all clips of a cluster; of as many as are independent
+    alone = _log_likelihood(sums, clips, spread)
+    evidence = _of_two_clips(points, spread) - alone[:, None] - alone
+    np.fill_diagonal(evidence, -np.inf)
     best, most = _row_maxima(evidence)
     steps = []
     for _ in range(count - 1):
@@ -55,14 +47,16 @@ def merges(points: np.ndarray, spread: np.ndarray) -> Merges:
         other = int(best[one])
         one, other = min(one, other), max(one, other)
         steps.append((most[one], one, other))
-        means[one] = np.average(means[[one, other]], axis=0, weights=clips[[one, other]])
+        totals[one] += totals[other]
         clips[one], clips[other] = clips[one] + clips[other], 0
-        counted = _counted(clips[[one]])
-        alone[one] = _log_likelihood(counted[:, None] * means[[one]], counted, spread)[0]
+        counted = _counted(clips)
+        sums[one] = counted[one] / clips[one] * totals[one]
+        alone[one] = _log_likelihood(sums[[one]], counted[[one]], spread)[0]
         evidence[other], evidence[:, other] = -np.inf, -np.inf
-        others = clips > 0
-        others[one] = False
-        evidence[one, others] = evidence[others, one] = joining(one, others)
+        others = np.flatnonzero(clips)
+        others = others[others != one]
+        joined = _log_likelihood(sums[one] + sums[others], counted[one] + counted[others], spread)
+        evidence[one, others] = evidence[others, one] = joined - alone[one] - alone[others]
         stale = (best == one) | (best == other) | (evidence[:, one] > most)
         stale[[one, other]] = True
         best[stale], most[stale] = _row_maxima(evidence[stale])
@@ -81,8 +75,19 @@ def cut(joined: Merges, threshold: float) -> np.ndarray:
 
 def _log_likelihood(sums: np.ndarray, counts: np.ndarray, spread: np.ndarray) -> np.ndarray:
     """(m,) of sums (m, k) over so many independent clips (m,) of one person, up to what joining leaves unchanged."""
-    grown = 1 + counts[:, None] * spread
-    return 0.5 * (spread * sums**2 / grown - np.log(grown)).sum(axis=1)
+    sizes, which = np.unique(counts, return_inverse=True)  # far fewer than clusters
+    grown = 1 + sizes[:, None] * spread  # (sizes, k)
+    squares = np.einsum("mk,mk->m", sums * (spread / grown)[which], sums)
+    return 0.5 * (squares - np.log(grown).sum(axis=1)[which])
+
+
+def _of_two_clips(points: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """(n, n) `_log_likelihood` of each two clips (n, k) as one cluster: one matrix product."""
+    grown = 1 + 2 * spread
+    weighted = points * np.sqrt(spread / grown)
+    product = weighted @ weighted.T
+    squares = np.diagonal(product)
+    return 0.5 * (squares[:, None] + squares + 2 * product - np.log(grown).sum())
 
 
 def _counted(clips: np.ndarray) -> np.ndarray:

@@ -44,7 +44,7 @@ class PersonSpace(TransformerMixin, BaseEstimator):
         self.scale_ = spread + SMALL_SPREAD * typical
         scaled = (descriptors - self.mean_) / self.scale_
         most = min(self.dimensions, *scaled.shape)
-        self.pca_ = PCA(most, svd_solver="full").fit(scaled)
+        self.pca_ = PCA(most, svd_solver="covariance_eigh").fit(scaled)
         kept = self.pca_.transform(scaled)  # (n, k)
 
         means = _means(kept, who)
