@@ -23,7 +23,7 @@ endif
 
 submission: .venv/runtime  ## the whole study; goes on where a killed run stopped
 	blemore recover
-	LINEAGE_CALLER_PID=$$PPID snakemake --workflow-profile profiles/$(PROFILE) $$(python envs/limits.py $(PROFILE) $(CORES)) submission
+	LINEAGE_CALLER_PID=$$PPID snakemake submission --workflow-profile profiles/$(PROFILE) $$(python envs/limits.py $(PROFILE) $(CORES))
 
 test: .venv/developer .venv/crates/ready  ## style, types, import contracts, then every test
 	@command -v chromedriver >/dev/null || echo "No chromium with chromedriver here: the report page is not tested in a browser."
