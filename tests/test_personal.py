@@ -56,7 +56,10 @@ def alone(styled):
 
 def test_a_constant_of_zero_says_that_it_is_full_strength():
     assert str(Choice("offset", kappa=0, k=5, power=2)) == "offset (kappa 0: full strength, k 5, power 2)"
-    assert str(Choice("both", kappa=2, weight=20, k=0, power=1)) == "both (kappa 2, weight 20, k 0: full strength, power 1)"
+    assert (
+        str(Choice("both", kappa=2, weight=20, k=0, power=1))
+        == "both (kappa 2, weight 20, k 0: full strength, power 1)"
+    )
     assert str(Choice()) == "off"
 
 

@@ -341,7 +341,9 @@ def columns_of(html: str) -> dict[str, dict[str, list[str]]]:
     """{label of a table that scrolls: {header: the column's cells}}."""
     cells: dict[str, list[list[str]]] = {}
     for one in Page(html).elements:
-        region = next((around.attributes["aria-label"] for around in one.around if "aria-label" in around.attributes), "")
+        region = next(
+            (around.attributes["aria-label"] for around in one.around if "aria-label" in around.attributes), ""
+        )
         if one.inside("table") and one.tag == "tr":
             cells.setdefault(region, []).append([])
         elif one.inside("table") and one.tag in ("th", "td"):

@@ -74,7 +74,9 @@ class Choice:
 
     def __str__(self) -> str:
         full = {name: ": full strength" for name in ("kappa", "k") if getattr(self, name) == 0}  # 0 reads as "off"
-        constants = [f"{name} {value:g}{full.get(name, '')}" for name, value in self.to_json().items() if name != "model"]
+        constants = [
+            f"{name} {value:g}{full.get(name, '')}" for name, value in self.to_json().items() if name != "model"
+        ]
         return f"{self.kind} ({', '.join(constants)})" if constants else self.kind
 
 
