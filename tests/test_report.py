@@ -388,6 +388,18 @@ def test_no_column_of_encoders_persons_or_jobs_is_the_same_in_every_row(
 
 
 @pytest.mark.thorough
+def test_where_the_best_encoders_are_the_fewest_no_standard_error_of_zero_is_shown(
+    study: dict[str, Any], html: str, tmp_path: Path
+) -> None:
+    worth = json.loads(Path(study["worth"]).read_text())
+    worth["greedy"]["smallest"] |= {"behind": 0.0, "standard_error": 0.0}
+    (tmp_path / "worth.json").write_text(json.dumps(worth))
+    page = build(**study | {"worth": tmp_path / "worth.json"})
+    assert "; no further encoder raises the Score above theirs." in page
+    assert "no further encoder" not in html
+
+
+@pytest.mark.thorough
 def test_intervals_of_few_test_persons_say_how_few(study: dict[str, Any], html: str, tmp_path: Path) -> None:
     held_back = json.loads(Path(study["held_back"]).read_text())
     entry = json.loads(Path(study["metrics"]).read_text())["variants"]["inductive"]
