@@ -74,6 +74,7 @@ def new_blocks(metrics: Mapping[str, Any], clips: pd.DataFrame, rng: np.random.G
                 name: {
                     "nested": shifted(fused, honest),
                     "in_sample": {key: fused[key] + honest + gap for key in keys},
+                    "over_uniform": None if name == "uniform" else gained(honest + 0.006),
                 }
                 for name, (gap, honest) in METHODS.items()
             },

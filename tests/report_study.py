@@ -103,9 +103,9 @@ def write_study(root: Path, dataset: str = "demo", persons: int = 8, seed: int =
     write_json(files["individuals"], individuals())
     if dataset == "demo":
         write_json(files["held_back"], held_back(metrics))
-    for path in files["costs"]:
+    for k, path in enumerate(files["costs"]):
         numbers = {key: round(float(rng.uniform(5, 90)), 2) for key in ("seconds", "cpu_seconds")}
-        write_json(path, {**numbers, "peak_mb": 640, "peak_gpu_mb": 0, "device": "cpu"})
+        write_json(path, {**numbers, "peak_mb": 640 + k, "peak_gpu_mb": 0, "device": "cpu"})
     (root / "faces").mkdir()
     files["faces"] = write_pictures(usable[usable["split"] == "train"], root / "faces")
     about = {
@@ -255,6 +255,8 @@ def _encoders(metrics: Mapping[str, Any], weights: Mapping[str, Any], costs: Map
             **difference("adds", gained(0.01)),
             **difference("personal_bias", gained(0.2)),
             "greedy_rank": [*ORIGINS].index(name) + 1,
+            "greedy_score": 0.4,
+            "greedy_cpu_seconds": None,
             "fusion_weight": weights["final"][name],
             "cpu_seconds": costs.get(name, {}).get("cpu_seconds"),
             "peak_mb": costs.get(name, {}).get("peak_mb"),

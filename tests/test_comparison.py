@@ -19,7 +19,7 @@ def test_encoders_stand_in_order_of_score_with_their_weight_cost_and_doubts():
         "a": entry(0.2), "b": entry(0.4, "random"), "c": entry(0.3, "outside", "unknown"), "d": entry(0.2, "stand-in"),
     }}  # fmt: skip
     worth = {
-        "greedy": {"steps": [{"added": name} for name in "bcad"]},
+        "greedy": {"steps": [{"added": name, "score": k / 4, "cpu_seconds": 3.0 * k} for k, name in enumerate("bcad")]},
         "encoders": {name: {
             "adds": {"gain": {"score": 0.01}, "interval": [-0.01, 0.03]}, "bias": {"excess": 0.2, "interval": [0.1, 0.3]}
         } for name in "abcd"},
@@ -30,6 +30,7 @@ def test_encoders_stand_in_order_of_score_with_their_weight_cost_and_doubts():
     assert table["encoder"].tolist() == ["b", "c", "a", "d"]
     rows = table.set_index("encoder")
     assert rows["greedy_rank"].to_dict() == {"b": 1, "c": 2, "a": 3, "d": 4}
+    assert rows.loc["a", ["greedy_score", "greedy_cpu_seconds"]].tolist() == [0.5, 6.0]
     assert rows.loc["d", ["adds", "adds_high", "personal_bias_low"]].tolist() == [0.01, 0.03, 0.1]
     assert rows.loc["a", "note"] == "Generated."
     assert "not judged" in rows.loc["b", "note"]

@@ -14,7 +14,7 @@ from blemore.decide.chains import decide_together, inductive, transductive
 from blemore.decide.controls import groups_of_same_mix, one_group, permuted_labels, random_groups
 from blemore.decide.personal import discriminant, offset
 from blemore.decide.personal.balancing import Balanced, nothing_known
-from blemore.decide.personal.choice import OFF, Fitted, choose
+from blemore.decide.personal.choice import OFF, Choice, Fitted, choose
 from blemore.decide.run import calibrate, rows_of_views
 from blemore.evaluate.gains import CONTROLS, gain, style
 from blemore.fusion.run import fuse
@@ -52,6 +52,15 @@ def styled() -> Rows:
 @pytest.fixture(scope="module")
 def alone(styled):
     return inductive(styled, "expected")
+
+
+def test_a_constant_of_zero_says_that_it_is_full_strength():
+    assert str(Choice("offset", kappa=0, k=5, power=2)) == "offset (kappa 0: full strength, k 5, power 2)"
+    assert (
+        str(Choice("both", kappa=2, weight=20, k=0, power=1))
+        == "both (kappa 2, weight 20, k 0: full strength, power 1)"
+    )
+    assert str(Choice()) == "off"
 
 
 @pytest.mark.thorough

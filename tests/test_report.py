@@ -1,5 +1,6 @@
 """The report page tells the truth of the files it was made from, and loads nothing."""
 
+import json
 import re
 import shutil
 from base64 import b64decode, b64encode
@@ -334,6 +335,81 @@ def test_an_axis_holds_zero_and_every_value_and_has_few_ticks(values: list[float
     assert 2 <= len(axis.ticks()) <= 9
     assert all(0 <= place <= 100 for place, _ in axis.ticks())
     assert not around_zero or axis.at(0.0) == 50
+
+
+def columns_of(html: str) -> dict[str, dict[str, list[str]]]:
+    """{label of a table that scrolls: {header: the column's cells}}."""
+    cells: dict[str, list[list[str]]] = {}
+    for one in Page(html).elements:
+        region = next(
+            (around.attributes["aria-label"] for around in one.around if "aria-label" in around.attributes), ""
+        )
+        if one.inside("table") and one.tag == "tr":
+            cells.setdefault(region, []).append([])
+        elif one.inside("table") and one.tag in ("th", "td"):
+            cells[region][-1].append(" ".join(one.text.split()))
+    return {
+        region: {head: [row[k] for row in rows] for k, head in enumerate(heads)}
+        for region, (heads, *rows) in cells.items()
+        if len(rows) > 1 and {len(row) for row in rows} == {len(heads)}
+    }
+
+
+@pytest.mark.thorough
+def test_no_column_of_encoders_persons_or_jobs_is_the_same_in_every_row(
+    study: dict[str, Any], html: str, tmp_path: Path
+) -> None:
+    tables = ("Table of encoders", "Scores and offsets per person", "Cost of each job")
+    found = columns_of(html)
+    assert [(table, head) for table in tables for head, cells in found[table].items() if len(set(cells)) == 1] == []
+    metrics = json.loads(Path(study["metrics"]).read_text())
+    for person in metrics["persons"]:
+        person |= {"blends": 0, "acc_salience": None}  # another data set, without blends
+    encoders = pd.read_csv(study["encoders"])
+    encoders[[name for name in encoders if name.startswith("over_computed")]] = None  # and without a computed encoder
+    job = json.loads(Path(study["costs"][0]).read_text())
+    on_gpu = tmp_path / "features/wav2vec2_prosody.cost.json"
+    on_gpu.parent.mkdir()
+    on_gpu.write_text(json.dumps(job | {"device": "cuda", "peak_gpu_mb": 300}))
+    (tmp_path / "metrics.json").write_text(json.dumps(metrics))
+    encoders.to_csv(tmp_path / "encoders.csv", index=False)
+    other = study | {
+        "metrics": tmp_path / "metrics.json",
+        "encoders": tmp_path / "encoders.csv",
+        "costs": [on_gpu, *study["costs"][1:]],
+    }
+    page = build(**other)
+    again = columns_of(page)
+    gone = {head for table in tables for head in found[table] if head not in again[table]}
+    assert gone == {"ACC_salience", "over the best computed encoder"}
+    (words,) = (one.text for one in Page(page).elements if one.tag == "p" and "The same for everybody" in one.text)
+    assert "blends 0, ACC_salience \u2013" in words
+    assert again["Cost of each job"].keys() - found["Cost of each job"].keys() == {"GPU memory, MB", "device"}
+
+
+@pytest.mark.thorough
+def test_where_the_best_encoders_are_the_fewest_no_standard_error_of_zero_is_shown(
+    study: dict[str, Any], html: str, tmp_path: Path
+) -> None:
+    worth = json.loads(Path(study["worth"]).read_text())
+    worth["greedy"]["smallest"] |= {"behind": 0.0, "standard_error": 0.0}
+    (tmp_path / "worth.json").write_text(json.dumps(worth))
+    page = build(**study | {"worth": tmp_path / "worth.json"})
+    assert "; no further encoder raises the Score above theirs." in page
+    assert "no further encoder" not in html
+
+
+@pytest.mark.thorough
+def test_intervals_of_few_test_persons_say_how_few(study: dict[str, Any], html: str, tmp_path: Path) -> None:
+    held_back = json.loads(Path(study["held_back"]).read_text())
+    entry = json.loads(Path(study["metrics"]).read_text())["variants"]["inductive"]
+    for one in held_back["variants"].values():
+        one |= {"persons": 3, "interval": entry["interval"], "interval_reason": None}
+    (tmp_path / "held_back.json").write_text(json.dumps(held_back))
+    page = build(**study | {"held_back": tmp_path / "held_back.json"})
+    (words,) = (one.text for one in Page(page).elements if one.tag == "p" and "with so few they are wide" in one.text)
+    assert words == "Brackets: 90 % intervals over 3 actors; with so few they are wide."
+    assert "with so few they are wide" not in html  # one person has no interval
 
 
 @pytest.mark.thorough

@@ -8,6 +8,7 @@ import pytest
 from jackknife import interval
 from simulated import study
 
+from blemore.api.encoders import _lines
 from blemore.cli import main
 from blemore.decide.person_offset import fit_offsets
 from blemore.evaluate.worth import L2, worth, worth_of_tables
@@ -123,6 +124,13 @@ def test_tables_with_gaps_and_the_study_s_own_give_the_same_form(found):
     gappy = worth_of_tables(tables | {"e0": tables["e0"].iloc[100:]}, clips, **about)
     assert gappy["all"]["clips"] == same["all"]["clips"]
     assert json.loads(json.dumps(gappy, allow_nan=False)) == gappy
+
+
+def test_the_command_names_the_best_itself_where_it_is_the_smallest(found):
+    for behind, error, words in ((0.0, 0.0, "(the best itself)"), (0.01, 0.02, "(0.010 behind, standard error 0.020)")):
+        few = {"encoders": ["e0"], "behind": behind, "standard_error": error}
+        said = "\n".join(_lines(found | {"greedy": found["greedy"] | {"smallest": few}}))
+        assert f"smallest within one standard error of the best: e0 {words}" in said
 
 
 @pytest.mark.thorough

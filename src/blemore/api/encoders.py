@@ -76,9 +76,10 @@ def _lines(found: dict[str, Any]) -> list[str]:
         for k, step in enumerate(greedy["steps"], 1)
     ]
     few = greedy["smallest"]
+    behind = f"{few['behind']:.3f} behind, standard error {few['standard_error']:.3f}"
     lines.append(
         f"smallest within one standard error of the best: {', '.join(few['encoders'])}"
-        f" ({few['behind']:.3f} behind, standard error {few['standard_error']:.3f})"
+        f" ({behind if few['standard_error'] else 'the best itself'})"
     )
     if adapted:
         lines.append(

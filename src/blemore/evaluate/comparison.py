@@ -30,6 +30,8 @@ COLUMNS = (
     "adds_low",
     "adds_high",
     "greedy_rank",  # 1: the best alone; then always what adds most
+    "greedy_score",  # out-of-fold Score of all up to this one
+    "greedy_cpu_seconds",  # of all up to this one
     "personal_bias",  # spread of persons' offsets beyond that of random groups, logits
     "personal_bias_low",
     "personal_bias_high",
@@ -64,10 +66,10 @@ def compare(
     DataFrame
         Columns ``COLUMNS``.
     """
-    rows, added = [], [step["added"] for step in worth["greedy"]["steps"]]
+    rows, ranks = [], {step["added"]: (k, step) for k, step in enumerate(worth["greedy"]["steps"], 1)}
     for name, entry in metrics["encoders"].items():
         low, high = entry["interval"]["score"]
-        own = worth["encoders"][name]
+        own, (rank, step) = worth["encoders"][name], ranks[name]
         notes = [NOTES.get(entry["origin"]), "disjointness unknown" if entry["disjointness"] == "unknown" else None]
         said = [*filter(None, [*notes, metrics["note"]])]
         rows.append(
@@ -77,7 +79,8 @@ def compare(
             | _difference("over_computed", entry["over_computed"])
             | _difference("adds", own["adds"])
             | _ends("personal_bias", own["bias"]["excess"], own["bias"]["interval"])
-            | {"fusion_weight": weights["final"][name], "greedy_rank": added.index(name) + 1}
+            | {"fusion_weight": weights["final"][name]}
+            | {"greedy_rank": rank, "greedy_score": step["score"], "greedy_cpu_seconds": step["cpu_seconds"]}
             | {key: costs.get(name, {}).get(key) for key in ("cpu_seconds", "peak_mb")}
         )
     table = pd.DataFrame(rows, columns=COLUMNS)

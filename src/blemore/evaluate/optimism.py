@@ -14,10 +14,13 @@ from blemore.scoring.intervals import jackknife_error
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import ACCURACIES, presence_correct, scores
 from blemore.scoring.model_name import FINAL, ModelName
-from blemore.scoring.persons import accuracies, entry, sums_of_persons
+from blemore.scoring.persons import accuracies, entry, gain_and_interval, sums_of_persons
 from blemore.scoring.rows import Rows
 from blemore.tables import labelled
 from joblineage import declare
+
+PLAIN = "uniform"
+"""The way to fuse that fits no weights."""
 
 
 def optimism(
@@ -55,7 +58,8 @@ def optimism(
     -------
     dict of str to object
         "protocols": {"nested": entry, "paper": scores, "optimism": paper minus nested}; "fusion": {"chosen": {"final",
-        "folds"}, "methods": {name: {"in_sample": scores, "nested": entry}}}; "surface": {"alpha", "beta", "score",
+        "folds"}, "methods": {name: {"in_sample": scores, "nested": entry, "over_uniform": what
+        the nested decisions gain over those of the plain mean (`gain_and_interval`), None for the mean itself and without it}}}; "surface": {"alpha", "beta", "score",
         "folds" {fold: the best alpha and beta without it}, "standard_error", "plateau" {"alpha", "beta", "area"}} of
         the final view, the standard error by the jackknife over persons; "sets" {variant: {true set: {"clips",
         "right"}}}; "tied_rows" of the final view (`decoding.tied`); "persons": one dict per training person;
@@ -68,7 +72,6 @@ def optimism(
     made = {key: rows.lookup(part) for key, part in methods.groupby(["method", "protocol"], sort=True)}
     final = weights["method"]["final"]
     nested, paper = entry(rows, decided[INDUCTIVE]), scores(made[final, "paper"], rows.truth)
-    names = [name for name, protocol in made if protocol == "nested"]
     return {
         "protocols": {
             "nested": nested,
@@ -77,13 +80,7 @@ def optimism(
         },
         "fusion": {
             "chosen": weights["method"],
-            "methods": {
-                name: {
-                    "in_sample": scores(made[name, "in_sample"], rows.truth),
-                    "nested": entry(rows, made[name, "nested"]),
-                }
-                for name in names
-            },
+            "methods": _methods(rows, made),
         },
         "surface": _surface(rows, views),
         "sets": {variant: _sets(rows, saliences) for variant, saliences in decided.items()},
@@ -91,6 +88,19 @@ def optimism(
         "persons": _persons(rows, decided, offsets),
         "clusters": trust,
         **gain,
+    }
+
+
+def _methods(rows: Rows, made: Mapping[tuple[str, str], np.ndarray]) -> dict[str, dict[str, Any]]:
+    """Each way to fuse, of the saliences (n, 6) that it decides under each protocol."""
+    nested = {name: sums_of_persons(rows, said) for (name, protocol), said in made.items() if protocol == "nested"}
+    return {
+        name: {
+            "in_sample": scores(made[name, "in_sample"], rows.truth),
+            "nested": entry(rows, made[name, "nested"]),
+            "over_uniform": gain_and_interval(nested[PLAIN], sums) if name != PLAIN and PLAIN in nested else None,
+        }
+        for name, sums in nested.items()
     }
 
 

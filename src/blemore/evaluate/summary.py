@@ -42,7 +42,8 @@ PROTOCOL = {
     "controls": "The gain of deciding a person's clips together is repeated with random groups of clips in place of persons, with all clips "
     "of a fold as one person, and with shuffled labels. By how much the gain exceeds each control is paired over persons.",
     "expected": "The Score that the posterior of the answers expects, without any label: not a measured Score.",
-    "interval": "90 % over persons: jackknife with quantiles of Student's t. Nothing is refitted without a person.",
+    "interval": "90 % over persons: jackknife with quantiles of Student's t. Nothing is refitted without a person. Of 40,000 simulated groups of "
+    "8, 11 and 47 persons such intervals hold the true Score in .894, .895 and .897. Each stands for itself: one in ten misses by chance.",
     "best_single": "The fusion is compared by Score, paired over persons, with the encoder that is best on the other folds; and each encoder "
     "with the other folds' commonest label, and with the computed encoder (no network) that is best on the other folds.",
     "quarantine": "Training clips that could not be used are in no figure but in 'with_quarantined', where the other folds' commonest label "

@@ -73,7 +73,10 @@ class Choice:
         return {name: value for name, value in named.items() if value is not None}
 
     def __str__(self) -> str:
-        constants = [f"{name} {value:g}" for name, value in self.to_json().items() if name != "model"]
+        full = {name: ": full strength" for name in ("kappa", "k") if getattr(self, name) == 0}  # 0 reads as "off"
+        constants = [
+            f"{name} {value:g}{full.get(name, '')}" for name, value in self.to_json().items() if name != "model"
+        ]
         return f"{self.kind} ({', '.join(constants)})" if constants else self.kind
 
 
