@@ -67,13 +67,13 @@ def test_json_stays_json(value: dict[str, str]) -> None:
 
 
 def test_a_failed_jobs_log_and_what_the_run_says_of_it_hold_no_escape(tmp_path: Path) -> None:
-    from joblineage.job import FAILED, _told, failure
+    from joblineage.job import FAILED, _message, failure
 
     log = tmp_path / "job.log"
     handler = logging.FileHandler(log, mode="w", encoding="utf-8", errors="strict")
     handler.setFormatter(Plain("%(levelname)s %(message)s"))
     for error in (OSError(2, "No such file", FORGED), ValueError(CLEAR), DataError(CLEAR, [FORGED])):
-        told = logging.LogRecord("", logging.ERROR, "", 0, "%s%s", (FAILED, _told(error)), None)
+        told = logging.LogRecord("", logging.ERROR, "", 0, "%s%s", (FAILED, _message(error)), None)
         handler.handle(told)
     handler.close()
     assert harmless(log.read_text("utf-8"))
