@@ -35,7 +35,7 @@ TRIALS = {
 }
 
 
-def one(seed: int, params: dict, kinds: list[str]) -> dict[str, dict[str, float]]:
+def trials_of_seed(seed: int, params: dict, kinds: list[str]) -> dict[str, dict[str, float]]:
     """The trials of one seed."""
     return {kind: TRIALS[kind](seed, params["fusion"], params["calibration"]) for kind in kinds}
 
@@ -65,23 +65,23 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     params = yaml.safe_load(Path("params.yaml").read_text())
-    made = []
+    rows = []
     with ProcessPoolExecutor(options.jobs) as pool, Steps("replicates", options.replicates) as steps:
-        for found in pool.map(
-            partial(one, params=params, kinds=options.only or list(TRIALS)),
+        for row in pool.map(
+            partial(trials_of_seed, params=params, kinds=options.only or list(TRIALS)),
             range(options.seed, options.seed + options.replicates),
         ):
-            made.append(found)
+            rows.append(row)
             steps.advance(1)
     if options.out:
-        write_json(options.out, made)
-    tables = {kind: {name: np.array([row[kind][name] for row in made]) for name in made[0][kind]} for kind in made[0]}
+        write_json(options.out, rows)
+    tables = {kind: {name: np.array([row[kind][name] for row in rows]) for name in rows[0][kind]} for kind in rows[0]}
     for kind in tables:
         of = tables[kind]
         if kind == "few clips":
             tell_few_clips(of)
             continue
-        print(f"\n{kind}: {STYLED.persons} persons, {NEW_PERSONS} new ones, {len(made)} replicates\n")
+        print(f"\n{kind}: {STYLED.persons} persons, {NEW_PERSONS} new ones, {len(rows)} replicates\n")
         print("| | Score |\n| --- | ---: |")
         for name, values in of.items():
             print(f"| {name} | {values.mean():.4f} |")

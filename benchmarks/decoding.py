@@ -54,18 +54,18 @@ def trial(settings: Settings, seed: int, calibration: Mapping[str, Any]) -> dict
     """Differences in Score of one study."""
     personal = calibration["personal"]
     settings = replace(settings, new_persons=settings.new_persons + settings.persons)
-    made = simulate(settings, seed)
-    third = np.isin(made.person, np.unique(made.person)[-settings.persons :])  # nothing here sees them but `luck`
-    fused = fuse(made.tables, made.clips, FUSION, families=made.families, seed=seed)
-    rows = rows_of_views(fused.views, made.clips)
+    study = simulate(settings, seed)
+    third = np.isin(study.person, np.unique(study.person)[-settings.persons :])  # nothing here sees them but `luck`
+    fused = fuse(study.tables, study.clips, FUSION, families=study.families, seed=seed)
+    rows = rows_of_views(fused.views, study.clips)
     exact, alone = inductive(rows, "exact", [FINAL]), inductive(rows, "expected")
     together = transductive(rows, alone, personal)
     mixed = random_groups(rows, f"{seed}/control", within_folds=True)
     control = transductive(mixed, alone, {**personal, "powers": [1]}, rows.folds)  # its groups are as large as persons
 
-    new = (made.clips["split"] == "test").to_numpy() & ~third
-    values = fused.probabilities.set_index("clip").loc[made.clips.loc[new, "clip"], list(CLASSES)].to_numpy()
-    truth, who = made.truth[new], np.unique(made.person[new], return_inverse=True)[1]
+    new = (study.clips["split"] == "test").to_numpy() & ~third
+    values = fused.probabilities.set_index("clip").loc[study.clips.loc[new, "clip"], list(CLASSES)].to_numpy()
+    truth, who = study.truth[new], np.unique(study.person[new], return_inverse=True)[1]
     single, model = alone.models[FINAL], together.models[FINAL].model
     by_itself = score(single.decoder.decide(values), truth)
 
@@ -74,7 +74,7 @@ def trial(settings: Settings, seed: int, calibration: Mapping[str, Any]) -> dict
 
     draw = generator(f"{seed}/identities")
     wrong = np.where(draw.random(len(who)) < 0.1, draw.permutation(who), who)
-    found = {
+    differences = {
         "expected - exact": by_itself - score(exact.models[FINAL].decoder.decide(values), truth),
         "inductive, nested - new persons": score(alone.saliences, rows.truth) - by_itself,
         "transductive, nested - new persons": score(together.saliences, rows.truth) - by_itself - gain(who),
@@ -86,21 +86,21 @@ def trial(settings: Settings, seed: int, calibration: Mapping[str, Any]) -> dict
     }
     everyone = Rows(values, truth, np.full(len(who), FINAL), who, tuple(map(str, range(who.max() + 1))))
     odd = random_mixture(everyone, f"{seed}/mixture")
-    found["some clips, so that each person shows a random mixture"] = score(
+    differences["some clips, so that each person shows a random mixture"] = score(
         decide_persons(model, single, values[odd], who[odd])[0], truth[odd]
     ) - score(single.decoder.decide(values[odd]), truth[odd])
     of_all, of_odd = (model.usualness(values[some], who[some]) for some in (np.full(len(who), True), odd))
-    found["share of new persons that look unusual"] = float(np.mean(of_all <= UNUSUAL))
-    found["share of such random mixtures that look unusual"] = float(np.mean(of_odd <= UNUSUAL))
+    differences["share of new persons that look unusual"] = float(np.mean(of_all <= UNUSUAL))
+    differences["share of such random mixtures that look unusual"] = float(np.mean(of_odd <= UNUSUAL))
     for name, easier in luck(replace(settings, models=1), seed, third).items():
-        found[f"{name}, nested - new persons, less luck"] = found[f"{name}, nested - new persons"] - easier
+        differences[f"{name}, nested - new persons, less luck"] = differences[f"{name}, nested - new persons"] - easier
     place = np.empty(len(who), int)  # of a clip among its person's, in random order
     for person in np.unique(who):
         own = np.flatnonzero(who == person)
         place[own] = draw.permutation(len(own))
     for clips in FEW:
-        found[f"{clips} clips at a time"] = gain(np.unique(who * 1000 + place // clips, return_inverse=True)[1])
-    return found
+        differences[f"{clips} clips at a time"] = gain(np.unique(who * 1000 + place // clips, return_inverse=True)[1])
+    return differences
 
 
 def luck(settings: Settings, seed: int, third: np.ndarray) -> dict[str, float]:
@@ -113,26 +113,26 @@ def luck(settings: Settings, seed: int, third: np.ndarray) -> dict[str, float]:
     -------
     {"inductive": each clip by itself, "transductive": with offsets that bring each person's mean to the third persons' frequencies}.
     """
-    made = simulate(settings, seed)
-    stacked = np.stack([table[list(CLASSES)].to_numpy() for table in made.tables.values()])
-    fused = scaling.fit(stacked[:, third], made.truth[third] / 100).apply(stacked).mean(axis=0)
-    fused = scaling.fit(fused[None, third], made.truth[third] / 100).apply(fused[None])[0]
-    who = np.unique(made.person, return_inverse=True)[1]
-    corrected = apply_offsets(fused, fit_offsets(fused, who, made.truth[third].mean(axis=0) / 100)[who])
-    train = (made.clips["split"] == "train").to_numpy()
+    study = simulate(settings, seed)
+    stacked = np.stack([table[list(CLASSES)].to_numpy() for table in study.tables.values()])
+    fused = scaling.fit(stacked[:, third], study.truth[third] / 100).apply(stacked).mean(axis=0)
+    fused = scaling.fit(fused[None, third], study.truth[third] / 100).apply(fused[None])[0]
+    who = np.unique(study.person, return_inverse=True)[1]
+    corrected = apply_offsets(fused, fit_offsets(fused, who, study.truth[third].mean(axis=0) / 100)[who])
+    train = (study.clips["split"] == "train").to_numpy()
     new = ~(train | third)
-    found = {}
+    margins = {}
     for name, values in (("inductive", fused), ("transductive", corrected)):
-        decided = decoders.KINDS["expected"](values[third], made.truth[third]).decide(values)
-        found[name] = score(decided[train], made.truth[train]) - score(decided[new], made.truth[new])
-    return found
+        decided = decoders.KINDS["expected"](values[third], study.truth[third]).decide(values)
+        margins[name] = score(decided[train], study.truth[train]) - score(decided[new], study.truth[new])
+    return margins
 
 
 def main() -> None:
-    for kind, made in each(options(__doc__, KINDS, replicates=10), KINDS, trial):
-        print(f"\n| {kind}, {len(made)} studies | mean | standard error |\n| --- | ---: | ---: |", flush=True)
-        for name in made[0]:
-            values = np.array([measured[name] for measured in made])
+    for kind, trials in each(options(__doc__, KINDS, replicates=10), KINDS, trial):
+        print(f"\n| {kind}, {len(trials)} studies | mean | standard error |\n| --- | ---: | ---: |", flush=True)
+        for name in trials[0]:
+            values = np.array([measured[name] for measured in trials])
             error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else float("nan")
             print(f"| {name} | {values.mean():+.4f} | {error:.4f} |")
 

@@ -30,11 +30,11 @@ def parts(records: list[Document]) -> dict[str, list[Document]]:
     """{part: its records}, in the order of a run."""
     files = re.findall(r'include: "(rules/\w+\.smk)"', Path("Snakefile").read_text())
     steps = {rule: Path(file).stem for file in files for rule in RULE.findall(Path(file).read_text())}
-    found = defaultdict(list)
+    by_part = defaultdict(list)
     for record in sorted(records, key=lambda record: (list(steps).index(record["job"]["rule"]), key(record))):
         rule, network = record["job"]["rule"], record["job"]["wildcards"].get("finetuned")
-        found[f"training of {network}" if rule == "train_fold" else steps[rule]].append(record)
-    return found
+        by_part[f"training of {network}" if rule == "train_fold" else steps[rule]].append(record)
+    return by_part
 
 
 def processes(records: list[Document]) -> int:

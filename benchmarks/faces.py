@@ -51,8 +51,8 @@ def detected(clips: list[Path], folder: Path) -> str:
     always, followed = (pd.read_parquet(prepared(clips, every, folder)) for every in (1, FACES["every"]))
     points = [name for name, _ in POINTS]
     off = np.linalg.norm((followed[points] - always[points]).to_numpy().reshape(-1, len(points) // 2, 2), axis=2)
-    found, samples, mean = always["detected"].sum(), len(always), (off.mean(axis=1) / always["height"]).mean()
-    return f"{found} of {samples} | {followed['detected'].mean():.0%} | {mean:.1%}"
+    detections, samples, mean = always["detected"].sum(), len(always), (off.mean(axis=1) / always["height"]).mean()
+    return f"{detections} of {samples} | {followed['detected'].mean():.0%} | {mean:.1%}"
 
 
 def eye_line(clips: list[Path], folder: Path) -> dict[str, float]:

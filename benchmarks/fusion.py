@@ -23,26 +23,26 @@ def main() -> None:
     parser.add_argument("--persons", type=int, default=47)
     wanted = parser.parse_args()
     params = yaml.safe_load(Path("params.yaml").read_text())
-    made, options, seed = simulate(Settings(persons=wanted.persons), 0), params["calibration"], params["seed"]
+    study, options, seed = simulate(Settings(persons=wanted.persons), 0), params["calibration"], params["seed"]
     print("| step | CPU s |\n| --- | ---: |")
     for name in (*params["fusion"]["candidates"], "auto"):
         start = time.process_time()
-        fused = fuse(made.tables, made.clips, params["fusion"] | {"method": name}, families=made.families, seed=seed)
+        fused = fuse(study.tables, study.clips, params["fusion"] | {"method": name}, families=study.families, seed=seed)
         print(
             f"| nested fusion, {'all methods and the choice' if name == 'auto' else name} | {time.process_time() - start:.1f} |"
         )
     start = time.process_time()
-    study = {"decoding": params["decoding"], "personal": options["personal"]}
-    calibrate(fused.views, fused.probabilities, made.clips, **study)
+    decoding = {"decoding": params["decoding"], "personal": options["personal"]}
+    calibrate(fused.views, fused.probabilities, study.clips, **decoding)
     print(f"| decoders and personal models | {time.process_time() - start:.1f} |")
     start = time.process_time()
-    rows = rows_of_views(fused.views, made.clips)
-    gain(rows, **study, controls=options["controls"], seed=seed)
+    rows = rows_of_views(fused.views, study.clips)
+    gain(rows, **decoding, controls=options["controls"], seed=seed)
     style(rows, draws=options["controls"], seed=seed)
     print(f"| the gain and {options['controls']} draws of each control | {time.process_time() - start:.1f} |")
     start = time.process_time()
-    origins = dict.fromkeys(made.tables, "pretrained") | {"e00": "finetuned"}
-    worth_of_tables(made.tables, made.clips, origins=origins, costs={}, seed=seed)
+    origins = dict.fromkeys(study.tables, "pretrained") | {"e00": "finetuned"}
+    worth_of_tables(study.tables, study.clips, origins=origins, costs={}, seed=seed)
     print(f"| the worth of each encoder | {time.process_time() - start:.1f} |")
 
 

@@ -170,9 +170,9 @@ def ours(x: np.ndarray, clips: pd.DataFrame) -> Result:
 def advantage(ours: np.ndarray, kit: np.ndarray, clips: pd.DataFrame) -> str:
     """Score of our head's decisions (n, 6) minus that of the kit's, both honest, and its 90 % interval over persons."""
     rows = Rows.of(clips)
-    found = gain_and_interval(*(sums_of_persons(rows, decided) for decided in (kit, ours)))
-    low, high = found["interval"]
-    return f"{found['gain']['score']:+.3f} ({low:+.3f} to {high:+.3f})"
+    comparison = gain_and_interval(*(sums_of_persons(rows, decided) for decided in (kit, ours)))
+    low, high = comparison["interval"]
+    return f"{comparison['gain']['score']:+.3f} ({low:+.3f} to {high:+.3f})"
 
 
 def plain_grid_seconds(clips: pd.DataFrame, alphas: int = 2) -> float:
@@ -215,8 +215,8 @@ def main() -> None:
         if result.honest is None or head.honest is None:
             line += [""] * 4
         else:
-            found = scores(result.honest, truth)
-            line += [f"{found['acc_presence']:.3f} / {found['acc_salience']:.3f}", f"{found['score']:.3f}"]
+            metrics = scores(result.honest, truth)
+            line += [f"{metrics['acc_presence']:.3f} / {metrics['acc_salience']:.3f}", f"{metrics['score']:.3f}"]
             if result.own is not None:
                 line += [f"{scores(result.own, truth)['score']:.3f}", advantage(head.honest, result.honest, clips)]
             else:

@@ -52,16 +52,16 @@ def make_clips(persons: int, clips: int, folder: Path, seed: int) -> pd.DataFram
     return pd.DataFrame(rows)
 
 
-def prepare(made: pd.DataFrame, folder: Path) -> Path:
+def prepare(videos: pd.DataFrame, folder: Path) -> Path:
     """The faces file of the clips."""
     output = folder / "faces.parquet"
-    prepare_shard(dict(zip(made["clip"], made["path"], strict=True)), SAMPLES | {"faces": HALF}, faces=output)
+    prepare_shard(dict(zip(videos["clip"], videos["path"], strict=True)), SAMPLES | {"faces": HALF}, faces=output)
     return output
 
 
-def study(made: pd.DataFrame, learned: list[str], clustered: list[str]) -> pd.DataFrame:
+def study(videos: pd.DataFrame, learned: list[str], clustered: list[str]) -> pd.DataFrame:
     """The columns of a clips table that finding individuals needs; the clustered persons' clips are test clips."""
-    part = made[made["person"].isin([*learned, *clustered])]
+    part = videos[videos["person"].isin([*learned, *clustered])]
     train = part["person"].isin(learned)
     return pd.DataFrame({
         "clip": part["clip"], "split": np.where(train, "train", "test"), "person": part["person"].where(train),
@@ -69,23 +69,23 @@ def study(made: pd.DataFrame, learned: list[str], clustered: list[str]) -> pd.Da
     })  # fmt: skip
 
 
-def unequal(made: pd.DataFrame, persons: list[str]) -> pd.DataFrame:
+def unequal(videos: pd.DataFrame, persons: list[str]) -> pd.DataFrame:
     """The clips, of `persons` only 1, 2, 3, 4, 6 or all, in turn."""
-    number = made.groupby("person").cumcount()
-    most = made["person"].map({name: SIZES[k % len(SIZES)] for k, name in enumerate(persons)})
-    return made[~made["person"].isin(persons) | (number < most)]
+    number = videos.groupby("person").cumcount()
+    most = videos["person"].map({name: SIZES[k % len(SIZES)] for k, name in enumerate(persons)})
+    return videos[~videos["person"].isin(persons) | (number < most)]
 
 
-def row(made: pd.DataFrame, faces: Path, learned: list[str], clustered: list[str], seed: int) -> str:
+def row(videos: pd.DataFrame, faces: Path, learned: list[str], clustered: list[str], seed: int) -> str:
     """One line of the table."""
-    clips = study(made, learned, clustered)
+    clips = study(videos, learned, clustered)
     start = time.monotonic()
     options = PARAMS["individuals"] | {"dataset": "demo", "seed": seed}
-    found = find_individuals(clips, [faces], **options)
+    individuals = find_individuals(clips, [faces], **options)
     seconds = time.monotonic() - start
-    said = found.summary
-    test = found.clusters[found.clusters["split"] == "test"]
-    truth, clusters = made.set_index("clip")["person"].loc[test["clip"]], test["cluster"].to_numpy()
+    said = individuals.summary
+    test = individuals.clusters[individuals.clusters["split"] == "test"]
+    truth, clusters = videos.set_index("clip")["person"].loc[test["clip"]], test["cluster"].to_numpy()
     cells = [
         len(learned), said["train"]["clips"], f"{said['train']['adjusted_rand']:.3f}", truth.nunique(), len(truth),
         said["test"]["clusters"], f"{purity(truth.to_numpy(str), clusters):.3f}",
@@ -106,18 +106,18 @@ def main() -> None:
     clustered = names[wanted.learned :]
     with tempfile.TemporaryDirectory() as folder:
         start = time.monotonic()
-        made = make_clips(len(names), wanted.clips, Path(folder), wanted.seed)
+        videos = make_clips(len(names), wanted.clips, Path(folder), wanted.seed)
         rendered = time.monotonic()
-        faces = prepare(made, Path(folder))
+        faces = prepare(videos, Path(folder))
         print(
-            f"{len(made)} clips: {rendered - start:.0f} s to generate, {time.monotonic() - rendered:.0f} s to prepare\n"
+            f"{len(videos)} clips: {rendered - start:.0f} s to generate, {time.monotonic() - rendered:.0f} s to prepare\n"
         )
         print(
             "| persons learned from | clips | ARI on halves of them | persons clustered | clips | clusters | purity | ARI | s |"
         )
         print("|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
         for learned in (names[: wanted.learned], names[:DEMO_PERSONS]):
-            for kept in (made, unequal(made, clustered)):
+            for kept in (videos, unequal(videos, clustered)):
                 print(row(kept, faces, learned, clustered, wanted.seed), flush=True)
 
 

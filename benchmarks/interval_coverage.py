@@ -33,11 +33,11 @@ def people(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     usual = rng.random(shape) > 1 / 16
     clips, blends = np.where(usual, 54, 26), np.where(usual, 30, 0)
     presence, gained = rng.beta(5.4, 13.6, shape), rng.normal(0.08, 0.08, shape)
-    found = []
+    sums = []
     for chance in (presence, np.clip(presence + gained, 0.02, 0.98)):
         of_singles, pairs = rng.binomial(clips - blends, chance), rng.binomial(blends, chance)
-        found.append(np.stack([of_singles + pairs, clips, rng.binomial(pairs, 0.5), blends], axis=-1))
-    return np.stack(found, axis=-2).astype(float)
+        sums.append(np.stack([of_singles + pairs, clips, rng.binomial(pairs, 0.5), blends], axis=-1))
+    return np.stack(sums, axis=-2).astype(float)
 
 
 @cache
@@ -78,17 +78,17 @@ def coverage(persons: int, groups: int, seed: int) -> dict[str, tuple[np.ndarray
     rng = generator(f"{seed}/coverage/{persons}")
     truth = everybody(seed)
     drawn = rng.multinomial(persons, np.full(persons, 1 / persons), size=DRAWS).astype(float)
-    made: dict[str, list[np.ndarray]] = {name: [] for name in STATISTICS}
+    bounds: dict[str, list[np.ndarray]] = {name: [] for name in STATISTICS}
     for start in range(0, groups, AT_ONCE):
         sums = people(rng, (min(AT_ONCE, groups - start), persons))
         for name, statistic in STATISTICS.items():
-            made[name].append(intervals(sums, statistic, drawn))
-    found = {}
-    for name, parts in made.items():
+            bounds[name].append(intervals(sums, statistic, drawn))
+    by_statistic = {}
+    for name, parts in bounds.items():
         low, high = np.concatenate(parts, axis=2).transpose(1, 0, 2)
         true = STATISTICS[name](truth)
-        found[name] = ((low <= true) & (true <= high)).mean(axis=1), (high - low).mean(axis=1)
-    return found
+        by_statistic[name] = ((low <= true) & (true <= high)).mean(axis=1), (high - low).mean(axis=1)
+    return by_statistic
 
 
 def main() -> None:

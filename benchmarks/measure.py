@@ -141,15 +141,15 @@ def small() -> dict[tuple[str, str], float]:
 
     A training step counts as three passes, so its seconds are divided by three.
     """
-    found = {}
+    seconds = {}
     for name in PARAMS["encoders"]:
         settings = encoder_settings({**PARAMS, "weights": "tiny"}, name)
         if settings["scale"] != "tiny":  # has no small form
             continue
         encoder = build(settings, seed=name)
         if hasattr(encoder, "preprocessing"):
-            found[settings["module"], settings["learning"]] = round(_small_seconds(encoder), 4)
-    return found
+            seconds[settings["module"], settings["learning"]] = round(_small_seconds(encoder), 4)
+    return seconds
 
 
 def _small_seconds(encoder: nn.Module | NetworkEmbedder, clips: int = 16, runs: int = 3) -> float:
@@ -204,20 +204,20 @@ def processor() -> str:
 
 def main() -> None:
     torch.set_num_threads(1)
-    found = json.loads(FILE.read_text()) if FILE.exists() else {"networks": {}}
+    measurements = json.loads(FILE.read_text()) if FILE.exists() else {"networks": {}}
     for name in sys.argv[1:] or [*NETWORKS, "small"]:
         start = time.monotonic()
         if name == "small":
             print("\n".join(f"{module}.py: seconds of {how}: {cost}" for (module, how), cost in small().items()))
-            found["head_cpu_seconds"] = head_seconds()
+            measurements["head_cpu_seconds"] = head_seconds()
         else:
-            found["networks"][checkpoint(name)] = measure(name)
+            measurements["networks"][checkpoint(name)] = measure(name)
         print(f"{name} ({time.monotonic() - start:.0f} s)", flush=True)
-        found["measured"] = {
+        measurements["measured"] = {
             "on": f"{processor()}, one thread, torch {torch.__version__}",
             "day": date.today().isoformat(),
         }
-        write_json(FILE, found)
+        write_json(FILE, measurements)
 
 
 if __name__ == "__main__":

@@ -58,18 +58,18 @@ def private_bytes() -> int:
 @contextmanager
 def peak(name: str, base: int) -> Iterator[None]:
     """Print the most private memory beyond `base` within, looked at ten times a second."""
-    found, over = [private_bytes()], threading.Event()
+    readings, over = [private_bytes()], threading.Event()
 
     def look() -> None:
         while not over.wait(0.1):
-            found.append(private_bytes())
+            readings.append(private_bytes())
 
     thread = threading.Thread(target=look)
     thread.start()
     yield
     over.set()
     thread.join()
-    print(f"| {name} | {(max(found) - base) / 1e6:.0f} |", flush=True)
+    print(f"| {name} | {(max(readings) - base) / 1e6:.0f} |", flush=True)
 
 
 def write_shards(folder: Path, names: list[str], distinct: int) -> None:

@@ -36,8 +36,8 @@ def each(
     seeds = range(wanted.seed, wanted.seed + wanted.replicates)
     with ProcessPoolExecutor(wanted.jobs) as pool, Steps("replicates", len(wanted.only) * len(seeds)) as steps:
         for kind in wanted.only:
-            made = []
+            gains = []
             for gain in pool.map(trial, repeat(kinds[kind]), seeds, repeat(calibration)):
-                made.append(gain)
+                gains.append(gain)
                 steps.advance(1)
-            yield kind, made
+            yield kind, gains

@@ -111,16 +111,16 @@ def measure(name: str, clips: int, steps: int, rounds: int, device: torch.device
     times = [(trained(2), trained(1), bare()) for _ in range(rounds)]
     two_epochs, one_epoch, best = (min(column) for column in zip(*times, strict=True))
     ours = two_epochs - one_epoch  # without what a training does once
-    found = {"batch": size, "ours": number / ours, "bare": number / best}
+    figures = {"batch": size, "ours": number / ours, "bare": number / best}
     if full_size:
         constant = network_of(settings)
         assert constant is not None  # known for every network at full size
-        found["tflops"] = (1 + BACKWARD) * constant["forward_gflop"] / 1e3 * number / best
+        figures["tflops"] = (1 + BACKWARD) * constant["forward_gflop"] / 1e3 * number / best
         free, total = torch.cuda.mem_get_info()
         own = total - free - torch.cuda.memory_reserved()
-        found["gb"] = (torch.cuda.max_memory_reserved() + own) / 1e9
-        found["planned_gb"] = gpu_bytes(settings, constant) / 1e9
-    return found
+        figures["gb"] = (torch.cuda.max_memory_reserved() + own) / 1e9
+        figures["planned_gb"] = gpu_bytes(settings, constant) / 1e9
+    return figures
 
 
 def main() -> None:

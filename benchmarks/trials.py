@@ -46,16 +46,16 @@ def trial(settings: Settings, seed: int, fusion: Mapping[str, Any], calibration:
     ones to a system that was fitted on third persons, as many as the training ones; zero on average, so what it says
     may be taken off a difference between the two groups.
     """
-    made = simulate(replace(settings, new_persons=settings.new_persons + settings.persons), seed)
-    third = np.isin(made.person, np.unique(made.person)[-settings.persons :])
-    new = (made.clips["split"] == "test").to_numpy() & ~third
-    who = np.unique(made.person[new], return_inverse=True)[1]
+    study = simulate(replace(settings, new_persons=settings.new_persons + settings.persons), seed)
+    third = np.isin(study.person, np.unique(study.person)[-settings.persons :])
+    new = (study.clips["split"] == "test").to_numpy() & ~third
+    who = np.unique(study.person[new], return_inverse=True)[1]
     mixed = generator(f"{seed}/groups").permutation(who)
-    names, truth = made.clips.loc[new, "clip"], made.truth[new]
+    names, truth = study.clips.loc[new, "clip"], study.truth[new]
 
-    fused = fuse(made.tables, made.clips, fusion, families=made.families, seed=seed)
+    fused = fuse(study.tables, study.clips, fusion, families=study.families, seed=seed)
     values = fused.probabilities.set_index("clip").loc[names, list(CLASSES)].to_numpy()
-    rows = rows_of_views(fused.views, made.clips)
+    rows = rows_of_views(fused.views, study.clips)
     thresholds, alone = inductive(rows, "exact"), inductive(rows, "auto")
     persons = transductive(rows, alone, calibration["personal"])
     groups = transductive(random_groups(rows, f"{seed}/groups"), alone, calibration["personal"], [FINAL])
@@ -63,8 +63,8 @@ def trial(settings: Settings, seed: int, fusion: Mapping[str, Any], calibration:
     paper = rows.lookup(fused.methods[fused.methods["protocol"] == "paper"])
     method = fused.weights["method"]["final"]
     return {
-        "luck": _luck(made, third, new, method, fusion.get(method, {})),
-        "uniform": _plain(made, new, seed),
+        "luck": _luck(study, third, new, method, fusion.get(method, {})),
+        "uniform": _plain(study, new, seed),
         "thresholds": score(thresholds.models[FINAL].decoder.decide(values), truth),
         "inductive": score(single.decoder.decide(values), truth),
         "transductive": score(decide_persons(persons.models[FINAL].model, single, values, who)[0], truth),
@@ -88,19 +88,19 @@ def few_clips_trial(
     -------
     {"5 clips, 2 labelled": gain on the unlabelled ones, ...}.
     """
-    made = simulate(settings, seed)
-    fused = fuse(made.tables, made.clips, FUSION, families=made.families, seed=seed)
-    rows = rows_of_views(fused.views, made.clips)
+    study = simulate(settings, seed)
+    fused = fuse(study.tables, study.clips, FUSION, families=study.families, seed=seed)
+    rows = rows_of_views(fused.views, study.clips)
     alone = inductive(rows, "auto", [FINAL])
     model = transductive(rows, alone, calibration["personal"], [FINAL]).models[FINAL].model
-    new = (made.clips["split"] == "test").to_numpy()
-    values = fused.probabilities.set_index("clip").loc[made.clips.loc[new, "clip"], list(CLASSES)].to_numpy()
-    truth, who = made.truth[new], np.unique(made.person[new], return_inverse=True)[1]
+    new = (study.clips["split"] == "test").to_numpy()
+    values = fused.probabilities.set_index("clip").loc[study.clips.loc[new, "clip"], list(CLASSES)].to_numpy()
+    truth, who = study.truth[new], np.unique(study.person[new], return_inverse=True)[1]
     place = np.empty(len(who), int)  # of a clip among its person's, in random order
     for person in np.unique(who):
         own = np.flatnonzero(who == person)
         place[own] = generator(f"{seed}/few/{person}").permutation(len(own))
-    single, found = alone.models[FINAL], {}
+    single, gains = alone.models[FINAL], {}
     for clips in CLIPS:
         shown = place < clips
         by_itself = single.decoder.decide(values[shown])
@@ -110,30 +110,30 @@ def few_clips_trial(
             together, _ = decide_persons(model, single, values[shown], who[shown], known)
             judged = truth[shown][~labelled]
             gain = score(together[~labelled], judged) - score(by_itself[~labelled], judged)
-            found[f"{clips} clips, {labels} labelled"] = gain
-    return found
+            gains[f"{clips} clips, {labels} labelled"] = gain
+    return gains
 
 
-def _luck(made: Study, third: np.ndarray, new: np.ndarray, method: str, options: Mapping[str, Any]) -> float:
+def _luck(study: Study, third: np.ndarray, new: np.ndarray, method: str, options: Mapping[str, Any]) -> float:
     """Score of the training persons less that of the new ones, with everything fitted on the third persons."""
-    stacked = np.stack([table[list(CLASSES)].to_numpy() for table in made.tables.values()])
-    who, soft = np.unique(made.person, return_inverse=True)[1], made.truth / 100
+    stacked = np.stack([table[list(CLASSES)].to_numpy() for table in study.tables.values()])
+    who, soft = np.unique(study.person, return_inverse=True)[1], study.truth / 100
     scale = scaling.fit(stacked[:, third], soft[third])
     stacked = scale.apply(stacked)
     data = Labelled(
-        stacked[:, third], made.truth[third], np.zeros(third.sum(), int), who[third],
-        families=tuple(made.families.values()), name="third",
+        stacked[:, third], study.truth[third], np.zeros(third.sum(), int), who[third],
+        families=tuple(study.families.values()), name="third",
     )  # fmt: skip
     fused = FUSION_METHOD.load(method).fit(data, **options).apply(stacked)
     fused = scaling.fit(fused[None, third], soft[third]).apply(fused[None])[0]
     fused = apply_offsets(fused, fit_offsets(fused, who, soft[third].mean(axis=0))[who])
-    chosen, train = exact_optimum(fused[third], made.truth[third]), ~(third | new)
-    return score(chosen.decide(fused[train]), made.truth[train]) - score(chosen.decide(fused[new]), made.truth[new])
+    chosen, train = exact_optimum(fused[third], study.truth[third]), ~(third | new)
+    return score(chosen.decide(fused[train]), study.truth[train]) - score(chosen.decide(fused[new]), study.truth[new])
 
 
-def _plain(made: Study, new: np.ndarray, seed: int) -> float:
+def _plain(study: Study, new: np.ndarray, seed: int) -> float:
     """Score of new persons by raw uniform fusion with exact thresholds."""
-    fused = fuse(made.tables, made.clips, UNIFORM, seed=seed)
-    chosen = inductive(rows_of_views(fused.views, made.clips), "exact", [FINAL]).models[FINAL]
-    values = fused.probabilities.set_index("clip").loc[made.clips.loc[new, "clip"], list(CLASSES)]
-    return score(chosen.decoder.decide(values.to_numpy()), made.truth[new])
+    fused = fuse(study.tables, study.clips, UNIFORM, seed=seed)
+    chosen = inductive(rows_of_views(fused.views, study.clips), "exact", [FINAL]).models[FINAL]
+    values = fused.probabilities.set_index("clip").loc[study.clips.loc[new, "clip"], list(CLASSES)]
+    return score(chosen.decoder.decide(values.to_numpy()), study.truth[new])

@@ -33,9 +33,9 @@ KINDS = {
 
 def trial(settings: Settings, seed: int, calibration: Mapping[str, Any]) -> tuple[bool, bool]:
     """Whether random clusters, and true ones, are trusted in one study."""
-    made = simulate(settings, seed)
-    fused = fuse(made.tables, made.clips, FUSION, families=made.families, seed=seed)
-    rows = rows_of_views(fused.views, made.clips).view(FINAL)
+    study = simulate(settings, seed)
+    fused = fuse(study.tables, study.clips, FUSION, families=study.families, seed=seed)
+    rows = rows_of_views(fused.views, study.clips).view(FINAL)
     chosen = choose(rows, calibration["personal"])
     random = random_groups(rows, f"{seed}/random", within_folds=True).person
     passed = [

@@ -46,9 +46,9 @@ def disk(root: Path, torch: str) -> list[str]:
 
 
 def path(root: Path) -> list[str]:
-    found = sorted(set(SPECIAL.findall(str(root).replace(" ", ""))))
+    marks = sorted(set(SPECIAL.findall(str(root).replace(" ", ""))))
     return (
-        [f"The path {root} has {' '.join(found)} in it, which a shell takes for a command: move it."] if found else []
+        [f"The path {root} has {' '.join(marks)} in it, which a shell takes for a command: move it."] if marks else []
     )
 
 

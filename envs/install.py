@@ -46,11 +46,11 @@ def as_for_pip(listed: str, environment: Mapping[str, str]) -> dict[str, str]:
     for section in ("global", "install", ":env:"):
         for name, value in re.findall(rf"^{section}\.([a-z-]+)=(['\"].*['\"])$", listed, re.M):
             pip[name] = ast.literal_eval(value)
-    found = {FROM_PIP[name]: " ".join(value.split()) for name, value in pip.items() if name in FROM_PIP}
-    if "UV_FIND_LINKS" in found:
-        found["UV_FIND_LINKS"] = found["UV_FIND_LINKS"].replace(" ", ",")
+    variables = {FROM_PIP[name]: " ".join(value.split()) for name, value in pip.items() if name in FROM_PIP}
+    if "UV_FIND_LINKS" in variables:
+        variables["UV_FIND_LINKS"] = variables["UV_FIND_LINKS"].replace(" ", ",")
     # As pip: the best version of all indexes. The locks' hashes say which files are taken.
-    return {"UV_INDEX_STRATEGY": "unsafe-best-match", "UV_SYSTEM_CERTS": "true", **found, **environment}
+    return {"UV_INDEX_STRATEGY": "unsafe-best-match", "UV_SYSTEM_CERTS": "true", **variables, **environment}
 
 
 def uv(*arguments: str, **options: bool) -> int:

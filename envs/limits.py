@@ -19,13 +19,13 @@ def groups(control: Path, own: str) -> list[Path]:
 
     own : what /proc/self/cgroup says, a line "number:controllers:path" for each hierarchy; one alone in version 2.
     """
-    found = []
+    folders = []
     for line in own.splitlines():
         _, controllers, path = line.split(":", 2)
         top = control / controllers  # "" in version 2
         inside = top / path.lstrip("/")
-        found += [folder for folder in (inside, *inside.parents) if folder.is_relative_to(top) and folder.is_dir()]
-    return found
+        folders += [folder for folder in (inside, *inside.parents) if folder.is_relative_to(top) and folder.is_dir()]
+    return folders
 
 
 def cores(folders: list[Path]) -> int:
@@ -42,7 +42,7 @@ def cores(folders: list[Path]) -> int:
 def memory(folders: list[Path], machine: int) -> int:
     """Bytes that this process may use, at most those of the machine."""
     said = (text(folder / name) for folder in folders for name in ("memory.max", "memory.limit_in_bytes"))
-    return min([machine, *(int(one) for one in said if one.isdecimal())])
+    return min([machine, *(int(limit) for limit in said if limit.isdecimal())])
 
 
 def text(path: Path) -> str:

@@ -41,19 +41,19 @@ def planted(root: Path, sources: Iterable[str | Path]) -> list[str]:
         known = dict(parse_json((root / CACHE).read_bytes()))
     except (OSError, ValueError, TypeError):
         known = {}
-    found, checked = [], {}
+    files, checked = [], {}
     for source in sorted({str(Path(root, source).absolute()) for source in sources}):
         file = compiled(source)
         about = [status(source), status(file)]
         if None in about or known.get(file) == about:
             continue
         if differs(source, file):
-            found.append(file)
+            files.append(file)
         else:
             checked[file] = about
     if checked:
         write_text(root / CACHE, json.dumps(known | checked))
-    return found
+    return files
 
 
 def differs(source: str, file: str) -> bool:

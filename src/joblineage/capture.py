@@ -51,14 +51,14 @@ def hashed(role: str, path: str, *, md5: bool = False) -> File:
 def differ(installed: Path, source: Path, *packages: str) -> bool:
     """Whether an installation holds other files than the folder `src` of a checkout has; `source` may have pages besides."""
     asked = [(installed, "*"), (source, "*.py")]
-    found = [
+    files = [
         file.relative_to(top)
         for top, pattern in asked
         for package in packages
         for file in (top / package).rglob(pattern)
         if file.is_file() and not NO_SOURCE.search(file.as_posix()) and not LITTER.fullmatch(file.name)
     ]
-    _, mismatch, errors = filecmp.cmpfiles(installed, source, map(str, found), shallow=False)
+    _, mismatch, errors = filecmp.cmpfiles(installed, source, map(str, files), shallow=False)
     return bool(mismatch or errors)
 
 
@@ -155,14 +155,14 @@ def surroundings(installed: Installed | None = None) -> dict[str, Any]:
 
 def packages() -> dict[str, str]:
     """{name: version} of every installed distribution, read from the folders' names (no metadata is parsed)."""
-    found: dict[str, str] = {}
+    versions: dict[str, str] = {}
     for folder in sys.path:
         if folder.endswith("-packages") and Path(folder).is_dir():
             for entry in os.scandir(folder):
                 if entry.name.endswith(".dist-info"):
                     name, version = _distribution(entry.name)
-                    found.setdefault(name, version)
-    return dict(sorted(found.items()))
+                    versions.setdefault(name, version)
+    return dict(sorted(versions.items()))
 
 
 def _distribution(folder: str) -> tuple[str, str]:

@@ -62,16 +62,16 @@ def sources(root: Path, *starts: str) -> list[str]:
 def _imports(root: Path, path: str) -> tuple[str, ...]:
     """Files of the package that `path` imports anywhere, also inside functions."""
     text = EXAMPLE.sub(b"", (root / path).read_bytes())
-    found = IMPORT.findall(text)
-    names = _read(found) if len(found) == len(WORD.findall(text)) else _parsed(text, path)
+    imports = IMPORT.findall(text)
+    names = _read(imports) if len(imports) == len(WORD.findall(text)) else _parsed(text, path)
     ours = (name for name in names if name.split(".")[0] in _packages(root))
     return tuple(sorted({file for name in ours for file in _files(root, name)}))
 
 
-def _read(found: Iterable[tuple[bytes, bytes, bytes]]) -> set[str]:
+def _read(imports: Iterable[tuple[bytes, bytes, bytes]]) -> set[str]:
     """Modules, and names in modules, of import statements taken apart by `IMPORT`."""
     names: set[str] = set()
-    for module, line, lines in found:
+    for module, line, lines in imports:
         listed = [part.split()[0].decode() for part in (line or lines).split(b",") if part.strip()]
         names.update([module.decode(), *(f"{module.decode()}.{name}" for name in listed)] if module else listed)
     return names
@@ -113,5 +113,5 @@ def _files(root: Path, module: str) -> list[str]:
 @cache
 def _with_code(root: Path) -> frozenset[str]:
     """Python files below src/ that are not empty, listed once: asking the disk for each import costs .1 CPU s a start."""
-    found = (os.path.join(folder, name) for folder, _, names in os.walk(root / "src") for name in names)
-    return frozenset(os.path.relpath(path, root) for path in found if path.endswith(".py") and os.path.getsize(path))
+    files = (os.path.join(folder, name) for folder, _, names in os.walk(root / "src") for name in names)
+    return frozenset(os.path.relpath(path, root) for path in files if path.endswith(".py") and os.path.getsize(path))

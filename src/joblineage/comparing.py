@@ -74,11 +74,11 @@ class Comparison:
 
     def following(self, began: Iterable[str]) -> tuple[str, ...]:
         """Keys of the jobs that only follow from what began in some."""
-        found = {*began}
+        keys = {*began}
         for job in self.jobs.values():  # makers before readers
-            if not found.isdisjoint(job.after):
-                found.add(job.key)
-        return tuple(name for name in self.jobs if name in found and name not in began)
+            if not keys.isdisjoint(job.after):
+                keys.add(job.key)
+        return tuple(name for name in self.jobs if name in keys and name not in began)
 
     def above(self, job: str) -> dict[str, Way]:
         """{key: way} of the jobs that explain why a job differs, itself among them, the nearest first."""
@@ -103,15 +103,15 @@ class Comparison:
     @cached_property
     def _compared(self) -> dict[str, Job]:
         depths = (self.a.depths, self.b.depths)
-        found: dict[str, Job] = {}
+        jobs: dict[str, Job] = {}
         moved: set[str] = set()
         names = {*self.a.records, *self.b.records}
         for name in sorted(names, key=lambda job: (max(side.get(job, -1) for side in depths), job)):
             old, new = self.a.records.get(name), self.b.records.get(name)
-            found[name] = job = self._changed(name, old, new, moved) if old and new else self._only(name, moved)
+            jobs[name] = job = self._changed(name, old, new, moved) if old and new else self._only(name, moved)
             if job.how != CHANGED or job.outputs or (self.b.present and job.differs):
                 moved.add(name)
-        return found
+        return jobs
 
     def _only(self, name: str, moved: set[str]) -> Job:
         """A job of one side. It follows from those that it reads of, if they moved."""
@@ -125,17 +125,17 @@ class Comparison:
     def _changed(self, name: str, old: Document, new: Document, moved: set[str]) -> Job:
         if old == new:
             return Job(name, CHANGED, (), {}, ())
-        found = [
+        changes = [
             difference
             for difference in differences(old, new, self.b.store, self.a.store)
             if not self._volatile(difference.name)
         ]
-        around = tuple(change for change in found if change.kind in CIRCUMSTANCES)
+        around = tuple(change for change in changes if change.kind in CIRCUMSTANCES)
         was, now = _files(old, "inputs"), _files(new, "inputs")
         makers = {path: self._makers(path, was.get(path), now.get(path)) & moved for path in now | was}
         own = [
             *self._edited(name, old, new),
-            *(change for change in found if change not in around and not makers.get(change.name)),
+            *(change for change in changes if change not in around and not makers.get(change.name)),
         ]
         after: dict[str, str] = {}
         for path, names in makers.items():
@@ -161,9 +161,9 @@ class Comparison:
     def _edited(self, name: str, old: Document, new: Document) -> list[Change]:
         """Outputs of the present study that are not what the newest record of their job says."""
         newest = self.b.store.records.get(self.b.store.current.get(name, ""), old)
-        made, now = _files(newest, "outputs"), _files(new, "outputs")
-        edited = [path for path in made if path in now and made[path] != now[path]] if self.b.present else []
-        return [Change(OUTPUT, path, made[path], now[path]) for path in edited]
+        recorded, now = _files(newest, "outputs"), _files(new, "outputs")
+        edited = [path for path in recorded if path in now and recorded[path] != now[path]] if self.b.present else []
+        return [Change(OUTPUT, path, recorded[path], now[path]) for path in edited]
 
     def _volatile(self, path: str) -> bool:
         return matches(path, [*self.a.volatile, *self.b.volatile])

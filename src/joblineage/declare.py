@@ -148,8 +148,8 @@ def take(keep: Callable[[Any], str]) -> dict[str, Any]:
     models: dict[tuple[str, ...], dict[str, Any]] = {}  # declared twice counts once
     for fit in said + [{"model": name, "kind": UNDECLARED, "on": []} for name in silent]:
         judges = tuple(sorted(_judged.get(fit["model"], ())))
-        made = fit | {"on": kept(tuple(fit["on"])), "judges": kept(judges)}
-        models[tuple(made.values())] = made
+        model = fit | {"on": kept(tuple(fit["on"])), "judges": kept(judges)}
+        models[tuple(model.values())] = model
     return {"models": list(models.values())}
 
 

@@ -82,5 +82,5 @@ def _forget(store: Store, names: set[str]) -> int:
 
 def spoken_of(store: Store) -> set[str]:
     """Documents that others speak of and that are not here."""
-    found = structure.check(Store(store.root, store.study))
-    return {finding.node for finding in found if finding.verdict is Verdict.MISSING}
+    findings = structure.check(Store(store.root, store.study))
+    return {finding.node for finding in findings if finding.verdict is Verdict.MISSING}

@@ -103,9 +103,11 @@ def now(artifact: Artifact, store: Store) -> Explanation:
     if job not in jobs:
         return Explanation(job, GONE, [Cause(change, ()) for change in _study_changes(store)], artifact.record)
     comparison = Comparison(of_record(store, artifact.record), of_present(store, jobs, job), job)
-    found = _explained(job, UP_TO_DATE, comparison, artifact.record)
-    causes = sorted(found.causes, key=lambda cause: (cause.change.name, cause.change.kind) != (artifact.path, OUTPUT))
-    return replace(found, state=RUNS if jobs[job].runs else UNSEEN if causes else UP_TO_DATE, causes=causes)
+    explanation = _explained(job, UP_TO_DATE, comparison, artifact.record)
+    causes = sorted(
+        explanation.causes, key=lambda cause: (cause.change.name, cause.change.kind) != (artifact.path, OUTPUT)
+    )
+    return replace(explanation, state=RUNS if jobs[job].runs else UNSEEN if causes else UP_TO_DATE, causes=causes)
 
 
 def then(artifact: Artifact, store: Store, against: RunView) -> Explanation:
@@ -123,9 +125,9 @@ def then(artifact: Artifact, store: Store, against: RunView) -> Explanation:
         return Explanation(job, SAME, [], old, old)
     comparison = Comparison(against, of_record(store, artifact.record), job)
     outputs = comparison.jobs[job].outputs if job in comparison.jobs else ()
-    found = _explained(job, REMADE, comparison, old)
-    made = store.records[artifact.record]["time"]["start"]
-    return replace(found, after=artifact.record, made=made, outputs=outputs)
+    explanation = _explained(job, REMADE, comparison, old)
+    start = store.records[artifact.record]["time"]["start"]
+    return replace(explanation, after=artifact.record, made=start, outputs=outputs)
 
 
 def before(artifact: Artifact, store: Store) -> RunView | None:
@@ -145,11 +147,11 @@ def _explained(job: str, state: str, comparison: Comparison, before: str) -> Exp
 
 def _study_changes(store: Store) -> list[Change]:
     """What changed in the files that decide which jobs there are, since the last run."""
-    found: list[Change] = []
+    changes: list[Change] = []
     for path, (old, new) in study_changes(store).items() if store.last_run else ():
         texts = [content for content in (text(path, sha, store) for sha in (old, new)) if content is not None]
         if path == store.study.settings and len(texts) == 2:
-            found += parameters(*map(parse_yaml, texts))
+            changes += parameters(*map(parse_yaml, texts))
         else:
-            found.append(Change("module", path, old or ABSENT, new or ABSENT, source_lines(path, old, new, store)))
-    return found
+            changes.append(Change("module", path, old or ABSENT, new or ABSENT, source_lines(path, old, new, store)))
+    return changes

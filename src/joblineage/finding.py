@@ -109,26 +109,26 @@ class Finder:
         ran_for : jobs with this wildcard value belong to it too.
         """
         wanted = set(names)
-        found = [*self._files(lambda entry: PurePosixPath(entry["path"]).stem in wanted)]
+        matches = [*self._files(lambda entry: PurePosixPath(entry["path"]).stem in wanted)]
         for name, record in self.store.records.items():
             if ran_for is not None and ran_for in record["job"]["wildcards"].values():
-                found.append(self._match(name, "ran for", ran_for, None))
+                matches.append(self._match(name, "ran for", ran_for, None))
             for model in record["split"]["models"]:
                 for side, how in (("on", "fitted on"), ("judges", "judged")):
                     if wanted & self._listed(model[side]):
-                        found.append(self._match(name, how, f"{model['model']} ({model['kind']})", None))
-        return _sorted(found)
+                        matches.append(self._match(name, how, f"{model['model']} ({model['kind']})", None))
+        return _sorted(matches)
 
     def checkpoint(self, name: str) -> list[Match]:
         """Jobs that started from a checkpoint: by its name or the last part of it, its revision, or sha256 of a file."""
-        found = []
+        matches = []
         for record, model in ((name, about["model"]) for name, about in self.store.records.items() if about["model"]):
             known = model["checkpoint"] or ""
             whats = [(file["path"], file["sha256"]) for file in model["files"] if _begins(file["sha256"], name)]
             if not whats and (name in (known, known.rpartition("/")[2]) or _begins(model["revision"] or "", name)):
                 whats = [(f"{known} ({model['revision']})", None)]
-            found += [self._match(record, "started from", *what) for what in whats]
-        return _sorted(found)
+            matches += [self._match(record, "started from", *what) for what in whats]
+        return _sorted(matches)
 
     def below(self, matches: Iterable[Match]) -> list[Match]:
         """Every file that came from the matching jobs, their own files among them; for a file that was made, from it.
@@ -137,8 +137,8 @@ class Finder:
         """
         starts: list[str] = []
         for match in matches:
-            made = match.how == "made"
-            starts += self.descent.read.get((match.what, match.sha256 or ""), []) if made else [match.record]
+            was_made = match.how == "made"
+            starts += self.descent.read.get((match.what, match.sha256 or ""), []) if was_made else [match.record]
         return [
             self._match(name, "came from it", out["path"], out["sha256"])
             for name in self.descent.by_key(reached(starts, self.descent.readers))
@@ -162,9 +162,9 @@ class Finder:
         return Match(key(self.store.records[name]), name, how, what, sha256, name in self.descent.current)
 
 
-def _sorted(found: Iterable[Match]) -> list[Match]:
+def _sorted(matches: Iterable[Match]) -> list[Match]:
     return sorted(
-        found, key=lambda match: (not match.current, match.what, match.how != "made", match.job, match.record)
+        matches, key=lambda match: (not match.current, match.what, match.how != "made", match.job, match.record)
     )
 
 

@@ -20,14 +20,14 @@ def reached(starts: Iterable[str], step: Callable[[str], Iterable[str]]) -> dict
     ----------
     step : what one leads to directly.
     """
-    found = dict.fromkeys(starts, 0)
-    waiting = list(found)
+    distances = dict.fromkeys(starts, 0)
+    waiting = list(distances)
     for name in waiting:
         for further in step(name):
-            if further not in found:
-                found[further] = found[name] + 1
+            if further not in distances:
+                distances[further] = distances[name] + 1
                 waiting.append(further)
-    return found
+    return distances
 
 
 def depths(above: Mapping[str, Iterable[str]]) -> dict[str, int]:
@@ -42,13 +42,13 @@ def depths(above: Mapping[str, Iterable[str]]) -> dict[str, int]:
     sorter = TopologicalSorter(above)
     with suppress(CycleError):
         sorter.prepare()
-    found: dict[str, int] = {}
+    levels: dict[str, int] = {}
     depth = 0
     while ready := sorter.get_ready():
-        found |= dict.fromkeys(ready, depth)
+        levels |= dict.fromkeys(ready, depth)
         sorter.done(*ready)
         depth += 1
-    return {name: found.get(name, depth) for name in above}
+    return {name: levels.get(name, depth) for name in above}
 
 
 class Graph:
@@ -65,17 +65,17 @@ class Graph:
     @cached_property
     def readers(self) -> dict[str, list[str]]:
         """{path: ids of the records that read it}."""
-        found = defaultdict(list)
+        by_path = defaultdict(list)
         for name, record in self.records.items():
             for input_ in record["inputs"]:
-                found[input_["path"]].append(name)
-        return dict(found)
+                by_path[input_["path"]].append(name)
+        return dict(by_path)
 
     def above(self, name: str) -> list[str]:
         """Ids of the records that made the inputs of record `name`, each once, by job key."""
-        made = {self.store.makers.get(input_["path"]) for input_ in self.records[name]["inputs"]}
+        makers = {self.store.makers.get(input_["path"]) for input_ in self.records[name]["inputs"]}
         return sorted(
-            (record for record in made if record in self.records), key=lambda record: key(self.records[record])
+            (record for record in makers if record in self.records), key=lambda record: key(self.records[record])
         )
 
     def below(self, name: str) -> list[str]:
@@ -126,11 +126,11 @@ class Descent:
     @cached_property
     def read(self) -> dict[Content, list[str]]:
         """{(path, sha256): ids of the records that read it}, as `sorted` has them."""
-        found = defaultdict(list)
+        by_content = defaultdict(list)
         for name in self.sorted(self.store.records):
             for input_ in self.store.records[name]["inputs"]:
-                found[input_["path"], input_["sha256"]].append(name)
-        return dict(found)
+                by_content[input_["path"], input_["sha256"]].append(name)
+        return dict(by_content)
 
     def sorted(self, names: Iterable[str]) -> list[str]:
         """`names`, older before newer, the present study's last."""
@@ -142,8 +142,8 @@ class Descent:
 
     def above(self, record: Mapping[str, Any]) -> list[str]:
         """Ids of the records that made the inputs of `record`, each once, by job key."""
-        found = {self.maker(input_["path"], input_["sha256"]) for input_ in record["inputs"]}
-        return self.by_key(name for name in found if name)
+        makers = {self.maker(input_["path"], input_["sha256"]) for input_ in record["inputs"]}
+        return self.by_key(name for name in makers if name)
 
     def readers(self, name: str) -> Iterator[str]:
         """Ids of the records that read what record `name` made; one that reads two files twice."""

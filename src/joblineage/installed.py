@@ -88,21 +88,21 @@ class Installed:
             looked at too.
         """
         owners = set()
-        found = {}
+        reasons = {}
         starts = (entry.path for site in self.sites for entry in os.scandir(site) if entry.name.endswith(".pth"))
         for path in (*loaded, *starts):
-            owner, found[path] = self._seen(path)
+            owner, reasons[path] = self._seen(path)
             owners.add(owner)
         for owner in owners - {""}:
-            found |= {path: self._seen(path)[1] for path in self._data(owner)}
-        return {path: why for path, why in found.items() if why}
+            reasons |= {path: self._seen(path)[1] for path in self._data(owner)}
+        return {path: why for path, why in reasons.items() if why}
 
     def sums(self) -> dict[str, str]:
         """{distribution folder: sha256 over the files that it installed}, as its RECORD says: the same on each machine."""
-        found: dict[str, str] = {}
+        hashes: dict[str, str] = {}
         for site in self.sites:
             for entry in os.scandir(site):
-                if entry.name.endswith(".dist-info") and entry.name not in found:
+                if entry.name.endswith(".dist-info") and entry.name not in hashes:
                     record = f"{entry.path}/RECORD"
                     if (about := status(record)) is None:
                         continue
@@ -111,8 +111,8 @@ class Installed:
                         said = [about, _sum(_read(record), entry.name)]
                         self._know(record, *said)
                     if said[-1]:
-                        found[entry.name] = said[-1]
-        return found
+                        hashes[entry.name] = said[-1]
+        return hashes
 
     def _know(self, name: str, *said: str) -> None:
         self.known[name] = "\t".join(said)

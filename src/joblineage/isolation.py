@@ -38,10 +38,10 @@ def begin(root: Path) -> None:
     DataError : some were; they are removed, and since they may be at work in this process, it has to end.
     """
     stay_out(root)  # every `include` of a file of rules adds its folder
-    found = planted(root, (root / SOURCES).rglob("*.py"))
-    for path in found:
+    files = planted(root, (root / SOURCES).rglob("*.py"))
+    for path in files:
         os.remove(path)
-    faults = [f"{os.path.relpath(path, root)}: was not compiled from its source; removed" for path in found]
+    faults = [f"{os.path.relpath(path, root)}: was not compiled from its source; removed" for path in files]
     if faults:
         raise DataError(str(root), [*faults, "nothing was run: start again"])
 
@@ -50,8 +50,8 @@ def strangers(root: Path, study: Study) -> list[str]:
     """What lies in src/ and could be imported, but is none of the study's modules. None where the study names none."""
     if not study.modules or not (root / SOURCES).is_dir():
         return []
-    found = [path for path in (root / SOURCES).iterdir() if path.is_dir() or path.name.endswith(IMPORTABLE)]
-    paths = [path.relative_to(root).as_posix() for path in found if not path.name.endswith(NO_MODULES)]
+    entries = [path for path in (root / SOURCES).iterdir() if path.is_dir() or path.name.endswith(IMPORTABLE)]
+    paths = [path.relative_to(root).as_posix() for path in entries if not path.name.endswith(NO_MODULES)]
     return sorted(path for path in paths if path not in study.modules)
 
 

@@ -32,16 +32,16 @@ def foreign(inputs: Iterable[str], installed: Installed) -> list[dict[str, str |
     of_environment = {path for path in files if installed.home(path)}
     there = {path: os.stat(path).st_size for path in files - of_environment if os.path.isfile(path)}
     own = sorted(path for path in there if path.startswith(root))
-    found = {path: UNLISTED for path in own if path not in listed and there[path]}
-    found |= dict.fromkeys(planted(here, (path for path in own if path.endswith(".py"))), COMPILED)
-    found |= {path: OUTSIDE for path in there.keys() - set(own) if not path.startswith(LIBRARY)}
-    found |= {path: why for path, why in before.items() if why}
-    found |= installed.foreign(sorted(of_environment))
+    reasons = {path: UNLISTED for path in own if path not in listed and there[path]}
+    reasons |= dict.fromkeys(planted(here, (path for path in own if path.endswith(".py"))), COMPILED)
+    reasons |= {path: OUTSIDE for path in there.keys() - set(own) if not path.startswith(LIBRARY)}
+    reasons |= {path: why for path, why in before.items() if why}
+    reasons |= installed.foreign(sorted(of_environment))
 
     def named(path: str) -> str:
         return path.removeprefix(root) if path.startswith(root) and not installed.home(path) else installed.named(path)
 
-    said = [{"file": named(path), "sha256": _sha256(path), "why": why} for path, why in found.items()]
+    said = [{"file": named(path), "sha256": _sha256(path), "why": why} for path, why in reasons.items()]
     return sorted(said, key=lambda module: str(module["file"]))
 
 
@@ -49,9 +49,9 @@ def so_far() -> dict[str, dict[str, str]]:
     """{"files": {file of the environment that this process has loaded: why it is foreign or ""}, "known": of `Installed`}."""
     installed = Installed()
     files = sorted(path for path in modules() if installed.home(path))
-    found = installed.foreign(files)
+    reasons = installed.foreign(files)
     installed.keep()
-    return {"files": dict.fromkeys(files, "") | found, "known": installed.known}
+    return {"files": dict.fromkeys(files, "") | reasons, "known": installed.known}
 
 
 def _before() -> dict[str, dict[str, str]]:

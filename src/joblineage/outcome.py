@@ -97,8 +97,8 @@ class Settings:
         if change.kind != "input" or ABSENT not in (change.before, change.after):
             return False
         file = (change.name, change.after if change.before == ABSENT else change.before)
-        made = change.name in self.a.makers or change.name in self.b.makers
-        return made or self.other_data or (file in self.a.read and file in self.b.read)
+        has_maker = change.name in self.a.makers or change.name in self.b.makers
+        return has_maker or self.other_data or (file in self.a.read and file in self.b.read)
 
 
 @dataclass(frozen=True)
@@ -125,8 +125,8 @@ class Outcome:
             moved = any(jobs[job].outputs for job in cause.began)
             return not moved or cause.change.name.startswith(UNSEEN) or (cause.change.setting and any(hashes))
 
-        found = joined((job.key, change) for job in jobs.values() for change in self.settings.named(job))
-        return sorted(found, key=lambda cause: (weak(cause), order.index(cause.began[0]), cause.change.rank))
+        causes = joined((job.key, change) for job in jobs.values() for change in self.settings.named(job))
+        return sorted(causes, key=lambda cause: (weak(cause), order.index(cause.began[0]), cause.change.rank))
 
     @cached_property
     def idle(self) -> list[Change]:

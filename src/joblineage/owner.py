@@ -128,17 +128,17 @@ def record_runs() -> None:
 
 def owners(root: Path) -> dict[Path, Owner | None]:
     """{file: whom it is a record of} in a workspace; None: it cannot be read."""
-    found: dict[Path, Owner | None] = {}
+    by_path: dict[Path, Owner | None] = {}
     for path in sorted((root / FOLDER).glob("*.json")):
         with suppress(FileNotFoundError):  # its run has just ended
-            found[path] = None
+            by_path[path] = None
             try:
                 values = parse_json(path.read_bytes())
                 caller = values.pop("caller")
-                found[path] = Owner(**values, caller=tuple(caller) if caller else None)
+                by_path[path] = Owner(**values, caller=tuple(caller) if caller else None)
             except (ValueError, TypeError, KeyError, AttributeError):
                 pass
-    return {path: owner for path, owner in found.items() if path.exists()}
+    return {path: owner for path, owner in by_path.items() if path.exists()}
 
 
 def gone(token: str) -> bool:

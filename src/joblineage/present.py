@@ -91,12 +91,12 @@ def compare(store: Store, names: Iterable[str] | None = None, *, deep: bool = Fa
     chain = set(store.current.values() if names is None else names)
     records = [(name, store.records[name]) for name in store.by_age(chain)]
     paths = {file["path"] for _, record in records for side in ("inputs", "outputs") for file in record[side]}
-    found, read, notes = sums(store.root, paths, deep=deep)
-    away = not_here(store.root, store.study) if None in found.values() else []
+    hashes, read, notes = sums(store.root, paths, deep=deep)
+    away = not_here(store.root, store.study) if None in hashes.values() else []
     differences = [
         difference
         for name, record in records
-        for difference in (*_inputs(store, name, record, found, chain), *_outputs(store, name, record, found))
+        for difference in (*_inputs(store, name, record, hashes, chain), *_outputs(store, name, record, hashes))
     ]
     lost = {Kind.LOST, Kind.GONE}
     private = {
@@ -114,22 +114,22 @@ def compare(store: Store, names: Iterable[str] | None = None, *, deep: bool = Fa
     ]:
         how = "`git config core.autocrlf false`, then `git rm -rq --cached . && git reset -q --hard` brings them back"
         notes.append(f"{len({*ends})} files differ from those of the records in line ends alone ({ends[0]}): {how}")
-    return Present(kept + others, absent, len(found) - len(absent), read, found, notes)
+    return Present(kept + others, absent, len(hashes) - len(absent), read, hashes, notes)
 
 
-def _outputs(store: Store, name: str, document: Document, found: Sums) -> Iterator[Difference]:
+def _outputs(store: Store, name: str, document: Document, hashes: Sums) -> Iterator[Difference]:
     for file in document["outputs"]:
         path = file["path"]
-        if store.makers.get(path) == name and found.get(path, file["sha256"]) != file["sha256"]:
-            yield Difference(Kind.OTHER if found[path] else Kind.LOST, path, name, file, found[path])
+        if store.makers.get(path) == name and hashes.get(path, file["sha256"]) != file["sha256"]:
+            yield Difference(Kind.OTHER if hashes[path] else Kind.LOST, path, name, file, hashes[path])
 
 
-def _inputs(store: Store, name: str, document: Document, found: Sums, chain: set[str]) -> Iterator[Difference]:
+def _inputs(store: Store, name: str, document: Document, hashes: Sums, chain: set[str]) -> Iterator[Difference]:
     """A file that a record of the chain made is compared with what that one says: the file itself counts among its outputs."""
     unsteady = {file["path"]: file["sha256"] for file in document["changed_inputs"]}
     for file in document["inputs"]:
         path, maker = file["path"], store.makers.get(file["path"])
-        now = _made(store.records[maker], path) if maker in chain else found.get(path, file["sha256"])
+        now = _made(store.records[maker], path) if maker in chain else hashes.get(path, file["sha256"])
         if path in unsteady:
             yield Difference(Kind.UNSTEADY, path, name, file, unsteady[path], maker)
         elif now != file["sha256"]:
@@ -195,21 +195,21 @@ VERDICTS = {
 
 def findings(store: Store, differences: Iterable[Difference]) -> list[Finding]:
     """The differences as `verify` tells them: by file, where jobs do not fit together by job."""
-    found, unsteady = [], dict[str, list[str]]()
+    findings, unsteady = [], dict[str, list[str]]()
     for difference in differences:
         job = "" if difference.record is None else key(store.records[difference.record])
         if difference.kind is Kind.UNSTEADY:
             unsteady.setdefault(job, []).append(difference.path)
         elif difference.record and difference.maker and difference.kind is Kind.CHANGED:
-            found.append(_handed_on(store, difference))
+            findings.append(_handed_on(store, difference))
         elif difference.kind is Kind.OTHER and difference.found == EMPTY:
-            found.append(
+            findings.append(
                 Finding(
                     Verdict.MISSING, difference.path, f"{job} made {difference.file['size']} bytes, and it is empty"
                 )
             )
         elif difference.kind is Kind.OTHER and (difference.path, difference.found) in store.versions:
-            found.append(
+            findings.append(
                 Finding(Verdict.STALE, difference.path, f"is not what {job} made last, but an earlier version of it")
             )
         else:
@@ -217,9 +217,9 @@ def findings(store: Store, differences: Iterable[Difference]) -> list[Finding]:
             said = what.format(
                 job=job, found=difference.found, **{"sha256": None, "size": None} | dict(difference.file)
             )
-            found.append(Finding(verdict, difference.path, said))
+            findings.append(Finding(verdict, difference.path, said))
     changed = (f"changed while the job ran: {', '.join(paths)}" for paths in unsteady.values())
-    return found + [Finding(Verdict.TAINTED, job, what) for job, what in zip(unsteady, changed, strict=True)]
+    return findings + [Finding(Verdict.TAINTED, job, what) for job, what in zip(unsteady, changed, strict=True)]
 
 
 def _handed_on(store: Store, difference: Difference) -> Finding:
@@ -248,5 +248,5 @@ def not_here(root: Path, study: Study) -> list[str]:
 
 def dvc_stages(root: Path, params: Mapping[str, Any]) -> dict[str, Any]:
     """The stages of dvc.yaml, "${name}" filled in from the parameters' top level."""
-    text = re.sub(r"\$\{(\w+)\}", lambda found: str(params[found[1]]), (root / "dvc.yaml").read_text("utf-8"))
+    text = re.sub(r"\$\{(\w+)\}", lambda match: str(params[match[1]]), (root / "dvc.yaml").read_text("utf-8"))
     return dict(parse_yaml(text)["stages"])

@@ -71,9 +71,9 @@ def differences(before: Document, after: Document, *stores: Store) -> list[Chang
     stores : where source texts and environments are kept. The text of a file that is not kept is read from the
         workspace, if that file still has the sha256 asked for.
     """
-    found = [*parameters(before["params"]["values"], after["params"]["values"]), *_files(before, after, *stores)]
-    asked = {(change.name, change.before, change.after) for change in found if change.kind == "package"}
-    found += [
+    changes = [*parameters(before["params"]["values"], after["params"]["values"]), *_files(before, after, *stores)]
+    asked = {(change.name, change.before, change.after) for change in changes if change.kind == "package"}
+    changes += [
         change
         for change in _environment(before, after, *stores)
         if (change.name, change.before, change.after) not in asked
@@ -81,8 +81,8 @@ def differences(before: Document, after: Document, *stores: Store) -> list[Chang
     for kind in ("determinism", "hardware"):
         if kind in before and kind in after:
             old, new = ({"variables": {}, **side[kind]} for side in (before, after))  # older records have none
-            found += [Change(kind, *node) for node in _walk(old, new)]
-    return sorted(found, key=lambda change: change.rank)
+            changes += [Change(kind, *node) for node in _walk(old, new)]
+    return sorted(changes, key=lambda change: change.rank)
 
 
 def parameters(before: Any, after: Any) -> list[Change]:

@@ -95,9 +95,9 @@ class Begun:
                 record = store.records[store.makers[path]]
                 out = next(out for out in record["outputs"] if out["path"] == path)
                 if out["sha256"] != input_["sha256"]:
-                    made = f"{key(record)} made {out['size']} bytes, sha256 {out['sha256']:.12}"
+                    expected = f"{key(record)} made {out['size']} bytes, sha256 {out['sha256']:.12}"
                     said.append(
-                        f"{path} is damaged: {made}; here are {input_['size']}, {input_['sha256']:.12}; {AGAIN}"
+                        f"{path} is damaged: {expected}; here are {input_['size']}, {input_['sha256']:.12}; {AGAIN}"
                     )
         return said
 
@@ -184,13 +184,13 @@ def plain(value: Any) -> Any:
 
 def _seeds(params: Mapping[str, Any]) -> dict[str, int]:
     """{where: seed} of every parameter called seed; each step derives its own from it and names."""
-    found: dict[str, int] = {}
+    seeds: dict[str, int] = {}
     for name, param in params.items():
         if name == "seed" and isinstance(param, int):
-            found["seed"] = param
+            seeds["seed"] = param
         elif isinstance(param, Mapping):
-            found |= {f"{name}.{where}": seed for where, seed in _seeds(param).items()}
-    return found
+            seeds |= {f"{name}.{where}": seed for where, seed in _seeds(param).items()}
+    return seeds
 
 
 def pretrained(value: Any) -> bool:

@@ -208,8 +208,8 @@ def _cluster(workspace: Path, *, dead: bool, force: bool) -> list[str]:
 
 def _recorded(workspace: Path) -> list[str]:
     """Ids of cluster jobs that Snakemake has noted and not seen end, sorted."""
-    found = set()
+    ids = set()
     for path in (path for path in (workspace / ".snakemake/incomplete").rglob("*") if path.is_file()):
         with suppress(OSError, ValueError, KeyError, TypeError):
-            found.add(parse_json(path.read_bytes())["external_jobid"])
-    return sorted(found - {None})
+            ids.add(parse_json(path.read_bytes())["external_jobid"])
+    return sorted(ids - {None})

@@ -59,20 +59,20 @@ async def note_again(job: Any, store: Store) -> None:
     places = [store.root / note(str(path)) for path in job.output]
     if all(read_note(place) is not None for place in places):
         return
-    made = [store.makers.get(str(path)) for path in job.output]
+    makers = [store.makers.get(str(path)) for path in job.output]
     begun = any((store.root / note(str(path), STARTED)).exists() for path in job.output)
-    if begun or made[0] is None or None in made:
+    if begun or makers[0] is None or None in makers:
         return
     for place in places:
         place.unlink(missing_ok=True)  # Snakemake ends at some that it cannot read
     persistence = job.dag.workflow.persistence
     await persistence.finished(job)
     persistence._clear_cache()
-    time = store.records[made[0]]["time"]
+    time = store.records[makers[0]]["time"]
     for path in job.output:
-        found = persistence.metadata(path)
-        found.starttime, found.endtime = (seconds(time[moment]) for moment in ("start", "end"))
-        persistence._write_record(str(path), found)
+        metadata = persistence.metadata(path)
+        metadata.starttime, metadata.endtime = (seconds(time[moment]) for moment in ("start", "end"))
+        persistence._write_record(str(path), metadata)
 
 
 def concerned(jobs: Iterable[Any], store: Store) -> Causes:

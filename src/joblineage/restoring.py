@@ -50,12 +50,12 @@ class DvcCache:
     @cached_property
     def ever(self) -> dict[str, set[str]]:
         """{path below a folder: md5 of every content that it had} of all versions of all folders."""
-        found: dict[str, set[str]] = {}
+        by_path: dict[str, set[str]] = {}
         for entry in self.objects():
             if entry.name.endswith(".dir"):
                 for path, md5 in self.listed(Path(entry.path).parent.name + entry.name).items():
-                    found.setdefault(path, set()).add(md5)
-        return found
+                    by_path.setdefault(path, set()).add(md5)
+        return by_path
 
     def damaged(self, known: dict[str, Status]) -> list[Path]:
         """Objects whose content does not have the md5 that they bear as their name.
@@ -65,16 +65,16 @@ class DvcCache:
         known : the status of each object that was found whole, by "ab/cdef..."; one that still has it is not read.
             Brought up to date.
         """
-        bad, found = [], {}
+        bad, statuses = [], {}
         for entry in self.objects():
             path, status = Path(entry.path), status_of(entry.stat(follow_symlinks=False))
             name = path.relative_to(self.folder).as_posix()
             if known.get(name) == status or (path.is_file() and whole(path)):
-                found[name] = status
+                statuses[name] = status
             else:
                 bad.append(path)
         known.clear()
-        known.update(found)
+        known.update(statuses)
         return sorted(bad)
 
     def copy(self, md5: str, target: Path, hashed: str) -> bool:
@@ -94,8 +94,8 @@ class DvcCache:
 def whole(place: Path) -> bool:
     """Whether an object's content has the md5 that it bears as its name."""
     with open(place, "rb") as file:
-        found = hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
-    return found == place.parent.name + place.name.removesuffix(".dir")
+        md5 = hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
+    return md5 == place.parent.name + place.name.removesuffix(".dir")
 
 
 class Restorer:
@@ -125,8 +125,8 @@ class Restorer:
 
 def _md5s(store: Store, sha256: str) -> list[str]:
     """DVC's names (md5) of the bytes with this sha256, as records say them."""
-    made = (out for record in store.records.values() for out in record["outputs"])
-    return sorted({out["md5"] for out in made if out["sha256"] == sha256})
+    outputs = (out for record in store.records.values() for out in record["outputs"])
+    return sorted({out["md5"] for out in outputs if out["sha256"] == sha256})
 
 
 def configuration(root: Path) -> configparser.ConfigParser:

@@ -31,7 +31,7 @@ def digest(names: Iterable[str]) -> str:
 
 
 def end(
-    store: Store, made: Sequence[re.Pattern], targets: Sequence[str], last_stage: str, jobs: Iterable[Any] = ()
+    store: Store, patterns: Sequence[re.Pattern], targets: Sequence[str], last_stage: str, jobs: Iterable[Any] = ()
 ) -> bool | None:
     """Write the run's record after the last job, and version a complete study with DVC.
 
@@ -43,7 +43,7 @@ def end(
     ----------
     store : Store
         The study's records.
-    made : sequence of Pattern
+    patterns : sequence of Pattern
         The output patterns of every rule.
     targets : sequence of str
         The files for whose sake the study is run, as `close` takes them.
@@ -74,7 +74,7 @@ def end(
     if stage not in (None, last_stage):
         return None
     complete = up_to_date(store.root, store.study.target)
-    close(store, made, targets, complete=complete)
+    close(store, patterns, targets, complete=complete)
     if stage and not complete:
         what = (
             "the study is not up to date, it was changed while it ran: nothing was versioned, `dvc repro` again goes on"
@@ -84,12 +84,12 @@ def end(
         from joblineage.verify import verify  # every job's Snakemake loads this module, none of them verifies
 
         store = Store(store.root, store.study)  # with the run that was just written
-        forget(store.root, made, store.makers)
-        found = [
+        forget(store.root, patterns, store.makers)
+        findings = [
             finding for finding in verify(store).findings if finding.node != "dvc.lock"
         ]  # which is about to be rewritten
-        if found:
-            said = [f"{finding.verdict.value} {finding.node}: {finding.what}" for finding in found]
+        if findings:
+            said = [f"{finding.verdict.value} {finding.node}: {finding.what}" for finding in findings]
             raise LineageError("lineage", [*said, f"nothing was versioned; `{store.study.command} verify` says more"])
         if stage is None and under_git(store.root) and not version(store):
             what = f"DVC did not version this study ({DVC_SAYS}): dvc.lock is of an earlier one"
@@ -146,16 +146,16 @@ def study_changes(store: Store) -> dict[str, tuple[str, str]]:
     return {path: (old, new) for path, (old, new) in pairs.items() if old != new}
 
 
-def close(store: Store, made: Iterable[re.Pattern], targets: Iterable[str], *, complete: bool) -> str | None:
+def close(store: Store, patterns: Iterable[re.Pattern], targets: Iterable[str], *, complete: bool) -> str | None:
     """Write the run that has just ended; its id, or None where it executed nothing.
 
     Parameters
     ----------
-    made : the output patterns of every rule of the present study; a record of a job that left it is not reused.
+    patterns : the output patterns of every rule of the present study; a record of a job that left it is not reused.
     targets : the files for whose sake a complete study is run; it has no other jobs than those that they depend on.
     complete : whether all targets are there and up to date.
     """
-    root, patterns = store.root, list(made)
+    root, patterns = store.root, list(patterns)
     if not store.pending:
         return None
     makers = {path: name for path, name in store.newest.items() if path in store.makers or (root / path).exists()}
@@ -183,10 +183,10 @@ def close(store: Store, made: Iterable[re.Pattern], targets: Iterable[str], *, c
 def _behind(store: Store, makers: Mapping[str, str], targets: Iterable[str]) -> set[str]:
     """Ids of the records that `targets` came from."""
 
-    def made(paths: Iterable[str]) -> list[str]:
+    def ids(paths: Iterable[str]) -> list[str]:
         return [makers[path] for path in paths if path in makers]
 
-    return set(reached(made(targets), lambda name: made(input_["path"] for input_ in store.records[name]["inputs"])))
+    return set(reached(ids(targets), lambda name: ids(input_["path"] for input_ in store.records[name]["inputs"])))
 
 
 def source_sums(store: Store) -> dict[str, str]:

@@ -60,8 +60,8 @@ class RunView:
 
     def study(self, path: str) -> Any:
         """A YAML file of the study as it was on this side, such as its settings; None where it is not kept."""
-        found = text(path, self.files[path], self.store) if path in self.files else None
-        return None if found is None else parse_yaml(found)
+        content = text(path, self.files[path], self.store) if path in self.files else None
+        return None if content is None else parse_yaml(content)
 
     @cached_property
     def volatile(self) -> list[str]:
@@ -73,8 +73,8 @@ class RunView:
 def of_run(store: Store, name: str) -> RunView:
     """What a run executed and reused; the newer record where a job has two."""
     run = store.runs[name]
-    found = store.by_age(record for record in (*run["executed"], *run["reused"]) if record in store.records)
-    return RunView(store, name, {key(store.records[record]): store.records[record] for record in found}, run["study"])
+    ids = store.by_age(record for record in (*run["executed"], *run["reused"]) if record in store.records)
+    return RunView(store, name, {key(store.records[record]): store.records[record] for record in ids}, run["study"])
 
 
 def of_record(store: Store, name: str) -> RunView:
@@ -137,11 +137,11 @@ def find_run(said: str, store: Store) -> RunView:
         if len(store.line) <= named[said]:
             raise DataError(f"run {said!r}", [f"{workspace} has {len(store.line)} run(s) in lineage/runs"])
         return of_run(store, store.line[named[said]])
-    found = [name for name in runs if name.startswith(said)] if said else []
-    if len(found) == 1:
-        return of_run(store, found[0])
-    if not found and (Path(said) / store.folder.name).is_dir():
+    matches = [name for name in runs if name.startswith(said)] if said else []
+    if len(matches) == 1:
+        return of_run(store, matches[0])
+    if not matches and (Path(said) / store.folder.name).is_dir():
         return find_run("last", Store(Path(said), store.study))
-    what = "several runs begin so" if found else f"neither a run of {workspace} nor the folder of a workspace"
-    there = [f"run {name[:12]}, {store.runs[name]['time']['end']}" for name in (found or runs)]
+    what = "several runs begin so" if matches else f"neither a run of {workspace} nor the folder of a workspace"
+    there = [f"run {name[:12]}, {store.runs[name]['time']['end']}" for name in (matches or runs)]
     raise DataError(f"run {said!r}", [what, *there])

@@ -42,7 +42,7 @@ def compiled(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Check:
     """The check of a schema. `defs`: what it may refer to."""
     if "$ref" in schema:
         return compiled(defs[schema["$ref"].removeprefix("#/$defs/")], defs)
-    checks = [made(schema, defs) for words, made in WORDS.items() if words & schema.keys()]
+    checks = [make(schema, defs) for words, make in WORDS.items() if words & schema.keys()]
     if unknown := schema.keys() - SAID - set().union(*WORDS):
         raise NotImplementedError(f"words of a schema that this does not know: {', '.join(sorted(unknown))}")
     if schema.keys().isdisjoint({*OBJECT, *LIST, "enum"}):

@@ -98,8 +98,8 @@ def tree(artifact: Artifact, store: Store, depth: int | None = None) -> "Tree":
             branch.add(Text(input_, "green"))
 
     said = title(store.records[artifact.record])
-    if made := _made(artifact, store):
-        said = f"{made['path']} ({made['size']} bytes, sha256 {made['sha256'][:16]})"
+    if output := _made(artifact, store):
+        said = f"{output['path']} ({output['size']} bytes, sha256 {output['sha256'][:16]})"
     root = Tree(Text(said, "bold"))
     grow(root, artifact.record)
     return root

@@ -42,9 +42,9 @@ def make_keys(private: Path) -> Path:
     for path in (private, public):
         if path.exists():
             raise DataError(str(path), ["exists already: a key is never overwritten"])
-    made = Ed25519PrivateKey.generate()
-    write_bytes(private, made.private_bytes(pem.Encoding.PEM, pem.PrivateFormat.PKCS8, pem.NoEncryption()), 0o600)
-    write_bytes(public, made.public_key().public_bytes(pem.Encoding.PEM, pem.PublicFormat.SubjectPublicKeyInfo))
+    key = Ed25519PrivateKey.generate()
+    write_bytes(private, key.private_bytes(pem.Encoding.PEM, pem.PrivateFormat.PKCS8, pem.NoEncryption()), 0o600)
+    write_bytes(public, key.public_key().public_bytes(pem.Encoding.PEM, pem.PublicFormat.SubjectPublicKeyInfo))
     return public
 
 

@@ -245,26 +245,26 @@ class Store:
         ValueError
             It is not a list of names.
         """
-        found = self.get_json(name)
-        if not isinstance(found, list) or not all(isinstance(element, str) for element in found):
+        samples = self.get_json(name)
+        if not isinstance(samples, list) or not all(isinstance(element, str) for element in samples):
             raise ValueError("no list of samples")
-        return frozenset(found)
+        return frozenset(samples)
 
     def _documents(self, kind: str) -> tuple[dict[str, Document], dict[str, str]]:
         """{id: document} of those that have the form of their schema, {file: what is wrong} of the others."""
-        found, broken, check = {}, {}, shapes.checker(kind.removesuffix("s"))
+        documents, broken, check = {}, {}, shapes.checker(kind.removesuffix("s"))
         for path in sorted((self.folder / kind).glob("*.json")):
             if not NAME.fullmatch(path.name):  # a signature, or a stranger
                 continue
             try:
                 document = parse_json(read_bytes(path))
                 check(document)
-                found[path.stem] = document
+                documents[path.stem] = document
             except OSError as error:
                 broken[f"{kind}/{path.name}"] = f"cannot be read: {error.strerror}"
             except ValueError as error:
                 broken[f"{kind}/{path.name}"] = str(error)
-        return found, broken
+        return documents, broken
 
     @cached_property
     def _read(self) -> dict[str, tuple[dict[str, Document], dict[str, str]]]:
@@ -291,8 +291,8 @@ class Store:
     @cached_property
     def runs(self) -> dict[str, Document]:
         """{id: run} of every run that can be read, each after the one that it names as the one before."""
-        found = self._read["runs"][0]
-        return {name: found[name] for name in in_order({name: run["previous"] for name, run in found.items()})}
+        runs = self._read["runs"][0]
+        return {name: runs[name] for name in in_order({name: run["previous"] for name, run in runs.items()})}
 
     @cached_property
     def broken(self) -> dict[str, str]:
@@ -302,12 +302,12 @@ class Store:
     @cached_property
     def line(self) -> list[str]:
         """Ids of the last run and of those that it follows from, newest first."""
-        found: list[str] = []
+        ids: list[str] = []
         name: str | None = next(reversed(self.runs), None)
-        while name in self.runs and name not in found:
-            found.append(name)
+        while name in self.runs and name not in ids:
+            ids.append(name)
             name = self.runs[name]["previous"]
-        return found
+        return ids
 
     @cached_property
     def last_run(self) -> Document | None:
@@ -413,10 +413,10 @@ def in_order(before: Mapping[str, str | None]) -> list[str]:
     after = defaultdict(list)
     for name, previous in sorted(before.items()):
         after[previous if previous in before or previous is None else ""].append(name)
-    found: list[str] = []
+    ordered: list[str] = []
     for start in (None, ""):  # what follows a lost one comes after what is whole
         level = after[start]
         while level:
-            found += level
+            ordered += level
             level = [name for earlier in level for name in after[earlier]]
-    return sorted(before.keys() - set(found)) + found  # the former go round in a circle
+    return sorted(before.keys() - set(ordered)) + ordered  # the former go round in a circle

@@ -28,9 +28,9 @@ def of_start() -> dict[str, str]:
     except OSError:
         return dict(os.environ)
     pairs = (os.fsdecode(part).partition("=") for part in said.split(b"\0") if part)
-    found = {name: value for name, _, value in pairs}
+    variables = {name: value for name, _, value in pairs}
     cut = {"GLIBC_TUNABLES"} & os.environ.keys()  # glibc reads it by cutting it apart, in this very place
-    return found | {name: os.environ[name] for name in cut}
+    return variables | {name: os.environ[name] for name in cut}
 
 
 def changing(environment: Mapping[str, str]) -> dict[str, str]:
@@ -44,12 +44,12 @@ def shown(name: str, value: str) -> str:
     return value if PLAIN.fullmatch(value) and not SECRET.search(name) else SET
 
 
-def unusual(found: Mapping[str, str], usual: Mapping[str, str]) -> list[str]:
+def unusual(variables: Mapping[str, str], usual: Mapping[str, str]) -> list[str]:
     """ "NAME=value" of each one that a plain run has not, or has otherwise.
 
     Parameters
     ----------
-    found : as `changing` gives it. usual : what the study itself sets.
+    variables : as `changing` gives it. usual : what the study itself sets.
     """
     plain = OF_A_RUN | {name: shown(name, value) for name, value in usual.items()}
-    return [f"{name}={value}" for name, value in found.items() if plain.get(name) != value]
+    return [f"{name}={value}" for name, value in variables.items() if plain.get(name) != value]

@@ -61,19 +61,19 @@ def python_for_shells() -> None:
         os.environ["PATH"] = programs + os.pathsep + os.environ["PATH"]
 
 
-def orphans(folders: Iterable[Path], made: Iterable[re.Pattern]) -> list[Path]:
+def orphans(folders: Iterable[Path], patterns: Iterable[re.Pattern]) -> list[Path]:
     """Files below `folders` that match none of the rules' output patterns (on paths relative to the workspace).
 
     Left behind by another study (other data, another number of parts, an entry taken out) or by a killed job.
     """
-    made = list(made)
+    patterns = list(patterns)
     files = (path for folder in folders if folder.is_dir() for path in folder.rglob("*") if path.is_file())
-    return sorted(path for path in files if not any(pattern.match(path.as_posix()) for pattern in made))
+    return sorted(path for path in files if not any(pattern.match(path.as_posix()) for pattern in patterns))
 
 
-def forget(root: Path, made: Iterable[re.Pattern], known: Collection[str]) -> None:
+def forget(root: Path, patterns: Iterable[re.Pattern], known: Collection[str]) -> None:
     """Remove Snakemake's metadata of files that no rule makes any longer, and that are not `known` from the study's records."""
-    patterns, folder = list(made), root / METADATA
+    patterns, folder = list(patterns), root / METADATA
     files = [path for path in folder.rglob("*") if path.is_file()]
     abouts = [(path, output_of(path.relative_to(folder).as_posix())) for path in files]
     others = [(path, about) for path, about in abouts if about and about not in known]
@@ -142,8 +142,8 @@ def added_later(files: Mapping[str, Sequence[str]], rule: str) -> list[str]:
 
 def _maker(path: str) -> str | None:
     """The rule whose finished job made a file."""
-    found = read_note(note(path))
-    return str(found["rule"]) if found else None
+    fields = read_note(note(path))
+    return str(fields["rule"]) if fields else None
 
 
 STARTED = "incomplete"
@@ -160,10 +160,10 @@ def note(path: str, kind: str = "metadata") -> Path:
 def read_note(place: Path) -> dict[str, Any] | None:
     """What a finished job's note says; None where it is not there, or damaged (Snakemake does not write it at once)."""
     try:
-        found = parse_json(place.read_bytes())
+        fields = parse_json(place.read_bytes())
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) and "rule" in found else None
+    return fields if isinstance(fields, dict) and "rule" in fields else None
 
 
 def notes_apart() -> None:

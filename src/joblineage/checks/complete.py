@@ -53,11 +53,11 @@ def left_out(plans: Iterable[tuple[Stages, Mapping[str, Any]]], locked: Stages, 
         served.
     settings : the file of parameters.
     """
-    found = []
+    by_plan = []
     for stages, values in plans:
         with suppress(AttributeError, TypeError, RuntimeError):  # no dvc.yaml that DVC would take
-            found.append([*_left_out(stages, values, locked, settings)])
-    return [_missing(what) for what in min(found, key=len, default=[])]
+            by_plan.append([*_left_out(stages, values, locked, settings)])
+    return [_missing(what) for what in min(by_plan, key=len, default=[])]
 
 
 def _left_out(plan: Stages, values: Mapping[str, Any], locked: Stages, settings: str) -> Iterator[str]:
@@ -84,9 +84,9 @@ def _left_out(plan: Stages, values: Mapping[str, Any], locked: Stages, settings:
 def sizes(store: Store, outs: Iterable[Mapping[str, Any]]) -> Iterator[Finding]:
     """Sizes and numbers of files that dvc.lock names of what jobs made, where they are not the records'."""
     records = {name: store.records[name] for name in store.current.values()}
-    made = {file["path"]: file["size"] for name, record in records.items() for file in record["outputs"]}
+    recorded = {file["path"]: file["size"] for name, record in records.items() for file in record["outputs"]}
     for out in outs:
-        below = [size for path, size in made.items() if path == out["path"] or path.startswith(f"{out['path']}/")]
+        below = [size for path, size in recorded.items() if path == out["path"] or path.startswith(f"{out['path']}/")]
         for name, true in {"size": sum(below), "nfiles": len(below)}.items():
             if below and out.get(name, true) != true:
                 what = f"claims {name} {out[name]} of {out['path']}, the records say {true}"

@@ -28,7 +28,7 @@ def sums(root: Path, paths: Iterable[str], *, deep: bool) -> tuple[Sums, int, li
     deep : read every byte, whatever the status says.
     """
     known = _read(root / CACHE)
-    found: Sums = {}
+    hashes: Sums = {}
     status, ask, hidden, notes = {}, [], [], []
     for path in sorted(set(paths)):
         try:
@@ -37,22 +37,22 @@ def sums(root: Path, paths: Iterable[str], *, deep: bool) -> tuple[Sums, int, li
             hidden.append(path)
             continue
         except (OSError, ValueError):  # the latter: no name that a file can have
-            found[path] = None
+            hashes[path] = None
             continue
         status[path] = status_of(about)
         old = known.get(path)
         if old and old[:4] == status[path] and not deep:
-            found[path] = old[4]
+            hashes[path] = old[4]
         elif not stat.S_ISREG(about.st_mode):
-            found[path] = None
+            hashes[path] = None
         elif os.access(root / path, os.R_OK) or about.st_uid == os.geteuid():
             ask.append(path)
         else:
             hidden.append(path)
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # hashing lets other threads run
-        found.update(zip(ask, pool.map(lambda path: _sum(root / path), ask), strict=True))
+        hashes.update(zip(ask, pool.map(lambda path: _sum(root / path), ask), strict=True))
     read = sum(status[path][0] for path in ask)
-    new = {path: [*status[path], found[path]] for path in ask if found[path]}
+    new = {path: [*status[path], hashes[path]] for path in ask if hashes[path]}
     unseen = [path for path in new if path in known and _looks_the_same(known[path], new[path])]
     if unseen and not make_dvc_look(root, unseen):
         new = {path: new[path] for path in new if path not in unseen}  # the next look finds them again
@@ -63,7 +63,7 @@ def sums(root: Path, paths: Iterable[str], *, deep: bool) -> tuple[Sums, int, li
             notes.append(f"{CACHE} cannot be written ({error.strerror}): each check reads every file again")
     if hidden:
         notes.append(f"{len(hidden)} files may not be read by this user and were not compared: {hidden[0]}, ...")
-    return found, read, notes
+    return hashes, read, notes
 
 
 def _sum(path: Path) -> str | None:

@@ -54,9 +54,9 @@ def _outputs(store: Store, name: str) -> list[dict[str, str]]:
 
 def explained(findings: Iterable[Finding], store: Store) -> list[Finding]:
     """The findings, with another verdict for what a job leaves that began and did not end."""
-    found, started = list(findings), begun(store.root)
-    gone = {finding.node for finding in found if finding.verdict is Verdict.MISSING}
-    other = {finding.node for finding in found if finding.node.startswith(METADATA)}
+    findings, started = list(findings), begun(store.root)
+    gone = {finding.node for finding in findings if finding.verdict is Verdict.MISSING}
+    other = {finding.node for finding in findings if finding.node.startswith(METADATA)}
     tried = {out["path"] for name in store.pending for out in _outputs(store, name)}
 
     def early(finding: Finding) -> bool:
@@ -67,5 +67,5 @@ def explained(findings: Iterable[Finding], store: Store) -> list[Finding]:
     ended = "; a job that makes it began and did not end"
     return [
         replace(finding, verdict=Verdict.INCOMPLETE, what=finding.what + ended) if early(finding) else finding
-        for finding in found
+        for finding in findings
     ]

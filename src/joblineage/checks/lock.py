@@ -75,9 +75,9 @@ def check(store: Store, *, whole: bool = True) -> tuple[list[Finding], list[str]
             Finding(Verdict.MISSING, f"{FOLDER}/{document}", "DVC versioned it, and it is gone") for document in lost
         ], []
     written = ((name, out) for name in store.current.values() for out in store.records[name]["outputs"])
-    made = {out["path"]: out["md5"] for name, out in written if store.makers[out["path"]] == name}
+    md5s = {out["path"]: out["md5"] for name, out in written if store.makers[out["path"]] == name}
     if run is None or not finished:
-        versions = [made, *map(store.made_by, store.runs.values())]
+        versions = [md5s, *map(store.made_by, store.runs.values())]
         odd = [
             path
             for path, claim in outs.items()
@@ -94,8 +94,8 @@ def check(store: Store, *, whole: bool = True) -> tuple[list[Finding], list[str]
         outs[METADATA][1] == _here(root, METADATA, litter=litter) for litter in (False, True)
     )
     notes = [f"{METADATA} is another than DVC versioned: it was compared file by file"] if changed else []
-    findings = [_output(store, made, path, *claim) for path, claim in outs.items()]
-    findings += [_dependency(store, made, outs, *dep) for dep in deps]
+    findings = [_output(store, md5s, path, *claim) for path, claim in outs.items()]
+    findings += [_dependency(store, md5s, outs, *dep) for dep in deps]
     findings += complete.sizes(store, [out for _, out in listed if out["path"] not in OF_RUNS])
     findings += _settings(store, run, stages, params, commands)
     return [finding for finding in findings if finding], notes
@@ -115,10 +115,10 @@ def _versioned(root: Path, md5: str) -> list[str] | None:
         return None
 
 
-def _output(store: Store, made: dict[str, str], path: str, stage: str, md5: str) -> Finding | None:
-    if f"{path}/".startswith(store.study.raw) and not _made(made, path):
+def _output(store: Store, md5s: dict[str, str], path: str, stage: str, md5: str) -> Finding | None:
+    if f"{path}/".startswith(store.study.raw) and not _made(md5s, path):
         return None  # raw files that no job made: records know them by sha256, as inputs
-    true = _here(store.root, path) or "nothing" if path in OF_RUNS else _sum_of(made, path)
+    true = _here(store.root, path) or "nothing" if path in OF_RUNS else _sum_of(md5s, path)
     if md5 == true or (path == FOLDER and _grown(store, md5)) or (path == METADATA and _was_there(store.root, md5)):
         return None
     return _wrong(f"stage {stage} claims md5 {md5[:12]} of {path}, the records say {true[:12]}")
@@ -153,19 +153,19 @@ def _here(root: Path, path: str, **options: Any) -> str | None:
         return None
 
 
-def _sum_of(made: dict[str, str], path: str) -> str:
+def _sum_of(md5s: dict[str, str], path: str) -> str:
     """DVC's md5 of an output, from the records."""
-    below = {output.removeprefix(f"{path}/"): md5 for output, md5 in made.items() if output.startswith(f"{path}/")}
-    return made.get(path) or capture.dvc_folder_md5(below)
+    below = {output.removeprefix(f"{path}/"): md5 for output, md5 in md5s.items() if output.startswith(f"{path}/")}
+    return md5s.get(path) or capture.dvc_folder_md5(below)
 
 
 def _dependency(
-    store: Store, made: dict[str, str], outs: Iterable[str], stage: str, path: str, md5: str
+    store: Store, md5s: dict[str, str], outs: Iterable[str], stage: str, path: str, md5: str
 ) -> Finding | None:
     """A source may have changed since the run without any job to rerun; then dvc.lock has the present one. Where what is
     private is not here, the stages that need it keep what an earlier run said."""
     if f"{path}/".startswith(store.study.raw) or any(f"{path}/".startswith(f"{out}/") for out in outs):
-        right = md5 == _sum_of(made, path) or not _made(made, path)
+        right = md5 == _sum_of(md5s, path) or not _made(md5s, path)
     else:
         right = any(run["sources"].get(path) == md5 for run in store.runs.values())
         right = right or md5 == _here(store.root, path)
@@ -173,8 +173,8 @@ def _dependency(
     return None if right else _wrong(what)
 
 
-def _made(made: dict[str, str], path: str) -> bool:
-    return path in made or any(output.startswith(f"{path}/") for output in made)
+def _made(md5s: dict[str, str], path: str) -> bool:
+    return path in md5s or any(output.startswith(f"{path}/") for output in md5s)
 
 
 def _settings(

@@ -31,13 +31,13 @@ CLAIM = {
 """Form of Snakemake's metadata of a file, as far as they are compared."""
 
 
-def check(root: Path, graph: Graph, chain: set[str], found: Sums) -> tuple[list[Finding], list[str]]:
+def check(root: Path, graph: Graph, chain: set[str], hashes: Sums) -> tuple[list[Finding], list[str]]:
     """Snakemake's metadata of every output agrees with its record: rule, inputs and their hashes, parameters. Findings,
     and a note on its clock, which may be another.
 
     Parameters
     ----------
-    found : of every file that the records name.
+    hashes : of every file that the records name.
     """
     said, closed = _metadata(root / METADATA)
     has_form, store = compiled(CLAIM, {}), graph.store
@@ -61,7 +61,7 @@ def check(root: Path, graph: Graph, chain: set[str], found: Sums) -> tuple[list[
         claim = said[path]
         try:
             has_form({field: claim[field] for field in CLAIM["required"]})
-            wrong, late = _disagreement(record, params(name), claim, found)
+            wrong, late = _disagreement(record, params(name), claim, hashes)
             if not wrong and _other_clock(record, claim):
                 other_clock.append(path)
         except (ValueError, LookupError, TypeError, SyntaxError, RecursionError, MemoryError):
@@ -91,19 +91,19 @@ def agrees(record: dict[str, Any], claim: Any) -> bool:
 
 def _metadata(folder: Path) -> tuple[dict[str, Any], set[str]]:
     """{path: metadata}, as far as it can be read, None of a path that has two; and paths whose metadata this user may not read."""
-    found, closed = dict[str, Any](), set[str]()
+    metadata, closed = dict[str, Any](), set[str]()
     for file, path in marked(folder):
         try:
-            found[path] = None if path in found else parse_json(read_bytes(file))
+            metadata[path] = None if path in metadata else parse_json(read_bytes(file))
         except PermissionError:
             closed.add(path)
         except (OSError, ValueError):
             continue
-    return found, closed
+    return metadata, closed
 
 
 def _disagreement(
-    record: dict[str, Any], params: Counter[bytes], claim: dict[str, Any], found: Sums
+    record: dict[str, Any], params: Counter[bytes], claim: dict[str, Any], hashes: Sums
 ) -> tuple[str | None, bool]:
     """What Snakemake says otherwise than the record with these parameters (None: nothing), and whether it is that inputs
     changed between the end of the job and the look that Snakemake then took at them."""
@@ -119,7 +119,7 @@ def _disagreement(
     after = read | {file["path"]: file["sha256"] for file in record["changed_inputs"]}
     differing = [path for path in sums if sums[path] not in (read.get(path), after.get(path))]
     if differing or set(sums) != set(read):
-        late = bool(differing) and all(sums[path] == found.get(path) for path in differing)
+        late = bool(differing) and all(sums[path] == hashes.get(path) for path in differing)
         return f"has another hash of {(differing or sorted(set(sums) ^ set(read)))[0]}", late
     if params != Counter(map(_param, claim["params"])):
         return "has other parameters", False

@@ -31,40 +31,40 @@ def strangers(store: Store) -> Checked:
     tops = {Path(*Path(path).parts[: 2 if path.startswith(raw) else 1]) for path in store.makers}
     md5s = {out["path"]: out["md5"] for name in set(store.makers.values()) for out in store.records[name]["outputs"]}
     above = {folder for top in tops for folder in top.parents if folder != Path() and (root / folder).is_symlink()}
-    found = [_link(root, folder.as_posix()) for folder in sorted(above)]
+    findings = [_link(root, folder.as_posix()) for folder in sorted(above)]
     half, litter = [], []
     for top in sorted(tops):
         for path, mode in _walk(root, top):
             name = path.as_posix()
             if stat.S_ISLNK(mode):
                 if not _of_dvc(root / path, md5s.get(name)):
-                    found.append(_link(root, name))
+                    findings.append(_link(root, name))
             elif stat.S_ISREG(mode) and HALF_WRITTEN.fullmatch(path.name):
                 half.append(name)
             elif stat.S_ISREG(mode) and name not in store.makers and LITTER.fullmatch(path.name):
                 litter.append(name)
             elif name not in store.makers:
-                found.append(_stranger(name, mode))
+                findings.append(_stranger(name, mode))
     said = {"half-written, by a run at work or one that was killed": half, "of a file browser or an editor": litter}
-    return found, [f"{len(names)} files are {what}: {names[0]}, ..." for what, names in said.items() if names]
+    return findings, [f"{len(names)} files are {what}: {names[0]}, ..." for what, names in said.items() if names]
 
 
 def lineage(store: Store) -> list[Finding]:
     """Links (but to DVC's cache) and files in lineage/ that are no documents; those with names of documents are for `structure`."""
-    found = []
+    findings = []
     for path, mode in _walk(store.root, Path(FOLDER)):
         name, signed = path.as_posix(), path.name.removesuffix(SIGNATURES)
         if stat.S_ISLNK(mode):
             place = store.root / path
             if not (place.is_file() and _of_dvc(place, dvc_md5(place))):
-                found.append(_link(store.root, name))
+                findings.append(_link(store.root, name))
         elif not stat.S_ISREG(mode):
-            found.append(_stranger(name, mode))
+            findings.append(_stranger(name, mode))
         elif signed != path.name and (path.parent != Path(FOLDER, "runs") or signed not in store.runs):
-            found.append(Finding(Verdict.UNRECORDED, name, "the signature of a run that is not here"))
+            findings.append(Finding(Verdict.UNRECORDED, name, "the signature of a run that is not here"))
         elif path.suffix == ".tmp" and not DOCUMENT.fullmatch(path.name):
-            found.append(Finding(Verdict.UNRECORDED, name, "no such file belongs here"))
-    return found
+            findings.append(Finding(Verdict.UNRECORDED, name, "no such file belongs here"))
+    return findings
 
 
 def _walk(root: Path, top: Path) -> Iterator[tuple[Path, int]]:

@@ -32,11 +32,11 @@ def _foreign(record: Document) -> list[tuple[str, str]]:
 
 def _jobs(records: Iterable[Document], said: Callable[[Document], Iterable[Any]]) -> dict[Any, list[str]]:
     """{what: names of the jobs it is about}, sorted."""
-    found: dict[Any, list[str]] = {}
+    jobs: dict[Any, list[str]] = {}
     for record in records:
         for sentence in said(record):
-            found.setdefault(sentence, []).append(key(record))
-    return {sentence: sorted(found[sentence]) for sentence in sorted(found)}
+            jobs.setdefault(sentence, []).append(key(record))
+    return {sentence: sorted(jobs[sentence]) for sentence in sorted(jobs)}
 
 
 def _named(jobs: list[str]) -> str:

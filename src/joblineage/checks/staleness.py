@@ -24,7 +24,7 @@ def check(graph: Graph, chain: set[str], artifact: str | None, *, ask: bool) -> 
     store = graph.store
     edited = study_changes(store)
     gone = [path for path, (_, now) in edited.items() if not now]
-    found = [Finding(Verdict.MISSING, path, "the last run read it, and it is gone") for path in gone]
+    findings = [Finding(Verdict.MISSING, path, "the last run read it, and it is gone") for path in gone]
     said_anew = [path for path, (old, now) in edited.items() if now and _says_the_same(store, path, old)]
     changed = [path for path in edited if path not in (*gone, *said_anew)]
     if changed and not ask and store.last_run is None:
@@ -33,13 +33,13 @@ def check(graph: Graph, chain: set[str], artifact: str | None, *, ask: bool) -> 
         ]
     if changed and not ask:
         what = "changed since the last run (`verify --plan` asks the study's Snakefile which jobs that concerns)"
-        found += [Finding(Verdict.STALE, path, what) for path in changed]
+        findings += [Finding(Verdict.STALE, path, what) for path in changed]
     elif changed and not gone:
         stale = _planned(graph, chain, artifact, changed)
-        found += stale
+        findings += stale
         said_anew += [] if stale else changed
     idle = f"changed since the last run, and no job is concerned: {', '.join(sorted(said_anew))}"
-    return found, [idle] if said_anew else []
+    return findings, [idle] if said_anew else []
 
 
 def _says_the_same(store: Store, path: str, old: str) -> bool:
@@ -58,15 +58,15 @@ def _planned(graph: Graph, chain: set[str], artifact: str | None, changed: list[
         jobs = planned(store.root, artifact or store.study.target)
     except DataError as error:
         return [Finding(Verdict.STALE, changed[0], f"changed since the last run; {error.faults[0]}")]
-    found, by = {}, f"({', '.join(changed)})"
+    reasons, by = {}, f"({', '.join(changed)})"
     for name in (name for name, record in store.current.items() if record in chain):
         record = graph.records[store.current[name]]
         if name not in jobs:
-            found[name] = "no longer a job of this study"
+            reasons[name] = "no longer a job of this study"
         elif what := jobs[name].changed(record):
-            found[name] = f"{what} {by}"
+            reasons[name] = f"{what} {by}"
         elif not {path for _, path in jobs[name].outputs} <= {out["path"] for out in record["outputs"]}:
-            found[name] = f"it makes other files now {by}"
+            reasons[name] = f"it makes other files now {by}"
     if artifact is None:
-        found |= {name: f"not done yet {by}" for name in sorted(set(jobs) - set(store.current))}
-    return [Finding(Verdict.STALE, name, what) for name, what in found.items()]
+        reasons |= {name: f"not done yet {by}" for name in sorted(set(jobs) - set(store.current))}
+    return [Finding(Verdict.STALE, name, what) for name, what in reasons.items()]

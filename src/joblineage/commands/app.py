@@ -85,12 +85,12 @@ def show(
     from joblineage import finding, showing
 
     store = Store(workspace, context.obj)
-    found = finding.find(artifact, store)
+    recorded = finding.find(artifact, store)
     if as_json:
-        say_json(showing.as_dict(found, store, depth))
+        say_json(showing.as_dict(recorded, store, depth))
         return
     wide = {} if sys.stdout.isatty() else {"width": WIDTH}
-    plain_console(**wide).print(showing.tree(found, store, depth))
+    plain_console(**wide).print(showing.tree(recorded, store, depth))
 
 
 def why(
@@ -107,10 +107,10 @@ def why(
     from joblineage.run_view import find_run
 
     store = Store(workspace, context.obj)
-    found = finding.find(artifact, store)
-    older = find_run(against, store) if against is not None else explaining.before(found, store)
-    answers = [explaining.now(found, store)] if against is None else []
-    answers += [explaining.then(found, store, older)] if older else []
+    recorded = finding.find(artifact, store)
+    older = find_run(against, store) if against is not None else explaining.before(recorded, store)
+    answers = [explaining.now(recorded, store)] if against is None else []
+    answers += [explaining.then(recorded, store, older)] if older else []
     if as_json:
         say_json([answer.as_dict() for answer in answers])
         return

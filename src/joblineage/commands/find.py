@@ -68,8 +68,8 @@ def look(store: Store, ways: Mapping[str, tuple[str | None, Way]], down: bool, a
     below = finder.below(matches) if down else []
     asked, records = f"{option.removeprefix('--')} {value}", len(store.records)
     if as_json:
-        found = {"matches": [asdict(match) for match in matches], "below": [asdict(match) for match in below]}
-        say_json(found)
+        answer = {"matches": [asdict(match) for match in matches], "below": [asdict(match) for match in below]}
+        say_json(answer)
     elif matches:
         say(f"{asked}: touched by {len({match.record for match in matches})} of {records} recorded jobs")
         _list(matches)
@@ -82,11 +82,11 @@ def look(store: Store, ways: Mapping[str, tuple[str | None, Way]], down: bool, a
         raise typer.Exit(1)
 
 
-def _list(found: list[Match]) -> None:
+def _list(matches: list[Match]) -> None:
     def order(match: Match) -> tuple[bool, str, str, str]:
         return not match.current, match.job, match.record, match.how
 
-    for (old, job, record, how), group in groupby(sorted(found, key=order), order):
+    for (old, job, record, how), group in groupby(sorted(matches, key=order), order):
         whats = [f"{match.what} {(match.sha256 or '')[:8]}".rstrip() for match in group]
         more = f" and {len(whats) - NAMED} more" if len(whats) > NAMED else ""
         earlier = f" (earlier, record {record[:12]})" if old else ""

@@ -82,8 +82,8 @@ def _files(held: dict[str, bytes | None], described: dict[str, Any]) -> Iterator
         elif entity is None:
             yield name, "was added: the metadata does not know it"
         elif data is None or digest(data) != entity["sha256"]:
-            found = "is damaged" if data is None else f"has sha256 {digest(data)[:12]}"
-            yield name, f"{found}, the metadata says {entity['sha256'][:12]}"
+            fault = "is damaged" if data is None else f"has sha256 {digest(data)[:12]}"
+            yield name, f"{fault}, the metadata says {entity['sha256'][:12]}"
         elif str(len(data)) != entity.get("contentSize"):
             yield name, f"has {len(data)} bytes, the metadata says {entity.get('contentSize')}"
 
@@ -98,8 +98,8 @@ def _lineage(held: dict[str, bytes | None]) -> Iterator[tuple[str, str]]:
             yield name, "does not bear its own sha256 as name"
         elif path.parts[1] == "records":
             for out in parse_json(data)["outputs"]:
-                made = held.get(out["path"])
-                if made is not None and digest(made) != out["sha256"]:
+                output = held.get(out["path"])
+                if output is not None and digest(output) != out["sha256"]:
                     yield out["path"], f"is not what its record {path.stem[:12]} says"
         elif path.parts[1] == "runs":
             run = parse_json(data)

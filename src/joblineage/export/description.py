@@ -57,8 +57,8 @@ class Description:
     def _add(self, id_: str, kind: str, /, **properties: Any) -> Entity:
         """The entity of that id; made where there is none."""
         id_ = id_ if id_.startswith("http") else quote(id_, safe="#/=")
-        made = ContextEntity(self.crate, id_, properties={"@type": kind, **properties})
-        return self.crate.dereference(id_) or self.crate.add(made)
+        entity = ContextEntity(self.crate, id_, properties={"@type": kind, **properties})
+        return self.crate.dereference(id_) or self.crate.add(entity)
 
     def _file(self, path: str) -> Entity:
         """The file of that path, where it is in the crate."""
@@ -135,15 +135,15 @@ class Description:
 
     def _things(self, job: Job, side: str, pairs: Iterable[tuple[str, Thing]], tool: Entity) -> list[Entity]:
         """Entities of a job's files, as examples of its rule's formal parameters."""
-        found = {}
+        entities = {}
         for role, thing in pairs:
             entity = self._thing(thing)
             here = (
                 entity if entity.type != "CreativeWork" else self._file(MANIFEST)
             )  # only what is in a crate is an example
             self._formal(job.rule, side, role, "File", tool, here)
-            found[entity.id] = entity
-        return list(found.values())
+            entities[entity.id] = entity
+        return list(entities.values())
 
     def _formal(self, rule: str, side: str, name: str, kind: str, tool: Entity, example: Entity) -> None:
         about = {"name": name, "additionalType": kind, "conformsTo": self._bioschemas("FormalParameter")}
@@ -172,15 +172,15 @@ class Description:
         for name, value in self.view.names.shown(record["params"]["values"]).items():
             used.append(self._value(f"#value/{short}/{name}", name, value))
             self._formal(job.rule, "parameter", name, "PropertyValue", tool, used[-1])
-        made = self._things(job, "out", job.made, tool)
-        made += [self._value(f"#metric/{short}/{name}", name, value) for name, value in record["metrics"].items()]
+        outputs = self._things(job, "out", job.made, tool)
+        outputs += [self._value(f"#metric/{short}/{name}", name, value) for name, value in record["metrics"].items()]
         machine = record["hardware"]
         surroundings = {**record["determinism"]["threads"], "PYTHONHASHSEED": record["determinism"]["hash_seed"]}
         surroundings |= {"sha256 of the environment": record["environment"], "git commit": record["code"]["commit"]}
         kept = self._file(f"{FOLDER}/objects/{record['environment']}")
         if kept is not None:
             kept["description"] = "Python, system and version of every installed package"
-        about = {"name": job.name, "identifier": job.id, "instrument": tool, "object": used, "result": made}
+        about = {"name": job.name, "identifier": job.id, "instrument": tool, "object": used, "result": outputs}
         about["description"] = (
             f"{job.name}, {cost['seconds']} s on {cost['device']} ({machine['cpu']}, {machine['cores']} cores, "
             f"{machine['ram_mb']} MB); status {record['status']}; unknown: {', '.join(record['unknown']) or 'nothing'}"
@@ -197,14 +197,20 @@ class Description:
         """The workflow's own action, its steps, and Snakemake that organised them."""
         study, first, run_id = self.view.store.study, self.view.jobs[0].record["agent"], self.view.run_id
         files = [self._file(path) for path in (study.settings, MANIFEST) if path in self.held.files]
-        made = [self._file(path) for path in sorted(self.held.files) if path.startswith(study.products)]
-        for side, group in (("in", files), ("out", made)):
+        products = [self._file(path) for path in sorted(self.held.files) if path.startswith(study.products)]
+        for side, group in (("in", files), ("out", products)):
             for file in group:
                 self._formal(
                     "study", side, "settings" if file.id == study.settings else "files", "File", self.flow, file
                 )
         completed = self._completed(first["user"], self.view.run["time"])
-        about = {"name": "The study", "identifier": run_id, "instrument": self.flow, "object": files, "result": made}
+        about = {
+            "name": "The study",
+            "identifier": run_id,
+            "instrument": self.flow,
+            "object": files,
+            "result": products,
+        }
         about["description"] = f"{len(self.view.run['executed'])} jobs executed, {len(self.view.run['reused'])} reused"
         run = self._add(f"#run-{run_id}", "CreateAction", **about, **completed)
         controls: list[Entity] = []

@@ -70,26 +70,26 @@ def payload(view: View) -> Payload:
     ------
     DataError : a file is gone, or is no longer what its record says.
     """
-    found = Payload()
+    contents = Payload()
     for path, file in sorted(view.files.items()):
         if why := kept_back(path, file["role"], view.store.study):
-            found.absent[path] = (file["sha256"], file["size"], why)
+            contents.absent[path] = (file["sha256"], file["size"], why)
         else:
-            found.files[path] = _read(view.store, path, file["sha256"], kept=file["role"] in LOGIC)
+            contents.files[path] = _read(view.store, path, file["sha256"], kept=file["role"] in LOGIC)
     for path, sha256 in view.run["study"].items():
-        found.files[path] = _read(view.store, path, sha256, kept=True)
-    found.files |= {path: data for path in BESIDE if (data := _bytes(view.store.root / path)) is not None}
-    here = {digest(data) for data in found.files.values()}
-    found.files |= {path: data for path, data in _lineage(view) if digest(data) not in here}
-    for path, data in sorted(found.files.items()):
+        contents.files[path] = _read(view.store, path, sha256, kept=True)
+    contents.files |= {path: data for path in BESIDE if (data := _bytes(view.store.root / path)) is not None}
+    here = {digest(data) for data in contents.files.values()}
+    contents.files |= {path: data for path, data in _lineage(view) if digest(data) not in here}
+    for path, data in sorted(contents.files.items()):
         if view.names.salt is not None and view.names.named_in(data, path):
-            found.absent[path] = (digest(data), len(data), "names")
-            del found.files[path]
+            contents.absent[path] = (digest(data), len(data), "names")
+            del contents.files[path]
             if view.names.kept and path.endswith(".parquet"):
-                found.files[COPIES + path] = view.names.copy(data)
-    found.files[MANIFEST] = _manifest(view, found)
-    found.files[README] = _readme(view, found)
-    return found
+                contents.files[COPIES + path] = view.names.copy(data)
+    contents.files[MANIFEST] = _manifest(view, contents)
+    contents.files[README] = _readme(view, contents)
+    return contents
 
 
 def kept_back(path: str, role: str, study: Study) -> str | None:
@@ -133,18 +133,18 @@ def _lineage(view: View) -> Iterator[tuple[str, bytes]]:
         yield f"{FOLDER}/objects/{name}", _read(view.store, f"{FOLDER}/objects/{name}", name, kept=True)
 
 
-def _manifest(view: View, found: Payload) -> bytes:
+def _manifest(view: View, contents: Payload) -> bytes:
     """The files that are not here by their hash, as JSON; raw files without names, for these may tell private names."""
     raw = view.store.study.raw if view.names.salt is not None else None
-    shown = {path: "" if raw and path.startswith(raw) else view.names.shown(path) for path in found.absent}
-    named = sorted((shown[path], *about) for path, about in found.absent.items())
+    shown = {path: "" if raw and path.startswith(raw) else view.names.shown(path) for path in contents.absent}
+    named = sorted((shown[path], *about) for path, about in contents.absent.items())
     listed = [{"path": path or None, "sha256": digest, "size": size, "why": why} for path, digest, size, why in named]
     return canonical({"schema": "joblineage-manifest/1", "why": WHY, "files": listed}) + b"\n"
 
 
-def _readme(view: View, found: Payload) -> bytes:
+def _readme(view: View, contents: Payload) -> bytes:
     """What somebody needs to know who finds the crate."""
-    counted = Counter(why for _, _, why in found.absent.values())
+    counted = Counter(why for _, _, why in contents.absent.values())
     absent = "\n".join(f"- {counted[why]} files: {said}" for why, said in WHY.items() if counted[why])
     commits, names = ", ".join(view.commits) or "unknown", NAMES_TOLD if view.names.salt is None else NO_NAME
     return README_TEXT.format(study=view.store.study, view=view, commits=commits, absent=absent, names=names).encode()

@@ -54,7 +54,7 @@ class Names:
         if self.salt is None:
             return value
         if isinstance(value, str):
-            return self._pattern.sub(lambda found: self.pseudonym(found[0]), value)
+            return self._pattern.sub(lambda match: self.pseudonym(match[0]), value)
         if isinstance(value, Mapping):
             pairs = [(self.shown(name), self.shown(inner)) for name, inner in value.items()]
             return dict(sorted(pairs) if any(map(self.tells, value)) else pairs)
@@ -116,11 +116,11 @@ def salt_from(path: Path | None) -> bytes:
     ------
     DataError : the file holds no salt.
     """
-    made = secrets.token_bytes(SALT_BYTES)
+    salt = secrets.token_bytes(SALT_BYTES)
     if path is None:
-        return made
+        return salt
     if not path.exists():
-        write_bytes(path, f"{made.hex()}\n".encode(), 0o600)
+        write_bytes(path, f"{salt.hex()}\n".encode(), 0o600)
     try:
         kept = bytes.fromhex(path.read_text("utf-8").strip())
     except ValueError:

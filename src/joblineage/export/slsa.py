@@ -18,8 +18,8 @@ BUILD_TYPE = "urn:joblineage:snakemake-study:1"
 def statement(view: View) -> dict[str, Any]:
     """The statement, checked by in-toto's own classes."""
     study, time = view.store.study, view.run["time"]
-    made = (thing for job in view.jobs for _, thing in job.made)
-    subjects = {thing.path: thing for thing in made if thing.path.startswith(study.products)}
+    things = (thing for job in view.jobs for _, thing in job.made)
+    subjects = {thing.path: thing for thing in things if thing.path.startswith(study.products)}
     settings = view.names.shown(parse_yaml(view.store.get(view.run["study"][study.settings])))
     run = _named(f"{FOLDER}/runs/{view.run_id}.json", sha256=view.run_id)
     runners = sorted({job.record["agent"]["runner"] for job in view.jobs})
@@ -49,20 +49,20 @@ def statement(view: View) -> dict[str, Any]:
 
 def _dependencies(view: View) -> list[dict[str, Any]]:
     """Code, settings and lock; the raw data as one; checkpoints and whatever else no job of the study made."""
-    found = [_named("code", gitCommit=commit) for commit in view.commits]
+    dependencies = [_named("code", gitCommit=commit) for commit in view.commits]
     if view.dirty:
         changes = sorted({job.record["code"]["diff"] for job in view.jobs if job.record["code"]["diff"]})
         paths = {"annotations": {"paths": view.dirty}}
-        found += [_named("changes to the commit", sha256=change) | paths for change in changes]
-    found += [_named(path, sha256=sha256) for path, sha256 in sorted(view.run["study"].items())]
+        dependencies += [_named("changes to the commit", sha256=change) | paths for change in changes]
+    dependencies += [_named(path, sha256=sha256) for path, sha256 in sorted(view.run["study"].items())]
     raw = view.raw
-    found.append(_named("data", sha256=raw.sha256) | {"annotations": {"files": raw.count, "bytes": raw.size}})
-    known = {*view.store.makers, *(entry["name"] for entry in found)}  # the raw data as one among them
+    dependencies.append(_named("data", sha256=raw.sha256) | {"annotations": {"files": raw.count, "bytes": raw.size}})
+    known = {*view.store.makers, *(entry["name"] for entry in dependencies)}  # the raw data as one among them
     outside = {(thing.path, thing.sha256) for job in view.jobs for _, thing in job.used if thing.path not in known}
-    found += [_named(path, sha256=sha256) for path, sha256 in sorted(outside)]
+    dependencies += [_named(path, sha256=sha256) for path, sha256 in sorted(outside)]
     models = {(model["checkpoint"], model["revision"]) for job in view.jobs if (model := job.record["model"])}
-    found += [_named(name, gitCommit=revision) for name, revision in sorted(models, key=str) if revision]
-    return found
+    dependencies += [_named(name, gitCommit=revision) for name, revision in sorted(models, key=str) if revision]
+    return dependencies
 
 
 def _named(name: str, **digest: str) -> dict[str, Any]:

@@ -101,8 +101,8 @@ class View:
     def raw(self) -> Thing:
         """All raw files as one."""
         raw = (file for path, file in self.files.items() if path.startswith(self.store.study.raw))
-        found = sorted([file["sha256"], file["size"]] for file in raw)
-        return Thing("data", digest(canonical(found)), sum(size for _, size in found), len(found))
+        pairs = sorted([file["sha256"], file["size"]] for file in raw)
+        return Thing("data", digest(canonical(pairs)), sum(size for _, size in pairs), len(pairs))
 
     @cached_property
     def commits(self) -> list[str]:
