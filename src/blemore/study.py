@@ -173,8 +173,8 @@ def check_encoders(config: Mapping[str, Any], encoders: Iterable[Mapping[str, An
     faults = missing_checkpoints(encoders)
     for settings in encoders:
         if "service" in settings:
-            found = check_service(settings["service"], config["dataset"])
-            faults += [f"encoder {settings['name']}: {fault}" for fault in found]
+            service_faults = check_service(settings["service"], config["dataset"])
+            faults += [f"encoder {settings['name']}: {fault}" for fault in service_faults]
     if faults:
         raise MissingDataError("encoders", faults)
 
@@ -190,12 +190,12 @@ def withdrawn(root: Path, first: bool) -> Withdrawn:
     ------
     DataError : the list is not there, broken, or lacks what an earlier one has.
     """
-    found = read_withdrawn(root / FILE)
+    denylist = read_withdrawn(root / FILE)
     if first:
         from blemore.audit.withdrawal.shortened import refuse_shortened  # no job needs it
 
         refuse_shortened(root)
-    return found
+    return denylist
 
 
 def clip_files(dataset: str, root: Path, options: Mapping[str, Any], roster: Path | None) -> list[str]:
@@ -327,8 +327,8 @@ def summary(root: Path) -> list[str]:
     predictions = read_json(root / "results/submission/submission.json")["predictions"]
     with open(root / "results/clips/quarantine.csv", encoding="utf-8", newline="") as file:
         bad = [{name: bare(cell) for name, cell in row.items()} for row in csv.DictReader(file)]
-    made = root / "results/submission"
-    other = [name for name in ("inductive", "transductive") if (made / f"submission_{name}.zip").is_file()]
+    folder = root / "results/submission"
+    other = [name for name in ("inductive", "transductive") if (folder / f"submission_{name}.zip").is_file()]
     clusters = metrics["clusters"]
     # For some encoders it is unknown whether their models saw the persons they judge.
     unknown = [name for name, entry in metrics["encoders"].items() if entry["disjointness"] == "unknown"]

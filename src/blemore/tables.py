@@ -105,8 +105,8 @@ def check_probabilities(table: Table, where: str, clips: Iterable[str] | None = 
 
     def tell(bad: np.ndarray, what: str, cure: str = "", numbers_too: bool = True) -> None:
         rows = np.flatnonzero(bad)
-        found = f", found {[list(table[name])[rows[0]] for name in CLASSES]}" if numbers_too and len(rows) else ""
-        faults.extend(once((f"row {row + 1}, clip {names[row]}" for row in rows), what + found + cure))
+        example = f", found {[list(table[name])[rows[0]] for name in CLASSES]}" if numbers_too and len(rows) else ""
+        faults.extend(once((f"row {row + 1}, clip {names[row]}" for row in rows), what + example + cure))
 
     unknown = ~np.isfinite(values).all(axis=1)
     tell(unknown, "a probability is NaN, infinite or no number", "; write numbers such as 0.25")
@@ -120,9 +120,9 @@ def check_probabilities(table: Table, where: str, clips: Iterable[str] | None = 
     tell(names == "", "the clip has no name", numbers_too=False)
     tell(repeated(names), "the clip is in more than one row; leave one", numbers_too=False)
     if clips is not None:
-        expected, found = set(texts(clips)), set(names)
-        faults += once((f"clip {name}" for name in sorted(expected - found)), "no row")
-        faults += once((f"clip {name}" for name in sorted(found - expected)), "unknown, no such clip in the study")
+        expected, present = set(texts(clips)), set(names)
+        faults += once((f"clip {name}" for name in sorted(expected - present)), "no row")
+        faults += once((f"clip {name}" for name in sorted(present - expected)), "unknown, no such clip in the study")
     refuse(where, faults)
 
 
@@ -224,10 +224,10 @@ def as_probabilities(table: Table, where: str, *, logits: bool = False) -> dict[
     DataError : as `check_probabilities`; no row; probabilities where logits were announced.
     """
     refuse(where, missing_columns(table, ("clip", *CLASSES)))
-    found = {name: table[name] for name in table} | {"clip": clip_names(table["clip"])}
-    if not found["clip"]:
+    columns = {name: table[name] for name in table} | {"clip": clip_names(table["clip"])}
+    if not columns["clip"]:
         raise DataError(where, ["no row"])
-    values, remark = shares([found[name] for name in CLASSES])
+    values, remark = shares([columns[name] for name in CLASSES])
     if logits and (remark or is_exact(values)):
         raise DataError(where, ["holds probabilities: leave out --logits"])
     if logits:
@@ -235,14 +235,16 @@ def as_probabilities(table: Table, where: str, *, logits: bool = False) -> dict[
         values[known] = softmax(values[known])
     if logits or remark:  # else the faults show what is written, as those of cells without a number always do
         cells = {
-            name: zip(numbers.tolist(), found[name], strict=True)
+            name: zip(numbers.tolist(), columns[name], strict=True)
             for name, numbers in zip(CLASSES, values.T, strict=True)
         }
-        found |= {name: [cell if math.isfinite(cell) else written for cell, written in cells[name]] for name in CLASSES}
-    check_probabilities(found, where)
+        columns |= {
+            name: [cell if math.isfinite(cell) else written for cell, written in cells[name]] for name in CLASSES
+        }
+    check_probabilities(columns, where)
     if remark:
         logging.getLogger(__name__).warning("%s: %s", where, remark)
-    return found | dict(zip(CLASSES, values.T, strict=True))
+    return columns | dict(zip(CLASSES, values.T, strict=True))
 
 
 def read_probabilities(path: str | Path, *, logits: bool = False) -> "pd.DataFrame":

@@ -59,11 +59,11 @@ def score(
 
     side = given.probabilities(probabilities, logits)
     with Steps("a person's clips together, beside controls", CONTROLS, every=CONTROLS // 2, after=QUIET) as steps:
-        found = api.score(side, truth, decoding=decoder, seed=seed, step=lambda: steps.advance(1))
+        scores = api.score(side, truth, decoding=decoder, seed=seed, step=lambda: steps.advance(1))
     if as_json:
-        say_json(found)
+        say_json(scores)
     else:
-        _show(found)
+        _show(scores)
 
 
 def evaluate(
@@ -99,10 +99,10 @@ def thresholds(
 
     check_output(out, (".json",), probabilities, truth)
     side = given.probabilities(probabilities, logits)
-    found = api.fit_thresholds(side, truth, grid=grid)
+    fitted = api.fit_thresholds(side, truth, grid=grid)
     if out is not None:
-        write_json(out, Decoder(grid, found).to_json())
-    _tell(asdict(found) | {"in sample": IN_SAMPLE, "tied rows": int(tied(side.values).sum())}, as_json)
+        write_json(out, Decoder(grid, fitted).to_json())
+    _tell(asdict(fitted) | {"in sample": IN_SAMPLE, "tied rows": int(tied(side.values).sum())}, as_json)
 
 
 def decoder(
@@ -120,9 +120,9 @@ def decoder(
 
     check_output(out, (".json",), probabilities, truth)
     side, shown = given.probabilities(probabilities, logits), given.labels(truth)
-    made = api.fit_decoder(side, shown, kind=kind)
-    write_json(out, made.to_json())
-    reached = api.evaluate_predictions(made.decide(given.matched(side, shown).values), shown.values)
+    fitted = api.fit_decoder(side, shown, kind=kind)
+    write_json(out, fitted.to_json())
+    reached = api.evaluate_predictions(fitted.decide(given.matched(side, shown).values), shown.values)
     _tell(reached | {"decoder": str(out), "in sample": IN_SAMPLE}, as_json)
 
 
@@ -244,7 +244,7 @@ def enroll(
             )
 
 
-def _show(found: dict[str, Any]) -> None:
+def _show(scores: dict[str, Any]) -> None:
     from blemore.scoring.metrics import ACCURACIES
 
     def line(name: str, figures: dict[str, float], form: str, interval: list[float] | None, how: str) -> None:
@@ -252,16 +252,16 @@ def _show(found: dict[str, Any]) -> None:
         limits = "{:{form}} to {:{form}}".format(*interval, form=form) if interval else ""
         say(f"{name:<17}{numbers}  {limits:<17}{how}")
 
-    honest, gain, by_thresholds = found["honest"], found["together"], found["thresholds"]
-    folds = {"made": "made over persons: the truth has no column fold", "truth": "from the truth"}[found["folds_from"]]
-    kind = next(iter(found["decoders"].values()))["decoder"]
-    say(f"{honest['clips']} clips ({honest['blends']} blends) of {found['persons']} persons")
-    say(f"{found['folds']} folds, {folds}", "")
+    honest, gain, by_thresholds = scores["honest"], scores["together"], scores["thresholds"]
+    folds = {"made": "made over persons: the truth has no column fold", "truth": "from the truth"}[scores["folds_from"]]
+    kind = next(iter(scores["decoders"].values()))["decoder"]
+    say(f"{honest['clips']} clips ({honest['blends']} blends) of {scores['persons']} persons")
+    say(f"{scores['folds']} folds, {folds}", "")
     say(f"{'':<17}{'presence':>10}{'salience':>10}{'Score':>10}  90 % interval of the Score, over persons")
     for name, figures, how in (
         ("honest", honest, f"decoder ({kind}) fitted on the other folds' persons"),
         ("thresholds", by_thresholds["honest"], "thresholds chosen on the other folds' persons"),
-        ("trivial", found["trivial"], "the other folds' commonest label for every clip"),
+        ("trivial", scores["trivial"], "the other folds' commonest label for every clip"),
         ("in sample", by_thresholds["in_sample"], "thresholds chosen on the very clips: too high"),
     ):
         line(name, figures, ".3f", figures["interval"]["score"] if "interval" in figures else None, how)

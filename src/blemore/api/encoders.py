@@ -43,30 +43,30 @@ def encoders(
     unknown = sorted(set(finetuned or []) - set(names))
     refuse("--finetuned", [f"{name}: no table of that name; there are {', '.join(names)}" for name in unknown])
     shown = given.labels(truth)
-    made = [given.rows(given.probabilities(path, logits), shown, None, None)[0] for path in tables]
-    if len(made[0].folds) < 2:
-        raise DataError(str(truth), [f"an honest decoder needs at least two folds, found only {made[0].folds[0]}"])
-    rows = replace(made[0], values=np.stack([table.values for table in made]))
-    found = worth(rows, tuple(names), adapted=finetuned or (), seed=seed)
+    by_table = [given.rows(given.probabilities(path, logits), shown, None, None)[0] for path in tables]
+    if len(by_table[0].folds) < 2:
+        raise DataError(str(truth), [f"an honest decoder needs at least two folds, found only {by_table[0].folds[0]}"])
+    rows = replace(by_table[0], values=np.stack([table.values for table in by_table]))
+    gains = worth(rows, tuple(names), adapted=finetuned or (), seed=seed)
     if as_json:
-        say_json(found)
+        say_json(gains)
     else:
-        say(*_lines(found))
+        say(*_lines(gains))
 
 
-def _lines(found: dict[str, Any]) -> list[str]:
+def _lines(gains: dict[str, Any]) -> list[str]:
     def ends(gain: dict[str, Any], form: str = "+.3f") -> str:
         return f"{gain['interval'][0]:{form}} to {gain['interval'][1]:{form}}"
 
-    whole, greedy, adapted = found["all"], found["greedy"], found["adapted"]
-    width = max(len("encoder"), *map(len, found["encoders"]))
+    whole, greedy, adapted = gains["all"], gains["greedy"], gains["adapted"]
+    width = max(len("encoder"), *map(len, gains["encoders"]))
     lines = [
         f"{whole['clips']} clips of {whole['persons']} persons; intervals are 90 %, over persons; the fusion is the plain mean",
         f"all encoders: Score {whole['score']:.3f} ({whole['interval']['score'][0]:.3f} to {whole['interval']['score'][1]:.3f})",
         "",
         f"{'encoder':<{width}}  Score with all less that without it   spread of persons' offsets less that of random groups",
     ]
-    for name, encoder in found["encoders"].items():
+    for name, encoder in gains["encoders"].items():
         value, bias = encoder["adds"], encoder["bias"]
         alone = f"{value['gain']['score']:+.3f} ({ends(value)})" if value else ""
         lines.append(f"{name:<{width}}  {alone:<36}  {bias['excess']:+.2f} ({ends(bias, '+.2f')}) logits")

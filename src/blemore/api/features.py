@@ -48,15 +48,15 @@ def import_command(
     if out.suffix != ".npz":
         raise DataError(str(out), ["its name must end with .npz"])
     known = {clip: needed for path in clips for clip, needed in listed(path).items()}
-    found = read_features(paths, known, mean_alone=mean, withdrawn=known_withdrawn(denylist))
+    features = read_features(paths, known, mean_alone=mean, withdrawn=known_withdrawn(denylist))
     sidecar = out.with_suffix(".json")
-    found.write(out)
+    features.write(out)
     if unseen:
         write_json(sidecar, {"all": []})
-    say(f"{out}: {len(found.clips)} clips, {found.values.shape[1]} features each")
-    if found.withdrawn:
-        say(f"{found.withdrawn} file(s) of withdrawn clips were passed over")
-    if found.few and not mean:
+    say(f"{out}: {len(features.clips)} clips, {features.values.shape[1]} features each")
+    if features.withdrawn:
+        say(f"{features.withdrawn} file(s) of withdrawn clips were passed over")
+    if features.few and not mean:
         say("no clip has more than two frames, most statistics are copies of the mean: --mean is enough")
     persons = sidecar if unseen else "null"
     entry = f"enabled: true, module: precomputed, learning: frozen, file: {out}, persons: {persons}"

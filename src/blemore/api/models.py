@@ -181,8 +181,8 @@ def person_offsets(
     mean = np.asarray(prior) if is_mean else given.labels(prior).values.mean(axis=0) / 100
     offsets = fit_offsets(side.values, who, mean) * strength_of(kappa, who)
     corrected = apply_offsets(side.values, offsets[who])
-    found = dict(zip(names.tolist(), offsets, strict=True))
-    return found, given.like(probabilities, side.columns, corrected) if side.columns else corrected
+    by_person = dict(zip(names.tolist(), offsets, strict=True))
+    return by_person, given.like(probabilities, side.columns, corrected) if side.columns else corrected
 
 
 def fit_personal_model(probabilities: Given, truth: Given, *, person: Any = None, fold: Any = None) -> "Fitted":

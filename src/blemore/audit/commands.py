@@ -93,40 +93,40 @@ def leaks(
     from joblineage.store import Store
     from joblineage.verdict import worst
 
-    found = check(Graph(Store(workspace, context.obj)), artifact)
-    say_json(asdict(found)) if as_json else _tell(found)
-    if found.findings:
-        raise typer.Exit(worst(found.findings).code)
+    audit = check(Graph(Store(workspace, context.obj)), artifact)
+    say_json(asdict(audit)) if as_json else _tell(audit)
+    if audit.findings:
+        raise typer.Exit(worst(audit.findings).code)
 
 
-def _tell(found: "Audit", shown: int = 20) -> None:
+def _tell(audit: "Audit", shown: int = 20) -> None:
     from rich.table import Table
 
     from blemore.audit.leaks.matrix import PRETRAINING, SIGNS
 
-    steps = found.matrix.folded()
+    steps = audit.matrix.folded()
     table = Table("person", *steps, title="Persons x models: a sign per fold, then the model of the test clips")
-    for name, *row in zip([*found.matrix.persons, PRETRAINING], *steps.values(), strict=True):
+    for name, *row in zip([*audit.matrix.persons, PRETRAINING], *steps.values(), strict=True):
         table.add_row(name, *row, style="red" if SIGNS["leak"][0] in "".join(row) else None)
     console = plain_console()
     console.width = max(console.width, plain_console(width=10_000).measure(table).maximum)
     console.print(table)
     say("  ".join(f"{sign} {words}" for sign, words in SIGNS.values()))
-    for finding in found.findings[:shown]:
+    for finding in audit.findings[:shown]:
         say(f"LEAK  {finding.node}", fg="red")
         say(f"  {finding.what}")
-    if len(found.findings) > shown:
-        say(f"... and {len(found.findings) - shown} more (--json lists all)")
-    for note in found.notes:
+    if len(audit.findings) > shown:
+        say(f"... and {len(audit.findings) - shown} more (--json lists all)")
+    for note in audit.notes:
         say(f"note: {note}")
-    for doubt in found.unknown:
+    for doubt in audit.unknown:
         say(f"unknown: {doubt}")
-    looked = ", ".join(f"{number} {what}" for what, number in found.checked.items())
-    if found.findings:
-        say(f"LEAK: {len(found.findings)} found in {looked}", fg="red", bold=True)
+    looked = ", ".join(f"{number} {what}" for what, number in audit.checked.items())
+    if audit.findings:
+        say(f"LEAK: {len(audit.findings)} found in {looked}", fg="red", bold=True)
     else:
         say(
-            f"No leak: of {looked}, no model judged a person that it was fitted on; unknown: {len(found.unknown)}",
+            f"No leak: of {looked}, no model judged a person that it was fitted on; unknown: {len(audit.unknown)}",
             fg="green",
             bold=True,
         )

@@ -8,14 +8,14 @@ TOLERANCE = 1e-6
 """Largest difference of a probability that another processor may make."""
 
 
-def near(recorded: Path, made: Path) -> str | None:
+def near(recorded: Path, repeated: Path) -> str | None:
     """How near two tables of probabilities are; None where they are none, or too far apart."""
     import numpy as np
     import pandas as pd
 
     if recorded.suffix != ".parquet":
         return None
-    one, other = pd.read_parquet(recorded), pd.read_parquet(made)
+    one, other = pd.read_parquet(recorded), pd.read_parquet(repeated)
     if not {"clip", *CLASSES} <= set(one.columns) or list(one["clip"]) != list(other["clip"]):
         return None
     first, second = (table[list(CLASSES)].to_numpy() for table in (one, other))

@@ -62,16 +62,16 @@ def as_truth(table: Table, where: str) -> dict[str, np.ndarray]:
     refuse(
         where, missing_columns(table, ("clip", "emotion_1", "emotion_2", "emotion_1_salience", "emotion_2_salience"))
     )
-    found = {name: table[name] for name in table} | {"clip": clip_names(table["clip"])}
-    found |= {name: emotion_names(found[name]) for name in ("emotion_1", "emotion_2")}
-    faults = check_labels(found, "")
-    if not faults and not found["clip"]:
+    columns = {name: table[name] for name in table} | {"clip": clip_names(table["clip"])}
+    columns |= {name: emotion_names(columns[name]) for name in ("emotion_1", "emotion_2")}
+    faults = check_labels(columns, "")
+    if not faults and not columns["clip"]:
         faults = ["no row"]
     refuse(where, faults)
-    labels = {name: texts(found[name]) for name in ("clip", "emotion_1", "emotion_2")}
-    labels |= {name: numbers(found[name]) for name in ("emotion_1_salience", "emotion_2_salience")}
+    labels = {name: texts(columns[name]) for name in ("clip", "emotion_1", "emotion_2")}
+    labels |= {name: numbers(columns[name]) for name in ("emotion_1_salience", "emotion_2_salience")}
     labels["emotion_1_salience"][labels["emotion_2"] == ""] = 100.0
-    return labels | {name: np.array(found[name], dtype=object) for name in ("person", "fold") if name in found}
+    return labels | {name: np.array(columns[name], dtype=object) for name in ("person", "fold") if name in columns}
 
 
 def read_predictions(path: str | Path) -> tuple[list[str], np.ndarray]:
@@ -147,8 +147,8 @@ class Faults:
         bool
             Whether there is any.
         """
-        for what, found in faults:
-            self._found[what].append((clip, found))
+        for what, actual in faults:
+            self._found[what].append((clip, actual))
         return bool(faults)
 
     def lines(self) -> list[str]:

@@ -193,13 +193,13 @@ def faults_of(value: Any, clips: Iterable[str] | None = None) -> list[str]:
         return [f"expected one outer key: {form}, found {shown(value)}"]
     predictions = value["predictions"]
     keys = None if clips is None else [name if name.endswith(EXTENSION) else f"{name}{EXTENSION}" for name in clips]
-    found = Faults()
+    faults = Faults()
     for key, emotions in predictions.items():
-        found.of(key, _key_faults(key) if keys is None else [])
-        found.of(key, emotion_faults(emotions) or _decision_faults(emotions))
+        faults.of(key, _key_faults(key) if keys is None else [])
+        faults.of(key, emotion_faults(emotions) or _decision_faults(emotions))
     if keys is None:
-        return found.lines() if predictions else ["no clip"]
-    return found.lines() + _unlike(list(predictions), keys)
+        return faults.lines() if predictions else ["no clip"]
+    return faults.lines() + _unlike(list(predictions), keys)
 
 
 def _key_faults(key: str) -> list[tuple[str, str]]:
@@ -209,12 +209,12 @@ def _key_faults(key: str) -> list[tuple[str, str]]:
     return []
 
 
-def _unlike(found: list[str], asked: list[str]) -> list[str]:
+def _unlike(keys: list[str], asked: list[str]) -> list[str]:
     """Where the keys of a submission are not those that are asked for, to the letter."""
-    there, wanted = set(found), set(asked)
+    there, wanted = set(keys), set(asked)
     right = dict(zip(clip_names(asked), asked, strict=True))
     unknown, second, misspelt = list[str](), list[str](), dict[str, str]()
-    for key, name in zip(found, clip_names(found), strict=True):
+    for key, name in zip(keys, clip_names(keys), strict=True):
         if key not in wanted and name not in right:
             unknown.append(key)
         elif key not in wanted and (right[name] in there or right[name] in misspelt.values()):

@@ -34,8 +34,8 @@ FORM = "<person>_<sentence>_<emotion>_<LO|MD|HI|XX>, such as 1001_DFA_ANG_XX"
 
 def person_of(clip: str) -> str | None:
     """The person in a clip's name; None for another file's."""
-    found = _NAME.fullmatch(clip)
-    return found[1] if found else None
+    match = _NAME.fullmatch(clip)
+    return match[1] if match else None
 
 
 def clip_files(root: Path, options: Mapping[str, Any]) -> list[str]:
@@ -90,14 +90,14 @@ def roster(root: Path, withdrawn: Withdrawn = NOBODY, *, folds: int) -> pd.DataF
     rows = []
     for file in withdrawn.kept(clip_files(root, {})):
         clip = Path(file).stem
-        found = _NAME.fullmatch(clip)
-        if found is None:
+        match = _NAME.fullmatch(clip)
+        if match is None:
             faults.append(f"{file}: expected {FORM}")
-        elif found[3] not in EMOTIONS:
+        elif match[3] not in EMOTIONS:
             reason = f"expected one of {', '.join(EMOTIONS)}: a study has these six classes, leave the clip out"
-            faults.append(f"{file}: shows {found[3]}, {reason}")
+            faults.append(f"{file}: shows {match[3]}, {reason}")
         else:
-            rows.append((clip, file, found[1], EMOTIONS[found[3]]))
+            rows.append((clip, file, match[1], EMOTIONS[match[3]]))
     table = pd.DataFrame(rows, columns=["clip", "file", "person", "emotion_1"])
     test = table["person"].isin(set(persons["person"][held_back]))
     fold_of, fold_faults = folds_of_persons(persons[learned], PERSONS, table[~test].set_index("clip")["person"])

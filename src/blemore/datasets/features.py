@@ -94,12 +94,12 @@ def read_features(
 
 def _name_faults(files: Sequence[Source], known: Mapping[str, bool]) -> list[str]:
     """Clips that have no file, several, or are not known."""
-    found: dict[str, list[str]] = {}
+    by_clip: dict[str, list[str]] = {}
     for file in files:
-        found.setdefault(clip_of(file), []).append(file.shown)
-    doubled = [f"clip {clip} ({', '.join(names)})" for clip, names in sorted(found.items()) if len(names) > 1]
-    absent = (f"clip {clip}" for clip, needed in sorted(known.items()) if needed and clip not in found)
-    strange = (f"clip {clip} ({names[0]})" for clip, names in sorted(found.items()) if clip not in known)
+        by_clip.setdefault(clip_of(file), []).append(file.shown)
+    doubled = [f"clip {clip} ({', '.join(names)})" for clip, names in sorted(by_clip.items()) if len(names) > 1]
+    absent = (f"clip {clip}" for clip, needed in sorted(known.items()) if needed and clip not in by_clip)
+    strange = (f"clip {clip} ({names[0]})" for clip, names in sorted(by_clip.items()) if clip not in known)
     return [
         *once(doubled, "more than one file: name the folders of one network"),
         *once(absent, "no file; every usable clip needs one"),
@@ -223,7 +223,7 @@ def statistics(frames: np.ndarray, mean_alone: bool = False) -> np.ndarray:
     if not mean_alone:
         parts += [frames.std(axis=0), *np.percentile(frames, PERCENTILES, axis=0)]
     with np.errstate(over="ignore"):
-        found = np.concatenate(parts).astype(np.float32)
-    if not np.isfinite(found).all():
+        row = np.concatenate(parts).astype(np.float32)
+    if not np.isfinite(row).all():
         raise ValueError("a value is too large for single precision")
-    return found
+    return row

@@ -135,10 +135,10 @@ def template_clips(path: Path) -> tuple[list[str] | None, list[str]]:
         return None, [f"{path.name}: {fault}" for fault in error.faults]
 
 
-def _unlike(listed: Iterable[str], found: Iterable[str], folder: str, table: str, without: str) -> list[str]:
+def _unlike(listed: Iterable[str], present: Iterable[str], folder: str, table: str, without: str) -> list[str]:
     """Where a table and the clips found in a folder disagree."""
-    listed, found = set(listed), set(found)
-    absent, strange = sorted(listed - found), sorted(found - listed)
+    listed, present = set(listed), set(present)
+    absent, strange = sorted(listed - present), sorted(present - listed)
     return [
         *once((f"clip {clip}" for clip in absent), f"in {table}, but there is no such file in {folder}/"),
         *once((f"clip {clip}" for clip in strange), f"in {folder}/, but {without} {table}"),
@@ -150,12 +150,12 @@ def read_table(path: Path, columns: Sequence[str]) -> tuple[pd.DataFrame, list[s
     if not path.exists():
         return pd.DataFrame(), [f"{path} is missing"]
     try:
-        found = read_columns(path, as_text=columns)
+        raw = read_columns(path, as_text=columns)
     except DataError as error:
         return pd.DataFrame(), [f"{path.name}: {fault}" for fault in error.faults]
-    if missing := missing_columns(found, columns):
+    if missing := missing_columns(raw, columns):
         return pd.DataFrame(), [f"{path.name}: {fault}" for fault in missing]
-    table = pd.DataFrame({name: found[name] for name in columns}, dtype="str")
+    table = pd.DataFrame({name: raw[name] for name in columns}, dtype="str")
     table = table.apply(lambda cells: cells.str.strip())
     for name in {"emotion_1", "emotion_2"} & set(columns):
         table[name] = table[name].map(spelling.emotion, na_action="ignore")

@@ -65,10 +65,10 @@ class Source:
     @cached_property
     def sha256(self) -> str:  # read once, however often it is compared
         """sha256 of the bytes, as 64 hex digits."""
-        found = hashlib.sha256()
+        digest = hashlib.sha256()
         for chunk in self.chunks():
-            found.update(chunk)
-        return found.hexdigest()
+            digest.update(chunk)
+        return digest.hexdigest()
 
     def same_as(self, other: "Source") -> bool:
         """Equal bytes: equal sha256, and nothing less (whoever wants two files of one CRC-32 can make them)."""

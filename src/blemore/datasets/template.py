@@ -52,9 +52,9 @@ def _only_file(data: bytes, where: str) -> bytes:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = archive.infolist()
             if [entry.filename for entry in entries] != [TEMPLATE]:
-                found = ", ".join(shown(entry.filename) for entry in entries[:5]) or "none"
+                names = ", ".join(shown(entry.filename) for entry in entries[:5]) or "none"
                 more = f" and {len(entries) - 5} more" if len(entries) > 5 else ""
-                what = f"the zip must hold one file, {TEMPLATE}, in its root; it holds: {found}{more}"
+                what = f"the zip must hold one file, {TEMPLATE}, in its root; it holds: {names}{more}"
                 raise DataError(where, [what])
             if entries[0].flag_bits & 0x1:
                 raise DataError(where, ["is encrypted: pack it without a password"])

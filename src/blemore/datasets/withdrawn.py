@@ -67,8 +67,8 @@ class Withdrawn:
     @classmethod
     def named(cls, persons: Iterable[str], clips: Iterable[str]) -> "Withdrawn":
         """Out of names alone, as `names` gives them."""
-        found = [{"person": name} for name in persons] + [{"clip": name} for name in clips]
-        return cls(tuple({**entry, "date": "", "sha256": []} for entry in found))
+        entries = [{"person": name} for name in persons] + [{"clip": name} for name in clips]
+        return cls(tuple({**entry, "date": "", "sha256": []} for entry in entries))
 
     def of(self, kind: str, name: str) -> list[Mapping[str, Any]]:
         """The entries of a person or clip, revoked ones too, in their order."""

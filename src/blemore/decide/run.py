@@ -122,8 +122,8 @@ def calibrate(
     together = transductive(rows, alone, personal)
     decided: dict[str, Decided[Any]] = {INDUCTIVE: alone, TRANSDUCTIVE: together}
     tables = [
-        decisions_table(labelled(clips), made.saliences, variant, "model", made.posterior)
-        for variant, made in decided.items()
+        decisions_table(labelled(clips), decision.saliences, variant, "model", decision.posterior)
+        for variant, decision in decided.items()
     ]
     trust = groups = None
     if individuals is not None:
@@ -158,13 +158,13 @@ def _by_outer(rows: Rows, individuals: pd.DataFrame) -> dict[int, np.ndarray]:
     }
 
 
-def _trust(rows: Rows, alone: Decided[Single], found: Decided[Trust]) -> dict[str, Any]:
-    before, after = (sums_of_persons(rows, made.saliences) for made in (alone, found))
-    verdicts = _models(found, Trust.to_json)
+def _trust(rows: Rows, alone: Decided[Single], trusted: Decided[Trust]) -> dict[str, Any]:
+    before, after = (sums_of_persons(rows, decision.saliences) for decision in (alone, trusted))
+    verdicts = _models(trusted, Trust.to_json)
     return {
         **verdicts["final"],
         "folds": verdicts["folds"],
-        "scores": entry(rows, found.saliences),
+        "scores": entry(rows, trusted.saliences),
         **gain_and_interval(before, after),
     }
 
@@ -220,23 +220,23 @@ def _test_decisions(
     by_model, quarantined = test[known], test[~known]
     values = probabilities.set_index("clip").loc[by_model["clip"], list(CLASSES)].to_numpy(float)
     shown = Rows.of(by_model, values).to_judge(ModelName.of("calibration", FINAL, INDUCTIVE))
-    made = {INDUCTIVE: (alone.decoder.decide(values), alone.logit.posterior(values))}
+    by_variant = {INDUCTIVE: (alone.decoder.decide(values), alone.logit.posterior(values))}
     offsets = _offset_table([], FINAL, np.zeros(0, int), np.zeros(0), np.zeros((0, len(CLASSES))))
     if individuals is not None:
         number = individuals.reindex(by_model["clip"]).to_numpy(float)
-        found = np.isfinite(number)
-        groups, who = np.unique(number[found].astype(int), return_inverse=True)
-        own = shown.to_judge(ModelName.of("calibration", FINAL, TRANSDUCTIVE), found)
+        clustered = np.isfinite(number)
+        groups, who = np.unique(number[clustered].astype(int), return_inverse=True)
+        own = shown.to_judge(ModelName.of("calibration", FINAL, TRANSDUCTIVE), clustered)
         # A clip of an unknown individual is decided by itself.
         unknown = ModelName.of("calibration", FINAL, "transductive as inductive")
         rows.to_fit(unknown, "decoder")
-        shown.to_judge(unknown, ~found)
+        shown.to_judge(unknown, ~clustered)
         adaptation = ModelName.of("calibration", FINAL, "adaptation")
         own.to_fit(adaptation, "adaptation").to_judge(adaptation)
-        saliences, posterior = (part.copy() for part in made[INDUCTIVE])
-        if found.any():
-            saliences[found], posterior[found] = decide_persons(together, alone, own.values, who)
-        made[TRANSDUCTIVE] = saliences, posterior
+        saliences, posterior = (part.copy() for part in by_variant[INDUCTIVE])
+        if clustered.any():
+            saliences[clustered], posterior[clustered] = decide_persons(together, alone, own.values, who)
+        by_variant[TRANSDUCTIVE] = saliences, posterior
         moved = fit_offsets(own.values, who, rows.truth.mean(axis=0) / 100)
         offsets = _offset_table(
             [f"test {group}" for group in groups], FINAL, who, together.usualness(own.values, who), moved
@@ -247,9 +247,9 @@ def _test_decisions(
     by_prior = np.tile(prior_label, (len(quarantined), 1))
     tables = [
         decisions_table(by_model, saliences, variant, "model", posterior)
-        for variant, (saliences, posterior) in made.items()
+        for variant, (saliences, posterior) in by_variant.items()
     ]
-    return [*tables, *(decisions_table(quarantined, by_prior, variant, "prior") for variant in made)], offsets
+    return [*tables, *(decisions_table(quarantined, by_prior, variant, "prior") for variant in by_variant)], offsets
 
 
 def decisions_table(

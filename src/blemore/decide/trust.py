@@ -82,7 +82,7 @@ def trust(rows: Rows, clusters: np.ndarray, chosen: Selected, *, draws: int, nam
     rows, clusters = rows.where(known), clusters[known]
     if chosen.model.choice.kind == OFF or len(np.unique(rows.person)) < FEWEST_PERSONS:
         return Trust({})
-    found = replace(rows, person=clusters, clip=None)
+    clustered = replace(rows, person=clusters, clip=None)
 
     def sums(groups: Rows) -> np.ndarray:
         saliences = np.zeros_like(rows.truth)
@@ -90,13 +90,13 @@ def trust(rows: Rows, clusters: np.ndarray, chosen: Selected, *, draws: int, nam
             inside = rows.fold == fold
             if inside.any():
                 saliences[inside], _ = decide_together(model, rows.values[inside], groups.person[inside])
-        made = sums_of_persons(rows, saliences)
-        return made[made[:, 1] > 0]
+        by_person = sums_of_persons(rows, saliences)
+        return by_person[by_person[:, 1] > 0]
 
-    drawn = [random_groups(found, f"{name}/{draw}", within_folds=True) for draw in range(draws)]
-    own, controls = sums(found), {
+    drawn = [random_groups(clustered, f"{name}/{draw}", within_folds=True) for draw in range(draws)]
+    own, controls = sums(clustered), {
         "random_clusters": np.mean([sums(groups) for groups in drawn], axis=0),
-        "one_cluster": sums(one_group(found)),
+        "one_cluster": sums(one_group(clustered)),
     }  # fmt: skip
     return Trust({control: _difference(own, other) for control, other in controls.items()})
 

@@ -104,35 +104,35 @@ class Egemaps(Functionals):
         return self.smile.process_signal(samples.astype(np.float32), RATE).to_numpy()[0]
 
 
-def functionals(found: Tracks) -> np.ndarray:
+def functionals(audio: Tracks) -> np.ndarray:
     """The numbers that FEATURES names, of one clip."""
-    sounding, voiced = found.sounding, found.voiced
-    values = [*_level(found), *_rhythm(sounding, voiced), *_pitch(found)]
+    sounding, voiced = audio.sounding, audio.voiced
+    values = [*_level(audio), *_rhythm(sounding, voiced), *_pitch(audio)]
     pairs = voiced[1:] & voiced[:-1]
-    for track in (found.pitch, found.level):
+    for track in (audio.pitch, audio.level):
         change = _some(np.abs(np.diff(track))[pairs])
         values += [change.mean(), np.percentile(change, 80)]
-    for track in found.quality.values():
+    for track in audio.quality.values():
         values += _spread(track[voiced])
-    for track in (*found.spectral.values(), found.flux):
+    for track in (*audio.spectral.values(), audio.flux):
         values += _spread(track[sounding])
-    cepstra = _some(found.cepstra[sounding])
-    change = _some(np.abs(np.diff(found.cepstra, axis=0))[sounding[1:] & sounding[:-1]])
+    cepstra = _some(audio.cepstra[sounding])
+    change = _some(np.abs(np.diff(audio.cepstra, axis=0))[sounding[1:] & sounding[:-1]])
     values += [*cepstra.mean(axis=0), *cepstra.std(axis=0), *change.mean(axis=0)]
     return np.array(values, float)
 
 
-def _level(found: Tracks) -> list[float]:
-    loudest = np.percentile(found.level, 95)
-    level = _some((found.level - loudest)[found.sounding])
+def _level(audio: Tracks) -> list[float]:
+    loudest = np.percentile(audio.level, 95)
+    level = _some((audio.level - loudest)[audio.sounding])
     modulation = [0.0] * len(MODULATION)
-    if found.sounding.any():
-        envelope = 10 ** ((found.level - loudest) / 20)
+    if audio.sounding.any():
+        envelope = 10 ** ((audio.level - loudest) / 20)
         power = np.abs(np.fft.rfft(envelope - envelope.mean(), max(512, len(envelope)))) ** 2
         hertz = np.fft.rfftfreq(max(512, len(envelope)), FRAME)
         total = max(power.sum(), 1e-10)
         modulation = [power[(hertz >= low) & (hertz < high)].sum() / total for low, high in MODULATION]
-    moves = _slope(found.level, found.sounding), *_steps(found.level, found.sounding)
+    moves = _slope(audio.level, audio.sounding), *_steps(audio.level, audio.sounding)
     return [loudest, level.std(), *np.percentile(level, (20, 50)), *moves, *modulation]
 
 
@@ -144,8 +144,8 @@ def _rhythm(sounding: np.ndarray, voiced: np.ndarray) -> list[float]:
     return [*shares, len(starts) / (len(sounding) * FRAME), lengths.mean(), lengths.std(), pauses.mean()]
 
 
-def _pitch(found: Tracks) -> list[float]:
-    pitch, voiced = found.pitch, found.voiced
+def _pitch(audio: Tracks) -> list[float]:
+    pitch, voiced = audio.pitch, audio.voiced
     low, high = np.percentile(_some(pitch[voiced]), (5, 95))
     bend = np.abs(np.diff(pitch, 2))[voiced[2:] & voiced[1:-1] & voiced[:-2]]  # trembling bends it all the time
     moves = high - low, *_steps(pitch, voiced), _some(bend).mean()

@@ -120,9 +120,9 @@ def from_pretrained(architecture: type[Any], settings: Mapping, **options: Any) 
     if not (files[-1].parent / CONFIG).is_file() or files[-1].name not in WEIGHTS:
         raise DataError(where, [f"{files[-1]}: name the folder that holds {CONFIG} and {' or '.join(WEIGHTS)}"])
     config = getattr(architecture, "config_class", None)
-    wanted, found = getattr(config, "model_type", None), model_type(settings)
-    if wanted and found != wanted and not _holds_part(files[0], config):
-        raise DataError(where, [f"{files[0].parent} is a {found!r} network by its {CONFIG}, {wanted!r} is needed here"])
+    wanted, kind = getattr(config, "model_type", None), model_type(settings)
+    if wanted and kind != wanted and not _holds_part(files[0], config):
+        raise DataError(where, [f"{files[0].parent} is a {kind!r} network by its {CONFIG}, {wanted!r} is needed here"])
     with _told(files[-1], f"does not load into {architecture.__name__}"):
         network, loading = architecture.from_pretrained(
             str(files[-1].parent), local_files_only=True, weights_only=True, output_loading_info=True, **options
@@ -164,8 +164,8 @@ def _files(settings: Mapping) -> list[Path]:
         advice = f"{how_to_get(settings)}; or switch it off with {off(settings)}"
         raise MissingDataError(where, [f"no weights {settings['checkpoint']} on this machine: {advice}"])
     faults = [f"{file} {fault}" for file in files if (fault := file_fault(file))]
-    if not faults and "sha256" in settings and (found := sha256(files[-1])) != settings["sha256"]:
-        faults = [f"{files[-1]} has sha256 {found}, the parameters want {settings['sha256']}"]
+    if not faults and "sha256" in settings and (digest := sha256(files[-1])) != settings["sha256"]:
+        faults = [f"{files[-1]} has sha256 {digest}, the parameters want {settings['sha256']}"]
     refuse(where, faults)
     return files
 
@@ -176,7 +176,7 @@ def _told(path: Path, fault: str) -> Iterator[None]:
     try:
         yield
     except pickle.UnpicklingError as error:  # its message begins with the advice to run the code
-        found = next((f" ({line.strip()})" for line in str(error).splitlines() if "unsupported" in line.lower()), "")
-        raise DataError(str(path), [f"not a checkpoint of tensors alone, its code was not run{found}"]) from error
+        detail = next((f" ({line.strip()})" for line in str(error).splitlines() if "unsupported" in line.lower()), "")
+        raise DataError(str(path), [f"not a checkpoint of tensors alone, its code was not run{detail}"]) from error
     except (SafetensorError, RuntimeError, EOFError, ValueError, OSError) as error:  # a broken archive may be any
         raise DataError(str(path), [f"{fault} ({(str(error) or type(error).__name__).splitlines()[0]})"]) from error

@@ -114,8 +114,8 @@ class Geometry(Embedder):
         points = tracks[..., -2 * len(LANDMARKS) :].reshape(*tracks.shape[:2], len(LANDMARKS), 2)
         shape, motion = measured(column, points)
         time = column["time"][:, None]
-        found = np.stack([column["detected"].mean(axis=1), column["tracked"].mean(axis=1)], axis=1)
-        numbers = np.concatenate([shape_statistics(shape, time), motion_statistics(motion), found], axis=1)
+        shares = np.stack([column["detected"].mean(axis=1), column["tracked"].mean(axis=1)], axis=1)
+        numbers = np.concatenate([shape_statistics(shape, time), motion_statistics(motion), shares], axis=1)
         numbers[np.isnan(tracks).any(axis=(1, 2))] = np.nan
         return numbers.astype(np.float32)
 

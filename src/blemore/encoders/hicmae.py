@@ -183,8 +183,8 @@ class HiCMAE(Network):
         flat = x.flatten(0, 1)  # (B * W, values)
         shape = (3, pictures.count, pictures.size, pictures.size)
         video, audio = flat.split([flat.shape[1] - self.sound[0] * self.sound[1], self.sound[0] * self.sound[1]], dim=1)
-        found = self.judge(video.unflatten(1, shape), audio.unflatten(1, (1, *self.sound)))
-        return found.unflatten(0, x.shape[:2]).mean(dim=1)
+        outputs = self.judge(video.unflatten(1, shape), audio.unflatten(1, (1, *self.sound)))
+        return outputs.unflatten(0, x.shape[:2]).mean(dim=1)
 
     def judge(self, video: Tensor, audio: Tensor) -> Tensor:
         """Windows (B, 3, T, S, S) and (B, 1, rows, bands) -> (B, classes or 4 * dim)."""

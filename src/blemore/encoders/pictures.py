@@ -107,12 +107,12 @@ def moved(clips: Sequence[np.ndarray], generator: torch.Generator) -> list[np.nd
     reach = round(SHIFT * side)
     flips = torch.rand(len(clips), generator=generator) < 0.5
     shifts = torch.randint(-reach, reach + 1, (len(clips), 2), generator=generator)
-    found = []
+    shifted = []
     for clip, flip, (down, right) in zip(clips, flips.tolist(), shifts.tolist(), strict=True):
         rows, columns = (np.clip(np.arange(side) + shift, 0, side - 1) for shift in (down, right))
         pixels = rows[:, None] * side + (columns[::-1] if flip else columns)  # (S, S) numbers of the pixels to show
-        found.append(clip.reshape(len(clip), -1, 3).take(pixels.ravel(), axis=1).reshape(clip.shape))
-    return found
+        shifted.append(clip.reshape(len(clip), -1, 3).take(pixels.ravel(), axis=1).reshape(clip.shape))
+    return shifted
 
 
 def drawn_light(clips: int, generator: torch.Generator) -> Tensor:

@@ -81,8 +81,8 @@ def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
         with np.load(path, allow_pickle=False) as file:
             missing = [name for name in ("X", "filenames") if name not in file.files]
             if missing:
-                found = ", ".join(file.files)
-                raise DataError(str(path), [f"array {name!r} is missing (found: {found})" for name in missing])
+                names = ", ".join(file.files)
+                raise DataError(str(path), [f"array {name!r} is missing (found: {names})" for name in missing])
             return file["X"], file["filenames"]
     except DataError:
         raise

@@ -75,11 +75,11 @@ def build(settings: Mapping, *, architecture: Literal["wavlm", "hubert", "wav2ve
         return Speech(speech_network(ARCHITECTURES[architecture], settings), Sound())
     if model_type(settings) is None:
         checkpoint_file(settings)  # fetched where that is allowed, else the error that says what is missing
-    found = model_type(settings)
-    if found not in ARCHITECTURES:
-        text = f"{settings['checkpoint']} is a {found!r} network, module speech reads {', '.join(ARCHITECTURES)}"
+    kind = model_type(settings)
+    if kind not in ARCHITECTURES:
+        text = f"{settings['checkpoint']} is a {kind!r} network, module speech reads {', '.join(ARCHITECTURES)}"
         raise DataError(f"encoder {settings['name']}", [text])
-    return Speech(speech_network(ARCHITECTURES[found], settings), Sound())
+    return Speech(speech_network(ARCHITECTURES[kind], settings), Sound())
 
 
 def speech_network(architecture: type[PreTrainedModel], settings: Mapping) -> PreTrainedModel:

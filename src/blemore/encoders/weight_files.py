@@ -94,7 +94,7 @@ def fetched_files(settings: Mapping) -> list[Path]:
     name, revision = settings["checkpoint"], settings.get("revision")
     form = family(settings["module"]).form
     first = [] if form == "timm" else [from_hub(name, CONFIG, revision)]
-    weights = next((found for file in WEIGHTS_OF[form] if (found := from_hub(name, file, revision))), None)
+    weights = next((path for file in WEIGHTS_OF[form] if (path := from_hub(name, file, revision))), None)
     return [file for file in (*first, weights) if file] if weights else []
 
 
@@ -114,8 +114,8 @@ def _cached(name: str, revision: str | None) -> dict[str, Path]:
     """File name -> path in the hub's local cache, of the pinned revision (else the one that "main" last was)."""
     from huggingface_hub import try_to_load_from_cache
 
-    found = {file: try_to_load_from_cache(name, file, revision=revision) for file in (CONFIG, *TIMM_WEIGHTS)}
-    return {file: Path(path) for file, path in found.items() if isinstance(path, str)}
+    cached = {file: try_to_load_from_cache(name, file, revision=revision) for file in (CONFIG, *TIMM_WEIGHTS)}
+    return {file: Path(path) for file, path in cached.items() if isinstance(path, str)}
 
 
 def file_fault(path: Path) -> str | None:
@@ -146,11 +146,11 @@ def file_fault(path: Path) -> str | None:
 
 def _json_fault(path: Path) -> str | None:
     try:
-        found = parse_json(path.read_bytes())
+        content = parse_json(path.read_bytes())
     except ValueError as error:
         return f"is no JSON: {error}"
     kind, said = (list, "a list of blocks") if path.name.endswith(MANIFEST) else (dict, "a block of keys")
-    return None if isinstance(found, kind) else f"is not {said}"
+    return None if isinstance(content, kind) else f"is not {said}"
 
 
 def _safetensors_fault(path: Path) -> str | None:

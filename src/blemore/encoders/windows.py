@@ -93,9 +93,9 @@ class FacesAndSound(Preprocessing):
         chosen = [clip[int(where * len(clip))] for clip, (where, _) in zip(clips, draws.tolist(), strict=True)]
         shape = (self.pictures.count, self.pictures.size, self.pictures.size, 3)
         faces = moved([window[: self.seen].reshape(shape) for window in chosen], generator)
-        made = [np.append(face.ravel(), window[self.seen :]) for face, window in zip(faces, chosen, strict=True)]
+        rows = [np.append(face.ravel(), window[self.seen :]) for face, window in zip(faces, chosen, strict=True)]
         louder = LOUDER * (2 * draws[:, 1:] - 1)
-        return torch.from_numpy(np.stack(made))[:, None], torch.cat([drawn_light(len(clips), generator), louder], dim=1)
+        return torch.from_numpy(np.stack(rows))[:, None], torch.cat([drawn_light(len(clips), generator), louder], dim=1)
 
     def finished(self, batch: Tensor, changes: Tensor | None = None) -> Tensor:
         """See Preprocessing: (B, W, values) float32: of each window pictures (3, T, S, S), then sound (ROWS, BANDS)."""

@@ -336,9 +336,9 @@ def draw_calibration(classes: Mapping[str, list[Mapping[str, Any]]]) -> Figure:
 def _sets(saliences: np.ndarray) -> tuple[list[tuple[int, ...]], np.ndarray]:
     """The sets of classes that occur, singles first, in class order; and (n,) the set of each row."""
     shown = (np.asarray(saliences) > 0).astype(int).tolist()
-    found = sorted({tuple(row) for row in shown}, key=lambda row: (sum(row), np.flatnonzero(row).tolist()))
-    number = {row: k for k, row in enumerate(found)}
-    return found, np.array([number[tuple(row)] for row in shown])
+    sets = sorted({tuple(row) for row in shown}, key=lambda row: (sum(row), np.flatnonzero(row).tolist()))
+    number = {row: k for k, row in enumerate(sets)}
+    return sets, np.array([number[tuple(row)] for row in shown])
 
 
 def _name(row: tuple[int, ...]) -> str:

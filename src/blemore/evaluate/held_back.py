@@ -72,8 +72,8 @@ def judge(
     if {"inductive", "transductive"} <= set(variants):
         difference = {key: variants["transductive"][key] - variants["inductive"][key] for key in ACCURACIES}
         difference |= _interval(sums["inductive"], sums["transductive"])
-    found = None if clusters is None else _judge_clusters(clusters, truth)
-    return {"variants": variants, "difference": difference, "clusters": found, "note": NOTE}
+    judged = None if clusters is None else _judge_clusters(clusters, truth)
+    return {"variants": variants, "difference": difference, "clusters": judged, "note": NOTE}
 
 
 def _interval(sums: np.ndarray, after: np.ndarray | None = None) -> dict[str, Any]:

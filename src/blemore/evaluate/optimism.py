@@ -69,9 +69,9 @@ def optimism(
     decided = {
         name: rows.lookup(part) for name, part in decisions[decisions["split"] == "train"].groupby("variant", sort=True)
     }
-    made = {key: rows.lookup(part) for key, part in methods.groupby(["method", "protocol"], sort=True)}
+    by_method = {key: rows.lookup(part) for key, part in methods.groupby(["method", "protocol"], sort=True)}
     final = weights["method"]["final"]
-    nested, paper = entry(rows, decided[INDUCTIVE]), scores(made[final, "paper"], rows.truth)
+    nested, paper = entry(rows, decided[INDUCTIVE]), scores(by_method[final, "paper"], rows.truth)
     return {
         "protocols": {
             "nested": nested,
@@ -80,7 +80,7 @@ def optimism(
         },
         "fusion": {
             "chosen": weights["method"],
-            "methods": _methods(rows, made),
+            "methods": _methods(rows, by_method),
         },
         "surface": _surface(rows, views),
         "sets": {variant: _sets(rows, saliences) for variant, saliences in decided.items()},
@@ -122,15 +122,15 @@ def _surface(rows: Rows, views: pd.DataFrame) -> dict[str, Any]:
 
 def _sets(rows: Rows, saliences: np.ndarray) -> dict[str, dict[str, int]]:
     """{true set of emotions: {"clips", "right"}}, singles first, in the order of the classes."""
-    right, found = presence_correct(saliences, rows.truth), {}
+    right, counts = presence_correct(saliences, rows.truth), {}
     shown = rows.truth > 0
     for emotions in sorted(
         {tuple(row) for row in shown.tolist()}, key=lambda row: (sum(row), np.flatnonzero(row).tolist())
     ):
         own = (shown == emotions).all(axis=1)
         name = "+".join(name for name, there in zip(CLASSES, emotions, strict=True) if there)
-        found[name] = {"clips": int(own.sum()), "right": int(right[own].sum())}
-    return found
+        counts[name] = {"clips": int(own.sum()), "right": int(right[own].sum())}
+    return counts
 
 
 def _persons(rows: Rows, decided: Mapping[str, np.ndarray], offsets: pd.DataFrame) -> list[dict[str, Any]]:

@@ -74,14 +74,14 @@ def score(
     )
 
     kind = decoders.preferred(decoding)
-    decided, made = decoders.leave_one_fold_out(rows, kind=kind)
+    decided, fitted = decoders.leave_one_fold_out(rows, kind=kind)
     by_thresholds = entry(rows, decoders.leave_one_fold_out(rows, kind="exact")[0])
     best = exact_optimum(rows.values, rows.truth)
     in_sample = scores(best.decide(rows.values), rows.truth) | {"alpha": best.alpha, "beta": best.beta}
     views = replace(rows, values=np.broadcast_to(rows.values, (len(rows.outers), *rows.values.shape)))
     return {
         "honest": entry(rows, decided),
-        "decoders": {str(fold): decoder.to_json() for fold, decoder in made.items()},
+        "decoders": {str(fold): decoder.to_json() for fold, decoder in fitted.items()},
         "trivial": entry(rows, commonest_of_others(rows)),
         "thresholds": {
             "honest": by_thresholds,

@@ -124,7 +124,7 @@ def summarise(
             "over_computed": _paired(rows, beside.saliences, judged.saliences, judged.there & beside.there)
             if beside and name not in computed
             else None,
-            "decoders": {str(fold): made.to_json() for fold, made in judged.decoders.items()},
+            "decoders": {str(fold): decoder.to_json() for fold, decoder in judged.decoders.items()},
         }
     single = _best_of(rows, alone, "best single encoder")
     known = None
@@ -180,9 +180,9 @@ def _alone(rows: Rows, table: pd.DataFrame, name: str, kind: str) -> _Alone:
     here = rows.where(there)
     here = replace(here, values=here.lookup(table))
     saliences, values = np.zeros(rows.truth.shape, dtype=np.int64), np.full(rows.truth.shape, np.nan)
-    saliences[there], made = leave_one_fold_out(here, name, kind)
+    saliences[there], fitted = leave_one_fold_out(here, name, kind)
     values[there] = here.values
-    return _Alone(saliences, there, made, values)
+    return _Alone(saliences, there, fitted, values)
 
 
 def _best_of(rows: Rows, alone: Mapping[str, _Alone], name: str) -> _Best:
@@ -203,7 +203,7 @@ def _best_of(rows: Rows, alone: Mapping[str, _Alone], name: str) -> _Best:
 def _paired(rows: Rows, before: np.ndarray, after: np.ndarray, there: np.ndarray) -> dict[str, Any]:
     """What decisions `after` gain over `before`, on the clips that both have."""
     here = rows.where(there)
-    sums = (sums_of_persons(here, made[there]) for made in (before, after))
+    sums = (sums_of_persons(here, saliences[there]) for saliences in (before, after))
     return {"clips": len(here)} | gain_and_interval(*sums)
 
 
@@ -219,11 +219,11 @@ def _with_quarantined(
     for fold in every.folds:
         own = ~usable & (every.fold == fold)
         saliences[own] = commonest_decision(rows.truth[rows.fold != fold])
-    found = {}
-    for variant, made in decided.items():
-        saliences[usable] = made
-        found[variant] = entry(every, saliences)
-    return found
+    scores = {}
+    for variant, decisions in decided.items():
+        saliences[usable] = decisions
+        scores[variant] = entry(every, saliences)
+    return scores
 
 
 def _expected(rows: Rows, saliences: np.ndarray, table: pd.DataFrame) -> dict[str, Any]:

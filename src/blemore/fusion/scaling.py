@@ -78,7 +78,7 @@ def fit(probabilities: np.ndarray, soft: np.ndarray) -> Scaling:
     Scaling
         An encoder without any clip is left as it is.
     """
-    found = unscaled(len(probabilities))
+    scaling = unscaled(len(probabilities))
     centre = np.array([1.0, *np.zeros(6)])
     low, high = (np.array([slope, *np.full(6, sign * np.inf)]) for slope, sign in zip(SLOPES, (-1, 1), strict=True))
     for e, rows in enumerate(probabilities):
@@ -89,5 +89,5 @@ def fit(probabilities: np.ndarray, soft: np.ndarray) -> Scaling:
             inputs = np.concatenate([logs[None], biases])  # (7, n, 6)
             precision = np.full(7, PULL * len(logs))
             numbers = logits.fit(inputs, soft[known], centre, precision, low=low, high=high)
-            found.slopes[e], found.biases[e] = numbers[0], numbers[1:]
-    return found
+            scaling.slopes[e], scaling.biases[e] = numbers[0], numbers[1:]
+    return scaling

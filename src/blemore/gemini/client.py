@@ -66,24 +66,24 @@ def _client(service: Service, key: str) -> Iterator[Ask]:
             answer = client.models.embed_content(model=service.model, contents=[content], config=config)
         except errors.APIError as error:
             headers = {} if error.response is None else error.response.headers
-            found = failure(error.code, error.details, {str(k).lower(): str(v) for k, v in headers.items()})
+            fault = failure(error.code, error.details, {str(k).lower(): str(v) for k, v in headers.items()})
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
-            found = Failure(Meaning.again, f"no connection to {service.base_url} ({type(error).__name__})")
+            fault = Failure(Meaning.again, f"no connection to {service.base_url} ({type(error).__name__})")
         except httpx2.TimeoutException:
-            found = Failure(Meaning.again, f"no answer within {service.timeout:g} s", maybe_paid=True)
+            fault = Failure(Meaning.again, f"no answer within {service.timeout:g} s", maybe_paid=True)
         except httpx2.TransportError as error:
-            found = Failure(Meaning.again, f"the connection broke ({type(error).__name__})", maybe_paid=True)
+            fault = Failure(Meaning.again, f"the connection broke ({type(error).__name__})", maybe_paid=True)
         except httpx2.DecodingError:
-            found = Failure(Meaning.again, "the answer cannot be decompressed", maybe_paid=True)
+            fault = Failure(Meaning.again, "the answer cannot be decompressed", maybe_paid=True)
         except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
-            found = Failure(Meaning.again, "the answer is no JSON", maybe_paid=True)
+            fault = Failure(Meaning.again, "the answer is no JSON", maybe_paid=True)
         except (pydantic.ValidationError, AttributeError, TypeError, KeyError):
-            found = Failure(Meaning.again, "the answer is JSON of another form", maybe_paid=True)
+            fault = Failure(Meaning.again, "the answer is JSON of another form", maybe_paid=True)
         else:
             return checked([part.values for part in answer.embeddings or []], service.dimensions)
         # Some of Google's messages repeat the key; the original error holds the request, whose headers hold it.
-        clean = " ".join(found.reason.replace(key, "[key]").split())[:LONGEST_REASON]
-        raise replace(found, reason=clean) from None
+        clean = " ".join(fault.reason.replace(key, "[key]").split())[:LONGEST_REASON]
+        raise replace(fault, reason=clean) from None
 
     with httpx2.Client(trust_env=False, timeout=service.timeout) as http:  # the environment's proxies are not asked
         options = types.HttpOptions(

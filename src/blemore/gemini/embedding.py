@@ -87,12 +87,12 @@ class Run:
         advance(len(pieces) - len(tasks))
         if tasks:
             self._ask(tasks, advance)
-        found = [self.cache.vector(key, self.service.dimensions) for key in keys]
+        stored = [self.cache.vector(key, self.service.dimensions) for key in keys]
         for key in keys:
             self.cache.declare(key)
         nothing = np.full(self.service.dimensions, np.nan, np.float32)
-        reasons = [self.cache.refusal(k) or "" if v is None else "" for k, v in zip(keys, found, strict=True)]
-        return np.stack([nothing if vector is None else vector for vector in found]), reasons
+        reasons = [self.cache.refusal(k) or "" if v is None else "" for k, v in zip(keys, stored, strict=True)]
+        return np.stack([nothing if vector is None else vector for vector in stored]), reasons
 
     def _missing(self, pieces: Sequence[tuple[str, bytes]], keys: Sequence[str]) -> list[Task]:
         """The pieces to ask for: neither in the cache nor refused before, equal ones once.

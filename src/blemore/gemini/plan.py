@@ -109,10 +109,10 @@ def make_plan(pieces: Iterable[tuple[str, bytes]], service: Service, folder: Pat
         key = cache_key(mp4, service)
         if cache.vector(key, service.dimensions) is not None:
             hits += 1
-        elif cache.refusal(key) is not None or (found := measured(mp4))[1]:
+        elif cache.refusal(key) is not None or (measures := measured(mp4))[1]:
             refused += 1
         else:
-            missing[key] = found[0], len(mp4)
+            missing[key] = measures[0], len(mp4)
     seconds = sum(length for length, _ in missing.values())
     return Plan(
         pieces=count,

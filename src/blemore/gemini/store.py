@@ -128,13 +128,13 @@ class Ledger:
 
     def sums(self) -> dict[str, str]:
         """{beginning of a key: sha256 of the file of the last vector that came}; older lines say none."""
-        pieces, found = {}, {}
+        pieces, sums = {}, {}
         for line in self.lines():
             if line["event"] == "sent":
                 pieces[line["request"]] = line["piece"]
             elif "sha256" in line and line["request"] in pieces:
-                found[pieces[line["request"]]] = line["sha256"]
-        return found
+                sums[pieces[line["request"]]] = line["sha256"]
+        return sums
 
     def failed(self, request: str, usd: float, reason: str) -> None:
         """No vector came; `usd` is what it may have cost all the same."""

@@ -61,9 +61,9 @@ def in_crop(landmarks: np.ndarray, size: int) -> np.ndarray:
     return level + np.array([0.5, EYE_LINE]) * size
 
 
-def described(found: Iterable[tuple[str, np.ndarray | None]]) -> tuple[list[str], np.ndarray, np.ndarray]:
+def described(pairs: Iterable[tuple[str, np.ndarray | None]]) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Clips, sorted, their descriptors (n, d) float64, 0 where there is none, and (n,) bool: whether there is one."""
-    by_clip = dict(found)
+    by_clip = dict(pairs)
     names = sorted(by_clip)
     usable = np.array([by_clip[name] is not None for name in names], bool)
     descriptors = np.zeros(

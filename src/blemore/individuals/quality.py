@@ -50,12 +50,12 @@ def fit(descriptors: np.ndarray, person: np.ndarray, *, seed: str) -> PersonClus
 
 def purity_and_index(folds: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[float | None, float | None]:
     """Means over (persons, clusters) of each fold with several persons of their purity and adjusted Rand index."""
-    found = [
+    pairs = [
         (purity(person, clusters), adjusted_rand_score(person, clusters))
         for person, clusters in folds
         if len(np.unique(person)) > 1
     ]
-    pure, rand = np.mean(found, axis=0).tolist() if found else (None, None)
+    pure, rand = np.mean(pairs, axis=0).tolist() if pairs else (None, None)
     return pure, rand
 
 

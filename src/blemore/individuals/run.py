@@ -95,14 +95,14 @@ def find_individuals(
         of_train = list(_of_folds(rows, learned, name))
         clusters = _clusters(_taught(learned, (), name), (), shown)
     sizes = sorted(np.bincount(clusters).tolist(), reverse=True)
-    judged = [(rows.person[chosen], found) for outer, chosen, found in of_train if outer == FINAL]
+    judged = [(rows.person[chosen], numbers) for outer, chosen, numbers in of_train if outer == FINAL]
     summary["train"] |= dict(zip(("purity", "adjusted_rand"), purity_and_index(judged), strict=True))
     summary["test"] |= {"clusters": len(sizes), "sizes": sizes}
     summary["reason"] = (
         "Test clips clustered by their faces; what tells persons apart was learned from the training persons."
     )
     names = np.asarray(rows.clip)
-    parts = [("train", outer, names[chosen], found) for outer, chosen, found in of_train]
+    parts = [("train", outer, names[chosen], numbers) for outer, chosen, numbers in of_train]
     return Individuals(_table([("test", FINAL, np.asarray(shown.clip), clusters), *parts]), summary)
 
 
@@ -117,9 +117,9 @@ def _of_folds(rows: Rows, learned: Rows, name: str) -> Iterator[tuple[int, np.nd
         taught = _taught(others, left, name)
         for fold, outer in [(one, FINAL)] if one == other else [(one, other), (other, one)]:
             chosen = rows.fold == fold
-            found = _clusters(taught, left, rows.where(chosen)) + numbered[outer]
-            numbered[outer] = int(found.max()) + 1
-            yield outer, chosen, found
+            clusters = _clusters(taught, left, rows.where(chosen)) + numbered[outer]
+            numbered[outer] = int(clusters.max()) + 1
+            yield outer, chosen, clusters
 
 
 def _taught(learned: Rows, left: tuple[int, ...], name: str) -> PersonClusters:
@@ -157,7 +157,7 @@ def _rows(described: Mapping[str, np.ndarray], clips: pd.DataFrame) -> Rows:
 def _table(parts: Sequence[tuple[str, int, np.ndarray, np.ndarray]]) -> pd.DataFrame:
     """The table of parts (split, outer, clips, clusters)."""
     tables = [
-        pd.DataFrame({"clip": clips, "split": split, "outer": outer, "cluster": found})
-        for split, outer, clips, found in parts
+        pd.DataFrame({"clip": clips, "split": split, "outer": outer, "cluster": clusters})
+        for split, outer, clips, clusters in parts
     ]
     return pd.concat([pd.DataFrame(columns=list(COLUMNS)), *tables], ignore_index=True).astype(COLUMNS)

@@ -63,8 +63,8 @@ def _direction(network: cv2.FaceRecognizerSF, faces: Faces) -> np.ndarray | None
         return None
     directions = []
     for picture, points in zip(faces.pictures, faces.landmarks, strict=True):
-        found = np.concatenate([np.zeros(4), points.ravel(), [1.0]])  # box, landmarks, score, as OpenCV's detector
-        aligned = network.alignCrop(picture[..., ::-1].copy(), found.astype(np.float32)[None])
+        detection = np.concatenate([np.zeros(4), points.ravel(), [1.0]])  # box, landmarks, score, as OpenCV's detector
+        aligned = network.alignCrop(picture[..., ::-1].copy(), detection.astype(np.float32)[None])
         direction = network.feature(aligned).ravel().astype(float)
         directions.append(direction / max(float(np.linalg.norm(direction)), 1e-9))
     mean = np.mean(directions, axis=0)

@@ -41,10 +41,10 @@ def gather_folds(folds: Sequence[Path], clips: pd.DataFrame) -> pd.DataFrame:
         declare.fitted(ModelName.parse(f"{path.parent.name}/{path.stem}"), declare.HANDED_ON, [], table["clip"])
     rows = pd.concat(tables, ignore_index=True)
     clips = usable(clips).sort_values("clip").reset_index(drop=True)
-    found = Counter(rows["clip"])
+    counts = Counter(rows["clip"])
     expected = dict(zip(clips["clip"], np.where(clips["split"] == "train", 1, len(folds)), strict=True))
-    wrong = {clip: number for clip, number in expected.items() if found[clip] != number}
-    faults = [f"clip {clip}: in {found[clip]} tables, expected in {number}" for clip, number in wrong.items()]
+    wrong = {clip: number for clip, number in expected.items() if counts[clip] != number}
+    faults = [f"clip {clip}: in {counts[clip]} tables, expected in {number}" for clip, number in wrong.items()]
     faults += [f"clip {name}: unknown, no such usable clip" for name in sorted(set(rows["clip"]) - set(clips["clip"]))]
     refuse("fold tables " + ", ".join(map(str, folds)), faults)
     table = mean_of_folds(rows, clips)

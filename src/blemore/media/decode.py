@@ -123,8 +123,8 @@ def _listening() -> Iterator[list[Any]]:
 
 
 def _read(container: av.container.InputContainer, said: list[Any]) -> OpenClip:
-    streams = [one for one in container.streams if one.type in ("video", "audio")]
-    streams = [one for one in streams if not one.disposition & Disposition.attached_pic]
+    streams = [stream for stream in container.streams if stream.type in ("video", "audio")]
+    streams = [stream for stream in streams if not stream.disposition & Disposition.attached_pic]
     if not any(stream.type == "video" for stream in streams):
         raise BadClip("no video stream")
     known = [stream for stream in streams if stream.codec_context is not None]
@@ -138,8 +138,8 @@ def _read(container: av.container.InputContainer, said: list[Any]) -> OpenClip:
     packets = _packets(container, known, remarks)
     video = _choice([stream for stream in known if stream.type == "video"], packets, remarks, at_least=2)
     if video is None:
-        found = any(packet.size for packet in packets if packet.stream.type == "video")
-        raise BadClip("no video stream: a single picture" if found else "no video stream: it holds no frame")
+        has_frame = any(packet.size for packet in packets if packet.stream.type == "video")
+        raise BadClip("no video stream: a single picture" if has_frame else "no video stream: it holds no frame")
     audio = _choice([stream for stream in known if stream.type == "audio"], packets, remarks, at_least=1)
     if audio is None:
         has_track = any(stream.type == "audio" for stream in streams)
@@ -173,13 +173,17 @@ def _choice(streams: list, packets: Sequence[av.Packet], remarks: list[str], at_
     """The stream that players show: of those that last, the default one, then the longest, then the first."""
     spans = {}
     for stream in streams:
-        stamps = [_stamp(one) for one in packets if one.stream is stream and one.size and not one.is_discard]
+        stamps = [
+            _stamp(packet) for packet in packets if packet.stream is stream and packet.size and not packet.is_discard
+        ]
         if len(stamps) >= at_least:
             spans[stream] = max(stamps) - min(stamps)
     lasting = [stream for stream in spans if spans[stream] >= LASTS * max(spans.values())]
     if not lasting:
         return None
-    chosen = max(lasting, key=lambda one: (bool(one.disposition & Disposition.default), spans[one], -one.index))
+    chosen = max(
+        lasting, key=lambda stream: (bool(stream.disposition & Disposition.default), spans[stream], -stream.index)
+    )
     if len(spans) > 1:
         kind, why = chosen.type, "default" if chosen.disposition & Disposition.default else "longest"
         number = streams.index(chosen) + 1
@@ -202,7 +206,9 @@ def _timeline(shown: Sequence[av.Packet], remarks: list[str]) -> tuple[float, np
     ------
     BadClip : the time jumps, forwards or back, or stands still.
     """
-    order = np.array([_stamp(one) if one.dts is None else float(one.dts * one.time_base) for one in shown])
+    order = np.array(
+        [_stamp(packet) if packet.dts is None else float(packet.dts * packet.time_base) for packet in shown]
+    )
     back = np.flatnonzero(np.diff(order) < -STILL)
     if len(back):
         place = order[back[0]] - order[0]

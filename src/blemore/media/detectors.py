@@ -65,11 +65,11 @@ class Mtcnn:
         self._cascade.min_face_size = smallest * FINER
         finer = cv2.resize(picture, None, fx=FINER, fy=FINER, interpolation=cv2.INTER_LINEAR)
         faces = []
-        for found in self._cascade.detect_faces(finer):
-            if found["confidence"] >= SCORE:
-                points = np.array([found["keypoints"][name] for name in LANDMARKS])  # (5, 2)
-                box = (found["box"] + HALF_PIXEL) / FINER
-                faces.append(Face(box, (points + 0.5) / FINER, float(found["confidence"])))
+        for face in self._cascade.detect_faces(finer):
+            if face["confidence"] >= SCORE:
+                points = np.array([face["keypoints"][name] for name in LANDMARKS])  # (5, 2)
+                box = (face["box"] + HALF_PIXEL) / FINER
+                faces.append(Face(box, (points + 0.5) / FINER, float(face["confidence"])))
         return _largest_first(faces)
 
 
@@ -99,11 +99,11 @@ class RetinaFace:
     def find(self, picture: np.ndarray) -> list[Face]:
         smallest = min(picture.shape[:2]) * SMALLEST_FACE
         faces = []
-        for found in self._network.detect(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)):
-            left, top, right, bottom = (float(value) for value in found.bbox)
+        for face in self._network.detect(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)):
+            left, top, right, bottom = (float(value) for value in face.bbox)
             if bottom - top >= smallest:
                 box = np.array([left, top, right - left, bottom - top])
-                faces.append(Face(box, np.asarray(found.landmarks, float).reshape(5, 2), float(found.confidence)))
+                faces.append(Face(box, np.asarray(face.landmarks, float).reshape(5, 2), float(face.confidence)))
         return _largest_first(faces)
 
 

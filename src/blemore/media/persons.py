@@ -55,8 +55,8 @@ def way_up(pictures: Sequence[np.ndarray], detector: Detector) -> int:
     """
     chosen = np.linspace(0, len(pictures) - 1, TRIED).round().astype(int)
     for turn in OTHER_WAYS:
-        found = sum(sure(detector.find(np.ascontiguousarray(np.rot90(pictures[k], -turn // 90)))) for k in chosen)
-        if found > TRIED / 2:
+        count = sum(sure(detector.find(np.ascontiguousarray(np.rot90(pictures[k], -turn // 90)))) for k in chosen)
+        if count > TRIED / 2:
             return turn
     return 0
 

@@ -99,8 +99,8 @@ def _decoded(settings: Mapping[str, Any], media: Mapping[str, Any]) -> float:
 def _encoder(settings: Mapping[str, Any], clips: int, folds: int) -> float:
     """Bytes of an encoder's weights and features, or models."""
     weights = WEIGHTS_BYTES[settings["scale"]]
-    made = {"given": 0, "frozen": weights + clips * FEATURE_BYTES, "finetuned": weights * (1 + folds + STATE_FACTOR)}
-    return made[settings["learning"]]
+    sizes = {"given": 0, "frozen": weights + clips * FEATURE_BYTES, "finetuned": weights * (1 + folds + STATE_FACTOR)}
+    return sizes[settings["learning"]]
 
 
 def check_disk(needed: Mapping[str, int], free: int, where: str) -> None:

@@ -186,7 +186,7 @@ def decode_media(clip: OpenClip, options: Mapping[str, Any], kinds: Collection[s
     )
     fps, height, side = options["piece"]["fps"], options["piece"]["height"], BODY_KEPT * options["body"]["size"]
     piece_times = np.arange(max(1, round(clip.duration * fps)) if "pieces" in kinds else 0) / fps
-    faces = Sampler(face_times, lambda time, *one: (time, rgb_picture(*one)))
+    faces = Sampler(face_times, lambda time, *picture: (time, rgb_picture(*picture)))
     body = Sampler(body_times, lambda time, frame, shape: (time, rgb_picture(frame, shape, side)))
     small = Sampler(piece_times, lambda _, frame, shape: small_frame(frame, shape, height), shown=True)
     sound, first, shape = Sound(clip.duration), (0, 0), Shape(0, 0, 0)

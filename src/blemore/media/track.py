@@ -128,11 +128,11 @@ def follow(
     grey = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in pictures]
     for k in np.flatnonzero(~detected):
         sides = [*seen[seen < k][-1:], *seen[seen > k][:1]]  # the detection before, the one after
-        found = [_find_again(grey[side], known[side][:4], grey[k], values[k, :4]) for side in sides]
-        likeness[k] = max(like for _, like in found)
+        matches = [_find_again(grey[side], known[side][:4], grey[k], values[k, :4]) for side in sides]
+        likeness[k] = max(like for _, like in matches)
         moved = [
             (known[side] + np.concatenate([move, np.zeros(2), np.tile(move, len(LANDMARKS))]), 1 / abs(side - k))
-            for side, (move, like) in zip(sides, found, strict=True)
+            for side, (move, like) in zip(sides, matches, strict=True)
             if like >= LIKE
         ]
         if moved:

@@ -201,12 +201,12 @@ def _with(node: Mapping[str, Any], properties: Mapping[str, Any], required: list
 
 def _block(values: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
     """The block at some keys; empty where there is none."""
-    found: Any = values
+    block: Any = values
     for key in keys:
-        found = found.get(key, {})
-        if not isinstance(found, Mapping):
+        block = block.get(key, {})
+        if not isinstance(block, Mapping):
             return {}
-    return found
+    return block
 
 
 def _explain(error: jsonschema.ValidationError, schema: Mapping[str, Any]) -> Iterator[Fault]:
@@ -226,8 +226,8 @@ def _explain(error: jsonschema.ValidationError, schema: Mapping[str, Any]) -> It
     elif "propertyNames" in error.absolute_schema_path:
         yield (*keys, error.instance), f"not a name, expected text that matches {error.validator_value}", keys
     else:
-        found = f"found {_shown(error.instance)}, expected {expected(part(schema, keys))}"
-        yield keys, found + _yaml_advice(error), None
+        text = f"found {_shown(error.instance)}, expected {expected(part(schema, keys))}"
+        yield keys, text + _yaml_advice(error), None
 
 
 def _shown(value: Any) -> str:

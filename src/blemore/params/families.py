@@ -71,10 +71,10 @@ def family(name: str) -> Family:
     if fault := ENCODER_FAMILY.missing(name):
         raise DataError("encoders", [fault])
     file = ENCODER_FAMILY.folder / f"{name}.py"
-    found = DECLARATION.search(file.read_text("utf-8"))
-    if found is None:
+    match = DECLARATION.search(file.read_text("utf-8"))
+    if match is None:
         raise DataError(str(file), ["expected FAMILY = Family(...), which says what the family is"])
     try:
-        return eval(found[1], {"__builtins__": {}, "Family": Family})
+        return eval(match[1], {"__builtins__": {}, "Family": Family})
     except (NameError, SyntaxError, TypeError) as error:
         raise DataError(str(file), [f"FAMILY: {error} (a call of Family with literals)"]) from error

@@ -135,8 +135,8 @@ def _face(kind: PartKind, name: str) -> ast.FunctionDef | None:
     file = kind.folder / f"{name}.py"
     text = file.read_text("utf-8") if file.is_file() else ""
     # That function alone is parsed, up to the next statement at the margin: whole modules would take five times as long.
-    found = re.search(rf"^def {kind.function}\(.*?(?=^[^\s)#]|\Z)", text, re.M | re.S)
-    function = ast.parse(found[0], str(file)).body[0] if found else None
+    match = re.search(rf"^def {kind.function}\(.*?(?=^[^\s)#]|\Z)", text, re.M | re.S)
+    function = ast.parse(match[0], str(file)).body[0] if match else None
     if not isinstance(function, ast.FunctionDef):
         return None
     first, numbers = ([argument.arg for argument in group] for group in (function.args.args, function.args.kwonlyargs))

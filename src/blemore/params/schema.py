@@ -35,9 +35,9 @@ def validator() -> Any:
     """
     import jsonschema  # 80 ms
 
-    def pattern(_: Any, wanted: str, found: Any, __: Any) -> Iterator[jsonschema.ValidationError]:
-        if isinstance(found, str) and not re.search(wanted.replace("$", r"\Z"), found, re.ASCII):
-            yield jsonschema.ValidationError(f"{found!r} does not match {wanted!r}")
+    def pattern(_: Any, wanted: str, instance: Any, __: Any) -> Iterator[jsonschema.ValidationError]:
+        if isinstance(instance, str) and not re.search(wanted.replace("$", r"\Z"), instance, re.ASCII):
+            yield jsonschema.ValidationError(f"{instance!r} does not match {wanted!r}")
 
     return jsonschema.validators.extend(jsonschema.Draft202012Validator, {"pattern": pattern})
 
@@ -103,8 +103,8 @@ def _resolved(node: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str
 
 def meaning(schema: Mapping[str, Any], keys: Keys) -> str:
     """What a key means: its own description, else that of the nearest block around it; "" without any."""
-    found = (part(schema, keys[:length]).get("description") for length in range(len(keys), -1, -1))
-    return next(filter(None, found), "")
+    texts = (part(schema, keys[:length]).get("description") for length in range(len(keys), -1, -1))
+    return next(filter(None, texts), "")
 
 
 def expected(node: Mapping[str, Any]) -> str:

@@ -33,51 +33,51 @@ def plan(
 
     what_if = {key: value for key, value in (("dataset", dataset), ("weights", weights)) if value is not None}
     values = read_params(params, **what_if)
-    found = planned(values, params.parent, gpu_memory=gpu_memory, gpu_tflops=gpu_tflops)
+    estimate = planned(values, params.parent, gpu_memory=gpu_memory, gpu_tflops=gpu_tflops)
     if slurm:
         from blemore.planning.slurm import lines, resources
 
-        say(*lines(resources(found)))
+        say(*lines(resources(estimate)))
     elif as_json:
-        say_json(found)
+        say_json(estimate)
     else:
-        _show(found, gpu_memory)
+        _show(estimate, gpu_memory)
 
 
-def _show(found: dict[str, Any], gpu_memory: float) -> None:
+def _show(estimate: dict[str, Any], gpu_memory: float) -> None:
     from rich.table import Table
 
-    study, clips = found["study"], found["clips"]
+    study, clips = estimate["study"], estimate["clips"]
     title = (
         f"{study['dataset']}, {study['weights']}: {study['encoders']} encoders, {clips['train']} train and "
         f"{clips['test']} test clips, {clips['folds']} folds"
     )
     table = Table("step", title=title)
-    on_gpu = any(step["gpu_hours"] is not None for step in found["steps"])
+    on_gpu = any(step["gpu_hours"] is not None for step in estimate["steps"])
     columns = {"jobs": "jobs", "cpu_hours": "CPU time", "memory_gb": "memory GB"}
     if on_gpu:
         columns |= {"cpu_hours": "CPU time without GPU", "gpu_hours": "GPU time", "gpu_gb": "GPU GB"}
     for heading in columns.values():
         table.add_column(heading, justify="right")
-    for step in [*found["steps"], {"step": "in all", **found["totals"]}]:
+    for step in [*estimate["steps"], {"step": "in all", **estimate["totals"]}]:
         if step["step"] == "in all":
             table.add_section()
         table.add_row(step["step"], *(_cell(key, step[key]) for key in columns))
     console = plain_console()
     console.print(table)
-    disk = found["disk_gb"]
+    disk = estimate["disk_gb"]
     parts = ", ".join(f"{kind} {size:g}" for kind, size in disk.items() if kind != "total")
     console.print(f"Disk: {disk['total']:g} GB ({parts})", highlight=False)
-    for step in found["steps"]:
+    for step in estimate["steps"]:
         if step["advice"]:
             needed = f"{step['gpu_gb']:g} GB needed, {gpu_memory:g} there"
             console.print(f"Does not fit: {step['step']}: {needed}: {step['advice']}", style="red", markup=False)
-    if on_gpu and not any(step["advice"] for step in found["steps"]):
+    if on_gpu and not any(step["advice"] for step in estimate["steps"]):
         console.print(f"Every network fits into {gpu_memory:g} GB of GPU memory.", highlight=False)
-    for line in found["assumptions"]:
+    for line in estimate["assumptions"]:
         console.print(f"- {line}", highlight=False, markup=False)
-    if found["totals"]["not_measured"]:
-        console.print(f"- Not measured, not in the sums: {'; '.join(found['totals']['not_measured'])}", markup=False)
+    if estimate["totals"]["not_measured"]:
+        console.print(f"- Not measured, not in the sums: {'; '.join(estimate['totals']['not_measured'])}", markup=False)
 
 
 def _cell(key: str, value: float | None) -> str:

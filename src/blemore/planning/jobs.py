@@ -30,14 +30,14 @@ def estimates(params: Mapping[str, Any], root: Path, jobs: Collection[Any]) -> C
 
     @cache  # made when the first job is met of which no record tells
     def planned() -> dict[tuple[str, str], float]:
-        found: dict[tuple[str, str], float] = {}
+        expected: dict[tuple[str, str], float] = {}
         for step in plan(params, root, gpu_memory=GPU_MEMORY if on_gpu else None)["steps"]:
             encoder, _, what = step["step"].rpartition(": ")
             hours = step["cpu_hours"] if step["gpu_hours"] is None else step["gpu_hours"]
             for begins, rules in RULES.items():
                 if what.startswith(begins) and hours is not None and step["jobs"]:
-                    found |= {(rule, encoder): hours * 3600 / step["jobs"] for rule in rules}
-        return found
+                    expected |= {(rule, encoder): hours * 3600 / step["jobs"] for rule in rules}
+        return expected
 
     def seconds(job: Any) -> float | None:
         rule = job.rule.name

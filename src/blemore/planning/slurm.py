@@ -22,28 +22,28 @@ def resources(plan: Mapping[str, Any]) -> dict[str, dict[str, int]]:
     ----------
     plan : as `blemore.planning.study.plan` gives it.
     """
-    found: dict[str, dict[str, int]] = {}
+    by_rule: dict[str, dict[str, int]] = {}
     for step in plan["steps"]:
         what = step["step"].rpartition(": ")[2]
         rules = [rule for begins, named in RULES.items() if what.startswith(begins) for rule in named if rule in ASKED]
         hours = step["cpu_hours"] if step["gpu_hours"] is None else step["gpu_hours"]
         for rule in rules if hours is not None and step["jobs"] else []:
-            most = found.setdefault(rule, {"gpu": 0, "mem_mb": LEAST_MB, "runtime": LEAST_MINUTES})
+            most = by_rule.setdefault(rule, {"gpu": 0, "mem_mb": LEAST_MB, "runtime": LEAST_MINUTES})
             asked = {
                 "gpu": int(step["gpu_hours"] is not None),
                 "mem_mb": math.ceil((step["memory_gb"] or 0) * MEMORY_MARGIN) * 1000,
                 "runtime": math.ceil(hours / step["jobs"] * 60 * MARGIN / 10) * 10,
             }
             most.update({name: max(most[name], number) for name, number in asked.items()})
-    return {rule: found[rule] for rule in ASKED if rule in found}
+    return {rule: by_rule[rule] for rule in ASKED if rule in by_rule}
 
 
-def lines(found: Mapping[str, Mapping[str, int]]) -> list[str]:
+def lines(by_rule: Mapping[str, Mapping[str, int]]) -> list[str]:
     """The same as lines of a profile; each attempt asks for more memory."""
     return [
         "set-resources:",
         *(
             f"  {rule}: {{gpu: {need['gpu']}, mem_mb: {need['mem_mb']} * attempt, runtime: {need['runtime']}}}"
-            for rule, need in found.items()
+            for rule, need in by_rule.items()
         ),
     ]

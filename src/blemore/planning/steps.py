@@ -55,7 +55,7 @@ def check_steps(root: Path, config: Mapping[str, Any]) -> None:
 
 def _found(pattern: re.Pattern, text: str) -> list[str]:
     """What a pattern with several groups finds, sorted."""
-    return sorted({next(filter(None, found.groups())) for found in pattern.finditer(text)})
+    return sorted({next(filter(None, match.groups())) for match in pattern.finditer(text)})
 
 
 def _of_script(root: Path, script: str, *, known: bool) -> Iterator[str]:
@@ -101,19 +101,20 @@ def check_rules(root: Path, rules: Iterable[Any], goal: str, asked: Iterable[str
         return asked or ("{" in path and any(map(_pattern(path).fullmatch, wanted)))
 
     for rule in rules:
-        made = [path for path in rule.output if path.startswith("results/")]  # raw clips: of the chosen data set only
-        if not made:
+        # Raw clips: of the chosen data set only.
+        outputs = [path for path in rule.output if path.startswith("results/")]
+        if not outputs:
             continue
         step = Path(rule.snakefile).stem
-        if not any(map(read, made)):
+        if not any(map(read, outputs)):
             faults.append(
-                f"rule {rule.name} in rules/{step}.smk: nothing reads {made[0]}, so it would never run: add it to the inputs "
+                f"rule {rule.name} in rules/{step}.smk: nothing reads {outputs[0]}, so it would never run: add it to the inputs "
                 f"of the rule that reads it, or of rule {goal} in Snakefile; if only an input function names it, to "
                 "check_rules there"
             )
         outs = [out for place in ("outs", "metrics") for out in stages[step].get(place, [])]
         kept = [out if isinstance(out, str) else next(iter(out)) for out in outs]
-        lost = [path for path in made if not any(path == out or path.startswith(f"{out}/") for out in kept)]
+        lost = [path for path in outputs if not any(path == out or path.startswith(f"{out}/") for out in kept)]
         if lost:
             faults.append(f"dvc.yaml: stage {step} does not keep {lost[0]} of rule {rule.name}: add it to its outs")
     refuse("the workflow", faults)

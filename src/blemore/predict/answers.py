@@ -128,8 +128,8 @@ def _row(answer: ClipAnswer) -> dict[str, Any]:
     if answer.decision is not None:
         row |= {name: getattr(answer.decision, name) for name in ("p_presence", "p_salience", "p_blend")}
     row |= answer.probabilities
-    for name, found in answer.encoders.items():
-        row |= {f"{name}_{emotion}": np.nan if found is None else found[emotion] for emotion in CLASSES}
+    for name, shares in answer.encoders.items():
+        row |= {f"{name}_{emotion}": np.nan if shares is None else shares[emotion] for emotion in CLASSES}
     return row
 
 
@@ -141,10 +141,10 @@ def _lines(answer: ClipAnswer) -> list[str]:
         lines.append(f"together with the person's other clips: {answer.corrected}: {answer.corrected.chances()}")
     fused = sorted(answer.probabilities.items(), key=lambda part: -part[1])
     lines.append("probabilities " + ", ".join(f"{NAMES[name]} {share:.2f}" for name, share in fused))
-    for name, found in answer.encoders.items():
-        if found is None:
+    for name, shares in answer.encoders.items():
+        if shares is None:
             lines.append(f"  {name:<20} could not judge this clip")
         else:
-            first, second = sorted(found.items(), key=lambda part: -part[1])[:2]
+            first, second = sorted(shares.items(), key=lambda part: -part[1])[:2]
             lines.append(f"  {name:<20} {NAMES[first[0]]} {first[1]:.2f}, {NAMES[second[0]]} {second[1]:.2f}")
     return lines + [f"remark: {remark}" for remark in answer.clip.remarks]

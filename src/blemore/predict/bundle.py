@@ -73,8 +73,8 @@ class Bundle:
 
         contents = read_contents(folder)
         for name, version in contents.about["versions"].items():
-            if (found := metadata.version(name)) != version:
-                logger.warning("%s is %s here, %s where the bundle was made: numbers may differ", name, found, version)
+            if (here := metadata.version(name)) != version:
+                logger.warning("%s is %s here, %s where the bundle was made: numbers may differ", name, here, version)
         return cls(contents)
 
     @property
@@ -168,9 +168,9 @@ class Bundle:
         from blemore.predict.timeline import Timeline, prepare_windows
 
         with tempfile.TemporaryDirectory() as folder, threadpool_limits(1):
-            made = prepare_windows(Path(recording), self.about["media"], self.kinds, every, window, Path(folder))
-            judged = self.judge(list(made.windows), made.shards)
-        return Timeline.of(made, judged)
+            prepared = prepare_windows(Path(recording), self.about["media"], self.kinds, every, window, Path(folder))
+            judged = self.judge(list(prepared.windows), prepared.shards)
+        return Timeline.of(prepared, judged)
 
     @property
     def kinds(self) -> set[str]:
@@ -257,7 +257,7 @@ class Judged:
         fused, decisions, *tables = (
             table.set_index("clip") for table in (self.fused, self.decisions, *self.tables.values())
         )
-        found = {}
+        by_clip = {}
         for clip in clips:
             if clip.name in fused.index:
                 seen = {
@@ -265,5 +265,5 @@ class Judged:
                     for name, table in zip(self.tables, tables, strict=True)
                 }
                 shares = fused.loc[clip.name, classes].to_dict()
-                found[clip.name] = ClipAnswer(clip, Decision.of(decisions.loc[clip.name]), shares, seen)
-        return found
+                by_clip[clip.name] = ClipAnswer(clip, Decision.of(decisions.loc[clip.name]), shares, seen)
+        return by_clip

@@ -54,11 +54,11 @@ FORBIDDEN = """\
 
 def licence_name(terms: Mapping[str, Any]) -> str:
     """One line: the strictest of the weights' licences that is known, and whether one is unknown."""
-    found = {encoder["weights"] for encoder in terms["encoders"].values() if encoder["checkpoint"] is not None}
-    known = sorted(str(licence) for licence in found if licence is not None)
+    licences = {encoder["weights"] for encoder in terms["encoders"].values() if encoder["checkpoint"] is not None}
+    known = sorted(str(licence) for licence in licences if licence is not None)
     strict = [licence for licence in known if NONCOMMERCIAL in licence.lower().replace("-", " ").split()]
     parts = strict or known or ["MIT (this package)"]
-    return "; ".join([*parts, *(["unknown for some weights"] if None in found else [])])
+    return "; ".join([*parts, *(["unknown for some weights"] if None in licences else [])])
 
 
 def _purpose(about: Mapping[str, Any]) -> str:
@@ -84,10 +84,10 @@ def _data(about: Mapping[str, Any], demo: bool) -> str:
 def _scores(about: Mapping[str, Any], demo: bool) -> str:
     lines = ["| decided | " + " | ".join(ACCURACIES) + " |", "|---" * (len(ACCURACIES) + 1) + "|"]
     for name, said in (("each clip by itself", "inductive"), ("all clips of a person together", "transductive")):
-        found = about["scores"][said]
+        scores = about["scores"][said]
         cells = [
-            f"{found[key]:.3f} ({found['interval'][key][0]:.3f} to {found['interval'][key][1]:.3f})"
-            if found[key] is not None
+            f"{scores[key]:.3f} ({scores['interval'][key][0]:.3f} to {scores['interval'][key][1]:.3f})"
+            if scores[key] is not None
             else "no blends"
             for key in ACCURACIES
         ]
@@ -156,11 +156,11 @@ def _origin(about: Mapping[str, Any]) -> str:
 
 
 def _result(about: Mapping[str, Any]) -> dict[str, Any]:
-    found = about["scores"]["inductive"]
+    scores = about["scores"]["inductive"]
     metrics = [
-        {"type": name, "value": round(found[name], 4), "name": f"{name}, out-of-fold"}
+        {"type": name, "value": round(scores[name], 4), "name": f"{name}, out-of-fold"}
         for name in ACCURACIES
-        if found[name] is not None
+        if scores[name] is not None
     ]
     data = {"type": about["dataset"], "name": about["dataset"]}
     return {"task": {"type": "video-classification"}, "dataset": data, "metrics": metrics}

@@ -70,19 +70,19 @@ def predict(
     if every is not None:
         _over_time(used, clips[0], every, window, out, picture)
         return
-    found = used.predict(clips, person=person, schedule=schedule)
+    predictions = used.predict(clips, person=person, schedule=schedule)
     if out is not None:
-        _write(found, out)
+        _write(predictions, out)
     if picture is not None:
         from blemore.predict.drawing import draw_predictions, save_picture
 
-        save_picture(draw_predictions(found), picture)
+        save_picture(draw_predictions(predictions), picture)
     if as_json:
-        say_json(found.to_json())
+        say_json(predictions.to_json())
     else:
-        say(*found.text())
-    if found.failed:
-        say(f"{len(found.failed)} of {len(found.answers)} clip(s) have no answer", err=True, fg="red")
+        say(*predictions.text())
+    if predictions.failed:
+        say(f"{len(predictions.failed)} of {len(predictions.answers)} clip(s) have no answer", err=True, fg="red")
         raise typer.Exit(1)
 
 
@@ -149,24 +149,24 @@ def _over_time(
 ) -> None:
     from blemore.predict.exports import tiers, write_timeline
 
-    made = used.timeline(recording, every=every, window=window)
+    timeline = used.timeline(recording, every=every, window=window)
     if out is not None:
-        write_timeline(made, out)
+        write_timeline(timeline, out)
     if picture is not None:
         from blemore.predict.drawing import draw_timeline, save_picture
 
-        save_picture(draw_timeline(made), picture)
-    said = tiers(made)
+        save_picture(draw_timeline(timeline), picture)
+    said = tiers(timeline)
     for (start, end, text), (*_, chance) in zip(said["answer"], said["p_presence"], strict=True):
         say(f"{start:8.2f} to {end:8.2f} s  {text}, right with {chance}")
 
 
-def _write(found: "Predictions", out: Path) -> None:
+def _write(predictions: "Predictions", out: Path) -> None:
     from blemore.tables import write_csv, write_table
     from joblineage.files import write_json
 
     ending = out.suffix.lower()
     if ending == ".json":
-        write_json(out, found.to_json())
+        write_json(out, predictions.to_json())
     else:
-        (write_csv if ending == ".csv" else write_table)(found.table(), out)
+        (write_csv if ending == ".csv" else write_table)(predictions.table(), out)

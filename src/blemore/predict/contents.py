@@ -50,8 +50,8 @@ def write_fusion(path: Path, final: Candidate) -> None:
 def read_fusion(path: Path, method: str) -> Candidate:
     """The final fit of a fusion method, which is all that new clips need."""
     kinds: dict[str, type[Any]] = {"scaling": scaling.Scaling, "method": made_by(FUSION_METHOD.load(method).fit)}
-    found = read_models(path, kinds | {"recalibration": scaling.Scaling})
-    return Candidate(method, {(): Fit(found["scaling"], found["method"])}, {FINAL: found["recalibration"]}, {})
+    fits = read_models(path, kinds | {"recalibration": scaling.Scaling})
+    return Candidate(method, {(): Fit(fits["scaling"], fits["method"])}, {FINAL: fits["recalibration"]}, {})
 
 
 def write_manifest(folder: Path) -> None:
@@ -73,9 +73,9 @@ def read_contents(folder: str | Path) -> Contents:
     if not (folder / MANIFEST).is_file():
         raise MissingDataError(str(folder), [f"is no bundle, {MANIFEST} is not in it: `blemore bundle` makes one"])
     manifest = read_json(folder / MANIFEST)
-    found = manifest.get("format") if isinstance(manifest, dict) else None
-    if found != FORMAT or not isinstance(manifest.get("sha256"), dict):
-        text = f"the bundle has format {found!r}, this version of blemore reads format {FORMAT}"
+    form = manifest.get("format") if isinstance(manifest, dict) else None
+    if form != FORMAT or not isinstance(manifest.get("sha256"), dict):
+        text = f"the bundle has format {form!r}, this version of blemore reads format {FORMAT}"
         raise DataError(str(folder / MANIFEST), [f"{text}: take the version that made it, or make it again"])
     listed, there = manifest["sha256"], _files(folder)
     faults = [f"{name}: is not there" for name in sorted(set(listed) - set(there))]

@@ -21,10 +21,12 @@ COLUMNS = 1200
 """Of the waveform: least and greatest sample of each."""
 
 
-def draw_predictions(made: Predictions) -> Figure:
+def draw_predictions(predictions: Predictions) -> Figure:
     """One row per clip, at most `MOST`: face crops, fused probabilities, the answer. Clips with a fault say theirs."""
-    shown = made.answers[:MOST]
-    title = "What the clips show" + (f" (the first {MOST} of {len(made.answers)})" if len(made.answers) > MOST else "")
+    shown = predictions.answers[:MOST]
+    title = "What the clips show" + (
+        f" (the first {MOST} of {len(predictions.answers)})" if len(predictions.answers) > MOST else ""
+    )
     figure = new_figure(title, 9.0, ROW * len(shown))
     for (pictures, bars), answer in zip(figure.subplots(len(shown), 2, squeeze=False), shown, strict=True):
         pictures.set_axis_off()
@@ -45,20 +47,20 @@ def draw_predictions(made: Predictions) -> Figure:
     return figure
 
 
-def draw_timeline(made: Timeline) -> Figure:
+def draw_timeline(timeline: Timeline) -> Figure:
     """Waveform above, probabilities of the six classes below, stacked; each at the middle of its window."""
-    figure = new_figure(f"What {made.file.name} shows over time", 9.0, 4.2)
+    figure = new_figure(f"What {timeline.file.name} shows over time", 9.0, 4.2)
     wave, shares = figure.subplots(2, 1, sharex=True, height_ratios=(1, 2.4))
-    parts = np.array_split(made.sound / FULL_SCALE, min(COLUMNS, max(1, len(made.sound))))
-    times = np.linspace(0, len(made.sound) / made.rate, len(parts))
+    parts = np.array_split(timeline.sound / FULL_SCALE, min(COLUMNS, max(1, len(timeline.sound))))
+    times = np.linspace(0, len(timeline.sound) / timeline.rate, len(parts))
     wave.fill_between(times, [part.min() for part in parts], [part.max() for part in parts], color=MUTED, linewidth=0)
     wave.set_ylabel("sound")
     wave.set_ylim(-1, 1)
-    middles = ((made.table["start"] + made.table["end"]) / 2).to_numpy()
-    rows = [made.table[name].to_numpy() for name in CLASSES]
+    middles = ((timeline.table["start"] + timeline.table["end"]) / 2).to_numpy()
+    rows = [timeline.table[name].to_numpy() for name in CLASSES]
     kinds = {"colors": [COLOURS[name] for name in CLASSES], "labels": [NAMES[name] for name in CLASSES]}
     shares.stackplot(middles, *rows, **kinds)
-    shares.set_xlim(0, made.seconds)
+    shares.set_xlim(0, timeline.seconds)
     shares.set_ylim(0, 1)
     shares.set_xlabel("s")
     shares.set_ylabel("probability")

@@ -23,7 +23,7 @@ NO_DATE = "1970-01-01T00:00:00+00:00"
 Span = tuple[float, float, str]
 
 
-def write_timeline(made: Timeline, path: Path) -> None:
+def write_timeline(timeline: Timeline, path: Path) -> None:
     """Write a timeline in the form that the file's ending names.
 
     Raises
@@ -32,44 +32,44 @@ def write_timeline(made: Timeline, path: Path) -> None:
     """
     forms, ending = {".csv": write_csv, ".parquet": write_table}, path.suffix.lower()
     if ending in forms:
-        forms[ending](made.table, path)
+        forms[ending](timeline.table, path)
     elif ending == ".eaf":
-        write_elan(made, path)
+        write_elan(timeline, path)
     elif ending == ".textgrid":
-        write_praat(made, path)
+        write_praat(timeline, path)
     else:
         raise DataError(str(path), [f"ends in {path.suffix or 'nothing'}, expected one of {', '.join(ENDINGS)}"])
 
 
-def tiers(made: Timeline) -> dict[str, list[Span]]:
+def tiers(timeline: Timeline) -> dict[str, list[Span]]:
     """{tier: (start, end, text) of each window's middle}: the answer, how probable it is, and the six probabilities."""
-    columns: dict[str, list[str]] = {"answer": [str(Decision.of(row)) for row in _decisions(made.table)]}
+    columns: dict[str, list[str]] = {"answer": [str(Decision.of(row)) for row in _decisions(timeline.table)]}
     for name in ("p_presence", *CLASSES):
-        columns[name] = [f"{value:.2f}" for value in made.table[name]]
-    spans = middles(made)
+        columns[name] = [f"{value:.2f}" for value in timeline.table[name]]
+    spans = middles(timeline)
     return {
         name: [(start, end, text) for (start, end), text in zip(spans, texts, strict=True)]
         for name, texts in columns.items()
     }
 
 
-def middles(made: Timeline) -> list[tuple[float, float]]:
+def middles(timeline: Timeline) -> list[tuple[float, float]]:
     """(start, end) in s of the middle of each window, as long as the step from one to the next, in whole ms."""
-    starts, ends = made.table["start"], made.table["end"]
+    starts, ends = timeline.table["start"], timeline.table["end"]
     step = starts.diff().iloc[1] if len(starts) > 1 else ends.iloc[0] - starts.iloc[0]
     centres = (starts + ends) / 2
     edges = [round(centre, 3) for centre in [centres.iloc[0] - step / 2, *(centres + step / 2)]]
     return list(pairwise(edges))
 
 
-def write_elan(made: Timeline, path: Path) -> None:
+def write_elan(timeline: Timeline, path: Path) -> None:
     """An ELAN file that links the recording."""
     from pympi.Elan import Eaf
 
     file = Eaf(author="blemore")
     file.adocument["DATE"] = NO_DATE
-    file.add_linked_file(str(made.file.resolve()), relpath=made.file.name, mimetype="video/mp4")
-    for name, spans in tiers(made).items():
+    file.add_linked_file(str(timeline.file.resolve()), relpath=timeline.file.name, mimetype="video/mp4")
+    for name, spans in tiers(timeline).items():
         file.add_tier(name)
         for start, end, text in spans:
             file.add_annotation(name, round(1000 * start), round(1000 * end), text)
@@ -78,14 +78,14 @@ def write_elan(made: Timeline, path: Path) -> None:
         file.to_file(str(temporary))
 
 
-def write_praat(made: Timeline, path: Path) -> None:
+def write_praat(timeline: Timeline, path: Path) -> None:
     """A TextGrid with one interval tier for each of `tiers`."""
     from praatio.data_classes.interval_tier import IntervalTier
     from praatio.data_classes.textgrid import Textgrid
 
-    grid = Textgrid(0, made.seconds)
-    for name, spans in tiers(made).items():
-        grid.addTier(IntervalTier(name, spans, 0, made.seconds))
+    grid = Textgrid(0, timeline.seconds)
+    for name, spans in tiers(timeline).items():
+        grid.addTier(IntervalTier(name, spans, 0, timeline.seconds))
     with whole_file(path) as temporary:
         grid.save(str(temporary), format="long_textgrid", includeBlankSpaces=True)
 

@@ -109,12 +109,12 @@ def _refitted(
     seed, decoding = config["seed"], config["decoding"]
     fused = fuse(tables, clips, config["fusion"], decoding=decoding, families=families, seed=seed)
     personal = config["calibration"]["personal"]
-    made = calibrate(fused.views, fused.probabilities, clips, decoding=decoding, personal=personal, seed=seed)
+    calibrated = calibrate(fused.views, fused.probabilities, clips, decoding=decoding, personal=personal, seed=seed)
     rows = Rows.of(labelled(clips))
-    train = made.decisions[made.decisions["split"] == "train"]
+    train = calibrated.decisions[calibrated.decisions["split"] == "train"]
     scores = {name: entry(rows, rows.lookup(train[train["variant"] == name])) for name in VARIANTS}
     scores = without_salience(scores, scores[INDUCTIVE]["blends"])
-    return fused, {name: made.models[name]["final"] for name in VARIANTS}, scores
+    return fused, {name: calibrated.models[name]["final"] for name in VARIANTS}, scores
 
 
 def _compare(fused: Fused, study: Path) -> None:

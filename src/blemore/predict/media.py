@@ -53,10 +53,10 @@ def listed(paths: Iterable[str | Path]) -> dict[str, Path]:
     """
     files, faults = [], []
     for path in map(Path, paths):
-        found = sorted(file for file in path.iterdir() if _shown(file)) if path.is_dir() else [path]
+        clips = sorted(file for file in path.iterdir() if _shown(file)) if path.is_dir() else [path]
         faults += [f"{path}: no such file"] if not path.exists() else []
-        faults += [f"{path}: the folder holds no file"] if not found else []
-        files += [file for file in found if file not in files]
+        faults += [f"{path}: the folder holds no file"] if not clips else []
+        files += [file for file in clips if file not in files]
     if faults or not files:
         raise MissingDataError("clips", faults or ["none was named"])
     stems = [file.stem for file in files]
@@ -148,11 +148,11 @@ def promised(path: Path) -> float | None:
 def remarks(prepared: Prepared, seconds: Sequence[float]) -> list[str]:
     """What a user should know of a clip that has been prepared: the remarks of the media step, and an unusual length."""
     facts, (shortest, longest) = prepared["probe"][0], seconds
-    found, length = remarks_of(facts), facts["duration"]
+    texts, length = remarks_of(facts), facts["duration"]
     if not shortest / 2 <= length <= 2 * longest:
         text = f"lasts {length:.1f} s, the study learned from clips of {shortest:.1f} to {longest:.1f} s"
-        found.append(f"{text}: trust the probabilities less")
-    return found
+        texts.append(f"{text}: trust the probabilities less")
+    return texts
 
 
 def clips_table(names: Sequence[str]) -> pd.DataFrame:

@@ -76,13 +76,13 @@ class Timeline:
     table: pd.DataFrame
 
     @classmethod
-    def of(cls, made: Recording, judged: "Judged") -> "Timeline":
+    def of(cls, recording: Recording, judged: "Judged") -> "Timeline":
         """What was judged of prepared windows."""
-        times = pd.DataFrame.from_dict(dict(made.windows), orient="index", columns=["start", "end"])
+        times = pd.DataFrame.from_dict(dict(recording.windows), orient="index", columns=["start", "end"])
         decisions, fused = (part.set_index("clip").loc[times.index] for part in (judged.decisions, judged.fused))
         answers = decisions[list(CLASSES)].add_prefix("answer_")
         table = pd.concat([times, answers, decisions[["p_presence", "p_blend"]], fused[list(CLASSES)]], axis=1)
-        return cls(made.file, made.seconds, made.rate, made.sound, table.reset_index(drop=True))
+        return cls(recording.file, recording.seconds, recording.rate, recording.sound, table.reset_index(drop=True))
 
 
 def prepare_windows(
@@ -108,7 +108,7 @@ def prepare_windows(
     cv2.setNumThreads(1)
     detector, wanted = load_detector(samples["faces"]["detector"]), sorted({*kinds, "audio"})
     shards: dict[str, list[Path]] = {kind: [] for kind in wanted}
-    found, rows, sound, rate = {}, [], [], samples["audio"]["rate"]
+    windows, rows, sound, rate = {}, [], [], samples["audio"]["rate"]
     samples = {**samples, "max_seconds": float("inf")}
     of_window = {**samples, "max_damaged_share": 1.0}  # damage is judged over the whole recording
     try:
@@ -122,17 +122,17 @@ def prepare_windows(
                     if media.faces:
                         media, track = find_person(media, samples["faces"], detector, [])
                     rows.append(rows_of_media(name, media, track, samples, wanted))
-                    found[name] = float(start), float(start + window)
+                    windows[name] = float(start), float(start + window)
                     heard = np.frombuffer(rows[-1]["audio"][0]["samples"], "<i2")
-                    sound.append(heard if len(found) == len(starts) else heard[: round(every * rate)])
-                    if len(rows) == BATCH or len(found) == len(starts):
+                    sound.append(heard if len(windows) == len(starts) else heard[: round(every * rate)])
+                    if len(rows) == BATCH or len(windows) == len(starts):
                         for kind, file in write_shard(folder, name, rows, wanted).items():
                             shards[kind].append(file)
                         rows = []
                     steps.advance(1)
     except BadClip as reason:
         raise DataError(str(path), [str(reason)]) from reason
-    return Recording(path, seconds, rate, np.concatenate(sound), found, shards)
+    return Recording(path, seconds, rate, np.concatenate(sound), windows, shards)
 
 
 def window_starts(seconds: float, every: float, window: float) -> np.ndarray:

@@ -113,13 +113,13 @@ def read_frames(paths: Sequence[str | Path], wanted: Iterable[str]) -> dict[str,
     import pyarrow.parquet as pq
 
     wanted = sorted(wanted)
-    found: Mapping[str, list[bytes]] = {clip: [] for clip in wanted}
+    by_clip: Mapping[str, list[bytes]] = {clip: [] for clip in wanted}
     for path in paths if wanted else []:
         table = pq.read_table(path, columns=["clip", "jpeg"], filters=[("clip", "in", wanted)])
         for clip, jpeg in zip(table["clip"].to_pylist(), table["jpeg"].to_pylist(), strict=True):
-            found[clip].append(jpeg)
+            by_clip[clip].append(jpeg)
     pictures: dict[str, list[str]] = {}
-    for clip, jpegs in found.items():
+    for clip, jpegs in by_clip.items():
         picked = sorted({round(place) for place in np.linspace(0, len(jpegs) - 1, FRAMES)}) if jpegs else []
         frames = decode_frames([jpegs[k] for k in picked], SIDE)
         coded = [

@@ -60,9 +60,9 @@ class Identities:
         DataError : how many names were found, but not which: the message may be shown to others.
         """
         readable = re.sub(r'"data:[^"]*"', '""', page)  # pictures are letters and digits too
-        found = sum(bool(re.search(_name_of(person), readable)) for person in self.neutral)
-        if found:
-            raise DataError("report", [f"the page would name {found} person(s) whose publication is not recorded"])
+        count = sum(bool(re.search(_name_of(person), readable)) for person in self.neutral)
+        if count:
+            raise DataError("report", [f"the page would name {count} person(s) whose publication is not recorded"])
 
 
 def _name_of(person: str) -> str:

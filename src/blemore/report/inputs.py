@@ -76,9 +76,9 @@ def _fault(error: jsonschema.ValidationError) -> str:
     if error.validator == "required":
         return f"{where}: {error.message.replace(' is a required property', ' is missing')}"
     if error.validator in ("type", "enum"):
-        found = repr(error.instance)
-        found = f"{found[:57]}..." if len(found) > 60 else found
-        return f"{where}: expected {expected({error.validator: error.validator_value})}, found {found}"
+        shown = repr(error.instance)
+        shown = f"{shown[:57]}..." if len(shown) > 60 else shown
+        return f"{where}: expected {expected({error.validator: error.validator_value})}, found {shown}"
     return f"{where}: {error.message}"
 
 
@@ -114,12 +114,12 @@ def read_curves(path: str | Path) -> pd.DataFrame:
 
 def last_epochs(curves: pd.DataFrame) -> dict[str, dict[int, Spot]]:
     """{encoder: {fold: the row of its last epoch}}; a row's place is its number in the file, from 0."""
-    found: dict[str, dict[int, Spot]] = {}
+    by_encoder: dict[str, dict[int, Spot]] = {}
     rows = curves.astype(object).where(curves.notna(), None).to_dict("index")  # cells as JSON knows them
     for last in curves.groupby(["encoder", "fold"])["epoch"].idxmax():
         row = {name: bare(cell) for name, cell in rows[last].items()}
-        found.setdefault(row["encoder"], {})[row["fold"]] = Spot("curves.csv", row, f"/{last}")
-    return found
+        by_encoder.setdefault(row["encoder"], {})[row["fold"]] = Spot("curves.csv", row, f"/{last}")
+    return by_encoder
 
 
 def read_software(path: str | Path) -> Spot:
@@ -129,8 +129,8 @@ def read_software(path: str | Path) -> Spot:
 
 def read_costs(paths: Sequence[str | Path]) -> dict[str, dict[str, Any]]:
     """Each job's cost by its file: "features/hubert.cost.json", "s4d/fold0.cost.json"."""
-    found = {f"{Path(path).parent.name}/{Path(path).name}": read_json(path) for path in paths}
-    return checked("costs", "cost files", dict(sorted(found.items())))
+    costs = {f"{Path(path).parent.name}/{Path(path).name}": read_json(path) for path in paths}
+    return checked("costs", "cost files", dict(sorted(costs.items())))
 
 
 def same_study(metrics: Mapping[str, Any], study: Mapping[str, Any]) -> None:

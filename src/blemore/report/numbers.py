@@ -147,10 +147,10 @@ class _Environment(jinja2.Environment):
 
 def environment(loader: jinja2.BaseLoader) -> jinja2.Environment:
     """Templates in which a wrong name is an error, with what renders a spot."""
-    made = _Environment(
+    templates = _Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    made.globals.update(
+    templates.globals.update(
         {function.__name__: function for function in (number, whole, interval, text, name, words, encoder, anything)}
     )
-    return made
+    return templates

@@ -213,6 +213,6 @@ def _drawings(
 @cache
 def environment() -> jinja2.Environment:
     """With its compiled templates kept, for whoever makes several pages."""
-    made = numbers.environment(jinja2.PackageLoader("blemore.report", "templates"))
-    made.globals.update(by_gain=by_gain, scale=scale, classes=CLASSES, class_names=NAMES)
-    return made
+    templates = numbers.environment(jinja2.PackageLoader("blemore.report", "templates"))
+    templates.globals.update(by_gain=by_gain, scale=scale, classes=CLASSES, class_names=NAMES)
+    return templates

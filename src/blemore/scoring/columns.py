@@ -307,9 +307,9 @@ def missing_columns(table: Table, names: Iterable[str]) -> list[str]:
         The sentence; empty where nothing is missing.
     """
     missing = [repr(name) for name in names if name not in table]
-    found = ", ".join(repr(str(name)) for name in [*table][:20]) + (", ..." if len([*table]) > 20 else "")
+    present = ", ".join(repr(str(name)) for name in [*table][:20]) + (", ..." if len([*table]) > 20 else "")
     verb = "columns {} are" if len(missing) > 1 else "column {} is"
-    return [f"{verb.format(', '.join(missing))} missing (found: {found})"] if missing else []
+    return [f"{verb.format(', '.join(missing))} missing (found: {present})"] if missing else []
 
 
 def _text(cell: Any) -> str:

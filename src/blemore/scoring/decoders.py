@@ -173,14 +173,14 @@ def leave_one_fold_out(rows: Rows, name: str = "", kind: str = "expected") -> tu
     DataError
         There is one fold only.
     """
-    saliences, made = np.zeros((len(rows), len(CLASSES)), dtype=np.int64), {}
+    saliences, fitted = np.zeros((len(rows), len(CLASSES)), dtype=np.int64), {}
     if len(rows.folds) == 1:
         raise DataError("decoders", [f"an honest decoder needs at least two folds, found only {rows.folds[0]}"])
     for outer in rows.folds:
         model = ModelName.of("score", outer, name)
-        made[outer] = fit(rows, outer, model, kind)
-        saliences[rows.fold == outer] = made[outer].decide(rows.inside(outer, model).values)
-    return saliences, made
+        fitted[outer] = fit(rows, outer, model, kind)
+        saliences[rows.fold == outer] = fitted[outer].decide(rows.inside(outer, model).values)
+    return saliences, fitted
 
 
 def choose(rows: Rows, wanted: str) -> tuple[str, dict[str, dict[str, float]]]:

@@ -150,16 +150,16 @@ def _best_runs(table: ExactSurface) -> tuple[np.ndarray, ...]:
 
     Each (runs,), in the order of alpha, then beta.
     """
-    best, found = -1.0, list[tuple[np.ndarray, np.ndarray, float]]()
+    best, cells = -1.0, list[tuple[np.ndarray, np.ndarray, float]]()
     for band, correct, highest in table.bands():
         if highest > best:
-            best, found = highest, []
+            best, cells = highest, []
         if highest == best:
             presence, most = table.acc_presence[band], correct.max()
             rows = band.start + np.flatnonzero(presence == presence.max())
-            found.append((rows, np.flatnonzero(correct == most), most))
+            cells.append((rows, np.flatnonzero(correct == most), most))
     runs = []
-    for rows, columns, most in reversed(found):
+    for rows, columns, most in reversed(cells):
         breaks = np.flatnonzero(np.diff(columns) > 1)
         start, end = columns[np.append(0, breaks + 1)], columns[np.append(breaks, -1)] + 1
         shape = len(rows), len(start)

@@ -94,10 +94,10 @@ def check_labels(table: Table, where: str) -> list[str]:
 
     def tell(bad: np.ndarray, what: str, shown: np.ndarray | None = None) -> None:
         rows = np.flatnonzero(bad)
-        found = (
+        example = (
             "" if shown is None or not len(rows) else f", found {shown[rows[0]] if shown[rows[0]] != '' else 'nothing'}"
         )
-        faults.extend(once((f"{start}row {row + 1}, clip {names[row]}" for row in rows), what + found))
+        faults.extend(once((f"{start}row {row + 1}, clip {names[row]}" for row in rows), what + example))
 
     tell(names == "", "the clip has no name")
     tell(repeated(names), "the clip is in more than one row")

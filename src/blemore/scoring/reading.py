@@ -241,8 +241,8 @@ def once(places: Iterable[str], what: str) -> list[str]:
     >>> once(["row 2", "row 7", "row 9"], "the clip has no name")
     ['row 2, and 2 more: the clip has no name']
     """
-    found = list(places)
-    if not found:
+    listed = list(places)
+    if not listed:
         return []
-    more = f", and {len(found) - 1} more" if len(found) > 1 else ""
-    return [f"{found[0]}{more}: {what}"]
+    more = f", and {len(listed) - 1} more" if len(listed) > 1 else ""
+    return [f"{listed[0]}{more}: {what}"]

@@ -71,8 +71,8 @@ def is_exact(values: np.ndarray) -> bool:
 def _digits(columns: Sequence[Sequence[Any]], known: np.ndarray) -> tuple[int, int]:
     """The most decimals, and significant digits, of a row's cells: a number that most of the `known` (n,) rows keep to."""
     rows = [cells for cells, is_known in zip(zip(*columns, strict=True), known, strict=True) if is_known]
-    found = np.array([[_digits_of(cell) for cell in cells] for cells in rows]).max(axis=1)  # (rows, 2)
-    decimals, significant = np.quantile(found, MOST, axis=0, method="inverted_cdf").astype(int).tolist()
+    digits = np.array([[_digits_of(cell) for cell in cells] for cells in rows]).max(axis=1)  # (rows, 2)
+    decimals, significant = np.quantile(digits, MOST, axis=0, method="inverted_cdf").astype(int).tolist()
     return decimals, significant
 
 

@@ -50,9 +50,9 @@ def study(
     if persons < folds:
         raise typer.BadParameter(f"{persons} persons for {folds} folds: at least one person per fold is needed")
     settings = Settings(persons, new_persons, folds, encoders, correlation, offset_sd, gain_sd, confidence)
-    made = simulate(settings, seed)
-    write_study(made, out)
-    say(f"{out}: {len(made.clips)} clips of {persons + new_persons} persons, {encoders} encoders. {NOTE}")
+    simulated = simulate(settings, seed)
+    write_study(simulated, out)
+    say(f"{out}: {len(simulated.clips)} clips of {persons + new_persons} persons, {encoders} encoders. {NOTE}")
 
 
 @app.command()
@@ -77,12 +77,12 @@ def power(
     from blemore.simulation.study import Settings
 
     settings = Settings(2, 0, 2, encoders, correlation, offset_sd, gain_sd, confidence, schedule=schedule)
-    found = power(settings, persons, groups=groups, seed=seed)
+    rows = power(settings, persons, groups=groups, seed=seed)
     if as_json:
-        say_json([asdict(row) for row in found])
+        say_json([asdict(row) for row in rows])
         return
     table = Table("persons", "Score", "its sd", "paired difference", "its sd", "detectable", "on different persons")
-    for row in found:
+    for row in rows:
         numbers = (row.score, row.score_sd, row.difference, row.difference_sd, row.detectable, row.detectable_unpaired)
         table.add_row(str(row.persons), *(f"{number:.4f}" for number in numbers))
     plain_console().print(table)

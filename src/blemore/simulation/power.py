@@ -50,17 +50,17 @@ def power(settings: Settings, sizes: Sequence[int], *, groups: int, seed: int) -
     settings : of the made-up study; its number of persons does not matter.
     sizes : persons of a group, each at least 2; groups : how many are drawn (without replacement inside a group).
     """
-    made = simulate(replace(settings, persons=POOL, new_persons=0), seed)
-    rows = Rows.of(made.clips)
-    stacked = np.stack([table[list(CLASSES)].to_numpy() for table in made.tables.values()])
-    stacked = scaling.fit(stacked, made.truth / 100).apply(stacked)
+    study = simulate(replace(settings, persons=POOL, new_persons=0), seed)
+    rows = Rows.of(study.clips)
+    stacked = np.stack([table[list(CLASSES)].to_numpy() for table in study.tables.values()])
+    stacked = scaling.fit(stacked, study.truth / 100).apply(stacked)
     sums = []
     for values in (stacked.mean(axis=0), stacked[1:].mean(axis=0)):
-        decided = exact_optimum(values, made.truth).decide(values)
+        decided = exact_optimum(values, study.truth).decide(values)
         sums.append(sums_of_persons(rows, decided))
     draw = np.random.default_rng(seed)
     reach = NormalDist().inv_cdf(1 - LEVEL / 2) + NormalDist().inv_cdf(POWER)
-    found = []
+    powers = []
     for size in sizes:
         chosen = np.stack([draw.choice(POOL, size, replace=False) for _ in range(groups)])  # (groups, size)
         better, other = (accuracies(part[chosen].sum(axis=1))[2] for part in sums)  # (groups,)
@@ -70,5 +70,5 @@ def power(settings: Settings, sizes: Sequence[int], *, groups: int, seed: int) -
         score_sd, other_sd, sd = (part.std(ddof=1) * larger for part in (better, other, difference))
         unpaired = np.hypot(score_sd, other_sd)
         numbers = better.mean(), score_sd, difference.mean(), sd, reach * sd, reach * unpaired
-        found.append(Power(size, *map(float, numbers)))
-    return found
+        powers.append(Power(size, *map(float, numbers)))
+    return powers

@@ -153,9 +153,9 @@ def _of_models(logits: np.ndarray, clips: pd.DataFrame, settings: Settings, name
     if not settings.model_sd:
         return softmax(logits)
     draw = generator(name)
-    made = [softmax(logits + draw.normal(0, settings.model_sd, logits.shape)) for _ in range(settings.models)]
-    average = np.mean(made, axis=0) if settings.averaging == "mean" else softmax(np.mean(np.log(made), axis=0))
-    return np.where((clips["split"] == "test").to_numpy()[:, None], average, made[0])
+    by_model = [softmax(logits + draw.normal(0, settings.model_sd, logits.shape)) for _ in range(settings.models)]
+    average = np.mean(by_model, axis=0) if settings.averaging == "mean" else softmax(np.mean(np.log(by_model), axis=0))
+    return np.where((clips["split"] == "test").to_numpy()[:, None], average, by_model[0])
 
 
 Labels = tuple[int, str, str | None, float, float | None]
@@ -208,7 +208,7 @@ def _clips(names: list[str], settings: Settings, seed: int) -> tuple[pd.DataFram
     return clips.assign(file=file, quarantine=""), np.array(person)
 
 
-def write_study(made: Study, folder: Path) -> None:
+def write_study(study: Study, folder: Path) -> None:
     """Write clips.parquet, train_metadata.csv, {encoder}.parquet and truth.json below `folder`.
 
     Nothing is written over: a DataError where one of them is there.
@@ -216,24 +216,24 @@ def write_study(made: Study, folder: Path) -> None:
     truth.json: {"style": {person: {"offsets": {class: logits}, "gain"}}, "clips": {clip: {"person", "saliences"
     {class: percent}}}}, of test clips too.
     """
-    names = ("clips.parquet", "train_metadata.csv", *(f"{name}.parquet" for name in made.tables), "truth.json")
+    names = ("clips.parquet", "train_metadata.csv", *(f"{name}.parquet" for name in study.tables), "truth.json")
     there = [name for name in names if (folder / name).exists()]
     refuse(folder, once(there, "is there already: give another folder, or remove it first"))
-    write_table(made.clips, folder / "clips.parquet")
-    train = made.clips[made.clips["split"] == "train"].rename(columns={"clip": "filename"})
+    write_table(study.clips, folder / "clips.parquet")
+    train = study.clips[study.clips["split"] == "train"].rename(columns={"clip": "filename"})
     metadata = train[["filename", "fold", *LABELS]].astype(dict.fromkeys(LABELS[3:], float))
     metadata.loc[metadata["mix"] == 0, LABELS[3:]] = float("nan")
     write_csv(metadata, folder / "train_metadata.csv")
-    for name, table in made.tables.items():
+    for name, table in study.tables.items():
         write_probabilities(table, folder / f"{name}.parquet")
-    saliences = pd.DataFrame(made.truth, columns=list(CLASSES)).to_dict("records")
+    saliences = pd.DataFrame(study.truth, columns=list(CLASSES)).to_dict("records")
     style = {
-        name: {"offsets": dict(zip(CLASSES, offsets.tolist(), strict=True)), "gain": made.gains[name]}
-        for name, offsets in made.offsets.items()
+        name: {"offsets": dict(zip(CLASSES, offsets.tolist(), strict=True)), "gain": study.gains[name]}
+        for name, offsets in study.offsets.items()
     }
     clips = {
         clip: {"person": person, "saliences": {name: value for name, value in row.items() if value}}
-        for clip, person, row in zip(made.clips["clip"], made.person, saliences, strict=True)
+        for clip, person, row in zip(study.clips["clip"], study.person, saliences, strict=True)
     }
     notice = "Simulated persons: scores on these tables say nothing about BLEMORE."
     write_json(folder / "truth.json", {"notice": notice, "style": style, "clips": clips})

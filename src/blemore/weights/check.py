@@ -71,9 +71,9 @@ def state(settings: Mapping[str, Any]) -> dict[str, Any]:
     if "sha256" in settings:
         wanted[files[-1].name] = settings["sha256"]
     differing = [
-        f"{path} has sha256 {found}, expected {wanted[Path(path).name]}"
-        for path, found in report["files"].items()
-        if wanted.get(Path(path).name) not in (None, found)
+        f"{path} has sha256 {digest}, expected {wanted[Path(path).name]}"
+        for path, digest in report["files"].items()
+        if wanted.get(Path(path).name) not in (None, digest)
     ]
     if differing:
         return report | {"state": "wrong", "said": "; ".join(differing)}
@@ -91,11 +91,11 @@ def _first_fault(settings: Mapping[str, Any]) -> str | None:
     if faults := [f"{file} {fault}" for file in files if (fault := file_fault(file))]:
         return faults[0]
     wanted = family(settings["module"]).model_types
-    found = model_type(settings)
-    if wanted and found not in wanted:
+    kind = model_type(settings)
+    if wanted and kind not in wanted:
         reads = f"module {settings['module']} reads {' or '.join(wanted)}"
         place = f"encoders: {settings['name']}: {settings['scale']}: checkpoint"
-        return f"{settings['checkpoint']} is a {found} network by its {CONFIG}, {reads}: name another in {place}"
+        return f"{settings['checkpoint']} is a {kind} network by its {CONFIG}, {reads}: name another in {place}"
     return None
 
 

@@ -57,7 +57,7 @@ def check_command(
         say_json(states)
     else:
         _show(states)
-    if any(one["state"] in ("missing", "wrong") for one in states):
+    if any(status["state"] in ("missing", "wrong") for status in states):
         raise typer.Exit(1)
 
 
@@ -89,8 +89,8 @@ def fetch_command(
     refused: list[DataError] = []
     for settings in chosen or study_settings(values):
         try:
-            found = fetch(settings, _agreed(accept or []))
-            say(f"{found['encoder']}: {found['state']} {', '.join(found['files']) or found['said']}".rstrip())
+            status = fetch(settings, _agreed(accept or []))
+            say(f"{status['encoder']}: {status['state']} {', '.join(status['files']) or status['said']}".rstrip())
         except DataError as error:
             refused.append(error)
     if refused:
@@ -131,14 +131,14 @@ def _lines(entry: dict[str, Any]) -> str:
 
 def _show(states: list[dict[str, Any]]) -> None:
     rows = []
-    for one in states:
-        pinned = f"revision {one['revision']}" if one["revision"] else ""
-        if not pinned and one["known_revision"]:
-            pinned = f"revision not pinned in the parameters; known: {one['known_revision']}"
-        switch = f"or switch it off: {one['off']}" if one["state"] in ("missing", "wrong") else ""
-        files = [f"{path}: sha256 {digest}" for path, digest in one["files"].items()]
-        lines = [one["checkpoint"], pinned, *files, one["said"], switch]
-        rows.append((f"{one['encoder']}\n{one['scale']}", one["state"], "\n".join(filter(None, lines))))
+    for status in states:
+        pinned = f"revision {status['revision']}" if status["revision"] else ""
+        if not pinned and status["known_revision"]:
+            pinned = f"revision not pinned in the parameters; known: {status['known_revision']}"
+        switch = f"or switch it off: {status['off']}" if status["state"] in ("missing", "wrong") else ""
+        files = [f"{path}: sha256 {digest}" for path, digest in status["files"].items()]
+        lines = [status["checkpoint"], pinned, *files, status["said"], switch]
+        rows.append((f"{status['encoder']}\n{status['scale']}", status["state"], "\n".join(filter(None, lines))))
     _table("Checkpoints of the study's encoders", ("encoder", "state", "what to know"), rows)
 
 

@@ -38,12 +38,12 @@ def fetch(settings: Mapping[str, Any], agreed: Callable[[str, str], bool]) -> di
         is not to be asked.
     DataError : the licence is not agreed to; the source refuses; what came is not the file that is meant.
     """
-    found, where = state(settings), f"encoder {settings['name']}"
-    if found["state"] in ("there", "none needed", "service"):
-        return found
+    status, where = state(settings), f"encoder {settings['name']}"
+    if status["state"] in ("there", "none needed", "service"):
+        return status
     name, entry = settings["checkpoint"], entry_of(settings)
-    if found["state"] == "wrong":
-        raise DataError(where, [f"{found['said']}. Nothing is written over: remove it, and call again"])
+    if status["state"] == "wrong":
+        raise DataError(where, [f"{status['said']}. Nothing is written over: remove it, and call again"])
     if not online():
         raise MissingDataError(where, ["HF_HUB_OFFLINE (or TRANSFORMERS_OFFLINE) forbids to ask any network: unset it"])
     source = _source(settings, entry)
@@ -56,10 +56,10 @@ def fetch(settings: Mapping[str, Any], agreed: Callable[[str, str], bool]) -> di
         fault = f"{why}. Say that you keep to it with --accept '{licence}', or switch it off: {off(settings)}"
         raise DataError(where, [fault])
     source(entry.get("files", {}) | ({Path(name).name: settings["sha256"]} if "sha256" in settings else {}))
-    found = state(settings)
-    if found["state"] != "there":
-        raise DataError(where, [f"what came is {found['state']}: {found['said']}"])
-    return found
+    status = state(settings)
+    if status["state"] != "there":
+        raise DataError(where, [f"what came is {status['state']}: {status['said']}"])
+    return status
 
 
 def reason_to_ask(entry: Mapping[str, Any]) -> str:
@@ -146,10 +146,10 @@ def _compare(name: str, file: Path, wanted: Mapping[str, str | None]) -> None:
     ------
     DataError : it has another sha256.
     """
-    expected, found = wanted.get(name), sha256(file)
-    if expected not in (None, found):
+    expected, digest = wanted.get(name), sha256(file)
+    if expected not in (None, digest):
         file.resolve().unlink()
         file.unlink(missing_ok=True)  # of the hub's cache, a link
         raise DataError(
-            name, [f"what came has sha256 {found}, expected {expected}: it is not kept. Is it another version?"]
+            name, [f"what came has sha256 {digest}, expected {expected}: it is not kept. Is it another version?"]
         )

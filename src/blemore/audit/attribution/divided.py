@@ -36,17 +36,19 @@ def divide(outcome: Outcome, seeds: int) -> Split:
     refuse("--attribute", (f"run {side.name[:12]} has no record of {rule}" for side, rule in absent))
     restorer = Restorer([side.store for side in sides.values()])
     a, b = (parts.found(side, restorer) for side in sides.values())
-    made = split(a, b, *outcome.headline["score"], seeds=seeds)
+    division = split(a, b, *outcome.headline["score"], seeds=seeds)
     groups = parts.factors(a, b)
-    merged = frozenset().union(*(groups[name] for name in made.merged))
+    merged = frozenset().union(*(groups[name] for name in division.merged))
     unstored = [
-        _unstored(outcome, part, letter, sides[letter], found.files[part], restorer)
+        _unstored(outcome, part, letter, sides[letter], run.files[part], restorer)
         for part in [*sorted({*a.files, *b.files} - {parts.CLIPS}), parts.CLIPS]
-        for letter, found in (("A", a), ("B", b))
-        if not found.has(part)
+        for letter, run in (("A", a), ("B", b))
+        if not run.has(part)
     ]
-    shares = [replace(share, behind=_behind(outcome, groups.get(share.factor, merged), a, b)) for share in made.shares]
-    return replace(made, shares=shares, unstored=unstored, code=_code(outcome))
+    shares = [
+        replace(share, behind=_behind(outcome, groups.get(share.factor, merged), a, b)) for share in division.shares
+    ]
+    return replace(division, shares=shares, unstored=unstored, code=_code(outcome))
 
 
 def _behind(outcome: Outcome, members: frozenset[str], a: Found, b: Found) -> list[str]:

@@ -164,11 +164,11 @@ def sums(fused: tuple[pd.DataFrame, Fused], decoding: str, persons: Sequence[str
     fused : as `fusion` gives it; decoding : as for `decide.chains.inductive`.
     persons : names in a fixed order; one without a clip here has a row of 0.
     """
-    clips, made = fused
+    clips, combined = fused
     with _as_in_a_job():
-        rows = rows_of_views(made.views, clips)
-        found = sums_of_persons(rows, inductive(rows, decoding, rows.folds).saliences)
-    return pd.DataFrame(found, index=rows.persons).reindex(persons, fill_value=0.0).to_numpy()
+        rows = rows_of_views(combined.views, clips)
+        by_person = sums_of_persons(rows, inductive(rows, decoding, rows.folds).saliences)
+    return pd.DataFrame(by_person, index=rows.persons).reindex(persons, fill_value=0.0).to_numpy()
 
 
 @contextmanager

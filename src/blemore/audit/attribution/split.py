@@ -175,14 +175,14 @@ def split(a: Found, b: Found, before: float, after: float, *, seeds: int) -> Spl
 
     if parts.mixed(a, b, []) is None:
         return Split(before, after, None, [], after - before, [], Noise(methods, 0, None if methods else 0.0))
-    found, merged = parts.factors(a, b), list[str]()
+    factors, merged = parts.factors(a, b), list[str]()
     tried = range(1, 1 + (seeds if methods else 0))
-    sets, alone = 2 ** min(len(found), MOST), len(found) - MOST + 1 if len(found) > MOST else 0
+    sets, alone = 2 ** min(len(factors), MOST), len(factors) - MOST + 1 if len(factors) > MOST else 0
     with Steps("replaying fusion to score", sets + alone + 2 * len(tried), every=8) as steps:
-        if len(found) > MOST:
-            found, merged = _merged(found, replay)
+        if len(factors) > MOST:
+            factors, merged = _merged(factors, replay)
             steps.advance(alone)
-        none, groups = frozenset[str](), list(found.values())
+        none, groups = frozenset[str](), list(factors.values())
         of_sets = []
         for s in range(sets):
             of_sets.append(replay(none.union(*(group for i, group in enumerate(groups) if s >> i & 1))))
@@ -194,12 +194,12 @@ def split(a: Found, b: Found, before: float, after: float, *, seeds: int) -> Spl
                 others.append(sums(fusion(replace(mixture, seed=mixture.seed + by)), mixture.decoding, persons))
                 steps.advance(1)
             widths.append(float(np.ptp(accuracies(np.stack([own, *others]).sum(axis=1))[2])))
-    made = np.stack(of_sets)  # (2^k, persons, 4)
-    scores = accuracies(made.sum(axis=1))[2]  # (2^k,)
-    of_persons = np.moveaxis(made, 1, 0)  # (persons, 2^k, 4)
+    stacked = np.stack(of_sets)  # (2^k, persons, 4)
+    scores = accuracies(stacked.sum(axis=1))[2]  # (2^k,)
+    of_persons = np.moveaxis(stacked, 1, 0)  # (persons, 2^k, 4)
     low, high = interval_over_persons(_shares, of_persons).tolist()  # (k,) each
     shares = [
-        Share(name, float(share), *ends) for name, share, *ends in zip(found, shapley(scores), low, high, strict=True)
+        Share(name, float(share), *ends) for name, share, *ends in zip(factors, shapley(scores), low, high, strict=True)
     ]
     replayed = (float(scores[0]), float(scores[-1]))
     rest = (after - before) - (replayed[1] - replayed[0])
@@ -213,12 +213,12 @@ def _shares(sums: np.ndarray) -> np.ndarray:
 
 
 def _merged(
-    found: dict[str, frozenset[str]], replay: Callable[[frozenset[str]], np.ndarray]
+    factors: dict[str, frozenset[str]], replay: Callable[[frozenset[str]], np.ndarray]
 ) -> tuple[dict[str, frozenset[str]], list[str]]:
     """The MOST - 1 factors that move the Score most when they alone are changed, and the others as one."""
-    start, *alone = (accuracies(replay(swapped).sum(axis=0))[2] for swapped in (frozenset[str](), *found.values()))
+    start, *alone = (accuracies(replay(swapped).sum(axis=0))[2] for swapped in (frozenset[str](), *factors.values()))
     order = np.argsort([-abs(score - start) for score in alone], kind="stable").tolist()
-    names = [*found]
+    names = [*factors]
     kept, small = ([names[i] for i in sorted(some)] for some in (order[: MOST - 1], order[MOST - 1 :]))
-    rest = frozenset[str]().union(*(found[name] for name in small))
-    return {name: found[name] for name in kept} | {f"{len(small)} others together": rest}, small
+    rest = frozenset[str]().union(*(factors[name] for name in small))
+    return {name: factors[name] for name in kept} | {f"{len(small)} others together": rest}, small

@@ -122,32 +122,32 @@ def _clips(store: Store) -> tuple[ClipsTable, list[str]]:
     if CLIPS not in store.makers or not path.is_file():
         raise DataError(str(path), ["missing, or made by no job: it is unknown who shows which clip (`dvc pull`?)"])
     outputs = store.records[store.makers[CLIPS]]["outputs"]
-    made = next(out["sha256"] for out in outputs if out["path"] == CLIPS)
-    found, *_ = files.sums(store.root, [CLIPS], deep=False)
+    recorded = next(out["sha256"] for out in outputs if out["path"] == CLIPS)
+    sums, *_ = files.sums(store.root, [CLIPS], deep=False)
     doubt = [f"{CLIPS} is not what its job wrote: who shows which clip, and its fold, are not sure"]
     try:
-        return ClipsTable.of(pq.ParquetFile(path).read().to_pylist()), doubt if found.get(CLIPS) != made else []
+        return ClipsTable.of(pq.ParquetFile(path).read().to_pylist()), doubt if sums.get(CLIPS) != recorded else []
     except (OSError, pa.ArrowInvalid, KeyError) as error:
         raise DataError(str(path), [f"no clips table: {error}"]) from error
 
 
 def _pretraining(records: Iterable[Record]) -> dict[str, str]:
     """{encoder, or what else a network serves: the network that came trained}."""
-    found = {}
+    networks = {}
     for record in records:
         params = record["params"]["values"]
         settings = params.get("encoder") or {}
         if record["model"]:
-            found[str(settings["name"])] = str(record["model"]["checkpoint"])
+            networks[str(settings["name"])] = str(record["model"]["checkpoint"])
         service = settings.get("service") or {}
         if service and service.get("backend") != "stand-in":
-            found[str(settings["name"])] = f"the service's {service.get('model')}"
+            networks[str(settings["name"])] = f"the service's {service.get('model')}"
         if detector := (params.get("samples") or {}).get("faces", {}).get("detector"):
-            found["face crops"] = f"the face detector {detector}"
+            networks["face crops"] = f"the face detector {detector}"
         descriptor = (params.get("individuals") or {}).get("descriptor")
         if descriptor not in (None, False, "off", "builtin"):
-            found["individuals"] = f"the descriptor {descriptor}"
-    return dict(sorted(found.items()))
+            networks["individuals"] = f"the descriptor {descriptor}"
+    return dict(sorted(networks.items()))
 
 
 def _silent(models: Iterable[Declared], records: Iterable[Record]) -> list[str]:
@@ -172,12 +172,12 @@ def _notes(models: Iterable[Declared]) -> list[str]:
     )
 
 
-def in_verify(root: Path, graph: Graph, chain: set[str], artifact: str | None, found: Iterable[Finding]) -> Checked:
+def in_verify(root: Path, graph: Graph, chain: set[str], artifact: str | None, earlier: Iterable[Finding]) -> Checked:
     """Findings on who was judged by whom, and why they were not looked for: in records that do not hold, nobody can.
 
     By the records and small tables alone; what clips decode to is compared by `blemore lineage leaks`.
     """
-    if broken := {Verdict.TAMPERED, Verdict.MISSING} & {finding.verdict for finding in found}:
+    if broken := {Verdict.TAMPERED, Verdict.MISSING} & {finding.verdict for finding in earlier}:
         return [], [f"leaks were not looked for: {' and '.join(sorted(broken))} comes first"]
     try:
         return check(graph, artifact, media=False).findings, []

@@ -24,9 +24,9 @@ def two_folds(clips: ClipsTable) -> Iterator[Finding]:
     folds: dict[str, set[int]] = defaultdict(set)
     for clip, person in clips.person.items():
         folds[person].add(clips.fold[clip])
-    for person, found in sorted(folds.items()):
-        if person != TEST and len(found) > 1:
-            yield Finding(Verdict.LEAK, person, f"is in folds {', '.join(map(str, sorted(found)))}")
+    for person, numbers in sorted(folds.items()):
+        if person != TEST and len(numbers) > 1:
+            yield Finding(Verdict.LEAK, person, f"is in folds {', '.join(map(str, sorted(numbers)))}")
 
 
 def alike(what: str, sums: Mapping[str, str]) -> Copies:
@@ -54,10 +54,10 @@ def same_media(media: Iterable[tuple[str, Path]]) -> tuple[Copies, list[str]]:
     return [pair for kind, own in sums.items() for pair in alike(f"the same decoded {kind}", own)], absent
 
 
-def copies(clips: ClipsTable, found: Copies) -> list[Finding]:
+def copies(clips: ClipsTable, groups: Copies) -> list[Finding]:
     """Those of the usable clips that are alike, and are in different folds or splits."""
     apart: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for what, names in found:
+    for what, names in groups:
         group = tuple(sorted(clip for clip in names if clip in clips.usable))
         if len({clips.place(clip) for clip in group}) > 1:
             apart[group].append(what)

@@ -150,8 +150,8 @@ def _strays(model: Declared, clips: ClipsTable) -> Iterator[str]:
         if clips.person.get(clip, TEST) != TEST and (clips.fold[clip] in left_out) == inner
     ]
     if strange:
-        found = _list({clips.place(clip) for clip in strange})
-        yield f"it judges clips of {found}, which are not its own to judge: {some(strange)}"
+        places = _list({clips.place(clip) for clip in strange})
+        yield f"it judges clips of {places}, which are not its own to judge: {some(strange)}"
 
 
 def _others(model: Declared, clips: ClipsTable) -> Iterator[str]:

@@ -37,7 +37,7 @@ def look(
     tables = [
         (name, out) for name in names for out in store.records[name]["outputs"] if out["path"].endswith(".parquet")
     ]
-    found, *_ = content.sums(store.root, [out["path"] for _, out in tables], deep=False)
+    sums, *_ = content.sums(store.root, [out["path"] for _, out in tables], deep=False)
     own: dict[str, list[Declared]] = defaultdict(list)
     for model in models:
         if model.reports or declare.UNKNOWN in model.fits:
@@ -46,13 +46,13 @@ def look(
     learned = {model.name: {clips.fold.get(clip) for clip in model.learned} for many in own.values() for model in many}
     for name, out in tables:
         path = out["path"]
-        if found.get(path) is None:
+        if sums.get(path) is None:
             absent.append(path)
             continue
         ways = rows_of(store.root / path)
         if ways is None:
             continue
-        if found[path] != out["sha256"]:
+        if sums[path] != out["sha256"]:
             faults = ["it is not what its job wrote: nobody declares who judged its rows"]
         else:
             seen += sum(map(len, ways.values()))

@@ -99,12 +99,12 @@ def _checkpoints(chain: Chain, params: Mapping[str, Any]) -> Facts:
 
 def _environments(store: Store, records: Mapping[str, dict[str, Any]]) -> list[Facts]:
     """Each environment with the jobs that ran in it, the commonest first; its content is null where its copy is lost."""
-    found: dict[tuple[str, str], Facts] = {}
+    environments: dict[tuple[str, str], Facts] = {}
     for record in records.values():
         name, hardware = record["environment"], record["hardware"]
-        place = found.setdefault((name, str(hardware["cpu"])), {"id": name, "jobs": 0, "hardware": hardware})
+        place = environments.setdefault((name, str(hardware["cpu"])), {"id": name, "jobs": 0, "hardware": hardware})
         place["jobs"] += 1
-    for place in found.values():
+    for place in environments.values():
         try:
             about = store.get_json(place["id"])
         except (FileNotFoundError, ValueError):
@@ -112,7 +112,7 @@ def _environments(store: Store, records: Mapping[str, dict[str, Any]]) -> list[F
         else:
             place["about"] = {name: about[name] for name in ("python", "system", "lock", "differs_from_lock")}
             place["about"]["packages"] = len(about["packages"])
-    return sorted(found.values(), key=lambda environment: (-environment["jobs"], environment["id"]))
+    return sorted(environments.values(), key=lambda environment: (-environment["jobs"], environment["id"]))
 
 
 def _time(chain: Chain) -> Facts:

@@ -76,14 +76,14 @@ def chain(
     else:
         names = graph.chain(artifact) if artifact in store.makers else []
     records = {name: graph.records[name] for name in names}
-    made = {out["path"]: name for name, record in records.items() for out in record["outputs"]}
+    makers = {out["path"]: name for name, record in records.items() for out in record["outputs"]}
     of_rule, order = _study_steps(store)
     steps = {name: of_rule.get(record["job"]["rule"], OTHER) for name, record in records.items()}
     fresh = set(store.pending)
     if not fresh and not under_way and store.last_run:
         fresh = set(store.last_run["executed"])
     states = _states(records, fresh, list(findings))
-    return Chain(records, made, steps, states, fresh & set(records), _blocks(graph, steps, states, order))
+    return Chain(records, makers, steps, states, fresh & set(records), _blocks(graph, steps, states, order))
 
 
 def _study_steps(store: Store) -> tuple[dict[str, str], list[str]]:
@@ -125,10 +125,10 @@ def _states(records: Mapping[str, dict[str, Any]], fresh: set[str], findings: li
     states = {}
     for name, record in records.items():
         known = {key(record), name, f"lineage/records/{name}.json", *(out["path"] for out in record["outputs"])}
-        found = {finding.verdict for finding in findings if finding.node in known}
+        verdicts = {finding.verdict for finding in findings if finding.node in known}
         if record["status"] == "tainted":
-            found.add(Verdict.TAINTED)
-        worst = next((verdict for verdict in WORST_FIRST if verdict in found), None)
+            verdicts.add(Verdict.TAINTED)
+        worst = next((verdict for verdict in WORST_FIRST if verdict in verdicts), None)
         below = any(key(record) in finding.follows for finding in findings)
         states[name] = worst.value if worst else BELOW if below else EXECUTED if name in fresh else REUSED
     return states

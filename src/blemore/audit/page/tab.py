@@ -34,9 +34,9 @@ def with_lineage(artifact: str) -> dict[str, Any]:
     about = os.environ | {"PYTHONIOENCODING": "utf-8"}
     done = subprocess.run(command, env=about, capture_output=True, encoding="utf-8", errors="replace", check=False)
     if done.returncode:
-        found: dict[str, Any] = {"lineage": None, "facts": None, "fault": done.stderr.strip().splitlines()[-3:]}
+        tab: dict[str, Any] = {"lineage": None, "facts": None, "fault": done.stderr.strip().splitlines()[-3:]}
     else:
         block = re.search(FACTS, done.stdout)
         facts = Spot("lineage.json", parse_json(block[1])) if block else None
-        found = {"lineage": Markup(done.stdout), "facts": facts, "fault": None}
-    return {"sections": SECTIONS | TAB, "more": found, "folders": [FOLDER]}
+        tab = {"lineage": Markup(done.stdout), "facts": facts, "fault": None}
+    return {"sections": SECTIONS | TAB, "more": tab, "folders": [FOLDER]}

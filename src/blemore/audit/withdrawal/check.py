@@ -20,10 +20,10 @@ def check(root: Path, graph: Graph, chain: set[str], *_: Any) -> Checked:
     """A denylist that lacks what an earlier one had; jobs of the present study that made or read a withdrawn clip, and those
     that read what came of one. Of jobs that follow from one another only the first is named.
     """
-    found = [Finding(Verdict.WITHDRAWN, FILE, what) for what in lacking(root)]
+    findings = [Finding(Verdict.WITHDRAWN, FILE, what) for what in lacking(root)]
     withdrawn = known_withdrawn(root / FILE)
     if not withdrawn.standing:
-        return found, []
+        return findings, []
     touched = dependents(Descent(graph.store), withdrawn)
     for name in chain:
         record = graph.records[name]
@@ -34,8 +34,8 @@ def check(root: Path, graph: Graph, chain: set[str], *_: Any) -> Checked:
             what = "made from what came of clips whose consent was withdrawn: run the study again"
         else:
             continue
-        found.append(Finding(Verdict.WITHDRAWN, key(record), what))
-    return found, []
+        findings.append(Finding(Verdict.WITHDRAWN, key(record), what))
+    return findings, []
 
 
 def dependents(descent: Descent, withdrawn: Withdrawn) -> set[str]:

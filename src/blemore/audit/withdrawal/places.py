@@ -59,15 +59,15 @@ def places(root: Path, remotes: Sequence[str]) -> tuple[list[Place], dict[str, s
     known = sorted(repo.config["remote"])
     unknown = sorted({*remotes} - {*known})
     refuse("--remote", (f"DVC knows no remote {name!r} (known: {', '.join(known) or 'none'})" for name in unknown))
-    found, away = [Place("local cache", repo.cache.local)], {}
+    stores, away = [Place("local cache", repo.cache.local)], {}
     for name in dict.fromkeys(remotes):
         try:
             remote = repo.cloud.get_remote(name)
             remote.fs.ls(remote.path, detail=False)
-            found.append(Place(name, repo.cloud.get_remote_odb(name)))
+            stores.append(Place(name, repo.cloud.get_remote_odb(name)))
         except Exception as error:  # whatever a store's own library raises: it is reported, and the others go on
             away[name] = f"{type(error).__name__}: {error}".strip()
-    return found, away, [name for name in known if name not in remotes]
+    return stores, away, [name for name in known if name not in remotes]
 
 
 def local_folders(root: Path) -> list[Path]:
@@ -75,12 +75,12 @@ def local_folders(root: Path) -> list[Path]:
     from dvc.repo import Repo
 
     repo = Repo(str(root))
-    found = [Path(repo.cache.local.path)]
+    folders = [Path(repo.cache.local.path)]
     for name in repo.config["remote"]:
         with suppress(Exception):  # whatever a store's own library raises: such a store is no folder
             remote = repo.cloud.get_remote(name)
-            found += [Path(remote.path)] * (remote.fs.protocol == "local")
-    return found
+            folders += [Path(remote.path)] * (remote.fs.protocol == "local")
+    return folders
 
 
 def forget(root: Path) -> None:
@@ -92,7 +92,7 @@ def forget(root: Path) -> None:
         shutil.rmtree(folder / name, ignore_errors=True)
 
 
-def versions(root: Path, found: Sequence[Place]) -> Iterator[tuple[str, str]]:
+def versions(root: Path, stores: Sequence[Place]) -> Iterator[tuple[str, str]]:
     """(path, md5) of every file that any dvc.lock, in git's history or here, speaks of; folders taken apart.
 
     The list of a folder that lies in none of the places is passed over.
@@ -103,7 +103,7 @@ def versions(root: Path, found: Sequence[Place]) -> Iterator[tuple[str, str]]:
         if not md5.endswith(".dir"):
             yield path, md5
             continue
-        listed = next((data for place in found if (data := place.read(md5))), b"[]")
+        listed = next((data for place in stores if (data := place.read(md5))), b"[]")
         yield from ((f"{path}/{entry['relpath']}", entry["md5"]) for entry in parse_json(listed))
 
 

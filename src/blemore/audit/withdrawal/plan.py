@@ -83,8 +83,8 @@ def plan(root: Path, kind: str, name: str, remotes: Sequence[str] = ()) -> Plan:
     goes = _going(asked, store, touched)
     recorded = [entry for record in store.records.values() for side in ("inputs", "outputs") for entry in record[side]]
     gone = [entry for entry in recorded if goes(entry["path"], entry["sha256"])]
-    found = (hashed("", str(root / path), md5=True) | {"path": path} for path in _media_below(root, asked))
-    here = [entry for entry in found if goes(entry["path"], entry["sha256"])]
+    media = (hashed("", str(root / path), md5=True) | {"path": path} for path in _media_below(root, asked))
+    here = [entry for entry in media if goes(entry["path"], entry["sha256"])]
     stores, away, unnamed = places(root, remotes)
     known = set(versions(root, stores))
     versioned = {(path, md5) for path, md5 in known if goes(path, md5)}
@@ -102,8 +102,8 @@ def plan(root: Path, kind: str, name: str, remotes: Sequence[str] = ()) -> Plan:
     search = Search(kind, name, {*clips, *asked.sha256}, copies)
     traces = search(root, passed=local_folders(root), without=files)
     left = remains(traces, root, store.newest)
-    made = [out for record in touched for out in store.records[record]["outputs"]]
-    derived = {out["md5"] for out in made if not goes(out["path"], out["sha256"])}
+    outputs = [out for record in touched for out in store.records[record]["outputs"]]
+    derived = {out["md5"] for out in outputs if not goes(out["path"], out["sha256"])}
     derived |= _tables(root, known, left)
     vectors = {path for mp4 in pieces for folder in (root / "cache").glob("gemini*") for path in kept_of(mp4, folder)}
     return Plan(
@@ -158,7 +158,7 @@ def _pieces(
     import pyarrow.parquet as pq
 
     files = {entry["md5"]: root / entry["path"] for entry in here}
-    found, unread = [], 0
+    pieces, unread = [], 0
     for md5 in sorted({md5 for path, md5 in versioned if path.startswith(PIECES)}):
         data = (
             files[md5].read_bytes() if md5 in files else next(filter(None, (store.read(md5) for store in stores)), None)
@@ -167,5 +167,5 @@ def _pieces(
             unread += 1
             continue
         table = pq.read_table(io.BytesIO(data), columns=["clip", "mp4"]).to_pydict()
-        found += [mp4 for clip, mp4 in zip(table["clip"], table["mp4"], strict=True) if asked.holds(clip)]
-    return found, unread
+        pieces += [mp4 for clip, mp4 in zip(table["clip"], table["mp4"], strict=True) if asked.holds(clip)]
+    return pieces, unread

@@ -40,7 +40,7 @@ class Remains:
     unread: list[Trace] = field(default_factory=list)
 
 
-def remains(found: Traces, root: Path, made: Container[str]) -> Remains:
+def remains(traces: Traces, root: Path, made: Container[str]) -> Remains:
     """Sort what was found.
 
     Parameters
@@ -48,8 +48,8 @@ def remains(found: Traces, root: Path, made: Container[str]) -> Remains:
     made : files that jobs made.
     """
     committed = {os.fsdecode(path) for path in git(root, "ls-files", "-z").split(b"\0")}
-    left = Remains(unread=found.unread)
-    for trace in found.named:
+    left = Remains(unread=traces.unread)
+    for trace in traces.named:
         if trace.path.startswith(LISTS):
             continue
         if trace.path.startswith(DERIVED) or trace.path == PAGE:

@@ -85,21 +85,21 @@ class Search:
         passed : folders that are left out, beside git's own, those of installed packages and of what tools remember.
         without : files that are left out.
         """
-        found = Traces()
+        traces = Traces()
         for path in _walk(root, frozenset(passed)):
             name = path.relative_to(root).as_posix()
             if name in without:
                 continue
             if path.is_file() and path.stat().st_size in self._sizes and sha256(path) in self._copies:
-                found.copies.append(name)
+                traces.copies.append(name)
                 continue
             said = list(self._said(path))
             hits = ["its name"] * self._names(target(name)) + [what for hit, what in said if hit]
             if hits:
-                found.named.append(Trace(name, _some(hits)))
+                traces.named.append(Trace(name, _some(hits)))
             if faults := [what for hit, what in said if not hit]:
-                found.unread.append(Trace(name, _some(faults)))
-        return found
+                traces.unread.append(Trace(name, _some(faults)))
+        return traces
 
     def _said(self, path: Path) -> Iterator[Said]:
         """What a file, a link or a folder that cannot be entered says of somebody, or why it cannot be read."""
@@ -122,8 +122,8 @@ class Search:
             file = contents.unpacked(file)
             listed = contents.members(file)
             if listed is None:
-                found = ((True, where) for where, data, binary in contents.words(file) if self._holds(data, binary))
-                yield from islice(found, 1)
+                hits = ((True, where) for where, data, binary in contents.words(file) if self._holds(data, binary))
+                yield from islice(hits, 1)
             elif depth == DEEPEST:
                 yield False, "an archive in archives"
             else:

@@ -66,10 +66,10 @@ def layers(
     note = DEMO_NOTE if study.get("dataset") == "demo" else None
     tables = []
     for name, path in files.items():
-        found = study_layers(path, table, names[name], seed=seed)
-        save_png(out / f"{names[name]}.png", draw_layers(found), note)
-        tables.append(found.table)
-        say(*_lines(names[name], found))
+        layer_study = study_layers(path, table, names[name], seed=seed)
+        save_png(out / f"{names[name]}.png", draw_layers(layer_study), note)
+        tables.append(layer_study.table)
+        say(*_lines(names[name], layer_study))
     write_csv(pd.concat(tables, ignore_index=True), out / "layers.csv")
     say(SELECTION, SHORTCUT)
     if note is not None:
@@ -82,10 +82,10 @@ def _params() -> dict[str, Any]:
     params = Path("params.yaml")
     if not params.is_file():
         return {}
-    found = read_yaml(params)
-    if not isinstance(found, dict):
+    settings = read_yaml(params)
+    if not isinstance(settings, dict):
         raise DataError(str(params), ["expected a block of keys"])
-    return found
+    return settings
 
 
 def _keeps_layers(entry: Mapping[str, Any]) -> bool:

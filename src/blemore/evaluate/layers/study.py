@@ -83,7 +83,7 @@ def study_layers(features: Path, clips: pd.DataFrame, name: str, *, seed: int) -
     rows = replace(Rows.of(clips), clip=None)
     number = layers.shape[1]
     ranges = [(first, last) for first in range(number) for last in range(first, number)]
-    made = []
+    by_range = []
     start = time.process_time()
     with Steps(f"layers of {name}", len(ranges), every=10) as steps:
         for first, last in ranges:
@@ -93,11 +93,11 @@ def study_layers(features: Path, clips: pd.DataFrame, name: str, *, seed: int) -
             x = (total / np.float32(last - first + 1)).reshape(len(clips), -1)
             probabilities = fold_probabilities(x, clips, {"name": name}, seed=seed)
             decided, _ = leave_one_fold_out(replace(rows, values=probabilities))
-            made.append(sums_of_persons(rows, decided))
+            by_range.append(sums_of_persons(rows, decided))
             steps.advance(1, f"layers {first} to {last}")
     seconds = (time.process_time() - start) / len(ranges)
 
-    sums = np.stack(made)  # (n_ranges, persons, 4)
+    sums = np.stack(by_range)  # (n_ranges, persons, 4)
     presence, salience, scores = accuracies(sums.sum(axis=1))  # each (n_ranges,)
     of_persons = np.moveaxis(sums, 1, 0)  # (persons, n_ranges, 4)
     low, high = np.clip(interval_over_persons(lambda total: accuracies(total)[2], of_persons), 0, 1)

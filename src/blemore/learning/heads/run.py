@@ -197,8 +197,8 @@ def read_heads(path: Path, settings: Mapping, folds: int) -> dict[int, Any]:
         There is no such file, or it is another head's.
     """
     kind = made_by(HEAD.load(settings.get("head", DEFAULT_HEAD)).fit)
-    found = read_models(path, {f"fold{fold}": kind for fold in range(folds)})
-    return {fold: found[f"fold{fold}"] for fold in range(folds)}
+    models = read_models(path, {f"fold{fold}": kind for fold in range(folds)})
+    return {fold: models[f"fold{fold}"] for fold in range(folds)}
 
 
 def read_features(path: Path, clips: pd.Series, settings: Mapping) -> tuple[np.ndarray, np.ndarray]:

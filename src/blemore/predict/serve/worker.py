@@ -61,25 +61,25 @@ def judged(bundle: Bundle, job: Mapping[str, Any]) -> dict[str, Any]:
     """
     tempfile.tempdir = str(Path(job["clips"][0]).parent)  # what is made of a clip goes with it
     try:
-        found = bundle.predict(job["clips"], person=job["person"], schedule=job["schedule"])
+        predictions = bundle.predict(job["clips"], person=job["person"], schedule=job["schedule"])
     except DataError as fault:  # of the request; a clip's own is an answer
         return {"fault": "; ".join(fault.faults)}
     except (MemoryError, OSError) as fault:
         return {"fault": str(fault) or "not enough memory for these clips"}
-    return for_page(found, bundle.about["models"][INDUCTIVE])
+    return for_page(predictions, bundle.about["models"][INDUCTIVE])
 
 
-def for_page(found: Predictions, decoder: Mapping[str, Any]) -> dict[str, Any]:
+def for_page(predictions: Predictions, decoder: Mapping[str, Any]) -> dict[str, Any]:
     """Answers in the order of their numbers, each with its sentences and its pictures (base64); decoder : `Decoder.to_json`."""
-    made = found.to_json()
-    for said, answer in zip(made["clips"], found.answers, strict=True):
+    document = predictions.to_json()
+    for said, answer in zip(document["clips"], predictions.answers, strict=True):
         del said["file"]
         said["pictures"] = [base64.b64encode(jpeg).decode() for jpeg in answer.clip.pictures]
         if answer.decision is not None:
             said["answer"] |= {"chances": answer.decision.chances(), "why": why(answer, decoder)}
             if answer.corrected is not None:
                 said["corrected"]["chances"] = answer.corrected.chances()
-    return made
+    return document
 
 
 def why(answer: ClipAnswer, decoder: Mapping[str, Any]) -> str:
