@@ -91,13 +91,13 @@ def optimism(
     }
 
 
-def _methods(rows: Rows, made: Mapping[tuple[str, str], np.ndarray]) -> dict[str, dict[str, Any]]:
+def _methods(rows: Rows, by_method: Mapping[tuple[str, str], np.ndarray]) -> dict[str, dict[str, Any]]:
     """Each way to fuse, of the saliences (n, 6) that it decides under each protocol."""
-    nested = {name: sums_of_persons(rows, said) for (name, protocol), said in made.items() if protocol == "nested"}
+    nested = {name: sums_of_persons(rows, said) for (name, protocol), said in by_method.items() if protocol == "nested"}
     return {
         name: {
-            "in_sample": scores(made[name, "in_sample"], rows.truth),
-            "nested": entry(rows, made[name, "nested"]),
+            "in_sample": scores(by_method[name, "in_sample"], rows.truth),
+            "nested": entry(rows, by_method[name, "nested"]),
             "over_uniform": gain_and_interval(nested[PLAIN], sums) if name != PLAIN and PLAIN in nested else None,
         }
         for name, sums in nested.items()
