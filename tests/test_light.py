@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 from importlib.metadata import distribution
 from pathlib import Path
@@ -184,7 +185,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (made,) = folder.glob({"sdist": "blemore-*.tar.gz", "wheel": "blemore-*.whl"}[kind])
         return made
 
-    shutil.unpack_archive(build("sdist", folder / "source"), folder / "unpacked", filter="data")
+    # Python 3.11 has filters from 3.11.4 on
+    safely = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+    shutil.unpack_archive(build("sdist", folder / "source"), folder / "unpacked", **safely)
     return build("wheel", next((folder / "unpacked").iterdir()))
 
 

@@ -293,7 +293,8 @@ def tarred(here: Path, there: Path) -> None:
     with tarfile.open(archive, "w") as file:
         file.add(here, ".")
     with tarfile.open(archive) as file:
-        file.extractall(there, filter="data")
+        file.extraction_filter = getattr(tarfile, "data_filter", None)  # which Python has from 3.11.4 on
+        file.extractall(there)
 
 
 def copied_by(*command: str) -> Callable[[Path, Path], object]:
