@@ -197,6 +197,7 @@ def trial(finished: Study, name: str) -> None:
         copied(finished, name) as study,
         running(study.folder.with_name("slurm")) as cluster,
     ):
+        assert cluster, "Slurm's daemons do not start here"
         untrain(study, cluster)
         MISHAPS[name](study, finished)
         no_doubles(study)

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ def lacking() -> str:
 
 @contextmanager
 def running(folder: Path) -> Iterator[dict[str, str]]:
-    """A Slurm at work; the environment in which its commands find it.
+    """A Slurm at work; the environment in which its commands find it, empty where its daemons do not start.
 
     Parameters
     ----------
@@ -48,12 +48,14 @@ def running(folder: Path) -> Iterator[dict[str, str]]:
     environment = ENVIRONMENT | {"SLURM_CONF": str(folder / "slurm.conf"), "PATH": f"{ENVIRONMENT['PATH']}:/usr/sbin"}
     before = MUNGE.read_text() if MUNGE.exists() else None
     try:
-        subprocess.run(["bash", str(REPOSITORY / "tests/workflow/slurm.sh"), str(folder)], env=environment, check=True)
-        yield environment
+        script = str(REPOSITORY / "tests/workflow/slurm.sh")
+        started = subprocess.run(["bash", script, str(folder)], env=environment, check=False).returncode == 0
+        yield environment if started else {}
     finally:
         Path("/run/slurm/conf/slurm.conf").unlink(missing_ok=True)
         for pid in folder.glob("slurm*.pid"):
-            os.kill(int(pid.read_text()), signal.SIGTERM)
+            with suppress(ProcessLookupError):
+                os.kill(int(pid.read_text()), signal.SIGTERM)
         if MUNGE.exists() and MUNGE.read_text() != before:
             os.kill(int(MUNGE.read_text()), signal.SIGTERM)
 
