@@ -53,7 +53,7 @@ def faults(text: str, folder: Path) -> list[str]:
 
 def make(folder: Path) -> str:
     """What `make .venv/runtime` would do in a folder without environment."""
-    command = ["make", "--dry-run", "--always-make", ".venv/runtime"]
+    command = ["make", "--dry-run", "--always-make", "--no-print-directory", ".venv/runtime"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     return done.stdout + done.stderr
 

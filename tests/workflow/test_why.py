@@ -104,22 +104,22 @@ CHANGES = {
     ),
     "a seed": (
         params(lambda values: values.update(seed=18)),
-        ("seed", "known.fusion.seed", 17, 18),
+        ("seed", "without_unknown.fusion.seed", 17, 18),
         ["score"],
     ),
     "the fusion method": (
         params(lambda values: values["fusion"].update(method="simplex")),
-        ("parameter", "known.fusion.options.method", "auto", "simplex"),
+        ("parameter", "without_unknown.fusion.options.method", "auto", "simplex"),
         ["score"],
     ),
     "the grid of kappas": (
         params(lambda values: values["calibration"]["personal"].update(kappas=[5])),
-        ("parameter", "known.personal.kappas", [2], [5]),
+        ("parameter", "without_unknown.personal.kappas", [2], [5]),
         ["score"],
     ),
     "an encoder removed": (
         params(lambda values: values["encoders"]["videomae"].update(enabled=False)),
-        ("parameter", "known.fusion.families.videomae", "videomae", "(absent)"),
+        ("parameter", "study.origins.videomae", "finetuned", "(absent)"),
         ["score"],
     ),
     "a line of a module": (
