@@ -22,7 +22,7 @@ from joblineage.files import parse_json
 from joblineage.owner import Owner, State
 from joblineage.store import Store
 from joblineage.telling import say
-from joblineage.workspace import notes_apart
+from joblineage.workspace import hard_links_replaceable, notes_apart
 
 MARK = "LINEAGE_WORKSPACE"
 """Environment variable of every job: the workspace it works for."""
@@ -100,14 +100,14 @@ def heed_sigterm() -> None:
 
 
 def mark(root: Path, how_to_go_on: str, workflow: Any) -> None:
-    """Mark this run's jobs as the workspace's own, and say how to go on where a killed run left its lock. Snakemake's notes
-    are written through no link.
+    """Mark this run's jobs as the workspace's own, and say how to go on where a killed run left its lock. Snakemake writes its
+    notes through no link, and replaces outputs that are links.
 
     Parameters
     ----------
     workflow : Snakemake's, while the Snakefile is read.
     """
-    notes_apart()
+    notes_apart(), hard_links_replaceable()
     owner.record_runs()
     if not workflow.is_main_process:  # but that of a single job
         return

@@ -181,3 +181,17 @@ def notes_apart() -> None:
         inner(persistence, folder, value, about, *mode)
 
     FilePersistence._io_write = write
+
+
+def hard_links_replaceable() -> None:
+    """From now on have Snakemake replace an output that is a hard link, as it does symbolic ones. DVC takes the right to write
+    from what it links to its cache, and where that is missing Snakemake refuses to run the job, unless for root."""
+    from snakemake.io import _IOFile
+
+    inner = getattr(_IOFile.protected, "__wrapped__", _IOFile.protected)
+
+    @wraps(inner)
+    async def protected(file: Any) -> bool:
+        return await inner(file) and os.stat(file.file).st_nlink == 1
+
+    _IOFile.protected = protected

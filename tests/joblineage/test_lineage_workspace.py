@@ -1,5 +1,6 @@
 """One workspace holds one study, and a killed run is recovered from."""
 
+import asyncio
 import json
 import os
 import re
@@ -9,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from snakemake.io import IOFile, _IOFile
 from snakemake.persistence.file import FilePersistence
 
 from joblineage.workspace import (
@@ -16,6 +18,7 @@ from joblineage.workspace import (
     added_later,
     committed,
     forget,
+    hard_links_replaceable,
     note,
     notes_apart,
     orphans,
@@ -134,3 +137,20 @@ def test_snakemake_writes_no_note_through_a_link(tmp_path: Path, monkeypatch, li
         FilePersistence._io_write(notes, str(tmp_path), {"rule": value}, "note")
         assert json.loads((tmp_path / "note").read_text()) == {"rule": value}
     assert other.read_text() == "kept"
+
+
+def test_an_output_that_is_linked_to_dvcs_cache_is_replaced_and_one_that_a_user_protects_is_not(
+    tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(_IOFile, "protected", _IOFile.protected)
+    hard_links_replaceable()
+    kept, linked = tmp_path / "kept", tmp_path / "linked"
+    for path in (kept, linked):
+        path.write_text("x")
+    os.link(linked, tmp_path / "object")
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write everywhere
+    rule = SimpleNamespace(workflow=SimpleNamespace(iocache=SimpleNamespace(active=False)))
+    files = [IOFile(str(path)) for path in (kept, linked)]
+    for file in files:
+        file.rule = rule
+    assert [asyncio.run(file.protected()) for file in files] == [True, False]
