@@ -107,7 +107,8 @@ def mark(root: Path, how_to_go_on: str, workflow: Any) -> None:
     ----------
     workflow : Snakemake's, while the Snakefile is read.
     """
-    notes_apart(), hard_links_replaceable()
+    notes_apart()
+    hard_links_replaceable()
     owner.record_runs()
     if not workflow.is_main_process:  # but that of a single job
         return
