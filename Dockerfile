@@ -17,4 +17,4 @@ RUN TORCH=$TORCH make .venv/runtime && rm -rf /root/.cache
 # The study is mounted; its own code runs, with the image's packages. Its user may have no home there.
 ENV PATH=/opt/blemore/.venv/bin:$PATH PYTHONPATH=/study/src XDG_CACHE_HOME=/tmp/cache MPLCONFIGDIR=/tmp/cache/matplotlib
 WORKDIR /study
-CMD ["sh", "-c", "blemore recover && snakemake submission"]
+CMD ["sh", "-c", "blemore recover && snakemake submission $(python envs/limits.py default)"]

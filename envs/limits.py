@@ -50,12 +50,18 @@ def text(path: Path) -> str:
 
 
 def main(profile: str, wanted: str = "") -> None:
-    if re.search(r"^executor:", text(PROFILES / profile / "config.yaml"), re.M):
+    settings = text(PROFILES / profile / "config.yaml")
+    if re.search(r"^executor:", settings, re.M):
         print(f"--cores {wanted}" if wanted else "")
         return
+    others = "".join(re.findall(r"^resources: \[(.*)\]", settings, re.M)).replace(
+        ",", " "
+    )  # else the option displaces them
     folders = groups(CONTROL, text(Path("/proc/self/cgroup")))
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    print(f"--cores {wanted or cores(folders)} --resources mem_mb={memory(folders, machine) // 10**6}")
+    print(
+        f"--cores {wanted or cores(folders)} --resources mem_mb={memory(folders, machine) // 10**6} {others}".rstrip()
+    )
 
 
 if __name__ == "__main__":

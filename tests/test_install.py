@@ -347,5 +347,7 @@ def test_make_limits_a_run_on_one_machine_and_leaves_a_cluster_its_own(check, ca
     assert re.fullmatch(r"--cores \d+ --resources mem_mb=\d{4,}\n", capsys.readouterr().out)
     limits.main("default", "3")
     assert capsys.readouterr().out.startswith("--cores 3 --resources mem_mb=")
+    limits.main("gpu")
+    assert re.fullmatch(r"--cores \d+ --resources mem_mb=\d{4,} gpu=1\n", capsys.readouterr().out)
     limits.main("slurm")
     assert capsys.readouterr().out == "\n"
