@@ -110,7 +110,7 @@ def measure(name: str) -> dict:
     torch.manual_seed(0)
     network, batch = build()
     depth = depth_of(network)
-    told = {
+    figures = {
         "what": build.__doc__,
         "input": list(batch.shape),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
@@ -120,14 +120,14 @@ def measure(name: str) -> dict:
         "kept_mb_single": round(kept_bytes(network, batch, half=False) / 1e6),
     }
     if isinstance(network, HiCMAE):
-        told["windows"] = batch.shape[1]
+        figures["windows"] = batch.shape[1]
     if settings["learning"] == "finetuned":
-        told["kept_mb_half"] = round(per_clip_bytes(network, batch, half=True) / 1e6)
-        full = told["kept_mb_half"]
+        figures["kept_mb_half"] = round(per_clip_bytes(network, batch, half=True) / 1e6)
+        full = figures["kept_mb_half"]
         checkpointed(network)
         inputs = per_clip_bytes(network, batch, half=True) / 1e6
-        told["kept_mb_half_checkpointed"] = round(inputs + full / depth)  # the layers' inputs, and one layer again
-    return told
+        figures["kept_mb_half_checkpointed"] = round(inputs + full / depth)  # the layers' inputs, and one layer again
+    return figures
 
 
 def checkpoint(name: str) -> str:

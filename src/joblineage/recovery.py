@@ -113,13 +113,13 @@ def mark(root: Path, how_to_go_on: str, workflow: Any) -> None:
     if not workflow.is_main_process:  # but that of a single job
         return
     slurm.keep_counts(None)
-    caller = os.environ.get(TOKEN)  # the run that plans once more, in this process
-    os.environ[MARK], os.environ[TOKEN] = str(root.resolve()), owner.this_process().token()
+    own = owner.this_process().token()
+    os.environ[MARK], os.environ[TOKEN] = str(root.resolve()), own
     heed_sigterm()
     if not locked(root):
         return
     healthy = survey(root)[0]
-    if any(run.token() == caller for run in healthy):
+    if any(run.token() == own for run in healthy):  # a run that plans once more, in this process
         return
     said = f"A run in this folder was killed and left its lock. {how_to_go_on}"
     say(f"A run is at work in this folder: {healthy[0]}." if healthy else said, err=True)
@@ -141,9 +141,8 @@ def recover(store: Store, *, force: bool = False) -> list[str]:
 
     workspace = store.root
     healthy, orphans = survey(workspace)
-    if alive := [
-        process.pid for process in healthy if process.state() is State.ALIVE
-    ]:  # one just killed may need a moment to end
+    alive = [process.pid for process in healthy if process.state() is State.ALIVE]
+    if alive:  # one just killed may need a moment to end
         _wait(alive)
         healthy, orphans = survey(workspace)
     records = owner.owners(workspace)

@@ -369,3 +369,15 @@ def test_a_job_s_own_snakemake_says_which_try_it_is(tmp_path: Path) -> None:
     ]
     subprocess.run([sys.executable, *command], cwd=tmp_path, check=True, capture_output=True)
     assert (tmp_path / "out").read_text() == "2\n"
+
+
+def test_a_run_that_plans_once_more_does_not_take_itself_for_another_one(tmp_path: Path, monkeypatch, capsys) -> None:
+    for patch in ("notes_apart", "hard_links_replaceable", "heed_sigterm"):
+        monkeypatch.setattr(recovery, patch, lambda: None)
+    monkeypatch.setattr(owner, "record_runs", lambda: None)
+    lock(tmp_path)
+    with owner.at_work(tmp_path):
+        recovery.mark(tmp_path, "How to go on.", SimpleNamespace(is_main_process=True))
+    assert capsys.readouterr().err == ""
+    recovery.mark(tmp_path, "How to go on.", SimpleNamespace(is_main_process=True))
+    assert "left its lock. How to go on." in " ".join(capsys.readouterr().err.split())

@@ -106,9 +106,9 @@ def queued(study: Study) -> dict[str, str]:
 
 def at_work(study: Study, rule: str, *, seconds: float = 5) -> str | None:
     """A job of a rule that has run for some seconds; None where there is none."""
-    rows = study.run("squeue", "--noheader", "--states=RUNNING", "--format=%i %S %N %k").stdout.splitlines()
+    rows = study.run("squeue", "--noheader", "--states=RUNNING", "--format=%i %S %k").stdout.splitlines()
     for row in rows:
-        job, begun, _, comment = row.split(maxsplit=3)
+        job, begun, comment = row.split(maxsplit=2)
         if rule in comment and time.time() - time.mktime(time.strptime(begun, "%Y-%m-%dT%H:%M:%S")) >= seconds:
             return job
     return None
