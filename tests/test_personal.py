@@ -22,7 +22,7 @@ from blemore.scoring.answers import ANSWERS, frequencies_of, numbers_of
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.metrics import score
 from blemore.scoring.model_name import FINAL
-from blemore.scoring.persons import SumsOfPersons
+from blemore.scoring.persons import SumsOfPersons, settle
 from blemore.scoring.rows import Rows
 from blemore.simulation.study import Settings, simulate
 from joblineage.errors import DataError
@@ -325,3 +325,33 @@ def test_decisions_of_test_individuals_use_no_label_of_test_clips():
     made = simulate(Settings(persons=10, new_persons=2, encoders=2), 2)
     assert made.clips.loc[made.clips["split"] == "test", "emotion_1"].isna().all()
     assert FINAL not in set(made.clips["fold"][made.clips["split"] == "train"])
+
+
+@pytest.mark.parametrize("kind", ["offset", "discriminant", "balancing"])
+def test_a_persons_posterior_does_not_depend_on_who_else_is_in_the_table(styled, kind):
+    rows = styled.view(0)
+    who = np.unique(rows.person, return_inverse=True)[1]
+    fitted = discriminant.fit(rows, 20.0) if kind == "discriminant" else offset.fit(rows, 2.0)
+
+    def posterior(clips: np.ndarray) -> np.ndarray:
+        numbers = np.unique(who[clips], return_inverse=True)[1]
+        share = np.ones((numbers.max() + 1, 1))
+        model = fitted.adapted(rows.values[clips], numbers, nothing_known(clips.sum()), share)
+        return model.at(5.0) if kind == "balancing" else model.posterior
+
+    together = posterior(who >= 0)
+    for person in range(0, who.max() + 1, 5):
+        np.testing.assert_allclose(posterior(who == person), together[who == person], rtol=1e-12)
+
+
+def test_each_person_settles_for_itself_and_a_number_without_a_clip_stays_zero():
+    who, rounds = np.array([3, 0, 3, 1]), []
+
+    def step(rows, sums, state):
+        rounds.append((rows.tolist(), sums.clips[:, 0].tolist()))
+        return state + 1, state[:, 0] + 1 >= who_ends[np.unique(who[rows])]
+
+    who_ends = np.array([1, 2, 9, 4])
+    assert settle(who, 1, 3, step)[:, 0].tolist() == [1, 2, 0, 3]
+    assert rounds == [([0, 1, 2, 3], [1, 1, 2]), ([0, 2, 3], [1, 2]), ([0, 2], [2])]
+    assert settle(np.array([], dtype=int), 2, 3, step).shape == (0, 2)

@@ -8,11 +8,11 @@ The equation is that of iterative proportional fitting (Deming and Stephan 1940)
 import numpy as np
 
 from blemore.scoring.labels import CLASSES
-from blemore.scoring.persons import SumsOfPersons
+from blemore.scoring.persons import SumsOfPersons, settle
 
 MOST_ITERATIONS = 1000
 TOLERANCE = 1e-8
-"""Iteration stops when no person's mean posterior is further from the prior than this."""
+"""A person's iteration stops when the mean posterior is no further from the prior than this."""
 LIMIT = 5.0
 """Largest offset in size: certain posteriors (zeros, ones) cannot be moved, and would drive it to infinity."""
 FLOOR = 1e-6
@@ -47,18 +47,18 @@ def fit_offsets(probabilities: np.ndarray, person: np.ndarray, prior: np.ndarray
     """
     prior = np.maximum(np.asarray(prior, float), FLOOR)
     prior = prior / prior.sum()
-    sums = SumsOfPersons(person)
-    offsets = np.zeros((len(sums.clips), len(CLASSES)))
-    for _ in range(MOST_ITERATIONS):
-        moved = apply_offsets(probabilities, offsets[person])
+
+    def step(rows: np.ndarray, sums: SumsOfPersons, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        moved = apply_offsets(probabilities[rows], offsets[sums.who])
         mean = sums(moved) / sums.clips  # (persons, 6)
-        if np.abs(mean - prior).max(initial=0.0) < TOLERANCE:
-            break
+        settled = np.abs(mean - prior).max(axis=1) < TOLERANCE
         # A class that all of a person's rows exclude cannot be raised: its offset stays.
-        step = np.where(mean > 0, np.log(prior) - np.log(np.where(mean > 0, mean, 1.0)), 0.0)
-        offsets = offsets + step
-        offsets = np.clip(offsets - offsets.mean(axis=1, keepdims=True), -LIMIT, LIMIT)
-    return offsets
+        change = np.where(mean > 0, np.log(prior) - np.log(np.where(mean > 0, mean, 1.0)), 0.0)
+        changed = offsets + change
+        changed = np.clip(changed - changed.mean(axis=1, keepdims=True), -LIMIT, LIMIT)
+        return np.where(settled[:, None], offsets, changed), settled
+
+    return settle(person, len(CLASSES), MOST_ITERATIONS, step)
 
 
 def apply_offsets(probabilities: np.ndarray, offsets: np.ndarray) -> np.ndarray:

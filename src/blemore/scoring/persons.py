@@ -1,5 +1,6 @@
 """Accuracies as sums over persons, so that leaving persons out costs a subtraction."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -153,11 +154,14 @@ class SumsOfPersons:
 
     Attributes
     ----------
+    who : (n,) int
+        As given.
     clips : (persons, 1) int
         How many clips each has, at least 1.
     """
 
     def __init__(self, who: np.ndarray):
+        self.who = who
         self.clips = np.maximum(np.bincount(who), 1)[:, None]
         self._order = np.argsort(who, kind="stable")
         self._persons, self._starts = np.unique(who[self._order], return_index=True)
@@ -168,6 +172,45 @@ class SumsOfPersons:
         if len(values):
             sums[self._persons] = np.add.reduceat(values[self._order], self._starts, axis=0)
         return sums
+
+
+def settle(
+    who: np.ndarray,
+    numbers: int,
+    most_rounds: int,
+    step: Callable[[np.ndarray, SumsOfPersons, np.ndarray], tuple[np.ndarray, np.ndarray]],
+) -> np.ndarray:
+    """Repeat a step for each person until that person has settled, whoever else has rows here.
+
+    Parameters
+    ----------
+    who : (n,) int
+        Number of each clip's person, 0 to persons - 1.
+    numbers : int, > 0
+        How many numbers a person has; they begin at 0.
+    most_rounds : int, >= 0
+        When to end with those that never settle.
+    step : callable
+        Gets the rows of the persons that have not settled, (m,) int, the sums over these persons' clips, and their
+        numbers (q, numbers); gives the next numbers, and who settled with them (q,) bool.
+
+    Returns
+    -------
+    (persons, numbers) float64
+        The last numbers of each person; 0 for numbers of `who` without a clip.
+    """
+    state = np.zeros((int(who.max(initial=-1)) + 1, numbers))
+    persons, present = np.unique(who, return_inverse=True)  # those with clips
+    rows, sums = np.arange(len(who)), SumsOfPersons(present)
+    for _ in range(most_rounds):
+        state[persons], settled = step(rows, sums, state[persons])
+        if settled.all():
+            break
+        if settled.any():
+            going = ~settled[sums.who]
+            persons, rows = persons[~settled], rows[going]
+            sums = SumsOfPersons((np.cumsum(~settled) - 1)[sums.who[going]])
+    return state
 
 
 def folds_over_persons(person: np.ndarray, folds: int = FOLDS) -> np.ndarray:

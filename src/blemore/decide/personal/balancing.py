@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from blemore.scoring import logits
 from blemore.scoring.answers import ANSWERS
-from blemore.scoring.persons import SumsOfPersons
+from blemore.scoring.persons import SumsOfPersons, settle
 
 MOST_ROUNDS, STEP = 150, 0.7
 TOLERANCE = 1e-4
-"""Rounds end when no person's mean posterior of an answer is further from its frequency than this."""
+"""A person's rounds end when no mean posterior of an answer is further from its frequency than this."""
 LIMIT = 6.0
 """Largest weight in size, in logits: answers that a person never seems to show cannot be weighted up for ever."""
 FLOOR = 1e-12
@@ -48,22 +47,18 @@ class Balanced:
     share: np.ndarray
 
     @cached_property
-    def logs(self) -> np.ndarray:
-        """Logarithms (n, 36) of the posterior."""
-        return np.log(np.maximum(self.posterior, FLOOR))
-
-    @cached_property
     def weights(self) -> np.ndarray:
         """Weights (persons, 36) at full strength, in logits, centred."""
-        sums, aim = SumsOfPersons(self.who), np.log(self.frequencies)
-        weights = np.zeros((len(sums.clips), len(ANSWERS)))
-        for _ in range(MOST_ROUNDS):
-            mean = sums(with_known(logits.softmax(self.logs + weights[self.who]), self.known)) / sums.clips
-            if np.abs(mean - self.frequencies).max(initial=0.0) < TOLERANCE:
-                break
-            weights += STEP * (aim - np.log(np.maximum(mean, FLOOR)))
-            weights = np.clip(weights - weights.mean(axis=1, keepdims=True), -LIMIT, LIMIT)
-        return weights
+        aim = np.log(self.frequencies)
+
+        def step(rows: np.ndarray, sums: SumsOfPersons, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            mean = sums(weighted(self.posterior[rows], weights, sums.who, self.known[rows])) / sums.clips
+            settled = np.abs(mean - self.frequencies).max(axis=1) < TOLERANCE
+            changed = weights + STEP * (aim - np.log(np.maximum(mean, FLOOR)))
+            changed = np.clip(changed - changed.mean(axis=1, keepdims=True), -LIMIT, LIMIT)
+            return np.where(settled[:, None], weights, changed), settled
+
+        return settle(self.who, len(ANSWERS), MOST_ROUNDS, step)
 
     def at(self, k: float) -> np.ndarray:
         """Balance the posteriors by n / (n + k) after n clips of a person.
@@ -80,7 +75,30 @@ class Balanced:
         """
         clips = np.bincount(self.who)[:, None]
         strength = clips / np.maximum(clips + k, 1) * self.share
-        return with_known(logits.softmax(self.logs + (self.weights * strength)[self.who]), self.known)
+        return weighted(self.posterior, self.weights * strength, self.who, self.known)
+
+
+def weighted(posterior: np.ndarray, weights: np.ndarray, who: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Multiply posteriors by exp(weights) of each clip's person, and make them certain where the answer is known.
+
+    Parameters
+    ----------
+    posterior : (n, 36) float, 0..1
+        Posterior of the answers.
+    weights : (persons, 36) float, logits
+        Weights of each person.
+    who : (n,) int
+        Number of each clip's person, 0 to persons - 1.
+    known : (n,) int
+        Number of a labelled clip's answer, -1 for a clip without a label.
+
+    Returns
+    -------
+    (n, 36) float, 0..1
+        Each row sums to 1.
+    """
+    moved = np.maximum(posterior, FLOOR) * np.exp(weights)[who]
+    return with_known(moved / moved.sum(axis=1, keepdims=True), known)
 
 
 def with_known(posterior: np.ndarray, known: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ from blemore.decide.personal.balancing import Balanced, shaped, with_known
 from blemore.scoring import logits
 from blemore.scoring.answers import ANSWERS, frequencies_of, numbers_of
 from blemore.scoring.labels import CLASSES
-from blemore.scoring.persons import SumsOfPersons
+from blemore.scoring.persons import SumsOfPersons, settle
 from blemore.scoring.rows import Rows
 
 DIMENSIONS = len(CLASSES) - 1
@@ -26,7 +26,7 @@ BASIS = np.linalg.svd(np.eye(len(CLASSES)) - 1 / len(CLASSES))[0][:, :DIMENSIONS
 """(6, 5) orthonormal, each column sums to 0."""
 ROUNDS_OF_FIT, ROUNDS = 20, 50
 TOLERANCE = 1e-5
-"""EM ends when no shift moves further than this, in standard deviations of the noise."""
+"""A person's EM ends when the shift moves no further than this, in standard deviations of the noise."""
 LEAST_VARIANCE = 1e-3
 RIDGE = 1e-6
 SHAPES = {
@@ -108,18 +108,17 @@ class Discriminant:
         Balanced
             Posteriors of the clips.
         """
-        z, sums = np.einsum("nd,de->ne", _log_ratios(values), self.whitening), SumsOfPersons(who)
-        systems = self.precision + sums.clips[:, :, None] * np.eye(DIMENSIONS)  # (persons, 5, 5)
-        shifts = np.zeros((len(sums.clips), DIMENSIONS))
-        posterior = self._posterior(z, shifts[who], known)
-        for _ in range(ROUNDS):
-            left = sums(z - np.einsum("na,ad->nd", posterior, self.means))
+        z = np.einsum("nd,de->ne", _log_ratios(values), self.whitening)
+
+        def step(rows: np.ndarray, sums: SumsOfPersons, shifts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            posterior = self._posterior(z[rows], shifts[sums.who], known[rows])
+            left = sums(z[rows] - np.einsum("na,ad->nd", posterior, self.means))
+            systems = self.precision + sums.clips[:, :, None] * np.eye(DIMENSIONS)  # (persons, 5, 5)
             moved = np.linalg.solve(systems, left[..., None])[..., 0]
-            furthest = np.abs(moved - shifts).max(initial=0.0)
-            shifts = moved
-            posterior = self._posterior(z, shifts[who], known)
-            if furthest < TOLERANCE:
-                break
+            return moved, np.abs(moved - shifts).max(axis=1) < TOLERANCE
+
+        shifts = settle(who, DIMENSIONS, ROUNDS, step)
+        posterior = self._posterior(z, shifts[who], known)
         return Balanced(posterior, self.frequencies, who, known, share)
 
     def _posterior(self, z: np.ndarray, shift: np.ndarray, known: np.ndarray) -> np.ndarray:
