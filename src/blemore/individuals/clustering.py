@@ -16,6 +16,9 @@ import numpy as np
 DEPENDENCE = 0.1
 """Correlation of what sets a person's clips off from the person's mean: however many, they count as ten at most."""
 
+SPARSE = 1.2
+"""So many rows for each cluster that is left are too many: then those that were joined to others go."""
+
 
 @dataclass(frozen=True)
 class Merges:
@@ -34,31 +37,36 @@ def merges(points: np.ndarray, spread: np.ndarray) -> Merges:
     points : (n, k) in a space with variance 1 within persons.
     spread : (k,) variance between persons.
     """
-    count = len(points)
-    points, clips = points.astype(float), np.ones(count)
-    totals, sums = points.copy(), points.copy()  # (n, k) of all clips of a cluster; of as many as are independent
-    alone = _log_likelihood(sums, clips, spread)
-    evidence = _of_two_clips(points, spread) - alone[:, None] - alone
+    row, clips = np.arange(len(points)), np.ones(len(points), int)  # of each cluster; no clips: joined to another
+    totals = points.astype(float)  # (m, k) of all clips of a cluster
+    sums = totals.copy()  # (m, k) of as many as are independent
+    alone = _log_likelihood(sums, clips, 0.0, spread)
+    evidence = _of_two_clips(totals, spread) - alone[:, None] - alone
     np.fill_diagonal(evidence, -np.inf)
     best, most = _row_maxima(evidence)
     steps = []
-    for _ in range(count - 1):
+    for left in range(len(points), 1, -1):
+        if len(row) > SPARSE * left:
+            kept = np.flatnonzero(clips)
+            best = (np.cumsum(clips > 0) - 1)[best[kept]]
+            row, clips, totals, sums, alone, most = (of[kept] for of in (row, clips, totals, sums, alone, most))
+            evidence = evidence[np.ix_(kept, kept)]
         one = int(np.argmax(most))
-        other = int(best[one])
-        one, other = min(one, other), max(one, other)
-        steps.append((most[one], one, other))
+        one, other = sorted((one, int(best[one])))
+        steps.append((most[one], row[one], row[other]))
         totals[one] += totals[other]
         clips[one], clips[other] = clips[one] + clips[other], 0
-        counted = _counted(clips)
-        sums[one] = counted[one] / clips[one] * totals[one]
-        alone[one] = _log_likelihood(sums[[one]], counted[[one]], spread)[0]
-        evidence[other], evidence[:, other] = -np.inf, -np.inf
-        others = np.flatnonzero(clips)
-        others = others[others != one]
-        joined = _log_likelihood(sums[one] + sums[others], counted[one] + counted[others], spread)
-        evidence[one, others] = evidence[others, one] = joined - alone[one] - alone[others]
-        stale = (best == one) | (best == other) | (evidence[:, one] > most)
-        stale[[one, other]] = True
+        counted = _counted(clips[one])
+        sums[one] = counted / clips[one] * totals[one]
+        alone[one] = _log_likelihood(sums[[one]], clips[[one]], 0.0, spread)[0]
+        joined = _log_likelihood(sums[one] + sums, clips, counted, spread) - alone[one] - alone
+        joined[clips == 0] = joined[one] = -np.inf
+        evidence[one] = evidence[:, one] = joined
+        evidence[:, other] = most[other] = -np.inf
+        nearer = joined > most
+        stale = ~nearer & ((best == one) | (best == other)) & (clips > 0)
+        stale[one] = True
+        best[nearer], most[nearer] = one, joined[nearer]
         best[stale], most[stale] = _row_maxima(evidence[stale])
     values, first, second = zip(*steps, strict=True) if steps else ((), (), ())
     falling = np.minimum.accumulate(np.array(values, float))
@@ -73,10 +81,14 @@ def cut(joined: Merges, threshold: float) -> np.ndarray:
     return np.unique(owner, return_inverse=True)[1]  # a cluster's number is its first clip's: `one` < `other`
 
 
-def _log_likelihood(sums: np.ndarray, counts: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    """(m,) of sums (m, k) over so many independent clips (m,) of one person, up to what joining leaves unchanged."""
-    sizes, which = np.unique(counts, return_inverse=True)  # far fewer than clusters
-    grown = 1 + sizes[:, None] * spread  # (sizes, k)
+def _log_likelihood(sums: np.ndarray, clips: np.ndarray, more: float, spread: np.ndarray) -> np.ndarray:
+    """(m,) of sums (m, k) of clusters with so many clips (m,) and `more` independent ones, as of one person.
+
+    Up to what joining leaves unchanged.
+    """
+    sizes = np.flatnonzero(np.bincount(clips))  # far fewer than clusters
+    which = np.searchsorted(sizes, clips)
+    grown = 1 + (_counted(sizes) + more)[:, None] * spread  # (sizes, k)
     squares = np.einsum("mk,mk->m", sums * (spread / grown)[which], sums)
     return 0.5 * (squares - np.log(grown).sum(axis=1)[which])
 
@@ -91,6 +103,7 @@ def _of_two_clips(points: np.ndarray, spread: np.ndarray) -> np.ndarray:
 
 
 def _counted(clips: np.ndarray) -> np.ndarray:
+    """How many independent clips these count as."""
     return clips / (1 + DEPENDENCE * (clips - 1))
 
 
