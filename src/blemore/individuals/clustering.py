@@ -10,6 +10,7 @@ scikit-learn's linkages know distances only; average linkage leaves odd clips al
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -102,7 +103,7 @@ def _of_two_clips(points: np.ndarray, spread: np.ndarray) -> np.ndarray:
     return 0.5 * (squares[:, None] + squares + 2 * product - np.log(grown).sum())
 
 
-def _counted(clips: np.ndarray) -> np.ndarray:
+def _counted(clips: Any) -> Any:
     """How many independent clips these count as."""
     return clips / (1 + DEPENDENCE * (clips - 1))
 
