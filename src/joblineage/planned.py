@@ -85,13 +85,17 @@ def study_at_work(root: Path) -> bool:
     return any(Path(file).resolve().is_relative_to(root.resolve()) for file in started if file)
 
 
-def main(target: str) -> None:
-    """Print {job key: job} as one line of JSON."""
+def jobs_behind(target: str) -> dict[str, Planned]:
+    """`planned` in the present folder, by this process."""
     with planning(target) as dag:
         running = set(dag.needrun_jobs())
         jobs = [Planned.of(job, job in running) for job in dag.jobs if job.rule.script is not None]
-    named = {key({"job": {"rule": job.rule, "wildcards": job.wildcards}}): vars(job) for job in jobs}
-    print(json.dumps(named, sort_keys=True))
+    return {key({"job": {"rule": job.rule, "wildcards": job.wildcards}}): job for job in jobs}
+
+
+def main(target: str) -> None:
+    """Print {job key: job} as one line of JSON."""
+    print(json.dumps({name: vars(job) for name, job in jobs_behind(target).items()}, sort_keys=True))
 
 
 def up_to_date(root: Path, target: str) -> bool:

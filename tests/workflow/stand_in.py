@@ -5,15 +5,19 @@ triggers (content of inputs, code and lock among them, and parameters) would run
 """
 
 import json
+import os
 import re
-from contextlib import chdir
+import sys
+from contextlib import ExitStack, chdir
+from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from blemore.study import STUDY
-from joblineage import record
+from joblineage import capture, loaded, record
 from joblineage.capture import hashed
-from joblineage.planned import Planned, planned
+from joblineage.planned import Planned, jobs_behind
 from joblineage.run import close
 from joblineage.store import Store, canonical, digest
 
@@ -52,9 +56,13 @@ class StandIn:
 
 def run(root: Path) -> str | None:
     """Record a run of the workspace as it stands; the run's id, None where no job had anything to do."""
-    jobs, store = planned(root, "submission"), Store(root, STUDY)
+    with chdir(root), patch.dict(os.environ), patch.object(sys, "executable", sys.executable):
+        jobs, store = jobs_behind("submission"), Store(root, STUDY)
     before = {name: store.records[one] for name, one in store.current.items()}
-    with chdir(root):
+    same = [(capture, "_git"), (capture, "environment"), (loaded, "environment")]  # for all jobs of a run
+    with chdir(root), ExitStack() as stack:
+        for module, name in same:
+            stack.enter_context(patch.object(module, name, cache(getattr(module, name))))
         waiting = dict(sorted(jobs.items()))
         makers = {path: name for name, job in jobs.items() for _, path in job.outputs}
         while waiting:
