@@ -316,7 +316,7 @@ def missing_columns(table: Table, names: Iterable[str]) -> list[str]:
 
 def _listed(column: Iterable[Any]) -> Iterable[Any]:
     """The cells, of a pandas Series as a list, which is faster to go through."""
-    return column.tolist() if hasattr(column, "array") else column
+    return list(getattr(column, "tolist", column.__iter__)()) if hasattr(column, "array") else column
 
 
 def _text(cell: Any) -> str:
