@@ -142,7 +142,7 @@ def read_withdrawn(path: str | Path) -> Withdrawn:
     DataError : not JSON, or an entry is not in the form above.
     """
     path = Path(path)
-    if not path.exists():
+    if not path.is_file():
         advice = f"`git checkout {path.name}` brings it back; where nobody has withdrawn it holds []"
         raise MissingDataError(str(path), [f"the list of who withdrew consent is missing: {advice}"])
     return parse_withdrawn(path.read_bytes(), str(path))
