@@ -12,7 +12,7 @@ from joblineage.variables import OF_A_RUN, SET
 SOURCES = "src"
 IMPORTABLE = (".py", ".pyc", ".so", ".pyd")
 NO_MODULES = ("__pycache__", ".egg-info")
-SETTINGS = ("matplotlibrc", ".numba_config.yaml", "cma_signals.in")
+SETTINGS = ("matplotlibrc", ".numba_config.yaml")
 """Files from which libraries take settings, without a word, where they lie in the folder at hand."""
 
 
