@@ -19,6 +19,7 @@ from joblineage import capture, declare, loaded, slurm
 from joblineage.capture import File
 from joblineage.errors import refuse
 from joblineage.files import write_json
+from joblineage.progress import SCRIPT_MARK
 from joblineage.store import Store, canonical, digest, key
 
 SCHEMAS = ("joblineage-job/1", "blemore-job/1")
@@ -27,8 +28,6 @@ LOGIC = ("code", "templates")
 """Roles of inputs that are source files."""
 Headline = Callable[[dict[str, str]], dict[str, float]]
 AGAIN = "start the run again: it first restores or remakes what is damaged"
-REAL_FILE = "__real_file__"
-"""Where Snakemake's scripts keep the path of the copy that runs; `__file__` is then that of the script itself."""
 WEIGHTS = "weights"
 """Role of a checkpoint's files."""
 
@@ -195,9 +194,9 @@ def check_code(sources: Iterable[str]) -> None:
     DataError : names what was edited meanwhile.
     """
     main = vars(sys.modules["__main__"])
-    if REAL_FILE not in main:  # no script of Snakemake's
+    if SCRIPT_MARK not in main:  # no script of Snakemake's
         return
-    copy, script = Path(main[REAL_FILE]), Path(main["__file__"])
+    copy, script = Path(main[SCRIPT_MARK]), Path(main["__file__"])
     begun = os.stat(copy).st_ctime_ns
     edited = [path for path in sources if os.stat(path).st_ctime_ns > begun]
     if not _text(copy).endswith(_text(script)):

@@ -135,7 +135,7 @@ def at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     package(tmp_path, {".snakemake/scripts/tmp1.fuse.py": "snakemake = 1\nimport words\n"})
     monkeypatch.chdir(tmp_path)
     main = sys.modules["__main__"]
-    monkeypatch.setattr(main, record.REAL_FILE, str(tmp_path / ".snakemake/scripts/tmp1.fuse.py"), raising=False)
+    monkeypatch.setattr(main, record.SCRIPT_MARK, str(tmp_path / ".snakemake/scripts/tmp1.fuse.py"), raising=False)
     monkeypatch.setattr(main, "__file__", str(tmp_path / "workflow_scripts/fuse.py"), raising=False)
     return tmp_path
 
