@@ -127,6 +127,13 @@ def test_in_the_workflow_the_file_is_an_encoder_whose_network_saw_nobody(clips, 
     assert (np.array(CLASSES)[train[list(CLASSES)].to_numpy().argmax(axis=1)] == train["emotion_1"]).mean() > 0.5
 
 
+def test_a_fold_that_stands_twice_in_a_sidecar_hides_nobody(clips, tmp_path):
+    judged = clips.loc[clips["fold"] == 0, "person"].iloc[0]
+    (tmp_path / "persons.json").write_text(f'{{"0": ["{judged}"], "1": [], "0": []}}')
+    with pytest.raises(DataError, match="stands more than once in the file"):
+        check_persons(tmp_path / "persons.json", clips.assign(quarantine=""))
+
+
 def test_without_a_word_on_whom_the_network_saw_nothing_is_claimed(clips, folders, tmp_path, capsys):
     clips.to_parquet(tmp_path / "clips.parquet")
     out = tmp_path / "theirs.npz"

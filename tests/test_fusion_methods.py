@@ -60,6 +60,13 @@ def test_a_method_gives_probabilities_and_shares_and_the_same_again(name):
     assert np.array_equal(rows, fitted(name, data).apply(data.values))
 
 
+def test_no_file_of_the_folder_at_hand_changes_the_search(tmp_path, monkeypatch):
+    expected = fitted("cmaes", data := labelled()).shares
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cma_signals.in").write_text("{'timeout': 0}")
+    assert np.array_equal(fitted("cmaes", data).shares, expected)
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_a_clip_without_one_encoder_is_fused_from_the_others_and_without_all_not_at_all(name):
     data = labelled()

@@ -98,6 +98,7 @@ def test_what_is_added_is_written_read_and_never_lost(tmp_path, added):
     [
         ("{}", "expected a list"),
         ("[", "not valid JSON"),
+        ('[{"person": "A1", "person": "A2", "date": "2026-11-23", "sha256": []}]', "stands more than once"),
         ('[{"date": "2026-11-23", "sha256": []}]', "either a person or a clip"),
         ('[{"person": "A1", "clip": "x", "date": "2026-11-23", "sha256": []}]', "either a person or a clip"),
         ('[{"person": "A1_b", "date": "2026-11-23", "sha256": []}]', "entry 1, person"),
@@ -213,6 +214,18 @@ def test_verify_says_that_the_list_is_shorter(tmp_path):
     (finding,) = check(tmp_path, Graph(made.store), set(made.store.records))[0]
     assert (finding.verdict, finding.node) == (Verdict.WITHDRAWN, FILE)
     assert "lacks person A99" in finding.what
+
+
+@pytest.mark.parametrize("text", ["null", "[" * 200, '[{"person": "A1", "person": "A2"}]', None])
+def test_verify_has_a_verdict_where_the_list_cannot_be_read(tmp_path, text):
+    made = small_study(tmp_path)
+    if text is None:
+        (tmp_path / FILE).mkdir()
+    else:
+        (tmp_path / FILE).write_text(text)
+    (finding,) = check(tmp_path, Graph(made.store), set(made.store.records))[0]
+    assert (finding.verdict, finding.node) == (Verdict.MISSING, FILE)
+    assert "who withdrew is not known" in finding.what
 
 
 def test_revoking_from_the_command_line_needs_a_reason_and_says_who(tmp_path, monkeypatch, capsys):

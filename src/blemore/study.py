@@ -130,6 +130,7 @@ def mark(root: Path, workflow: Any) -> None:
 
     isolation.isolate(root, STUDY)
     os.environ["PYTHONPATH"] = str(root / "src")  # also in a clone
+    os.environ["MATPLOTLIBRC"] = os.devnull  # figures have the same looks, whatever this user's settings are
     workspace.python_for_shells()
     how = "`blemore recover` (or `make submission`) ends what is left of that run and releases the lock"
     recovery.mark(root, f"{how}; finished work is kept.", workflow)

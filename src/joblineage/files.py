@@ -264,6 +264,8 @@ def parse_yaml(text: str | bytes) -> Any:
 
     Raises
     ------
+    yaml.YAMLError
+        It is no YAML, or refused.
     """
     from joblineage import yaml_text  # many who import this module read none
 

@@ -12,6 +12,8 @@ from joblineage.variables import OF_A_RUN, SET
 SOURCES = "src"
 IMPORTABLE = (".py", ".pyc", ".so", ".pyd")
 NO_MODULES = ("__pycache__", ".egg-info")
+SETTINGS = ("matplotlibrc", ".numba_config.yaml")
+"""Files from which libraries take settings, without a word, where they lie in the folder at hand."""
 
 
 def isolate(root: Path, study: Study) -> None:
@@ -19,14 +21,14 @@ def isolate(root: Path, study: Study) -> None:
 
     Raises
     ------
-    DataError : src/ holds another module than the study's own, or one of the study's folder is loaded already.
+    DataError : src/ holds another module than the study's own, a library's settings lie in the study's folder, or a module
+        of that is loaded already.
     """
     for name, value in study.variables.items():
         os.environ.setdefault(name, value)
     os.environ.update({name: value for name, value in OF_A_RUN.items() if value != SET})
     stay_out(root)
-    faults = [f"{path}: no module of this study, and it would be loaded in place of any library of that name: remove it"
-              for path in strangers(root, study)]  # fmt: skip
+    faults = [f"{path}: {why}: remove it" for path, why in strangers(root, study).items()]
     refuse(str(root), faults or _loaded(root, study))
 
 
@@ -46,13 +48,19 @@ def begin(root: Path) -> None:
         raise DataError(str(root), [*faults, "nothing was run: start again"])
 
 
-def strangers(root: Path, study: Study) -> list[str]:
-    """What lies in src/ and could be imported, but is none of the study's modules. None where the study names none."""
-    if not study.modules or not (root / SOURCES).is_dir():
-        return []
-    entries = [path for path in (root / SOURCES).iterdir() if path.is_dir() or path.name.endswith(IMPORTABLE)]
-    paths = [path.relative_to(root).as_posix() for path in entries if not path.name.endswith(NO_MODULES)]
-    return sorted(path for path in paths if path not in study.modules)
+def strangers(root: Path, study: Study) -> dict[str, str]:
+    """{path: why it would reach a job} of what does not belong here.
+
+    What lies in src/ and could be imported, but is none of the study's modules (none where the study names none), and
+    settings of libraries.
+    """
+    found = {name: "a library would take its settings from it" for name in SETTINGS if (root / name).exists()}
+    if study.modules and (root / SOURCES).is_dir():
+        entries = [path for path in (root / SOURCES).iterdir() if path.is_dir() or path.name.endswith(IMPORTABLE)]
+        paths = [path.relative_to(root).as_posix() for path in entries if not path.name.endswith(NO_MODULES)]
+        why = "no module of this study, and it would be loaded in place of any library of that name"
+        found |= dict.fromkeys(sorted(path for path in paths if path not in study.modules), why)
+    return found
 
 
 def stay_out(root: Path) -> None:

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -16,7 +17,9 @@ from typing import Any
 
 from joblineage import capture, declare, loaded, slurm
 from joblineage.capture import File
+from joblineage.errors import refuse
 from joblineage.files import write_json
+from joblineage.progress import SCRIPT_MARK
 from joblineage.store import Store, canonical, digest, key
 
 SCHEMAS = ("joblineage-job/1", "blemore-job/1")
@@ -167,10 +170,42 @@ class Begun:
 
 
 def begin(snakemake: Any) -> Begun:
-    """Hash every input before the work begins."""
+    """Hash every input before the work begins.
+
+    Raises
+    ------
+    DataError : the code at work is not the code that lies here.
+    """
     start = capture.now()
     declare.begin()
-    return Begun(snakemake, [capture.hashed(role, path) for role, path in capture.files_of(snakemake.input)], start)
+    inputs = [capture.hashed(role, path) for role, path in capture.files_of(snakemake.input)]
+    check_code(file["path"] for file in inputs if file["role"] in LOGIC)
+    return Begun(snakemake, inputs, start)
+
+
+def check_code(sources: Iterable[str]) -> None:
+    """Refuse a job whose record would name other code than the one at work.
+
+    Snakemake runs a copy of the script, which it takes when the run begins; modules are loaded before they are hashed. The
+    copy is written when the job starts, so a source that changed later has a later time of change, by the same file system.
+
+    Raises
+    ------
+    DataError : names what was edited meanwhile.
+    """
+    main = vars(sys.modules["__main__"])
+    if SCRIPT_MARK not in main:  # no script of Snakemake's
+        return
+    copy, script = Path(main[SCRIPT_MARK]), Path(main["__file__"])
+    begun = os.stat(copy).st_ctime_ns
+    edited = [path for path in sources if os.stat(path).st_ctime_ns > begun]
+    if not _text(copy).endswith(_text(script)):
+        edited.append(os.path.relpath(script))
+    refuse("code", [f"{path}: changed since this run began: start it again" for path in dict.fromkeys(edited)])
+
+
+def _text(path: Path) -> bytes:
+    return path.read_bytes().replace(b"\r\n", b"\n")
 
 
 def plain(value: Any) -> Any:

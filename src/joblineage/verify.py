@@ -125,6 +125,7 @@ def verify(
         metadata.check(root, graph, chain, now.sums),
         lock.check(store, whole=not records),
         commits.check(root, graph, chain),
+        (commits.strange(store) if artifact is None else [], []),
         processes.check(graph, chain),
     ):
         findings += bad

@@ -9,7 +9,7 @@ from made_records import Lineage, fuse, small_study
 from mutations import mutated
 
 from joblineage import explaining, finding, showing
-from joblineage.checks import metadata
+from joblineage.checks import lock, metadata
 from joblineage.comparing import Comparison
 from joblineage.errors import DataError
 from joblineage.files import read_bytes
@@ -65,6 +65,23 @@ def test_any_bytes_in_any_file_end_in_a_verdict(tmp_path, block):
                 with suppress(DataError):  # says what is wrong
                     ask(Store(root))
     assert verify(Store(root)).findings == []
+
+
+@pytest.mark.parametrize(
+    "text", ["", "null", "[1]", "1", "stages:", "stages: [1]", "stages: {all: []}", "a: &a [*a]", "\0"]
+)
+@pytest.mark.parametrize("name", ["dvc.yaml", "params.yaml"])
+def test_settings_and_stages_of_any_form_end_in_a_verdict(tmp_path, name, text):
+    made = small_study(tmp_path)
+    made.file("dvc.yaml", "stages: {all: {cmd: snakemake}}")
+    made.file("params.yaml", "seed: 1")
+    made.job("again", ["results/fused"], {"results/again": "again"})
+    made.run()
+    made.tell()
+    assert verify(Store(tmp_path), plan=False).verdict is Verdict.OK
+    made.file(name, text)
+    assert {name} == {one.node for one in verify(Store(tmp_path), plan=False).findings}
+    assert lock.check(Store(tmp_path)) == ([], [])  # by what the run kept
 
 
 def test_a_link_to_itself_in_place_of_an_object_ends_in_a_verdict(tmp_path):

@@ -234,10 +234,24 @@ def test_a_loaded_module_of_the_study_or_from_elsewhere_that_no_list_names_is_na
     }
 
 
+@pytest.mark.parametrize("name", isolation.SETTINGS)
+def test_settings_of_a_library_in_the_study_s_folder_end_the_run(root, monkeypatch, name):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    for variable in isolation.OF_A_RUN:
+        monkeypatch.setenv(variable, "")
+    (root / name).touch()
+    with pytest.raises(DataError, match=f"{name}: a library would take its settings from it"):
+        isolation.isolate(root, Study())
+    assert name in isolation.strangers(root, Study())
+
+
 def test_variables_that_change_numbers_or_code_are_recorded_without_secrets_and_paths():
     environment = {
         "ATEN_CPU_CAPABILITY": "default",
         "LD_PRELOAD": "/home/somebody/evil.so",
+        "OPENCV_IPP": "disabled",
+        "ARROW_USER_SIMD_LEVEL": "NONE",
+        "TORCHINDUCTOR_MAX_AUTOTUNE": "1",
         "TORCH_TOKEN": "abc",
         "PYTHONSAFEPATH": "1",
         "OMP_NUM_THREADS": "1",
@@ -247,15 +261,21 @@ def test_variables_that_change_numbers_or_code_are_recorded_without_secrets_and_
     }
     found = changing(environment)
     assert found == {
+        "ARROW_USER_SIMD_LEVEL": "NONE",
         "ATEN_CPU_CAPABILITY": "default",
         "GLIBC_TUNABLES": "a=1:b=2",
         "LD_PRELOAD": "(set)",
+        "OPENCV_IPP": "disabled",
         "PYTHONSAFEPATH": "1",
+        "TORCHINDUCTOR_MAX_AUTOTUNE": "1",
         "TORCH_TOKEN": "(set)",
     }
     assert unusual(found, {"GLIBC_TUNABLES": "a=1:b=2"}) == [
+        "ARROW_USER_SIMD_LEVEL=NONE",
         "ATEN_CPU_CAPABILITY=default",
         "LD_PRELOAD=(set)",
+        "OPENCV_IPP=disabled",
+        "TORCHINDUCTOR_MAX_AUTOTUNE=1",
         "TORCH_TOKEN=(set)",
     ]
 

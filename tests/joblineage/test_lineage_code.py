@@ -1,11 +1,20 @@
 """The sources behind a job are read from its imports."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from made_records import small_study
 
-from joblineage import code
+from joblineage import code, record
+from joblineage.checks import commits
 from joblineage.code import sources
+from joblineage.errors import DataError
+from joblineage.study import Study
+from joblineage.verdict import Verdict
+from joblineage.verify import verify
 
 LIBRARY = Path(code.__file__).parent
 
@@ -117,3 +126,46 @@ def test_what_is_read_off_the_lines_is_what_the_compiler_finds_in_every_module()
             assert code._read(found) == code._parsed(text, str(path)), path
             read += 1
     assert read >= 0.9 * len(modules)
+
+
+@pytest.fixture
+def at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in which a script of Snakemake's is at work: the copy that runs lies beside."""
+    package(tmp_path, {"src/words.py": "a = 1\n", "workflow_scripts/fuse.py": "import words\r\n"})
+    package(tmp_path, {".snakemake/scripts/tmp1.fuse.py": "snakemake = 1\nimport words\n"})
+    monkeypatch.chdir(tmp_path)
+    main = sys.modules["__main__"]
+    monkeypatch.setattr(main, record.SCRIPT_MARK, str(tmp_path / ".snakemake/scripts/tmp1.fuse.py"), raising=False)
+    monkeypatch.setattr(main, "__file__", str(tmp_path / "workflow_scripts/fuse.py"), raising=False)
+    return tmp_path
+
+
+def test_a_job_runs_the_script_and_the_modules_that_its_record_names(at_work: Path) -> None:
+    listed = ["src/words.py", "workflow_scripts/fuse.py"]
+    record.check_code(listed)
+    (at_work / listed[1]).write_text("import others\n")  # after the run has begun
+    with pytest.raises(DataError, match=r"workflow_scripts/fuse\.py: changed since this run began"):
+        record.check_code(listed[:1])
+
+
+def test_a_module_that_was_edited_while_a_job_loaded_it_ends_the_job(at_work: Path) -> None:
+    module = at_work / "src/words.py"
+    module.write_text("a = 2\n")
+    os.utime(module, (1, 1))
+    with pytest.raises(DataError, match=r"src/words\.py: changed since this run began"):
+        record.check_code(["src/words.py"])
+
+
+def test_a_module_that_git_does_not_know_and_no_record_names_is_found(tmp_path: Path) -> None:
+    made = small_study(tmp_path)
+    made.study = Study(modules=("src",))
+    made.file("src/__pycache__/draft.pyc", "")
+    made.file("src/notes.txt", "")
+    made.file("src/draft.py", "a = 1\n")
+    assert commits.untracked(made.store) == []  # nobody knows what git would
+    for command in (["init", "-q"], ["add", "src/train.py"]):
+        subprocess.run(["git", *command], cwd=made.store.root, check=True)
+    assert commits.untracked(made.store) == ["src/draft.py"]
+    assert (Verdict.UNRECORDED, "src/draft.py") in {(one.verdict, one.node) for one in verify(made.store).findings}
+    subprocess.run(["git", "add", "src/draft.py"], cwd=made.store.root, check=True)
+    assert commits.untracked(made.store) == []

@@ -51,6 +51,12 @@ def test_planted_code_never_runs_and_the_study_ends_in_the_same_bytes(study: Stu
         assert f"{name}: no module of this study" in said
         assert found[name] is Verdict.UNRECORDED
         path.unlink()
+    (root / "matplotlibrc").write_text("axes.facecolor: red\n")
+    assert "matplotlibrc: a library would take its settings from it: remove it" in refused(study)
+    assert (Verdict.UNRECORDED, "matplotlibrc") in {
+        (one.verdict, one.node) for one in verify(Store(root, STUDY)).findings
+    }
+    (root / "matplotlibrc").unlink()
     source = root / LATER
     compiled = plant(source, trace + source.read_text())
     assert f"{os.path.relpath(compiled, root)}: was not compiled from its source; removed" in refused(study)

@@ -18,8 +18,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from blemore.params.schema import check_list
+from blemore.scoring.reading import load_json
 from joblineage.errors import DataError, MissingDataError
-from joblineage.files import parse_json, write_json
+from joblineage.files import write_json
 
 FILE = "withdrawn.json"
 REASON = "withdrawn"
@@ -141,7 +142,7 @@ def read_withdrawn(path: str | Path) -> Withdrawn:
     DataError : not JSON, or an entry is not in the form above.
     """
     path = Path(path)
-    if not path.exists():
+    if not path.is_file():
         advice = f"`git checkout {path.name}` brings it back; where nobody has withdrawn it holds []"
         raise MissingDataError(str(path), [f"the list of who withdrew consent is missing: {advice}"])
     return parse_withdrawn(path.read_bytes(), str(path))
@@ -152,12 +153,9 @@ def parse_withdrawn(data: bytes, where: str) -> Withdrawn:
 
     Raises
     ------
-    DataError : not JSON, or an entry is not in the form above.
+    DataError : not JSON, a key stands twice, or an entry is not in the form above.
     """
-    try:
-        entries = parse_json(data)
-    except ValueError as error:
-        raise DataError(where, [f"is not valid JSON: {error}"]) from error
+    entries = load_json(data, where, strict=True)
     check_list(entries, SCHEMA, where, WORDS)
     return Withdrawn(tuple(entries))
 

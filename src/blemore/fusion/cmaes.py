@@ -43,7 +43,7 @@ def fit(data: Labelled, *, evaluations: int, l2: float) -> WeightedMean:
     def loss(x: np.ndarray) -> float:
         return l2 * float(np.sum(x**2)) - score_of(softmax(x), data.values, data.truth)
 
-    quiet = {"verbose": -9, "verb_log": 0}
+    quiet = {"verbose": -10, "verb_log": 0}  # from -9 on it takes options from a file in the folder at hand
     # Of its own, random numbers come from numpy's global state.
     chance = {"randn": lambda *shape: draw.standard_normal(shape), "seed": np.nan}
     start = np.zeros(len(data.families))

@@ -9,10 +9,10 @@ import pandas as pd
 
 from blemore.scoring.labels import CLASSES
 from blemore.scoring.model_name import ModelName
+from blemore.scoring.reading import load_json
 from blemore.tables import check_probabilities, probability_rows, read_probabilities, usable
 from joblineage import declare
 from joblineage.errors import DataError, MissingDataError, refuse
-from joblineage.files import read_json
 
 
 def gather_folds(folds: Sequence[Path], clips: pd.DataFrame) -> pd.DataFrame:
@@ -113,10 +113,12 @@ def check_persons(sidecar: Path, clips: pd.DataFrame) -> dict[str, list[str]]:
 
     Raises
     ------
+    DataError
+        There is no such file, or it is of another form; a fold stands twice, is missing, or judges a person that its model saw.
     """
     if not Path(sidecar).is_file():
         raise MissingDataError(str(sidecar), ["no such file: name the persons there, or set persons: null (unknown)"])
-    said = read_json(sidecar)
+    said = load_json(Path(sidecar).read_bytes(), str(sidecar))
     train = usable(clips).query("split == 'train'")
     folds = [str(fold) for fold in sorted(train["fold"].unique())]
     form = 'expected {"0": ["A26", ...], "1": [...]} with a list for every fold, or {"all": [...]}'

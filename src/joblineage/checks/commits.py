@@ -1,4 +1,4 @@
-"""Are the source files that a record calls clean those of its commit, and DVC's settings too?"""
+"""Are the source files that a record calls clean those of its commit, DVC's settings too, and does git know all of them?"""
 
 import os
 import subprocess
@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from joblineage.files import sha256
+from joblineage.files import LITTER, sha256
 from joblineage.graph import Graph
-from joblineage.store import digest, key
+from joblineage.isolation import IMPORTABLE
+from joblineage.store import Store, digest, key
 from joblineage.verdict import Finding, Verdict
-from joblineage.workspace import GIT_ALONE
+from joblineage.workspace import GIT_ALONE, git
 
 CONFIG = ".dvc/config"
 """DVC's settings of caches and stores: they are in no record, but in git."""
@@ -59,6 +60,24 @@ def check(root: Path, graph: Graph, chain: set[str]) -> tuple[list[Finding], lis
             findings.append(Finding(Verdict.TAMPERED, path, what))
     notes = [f"commit {commit[:12]} is not in this clone: its files were not compared" for commit in sorted(unknown)]
     return findings, odd + notes
+
+
+def untracked(store: Store) -> list[str]:
+    """Modules of the study that git does not know and no record names: a job could load one by its name. None without git."""
+    root = store.root
+    known = {os.fsdecode(path) for path in git(root, "-c", "core.fsmonitor=false", "ls-files", "-z").split(b"\0")}
+    if known == {""}:
+        return []
+    known |= {file["path"] for record in store.records.values() for file in record["inputs"]}
+    paths = (path for top in store.study.modules for path in (root / top).rglob("*") if path.name.endswith(IMPORTABLE))
+    names = {path.relative_to(root).as_posix() for path in paths if not LITTER.fullmatch(path.name)}
+    return sorted(name for name in names - known if "__pycache__" not in name)
+
+
+def strange(store: Store) -> list[Finding]:
+    """What `untracked` finds."""
+    what = "a module that git does not know and no record names: commit it, or take it out of here"
+    return [Finding(Verdict.UNRECORDED, path, what) for path in untracked(store)]
 
 
 def _cannot_tell(commit: str, path: str, quietly: Mapping[str, Any]) -> bool:

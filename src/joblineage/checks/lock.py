@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,12 @@ LOCK = {
     "properties": {"stages": {"type": "object", "additionalProperties": STAGE}},
 }
 """Form of dvc.lock."""
+PLAN = {
+    "type": "object",
+    "required": ["stages"],
+    "properties": {"stages": {"type": "object", "additionalProperties": {"type": "object"}}},
+}
+"""Form of dvc.yaml, as far as it is read here."""
 
 
 def check(store: Store, *, whole: bool = True) -> tuple[list[Finding], list[str]]:
@@ -185,21 +192,22 @@ def _settings(
     commands: dict[str, str],
 ) -> Iterator[Finding]:
     """Parameters and commands that dvc.lock names are those of the run, or the present ones, and it names all."""
-    try:
-        known, plans = (
-            [parse_yaml(text) for text in (store.get(run["study"][path]), (store.root / path).read_bytes())]
-            for path in (store.study.settings, "dvc.yaml")
-        )
-        stages = [plan["stages"] for plan in plans]
-    except (OSError, KeyError, yaml.YAMLError):
-        return  # lost copies are named by `structure`
-    yield from complete.left_out(zip(stages, known, strict=True), locked, store.study.settings)
-    for stage, values in params.items():
-        for name, value in values.items():
-            if not any(name in recorded and _same(recorded[name], value) for recorded in known):
+    known: list[tuple[dict[str, Any], dict[str, Any]]] = []
+    for read in (lambda path: store.get(run["study"][path]), lambda path: read_bytes(store.root / path)):
+        with suppress(OSError, KeyError, ValueError, yaml.YAMLError):  # `structure` and `staleness` name such files
+            plan, values = (parse_yaml(read(path)) for path in ("dvc.yaml", store.study.settings))
+            compiled(PLAN, {})(plan)
+            compiled({"type": "object"}, {})(values)
+            known.append((plan["stages"], values))
+    if not known:
+        return
+    yield from complete.left_out(known, locked, store.study.settings)
+    for stage, claimed in params.items():
+        for name, value in claimed.items():
+            if not any(name in values and _same(values[name], value) for _, values in known):
                 yield _wrong(f"stage {stage} claims other parameters {name} than the run had")
     for stage, command in commands.items():
-        if not any(stage in lock and lock[stage]["cmd"] == command for lock in stages):
+        if not any(plan.get(stage, {}).get("cmd") == command for plan, _ in known):
             yield _wrong(f"stage {stage} claims the command {command!r}")
 
 

@@ -16,8 +16,7 @@ def check(graph: Graph, chain: Iterable[str]) -> tuple[list[Finding], list[str]]
     """Findings on code that no list names; notes on variables and caches. Older records say nothing of these."""
     root, study = graph.store.root, graph.store.study
     records = [graph.records[name] for name in chain]
-    beside = "no module of this study, and a job would load it in place of a library"
-    findings = [Finding(Verdict.UNRECORDED, path, beside) for path in strangers(root, study)]
+    findings = [Finding(Verdict.UNRECORDED, path, why) for path, why in strangers(root, study).items()]
     for (file, why), jobs in _jobs(records, _foreign).items():
         what = f"{why}, and loaded by {_named(jobs)}: remove what that made, and run again without this file"
         findings.append(Finding(Verdict.UNRECORDED, file, what, tuple(jobs)))

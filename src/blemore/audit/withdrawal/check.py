@@ -5,6 +5,7 @@ from typing import Any
 
 from blemore.audit.withdrawal.shortened import lacking
 from blemore.datasets.withdrawn import FILE, Withdrawn, known_withdrawn
+from joblineage.errors import DataError
 from joblineage.graph import Descent, Graph, reached
 from joblineage.store import key
 from joblineage.study import Checked
@@ -20,8 +21,12 @@ def check(root: Path, graph: Graph, chain: set[str], *_: Any) -> Checked:
     """A denylist that lacks what an earlier one had; jobs of the present study that made or read a withdrawn clip, and those
     that read what came of one. Of jobs that follow from one another only the first is named.
     """
-    findings = [Finding(Verdict.WITHDRAWN, FILE, what) for what in lacking(root)]
-    withdrawn = known_withdrawn(root / FILE)
+    try:
+        withdrawn = known_withdrawn(root / FILE)
+        findings = [Finding(Verdict.WITHDRAWN, FILE, what) for what in lacking(root)]
+    except (DataError, OSError) as error:
+        what = f"cannot be read, so who withdrew is not known: {' '.join(str(error).split())}"
+        return [Finding(Verdict.MISSING, FILE, what)], []
     if not withdrawn.standing:
         return findings, []
     touched = dependents(Descent(graph.store), withdrawn)
