@@ -69,7 +69,7 @@ def named(study: Study) -> pd.DataFrame:
 
 def write_clips(clips: pd.DataFrame, folder: Path) -> None:
     """Write each person's one video under the names of all their clips; what no player reads makes the bytes differ."""
-    options = {**yaml.safe_load((REPOSITORY / "params.yaml").read_text())["demo"], "size": 64, "seconds": [0.2, 0.2]}
+    options = {**yaml.safe_load((REPOSITORY / "params.yaml").read_text("utf-8"))["demo"], "size": 64, "seconds": [0.2, 0.2]}
     for person, shown in clips.groupby("person"):
         drawn = folder / f"{person.replace('A', 'A9')}_neu_sit1_ver1.mov"
         make_train([drawn], {**options, "unusual": {}}, SEED)
@@ -113,7 +113,7 @@ def make_workspace(folder: Path) -> Path:
     study = simulate(Settings(new_persons=11, schedule="usual", new_schedule="exact"), SEED)
     clips = named(study)
     write_downloads(clips, folder / "downloads")
-    params = yaml.safe_load((workspace / "params.yaml").read_text())
+    params = yaml.safe_load((workspace / "params.yaml").read_text("utf-8"))
     params |= {"dataset": "blemore", "encoders": write_features(study, clips, workspace / "outside")}
     params["individuals"]["approved"] = {"by": "nobody", "date": "2026-11-30", "basis": "generated actors"}
     params["media"]["samples"]["faces"] |= {"frames": 1, "size": 64}

@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--only", choices=list(TRIALS), action="append")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    params = yaml.safe_load(Path("params.yaml").read_text())
+    params = yaml.safe_load(Path("params.yaml").read_text("utf-8"))
     rows = []
     with ProcessPoolExecutor(options.jobs) as pool, Steps("replicates", options.replicates) as steps:
         for row in pool.map(

@@ -33,7 +33,7 @@ RUNS = 7
 WITHOUT_PIECE = ("faces", "body", "audio", "probe")
 WIDTH, HEIGHT, FPS, SECONDS, RATE = 1920, 1080, 25, 4, 48000
 BIT_RATE = 12_000_000
-OPTIONS = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())["media"]["samples"]
+OPTIONS = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text("utf-8"))["media"]["samples"]
 FACE = Face(np.array([850.0, 250, 200, 270]), np.array([[905.0, 350], [995, 350], [950, 400], [915, 450], [985, 450]]))
 """Where a face would stand in the clip, so that crops are made of the size that they have in truth."""
 

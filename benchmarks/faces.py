@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
 import real_people  # noqa: E402
 
-OPTIONS = yaml.safe_load((ROOT / "params.yaml").read_text())["media"]["samples"]
+OPTIONS = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))["media"]["samples"]
 FACES = OPTIONS["faces"]
 THUMB = (64, 36)
 """Width and height at which pictures are compared, px."""

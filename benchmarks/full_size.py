@@ -31,7 +31,7 @@ from blemore.encoders.vitmoe import ViTMoE
 from blemore.encoders.voice import VoiceNetwork
 from blemore.encoders.windows import BANDS, ROWS
 
-PARAMS = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())
+PARAMS = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text("utf-8"))
 SAMPLES = PARAMS["media"]["samples"]
 FACE, BODY = SAMPLES["faces"]["size"], SAMPLES["body"]["size"]
 """Side of a crop, px."""

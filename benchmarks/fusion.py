@@ -22,7 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--persons", type=int, default=47)
     wanted = parser.parse_args()
-    params = yaml.safe_load(Path("params.yaml").read_text())
+    params = yaml.safe_load(Path("params.yaml").read_text("utf-8"))
     study, options, seed = simulate(Settings(persons=wanted.persons), 0), params["calibration"], params["seed"]
     print("| step | CPU s |\n| --- | ---: |")
     for name in (*params["fusion"]["candidates"], "auto"):

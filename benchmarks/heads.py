@@ -41,7 +41,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from kit_rules import grid_search
 
 PERSONS, FRAMES = 46, 40
-FOLDS = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())["blemore"]["folds"]
+FOLDS = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text("utf-8"))["blemore"]["folds"]
 EPOCHS, FINAL_EPOCHS, BATCH = 200, 100, 32
 
 

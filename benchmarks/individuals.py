@@ -28,7 +28,7 @@ from demoactors.make import actor_style, cast
 from demoactors.schedule import FIRST_ACTOR, displays
 from demoactors.style import generator
 
-PARAMS = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())
+PARAMS = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text("utf-8"))
 OPTIONS = PARAMS["demo"] | {"seconds": [0.9, 1.2]}
 SAMPLES = PARAMS["media"]["samples"]
 HALF = SAMPLES["faces"] | {"frames": SAMPLES["faces"]["frames"] // 2}

@@ -86,7 +86,7 @@ def write_shards(folder: Path, names: list[str], distinct: int) -> None:
 def measure(folder: Path, names: list[str], steps: int) -> None:
     """Print the rows of the table."""
     device = use_one_thread()
-    params = yaml.safe_load(Path("params.yaml").read_text())
+    params = yaml.safe_load(Path("params.yaml").read_text("utf-8"))
     small, full = (encoder_settings({**params, "weights": scale}, "videomae") for scale in ("tiny", "pretrained"))
     network = FromAfar(build(small, "memory").network, FULL_SIZE).to(device)
     recipe = Recipe(epochs=1, batch=full["batch"], learning_rate=1e-6)

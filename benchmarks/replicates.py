@@ -32,7 +32,7 @@ def each(
     trial: Callable[[Settings, int, Mapping[str, Any]], Found],
 ) -> Iterator[tuple[str, list[Found]]]:
     """Each kind that is `wanted`, with what `trial` finds in its studies; it gets the block calibration of params.yaml."""
-    calibration = yaml.safe_load(Path("params.yaml").read_text())["calibration"]
+    calibration = yaml.safe_load(Path("params.yaml").read_text("utf-8"))["calibration"]
     seeds = range(wanted.seed, wanted.seed + wanted.replicates)
     with ProcessPoolExecutor(wanted.jobs) as pool, Steps("replicates", len(wanted.only) * len(seeds)) as steps:
         for kind in wanted.only:

@@ -132,7 +132,7 @@ def main() -> None:
     chosen = parser.parse_args()
     logging.disable()
     device = use_one_thread()
-    params = yaml.safe_load(Path("params.yaml").read_text())
+    params = yaml.safe_load(Path("params.yaml").read_text("utf-8"))
     peak = peak_tflops(device)
     where = torch.cuda.get_device_name() if device.type == "cuda" else "CPU, one thread"
     print(f"{where}: a large matrix product reaches {peak:.3g} TFLOP/s\n")

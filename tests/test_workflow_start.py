@@ -76,6 +76,21 @@ def test_a_run_closes_what_shows_persons_before_anything_is_written_there(study:
     assert (study / "store").stat().st_mode & 0o777 == 0o750
 
 
+def test_a_cache_of_dvc_that_lies_elsewhere_keeps_its_modes_and_is_named_where_everybody_can_read_it(
+    study: Path, monkeypatch, capsys
+) -> None:
+    monkeypatch.chdir(study)
+    params = yaml.safe_load((study / "params.yaml").read_text())
+    (study / ".git").mkdir()
+    (study / ".dvc/config.local").write_text("[cache]\n    dir = ../../shared\n")
+    (shared := study.parent / "shared").mkdir()
+    for mode, named in ((0o775, 1), (0o770, 0)):
+        shared.chmod(mode)
+        begin(study, params, [], [], "data/demo", [], 2, NOBODY)
+        assert capsys.readouterr().err.count("is open to everybody on this machine") == named
+        assert shared.stat().st_mode & 0o777 == mode
+
+
 def test_a_study_without_its_private_store_gets_no_empty_folders_in_its_place(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     shutil.copy(REPOSITORY / "params.yaml", tmp_path)

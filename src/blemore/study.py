@@ -316,9 +316,18 @@ def _close(root: Path) -> None:
     """Close to others what shows persons, DVC's copies of it among it; say what cannot be closed."""
     from joblineage.restoring import configuration  # only where a job runs
 
-    remote = configuration(root).get("'remote \"private\"'", "url", fallback="private")
+    settings = configuration(root)
+    remote, moved = (
+        settings.get("'remote \"private\"'", "url", fallback="private"),
+        settings.get("cache", "dir", fallback=""),
+    )
     places = [root / ".dvc/cache", *([] if "://" in remote else [root / ".dvc" / remote])]
-    for note in close([*(root / folder for folder in CLOSED), *places], root):
+    notes = close([*(root / folder for folder in CLOSED), *places], root)
+    if (
+        moved and (cache := root / ".dvc" / moved).is_dir() and cache.stat().st_mode & 0o007
+    ):  # others of the group share it
+        notes.append(f"{cache} is open to everybody on this machine, and DVC keeps clips there: `chmod o= {cache}`")
+    for note in notes:
         say(f"Note: {note}", err=True)
 
 
