@@ -82,8 +82,9 @@ def test_a_cache_of_dvc_that_lies_elsewhere_keeps_its_modes_and_is_named_where_e
     monkeypatch.chdir(study)
     params = yaml.safe_load((study / "params.yaml").read_text())
     (study / ".git").mkdir()
-    (study / ".dvc/config.local").write_text("[cache]\n    dir = ../../shared\n")
-    (shared := study.parent / "shared").mkdir()
+    (study / ".dvc").mkdir(exist_ok=True)
+    (study / ".dvc/config.local").write_text("[cache]\n    dir = ../shared\n")
+    (shared := study / "shared").mkdir()
     for mode, named in ((0o775, 1), (0o770, 0)):
         shared.chmod(mode)
         begin(study, params, [], [], "data/demo", [], 2, NOBODY)
