@@ -94,7 +94,7 @@ ABOUT = """
 import json, signal
 status = dict(line.split(":", 1) for line in open("/proc/self/status"))
 about = {
-    "environment": {name: value for name, value in os.environ.items() if name not in ("_", "PWD", "OLDPWD", "SHLVL")},
+    "environment": {name: value for name, value in os.environ.items() if name not in ("_", "PWD", "OLDPWD", "SHLVL", "PS1")},
     "path": [folder for folder in sys.path if folder != os.path.dirname(sys.argv[0])],
     "signals": [str(signal.getsignal(getattr(signal, f"SIG{name}"))) for name in ("INT", "TERM", "HUP", "CHLD", "PIPE")],
     "folder": os.getcwd(),
