@@ -47,6 +47,7 @@ def test_an_answer_that_training_never_shows_is_rare_and_not_impossible():
     assert 1 / 3 < blend_share_of(frequencies) < 0.75
 
 
+@pytest.mark.thorough
 @settings(max_examples=60)
 @given(st.integers(0, 10**6), st.floats(0.05, 1.0))
 def test_no_other_answer_has_a_larger_expected_score(seed, share):

@@ -35,6 +35,7 @@ def made():
     return clips.sample(frac=1, random_state=1), tables["e0"]
 
 
+@pytest.mark.thorough
 def test_the_page_s_example_runs():
     done = doctest.testfile(str(PAGE), module_relative=False)
     assert done.attempted >= 8
@@ -106,6 +107,7 @@ def test_a_table_in_memory_is_read_as_forgivingly_as_a_file(made):
     np.testing.assert_array_equal(decided, blemore.decode(rounded / rounded.sum(axis=1, keepdims=True), 0.2, 0.1))
 
 
+@pytest.mark.thorough
 def test_rows_are_matched_by_clip_and_not_by_place(made):
     clips, frame = made
     found = blemore.score(frame, clips)

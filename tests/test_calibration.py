@@ -115,6 +115,7 @@ def test_the_commonest_decision_is_the_commonest_set_then_its_commonest_salience
     assert commonest("70/30", "30/70") == rows["30/70"]
 
 
+@pytest.mark.thorough
 def test_every_clip_is_decided_and_every_decision_is_allowed():
     clips, tables = study()
     result, _ = calibrated(clips, tables)
@@ -132,6 +133,7 @@ def test_every_clip_is_decided_and_every_decision_is_allowed():
     assert (chances["p_salience"] <= chances["p_presence"] + 1e-12).all()
 
 
+@pytest.mark.thorough
 def test_no_decision_of_a_fold_changes_when_that_folds_labels_change():
     clips, tables = study()
     before, _ = calibrated(clips, tables)
@@ -151,6 +153,7 @@ def test_no_decision_of_a_fold_changes_when_that_folds_labels_change():
     assert before.models["inductive"]["final"] != after.models["inductive"]["final"]
 
 
+@pytest.mark.thorough
 def test_a_folds_decisions_use_the_view_and_decoder_of_that_fold():
     clips, tables = study()
     result, fused = calibrated(clips, tables)
@@ -163,6 +166,7 @@ def test_a_folds_decisions_use_the_view_and_decoder_of_that_fold():
     assert np.array_equal(said, expected.decide(view[fold == 3]))
 
 
+@pytest.mark.thorough
 def test_test_clips_are_decided_with_the_final_decoder():
     clips, tables = study()
     result, fused = calibrated(clips, tables)
@@ -173,6 +177,7 @@ def test_test_clips_are_decided_with_the_final_decoder():
     assert np.array_equal(said[list(CLASSES)], decoder.decide(test[list(CLASSES)].to_numpy()))
 
 
+@pytest.mark.thorough
 def test_a_quarantined_test_clip_gets_the_commonest_label_of_training():
     clips, tables = study()
     lost = clips.index[clips["clip"] == "test_0003"][0]
@@ -184,6 +189,7 @@ def test_a_quarantined_test_clip_gets_the_commonest_label_of_training():
     assert row[list(CLASSES)].tolist() == expected.tolist()
 
 
+@pytest.mark.thorough
 def test_style_is_corrected_towards_the_prior_of_the_other_folds():
     clips, tables = study(persons=10)
     result, fused = calibrated(clips, tables)

@@ -198,6 +198,7 @@ def test_help_starts_without_the_heavy_libraries_and_without_numpy(tmp_path):
     assert not loaded(tmp_path, "--help") & (HEAVY | {"numpy", "pyarrow"})
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "arguments",
     [

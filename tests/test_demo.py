@@ -221,6 +221,7 @@ def heights(actor: str, strengths: np.ndarray) -> dict[str, float]:
     return {"corner": float(points[corner, 1].mean()), "brow": float(points[brow, 1].mean())}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("actor", ["A901", "A902", "A903", "A904"])
 def test_smiles_rise_frowns_fall_and_sad_brows_are_oblique(actor):
     rest = heights(actor, np.zeros(len(UNITS)))

@@ -71,6 +71,7 @@ def files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_gives_what_its_docstring_says(name, files):
     module = import_module(EXAMPLES[name])

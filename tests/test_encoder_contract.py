@@ -119,6 +119,7 @@ def test_a_family_is_a_network_exactly_if_its_encoders_are():
         assert isinstance(encoder, Network | NetworkEmbedder) is (kind == "network"), name
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", INSIDE)
 def test_every_clip_becomes_one_finite_row_of_one_shape_or_says_why_not(name, media, clips):
     encoder = base.build(settings_of(name), SEED)
@@ -181,6 +182,7 @@ def test_features_fill_a_table_and_do_not_know_labels_or_persons(name, media, cl
     assert table["clip"].to_pylist() == sorted(clips["clip"])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", FINETUNED)
 def test_what_is_held_out_is_not_learned_from(name, media, clips, tmp_path):
     settings = settings_of(name) | {"epochs": 1, "batch": 4}

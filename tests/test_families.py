@@ -65,6 +65,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("weights", ["tiny", "pretrained"])
 def test_a_new_computed_family_is_one_file_and_one_entry(tmp_path: Path, weights: str) -> None:
     shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))

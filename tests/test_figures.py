@@ -76,6 +76,7 @@ def test_plots_and_report_draw_by_the_same_functions():
     assert makers == [SOURCE / "evaluate/drawing.py"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", NAMES)
 def test_a_figure_names_its_axes_and_its_title(drawings, tmp_path, name):
     figure = drawings[name]()

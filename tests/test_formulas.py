@@ -34,6 +34,7 @@ def test_numbers_stay_numbers(number):
     assert guarded(repr(number)) == repr(number) or "inf" in repr(number)
 
 
+@pytest.mark.thorough
 @given(st.lists(st.tuples(TEXTS.filter(str.strip), st.floats(-1, 1)), min_size=1))
 def test_a_table_of_texts_comes_back_through_our_own_reader(path, rows):
     table = pd.DataFrame(rows, columns=["note", "value"])

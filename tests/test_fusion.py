@@ -98,6 +98,7 @@ def test_a_strong_penalty_gives_equal_weights_and_none_prefers_the_better_encode
     assert weights[0] > weights[1:].max()
 
 
+@pytest.mark.thorough
 @given(st.integers(0, 1000), st.integers(1, 4))
 def test_a_missing_encoder_leaves_the_others_their_proportions(seed, encoders):
     rng = np.random.default_rng(seed)
@@ -172,6 +173,7 @@ def test_a_folds_weights_never_saw_that_folds_labels():
     assert after.weights["final"] != before.weights["final"]
 
 
+@pytest.mark.thorough
 def test_the_same_tables_in_another_order_give_the_same_result():
     clips, tables = study()
     one = fuse(tables, clips, OPTIONS)

@@ -276,6 +276,7 @@ def test_vectors_that_are_not_those_which_came_are_asked_for_again_and_the_other
     declare.forget()
 
 
+@pytest.mark.thorough
 def test_a_429_with_a_delay_pauses_all_workers(tmp_path, pieces):
     said = []
 

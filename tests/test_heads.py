@@ -105,6 +105,7 @@ def test_labels_are_learned_out_of_fold_and_permuted_labels_give_chance(study, h
     assert np.mean(shares) < 0.35  # 3 of 8 clips have anger first: always answering anger would hit .31
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("head", HEADS)
 def test_features_and_labels_of_the_reported_fold_change_nothing_that_its_other_clips_get(study, head):
     clips, _, matrix = study

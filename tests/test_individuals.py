@@ -208,6 +208,7 @@ def test_clips_of_a_fold_are_clustered_by_what_others_taught(monkeypatch):
     assert of_others(before) == of_others(after)
 
 
+@pytest.mark.thorough
 def test_no_cluster_reaches_over_folds_and_each_outer_fold_has_all_others(monkeypatch, fitted_once):
     clips, _ = simulated_study(monkeypatch, [12] * 8, [5])
     fold = clips.set_index("clip")["fold"]

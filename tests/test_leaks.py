@@ -277,6 +277,7 @@ def test_an_outside_table_without_a_sidecar_is_unknown_and_never_ok(study):
     assert set(words(audit.matrix, "given", "fold0").values()) == {"unknown"}
 
 
+@pytest.mark.thorough
 def test_what_a_pretrained_network_had_seen_is_unknown_and_never_ok(study):
     study.net = study.net | {"checkpoint": "somebody/faces"}
     study.train(0)

@@ -207,6 +207,7 @@ def test_real_persons_are_counted_together_and_never_named(tmp_path: Path) -> No
     assert not re.search(r"A10[1-3]", html)
 
 
+@pytest.mark.thorough
 def test_what_cannot_be_known_is_called_unknown(tmp_path: Path) -> None:
     made = write_study(tmp_path)
     for record in made.store.records.values():

@@ -49,6 +49,7 @@ SAMPLE = (
 """Ten of the other variants; the campaign `media` has all."""
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", KINDS_OF_FAULT.values(), ids=KINDS_OF_FAULT)
 def test_each_kind_of_odd_clip_comes_out_right_or_is_said_to_be_odd(tmp_path, name):
     check(VARIANTS[name], tmp_path)

@@ -82,6 +82,7 @@ def test_with_style_it_gains_and_its_controls_do_not(styled):
     assert set(found["chosen"]["folds"]) == set("01234")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["offset", "discriminant", "both"])
 def test_every_kind_of_model_gains_with_style(styled, alone, kind):
     decided = transductive(styled, alone, ALL | {"candidates": [kind]}, styled.folds)
@@ -116,6 +117,7 @@ def test_off_decides_as_each_clip_by_itself(styled, alone):
     assert np.array_equal(decided.posterior, alone.posterior)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("of", ["inductive", "transductive"])
 def test_no_decision_of_a_fold_changes_with_labels_of_that_fold(styled, of):
     def decided(rows: Rows) -> chains.Decided:
@@ -141,6 +143,7 @@ def test_a_person_is_decided_the_same_alone_and_among_others(styled):
         assert by_itself == pytest.approx(together[own], abs=2e-3)
 
 
+@pytest.mark.thorough
 def test_a_fitted_model_survives_its_file_and_anything_else_is_refused(styled):
     for kind in ("offset", "discriminant", "both"):
         model = choose(styled.view(0), ALL | {"candidates": [kind]}).model
@@ -177,6 +180,7 @@ def test_balancing_brings_a_person_s_mean_posterior_to_the_frequencies(seed, per
     assert whole.at(np.inf) == pytest.approx(posterior, abs=1e-9)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["offset", "discriminant", "both"])
 def test_a_labelled_clip_is_certain_and_tells_of_the_others(styled, kind):
     rows = styled.view(0)

@@ -162,6 +162,7 @@ def test_the_whole_files_in_the_page_are_the_studys_byte_for_byte(study: dict[st
         assert content == Path(study[one["download"].removesuffix(".csv")]).read_bytes()
 
 
+@pytest.mark.thorough
 def test_a_study_of_plain_clips_says_so(study: dict[str, Any], tmp_path: Path) -> None:
     html = build(**changed(study, "remarks", tmp_path, "/remarked", []))
     assert "No clip has a remark" in html

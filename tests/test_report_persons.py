@@ -70,6 +70,7 @@ def publication_list(folder: Path, persons: list[str]) -> Path:
     return path
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("example_frames", ["demo_only", "none", "listed"])
 def test_no_real_person_is_named_or_shown_without_a_recorded_publication(
     real: dict[str, Any], tmp_path: Path, example_frames: str
@@ -104,6 +105,7 @@ def test_a_listed_person_is_named_and_shown_and_nobody_else_is(real: dict[str, A
     assert "signed consent" in html
 
 
+@pytest.mark.thorough
 def test_frames_of_others_are_not_even_read(
     real: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

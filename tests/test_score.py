@@ -90,6 +90,7 @@ def test_the_personal_model_is_one_that_the_study_chooses_from():
     assert all(set(values) <= set(calibration["personal"][name]) for name, values in PERSONAL.items())
 
 
+@pytest.mark.thorough
 def test_a_table_of_pure_chance_gains_nothing_but_optimism(case):
     clips, tables, _ = case
     found = blemore.score(tables["e2"], clips)

@@ -110,6 +110,7 @@ def test_another_generator_makes_another_study_with_heavier_tails():
     assert tails[1] > 1.3 * tails[0]
 
 
+@pytest.mark.thorough
 def test_a_trial_reports_the_estimate_the_truth_and_the_controls():
     fusion = {"method": "uniform", "scaling": True}
     found = trial(Settings(persons=10, new_persons=10, encoders=3), 1, fusion, {"personal": PERSONAL})

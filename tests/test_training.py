@@ -75,6 +75,7 @@ def test_no_person_of_the_held_out_fold_nor_a_test_clip_is_trained_on(study, tmp
     assert len(seen[0][1]) == 0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("stopping", [{}, {"early_stopping": {"persons": 0.5, "patience": 4}}], ids=["fixed", "early"])
 def test_an_interrupted_training_ends_in_the_same_bytes(study, tmp_path, monkeypatch, stopping):
     whole = run(study, tmp_path / "whole", **stopping)
@@ -96,6 +97,7 @@ def test_an_interrupted_training_ends_in_the_same_bytes(study, tmp_path, monkeyp
     assert not [name for name in seeds if "epoch" in name]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("damage", ["noise in the weights", "cut", "empty"])
 def test_a_state_that_is_not_as_it_was_written_is_not_resumed_and_said(study, tmp_path, caplog, damage):
     whole = run(study, tmp_path / "whole", epochs=1)

@@ -65,6 +65,7 @@ def test_nothing_is_trusted_where_nothing_can_be_compared(rows):
         assert verdict.to_json() == {"trusted": False, "over": {}}
 
 
+@pytest.mark.thorough
 def test_trust_in_a_folds_clusters_knows_nothing_of_the_fold(rows):
     """Neither its labels nor its clusters decide whether, and how, its clips are decided together."""
     clusters = dict.fromkeys(rows.outers, rows.person)
@@ -89,6 +90,7 @@ def test_trust_in_a_folds_clusters_knows_nothing_of_the_fold(rows):
     assert not np.array_equal(before.saliences[own], regrouped.saliences[own])
 
 
+@pytest.mark.thorough
 def test_by_true_clusters_training_clips_gain_what_persons_gain(made, fused):
     def calibrated(individuals):
         return calibrate(

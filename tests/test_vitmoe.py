@@ -108,6 +108,7 @@ def test_the_balance_loss_moves_the_router_and_is_least_for_even_use(network):
     assert vitmoe._balance_loss(even, 9 * even) < vitmoe._balance_loss(crowded, 9 * crowded)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("tokens", "dim"), [(800, 768), (32, 96), (7, 10)])
 def test_the_position_table_is_videomae_s_for_any_size(tokens, dim):
     from transformers.models.videomae.modeling_videomae import get_sinusoid_encoding_table

@@ -125,6 +125,7 @@ def test_orphans_of_a_killed_run_are_ended_and_other_work_is_left(tmp_path: Path
     assert [one.poll() for one in (other_study, alive, elsewhere_born)] == [None] * 3
 
 
+@pytest.mark.thorough
 def test_a_healthy_run_is_never_touched_whatever_its_command(tmp_path: Path, run) -> None:
     held, one = lock(tmp_path), run("nice", "env")
     for force in (False, True):

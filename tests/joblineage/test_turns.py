@@ -40,6 +40,7 @@ def why(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     return request.param
 
 
+@pytest.mark.thorough
 def test_another_process_is_waited_for_and_a_killed_one_is_not(tmp_path: Path, why: int, caplog) -> None:
     caplog.set_level(logging.WARNING)
     lock, waited = tmp_path / "lock", []

@@ -59,6 +59,7 @@ Path("said").write_text(f"{there} {own.STARTED == os.getpid()} {os.environ['OMP_
     assert (tmp_path / "said").read_text() == "{True} True 1 "
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("text", "code"),
     [
