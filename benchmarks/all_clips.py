@@ -69,7 +69,11 @@ def named(study: Study) -> pd.DataFrame:
 
 def write_clips(clips: pd.DataFrame, folder: Path) -> None:
     """Write each person's one video under the names of all their clips; what no player reads makes the bytes differ."""
-    options = {**yaml.safe_load((REPOSITORY / "params.yaml").read_text("utf-8"))["demo"], "size": 64, "seconds": [0.2, 0.2]}
+    options = {
+        **yaml.safe_load((REPOSITORY / "params.yaml").read_text("utf-8"))["demo"],
+        "size": 64,
+        "seconds": [0.2, 0.2],
+    }
     for person, shown in clips.groupby("person"):
         drawn = folder / f"{person.replace('A', 'A9')}_neu_sit1_ver1.mov"
         make_train([drawn], {**options, "unusual": {}}, SEED)

@@ -34,8 +34,11 @@ def committed(root: Path, path: str) -> Iterator[bytes]:
 
 
 def git(root: Path, *command: str) -> bytes:
-    """What a command of git's prints in a folder; nothing where it fails."""
-    done = subprocess.run(["git", *command], cwd=root, env=os.environ | GIT_ALONE, capture_output=True, check=False)
+    """What a command of git's prints in a folder; nothing where it fails, or there is no git."""
+    try:
+        done = subprocess.run(["git", *command], cwd=root, env=os.environ | GIT_ALONE, capture_output=True, check=False)
+    except FileNotFoundError:
+        return b""
     return b"" if done.returncode else done.stdout
 
 
