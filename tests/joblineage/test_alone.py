@@ -11,7 +11,7 @@ from alone import alone
 TESTS = Path(__file__).parent
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_the_library_s_tests_pass_where_the_study_cannot_be_imported(tmp_path):
     environment = alone(tmp_path / "src")
     shutil.copytree(TESTS, tmp_path / "tests/joblineage", ignore=shutil.ignore_patterns("__pycache__"))
