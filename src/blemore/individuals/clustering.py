@@ -90,7 +90,9 @@ def _log_likelihood(sums: np.ndarray, clips: np.ndarray, more: float, spread: np
     sizes = np.flatnonzero(np.bincount(clips))  # far fewer than clusters
     which = np.searchsorted(sizes, clips)
     grown = 1 + (_counted(sizes) + more)[:, None] * spread  # (sizes, k)
-    squares = np.einsum("mk,mk->m", sums * (spread / grown)[which], sums)
+    weighted = np.take(spread / grown, which, axis=0)
+    weighted *= sums
+    squares = np.einsum("mk,mk->m", weighted, sums)
     return 0.5 * (squares - np.log(grown).sum(axis=1)[which])
 
 
