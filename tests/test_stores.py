@@ -64,13 +64,14 @@ class Server:
 
     def _answer(self, request: dict, start: Callable) -> object:
         method, path = request["REQUEST_METHOD"], request["PATH_INFO"]
+        moved = self.moved  # of a test's part in which the request came, whenever it is answered
         if self.before(method, path):
             request["wsgi.input"].read(int(request.get("CONTENT_LENGTH") or 0))
             start("503 Slow Down", [("Content-Type", "application/xml")])
             return [b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"]
         answer = self._app(request, start)
         if method in ("GET", "PUT") and "/files/md5/" in path:
-            self.moved.append((method, path))
+            moved.append((method, path))
         return answer
 
     def close(self) -> None:
@@ -203,8 +204,8 @@ def test_a_pull_that_was_killed_goes_on_and_left_nothing_half_written(
     server.moved = []
     assert clone.dvc("pull")[0] == 0
     assert clone.content() == pushed.content()
-    fetched = {path for method, path in server.moved if method == "GET" and not path.endswith(".dir")}  # some twice
-    assert 0 < len(fetched) <= FILES
+    fetched = sum(method == "GET" and not path.endswith(".dir") for method, path in server.moved)
+    assert 0 < fetched <= FILES
 
 
 def test_a_push_that_was_killed_goes_on_and_stores_no_half_object(server: Server, tmp_path: Path) -> None:
