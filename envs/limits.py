@@ -54,14 +54,12 @@ def main(profile: str, wanted: str = "") -> None:
     if re.search(r"^executor:", settings, re.M):
         print(f"--cores {wanted}" if wanted else "")
         return
-    others = "".join(re.findall(r"^resources: \[(.*)\]", settings, re.M)).replace(
-        ",", " "
-    )  # else the option displaces them
+    # The option displaces the profile's own resources, which are given with it.
+    others = "".join(re.findall(r"^resources: \[(.*)\]", settings, re.M)).replace(",", " ")
     folders = groups(CONTROL, text(Path("/proc/self/cgroup")))
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    print(
-        f"--cores {wanted or cores(folders)} --resources mem_mb={memory(folders, machine) // 10**6} {others}".rstrip()
-    )
+    limits = f"mem_mb={memory(folders, machine) // 10**6} {others}".rstrip()
+    print(f"--cores {wanted or cores(folders)} --resources {limits}")
 
 
 if __name__ == "__main__":

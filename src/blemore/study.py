@@ -317,15 +317,12 @@ def _close(root: Path) -> None:
     from joblineage.restoring import configuration  # only where a job runs
 
     settings = configuration(root)
-    remote, moved = (
-        settings.get("'remote \"private\"'", "url", fallback="private"),
-        settings.get("cache", "dir", fallback=""),
-    )
+    remote = settings.get("'remote \"private\"'", "url", fallback="private")
     places = [root / ".dvc/cache", *([] if "://" in remote else [root / ".dvc" / remote])]
     notes = close([*(root / folder for folder in CLOSED), *places], root)
-    if (
-        moved and (cache := root / ".dvc" / moved).is_dir() and cache.stat().st_mode & 0o007
-    ):  # others of the group share it
+    moved = settings.get("cache", "dir", fallback="")
+    cache = root / ".dvc" / moved
+    if moved and cache.is_dir() and cache.stat().st_mode & 0o007:  # not closed here: others of a group share it
         notes.append(f"{cache} is open to everybody on this machine, and DVC keeps clips there: `chmod o= {cache}`")
     for note in notes:
         say(f"Note: {note}", err=True)

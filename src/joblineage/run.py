@@ -81,13 +81,17 @@ def end(
         )
         raise LineageError("lineage", [what])
     if complete:
-        from joblineage.checks.commits import untracked
+        from joblineage.checks.commits import UNTRACKED
         from joblineage.verify import verify  # every job's Snakemake loads this module, none of them verifies
 
         store = Store(store.root, store.study)  # with the run that was just written
         forget(store.root, patterns, store.makers)
-        spared = {"dvc.lock", *untracked(store)}  # the former is about to be rewritten, no result came of the others
-        findings = [finding for finding in verify(store).findings if finding.node not in spared]
+        findings = [
+            finding
+            for finding in verify(store).findings
+            # The former is about to be rewritten; no result came of the latter.
+            if finding.node != "dvc.lock" and finding.what != UNTRACKED
+        ]
         if findings:
             said = [f"{finding.verdict.value} {finding.node}: {finding.what}" for finding in findings]
             raise LineageError("lineage", [*said, f"nothing was versioned; `{store.study.command} verify` says more"])

@@ -42,6 +42,12 @@ def git(root: Path, *command: str) -> bytes:
     return b"" if done.returncode else done.stdout
 
 
+def tracked(root: Path) -> set[str]:
+    """Paths of the files that git knows; none without git."""
+    listed = git(root, "-c", "core.fsmonitor=false", "ls-files", "-z")  # a monitor is a program that .git/config names
+    return {os.fsdecode(path) for path in listed.split(b"\0") if path}
+
+
 def refused_by_git(root: Path) -> bool:
     """Whether git refuses the folder since it is another user's ("dubious ownership"): it then tells no commit."""
     command = ["git", "rev-parse", "--git-dir"]

@@ -314,9 +314,9 @@ def missing_columns(table: Table, names: Iterable[str]) -> list[str]:
     return [f"{verb.format(', '.join(missing))} missing (found: {present})"] if missing else []
 
 
-def _listed(column: Iterable[Any]) -> Iterable[Any]:
+def _listed(column: Any) -> Iterable[Any]:
     """The cells, of a pandas Series as a list, which is faster to go through."""
-    return list(getattr(column, "tolist", column.__iter__)()) if hasattr(column, "array") else column
+    return column.to_list() if hasattr(column, "to_list") else column
 
 
 def _text(cell: Any) -> str:

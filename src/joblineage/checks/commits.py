@@ -11,8 +11,9 @@ from joblineage.graph import Graph
 from joblineage.isolation import IMPORTABLE
 from joblineage.store import Store, digest, key
 from joblineage.verdict import Finding, Verdict
-from joblineage.workspace import GIT_ALONE, git
+from joblineage.workspace import GIT_ALONE, tracked
 
+UNTRACKED = "a module that git does not know and no record names: commit it, or take it out of here"
 CONFIG = ".dvc/config"
 """DVC's settings of caches and stores: they are in no record, but in git."""
 
@@ -65,8 +66,8 @@ def check(root: Path, graph: Graph, chain: set[str]) -> tuple[list[Finding], lis
 def untracked(store: Store) -> list[str]:
     """Modules of the study that git does not know and no record names: a job could load one by its name. None without git."""
     root = store.root
-    known = {os.fsdecode(path) for path in git(root, "-c", "core.fsmonitor=false", "ls-files", "-z").split(b"\0")}
-    if known == {""}:
+    known = tracked(root)
+    if not known:
         return []
     known |= {file["path"] for record in store.records.values() for file in record["inputs"]}
     paths = (path for top in store.study.modules for path in (root / top).rglob("*") if path.name.endswith(IMPORTABLE))
@@ -76,8 +77,7 @@ def untracked(store: Store) -> list[str]:
 
 def strange(store: Store) -> list[Finding]:
     """What `untracked` finds."""
-    what = "a module that git does not know and no record names: commit it, or take it out of here"
-    return [Finding(Verdict.UNRECORDED, path, what) for path in untracked(store)]
+    return [Finding(Verdict.UNRECORDED, path, UNTRACKED) for path in untracked(store)]
 
 
 def _cannot_tell(commit: str, path: str, quietly: Mapping[str, Any]) -> bool:

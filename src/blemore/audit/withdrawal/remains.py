@@ -1,6 +1,5 @@
 """What still names a person or a clip, sorted by who has to do something about it: this command, the next run, people."""
 
-import os
 from collections.abc import Container
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +8,7 @@ from blemore.audit.withdrawal.traces import Trace, Traces
 from blemore.datasets.roster import METADATA as TABLE
 from joblineage.files import matches
 from joblineage.store import FOLDER
-from joblineage.workspace import METADATA, git
+from joblineage.workspace import METADATA, tracked
 
 DERIVED = (
     *("logs/", ".snakemake/log/", ".snakemake/iocache/", ".snakemake/auxiliary/", ".snakemake/scripts/"),
@@ -47,7 +46,7 @@ def remains(traces: Traces, root: Path, made: Container[str]) -> Remains:
     ----------
     made : files that jobs made.
     """
-    committed = {os.fsdecode(path) for path in git(root, "ls-files", "-z").split(b"\0")}
+    committed = tracked(root)
     left = Remains(unread=traces.unread)
     for trace in traces.named:
         if trace.path.startswith(LISTS):
