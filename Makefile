@@ -12,6 +12,8 @@ INSTALL = @python=$$(bash envs/python.sh "$(PYTHON)") && "$$python" envs/install
 # Two files of tests at a time, one thread each, in the order of tests/conftest.py.
 PYTEST = OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Set in many containers; every process would compile this project's modules, and every pytest its tests, again.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Where no cache can be kept at home, all programs keep theirs here.
 ifndef XDG_CACHE_HOME

@@ -215,6 +215,7 @@ def test_an_encoder_family_takes_its_file_and_an_entry_in_the_params(checkout):
     assert re.search(r"rule embed_clips:\n    input: .*src/blemore/encoders/loudness\.py", planned)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("path", "old", "new", "words"),
     [
@@ -330,6 +331,7 @@ def test_a_step_takes_at_most_seven_files(checkout):
     assert "This was a dry-run" in planned
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("path", "old", "new", "words"),
     [

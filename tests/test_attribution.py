@@ -66,6 +66,7 @@ def test_a_change_within_what_other_seeds_do_is_called_noise():
     assert said(0.01, None, ["greedy"]) == "noise of chance: not tried"
 
 
+@pytest.mark.thorough
 def test_the_methods_that_draw_at_random_are_those_that_change_with_their_name():
 
     clips, tables = simulated.study(persons=4, folds=2, encoders=4)

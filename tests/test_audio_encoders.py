@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import blemore.encoders.transformers_compat  # noqa: F401
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -69,6 +70,7 @@ def tuned():
     return base.build(TUNED, "17/tuned/fold0")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", FROZEN)
 def test_features_of_a_clip_do_not_depend_on_the_batch(voices, name):
     clips = [noise(9000, seed) for seed in range(3)]
@@ -133,6 +135,7 @@ def test_what_float16_cannot_hold_is_its_largest_number(voices):
     assert found.tolist() == [[[65504, -65504, 1.5]]]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("kind", "sizes"), PUBLIC)
 def test_a_saved_folder_of_each_public_form_loads_with_the_same_weights(kind, sizes, tmp_path):
     found = saved(kind, sizes, tmp_path)
@@ -330,6 +333,7 @@ def test_syllables_are_counted(prosody):
     assert found["pause_seconds"] == pytest.approx(0.2, abs=0.05)
 
 
+@pytest.mark.thorough
 def test_only_the_level_changes_where_a_recording_is_louder(prosody):
     sound = np.concatenate([tone(180, 0.4, 0.4), 0 * noise(4000), tone(260, 0.3, 0.3)]) // 2
     sound = (sound + noise(len(sound)) // 16).astype(np.int16)  # well above the rounding of the softer one

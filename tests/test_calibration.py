@@ -79,6 +79,7 @@ def test_a_class_missing_from_training_is_made_rare_not_impossible():
     assert moved[:, 5].mean() < 0.05
 
 
+@pytest.mark.thorough
 @given(problems(min_rows=6), st.data())
 @settings(max_examples=30)
 def test_a_folds_decoder_comes_from_the_other_folds(problem, data):

@@ -4,7 +4,7 @@ import argparse
 import json
 import os
 import shutil
-import blemore.encoders.torch_compat  # noqa: F401
+import blemore.encoders.transformers_compat  # noqa: F401
 
 import pytest
 import safetensors.torch

@@ -98,6 +98,7 @@ def test_a_bad_table_is_refused_naming_row_and_clip(files, capsys):
     assert not (folder / "o.json").exists()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["none.csv", "none.parquet"])
 def test_a_file_that_is_not_there_is_named(files, capsys, name):
     folder, _, _ = files

@@ -190,6 +190,7 @@ def test_the_same_seed_gives_the_same_bytes_in_another_process(root, tmp_path):
     assert other.read_bytes() != again.read_bytes()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", SAMPLE)
 def test_picture_and_sound_are_real_and_equally_long(root, name):
     pictures, samples = decode(root / f"train/A901_{name}_ver1.mov")

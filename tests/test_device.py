@@ -93,6 +93,7 @@ def test_a_cpu_works_with_one_thread_and_stays_the_choice_of_the_process():
     assert torch.get_num_threads() == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "reading", [Pictures(4, 16), Pictures(4, 16, relative=True, time_first=False), Windows(3, 16), Sound(seconds=0.1)]
 )

@@ -136,6 +136,7 @@ def test_every_clip_becomes_one_finite_row_of_one_shape_or_says_why_not(name, me
     assert all(np.isfinite(made[clip]).all() for clip in made if clip not in (SILENT, FACELESS))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", INSIDE)
 def test_a_shard_without_a_good_clip_is_read_as_no_clips(name, media, tmp_path):
     empty = {kind: [tmp_path / files[0].name] for kind, files in media.items()}
@@ -200,6 +201,7 @@ def test_what_is_held_out_is_not_learned_from(name, media, clips, tmp_path):
     np.testing.assert_allclose(tables[0][list(CLASSES)].sum(axis=1), 1)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", FINETUNED)
 def test_saved_weights_give_the_same_network_back(name, media, clips):
     network, other = (base.build(settings_of(name), seed) for seed in (SEED, "18/contract"))

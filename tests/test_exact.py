@@ -109,6 +109,7 @@ def test_the_exact_optimum_is_the_best_that_any_thresholds_reach(problem):
     assert exact_optimum(probabilities, truth).score == best
 
 
+@pytest.mark.thorough
 @given(problems())
 def test_the_exact_optimum_is_never_worse_than_the_official_grid(problem):
     assert exact_optimum(*problem).score >= official_grid(*problem).score

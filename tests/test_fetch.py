@@ -332,6 +332,7 @@ def test_a_checkpoint_may_lie_in_the_user_s_home(tmp_path, monkeypatch):
     assert local_files(settings) == []  # no part of the study
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("checkpoint", "allowed"),
     [("~/mine.pt", True), ("weights/mine.pt", True), ("~/../mine.pt", False), ("../mine.pt", False), ("/m.pt", False)],

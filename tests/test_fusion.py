@@ -200,6 +200,7 @@ def test_tables_that_disagree_with_the_study_are_refused_naming_clip_and_table()
         fuse(tables, clips, OPTIONS)
 
 
+@pytest.mark.thorough
 def test_a_table_from_outside_needs_only_clips_and_probabilities():
     clips, tables = study()
     bare = {name: table[["clip", *CLASSES]] for name, table in tables.items()}

@@ -46,6 +46,7 @@ def fitted(name: str, data: Labelled):
     return FUSION_METHOD.load(name).fit(data, **OPTIONS[name])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_gives_probabilities_and_shares_and_the_same_again(name):
     data = labelled()
@@ -102,6 +103,7 @@ def test_families_weigh_the_same_however_many_members_they_have():
     assert fitted("uniform", data).shares == pytest.approx([1 / 4] * 4)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_that_looks_at_labels_trusts_the_best_encoder_more_than_chance(name):
     data = labelled()

@@ -67,6 +67,7 @@ def embed(server, folder, cache, *more):
 # What is paid for is kept
 
 
+@pytest.mark.thorough
 def test_a_second_run_asks_for_nothing(tmp_path, pieces, monkeypatch):
     folder = write_pieces(tmp_path / "pieces", pieces[:12])
     with Server() as server:

@@ -72,6 +72,7 @@ def build(**changes):
     return build({"name": "gemini", "module": "gemini", "media": "pieces", "learning": "frozen", "service": service})
 
 
+@pytest.mark.thorough
 def test_the_encoder_with_the_stand_in_needs_no_key_and_says_what_it_is(tmp_path, pieces, monkeypatch, caplog):
     monkeypatch.delenv("GOOGLE_API_KEY")
     threads = threading.active_count()

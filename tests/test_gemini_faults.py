@@ -73,6 +73,7 @@ LEAVES = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", STOPS)
 def test_the_run_stops_at_once_at(name, tmp_path, pieces):
     with Server(lambda number, mp4: STOPS[name]) as server:
@@ -81,6 +82,7 @@ def test_the_run_stops_at_once_at(name, tmp_path, pieces):
         assert len(server.asked) == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", AGAIN)
 def test_a_piece_is_asked_for_again_after(name, tmp_path, pieces):
     with Server(lambda number, mp4: AGAIN[name] if number in (1, 3, 4) else None) as server:
@@ -121,6 +123,7 @@ def test_when_all_first_pieces_are_refused_it_is_our_fault_and_nothing_is_rememb
         assert reasons == [""] * 9
 
 
+@pytest.mark.thorough
 def test_no_answer_in_time_is_asked_again_and_counted_as_paid(tmp_path, pieces):
     slow = threading.Event()
 
@@ -148,6 +151,7 @@ def test_without_a_service_the_run_stops_and_says_what_is_kept(tmp_path, pieces)
     assert gone.ledger.spent() == pytest.approx(broken.ledger.spent())  # what was never sent costs nothing
 
 
+@pytest.mark.thorough
 def test_a_piece_on_which_the_service_always_fails_is_put_aside_and_named(tmp_path, pieces):
     with Server(lambda number, mp4: AGAIN["500"] if mp4 == pieces[2][1] else None) as server:
         stubborn = run(tmp_path, server, first_wait=0.01)
@@ -241,6 +245,7 @@ def test_no_minute_sees_more_requests_than_the_limit(rate, delays):
         assert sum(start <= other < start + 60 - 1e-6 for other in starts[k:]) <= rate
 
 
+@pytest.mark.thorough
 def test_the_server_sees_no_faster_requests_than_the_limit(tmp_path, pieces):
     with Server() as server:
         run(tmp_path, server, requests_per_minute=600).vectors(pieces[:10])

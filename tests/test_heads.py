@@ -290,6 +290,7 @@ def test_a_single_person_to_learn_from_gets_the_strongest_regularisation(caplog)
     np.testing.assert_allclose(outputs, expected, atol=1e-6)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("head", HEADS)
 def test_kept_heads_give_the_very_bytes_that_the_fitted_ones_gave(study, head, tmp_path):
     clips, features, matrix = study

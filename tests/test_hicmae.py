@@ -207,6 +207,7 @@ def test_a_clip_of_two_windows_gets_their_mean():
         torch.testing.assert_close(network(batch), (alone[0] + alone[1]) / 2)
 
 
+@pytest.mark.thorough
 def test_gradients_are_the_same_where_layers_are_computed_again():
     torch.manual_seed(5)
     network = hicmae.HiCMAE(6, hicmae.TINY, windows=hicmae.TINY_WINDOWS).train()
@@ -269,6 +270,7 @@ def test_a_fine_tuned_file_gives_all_but_its_head(saved, tmp_path):
     assert torch.equal(network.encoder.norm.weight, other.encoder.norm.weight)
 
 
+@pytest.mark.thorough
 def test_a_checkpoint_that_lacks_a_tensor_or_is_another_network_s_is_refused(saved, tmp_path):
     tensors, _ = saved
     settings = SETTINGS | {"learning": "frozen", "checkpoint": str(tmp_path / "wrong.pth")}

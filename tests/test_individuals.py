@@ -235,6 +235,7 @@ def test_eight_training_persons_teach_enough_to_tell_two_others_apart(monkeypatc
     assert adjusted_rand_score(truth, of_test(found)["cluster"]) == 1
 
 
+@pytest.mark.thorough
 def test_clusters_of_test_clips_are_numbered_by_their_first_names(monkeypatch, fitted_once):
     clips, _ = simulated_study(monkeypatch, [12] * 8, [5, 5, 5])
     table = of_test(run.find_individuals(clips, [], **ON))
@@ -315,6 +316,7 @@ def test_with_approval_real_people_may_be_told_apart_and_the_approval_is_kept(mo
     assert len(of_test(found)) == 20
 
 
+@pytest.mark.thorough
 def test_nothing_of_a_descriptor_is_written_or_logged(monkeypatch, tmp_path, caplog, capsys):
     monkeypatch.chdir(tmp_path)
     caplog.set_level(logging.DEBUG)

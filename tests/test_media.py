@@ -71,6 +71,7 @@ def test_samples_are_even_in_time_when_the_frame_rate_is_not(tmp_path):
     assert tables["probe"]["fps"].item() == pytest.approx(len(times) / tables["probe"]["duration"].item())
 
 
+@pytest.mark.thorough
 @given(
     gaps=st.lists(st.floats(0.005, 0.5), min_size=2, max_size=60),
     count=st.integers(1, 32),
@@ -94,6 +95,7 @@ def test_the_sampled_picture_is_the_one_shown_at_its_time(tmp_path):
         assert picture[16, 16].mean() == pytest.approx(grey[round(time * 25)], abs=3)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("rotation", "corner"), [(90, "left_bottom"), (180, "right_bottom"), (-90, "right_top")])
 def test_rotated_clips_are_set_upright(tmp_path, rotation, corner):
     def red_corner(time, width, height):
@@ -159,6 +161,7 @@ def test_sound_that_starts_late_or_has_a_gap_stays_in_its_place(tmp_path):
     assert loud[123:].all()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["clip.mov", "clip.mkv", "clip.avi"])
 def test_a_flash_and_a_click_stay_within_one_frame(tmp_path, name):
     at = 1.8

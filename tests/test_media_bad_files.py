@@ -86,6 +86,7 @@ BAD = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("make", BAD, ids=lambda make: make.__name__)
 def test_a_bad_file_is_set_aside_with_its_reason_and_the_others_go_on(tmp_path, make, caplog):
     good, bad = write_clip(tmp_path / "good.mov", wave=tone(1.0, 48000)), tmp_path / "bad.mov"

@@ -201,6 +201,7 @@ def test_a_face_at_the_edge_or_gone_still_gives_a_crop():
 boxes = st.tuples(st.floats(0, 1800), st.floats(0, 900), st.floats(40, 500))
 
 
+@pytest.mark.thorough
 @given(st.lists(boxes, min_size=1, max_size=6), st.integers(200, 2000), st.integers(200, 1100))
 def test_body_boxes_are_squares_that_follow_the_face_and_stay_in_the_picture(faces, width, height):
     faces = np.array([(x % width, y % height, size, size * 1.3) for x, y, size in faces])
@@ -288,6 +289,7 @@ def test_an_unknown_detector_is_refused_with_the_known_ones():
         load_detector("haar")
 
 
+@pytest.mark.thorough
 def test_the_face_of_a_small_clip_is_found_too(tmp_path):
     faces, _ = prepare(tmp_path, talking_clip(tmp_path / "clip.mov", seconds=1.0, side=128))
     assert (faces["detected"] | faces["tracked"]).all()

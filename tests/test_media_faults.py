@@ -106,6 +106,7 @@ def test_a_check_that_finds_nothing_wrong_with_a_wrong_clip_would_be_worthless(t
         check(Variant(VARIANTS["mirrored"].make, corners="1032"), tmp_path)
 
 
+@pytest.mark.thorough
 def test_an_exception_nobody_thought_of_names_its_clip_and_costs_that_clip_alone(tmp_path, monkeypatch, caplog):
     clips = {name: write(tmp_path / f"{name}.mp4") for name in ("a", "b", "c")}
     real = prepare.decode_media
@@ -147,6 +148,7 @@ def test_a_picture_too_large_for_the_decoder_sets_a_clip_aside(tmp_path, monkeyp
     assert probe["quarantine"].startswith("pictures of 192 x 144")
 
 
+@pytest.mark.thorough
 def test_the_share_that_may_be_damaged_is_a_parameter(tmp_path):
     path = VARIANTS["pictures damaged"].make(tmp_path)
     probe = prepare_clip("a", path, OPTIONS | {"max_damaged_share": 1.0}, Nobody())["probe"][0]

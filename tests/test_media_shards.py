@@ -25,6 +25,7 @@ def prepare(folder, clips, options=OPTIONS):
     return {kind: pd.read_parquet(path) for kind, path in files.items()}
 
 
+@pytest.mark.thorough
 def test_each_clip_is_decoded_once(tmp_path, monkeypatch):
     path = talking_clip(tmp_path / "clip.mov")
     opened, pictures = [], []
@@ -108,6 +109,7 @@ def test_readers_give_frames_sound_and_pieces_by_clip(tmp_path):
     assert sorted(dict(read_pieces(files["pieces"]))) == ["a", "b"]
 
 
+@pytest.mark.thorough
 def test_face_and_body_may_be_sampled_differently(tmp_path):
     options = OPTIONS | {"body": OPTIONS["body"] | {"frames": 5}}
     tables = prepare(tmp_path, {"clip": talking_clip(tmp_path / "clip.mov", seconds=1.0)}, options)

@@ -21,6 +21,7 @@ def test_decisions_are_those_of_the_kit(problem, alpha, beta):
     )
 
 
+@pytest.mark.thorough
 @given(problems(min_rows=2), problems(min_rows=2), thresholds, thresholds)
 def test_accuracies_are_those_of_the_kit_to_the_last_bit(problem, other, alpha, beta):
     n = min(len(problem[0]), len(other[0]))

@@ -133,6 +133,7 @@ def test_no_decision_of_a_fold_changes_with_labels_of_that_fold(styled, of):
     assert not np.array_equal(before.posterior[other], after.posterior[other])
 
 
+@pytest.mark.thorough
 def test_a_person_is_decided_the_same_alone_and_among_others(styled):
     model = choose(styled.view(0).where(styled.fold != 0), ALL).model
     shown = styled.view(0).where(styled.fold == 0)

@@ -71,6 +71,7 @@ def test_every_number_on_the_page_is_the_one_in_its_file_rounded(study: dict[str
     assert sum(checked.values()) > 500
 
 
+@pytest.mark.thorough
 def test_names_and_texts_are_those_of_the_files_word_for_word(study: dict[str, Any], html: str) -> None:
     found, yes_or_no = documents(study), {"True": "yes", "False": "no"}
     for element in Page(html).elements:
@@ -301,6 +302,7 @@ def test_a_later_part_needs_one_entry_and_its_template(
     assert "tab-again" not in html
 
 
+@pytest.mark.thorough
 def test_the_demo_says_loudly_that_it_is_one(html: str, real_html: str) -> None:
     banner = [one for one in Page(html).elements if one.attributes.get("class") == "banner"]
     assert "Generated demo actors" in banner[0].text

@@ -136,6 +136,7 @@ def test_a_clip_of_another_label_is_refused_by_its_name(two: tuple[Path, Path], 
         page(two[0], folder)
 
 
+@pytest.mark.thorough
 def test_a_study_of_another_data_set_is_refused(report_of, two: tuple[Path, Path], tmp_path: Path) -> None:
     with pytest.raises(DataError, match="A is a study of demo, B of blemore"):
         page(two[0], put(report_of("blemore")[0], tmp_path / "real"))

@@ -92,6 +92,7 @@ def test_remarks_name_nobody_neither_as_the_clip_nor_in_their_words(real: dict[s
     assert sum(one.text == "(withheld): shown mirrored" for one in shown) == len(train)
 
 
+@pytest.mark.thorough
 def test_a_listed_person_is_named_and_shown_and_nobody_else_is(real: dict[str, Any], tmp_path: Path) -> None:
     listed, *others = persons_of(real)
     html = build(**real, example_frames="listed", published=publication_list(tmp_path, [listed]))

@@ -93,6 +93,7 @@ blends = st.builds(
 )
 
 
+@pytest.mark.thorough
 @given(singles | blends)
 def test_every_valid_name_is_understood_and_given_back(name):
     assert parse_name(str(name)) == name

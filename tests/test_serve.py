@@ -117,6 +117,7 @@ def test_what_is_too_large_too_much_empty_or_no_form_is_refused_with_the_reason(
     serve(question)
 
 
+@pytest.mark.thorough
 def test_jobs_take_turns_and_more_than_may_wait_are_sent_away(serve):
     async def question(page: Server) -> None:
         first = asyncio.create_task(page.ask("sleep"))
@@ -135,6 +136,7 @@ def test_jobs_take_turns_and_more_than_may_wait_are_sent_away(serve):
     serve(question, waiting=1)
 
 
+@pytest.mark.thorough
 def test_a_job_that_takes_too_long_ends_with_the_limit_and_the_next_one_is_answered_by_a_fresh_process(serve):
     async def question(page: Server) -> None:
         _, states = await page.ask("sleep")

@@ -38,6 +38,7 @@ def keys_of(table: pd.DataFrame) -> list[str]:
     return [f"{clip}.mov" for clip in table["clip"]]
 
 
+@pytest.mark.thorough
 @given(st.permutations(range(len(DECISIONS))))
 def test_every_decision_comes_back_from_the_submission_in_the_templates_order(order):
     table = decisions()

@@ -57,6 +57,7 @@ def test_scores_are_those_of_the_decisions(case):
     assert summary["encoders"]["e1"]["acc_presence"] == acc_presence(said, truth)
 
 
+@pytest.mark.thorough
 def test_the_summary_is_json_without_nan_and_the_same_again(case):
     text = json.dumps(summary_of(case), allow_nan=False, sort_keys=True)
     assert text == json.dumps(summary_of(case), allow_nan=False, sort_keys=True)

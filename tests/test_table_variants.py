@@ -179,6 +179,7 @@ def test_rounded_rows_are_divided_by_their_sum_and_a_remark_says_so(tmp_path, ca
     assert remark.endswith(f"t.csv: the six numbers of a row sum to {sums}: each row was divided by its sum")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("form", ["%.1f", "%.2f", "%.3f", "%.6f", "%.2g", "%.4g", "%.5e"])
 def test_a_whole_study_that_was_rounded_is_read_with_one_remark(tmp_path, caplog, form):
     values = np.random.default_rng(0).dirichlet(np.ones(6), 2538)

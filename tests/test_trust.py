@@ -43,6 +43,7 @@ def random_within_folds(rows: Rows, name: str) -> np.ndarray:
     return found
 
 
+@pytest.mark.thorough
 def test_true_persons_are_trusted_and_random_clusters_are_not(rows):
     view = rows.view(FINAL)
     chosen = choose(view, PERSONAL)
@@ -56,6 +57,7 @@ def test_true_persons_are_trusted_and_random_clusters_are_not(rows):
     assert not one_a_fold
 
 
+@pytest.mark.thorough
 def test_nothing_is_trusted_where_nothing_can_be_compared(rows):
     view = rows.view(FINAL)
     nobody = np.full(len(rows), ALONE)

@@ -79,6 +79,7 @@ entries = st.one_of(st.tuples(st.just("person"), persons), st.tuples(st.just("cl
 sums = st.lists(st.integers(0, 16**64 - 1).map("{:064x}".format), max_size=3)
 
 
+@pytest.mark.thorough
 @given(st.lists(st.tuples(entries, sums), max_size=6))
 def test_what_is_added_is_written_read_and_never_lost(tmp_path, added):
     withdrawn = NOBODY

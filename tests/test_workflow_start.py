@@ -22,6 +22,7 @@ from joblineage.run import _stages_here
 from joblineage.store import Store
 
 REPOSITORY = Path(__file__).parents[1]
+CHOOSES = vars(PersistenceBase)["_serialize_param"]  # Snakemake's own: before any test plans a workflow in this process
 
 
 def test_a_start_of_the_workflow_loads_no_heavy_library() -> None:
@@ -38,7 +39,7 @@ def test_a_start_of_the_workflow_loads_no_heavy_library() -> None:
 def test_snakemake_spells_a_parameter_alike_without_pandas(value: object) -> None:
     """rules/common.smk has it do without; what stands in the metadata of finished jobs must stay the same."""
     persistence = SimpleNamespace(_serialize_param_builtin=partial(PersistenceBase._serialize_param_builtin, None))
-    assert isinstance(vars(PersistenceBase)["_serialize_param"], property)  # Snakemake's own, which chooses
+    assert isinstance(CHOOSES, property)
     with_pandas = PersistenceBase._serialize_param_pandas(persistence, value)
     assert persistence._serialize_param_builtin(value) == with_pandas == repr(value)
 

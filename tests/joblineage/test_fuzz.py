@@ -67,6 +67,7 @@ def test_any_bytes_in_any_file_end_in_a_verdict(tmp_path, block):
     assert verify(Store(root)).findings == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "text", ["", "null", "[1]", "1", "stages:", "stages: [1]", "stages: {all: []}", "a: &a [*a]", "\0"]
 )

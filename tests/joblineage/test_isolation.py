@@ -36,6 +36,7 @@ def root(tmp_path, monkeypatch) -> Path:
     return root
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "path", ["numpy.py", "sitecustomize.py", "json.cpython-311-x86_64-linux-gnu.so", "yaml.pyc", "csv/x.py"]
 )

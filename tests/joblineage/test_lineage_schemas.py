@@ -164,6 +164,7 @@ def test_canonical_json_gives_the_value_back_and_knows_one_spelling(value):
     assert canonical(again) == canonical(value)
 
 
+@pytest.mark.thorough
 @given(st.dictionaries(st.text(), leaf, max_size=6))
 def test_canonical_json_does_not_know_the_order_of_keys(value):
     assert canonical(dict(reversed(value.items()))) == canonical(value)

@@ -59,6 +59,7 @@ def newest(made: Lineage, job: str) -> explaining.Explanation:
 # what differs
 
 
+@pytest.mark.thorough
 @given(values, values)
 def test_parameters_differ_exactly_where_their_canonical_json_does(before, after):
     assert bool(parameters(before, after)) == (canonical(before) != canonical(after))

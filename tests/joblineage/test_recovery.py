@@ -294,6 +294,7 @@ def test_where_dvc_is_at_work_no_file_is_touched(tmp_path: Path) -> None:
     assert "removed .dvc/tmp/rwlock" in recovery.recover(Store(tmp_path))[0]
 
 
+@pytest.mark.thorough
 def test_recover_in_another_pid_namespace_leaves_a_healthy_run_alone(tmp_path: Path, run, no_slurm) -> None:
     unshare = ["unshare", "--pid", "--fork", "--mount-proc"]
     if not shutil.which("unshare") or subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode:

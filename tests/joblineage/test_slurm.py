@@ -63,6 +63,7 @@ def test_a_queue_that_gives_no_answer_is_not_an_empty_one(program, tmp_path: Pat
     assert slurm.queue() is None
 
 
+@pytest.mark.thorough
 def test_cancelled_jobs_are_waited_for(program, tmp_path: Path, monkeypatch) -> None:
     program("squeue", rf"cat {tmp_path}/jobs")
     program("scancel", rf"printf '8\tRUNNING\t/b\tx\n' > {tmp_path}/jobs")

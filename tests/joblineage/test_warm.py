@@ -114,6 +114,7 @@ def test_a_job_has_the_surroundings_of_one_that_starts_by_itself(run: Run, tmp_p
     assert warm_one == json.loads((tmp_path / "said").read_text())
 
 
+@pytest.mark.thorough
 def test_what_is_killed_beside_the_script_fails_the_job_when_the_script_has_ended(run: Run, tmp_path: Path) -> None:
     with pytest.raises(subprocess.CalledProcessError) as failed:
         run("import time; os.kill(os.getppid(), 9); time.sleep(0.5); Path('said').write_text('ended')")

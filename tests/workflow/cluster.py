@@ -60,10 +60,10 @@ def running(folder: Path) -> Iterator[dict[str, str]]:
             os.kill(int(MUNGE.read_text()), signal.SIGTERM)
 
 
-def untrain(study: Study, cluster: dict[str, str]) -> None:
+def untrain(study: Study, cluster: dict[str, str], phase: str = "training") -> None:
     """Take a finished study back to before its trainings: they, and all after them, are to be made on the cluster."""
     study.environment = cluster
-    back_to(study, "training")
+    back_to(study, phase)
     profile = study.folder / "profiles/slurm/config.yaml"
     asked = study.run("blemore", "plan", "--slurm").stdout  # this study asks for no GPU, and this cluster has none
     text = re.sub(r"^set-resources:\n(?:  (?:prepare|embed|fit|train).*\n)+", asked, profile.read_text(), flags=re.M)

@@ -52,7 +52,7 @@ def test_after_a_run_neither_runner_executes_a_job(study: Study) -> None:
 
 
 def test_dvc_repro_alone_on_eight_cores_makes_the_same_bytes_and_leaves_snakemake_nothing(study: Study) -> None:
-    expected, study = study.payload(), Study(study.folder, cold=True)
+    expected = study.payload()
     profile = study.folder / "profiles/default/config.yaml"
     profile.write_text(profile.read_text().replace("cores: all", "cores: 8"))
     for folder in ("results", "data", ".snakemake", ".dvc/cache"):

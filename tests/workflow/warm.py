@@ -70,6 +70,7 @@ def serve(address: str, client: str) -> None:
     sys.modules.pop("__mp_main__", None)  # some library's second name for this module
     assert not [name for name in sys.modules if name.split(".")[0] in ("blemore", "torch")]
     gc.freeze()
+    gc.set_threshold(20_000, 20, 50)  # for what is forked: none lives long
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # ended processes are not waited for
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(address)
