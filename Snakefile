@@ -40,6 +40,11 @@ localrules:
     write_report,
 
 
+# The longest first; faces are grouped while the fusion, which takes one core, needs no individuals yet.
+for name, priority in {"train_fold": 2, "embed_clips": 1, "fit_head": 1, "gather_folds": 1}.items():
+    workflow.get_rule(name).priority = priority
+
+
 # Beside these, input functions read the media, and without the private store nobody asks who is who.
 steps.check_rules(REPOSITORY, workflow.rules, "submission", [*MEDIA.values(), *INDIVIDUALS.values()])
 

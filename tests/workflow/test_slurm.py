@@ -49,10 +49,10 @@ def test_a_study_whose_head_is_killed_ends_on_the_cluster_with_the_bytes_of_one_
     assert (study.folder / "dvc.lock").exists()
     assert study.would_run() == {}
     jobs = [record["job"] for record in records(study, "train_fold")]
-    assert [job["wildcards"]["encoder"] for job in jobs].count("s4d") == 2
+    assert [job["wildcards"]["finetuned"] for job in jobs].count("s4d") == 2
     on_cluster = [
         record
         for record in records(study, "train_fold", "fuse", "decide")
-        if record["job"]["wildcards"].get("encoder") != "videomae"  # on this machine, before
+        if record["job"]["wildcards"].get("finetuned") != "videomae"  # on this machine, before
     ]
     assert all(record["place"]["slurm_job"] and record["job"]["attempt"] == 1 for record in on_cluster)
