@@ -32,10 +32,10 @@ test: .venv/developer .venv/crates/ready  ## style, types, import contracts, the
 	$(MAKE) --no-print-directory lint
 	$(PYTEST) --durations=25
 
-quick: .venv/developer  ## the everyday tests, a minute
+quick: .venv/developer  ## the everyday tests, one to two minutes
 	$(PYTEST) -m "not slow and not thorough"
 
-unit: .venv/developer  ## all tests without a workflow, two minutes
+unit: .venv/developer  ## all tests without a workflow, some minutes
 	$(PYTEST) -m "not slow"
 
 campaign: .venv/developer  ## PART=...: the long form of what `make test` samples; goes on where it stopped

@@ -33,8 +33,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background; what
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The slow files first: at the end of a run the short ones keep every worker busy; of these the files that need no
     finished study: one worker makes it, and the other one would wait."""
-    needed = {item.path for item in items if "finished" in getattr(item, "fixturenames", ())}
-    items.sort(key=lambda item: (item.get_closest_marker("slow") is None, item.path in needed))
+    needing = {item.path for item in items if "finished" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: (item.get_closest_marker("slow") is None, item.path in needing))
 
 
 @pytest.fixture(autouse=True)
