@@ -117,8 +117,12 @@ def kill(study: Study, phase: str, how: str, tool: str, chance: Random) -> bool:
             _send(run, whom, one)
         if signals[0] is not signal.SIGSTOP or one is signal.SIGCONT:
             _send(run, "all", signal.SIGCONT)
-    run.wait(timeout=600)
-    return True
+    for _ in range(300):
+        with suppress(subprocess.TimeoutExpired):
+            run.wait(timeout=2)
+            return True
+        _send(run, "all", signal.SIGCONT)  # a fork under way when it was first sent was seen to stay stopped
+    raise AssertionError(f"a run that heard {how} in {phase} has not ended in 10 minutes")
 
 
 def _send(run: subprocess.Popen, whom: str, which: signal.Signals) -> None:
