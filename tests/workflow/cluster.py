@@ -61,7 +61,7 @@ def running(folder: Path) -> Iterator[dict[str, str]]:
 
 
 def untrain(study: Study, cluster: dict[str, str], phase: str = "training") -> None:
-    """Take a finished study back to before its trainings: they, and all after them, are to be made on the cluster."""
+    """Take a finished study back to before a phase (`kills.PHASES`): it, and all after it, is to be made on the cluster."""
     study.environment = cluster
     back_to(study, phase)
     profile = study.folder / "profiles/slurm/config.yaml"

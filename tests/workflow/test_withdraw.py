@@ -71,8 +71,8 @@ class Search:
             if path.parent.name != "probe":
                 self.values += cells(path.read_bytes(), names)
         self.needles = {middle(value) for value in self.values}
-        self.begin_one = np.zeros(1 << 16, bool)  # whether two bytes begin a needle
-        self.begin_one[[int.from_bytes(needle[:2], "little") for needle in self.needles]] = True
+        self.starts = np.zeros(1 << 16, bool)  # by two bytes: whether they begin a needle
+        self.starts[[int.from_bytes(needle[:2], "little") for needle in self.needles]] = True
 
     def __call__(self, study: Study) -> dict[str, str]:
         """{file: how it shows one of the clips}."""
@@ -92,7 +92,7 @@ class Search:
     def _within(self, data: bytes) -> bool:
         for odd in (0, 1) if len(data) >= NEEDLE else ():
             pairs = np.frombuffer(data, "<u2", (len(data) - odd) // 2, odd)
-            places = 2 * np.flatnonzero(self.begin_one[pairs]) + odd
+            places = 2 * np.flatnonzero(self.starts[pairs]) + odd
             if any(data[place : place + NEEDLE] in self.needles for place in places):
                 return True
         return False
