@@ -57,7 +57,7 @@ def true_clusters(clips: pd.DataFrame, person: np.ndarray) -> pd.DataFrame:
 
 
 def study(
-    persons: int = 10, folds: int = 5, encoders: int = 3, test: int = 12, seed: int = 0
+    persons: int = 6, folds: int = 3, encoders: int = 3, test: int = 12, seed: int = 0
 ) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
     """A clips table and one probabilities table per encoder; encoder `e0` is the best, the last one is pure chance."""
     rng = np.random.default_rng(seed)

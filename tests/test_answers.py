@@ -17,9 +17,10 @@ from blemore.scoring.answers import (
     numbers_of,
     worth,
 )
-from blemore.scoring.conditional import COEFFICIENTS, ConditionalLogit, features
+from blemore.scoring.conditional import COEFFICIENTS, ConditionalLogit, blocks_of
 from blemore.scoring.decoders import AUTO, KINDS, Decoder, choose, within_one_error
 from blemore.scoring.labels import CLASSES
+from blemore.scoring.logits import linear
 from blemore.scoring.metrics import presence_correct, salience_correct, score
 from blemore.scoring.rows import Rows
 from joblineage.errors import DataError
@@ -92,9 +93,9 @@ def test_what_an_answer_is_worth_adds_up():
 def test_each_answer_s_logit_is_made_of_its_own_classes():
     z = np.log(np.random.default_rng(1).dirichlet(np.ones(6), 3))
     z -= z.mean(axis=1, keepdims=True)
-    made = features(np.exp(z) / np.exp(z).sum(axis=1, keepdims=True))
+    blocks = blocks_of(np.exp(z) / np.exp(z).sum(axis=1, keepdims=True))
     numbers = dict(zip(COEFFICIENTS, [2.0, 3.0, 5.0, 7.0, 11.0, 0.1, 0.2, 0.3], strict=True))
-    logits = np.einsum("kna,k->na", made, np.array(list(numbers.values())))
+    logits = linear(blocks, np.array(list(numbers.values())))
     place = {tuple(row): k for k, row in enumerate(ANSWERS.tolist())}
     assert logits[:, place[0, 100, 0, 0, 0, 0]] == pytest.approx(2 * z[:, 1])
     assert logits[:, place[0, 0, 0, 0, 0, 100]] == pytest.approx(3 * z[:, 5] + 0.1)

@@ -28,7 +28,7 @@ OPTIONS = {
 }
 
 
-def labelled(encoders: int = 4, persons: int = 10) -> Labelled:
+def labelled(encoders: int = 4, persons: int = 6) -> Labelled:
     """Clips of `persons` persons as every method gets them; the last encoder is pure chance."""
     clips, tables = study(persons=persons, encoders=encoders, test=0)
     stacked = np.stack([table[list(CLASSES)].to_numpy() for table in tables.values()])
@@ -144,7 +144,7 @@ def test_no_row_of_a_view_was_fused_by_a_model_that_saw_its_fold_or_the_outer_on
     methods = {"stacking": (FUSION_METHOD.load("stacking"), OPTIONS["stacking"])}
     before, after = (fit_all(one, methods, scaled=False)["stacking"].views for one in (data, relabelled(data, 1)))
     assert np.array_equal(before[1].values, after[1].values)  # outer fold 1: nothing of it saw fold 1
-    for outer in (FINAL, 0, 2, 3, 4):
+    for outer in (FINAL, 0, 2):
         own = data.fold == 1
         assert np.array_equal(before[outer].values[own], after[outer].values[own])
         assert not np.array_equal(before[outer].values[~own], after[outer].values[~own])
@@ -186,14 +186,14 @@ AUTO = {"method": "auto", "candidates": METHODS, "scaling": True} | OPTIONS
 @pytest.fixture(scope="module")
 def chosen() -> tuple[pd.DataFrame, dict[str, pd.DataFrame], Fused]:
     """Clips, tables, and what is fused of them with every method as a candidate."""
-    clips, tables = study(persons=10)
+    clips, tables = study()
     return clips, tables, fuse(tables, clips, AUTO, families=FAMILIES, seed=3)
 
 
 @pytest.mark.thorough
 def test_the_method_is_chosen_per_fold_and_every_candidate_is_reported_in_sample_and_nested(chosen):
     clips, _, fused = chosen
-    assert set(fused.weights["method"]["folds"]) == set("01234")
+    assert set(fused.weights["method"]["folds"]) == set("012")
     assert {fused.weights["method"]["final"], *fused.weights["method"]["folds"].values()} <= set(METHODS)
     assert set(fused.weights["choice"]["final"]) == set(METHODS)
     counts = fused.methods.groupby(["method", "protocol"]).size()

@@ -30,7 +30,7 @@ def objective(x, inputs, soft):
 @given(st.integers(0, 10**6), st.sampled_from([-2.0, 0.0, 3.0]))
 def test_a_fit_is_the_optimum_within_its_bounds(seed, meaning):
     inputs, soft = problem(seed, meaning=meaning)
-    found = logits.fit(inputs, soft, CENTRE, PRECISION, low=LOW, high=HIGH)
+    found = logits.fit([logits.Block.whole(inputs)], soft, CENTRE, PRECISION, low=LOW, high=HIGH)
     assert ((found >= LOW) & (found <= HIGH)).all()
     best = minimize(objective, CENTRE, (inputs, soft), "L-BFGS-B", bounds=list(zip(LOW, HIGH, strict=True)))
     assert objective(found, inputs, soft) < best.fun + 1e-6
@@ -41,13 +41,13 @@ def test_a_number_held_at_its_bound_does_not_cost_more_steps(monkeypatch):
     counted, found = [], logits._objective
     monkeypatch.setattr(logits, "_objective", lambda *given: counted.append(1) or found(*given))
     inputs, soft = problem(1, meaning=-2.0)
-    held = logits.fit(inputs, soft, CENTRE, PRECISION, low=LOW, high=HIGH)
+    held = logits.fit([logits.Block.whole(inputs)], soft, CENTRE, PRECISION, low=LOW, high=HIGH)
     assert held[5] == LOW[5]
     assert len(counted) < 25
 
 
 def test_a_fit_that_starts_near_the_optimum_ends_there():
     inputs, soft = problem(2)
-    best = logits.fit(inputs, soft, CENTRE, PRECISION)
-    again = logits.fit(inputs, soft, CENTRE, PRECISION, start=best + 0.1)
+    best = logits.fit([logits.Block.whole(inputs)], soft, CENTRE, PRECISION)
+    again = logits.fit([logits.Block.whole(inputs)], soft, CENTRE, PRECISION, start=best + 0.1)
     assert abs(objective(again, inputs, soft) - objective(best, inputs, soft)) < 1e-8

@@ -22,7 +22,7 @@ from blemore.tables import labelled
 
 @pytest.fixture(scope="module")
 def case():
-    clips, tables = study(persons=12, seed=4)
+    clips, tables = study(persons=8, folds=4, seed=4)
     fused = fuse(tables, clips, {"method": "simplex", "scaling": False, "simplex": {"l2": 0.05}})
     decisions = calibrate(fused.views, fused.probabilities, clips, decoding="auto", personal=PERSONAL).decisions
     return decisions, tables, clips
@@ -51,7 +51,7 @@ def test_scores_are_those_of_the_decisions(case):
         entry = summary["variants"][variant]
         assert entry["acc_presence"] == acc_presence(said[list(CLASSES)].to_numpy(), truth)
         assert entry["acc_salience"] == acc_salience(said[list(CLASSES)].to_numpy(), truth)
-        assert (entry["clips"], entry["blends"]) == (len(truth), 12 * 30)
+        assert (entry["clips"], entry["blends"]) == (len(truth), 8 * 30)
     values = tables["e1"].set_index("clip").loc[train["clip"], list(CLASSES)].to_numpy()
     said, _ = leave_one_fold_out(Rows.of(train, values))
     assert summary["encoders"]["e1"]["acc_presence"] == acc_presence(said, truth)
@@ -75,7 +75,7 @@ def test_intervals_are_those_of_leaving_each_person_out_in_plain_loops(case):
         for name, of in (("acc_presence", acc_presence), ("acc_salience", acc_salience), ("score", score)):
             low, high = interval(rows, lambda kept, of=of, made=saliences: of(made[kept], rows.truth[kept]))
             assert found["interval"][name] == pytest.approx([max(0, low), min(1, high)], abs=1e-12)
-        assert found["persons"] == 12
+        assert found["persons"] == 8
     trivial = commonest_of_others(rows)
     for found, before, after in (
         (summary["encoders"]["e2"]["over_commonest"], trivial, e2),

@@ -48,8 +48,9 @@ def fit_offsets(probabilities: np.ndarray, person: np.ndarray, prior: np.ndarray
     prior = np.maximum(np.asarray(prior, float), FLOOR)
     prior = prior / prior.sum()
 
-    def step(rows: np.ndarray, sums: SumsOfPersons, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        moved = apply_offsets(probabilities[rows], offsets[sums.who])
+    def step(offsets: np.ndarray, sums: SumsOfPersons, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        moved = rows * np.exp(offsets)[sums.who]
+        moved /= moved.sum(axis=1, keepdims=True)
         mean = sums(moved) / sums.clips  # (persons, 6)
         settled = np.abs(mean - prior).max(axis=1) < TOLERANCE
         # A class that all of a person's rows exclude cannot be raised: its offset stays.
@@ -58,7 +59,7 @@ def fit_offsets(probabilities: np.ndarray, person: np.ndarray, prior: np.ndarray
         changed = np.clip(changed - changed.mean(axis=1, keepdims=True), -LIMIT, LIMIT)
         return np.where(settled[:, None], offsets, changed), settled
 
-    return settle(person, len(CLASSES), MOST_ITERATIONS, step)
+    return settle(person, len(CLASSES), MOST_ITERATIONS, step, probabilities)
 
 
 def apply_offsets(probabilities: np.ndarray, offsets: np.ndarray) -> np.ndarray:

@@ -87,7 +87,7 @@ def fit(data: Labelled, *, l2: float) -> LogPool:
         inputs = np.concatenate([logs[used], biases])  # (used + 6, n, 6)
         centre = np.array([*np.full(len(used), 1 / len(there)), *np.zeros(6)])
         precision = np.full(len(centre), 2 * l2 * len(soft))
-        numbers = logits.fit(inputs, soft, centre, precision)
+        numbers = logits.fit([logits.Block.whole(inputs)], soft, centre, precision)
         negative = numbers[: len(used)] < 0
         if not negative.any() or negative.all():
             weights[used] = np.maximum(numbers[: len(used)], 0.0)

@@ -88,6 +88,6 @@ def fit(probabilities: np.ndarray, soft: np.ndarray) -> Scaling:
             biases = np.broadcast_to(np.eye(6)[:, None], (6, *logs.shape))
             inputs = np.concatenate([logs[None], biases])  # (7, n, 6)
             precision = np.full(7, PULL * len(logs))
-            numbers = logits.fit(inputs, soft[known], centre, precision, low=low, high=high)
+            numbers = logits.fit([logits.Block.whole(inputs)], soft[known], centre, precision, low=low, high=high)
             scaling.slopes[e], scaling.biases[e] = numbers[0], numbers[1:]
     return scaling

@@ -30,10 +30,9 @@ PULL = 1e-3
 
 _STRONGER = ANSWERS.argmax(axis=1)
 _WEAKER = (ANSWERS > 0) @ np.arange(ANSWERS.shape[1]) - _STRONGER  # of a pair; a single has none
-_EVEN = ANSWERS.max(axis=1) == 50
-_UNEVEN = ANSWERS.max(axis=1) == 70
-_IS_NEUTRAL = ANSWERS[:, NEUTRAL] > 0
-_SINGLE = ~(_EVEN | _UNEVEN | _IS_NEUTRAL)
+_SINGLE = np.flatnonzero((ANSWERS.max(axis=1) == 100) & (ANSWERS[:, NEUTRAL] == 0))
+_NEUTRAL = np.flatnonzero(ANSWERS[:, NEUTRAL] == 100)
+_EVEN, _UNEVEN = (np.flatnonzero(ANSWERS.max(axis=1) == most) for most in (50, 70))
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ class ConditionalLogit:
         shown = np.eye(len(ANSWERS))[numbers_of(truth)]
         precision = np.full(len(COEFFICIENTS), PULL * max(1, len(shown)))
         zero, start = np.zeros(len(COEFFICIENTS)), None if like is None else like.coefficients
-        coefficients = logits.fit(features(probabilities), shown, zero, precision, start=start)
+        coefficients = logits.fit(blocks_of(probabilities), shown, zero, precision, start=start)
         return cls(coefficients, blend_share_of(frequencies_of(truth)) if blends(truth).any() else 0.0)
 
     def posterior(self, probabilities: np.ndarray) -> np.ndarray:
@@ -90,7 +89,7 @@ class ConditionalLogit:
         (n, 36) float, 0..1
             Probabilities in the order of ``ANSWERS``; each row sums to 1.
         """
-        posterior = logits.softmax(np.einsum("kna,k->na", features(probabilities), self.coefficients))
+        posterior = logits.softmax(logits.linear(blocks_of(probabilities), self.coefficients))
         return posterior if self.blend_share else without_blends(posterior)
 
     def decide(self, probabilities: np.ndarray) -> np.ndarray:
@@ -147,8 +146,8 @@ class ConditionalLogit:
         return cls(coefficients, share)
 
 
-def features(probabilities: np.ndarray) -> np.ndarray:
-    """The derivative of each answer's logit by each coefficient.
+def blocks_of(probabilities: np.ndarray) -> list[logits.Block]:
+    """The derivative of the answers' logits by the coefficients.
 
     Parameters
     ----------
@@ -157,18 +156,21 @@ def features(probabilities: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    (8, n, 36) float
-        One layer per coefficient, in the order of ``COEFFICIENTS``.
+    list of logits.Block
+        Of the numbers in the order of ``COEFFICIENTS``, and the answers in that of ``ANSWERS``.
     """
-    z = logits.logarithm(np.asarray(probabilities, float))
-    z = z - z.mean(axis=1, keepdims=True)
-    stronger, weaker = z[:, _STRONGER], z[:, _WEAKER]  # (n, 36)
-    columns = [
-        stronger * _SINGLE,
-        stronger * _IS_NEUTRAL,
-        (stronger + weaker) * _EVEN,
-        stronger * _UNEVEN,
-        weaker * _UNEVEN,
+    z = logits.logarithm(np.asarray(probabilities, float).T)  # (6, n)
+    z = z - z.mean(axis=0)
+
+    def block(answers: np.ndarray, **layers: np.ndarray | float) -> logits.Block:
+        numbers, shape = [COEFFICIENTS.index(name) for name in layers], (len(answers), z.shape[1])
+        inputs = np.stack([np.broadcast_to(layer, shape) for layer in layers.values()])  # (k, c, n)
+        return logits.Block(np.array(numbers), answers, inputs)
+
+    stronger, weaker = z[_STRONGER], z[_WEAKER]  # (36, n)
+    return [
+        block(_SINGLE, single=stronger[_SINGLE]),
+        block(_NEUTRAL, neutral=stronger[_NEUTRAL], neutral_bias=1.0),
+        block(_EVEN, even=stronger[_EVEN] + weaker[_EVEN], even_bias=1.0),
+        block(_UNEVEN, stronger=stronger[_UNEVEN], weaker=weaker[_UNEVEN], uneven_bias=1.0),
     ]
-    columns += [np.broadcast_to(kind.astype(float), stronger.shape) for kind in (_IS_NEUTRAL, _EVEN, _UNEVEN)]
-    return np.stack(columns)

@@ -4,6 +4,9 @@ Minimises   sum over clips of cross_entropy(soft, softmax(inputs @ x))  +  1/2 s
 which is convex, by Newton's method with halved steps, projected where a number is held (Bertsekas 1982).
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
 MOST_STEPS = 100
@@ -11,13 +14,48 @@ TOLERANCE = 1e-9
 """The steps end when the next one promises to lower the objective by less than this, in nats."""
 SHORTEST = 1e-6
 """Least length of a halved step."""
-TINY = 1e-300
 FLOOR = 1e-6
 """Least probability whose logarithm is taken."""
 
 
+@dataclass(frozen=True)
+class Block:
+    """Classes whose logits the same numbers act on.
+
+    Parameters
+    ----------
+    numbers : (k,) int
+        Which numbers.
+    classes : (c,) int
+        Which classes.
+    inputs : (k, c, n) float
+        Derivative of the classes' logits by these numbers, for each clip.
+    """
+
+    numbers: np.ndarray
+    classes: np.ndarray
+    inputs: np.ndarray
+
+    @classmethod
+    def whole(cls, inputs: np.ndarray) -> "Block":
+        """All numbers act on all classes.
+
+        Parameters
+        ----------
+        inputs : (K, n, C) float
+            Derivative of each clip's C logits by each number.
+
+        Returns
+        -------
+        Block
+            The only block.
+        """
+        numbers, _, classes = inputs.shape
+        return cls(np.arange(numbers), np.arange(classes), inputs.transpose(0, 2, 1))
+
+
 def fit(
-    inputs: np.ndarray,
+    blocks: Sequence[Block],
     soft: np.ndarray,
     centre: np.ndarray,
     precision: np.ndarray,
@@ -30,8 +68,8 @@ def fit(
 
     Parameters
     ----------
-    inputs : (K, n, C) float
-        Derivative of each clip's C logits by each number.
+    blocks : sequence of Block
+        How the logits come from the numbers; each class is in one block.
     soft : (n, C) float, 0..1
         Soft labels; each row sums to 1.
     centre, precision : (K,) float
@@ -46,24 +84,28 @@ def fit(
     (K,) float64
         The numbers of the least objective.
     """
-    numbers, clips, classes = inputs.shape
-    flat = np.ascontiguousarray(inputs.reshape(numbers, -1), float)  # (K, n * C)
-    wanted, now = soft.ravel(), np.array(centre if start is None else start, float)
-    value, shown = _objective(flat, soft, now, centre, precision)
+    parts = [_Part.of(block) for block in blocks]
+    wanted = [np.ascontiguousarray(soft.T[block.classes], float).ravel() for block in blocks]  # (c * n,) each
+    now = np.array(centre if start is None else start, float)
+    value, shown = _objective(parts, wanted, now, centre, precision)
     for _ in range(MOST_STEPS):
-        slope = np.einsum("km,m->k", flat, shown - wanted) + precision * (now - centre)
-        weighted = shown * flat
-        means = weighted.reshape(numbers, clips, classes).sum(axis=2)  # (K, n)
-        hessian = np.einsum("km,lm->kl", weighted, flat) - np.einsum("kn,ln->kl", means, means) + np.diag(precision)
+        slope, hessian = precision * (now - centre), np.diag(precision)
+        means = np.zeros((len(now), len(soft)))
+        for part, expected, found in zip(parts, wanted, shown, strict=True):
+            weighted = found * part.inputs  # (k, c * n)
+            slope[part.numbers] += np.einsum("km,m->k", part.inputs, found - expected)
+            hessian[part.square] += np.einsum("km,lm->kl", weighted, part.inputs)
+            means[part.numbers] += weighted.reshape(len(weighted), -1, len(soft)).sum(axis=1)  # (k, n)
+        hessian = hessian - np.einsum("kn,ln->kl", means, means)
         # A number that is held at a bound leaves the step to the others.
         free = ~((now <= low) & (slope > 0) | (now >= high) & (slope < 0))
-        step = np.linalg.solve(np.where(free[:, None] & free, hessian, np.eye(numbers)), slope * free)
+        step = np.linalg.solve(np.where(free[:, None] & free, hessian, np.eye(len(now))), slope * free)
         if slope @ step < TOLERANCE:
             break
         length = 1.0
         while True:  # halve the step until it descends
             moved = np.clip(now - length * step, low, high)
-            new, shown = _objective(flat, soft, moved, centre, precision)
+            new, shown = _objective(parts, wanted, moved, centre, precision)
             if new <= value or length <= SHORTEST:
                 break
             length /= 2
@@ -71,14 +113,54 @@ def fit(
     return now
 
 
+def linear(blocks: Sequence[Block], numbers: np.ndarray) -> np.ndarray:
+    """Logits of the classes.
+
+    Parameters
+    ----------
+    blocks : sequence of Block
+        How the logits come from the numbers; each class is in one block.
+    numbers : (K,) float
+        The numbers.
+
+    Returns
+    -------
+    (n, C) float64
+        The logits.
+    """
+    found = np.empty((sum(len(block.classes) for block in blocks), blocks[0].inputs.shape[2]))
+    for block in blocks:
+        found[block.classes] = np.einsum("kcn,k->cn", block.inputs, numbers[block.numbers])
+    return np.ascontiguousarray(found.T)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A block as the steps need it: numbers (k,), `square` their rows and columns, inputs (k, c * n), and n."""
+
+    numbers: np.ndarray
+    square: tuple[np.ndarray, ...]
+    inputs: np.ndarray
+    clips: int
+
+    @classmethod
+    def of(cls, block: Block) -> "_Part":
+        flat = np.ascontiguousarray(block.inputs, float).reshape(len(block.numbers), -1)
+        return cls(block.numbers, np.ix_(block.numbers, block.numbers), flat, block.inputs.shape[2])
+
+
 def _objective(
-    flat: np.ndarray, soft: np.ndarray, at: np.ndarray, centre: np.ndarray, precision: np.ndarray
-) -> tuple[float, np.ndarray]:
-    """The objective, and (n * C,) probabilities."""
+    parts: list[_Part], wanted: list[np.ndarray], at: np.ndarray, centre: np.ndarray, precision: np.ndarray
+) -> tuple[float, list[np.ndarray]]:
+    """The objective, and of each part the (c * n,) probabilities."""
     # einsum and not @: a threaded matrix product can change the last bits with the number of cores.
-    shown = softmax(np.einsum("km,k->m", flat, at).reshape(soft.shape))
-    loss = -np.sum(soft * np.log(np.maximum(shown, TINY)))
-    return float(loss + 0.5 * np.sum(precision * (at - centre) ** 2)), shown.ravel()
+    logits = [np.einsum("km,k->m", part.inputs, at[part.numbers]).reshape(-1, part.clips) for part in parts]
+    most = np.max([one.max(axis=0) for one in logits], axis=0)  # (n,)
+    logits = [one - most for one in logits]
+    shown = [np.exp(one) for one in logits]
+    total = sum(one.sum(axis=0) for one in shown)  # (n,)
+    loss = np.log(total).sum() - sum(np.sum(soft * one.ravel()) for soft, one in zip(wanted, logits, strict=True))
+    return float(loss + 0.5 * np.sum(precision * (at - centre) ** 2)), [(one / total).ravel() for one in shown]
 
 
 def logarithm(probabilities: np.ndarray) -> np.ndarray:

@@ -163,14 +163,16 @@ class SumsOfPersons:
     def __init__(self, who: np.ndarray):
         self.who = who
         self.clips = np.maximum(np.bincount(who), 1)[:, None]
-        self._order = np.argsort(who, kind="stable")
-        self._persons, self._starts = np.unique(who[self._order], return_index=True)
+        self._order = None if (who[1:] >= who[:-1]).all() else np.argsort(who, kind="stable")
+        persons, self._starts = np.unique(who if self._order is None else who[self._order], return_index=True)
+        self._persons = slice(None) if len(persons) == len(self.clips) else persons
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """(persons, d) of values (n, d); 0 for numbers without a clip."""
         sums = np.zeros((len(self.clips), values.shape[1]))
         if len(values):
-            sums[self._persons] = np.add.reduceat(values[self._order], self._starts, axis=0)
+            ordered = values if self._order is None else values[self._order]
+            sums[self._persons] = np.add.reduceat(ordered, self._starts, axis=0)
         return sums
 
 
@@ -178,7 +180,8 @@ def settle(
     who: np.ndarray,
     numbers: int,
     most_rounds: int,
-    step: Callable[[np.ndarray, SumsOfPersons, np.ndarray], tuple[np.ndarray, np.ndarray]],
+    step: Callable[..., tuple[np.ndarray, np.ndarray]],
+    *clips: np.ndarray,
 ) -> np.ndarray:
     """Repeat a step for each person until that person has settled, whoever else has rows here.
 
@@ -191,8 +194,10 @@ def settle(
     most_rounds : int, >= 0
         When to end with those that never settle.
     step : callable
-        Gets the rows of the persons that have not settled, (m,) int, the sums over these persons' clips, and their
-        numbers (q, numbers); gives the next numbers, and who settled with them (q,) bool.
+        Gets the numbers (q, numbers) of the persons that have not settled, the sums over their m clips, and what is known
+        of these clips; gives the next numbers, and who settled with them (q,) bool.
+    *clips : (n, ...)
+        What is known of each clip.
 
     Returns
     -------
@@ -200,15 +205,16 @@ def settle(
         The last numbers of each person; 0 for numbers of `who` without a clip.
     """
     state = np.zeros((int(who.max(initial=-1)) + 1, numbers))
-    persons, present = np.unique(who, return_inverse=True)  # those with clips
-    rows, sums = np.arange(len(who)), SumsOfPersons(present)
+    order = np.argsort(who, kind="stable")  # a person's clips side by side
+    persons, present = np.unique(who[order], return_inverse=True)  # those with clips
+    sums, known = SumsOfPersons(present), [one[order] for one in clips]
     for _ in range(most_rounds):
-        state[persons], settled = step(rows, sums, state[persons])
+        state[persons], settled = step(state[persons], sums, *known)
         if settled.all():
             break
         if settled.any():
             going = ~settled[sums.who]
-            persons, rows = persons[~settled], rows[going]
+            persons, known = persons[~settled], [one[going] for one in known]
             sums = SumsOfPersons((np.cumsum(~settled) - 1)[sums.who[going]])
     return state
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from blemore.decide.person_offset import apply_offsets
 from blemore.scoring.answers import ANSWERS
 from blemore.scoring.persons import SumsOfPersons, settle
 
@@ -52,14 +51,14 @@ class Balanced:
         """Weights (persons, 36) at full strength, in logits, centred."""
         aim = np.log(self.frequencies)
 
-        def step(rows: np.ndarray, sums: SumsOfPersons, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            mean = sums(weighted(self.posterior[rows], weights, sums.who, self.known[rows])) / sums.clips
+        def step(weights: np.ndarray, sums: SumsOfPersons, posterior: np.ndarray, known: np.ndarray) -> tuple:
+            mean = sums(weighted(posterior, weights, sums.who, known)) / sums.clips
             settled = np.abs(mean - self.frequencies).max(axis=1) < TOLERANCE
             changed = weights + STEP * (aim - np.log(np.maximum(mean, FLOOR)))
             changed = np.clip(changed - changed.mean(axis=1, keepdims=True), -LIMIT, LIMIT)
             return np.where(settled[:, None], weights, changed), settled
 
-        return settle(self.who, len(ANSWERS), MOST_ROUNDS, step)
+        return settle(self.who, len(ANSWERS), MOST_ROUNDS, step, self.posterior, self.known)
 
     def at(self, k: float) -> np.ndarray:
         """Balance the posteriors by n / (n + k) after n clips of a person.
@@ -98,7 +97,8 @@ def weighted(posterior: np.ndarray, weights: np.ndarray, who: np.ndarray, known:
     (n, 36) float, 0..1
         Each row sums to 1.
     """
-    return with_known(apply_offsets(np.maximum(posterior, FLOOR), weights[who]), known)
+    moved = np.maximum(posterior, FLOOR) * np.exp(weights)[who]
+    return with_known(moved / moved.sum(axis=1, keepdims=True), known)
 
 
 def with_known(posterior: np.ndarray, known: np.ndarray) -> np.ndarray:

@@ -110,14 +110,14 @@ class Discriminant:
         """
         z = np.einsum("nd,de->ne", _log_ratios(values), self.whitening)
 
-        def step(rows: np.ndarray, sums: SumsOfPersons, shifts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            posterior = self._posterior(z[rows], shifts[sums.who], known[rows])
-            left = sums(z[rows] - np.einsum("na,ad->nd", posterior, self.means))
+        def step(shifts: np.ndarray, sums: SumsOfPersons, z: np.ndarray, known: np.ndarray) -> tuple:
+            posterior = self._posterior(z, shifts[sums.who], known)
+            left = sums(z - np.einsum("na,ad->nd", posterior, self.means))
             systems = self.precision + sums.clips[:, :, None] * np.eye(DIMENSIONS)  # (persons, 5, 5)
             moved = np.linalg.solve(systems, left[..., None])[..., 0]
             return moved, np.abs(moved - shifts).max(axis=1) < TOLERANCE
 
-        shifts = settle(who, DIMENSIONS, ROUNDS, step)
+        shifts = settle(who, DIMENSIONS, ROUNDS, step, z, known)
         posterior = self._posterior(z, shifts[who], known)
         return Balanced(posterior, self.frequencies, who, known, share)
 
