@@ -35,7 +35,7 @@ test: .venv/developer .venv/crates/ready  ## style, types, import contracts, the
 quick: .venv/developer  ## the everyday tests, one to two minutes
 	$(PYTEST) -m "not slow and not thorough"
 
-unit: .venv/developer  ## all tests without a workflow, some minutes
+unit: .venv/developer  ## all tests that start no workflow and no browser
 	$(PYTEST) -m "not slow"
 
 campaign: .venv/developer  ## PART=...: the long form of what `make test` samples; goes on where it stopped

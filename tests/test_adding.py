@@ -105,7 +105,7 @@ def with_method(checkout: Checkout) -> None:
     params.write_text(params.read_text().replace(CANDIDATES, f"{CANDIDATES}trimmed, "))
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_fusion_method_takes_its_file_and_its_numbers_in_the_params(checkout):
     with_method(checkout)
     assert len(METHOD) == 2
@@ -205,7 +205,7 @@ class Loudness(Embedder):
 }
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_an_encoder_family_takes_its_file_and_an_entry_in_the_params(checkout):
     checkout.add(FAMILY)
     assert len(FAMILY) == 2
@@ -322,7 +322,7 @@ def with_step(checkout: Checkout) -> None:
     checkout.add({"Snakefile": ("        HELD_BACK,", "        LOUDNESS,\n")})
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_step_takes_at_most_seven_files(checkout):
     with_step(checkout)
     assert len(STEP) <= 7
@@ -380,7 +380,7 @@ def test_a_key_that_a_rule_reads_and_nobody_gives_is_told_with_the_rule_file(che
     assert "params.yaml: no key loudness, which rules/loudness.smk reads" in checkout.start()
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_rule_whose_results_nothing_reads_is_told_instead_of_nothing_to_be_done(checkout):
     checkout.add(STEP)
     forget(checkout, "dvc.yaml", "- results/loudness:", "- results/loud:")

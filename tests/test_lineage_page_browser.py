@@ -16,7 +16,7 @@ from blemore.audit.page.tab import FOLDER, TAB
 from blemore.report.page import SECTIONS, build
 from joblineage.verdict import Finding, Verdict
 
-pytestmark = [needed, pytest.mark.thorough]
+pytestmark = [needed, pytest.mark.slow]
 FOLD = "encoders, s4d, fold 1"
 BAD = Finding(
     Verdict.TAMPERED, "results/encoders/s4d/fold0", "other bytes " * 30, ("gather_folds/finetuned=s4d", "fuse")

@@ -15,7 +15,7 @@ from report_study import without_new_blocks, write_study
 
 from blemore.report.page import SECTIONS, build
 
-pytestmark = [needed, pytest.mark.thorough]
+pytestmark = [needed, pytest.mark.slow]
 NAMES = list(SECTIONS)
 
 

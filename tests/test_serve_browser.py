@@ -18,7 +18,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from blemore import Bundle
 
-pytestmark = [needed, pytest.mark.thorough]
+pytestmark = [needed, pytest.mark.slow]
 LOOPBACK_ONLY = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 PATIENCE = 60

@@ -18,7 +18,7 @@ import pytest
 import reference
 from chromium import SIZES, chromium, needed, show
 
-pytestmark = pytest.mark.thorough
+pytestmark = pytest.mark.slow
 REPOSITORY = Path(__file__).parents[1]
 START = "docs/index.html"
 QUESTIONS = {

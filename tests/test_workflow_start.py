@@ -148,7 +148,7 @@ onsuccess:
 """
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("targets", "after", "expected"),
     [
@@ -187,7 +187,7 @@ study.mark(Path(workflow.basedir), workflow)
 """
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_jobs_run_where_study_and_environment_lie_in_a_path_with_a_space(tmp_path: Path) -> None:
     folder, environment = tmp_path / "Ä study", tmp_path / "an environment"
     folder.mkdir()

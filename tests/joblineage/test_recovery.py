@@ -328,7 +328,7 @@ with SnakemakeApi(OutputSettings()) as api:
 """
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command", [["-u", "-m", "snakemake", "--cores", "1"], ["-c", NOTEBOOK]], ids=["python -u -m", "API"]
 )
@@ -353,7 +353,7 @@ def test_every_way_to_start_snakemake_leaves_a_record_that_recover_heeds(tmp_pat
                 os.killpg(head.pid, 9)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_job_s_own_snakemake_says_which_try_it_is(tmp_path: Path) -> None:
     shell = f"touch begun; echo ${slurm.ATTEMPT} > out"
     (tmp_path / "Snakefile").write_text(SNAKEFILE.replace("touch begun; sleep 60", shell))

@@ -290,7 +290,7 @@ def failed(folder: Path) -> str:
     return said
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_run_says_one_line_a_job_with_what_it_made_and_how_much_is_left(folder: Path, failed: str) -> None:
     assert re.search(r"^5 job\(s\) to run, about \d+ s left$", failed, re.M)
     assert re.search(r"^\d of 5  good: 3 files in made/good, \d+ s; about \d+ s left$|^5 of 5  good: ", failed, re.M)
@@ -300,7 +300,7 @@ def test_a_run_says_one_line_a_job_with_what_it_made_and_how_much_is_left(folder
     assert "raw/17" in log.read_text()
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_failed_job_says_its_message_first_and_where_the_traceback_is(folder: Path, failed: str) -> None:
     told = failed.partition("FAILED faulty: ")[2].splitlines()
     assert told[0] == r"table \u03a9.csv: 2 fault(s)"
@@ -314,6 +314,7 @@ def test_a_failed_job_says_its_message_first_and_where_the_traceback_is(folder: 
     assert 'File "' not in failed
 
 
+@pytest.mark.slow
 def test_a_job_without_memory_says_what_helps(failed: str) -> None:
     told = {name: failed.partition(f"FAILED {name}: ")[2].splitlines()[0] for name in ("hungry", "killed")}
     assert told["hungry"].startswith("MemoryError: 3 GB for a picture: not enough memory")
@@ -321,18 +322,20 @@ def test_a_job_without_memory_says_what_helps(failed: str) -> None:
     assert all("--cores 1" in said for said in told.values())
 
 
+@pytest.mark.slow
 def test_a_job_that_ended_before_its_work_leads_to_what_it_said(failed: str) -> None:
     assert "FAILED broken: ended with exit status 3 before its work began; what it said is above" in failed
     assert failed.index("no such library") < failed.index("FAILED broken")
 
 
+@pytest.mark.slow
 def test_a_run_that_failed_ends_with_what_failed_and_how_to_go_on(failed: str) -> None:
     assert "4 job(s) failed: " in failed
     assert "1 of 5 are done" in failed
     assert "run the same command again" in failed
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_what_is_finished_is_said_also_on_a_terminal_that_lacks_its_letters(folder: Path, failed: str) -> None:
     (folder / "made/good/1").unlink(missing_ok=True)
     code, said = run(folder, "some")
@@ -341,7 +344,7 @@ def test_what_is_finished_is_said_also_on_a_terminal_that_lacks_its_letters(fold
     assert r"quarantined: \u03a9" in said
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [["--dry-run"], []], ids=["dry run", "run"])
 def test_what_jobs_lack_is_asked_for_where_they_would_run_in_a_dry_run_too(folder: Path, options: list[str]) -> None:
     code, said = run(folder, *options, "made/forbidden/1")
@@ -352,7 +355,7 @@ def test_what_jobs_lack_is_asked_for_where_they_would_run_in_a_dry_run_too(folde
     assert not list((folder / ".snakemake/locks").glob("*"))
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_dry_run_is_snakemake_s_own(folder: Path, failed: str) -> None:
     code, said = run(folder, "--dry-run", "--forceall", "some")
     assert code == 0
@@ -360,14 +363,14 @@ def test_a_dry_run_is_snakemake_s_own(folder: Path, failed: str) -> None:
     assert "This was a dry-run" in said
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_command_that_fails_outside_of_jobs_is_said(folder: Path) -> None:
     code, said = run(folder, "made/asking")
     assert code == 1
     assert "Command '['false']' returned non-zero exit status 1" in said
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_job_that_is_tried_again_or_leaves_no_output_fails_once(folder: Path) -> None:
     code, said = run(folder, "--keep-going", "--latency-wait", "0", "made/again", "made/forgetful")
     assert code == 1
@@ -376,7 +379,7 @@ def test_a_job_that_is_tried_again_or_leaves_no_output_fails_once(folder: Path) 
     assert "2 job(s) failed: again, forgetful. 0 of 2 are done and kept." in said
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_run_whose_streams_are_closed_does_its_work(folder: Path) -> None:
     (folder / "made/good/1").unlink(missing_ok=True)
     command = [sys.executable, "-m", "snakemake", "--cores", "1", "some"]
