@@ -1,7 +1,9 @@
 """What every encoder that params.yaml names promises, whatever its family: one test of each promise for all of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from importlib import import_module
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +81,21 @@ def decoded_media(encoder: Any, name: str, media: dict[str, list[Path]], clips: 
     return dict(decoded(reader_of(encoder), shards, set(clips["clip"])))
 
 
+@pytest.fixture(scope="module")
+def seen(clips, media) -> Callable[[str], dict[str, Any]]:
+    """The decoded clips of an encoder, decoded once: tests change none of them."""
+
+    @cache
+    def of(name: str) -> dict[str, Any]:
+        return decoded_media(base.build(settings_of(name), SEED), name, media, clips)
+
+    return of
+
+
+def some(found: dict[str, Any], number: int) -> dict[str, Any]:
+    return dict(islice(found.items(), number))
+
+
 @torch.inference_mode()
 def rows(encoder: Any, batch: Sequence[Any]) -> np.ndarray:
     """What the encoder makes of clips of equal shape, a row each."""
@@ -121,9 +138,9 @@ def test_a_family_is_a_network_exactly_if_its_encoders_are():
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", INSIDE)
-def test_every_clip_becomes_one_finite_row_of_one_shape_or_says_why_not(name, media, clips):
+def test_every_clip_becomes_one_finite_row_of_one_shape_or_says_why_not(name, seen, clips):
     encoder = base.build(settings_of(name), SEED)
-    found = decoded_media(encoder, name, media, clips)
+    found = seen(name)
     made = every_row(encoder, found, 4)
     assert made.keys() == set(clips["clip"])
     (shape,) = {row.shape for row in made.values()}
@@ -148,12 +165,12 @@ def test_a_shard_without_a_good_clip_is_read_as_no_clips(name, media, tmp_path):
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", INSIDE)
-def test_the_seed_s_name_decides_random_weights_and_nothing_else_does(name, media, clips):
+def test_the_seed_s_name_decides_random_weights_and_nothing_else_does(name, seen, media, clips):
     first, again, other = (base.build(settings_of(name), seed) for seed in (SEED, SEED, "18/contract"))
-    found = decoded_media(first, name, media, clips.head(3))
+    found = some(seen(name), 3)
     made = every_row(first, found, 4)
     assert_same(made, every_row(first, found, 4))
-    assert_same(made, every_row(again, decoded_media(again, name, media, clips.head(3)), 4))
+    assert_same(made, every_row(again, some(decoded_media(again, name, media, clips), 3), 4))
     different = every_row(other, found, 4)
     if isinstance(first, Network | NetworkEmbedder):
         assert all(not np.allclose(different[clip], row, rtol=1e-3, atol=1e-6) for clip, row in made.items())
@@ -163,9 +180,9 @@ def test_the_seed_s_name_decides_random_weights_and_nothing_else_does(name, medi
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", INSIDE)
-def test_a_row_does_not_depend_on_the_batch_it_came_in(name, media, clips):
+def test_a_row_does_not_depend_on_the_batch_it_came_in(name, seen):
     encoder = base.build(settings_of(name), SEED)
-    found = decoded_media(encoder, name, media, clips.head(10))
+    found = some(seen(name), 5)
     alone = every_row(encoder, found, 1)
     for most in (2, 5):
         assert_same(alone, every_row(encoder, found, most), 1e-5 if isinstance(encoder, Network) else 0.0)
@@ -203,18 +220,18 @@ def test_what_is_held_out_is_not_learned_from(name, media, clips, tmp_path):
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", FINETUNED)
-def test_saved_weights_give_the_same_network_back(name, media, clips):
+def test_saved_weights_give_the_same_network_back(name, seen):
     network, other = (base.build(settings_of(name), seed) for seed in (SEED, "18/contract"))
-    found = decoded_media(network, name, media, clips.head(3))
+    found = some(seen(name), 3)
     tensors = {key: tensor.contiguous() for key, tensor in network.state_dict().items()}
     other.load_state_dict(load(save(tensors)))
     assert_same(every_row(network, found, 4), every_row(other, found, 4))
 
 
 @pytest.mark.parametrize("name", FINETUNED)
-def test_training_sees_each_clip_changed_in_a_reproducible_way_in_one_shape(name, media, clips):
+def test_training_sees_each_clip_changed_in_a_reproducible_way_in_one_shape(name, seen):
     network = base.build(settings_of(name), SEED).train()
-    found = list(decoded_media(network, name, media, clips.head(4)).values())
+    found = list(some(seen(name), 4).values())
     draws = [network.preprocessing.augmented(found, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)]
     batches = [network.preprocessing.finished(*draw) for draw in draws]
     assert torch.equal(batches[0], batches[1])

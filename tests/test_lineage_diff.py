@@ -37,7 +37,7 @@ def outcome(root: Path, a: str = "previous", b: str = "last") -> Outcome:
 class Scored:
     """A lineage whose last jobs really fused, calibrated and scored tables of a simulated study."""
 
-    def __init__(self, root: Path, encoders: int = 3, persons: int = 6):
+    def __init__(self, root: Path, encoders: int = 3, persons: int = 4):
         self.made = Lineage(root)
         self.size = {"persons": persons, "folds": persons // 2, "test": 4}
         self.clips, self.tables = simulated.study(**self.size, encoders=encoders, seed=3)

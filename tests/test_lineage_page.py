@@ -262,6 +262,7 @@ def test_the_command_writes_the_page_beside_the_results_with_what_verify_says(
     assert said.findings[0].node in html
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.thorough
 def test_the_report_gets_a_tab_that_tells_the_chain_of_one_file_while_the_run_is_under_way(
     made: Lineage, report_of
@@ -276,6 +277,7 @@ def test_the_report_gets_a_tab_that_tells_the_chain_of_one_file_while_the_run_is
     assert len(ids) == len(set(ids))
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.thorough
 def test_the_tab_says_why_where_there_are_no_records(
     report_of, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -288,6 +290,7 @@ def test_the_tab_says_why_where_there_are_no_records(
     )
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.thorough
 def test_the_reports_head_names_the_commits_of_the_records(
     made: Lineage, report_of, monkeypatch: pytest.MonkeyPatch

@@ -145,6 +145,7 @@ def test_the_losses_on_the_page_are_those_of_each_folds_last_epoch(study: dict[s
     assert losses == {f"curves.csv#/{row}/loss" for row in curves.index[curves["epoch"] == 3]}
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.thorough
 def test_without_a_trained_encoder_the_page_says_that_there_are_no_curves(
     study: dict[str, Any], tmp_path: Path
@@ -163,6 +164,7 @@ def test_the_whole_files_in_the_page_are_the_studys_byte_for_byte(study: dict[st
         assert content == Path(study[one["download"].removesuffix(".csv")]).read_bytes()
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.thorough
 def test_a_study_of_plain_clips_says_so(study: dict[str, Any], tmp_path: Path) -> None:
     html = build(**changed(study, "remarks", tmp_path, "/remarked", []))
@@ -220,6 +222,7 @@ def test_the_page_can_be_cited_as_bibtex(html: str) -> None:
     assert all(entry.count("{") == entry.count("}") for entry in (study, software))
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.thorough
 def test_a_study_without_title_and_authors_makes_none_up(study: dict[str, Any]) -> None:
     html = build(**study | {"study": study["study"] | {"report": {"title": None, "authors": [], "date": None}}})
@@ -291,6 +294,7 @@ def test_every_part_has_a_tab_and_every_picture_says_what_it_shows(html: str) ->
             assert len(element.attributes["aria-label"]) > 20
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.thorough
 def test_a_later_part_needs_one_entry_and_its_template(
     study: dict[str, Any], html: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -358,6 +362,7 @@ def columns_of(html: str) -> dict[str, dict[str, list[str]]]:
     }
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.thorough
 def test_no_column_of_encoders_persons_or_jobs_is_the_same_in_every_row(
     study: dict[str, Any], html: str, tmp_path: Path
@@ -390,6 +395,7 @@ def test_no_column_of_encoders_persons_or_jobs_is_the_same_in_every_row(
     assert again["Cost of each job"].keys() - found["Cost of each job"].keys() == {"GPU memory, MB", "device"}
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.thorough
 def test_where_the_best_encoders_are_the_fewest_no_standard_error_of_zero_is_shown(
     study: dict[str, Any], html: str, tmp_path: Path
@@ -402,6 +408,7 @@ def test_where_the_best_encoders_are_the_fewest_no_standard_error_of_zero_is_sho
     assert "no further encoder" not in html
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.thorough
 def test_intervals_of_few_test_persons_say_how_few(study: dict[str, Any], html: str, tmp_path: Path) -> None:
     held_back = json.loads(Path(study["held_back"]).read_text())
@@ -415,6 +422,7 @@ def test_intervals_of_few_test_persons_say_how_few(study: dict[str, Any], html: 
     assert "with so few they are wide" not in html  # one person has no interval
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.thorough
 def test_what_a_study_did_not_compute_is_said_and_does_not_fail(study: dict[str, Any], html: str) -> None:
     page = build(**without_new_blocks(study))
@@ -425,6 +433,7 @@ def test_what_a_study_did_not_compute_is_said_and_does_not_fail(study: dict[str,
                for one in Page(page).numbers())  # fmt: skip
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(("name", "pointer", "value", "told"), [
     ("metrics", "/variants/inductive/score", "much", r"metrics\.json.*\n.*/variants/inductive/score: expected a number, found 'much'"),
     ("metrics", "/variants/inductive", KeyError, r"metrics\.json.*\n.*/variants: 'inductive' is missing"),
@@ -452,6 +461,7 @@ def test_a_place_that_is_not_there_is_named(study: dict[str, Any]) -> None:
         Spot("x.json", {"a": {"b": 1}})["a"]["c"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_an_input_that_nothing_reads_says_where_to_add_what(study: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "power.json").write_text("{}")
     told = r"rules/report\.smk(.*\n)*.*input 'power' is read by nothing: add a block 'power' to .*contract\.yaml .* template"
@@ -459,6 +469,7 @@ def test_an_input_that_nothing_reads_says_where_to_add_what(study: dict[str, Any
         build(**study, power=tmp_path / "power.json")
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("name", ["clips", "metrics"])
 def test_an_input_that_is_missing_says_where_it_is_handed_over(study: dict[str, Any], name: str) -> None:
     told = f"rules/report\\.smk.*\n.*input '{name}' is missing: add it to REPORTED"
@@ -482,6 +493,7 @@ def with_template(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, temp
     monkeypatch.setattr(page.environment(), "loader", jinja2.FileSystemLoader(folder / "templates"))
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.thorough
 def test_a_further_block_needs_the_contract_and_a_template_alone(
     study: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -497,6 +509,7 @@ def test_a_further_block_needs_the_contract_and_a_template_alone(
         build(**study)
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.thorough
 @pytest.mark.parametrize(("template", "told"), [
     ("<p>ours</p>\n{{ power.score }}", r"templates/overview\.html\.j2, line 2.*\n.*'power' is undefined; the page has .*metrics.*build"),
@@ -510,6 +523,7 @@ def test_a_name_that_the_page_does_not_have_is_told_with_the_templates_line(
         build(**study)
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.thorough
 def test_a_section_without_its_template_says_which_file_to_add(study: dict[str, Any]) -> None:
     with pytest.raises(DataError, match=r"report/templates.*\n.*there is no power\.html\.j2: add it"):

@@ -70,6 +70,7 @@ def publication_list(folder: Path, persons: list[str]) -> Path:
     return path
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.thorough
 @pytest.mark.parametrize("example_frames", ["demo_only", "none", "listed"])
 def test_no_real_person_is_named_or_shown_without_a_recorded_publication(
@@ -92,6 +93,7 @@ def test_remarks_name_nobody_neither_as_the_clip_nor_in_their_words(real: dict[s
     assert sum(one.text == "(withheld): shown mirrored" for one in shown) == len(train)
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.thorough
 def test_a_listed_person_is_named_and_shown_and_nobody_else_is(real: dict[str, Any], tmp_path: Path) -> None:
     listed, *others = persons_of(real)
@@ -106,6 +108,7 @@ def test_a_listed_person_is_named_and_shown_and_nobody_else_is(real: dict[str, A
     assert "signed consent" in html
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.thorough
 def test_frames_of_others_are_not_even_read(
     real: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -144,6 +147,7 @@ def test_what_alone_tells_persons_apart_is_left_out(real_html: str) -> None:
     assert told == {"acc_presence", "acc_salience", "score", "score_transductive", *CLASSES}
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_page_that_would_name_somebody_is_refused(real: dict[str, Any], tmp_path: Path) -> None:
     person = persons_of(real)[0]
     with pytest.raises(DataError, match="would name 1 person") as caught:
@@ -151,6 +155,7 @@ def test_a_page_that_would_name_somebody_is_refused(real: dict[str, Any], tmp_pa
     assert person not in str(caught.value)
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(("content", "told"), [
     ("person,by,date\nA100,me,2026-01-01\n", "column 'basis' is missing"),
     ("person,by,date,basis\nA100,,2026-01-01,consent\n", "row 1: by is empty"),
@@ -165,6 +170,7 @@ def test_an_incomplete_publication_list_is_refused(
         build(**real, example_frames="listed", published=tmp_path / "list.csv")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_listed_needs_a_list_and_other_options_are_refused(real: dict[str, Any]) -> None:
     with pytest.raises(DataError, match="needs a publication list"):
         build(**real, example_frames="listed")
@@ -172,6 +178,7 @@ def test_listed_needs_a_list_and_other_options_are_refused(real: dict[str, Any])
         build(**real, example_frames="all")
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.thorough
 def test_the_demo_shows_frames_unless_it_is_told_not_to(study: dict[str, Any], html: str) -> None:
     shown = [one for one in Page(html).elements if one.tag == "img"]

@@ -19,7 +19,7 @@ from blemore.scoring.model_name import FINAL
 from blemore.scoring.rows import Rows
 from blemore.simulation.study import Settings, simulate
 
-STYLED = Settings(persons=40, encoders=4, strongest=1.2, weakest=0.8)
+STYLED = Settings(persons=40, folds=3, encoders=4, strongest=1.2, weakest=0.8)
 
 
 @cache

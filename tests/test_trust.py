@@ -17,7 +17,7 @@ from blemore.scoring.rows import Rows
 from blemore.seeds import generator
 from blemore.simulation.study import Settings, Study, simulate
 
-STYLED = Settings(persons=20, new_persons=2, encoders=3, offset_sd=0.9)
+STYLED = Settings(persons=15, folds=3, new_persons=2, encoders=2, offset_sd=0.9)
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +110,6 @@ def test_by_true_clusters_training_clips_gain_what_persons_gain(made, fused):
     assert all(fold["trusted"] for fold in found["folds"].values())
     assert found["interval"][0] > 0
     assert found["interval"][0] < found["gain"]["score"] < found["interval"][1]
-    assert found["persons"] == 20
+    assert found["persons"] == 15
     nothing = calibrated(true_clusters(made.clips, made.person).query("split == 'test'"))
     assert (nothing["trusted"], nothing["gain"]["score"], nothing["interval"]) == (False, 0, [0, 0])

@@ -61,9 +61,10 @@ def test_any_bytes_in_any_file_end_in_a_verdict(tmp_path, block):
             verdict = verify(Store(root)).verdict
             same = path.is_file() and path.read_bytes() == whole.get(path)  # a value was replaced by an equal one
             assert verdict is not Verdict.OK or kind not in COMPARED or same, (seed, path)
+            store = Store(root)
             for ask in QUESTIONS:
                 with suppress(DataError):  # says what is wrong
-                    ask(Store(root))
+                    ask(store)
     assert verify(Store(root)).findings == []
 
 
