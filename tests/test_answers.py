@@ -61,11 +61,10 @@ def test_no_other_answer_has_a_larger_expected_score(seed, share):
         exact = sum(p for p, one in zip(posterior[k], ANSWERS, strict=True) if (one == answer).all())
         return 0.5 * right + (0.5 * exact / share if (answer > 0).sum() == 2 else 0)
 
-    for k in range(4):
-        values = [expected(k, answer) for answer in ANSWERS]
-        assert values[best[k]] == pytest.approx(max(values))
+    values = np.array([[expected(k, answer) for answer in ANSWERS] for k in range(4)])
+    assert values[np.arange(4), best] == pytest.approx(values.max(axis=1))
     presence, salience, whole = expected_scores(posterior, best, share)
-    assert whole == pytest.approx(np.mean([max(expected(k, one) for one in ANSWERS) for k in range(4)]))
+    assert whole == pytest.approx(values.max(axis=1).mean())
     assert whole == pytest.approx((presence + salience) / 2)
 
 

@@ -139,7 +139,7 @@ TARGETS = (
 
 def make_tiny(values: dict) -> None:
     """Turn the committed params.yaml into a small study: few persons, short clips, one epoch, little searching."""
-    values["demo"].update(train_actors=2, test_actors=1, folds=2, intensities=[4], neutral=1, ratios=3, unusual={})
+    values["demo"].update(train_actors=2, test_actors=1, folds=2, intensities=[4], neutral=1, ratios=1, unusual={})
     values["demo"].update(seconds=[0.5, 0.6], size=128)
     values["media"]["shards"] = 2
     values["media"]["samples"]["faces"]["every"] = 16

@@ -33,7 +33,7 @@ def test_a_run_ends_with_a_checked_submission_and_says_where(finished: Study) ->
 def test_a_run_says_a_line_a_job_with_what_it_made_and_how_much_is_left(finished: Study) -> None:
     said = (finished.folder.parent / "said.txt").read_text()
     jobs = executed(said)
-    assert len(jobs) == len({*jobs}) + 4  # two actors, shards, trainings and tables of folds
+    assert len(jobs) == len({*jobs}) + 3  # two shards, trainings and tables of folds
     assert re.search(
         r"^ *\d+ of \d+  train_fold s4d: 8 files in results/encoders/s4d, \d+ s; about .* left$", said, re.M
     )
@@ -112,13 +112,14 @@ def test_everything_made_is_versioned_and_comes_back_byte_for_byte(study: Study,
 
 
 def test_a_learning_rate_reruns_its_encoder_and_what_follows_stage_by_stage(study: Study) -> None:
-    study.edit_params(
-        lambda values: values["encoders"]["videomae"]["tiny"].update(learning_rate=0.05)
-    )  # so different that every file after it is
+    study.edit_params(lambda values: values["encoders"]["videomae"]["tiny"].update(learning_rate=0.05))
     assert study.would_run() == {"train_fold": 1, "gather_folds": 1, **AFTER_ENCODE}
     assert sorted(study.repro("encode")) == ["gather_folds", "train_fold"]
     assert study.would_run() == AFTER_ENCODE
-    assert sorted(study.repro()) == sorted(AFTER_ENCODE)
+    again = study.repro()
+    assert len(again) == len({*again})
+    assert {*AFTER_ENCODE} - {*again} <= {"judge"}  # it reads the answers alone, which may be those of before
+    assert {*again} <= {*AFTER_ENCODE}
     assert study.would_run() == {}
 
 

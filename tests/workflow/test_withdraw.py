@@ -254,7 +254,7 @@ def test_a_rolled_back_list_is_refused_and_a_revocation_is_the_way_back(kept: St
     assert entry["person"] == PERSON
     assert entry["revoked"]["reason"] == "consent given again"
     assert len(entry["sha256"]) == len(names)
-    assert kept.would_run()["demo_actor"] == 1
+    assert [count for rule, count in kept.would_run().items() if rule.startswith("demo_actor")] == [1]
 
 
 def verdict_of(study: Study, artifact: str) -> tuple[int, str]:
@@ -268,7 +268,7 @@ def test_a_clip_goes_alone_and_a_test_clip_stays_in_the_submission(kept: Study) 
     kept.run("blemore", "withdraw", "--clip", "A901_ang_int4_ver1.mov", *REMOTES)
     kept.run("blemore", "withdraw", "--clip", "test_0003", *REMOTES)
     assert search(kept) == {}
-    assert len(persons_clips(kept, "A901")) == 35
+    assert len(persons_clips(kept, "A901")) == 15
     assert verdict(kept)[0] == 16
     assert sorted(kept.repro())[:3] == ["clips", "compare", "decide"]
     assert verdict(kept)[0] == 0
