@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from scipy.optimize import minimize
 
 from blemore.scoring import logits
+from blemore.scoring.conditional import COEFFICIENTS, blocks_of
 
 CENTRE, PRECISION = np.array([0.0, 0, 0, 0, 0, 1]), np.array([2.0, 2, 2, 2, 2, 8])
 LOW, HIGH = np.array([-0.5] * 5 + [0.2]), np.array([0.5] * 5 + [1.5])
@@ -51,3 +52,16 @@ def test_a_fit_that_starts_near_the_optimum_ends_there():
     best = logits.fit([logits.Block.whole(inputs)], soft, CENTRE, PRECISION)
     again = logits.fit([logits.Block.whole(inputs)], soft, CENTRE, PRECISION, start=best + 0.1)
     assert abs(objective(again, inputs, soft) - objective(best, inputs, soft)) < 1e-8
+
+
+def test_blocks_give_what_the_same_inputs_with_all_their_zeros_give():
+    draw = np.random.default_rng(3)
+    blocks, soft = blocks_of(draw.dirichlet(np.ones(6), 40)), draw.dirichlet(np.ones(36), 40)
+    whole = np.zeros((len(COEFFICIENTS), 40, 36))
+    for block in blocks:
+        whole[np.ix_(block.numbers, np.arange(40), block.classes)] = block.inputs.transpose(0, 2, 1)
+    one = [logits.Block.whole(whole)]
+    zero, precision = np.zeros(len(COEFFICIENTS)), np.full(len(COEFFICIENTS), 0.04)
+    found = logits.fit(blocks, soft, zero, precision)
+    np.testing.assert_allclose(found, logits.fit(one, soft, zero, precision), rtol=1e-9)
+    np.testing.assert_allclose(logits.linear(blocks, found), np.einsum("kna,k->na", whole, found), rtol=1e-12)
