@@ -174,7 +174,7 @@ def test_only_the_truth_file_knows_the_test_labels(root, truth):
     assert in_order != unshuffled
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes_in_another_process(root, tmp_path):
     again = tmp_path / "again.mov"
     code = (
@@ -333,7 +333,7 @@ def test_wrinkles_hold_no_numbers_that_are_slow_to_add():
     assert np.abs(folds[folds != 0]).min() > np.finfo(np.float32).tiny
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_an_actor_who_is_cast_has_every_kernel_compiled(tmp_path):
     code = (
         "import sys; from pathlib import Path; from numba.core.dispatcher import Dispatcher\n"

@@ -91,7 +91,7 @@ def test_every_package_of_the_study_s_own_distribution_is_there() -> None:
         assert [pattern for pattern in patterns if not list((SRC / name).glob(pattern))] == []
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @BOTH
 def test_a_wheel_is_built_offline_and_imported_where_the_study_is_not(name: str, tmp_path: Path) -> None:
     shutil.copytree(SRC / name, tmp_path / "source")  # setuptools builds beside the source

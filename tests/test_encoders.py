@@ -299,7 +299,7 @@ def test_the_border_is_cut_off_and_no_more_frames_are_kept_than_asked_for(tmp_pa
     assert np.array_equal(inner.decode(raw), whole.decode(raw)[[0, 3, 6, 9, 12, 15], 16:48, 16:48])
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_torch_s_neighbours_import_after_the_compatibility_module_and_torchaudio_computes():
     said = "from blemore.encoders.torch_compat import torch; import torchvision, torchaudio; import timm.layers;" \
         "print(torchaudio.functional.resample(torch.ones(1, 160), 16000, 8000).shape[1])"  # fmt: skip
@@ -307,7 +307,7 @@ def test_torch_s_neighbours_import_after_the_compatibility_module_and_torchaudio
     assert done.stdout.strip() == "80"
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_transformers_takes_nothing_along_that_no_encoder_uses_and_that_can_still_be_imported():
     said = "import sys; from blemore.encoders import speech, timesformer, videomae, wav2vec2;" \
         "taken = {'jinja2', 'scipy', 'sympy', 'torch.distributed.tensor', 'torchvision', 'trio'} & set(sys.modules);" \
@@ -316,7 +316,7 @@ def test_transformers_takes_nothing_along_that_no_encoder_uses_and_that_can_stil
     assert done.stdout.strip() == "[] True"
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_encoders_import_also_where_transformers_was_there_first():
     said = "import transformers; from blemore.encoders import speech, timesformer, videomae, wav2vec2; print('there')"
     done = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)

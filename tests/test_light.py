@@ -156,7 +156,7 @@ def bare() -> dict[str, str]:
     return kept | {"OMP_NUM_THREADS": "1"}
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_the_light_commands_work_without_posix_and_without_any_other_library(tmp_path: Path, bare) -> None:
     everything = imported(*every("blemore"), *every("joblineage"), *every("demoactors"))
     blocked = tuple(sorted((everything - LIGHT) | POSIX | {"demoactors"}))

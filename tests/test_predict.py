@@ -28,7 +28,7 @@ from blemore.scoring.labels import CLASSES
 from blemore.tables import read_probabilities
 from joblineage.errors import DataError, MissingDataError
 
-pytestmark = pytest.mark.thorough  # the study takes ten seconds to make
+pytestmark = pytest.mark.slow  # the study takes ten seconds to make
 
 
 @pytest.fixture(scope="module")

@@ -54,8 +54,8 @@ def test_the_commands_for_ones_own_tables_run_as_they_stand(tmp_path, monkeypatc
         predictions = {"predictions": {"test_0001.mov": [{"emotion": "ang", "salience": 100.0}]}}
         write_zip(Path(zipped), predictions)
     write_json("submission_template.json", predictions)
-    # Twelve made-up persons in place of 47: the score of these takes ten seconds.
-    monkeypatch.setattr(made_up, "Settings", lambda persons, *more, **named: Settings(min(persons, 12), *more, **named))
+    # Six made-up persons in place of 47: the score of these takes ten seconds.
+    monkeypatch.setattr(made_up, "Settings", lambda persons, *more, **named: Settings(min(persons, 6), *more, **named))
     for command in IN_A_FOLDER:
         if "enroll" in command:
             table, labels = pd.read_parquet("made-up/e00.parquet"), pd.read_csv("made-up/train_metadata.csv")

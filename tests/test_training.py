@@ -194,7 +194,7 @@ def test_gradient_checkpointing_changes_nothing_but_rounding(study, tmp_path):
     torch.testing.assert_close(*weights, rtol=1e-3, atol=1e-5)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_training_step_does_not_wait_for_torch_s_compiler():
     code = """
 import sys
