@@ -78,11 +78,14 @@ def report_of(made_once) -> Callable[[str], tuple[dict[str, Any], str]]:
 
 
 @pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+def undrawn(monkeypatch: pytest.MonkeyPatch, report_of: Callable[[str], tuple[dict[str, Any], str]]) -> None:
     """Pages with empty figures, which take nine tenths of the time to make a page: for tests of what else stands there."""
     from markupsafe import Markup
 
     from blemore.report import page
+
+    for dataset in ("demo", "blemore"):  # whole pages, for the tests that look at figures
+        report_of(dataset)
 
     def drawings(read: Any, views: Any, clips: Any, decided: Any, curves: Any) -> dict[str, Markup]:
         names = ["surface", "outcomes", "confusion", *["curves"] * bool(len(curves))]
