@@ -180,7 +180,7 @@ def person_offsets(
     is_mean = isinstance(prior, np.ndarray) and prior.ndim == 1
     mean = np.asarray(prior) if is_mean else given.labels(prior).values.mean(axis=0) / 100
     offsets = fit_offsets(side.values, who, mean) * strength_of(kappa, who)
-    corrected = apply_offsets(side.values, offsets[who])
+    corrected = apply_offsets(side.values, offsets, who)
     by_person = dict(zip(names.tolist(), offsets, strict=True))
     return by_person, given.like(probabilities, side.columns, corrected) if side.columns else corrected
 

@@ -49,9 +49,7 @@ def fit_offsets(probabilities: np.ndarray, person: np.ndarray, prior: np.ndarray
     prior = prior / prior.sum()
 
     def step(offsets: np.ndarray, sums: SumsOfPersons, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        moved = rows * np.exp(offsets)[sums.who]
-        moved /= moved.sum(axis=1, keepdims=True)
-        mean = sums(moved) / sums.clips  # (persons, 6)
+        mean = sums(apply_offsets(rows, offsets, sums.who)) / sums.clips  # (persons, 6)
         settled = np.abs(mean - prior).max(axis=1) < TOLERANCE
         # A class that all of a person's rows exclude cannot be raised: its offset stays.
         change = np.where(mean > 0, np.log(prior) - np.log(np.where(mean > 0, mean, 1.0)), 0.0)
@@ -62,22 +60,24 @@ def fit_offsets(probabilities: np.ndarray, person: np.ndarray, prior: np.ndarray
     return settle(person, len(CLASSES), MOST_ITERATIONS, step, probabilities)
 
 
-def apply_offsets(probabilities: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+def apply_offsets(probabilities: np.ndarray, offsets: np.ndarray, who: np.ndarray | slice = slice(None)) -> np.ndarray:
     """Move probabilities by offsets: p' = p * exp(w), rows renormalised.
 
     Parameters
     ----------
     probabilities : (n, 6) float, 0..1
         Probabilities of the classes; each row sums to 1.
-    offsets : (n, 6) or (6,) float, logits
-        Offsets of each row, or of all.
+    offsets : (persons, 6), (n, 6) or (6,) float, logits
+        Offsets of each person, of each row, or of all.
+    who : (n,) int or slice
+        Number of each row's person; by default the offsets are those of the rows.
 
     Returns
     -------
     (n, 6) float, 0..1
         Each row sums to 1.
     """
-    moved = probabilities * np.exp(offsets)
+    moved = probabilities * np.exp(offsets)[who]
     return moved / moved.sum(axis=1, keepdims=True)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from blemore.decide.person_offset import apply_offsets
 from blemore.scoring.answers import ANSWERS
 from blemore.scoring.persons import SumsOfPersons, settle
 
@@ -97,8 +98,7 @@ def weighted(posterior: np.ndarray, weights: np.ndarray, who: np.ndarray, known:
     (n, 36) float, 0..1
         Each row sums to 1.
     """
-    moved = np.maximum(posterior, FLOOR) * np.exp(weights)[who]
-    return with_known(moved / moved.sum(axis=1, keepdims=True), known)
+    return with_known(apply_offsets(np.maximum(posterior, FLOOR), weights, who), known)
 
 
 def with_known(posterior: np.ndarray, known: np.ndarray) -> np.ndarray:

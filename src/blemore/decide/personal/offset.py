@@ -146,4 +146,4 @@ def corrected(values: np.ndarray, who: np.ndarray, prior: np.ndarray, kappa: flo
         Each row sums to 1.
     """
     offsets = fit_offsets(values, who, prior) * strength_of(kappa, who) * np.sqrt(share)
-    return apply_offsets(values, offsets[who])
+    return apply_offsets(values, offsets, who)
